@@ -1,0 +1,304 @@
+"""A stream's data contract, as every program here reads it.
+
+The file is Open Data Contract Standard v3 YAML. What the standard has no word for stands in `customProperties` of
+the one schema object, and `StreamSpec` below is the whole list of those words.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+from open_data_contract_standard.model import OpenDataContractStandard, SchemaObject, SchemaProperty
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic.alias_generators import to_camel
+
+from ingest.contracts.types import Kind, LandingType, landing_type
+from ingest.errors import ContractError
+
+META_COLUMNS = ("_batch_id", "_log_version", "_row_number", "_extracted_at")
+"""Columns that the platform adds to every file; no source column may be called so."""
+
+
+class Source(StrEnum):
+    """Where a stream comes from."""
+
+    POSTGRES = "postgres"
+    SAAS = "saas"
+
+
+class Mode(StrEnum):
+    """How a stream is read: by windows of its cursor, or whole on each run."""
+
+    INCREMENTAL = "incremental"
+    SNAPSHOT = "snapshot"
+
+
+class Clock(StrEnum):
+    """Who writes the cursor; a database's `now()` needs no lateness, a client's clock does."""
+
+    DATABASE = "database"
+    CLIENT = "client"
+    PROVIDER = "provider"
+
+
+class Deletes(StrEnum):
+    """How deletions are found: by a pass over all keys, or not at all (append-only and snapshot streams)."""
+
+    KEYS = "keys"
+    NONE = "none"
+
+
+class StreamSpec(BaseModel):
+    """The custom properties of a contract's schema object (camelCase in the file)."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True)
+
+    source: Source
+    prefix: Literal["events", "inventory"]
+    mode: Mode
+    cursor: str | None = None
+    cursor_clock: Clock = Clock.DATABASE
+    allowed_lateness: timedelta = timedelta(0)
+    deletes: Deletes = Deletes.NONE
+    max_quarantine_ratio: float = Field(default=0.0, ge=0, le=1)
+    likely_cursor: str | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if (self.mode is Mode.INCREMENTAL) != (self.cursor is not None):
+            raise ValueError("mode 'incremental' needs a cursor, and mode 'snapshot' takes none")
+        if self.cursor_clock is Clock.CLIENT and not self.allowed_lateness:
+            raise ValueError("cursorClock 'client' needs an allowedLateness, such as PT1H")
+        if self.mode is Mode.SNAPSHOT and self.deletes is Deletes.KEYS:
+            raise ValueError("a snapshot shows deletions by itself: deletes must be 'none'")
+        if self.source is Source.SAAS and self.mode is not Mode.INCREMENTAL:
+            raise ValueError("a saas stream is read by its cursor: mode must be 'incremental'")
+        return self
+
+
+@dataclass(frozen=True)
+class Column:
+    """One landed column. `source_type` is the source's own type name, `landing` what Parquet holds."""
+
+    name: str
+    source_type: str
+    landing: LandingType
+    required: bool
+    key_position: int | None
+    pii: bool
+    description: str
+
+
+@dataclass(frozen=True)
+class RecordField:
+    """One field that a SaaS record must show; `enum` is empty where any value goes."""
+
+    name: str
+    logical_type: str
+    required: bool
+    enum: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class StreamContract:
+    """All that ingest, loaders, dbt and the docs need to know of a stream."""
+
+    stream: str
+    version: str
+    sha256: str
+    title: str
+    description: str
+    grain: str
+    source_object: str
+    spec: StreamSpec
+    columns: tuple[Column, ...]
+    record_fields: tuple[RecordField, ...]
+    freshness: timedelta | None
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Names of the primary key's columns, in key order."""
+        keyed = [column for column in self.columns if column.key_position is not None]
+        return tuple(column.name for column in sorted(keyed, key=lambda column: column.key_position or 0))
+
+    @property
+    def key_columns(self) -> tuple[Column, ...]:
+        """The primary key's columns, in key order."""
+        return tuple(self.column(name) for name in self.key)
+
+    @property
+    def cursor_column(self) -> Column:
+        """The cursor's column. Raises ContractError for a snapshot stream."""
+        if self.spec.cursor is None:
+            raise ContractError("this stream is landed whole and has no cursor", stream=self.stream)
+        return self.column(self.spec.cursor)
+
+    @property
+    def lands_keys(self) -> bool:
+        """Whether deletions are found by a keys pass."""
+        return self.spec.deletes is Deletes.KEYS
+
+    def column(self, name: str) -> Column:
+        """The column called `name`. Raises ContractError where there is none."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise ContractError(f"there is no column '{name}' in the contract", stream=self.stream)
+
+
+def parse_contract(text: str, *, origin: str) -> StreamContract:
+    """A contract from its YAML text. Raises ContractError naming `origin` and the place in it."""
+    try:
+        document = OpenDataContractStandard(**_mapping(text, origin))
+    except ValidationError as error:
+        raise ContractError(f"{origin} is not an ODCS v3 contract: {_first(error)}") from error
+    if not document.schema_ or len(document.schema_) != 1:
+        raise ContractError(f"{origin}: a contract here describes exactly one schema object, its stream")
+    schema = document.schema_[0]
+    stream = schema.name or document.id or ""
+    contract = StreamContract(
+        stream=stream,
+        version=document.version or "",
+        sha256=hashlib.sha256(text.encode()).hexdigest(),
+        title=document.name or stream,
+        description=" ".join((schema.description or "").split()),
+        grain=" ".join((schema.dataGranularityDescription or "").split()),
+        source_object=schema.physicalName or stream,
+        spec=_spec(schema, origin),
+        columns=tuple(_column(item, stream) for item in schema.properties or []),
+        record_fields=_record_fields(schema.properties or []),
+        freshness=_freshness(document),
+    )
+    _check(contract, origin)
+    return contract
+
+
+def load_contract(path: Path) -> StreamContract:
+    """The contract in the file `path`. Raises ContractError."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ContractError(f"cannot read {path}: {error.strerror}") from error
+    return parse_contract(text, origin=str(path))
+
+
+def _mapping(text: str, origin: str) -> dict[str, Any]:
+    try:
+        document = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ContractError(f"{origin} is not YAML: {error}") from error
+    if not isinstance(document, dict):
+        raise ContractError(f"{origin} is not a YAML mapping")
+    return document
+
+
+def _spec(schema: SchemaObject, origin: str) -> StreamSpec:
+    given = {item.property: item.value for item in schema.customProperties or []}
+    try:
+        return StreamSpec.model_validate(given)
+    except ValidationError as error:
+        raise ContractError(f"{origin}: customProperties: {_first(error)}") from error
+
+
+def _column(item: SchemaProperty, stream: str) -> Column:
+    name = item.name or ""
+    own = {custom.property: custom.value for custom in item.customProperties or []}
+    if not item.physicalType:
+        raise ContractError(f"column '{name}' has no physicalType", stream=stream)
+    try:
+        landing = landing_type(item.physicalType, land_as=own.get("landAs"))
+    except ContractError as error:
+        raise ContractError(f"column '{name}': {error.message}", stream=stream, hint=error.hint) from error
+    return Column(
+        name=name,
+        source_type=item.physicalType,
+        landing=landing,
+        required=bool(item.required),
+        key_position=(item.primaryKeyPosition or 1) if item.primaryKey else None,
+        pii=item.classification == "pii",
+        description=" ".join((item.description or "").split()),
+    )
+
+
+def _record_fields(properties: list[SchemaProperty]) -> tuple[RecordField, ...]:
+    nested = [field for item in properties if item.name == "payload" for field in item.properties or []]
+    return tuple(
+        RecordField(
+            name=field.name or "",
+            logical_type=field.logicalType or "string",
+            required=bool(field.required),
+            enum=tuple(str(entry.value) for entry in field.enum or []),
+        )
+        for field in nested
+    )
+
+
+def _freshness(document: OpenDataContractStandard) -> timedelta | None:
+    units = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
+    for sla in document.slaProperties or []:
+        if sla.property == "latency" and sla.value is not None:
+            unit = units.get(sla.unit or "")
+            if unit is None:
+                raise ContractError(f"{document.id}: the latency's unit must be one of {', '.join(units)}")
+            return timedelta(seconds=float(sla.value) * unit)
+    return None
+
+
+def _check(contract: StreamContract, origin: str) -> None:
+    stream = contract.stream
+    if not stream.replace("_", "").isalnum() or not stream[0].isalpha() or stream != stream.lower():
+        raise ContractError(
+            f"{origin}: stream name '{stream}' must be lower-case letters, digits and _, letter first"
+        )
+    if not contract.version:
+        raise ContractError(f"{origin}: the contract has no version", stream=stream)
+    if not contract.key:
+        raise ContractError(
+            "the contract has no primary key",
+            stream=stream,
+            hint="Mark the identifying column(s) `primaryKey: true`: without a key a row's versions "
+            "cannot be told apart.",
+        )
+    _check_names(contract)
+    for name in contract.key:
+        if contract.column(name).landing.kind is Kind.BINARY:
+            raise ContractError(f"key column '{name}' is binary, which no warehouse here joins on", stream=stream)
+    if contract.spec.cursor is not None:
+        _check_cursor(contract)
+
+
+def _check_names(contract: StreamContract) -> None:
+    seen: dict[str, str] = {name: name for name in META_COLUMNS}
+    for column in contract.columns:
+        clash = seen.setdefault(column.name.lower(), column.name)
+        if clash is not column.name:
+            raise ContractError(
+                f"columns '{clash}' and '{column.name}' differ only in case, or one is the platform's own",
+                stream=contract.stream,
+            )
+
+
+def _check_cursor(contract: StreamContract) -> None:
+    column = contract.cursor_column
+    if column.landing.kind not in (Kind.TIMESTAMPTZ, Kind.TIMESTAMP):
+        raise ContractError(
+            f"cursor '{column.name}' is {column.source_type}; a cursor is a timestamp column", stream=contract.stream
+        )
+    if not column.required:
+        raise ContractError(
+            f"cursor '{column.name}' may be null, and a row without a cursor would never be read",
+            stream=contract.stream,
+            hint="Make it NOT NULL and `required: true`, or use mode 'snapshot'.",
+        )
+
+
+def _first(error: ValidationError) -> str:
+    problem = error.errors()[0]
+    place = ".".join(str(part) for part in problem["loc"]) or "the contract"
+    return f"{place}: {problem['msg']}"

@@ -1,0 +1,102 @@
+"""Every error the platform raises on purpose. The retry policy reads the type, never the text.
+
+    PlatformError
+    ├── ConfigurationError      fix something, run again          exit code 2
+    │   ├── ContractError       a contract is wrong or unreadable
+    │   ├── SchemaDriftError    the source no longer matches its contract
+    │   └── AccessError         credentials or privileges are missing
+    ├── DataError               the data broke its contract       exit code 2
+    │   └── QuarantineRatioError  too much of a batch was refused
+    ├── TransientError          worth another try, with backoff   exit code 1
+    │   └── RateLimitedError    the provider said when to come back
+    ├── ConflictError           another writer won                exit code 3
+    └── FatalError              a promise was broken; look at it  exit code 1
+
+A message says what happened, to which stream, and what to do. No message ever holds a secret.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+
+class PlatformError(Exception):
+    """Base of the tree. `exit_code` is what a command ends with."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, stream: str | None = None, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.stream = stream
+        self.hint = hint
+
+    def __str__(self) -> str:
+        subject = f"{self.stream}: " if self.stream else ""
+        advice = f" {self.hint}" if self.hint else ""
+        return f"{subject}{self.message}{advice}"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle with the keyword arguments, so that an error survives a process or result store."""
+        return (_rebuild, (type(self), self.message, self.stream, self.hint))
+
+
+def _rebuild(kind: type[PlatformError], message: str, stream: str | None, hint: str | None) -> PlatformError:
+    return kind(message, stream=stream, hint=hint)
+
+
+class ConfigurationError(PlatformError):
+    """A setting, file or argument is wrong. Never retried."""
+
+    exit_code = 2
+
+
+class ContractError(ConfigurationError):
+    """A contract cannot be read, or says something that cannot be kept."""
+
+
+class SchemaDriftError(ConfigurationError):
+    """The source differs from its contract in a way that would alter or lose data."""
+
+
+class AccessError(ConfigurationError):
+    """A login, key or privilege is missing or refused."""
+
+
+class DataError(PlatformError):
+    """The data itself broke its contract; nothing of the batch was committed."""
+
+    exit_code = 2
+
+
+class QuarantineRatioError(DataError):
+    """More of a batch broke the contract than `maxQuarantineRatio` allows."""
+
+
+class TransientError(PlatformError):
+    """A fault of the moment: connection, timeout, overload. Retried with capped exponential backoff."""
+
+
+class RateLimitedError(TransientError):
+    """The provider asked to wait; `retry_after` is how long, None where it did not say."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        stream: str | None = None,
+        hint: str | None = None,
+        retry_after: timedelta | None = None,
+    ) -> None:
+        super().__init__(message, stream=stream, hint=hint)
+        self.retry_after = retry_after
+
+
+class ConflictError(PlatformError):
+    """Another writer committed first. Nothing of this batch counts, nothing is doubled."""
+
+    exit_code = 3
+
+
+class FatalError(PlatformError):
+    """A promise of the platform was found broken (a checksum, a count, a missing file)."""
