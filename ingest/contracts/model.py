@@ -268,7 +268,9 @@ def _check(contract: StreamContract, origin: str) -> None:
     _check_names(contract)
     for name in contract.key:
         if contract.column(name).landing.kind is Kind.BINARY:
-            raise ContractError(f"key column '{name}' is binary, which no warehouse here joins on", stream=stream)
+            raise ContractError(
+                f"key column '{name}' is binary, which no warehouse here joins on", stream=stream
+            )
     if contract.spec.cursor is not None:
         _check_cursor(contract)
 
@@ -288,7 +290,8 @@ def _check_cursor(contract: StreamContract) -> None:
     column = contract.cursor_column
     if column.landing.kind not in (Kind.TIMESTAMPTZ, Kind.TIMESTAMP):
         raise ContractError(
-            f"cursor '{column.name}' is {column.source_type}; a cursor is a timestamp column", stream=contract.stream
+            f"cursor '{column.name}' is {column.source_type}; a cursor is a timestamp column",
+            stream=contract.stream,
         )
     if not column.required:
         raise ContractError(

@@ -118,7 +118,8 @@ _ALIASES = {
     "varbit": "bit varying",
 }
 
-_SHAPE = re.compile(r"^(?P<head>[^(\[]+?)\s*(?:\((?P<args>[^)]*)\))?(?P<tail>[^(\[]*?)(?P<array>(?:\[\d*\])*)$")
+_ARRAY = re.compile(r"(\s*\[\d*\])+$")
+_SHAPE = re.compile(r"^(?P<head>[^(]+)(?:\((?P<args>[^)]*)\)(?P<tail>.*))?$")
 
 
 @dataclass(frozen=True)
@@ -132,13 +133,14 @@ class SourceType:
     @classmethod
     def parse(cls, text: str) -> SourceType:
         """Read a type as `format_type` prints it or as people write it. Raises ContractError."""
-        match = _SHAPE.match(text.strip())
+        element = _ARRAY.sub("", text.strip())
+        match = _SHAPE.match(element)
         if match is None:
             raise ContractError(f"'{text}' is not a type name")
-        spelt = " ".join(f"{match['head']} {match['tail'].strip()}".split())
+        spelt = " ".join(f"{match['head']} {match['tail'] or ''}".split())
         name = spelt if spelt.startswith('"') else spelt.lower()
         args = tuple(arg.strip() for arg in (match["args"] or "").split(",") if arg.strip())
-        return cls(_ALIASES.get(name, name), args, bool(match["array"]))
+        return cls(_ALIASES.get(name, name), args, array=element != text.strip())
 
     def __str__(self) -> str:
         args = f"({','.join(self.args)})" if self.args else ""
