@@ -253,9 +253,7 @@ def _freshness(document: OpenDataContractStandard) -> timedelta | None:
 def _check(contract: StreamContract, origin: str) -> None:
     stream = contract.stream
     if not stream.replace("_", "").isalnum() or not stream[0].isalpha() or stream != stream.lower():
-        raise ContractError(
-            f"{origin}: stream name '{stream}' must be lower-case letters, digits and _, letter first"
-        )
+        raise ContractError(f"{origin}: stream name '{stream}' must be lower-case letters, digits and _, letter first")
     if not contract.version:
         raise ContractError(f"{origin}: the contract has no version", stream=stream)
     if not contract.key:
@@ -268,9 +266,7 @@ def _check(contract: StreamContract, origin: str) -> None:
     _check_names(contract)
     for name in contract.key:
         if contract.column(name).landing.kind is Kind.BINARY:
-            raise ContractError(
-                f"key column '{name}' is binary, which no warehouse here joins on", stream=stream
-            )
+            raise ContractError(f"key column '{name}' is binary, which no warehouse here joins on", stream=stream)
     if contract.spec.cursor is not None:
         _check_cursor(contract)
 

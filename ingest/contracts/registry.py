@@ -17,9 +17,7 @@ class ContractRegistry(Mapping[str, StreamContract]):
     """Contracts by stream name, in the order of their names."""
 
     def __init__(self, contracts: Sequence[StreamContract]) -> None:
-        self._contracts = {
-            contract.stream: contract for contract in sorted(contracts, key=lambda item: item.stream)
-        }
+        self._contracts = {contract.stream: contract for contract in sorted(contracts, key=lambda item: item.stream)}
         if len(self._contracts) != len(contracts):
             raise ContractError("two contracts describe the same stream")
 

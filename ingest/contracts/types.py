@@ -91,12 +91,65 @@ _NATIVE = {
 
 # `time` lands as text because Postgres has 24:00:00 and neither Parquet nor Snowflake do.
 _AS_TEXT = frozenset(
-    """numeric uuid json jsonb xml interval money name bit citext hstore ltree
-    inet cidr macaddr macaddr8 point line lseg box path polygon circle tsvector tsquery jsonpath
-    oid xid xid8 cid tid regclass regcollation regconfig regdictionary regnamespace regoper regoperator regproc
-    regprocedure regrole regtype pg_lsn pg_snapshot txid_snapshot
-    int4range int8range numrange tsrange tstzrange daterange
-    int4multirange int8multirange nummultirange tsmultirange tstzmultirange datemultirange""".split()
+    [
+        "numeric",
+        "uuid",
+        "json",
+        "jsonb",
+        "xml",
+        "interval",
+        "money",
+        "name",
+        "bit",
+        "citext",
+        "hstore",
+        "ltree",
+        "inet",
+        "cidr",
+        "macaddr",
+        "macaddr8",
+        "point",
+        "line",
+        "lseg",
+        "box",
+        "path",
+        "polygon",
+        "circle",
+        "tsvector",
+        "tsquery",
+        "jsonpath",
+        "oid",
+        "xid",
+        "xid8",
+        "cid",
+        "tid",
+        "regclass",
+        "regcollation",
+        "regconfig",
+        "regdictionary",
+        "regnamespace",
+        "regoper",
+        "regoperator",
+        "regproc",
+        "regprocedure",
+        "regrole",
+        "regtype",
+        "pg_lsn",
+        "pg_snapshot",
+        "txid_snapshot",
+        "int4range",
+        "int8range",
+        "numrange",
+        "tsrange",
+        "tstzrange",
+        "daterange",
+        "int4multirange",
+        "int8multirange",
+        "nummultirange",
+        "tsmultirange",
+        "tstzmultirange",
+        "datemultirange",
+    ]
 ) | {'"char"', "bit varying", "time without time zone", "time with time zone"}
 
 _ALIASES = {
