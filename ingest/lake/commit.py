@@ -1,0 +1,118 @@
+"""What one commit says: the files of a batch and the watermark they move, in one object."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+FORMAT_VERSION = 1
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class CommitKind(StrEnum):
+    """What a batch is, and so what loaders and staging make of it."""
+
+    DATA = "data"
+    SNAPSHOT = "snapshot"
+    KEYS = "keys"
+    BACKFILL = "backfill"
+    REPLAY = "replay"
+
+
+class DataFile(_Model):
+    """One immutable Parquet file. Cursor bounds are None where the stream has no cursor or the file is of keys."""
+
+    key: str
+    rows: int
+    bytes: int
+    sha256: str
+    min_cursor: AwareDatetime | None = None
+    max_cursor: AwareDatetime | None = None
+
+
+class Window(_Model):
+    """The half-open range `[start, end)` of cursors that was read; start None is the beginning of time."""
+
+    start: AwareDatetime | None
+    end: AwareDatetime | None
+
+
+class Resume(_Model):
+    """A window that is not read to its end yet: where the next run goes on."""
+
+    page_cursor: str
+    window: Window
+
+
+class Watermark(_Model):
+    """Everything below `before`/`after` was landed before/after this commit. `resume` is a window under way."""
+
+    before: AwareDatetime | None
+    after: AwareDatetime | None
+    resume: Resume | None = None
+
+
+class Counts(_Model):
+    """Records of the batch: read = landed + quarantined."""
+
+    read: int
+    landed: int
+    quarantined: int
+
+
+class KeySetMark(_Model):
+    """The newest keys pass of the stream: its version, and a digest of the set to tell an unchanged one."""
+
+    version: int
+    digest: str
+
+
+class Commit(_Model):
+    """One version of a stream. Written once, never changed."""
+
+    format_version: int = FORMAT_VERSION
+    stream: str
+    version: int
+    kind: CommitKind
+    batch_id: str
+    run_id: str
+    contract_version: str
+    contract_sha256: str
+    window: Window | None
+    watermark: Watermark
+    files: tuple[DataFile, ...]
+    counts: Counts
+    quarantine: tuple[DataFile, ...] = ()
+    key_set: KeySetMark | None = None
+    replay_from: int | None = None
+    extracted_at: AwareDatetime
+    committed_at: AwareDatetime
+
+    @property
+    def rows(self) -> int:
+        """Rows in the commit's data files."""
+        return sum(file.rows for file in self.files)
+
+    @property
+    def size(self) -> int:
+        """Bytes in the commit's data files."""
+        return sum(file.bytes for file in self.files)
+
+    def encode(self) -> bytes:
+        """The object's body, the same for equal commits."""
+        return self.model_dump_json(indent=1).encode()
+
+    @classmethod
+    def decode(cls, body: bytes) -> Commit:
+        """A commit from an object's body. Raises pydantic.ValidationError."""
+        return cls.model_validate_json(body)
+
+
+def watermark_of(head: Commit | None) -> datetime | None:
+    """The watermark that a stream's newest commit left, None before the first."""
+    return head.watermark.after if head else None

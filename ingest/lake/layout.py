@@ -1,0 +1,48 @@
+"""Where things are in the bucket. Every key of the lake is made here.
+
+<prefix>/<stream>/dt=YYYY-MM-DD/<version>-<part>-<sha256[:12]>.parquet   data, immutable
+_log/<stream>/<version, 20 digits>.json                                  commit, put-if-absent
+_log/<stream>/_latest.json                                               hint, never trusted
+_quarantine/<stream>/dt=YYYY-MM-DD/<version>-<part>-<sha256[:12]>.parquet
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+LOG = "_log"
+QUARANTINE = "_quarantine"
+_VERSION_DIGITS = 20
+_COMMIT_KEY = re.compile(rf"/(\d{{{_VERSION_DIGITS}}})\.json$")
+
+
+def data_key(prefix: str, stream: str, *, at: datetime, version: int, part: int, sha256: str) -> str:
+    """The key of a data or quarantine file; content-addressed, so two writers never overwrite each other."""
+    return f"{prefix}/{stream}/dt={at:%Y-%m-%d}/{version:010d}-{part:04d}-{sha256[:12]}.parquet"
+
+
+def log_prefix(stream: str) -> str:
+    """What every commit key of a stream begins with."""
+    return f"{LOG}/{stream}/"
+
+
+def commit_key(stream: str, version: int) -> str:
+    """The key of one commit."""
+    return f"{log_prefix(stream)}{version:0{_VERSION_DIGITS}d}.json"
+
+
+def latest_key(stream: str) -> str:
+    """The key of the hint at the newest version."""
+    return f"{log_prefix(stream)}_latest.json"
+
+
+def version_of(key: str) -> int | None:
+    """The version that a commit key names, None for any other key."""
+    match = _COMMIT_KEY.search(key)
+    return int(match[1]) if match else None
+
+
+def data_prefixes(prefix: str, stream: str) -> tuple[str, ...]:
+    """Where files of a stream can lie; what `gc` looks through."""
+    return (f"{prefix}/{stream}/", f"{QUARANTINE}/{stream}/")

@@ -1,0 +1,184 @@
+"""The object store: the few S3 calls that the lake needs, with their errors put into the platform's taxonomy."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ingest.errors import AccessError, ConfigurationError, ConflictError, PlatformError, TransientError
+from ingest.settings import LakeSettings
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_LOST_RACE = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
+_ABSENT = {"NoSuchKey", "404"}
+_DENIED = {
+    "AccessDenied",
+    "InvalidAccessKeyId",
+    "SignatureDoesNotMatch",
+    "ExpiredToken",
+    "InvalidToken",
+    "AuthorizationHeaderMalformed",
+    "403",
+    "401",
+}
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """One listed object; `modified` is the store's own clock."""
+
+    key: str
+    bytes: int
+    modified: datetime
+
+
+class ObjectStore:
+    """A bucket. Thread-safe. Every method raises TransientError, AccessError or ConfigurationError.
+
+    Uploads carry their SHA-256, which S3 checks before it stores the object.
+    """
+
+    def __init__(self, settings: LakeSettings, client: S3Client | None = None) -> None:
+        self.bucket = settings.bucket
+        self.settings = settings
+        self._client = client or _client(settings)
+
+    def uri(self, key: str) -> str:
+        """`s3://bucket/key`."""
+        return f"s3://{self.bucket}/{key}"
+
+    def get(self, key: str) -> bytes | None:
+        """An object's body, None where there is none."""
+        with self._errors(f"read {key}", absent_is_error=False):
+            return self._client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+        return None
+
+    def put(self, key: str, body: bytes) -> None:
+        """Write an object, over an older one too."""
+        with self._errors(f"write {key}"):
+            self._client.put_object(Bucket=self.bucket, Key=key, Body=body, ChecksumSHA256=_base64_sha256(body))
+
+    def put_if_absent(self, key: str, body: bytes) -> None:
+        """Write an object that must not exist. Raises ConflictError where another one does.
+
+        A store may have kept our first try though its answer was lost, so an object with our own content is ours.
+        """
+        try:
+            with self._errors(f"write {key}"):
+                self._client.put_object(
+                    Bucket=self.bucket, Key=key, Body=body, IfNoneMatch="*", ChecksumSHA256=_base64_sha256(body)
+                )
+        except ConflictError:
+            if self.get(key) != body:
+                raise
+
+    def upload(self, path: Path, key: str, sha256: str) -> None:
+        """Write a file's content; `sha256` (hex) is verified by the store on arrival."""
+        checksum = base64.b64encode(bytes.fromhex(sha256)).decode()
+        with self._errors(f"write {key}"), path.open("rb") as body:
+            self._client.put_object(Bucket=self.bucket, Key=key, Body=body, ChecksumSHA256=checksum)
+
+    def delete(self, keys: list[str]) -> None:
+        """Remove objects; an absent one is no error."""
+        for start in range(0, len(keys), 1000):
+            batch = [{"Key": key} for key in keys[start : start + 1000]]
+            with self._errors(f"delete {len(batch)} objects"):
+                answer = self._client.delete_objects(Bucket=self.bucket, Delete={"Objects": batch, "Quiet": True})  # type: ignore[typeddict-item]
+                for failure in answer.get("Errors", []):
+                    raise TransientError(f"cannot delete {self.uri(failure['Key'])}: {failure.get('Message', '')}")
+
+    def list(self, prefix: str, *, start_after: str = "") -> Iterator[StoredObject]:
+        """Objects under `prefix`, in the order of their keys, after the key `start_after`."""
+        paginator = self._client.get_paginator("list_objects_v2")
+        with self._errors(f"list {prefix}"):
+            for page in paginator.paginate(Bucket=self.bucket, Prefix=prefix, StartAfter=start_after):
+                for item in page.get("Contents", []):
+                    yield StoredObject(item["Key"], item["Size"], item["LastModified"])
+
+    def check(self) -> None:
+        """Raise a readable error where the bucket cannot be reached."""
+        with self._errors("reach the bucket"):
+            self._client.list_objects_v2(Bucket=self.bucket, MaxKeys=1)
+
+    @contextmanager
+    def _errors(self, doing: str, *, absent_is_error: bool = True) -> Iterator[None]:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            yield
+        except ClientError as error:
+            code = str(error.response.get("Error", {}).get("Code", ""))
+            if code in _ABSENT and not absent_is_error:
+                return
+            raise self._platform_error(error, code, doing) from error
+        except BotoCoreError as error:
+            raise self._connection_error(error, doing) from error
+
+    def _platform_error(self, error: Any, code: str, doing: str) -> PlatformError:
+        status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+        where = f"s3://{self.bucket} at {self.settings.endpoint_url or 'AWS'}"
+        if code in _LOST_RACE or status == 412:
+            return ConflictError(f"cannot {doing}: the object exists already")
+        if code == "NoSuchBucket":
+            return ConfigurationError(
+                f"there is no bucket {where}",
+                hint="Create it (terraform, or `aws s3 mb`), or correct RAW_BUCKET.",
+            )
+        if code in _DENIED or status in (401, 403):
+            return AccessError(
+                f"S3 refuses to {doing} in {where} ({code})",
+                hint="Check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and the policy of the ingest writer.",
+            )
+        if code in ("PermanentRedirect", "301", "IllegalLocationConstraintException"):
+            return ConfigurationError(f"{where} is in another region", hint="Correct AWS_REGION.")
+        return TransientError(f"cannot {doing} in {where}: {code or status}")
+
+    def _connection_error(self, error: Exception, doing: str) -> PlatformError:
+        from botocore.exceptions import (
+            InvalidRegionError,
+            NoCredentialsError,
+            ParamValidationError,
+            PartialCredentialsError,
+        )
+
+        if isinstance(error, NoCredentialsError | PartialCredentialsError):
+            return AccessError(
+                "there are no AWS credentials", hint="Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile."
+            )
+        if isinstance(error, ParamValidationError | InvalidRegionError):
+            return ConfigurationError(f"cannot {doing}: {error}", hint="Check RAW_BUCKET and AWS_REGION.")
+        return TransientError(
+            f"cannot {doing}: S3 at {self.settings.endpoint_url or 'AWS'} does not answer ({type(error).__name__})",
+            hint="Check AWS_ENDPOINT_URL and the network.",
+        )
+
+
+def _client(settings: LakeSettings) -> S3Client:
+    import boto3
+    from botocore.config import Config
+
+    config = Config(
+        retries={"mode": "standard", "max_attempts": 4},
+        connect_timeout=5,
+        read_timeout=60,
+        max_pool_connections=32,
+        s3={"addressing_style": "path" if settings.endpoint_url else "auto"},
+    )
+    try:
+        return boto3.session.Session().client(
+            "s3", endpoint_url=settings.endpoint_url, region_name=settings.region, config=config
+        )
+    except ValueError as error:
+        raise ConfigurationError(f"cannot make an S3 client: {error}", hint="Check AWS_ENDPOINT_URL.") from error
+
+
+def _base64_sha256(body: bytes) -> str:
+    return base64.b64encode(hashlib.sha256(body).digest()).decode()

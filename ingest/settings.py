@@ -1,0 +1,82 @@
+"""What ingest can be told, all of it by environment variables (or a `.env` file), each with its default."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from ingest.errors import ConfigurationError
+
+_DEV_SECRETS = frozenset({"ingest", "dev-key", "dev-api-key"})
+"""Placeholder secrets of the local demo, refused where ENVIRONMENT is not dev."""
+
+
+class LakeSettings(BaseSettings):
+    """Where the raw lake is. Credentials are boto3's own business (environment, profile, role)."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, populate_by_name=True)
+
+    bucket: str = Field(default="dp-mailblaze-demo-dev-raw-3dfbc1", validation_alias="RAW_BUCKET")
+    endpoint_url: str | None = Field(default=None, validation_alias="AWS_ENDPOINT_URL")
+    region: str = Field(default="eu-central-1", validation_alias="AWS_REGION")
+
+    @field_validator("endpoint_url")
+    @classmethod
+    def _empty_means_aws(cls, value: str | None) -> str | None:
+        return value or None
+
+
+class IngestSettings(BaseSettings):
+    """Settings of the ingest program."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, populate_by_name=True)
+
+    environment: str = Field(default="dev", validation_alias="ENVIRONMENT")
+    postgres_dsn: SecretStr = Field(
+        default=SecretStr("postgresql://ingest:ingest@localhost:5432/shop"), validation_alias="POSTGRES_DSN"
+    )
+    saas_base_url: str = Field(default="http://localhost:8090", validation_alias="SAAS_BASE_URL")
+    saas_api_key: SecretStr = Field(default=SecretStr(""), validation_alias="SAAS_API_KEY")
+    contracts_dir: Path = Field(default=Path(__file__).parent / "contracts", validation_alias="CONTRACTS_DIR")
+
+    horizon_margin_seconds: float = Field(default=1.0, ge=0, validation_alias="HORIZON_MARGIN_SECONDS")
+    """Kept back below the horizon, for a backend that has taken its timestamp and not yet shown it."""
+    saas_settling_seconds: float = Field(default=60.0, ge=0, validation_alias="SAAS_SETTLING_SECONDS")
+    """The provider's documented settling time: records younger than this are not final."""
+    saas_page_size: int = Field(default=1000, ge=1, le=1000, validation_alias="SAAS_PAGE_SIZE")
+    saas_commit_bytes: int = Field(default=64 * 2**20, ge=1, validation_alias="SAAS_COMMIT_BYTES")
+    """A long window is committed every so many bytes of records, so that a crash resumes in its middle."""
+    wait_budget_seconds: float = Field(default=300.0, ge=0, validation_alias="WAIT_BUDGET_SECONDS")
+    """How long one stream may wait in all for retries and Retry-After before it gives up."""
+    target_file_bytes: int = Field(default=128 * 2**20, ge=1, validation_alias="TARGET_FILE_BYTES")
+    concurrency: int = Field(default=4, ge=1, validation_alias="INGEST_CONCURRENCY")
+    """Streams read at once by one process."""
+    log_format: Literal["auto", "console", "json"] = Field(default="auto", validation_alias="LOG_FORMAT")
+    lake: LakeSettings = Field(default_factory=LakeSettings)
+
+    @model_validator(mode="after")
+    def _no_placeholders_outside_dev(self) -> Self:
+        if self.environment == "dev":
+            return self
+        password = self.postgres_dsn.get_secret_value().partition("://")[2].rpartition("@")[0].partition(":")[2]
+        for name, secret in (
+            ("SAAS_API_KEY", self.saas_api_key.get_secret_value()),
+            ("the password in POSTGRES_DSN", password),
+        ):
+            if secret in _DEV_SECRETS:
+                raise ValueError(f"{name} is the demo's placeholder; ENVIRONMENT={self.environment} needs a real one")
+        return self
+
+    @classmethod
+    def load(cls) -> IngestSettings:
+        """Settings from the environment. Raises ConfigurationError naming the variable, never its value."""
+        try:
+            return cls()
+        except ValidationError as error:
+            problem = error.errors(include_input=False)[0]
+            variable = ".".join(str(part) for part in problem["loc"])
+            message = f"{variable}: {problem['msg']}" if variable else str(problem["msg"])
+            raise ConfigurationError(f"bad settings: {message}") from None
