@@ -65,8 +65,8 @@ class Counts(_Model):
     quarantined: int
 
 
-class KeySetMark(_Model):
-    """The newest keys pass of the stream: its version, and a digest of the set to tell an unchanged one."""
+class FullSetMark(_Model):
+    """The newest full set (of keys, or of a snapshot): its version, and a digest to tell an unchanged one."""
 
     version: int
     digest: str
@@ -88,7 +88,7 @@ class Commit(_Model):
     files: tuple[DataFile, ...]
     counts: Counts
     quarantine: tuple[DataFile, ...] = ()
-    key_set: KeySetMark | None = None
+    full_set: FullSetMark | None = None
     replay_from: int | None = None
     extracted_at: AwareDatetime
     committed_at: AwareDatetime

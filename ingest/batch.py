@@ -1,0 +1,188 @@
+"""One batch on its way into the lake: data files, quarantined records, and the commit that makes both count."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Self
+
+import pyarrow as pa
+
+from ingest.contracts.model import StreamContract
+from ingest.errors import QuarantineRatioError
+from ingest.lake import layout
+from ingest.lake.commit import Commit, CommitKind, Counts, FullSetMark, Watermark, Window
+from ingest.lake.log import CommitLog
+from ingest.lake.store import ObjectStore
+from ingest.lake.writer import FilePlace, ParquetFiles
+
+QUARANTINE_SCHEMA = pa.schema(
+    [
+        ("reason", pa.string()),
+        ("position", pa.int64()),
+        ("key", pa.string()),
+        ("record", pa.binary()),
+        ("_batch_id", pa.string()),
+        ("_log_version", pa.int64()),
+        ("_extracted_at", pa.timestamp("us", tz="UTC")),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class QuarantinedRecord:
+    """A record that breaks its contract, to the byte. `position` counts from 1 in the order of reading."""
+
+    reason: str
+    position: int
+    key: str | None
+    record: bytes
+
+
+@dataclass(frozen=True)
+class BatchOrigin:
+    """Who makes the batch, and on top of which version (0 for an empty log)."""
+
+    run_id: str
+    parent: Commit | None
+    extracted_at: datetime
+    batch_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    @property
+    def version(self) -> int:
+        """The version that the batch wants to become."""
+        return self.parent.version + 1 if self.parent else 1
+
+
+class Batch:
+    """Collects rows and refused records, then becomes one commit or leaves nothing that counts.
+
+    `columns` are those that the files hold before the platform's own four. Use as a context manager.
+    """
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        contract: StreamContract,
+        origin: BatchOrigin,
+        *,
+        kind: CommitKind,
+        columns: pa.Schema,
+        target_file_bytes: int,
+    ) -> None:
+        self._log = CommitLog(store, contract.stream)
+        self._contract = contract
+        self._origin = origin
+        self._kind = kind
+        self._schema = _with_meta(columns)
+        cursor = contract.spec.cursor if contract.spec.cursor in columns.names else None
+        place = FilePlace(contract.spec.prefix, contract.stream, origin.version, origin.extracted_at, cursor)
+        self._files = ParquetFiles(store, place, self._schema, target_bytes=target_file_bytes)
+        refused_place = FilePlace(layout.QUARANTINE, contract.stream, origin.version, origin.extracted_at)
+        self._refused_files = ParquetFiles(store, refused_place, QUARANTINE_SCHEMA, target_bytes=target_file_bytes)
+        self._digest = hashlib.sha256()
+        self._first_reason: str | None = None
+        self.landed = 0
+        self.quarantined = 0
+        self.raw_bytes = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._files.__exit__()
+        self._refused_files.__exit__()
+
+    @property
+    def read(self) -> int:
+        """Records read so far."""
+        return self.landed + self.quarantined
+
+    @property
+    def digest(self) -> str:
+        """A digest of the rows so far, in their order."""
+        return self._digest.hexdigest()
+
+    def write(self, rows: pa.RecordBatch) -> None:
+        """Add rows that keep the contract."""
+        if self._kind in (CommitKind.KEYS, CommitKind.SNAPSHOT):
+            self._digest.update(rows.serialize())
+        self._files.write(self._stamp(rows))
+        self.landed += rows.num_rows
+        self.raw_bytes += rows.nbytes
+
+    def refuse(self, records: list[QuarantinedRecord]) -> None:
+        """Add records that do not."""
+        if not records:
+            return
+        self._first_reason = self._first_reason or records[0].reason
+        self.quarantined += len(records)
+        meta = (self._origin.batch_id, self._origin.version, self._origin.extracted_at)
+        columns = zip(*((item.reason, item.position, item.key, item.record, *meta) for item in records), strict=True)
+        arrays = [pa.array(values, type=f.type) for values, f in zip(columns, QUARANTINE_SCHEMA, strict=True)]
+        self._refused_files.write(pa.RecordBatch.from_arrays(arrays, schema=QUARANTINE_SCHEMA))
+
+    def commit(self, *, window: Window | None, watermark: Watermark) -> Commit:
+        """Make all files durable, then append the commit.
+
+        Raises QuarantineRatioError where too much was refused, ConflictError where another writer was first;
+        the files are then orphans, which nobody reads.
+        """
+        self._check_ratio()
+        parent = self._origin.parent
+        full_set = parent.full_set if parent else None
+        if self._kind in (CommitKind.KEYS, CommitKind.SNAPSHOT):
+            full_set = FullSetMark(version=self._origin.version, digest=self.digest)
+        commit = Commit(
+            stream=self._contract.stream,
+            version=self._origin.version,
+            kind=self._kind,
+            batch_id=self._origin.batch_id,
+            run_id=self._origin.run_id,
+            contract_version=self._contract.version,
+            contract_sha256=self._contract.sha256,
+            window=window,
+            watermark=watermark,
+            files=self._files.finish(),
+            counts=Counts(read=self.read, landed=self.landed, quarantined=self.quarantined),
+            quarantine=self._refused_files.finish(),
+            full_set=full_set,
+            extracted_at=self._origin.extracted_at,
+            committed_at=datetime.now(UTC),
+        )
+        self._log.append(commit)
+        return commit
+
+    def _check_ratio(self) -> None:
+        allowed = self._contract.spec.max_quarantine_ratio
+        if self.read and self.quarantined / self.read > allowed:
+            raise QuarantineRatioError(
+                f"{self.quarantined} of {self.read} records break the contract, more than maxQuarantineRatio "
+                f"{allowed:g} allows; the batch was refused whole. The first: {self._first_reason}",
+                stream=self._contract.stream,
+                hint="Correct the source or the contract, then run again.",
+            )
+
+    def _stamp(self, rows: pa.RecordBatch) -> pa.RecordBatch:
+        count = rows.num_rows
+        meta = [
+            pa.repeat(pa.scalar(self._origin.batch_id, pa.string()), count),
+            pa.repeat(pa.scalar(self._origin.version, pa.int64()), count),
+            pa.array(range(self.landed + 1, self.landed + count + 1), type=pa.int64()),
+            pa.repeat(pa.scalar(self._origin.extracted_at, pa.timestamp("us", tz="UTC")), count),
+        ]
+        return pa.RecordBatch.from_arrays([*rows.columns, *meta], schema=self._schema)
+
+
+def _with_meta(columns: pa.Schema) -> pa.Schema:
+    return pa.schema(
+        [
+            *columns,
+            pa.field("_batch_id", pa.string()),
+            pa.field("_log_version", pa.int64()),
+            pa.field("_row_number", pa.int64()),
+            pa.field("_extracted_at", pa.timestamp("us", tz="UTC")),
+        ]
+    )

@@ -1,0 +1,99 @@
+"""The shape of a live Postgres table, from its catalog."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection
+
+# One query for any number of tables. Domains are shown as the type beneath them, since that is what COPY sends.
+_COLUMNS = """
+with recursive wanted as (
+  select name, to_regclass(name) as oid from unnest(%(tables)s::text[]) as name
+), base as (
+  select a.attrelid, a.attnum, t.oid as typid, t.typtype, t.typbasetype,
+         case when t.typtype = 'd' then t.typtypmod else a.atttypmod end as typmod
+    from pg_attribute a join wanted w on w.oid = a.attrelid join pg_type t on t.oid = a.atttypid
+   where a.attnum > 0 and not a.attisdropped
+  union all
+  select b.attrelid, b.attnum, t.oid, t.typtype, t.typbasetype,
+         case when t.typtype = 'd' then t.typtypmod else b.typmod end
+    from base b join pg_type t on t.oid = b.typbasetype
+   where b.typtype = 'd'
+)
+select w.name, a.attname, format_type(b.typid, b.typmod), b.typtype, a.attnotnull or dt.typnotnull,
+       pg_get_expr(d.adbin, d.adrelid), col_description(a.attrelid, a.attnum),
+       array_position(i.indkey::int2[], a.attnum)
+  from wanted w
+  join pg_attribute a on a.attrelid = w.oid and a.attnum > 0 and not a.attisdropped
+  join pg_type dt on dt.oid = a.atttypid
+  join base b on b.attrelid = a.attrelid and b.attnum = a.attnum and b.typtype <> 'd'
+  left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+  left join lateral (
+    select x.indkey from pg_index x
+     where x.indrelid = w.oid and x.indisunique and x.indisvalid and x.indpred is null and x.indexprs is null
+       and not exists (select from pg_attribute k
+                        where k.attrelid = w.oid and k.attnum = any(x.indkey::int2[]) and not k.attnotnull)
+     order by x.indisprimary desc, x.indnkeyatts, x.indexrelid limit 1
+  ) i on true
+ order by w.name, a.attnum
+"""
+
+_TABLES = """
+select name, c.relkind::text, obj_description(c.oid, 'pg_class'),
+       exists (select from pg_trigger t where t.tgrelid = c.oid and not t.tgisinternal
+                and t.tgtype & 1 = 1 and t.tgtype & 2 = 2 and t.tgtype & 16 = 16),
+       has_table_privilege(c.oid, 'select')
+  from unnest(%(tables)s::text[]) as name join pg_class c on c.oid = to_regclass(name)
+"""
+
+READABLE_KINDS = {"r": "table", "p": "partitioned table", "v": "view", "m": "materialized view", "f": "foreign table"}
+
+
+@dataclass(frozen=True)
+class LiveColumn:
+    """One column as it is at the source. `key_position` counts from 1 within the unique key, None outside it."""
+
+    name: str
+    type: str
+    type_class: str
+    not_null: bool
+    default: str | None
+    comment: str | None
+    key_position: int | None
+
+
+@dataclass(frozen=True)
+class LiveTable:
+    """A table as it is at the source. `update_trigger`: some row trigger runs before each update."""
+
+    name: str
+    kind: str
+    comment: str | None
+    update_trigger: bool
+    readable: bool
+    columns: tuple[LiveColumn, ...]
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The primary key, else the smallest unique key without nulls, else nothing."""
+        keyed = [column for column in self.columns if column.key_position is not None]
+        return tuple(column.name for column in sorted(keyed, key=lambda column: column.key_position or 0))
+
+
+def live_tables(connection: Connection, tables: Sequence[str]) -> dict[str, LiveTable]:
+    """The shapes of `tables` (names as SQL spells them); a table that does not exist is left out."""
+    with connection.cursor() as cursor:
+        cursor.execute(_TABLES, {"tables": list(tables)})
+        heads = cursor.fetchall()
+        cursor.execute(_COLUMNS, {"tables": list(tables)})
+        columns: dict[str, list[LiveColumn]] = {}
+        for table, *column in cursor.fetchall():
+            columns.setdefault(table, []).append(LiveColumn(*column))
+    return {
+        name: LiveTable(name, READABLE_KINDS.get(kind, kind), comment, trigger, readable, tuple(columns.get(name, ())))
+        for name, kind, comment, trigger, readable in heads
+    }

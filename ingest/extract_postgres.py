@@ -1,0 +1,144 @@
+"""One Postgres stream in one run: its window or snapshot, its keys, its count; all at the session's snapshot."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pyarrow as pa
+
+from ingest.batch import Batch, QuarantinedRecord
+from ingest.context import RunContext, SourceCount, StreamResult, unmoved
+from ingest.contracts.model import Mode, StreamContract
+from ingest.errors import FatalError
+from ingest.lake.commit import CommitKind, Watermark, Window, watermark_of
+from ingest.sources.columns import RowConverter
+from ingest.sources.postgres import PostgresSession
+
+
+class PostgresExtraction:
+    """Lands one stream. Make a new one for each try."""
+
+    def __init__(
+        self, context: RunContext, contract: StreamContract, session: PostgresSession, notices: tuple[str, ...]
+    ) -> None:
+        self._context = context
+        self._contract = contract
+        self._session = session
+        self._notices = notices
+
+    def ingest(self, *, keys: bool, count: bool) -> StreamResult:
+        """Land what is new, then the keys where the contract asks for them, then count at the source."""
+        if self._contract.spec.mode is Mode.SNAPSHOT:
+            self._land_full_set(CommitKind.SNAPSHOT)
+        else:
+            self._land_window()
+        if keys and self._contract.lands_keys:
+            self._land_full_set(CommitKind.KEYS)
+        return self._result(self._count() if count else None)
+
+    def land_keys(self) -> StreamResult:
+        """Land the full set of keys alone."""
+        self._land_full_set(CommitKind.KEYS)
+        return self._result(None)
+
+    def backfill(self, window: Window) -> StreamResult:
+        """Land a window again; the watermark stays."""
+        self._contract.cursor_column  # noqa: B018 - refuses a stream without a cursor
+        with self._batch(CommitKind.BACKFILL) as batch:
+            self._read_window(batch, window)
+            if batch.read:
+                self._context.committed(batch.commit(window=window, watermark=unmoved(self._head)))
+        return self._result(None)
+
+    @property
+    def _head(self):  # type: ignore[no-untyped-def]
+        return self._context.heads[self._contract.stream]
+
+    def _land_window(self) -> None:
+        before = watermark_of(self._head)
+        end = self._session.horizon.at
+        if end is None or (before is not None and end <= before):
+            return
+        window = Window(start=before - self._contract.spec.allowed_lateness if before else None, end=end)
+        with self._batch(CommitKind.DATA) as batch:
+            self._read_window(batch, window)
+            if batch.read:
+                self._context.committed(batch.commit(window=window, watermark=Watermark(before=before, after=end)))
+
+    def _land_full_set(self, kind: CommitKind) -> None:
+        """Land all keys or all rows, unless the set is the one that the newest commit landed."""
+        head = self._head
+        with self._batch(kind) as batch:
+            if kind is CommitKind.KEYS:
+                self._copy(batch, self._session.read_keys(self._contract), self._contract.key_columns)
+            else:
+                self._read_window(batch, None)
+            mark = head.full_set if head else None
+            if mark is not None and mark.version == head.version and mark.digest == batch.digest:
+                return
+            self._context.committed(batch.commit(window=None, watermark=unmoved(head)))
+
+    def _read_window(self, batch: Batch, window: Window | None) -> None:
+        refused = self._copy(batch, self._session.read(self._contract, window), self._contract.columns)
+        if not refused:
+            return
+        rows = self._session.refused_rows(self._contract, window)
+        if len(rows) != refused:
+            raise FatalError(
+                f"{refused} rows could not be converted, but {len(rows)} were found to quarantine",
+                stream=self._contract.stream,
+            )
+        batch.refuse(
+            [
+                QuarantinedRecord(row.reason, position, row.key, row.record.encode())
+                for position, row in enumerate(rows, batch.landed + 1)
+            ]
+        )
+
+    def _copy(self, batch: Batch, source, columns) -> int:  # type: ignore[no-untyped-def]
+        converter = RowConverter(self._contract, columns)
+        refused = 0
+        for rows in source:
+            converted = converter.convert(rows)
+            refused += converted.refused
+            batch.write(converted.batch)
+            self._context.progress(self._contract.stream, batch.read)
+        return refused
+
+    def _batch(self, kind: CommitKind) -> Batch:
+        columns = self._contract.key_columns if kind is CommitKind.KEYS else self._contract.columns
+        return Batch(
+            self._context.store,
+            self._contract,
+            self._context.origin(self._contract.stream),
+            kind=kind,
+            columns=RowConverter(self._contract, columns).schema,
+            target_file_bytes=self._context.settings.target_file_bytes,
+        )
+
+    def _count(self) -> SourceCount:
+        if self._contract.spec.mode is Mode.SNAPSHOT:
+            return SourceCount(self._session.count(self._contract, below=None))
+        below = self._boundary()
+        converter = RowConverter(self._contract, self._contract.key_columns)
+        in_flight = [
+            converter.convert(rows).batch for rows in self._session.read_keys(self._contract, unsettled_from=below)
+        ]
+        rows = self._session.count(self._contract, below=below) if below else 0
+        return SourceCount(rows, pa.Table.from_batches(in_flight, schema=converter.schema))
+
+    def _boundary(self) -> datetime | None:
+        """Below it everything was landed by now: the watermark, or the horizon where nothing new lay below it."""
+        moments = [moment for moment in (watermark_of(self._head), self._session.horizon.at) if moment is not None]
+        return max(moments, default=None)
+
+    def _result(self, source_count: SourceCount | None) -> StreamResult:
+        horizon = self._session.horizon
+        lag = (horizon.read_at - horizon.at).total_seconds() if horizon.at else None
+        return self._context.result(
+            self._contract.stream,
+            lag_seconds=lag,
+            blocker=str(horizon.blocker) if horizon.blocker else None,
+            notices=self._notices,
+            source_count=source_count,
+        )

@@ -1,0 +1,148 @@
+"""One SaaS stream in one run: its settled window in resumable commits, its keys, its count."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ingest.batch import Batch
+from ingest.context import RunContext, SourceCount, StreamResult, unmoved
+from ingest.contracts.model import StreamContract
+from ingest.lake.commit import Commit, CommitKind, Resume, Watermark, Window, watermark_of
+from ingest.retry import WaitBudget
+from ingest.sources.http import ApiClient
+from ingest.sources.records import KeyDecoder, RecordDecoder
+from ingest.sources.saas import ExpiredCursorError, Page, SaasStream
+
+
+class SaasExtraction:
+    """Lands one stream. Make a new one for each try."""
+
+    def __init__(self, context: RunContext, contract: StreamContract, api: ApiClient, budget: WaitBudget) -> None:
+        self._context = context
+        self._contract = contract
+        self._decoder = RecordDecoder(contract)
+        self._source = SaasStream(api, contract, page_size=context.settings.saas_page_size, budget=budget)
+        self._settling = timedelta(seconds=context.settings.saas_settling_seconds)
+        self._notices: list[str] = []
+
+    def ingest(self, *, keys: bool, count: bool) -> StreamResult:
+        """Land what has settled, then the keys where the contract asks for them, then count at the source."""
+        settled = self._source.settled_until(self._settling)
+        self._land_settled(settled)
+        boundary = max(settled, watermark_of(self._head) or settled)
+        walked = self._land_keys() if keys and self._contract.lands_keys else None
+        return self._result(self._count(boundary, walked) if count else None)
+
+    def land_keys(self) -> StreamResult:
+        """Land the full set of keys alone."""
+        self._land_keys()
+        return self._result(None)
+
+    def backfill(self, window: Window) -> StreamResult:
+        """Land a window again; the watermark stays."""
+        self._land(window, CommitKind.BACKFILL, unmoved(self._head), None)
+        return self._result(None)
+
+    @property
+    def _head(self) -> Commit | None:
+        return self._context.heads[self._contract.stream]
+
+    def _land_settled(self, settled: datetime) -> None:
+        """Finish a window that an earlier run left unfinished, then read the one up to `settled`."""
+        resume = self._head.watermark.resume if self._head else None
+        if resume is not None:
+            self._finish(resume)
+        before = watermark_of(self._head)
+        if before is not None and settled <= before:
+            return
+        window = Window(start=before - self._contract.spec.allowed_lateness if before else None, end=settled)
+        self._land(window, CommitKind.DATA, Watermark(before=before, after=settled), None)
+
+    def _finish(self, resume: Resume) -> None:
+        done = Watermark(before=watermark_of(self._head), after=resume.window.end)
+        try:
+            self._land(resume.window, CommitKind.DATA, done, resume.page_cursor)
+        except ExpiredCursorError as error:
+            # Reading the window again lands some records twice in RAW; staging keeps one per key.
+            self._notices.append(f"the page cursor was refused ({error.message}); the window was read again")
+            self._land(resume.window, CommitKind.DATA, done, None)
+
+    def _land(self, window: Window, kind: CommitKind, done: Watermark, cursor: str | None) -> None:
+        """Read `window` from `cursor` on, with a commit every `saas_commit_bytes`; the last one leaves `done`."""
+        resumed = cursor is not None
+        pages = self._source.pages(window, cursor=cursor)
+        following: str | None = ""
+        while following is not None:
+            with self._batch(kind, self._decoder.schema) as batch:
+                following = self._fill(batch, pages)
+                if following is not None:
+                    watermark = self._under_way(window, following) if kind is CommitKind.DATA else done
+                    self._context.committed(batch.commit(window=window, watermark=watermark))
+                elif batch.read or resumed or self._unfinished:
+                    self._context.committed(batch.commit(window=window, watermark=done))
+
+    @property
+    def _unfinished(self) -> bool:
+        return self._head is not None and self._head.watermark.resume is not None
+
+    def _under_way(self, window: Window, following: str) -> Watermark:
+        before = watermark_of(self._head)
+        return Watermark(before=before, after=before, resume=Resume(page_cursor=following, window=window))
+
+    def _fill(self, batch: Batch, pages: Iterator[Page]) -> str | None:
+        """Read pages until the batch is full: the cursor to go on from, or None at the window's end."""
+        for page in pages:
+            decoded = self._decoder.decode(page.records, first_position=batch.read + 1)
+            batch.write(decoded.rows)
+            batch.refuse(decoded.refused)
+            self._context.progress(self._contract.stream, batch.read)
+            if page.next_cursor is not None and batch.raw_bytes >= self._context.settings.saas_commit_bytes:
+                return page.next_cursor
+        return None
+
+    def _land_keys(self) -> pa.Table:
+        """Land the full set of keys; returned with the cursor of each.
+
+        The walk has no upper end: a record that is edited meanwhile moves behind the walk's position, not out of it.
+        """
+        head = self._head
+        decoder = KeyDecoder(self._contract)
+        pages = self._source.pages(Window(start=None, end=None))
+        walked = decoder.table([record for page in pages for record in page.records])
+        keys = walked.select(list(self._contract.key)).combine_chunks()
+        with self._batch(CommitKind.KEYS, keys.schema) as batch:
+            for rows in keys.to_batches():
+                batch.write(rows)
+            mark = head.full_set if head else None
+            unchanged = head is not None and mark is not None and mark.version == head.version
+            if not (unchanged and mark is not None and mark.digest == batch.digest):
+                self._context.committed(batch.commit(window=None, watermark=unmoved(head)))
+        return walked
+
+    def _count(self, boundary: datetime, walked: pa.Table | None) -> SourceCount:
+        if not self._contract.lands_keys:
+            return SourceCount(self._source.count(until=boundary))
+        keys = list(self._contract.key)
+        if walked is None:
+            pages = self._source.pages(Window(start=boundary, end=None))
+            above = KeyDecoder(self._contract).table([record for page in pages for record in page.records])
+            return SourceCount(self._source.count(until=boundary), above.select(keys))
+        below = pc.less(walked[self._contract.cursor_column.name], pa.scalar(boundary, pa.timestamp("us", "UTC")))
+        return SourceCount(pc.sum(below).as_py() or 0, walked.filter(pc.invert(below)).select(keys))
+
+    def _batch(self, kind: CommitKind, columns: pa.Schema) -> Batch:
+        return Batch(
+            self._context.store,
+            self._contract,
+            self._context.origin(self._contract.stream),
+            kind=kind,
+            columns=columns,
+            target_file_bytes=self._context.settings.target_file_bytes,
+        )
+
+    def _result(self, source_count: SourceCount | None) -> StreamResult:
+        return self._context.result(self._contract.stream, notices=tuple(self._notices), source_count=source_count)

@@ -1,0 +1,35 @@
+"""Structured logs: JSON lines for machines, readable lines on a terminal, always on standard error."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any, Literal, TextIO
+
+import structlog
+
+
+def configure(
+    style: Literal["auto", "console", "json"] = "auto", *, stream: TextIO | None = None, level: int = logging.INFO
+) -> None:
+    """Set up logging for this process. `auto` writes JSON unless `stream` (standard error) is a terminal."""
+    out = stream or sys.stderr
+    as_json = style == "json" or (style == "auto" and not out.isatty())
+    renderer: Any = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer()
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(file=out),
+        cache_logger_on_first_use=False,
+    )
+
+
+def get_logger(**bound: object) -> structlog.typing.FilteringBoundLogger:
+    """A logger with `bound` (run_id, stream, version, ...) on each of its lines."""
+    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger(**bound)
+    return logger

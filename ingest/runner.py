@@ -1,0 +1,194 @@
+"""One run over any number of streams: what the command line and the orchestrator both call.
+
+    with open_run(settings, contracts, run_id) as run:
+        result = run.ingest("products")
+
+The order in `open_run` is what makes a run sound: first the heads of the logs are read, then the horizon, then the
+snapshot. A batch may only become the version after that head, so a writer that was quicker makes this one lose
+cleanly, and a set of keys can never delete a row that was landed after its snapshot.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from time import monotonic
+
+from ingest.context import Progress, RunContext, SourceCount, StreamResult
+from ingest.contracts.drift import require_no_breaking_drift
+from ingest.contracts.introspect import LiveTable, live_tables
+from ingest.contracts.model import Source, StreamContract
+from ingest.errors import ConfigurationError, PlatformError, TransientError
+from ingest.extract_postgres import PostgresExtraction
+from ingest.extract_saas import SaasExtraction
+from ingest.lake.commit import Commit, Window
+from ingest.lake.log import CommitLog
+from ingest.lake.store import ObjectStore
+from ingest.logs import get_logger
+from ingest.retry import WaitBudget, retrying
+from ingest.settings import IngestSettings
+from ingest.sources.http import ApiClient
+from ingest.sources.postgres import PostgresSession, connect, postgres_errors
+
+
+class IngestRun:
+    """A run under way. Its methods block, and may be called from several threads for different streams."""
+
+    def __init__(
+        self,
+        context: RunContext,
+        contracts: Sequence[StreamContract],
+        session: PostgresSession | None,
+        api: ApiClient | None,
+    ) -> None:
+        self._context = context
+        self._contracts = {contract.stream: contract for contract in contracts}
+        self._session = session
+        self._api = api
+        self._private_sessions = ExitStack()
+        self._lock = threading.Lock()
+
+    @property
+    def streams(self) -> list[str]:
+        """The streams of this run."""
+        return list(self._contracts)
+
+    def ingest(self, stream: str, *, keys: bool = True, count: bool = True) -> StreamResult:
+        """Land what is new in `stream`; then, where its contract asks for it, its keys; then count it at the source.
+
+        Raises ConflictError where another writer was first, and any other PlatformError with the stream named.
+        """
+        return self._attempt(stream, lambda extraction: extraction.ingest(keys=keys, count=count))
+
+    def backfill(self, stream: str, *, start: datetime, end: datetime) -> StreamResult:
+        """Land the window `[start, end)` of cursors again, leaving the watermark where it is."""
+        if start >= end:
+            raise ConfigurationError(f"the window is empty: {start} is not before {end}", stream=stream)
+        return self._attempt(stream, lambda extraction: extraction.backfill(Window(start=start, end=end)))
+
+    def land_keys(self, stream: str) -> StreamResult:
+        """Land the full set of keys alone."""
+        if not self._contracts[stream].lands_keys:
+            raise ConfigurationError("its contract says deletes: none, so it has no keys pass", stream=stream)
+        return self._attempt(stream, lambda extraction: extraction.land_keys())
+
+    def close(self) -> None:
+        """Close sessions that retries opened."""
+        self._private_sessions.close()
+
+    def _attempt(
+        self, stream: str, work: Callable[[PostgresExtraction | SaasExtraction], StreamResult]
+    ) -> StreamResult:
+        """Run `work`, again on a fresh head, horizon and snapshot where a transient fault broke the first try."""
+        contract = self._contracts[stream]
+        budget = WaitBudget(self._context.settings.wait_budget_seconds)
+        log = get_logger(run_id=self._context.run_id, stream=stream)
+        started = monotonic()
+        session = self._session
+
+        def refresh(error: TransientError, wait: float) -> None:
+            nonlocal session
+            log.warning("trying again", error=str(error), wait_seconds=round(wait, 1))
+            session = None
+
+        def once() -> StreamResult:
+            nonlocal session
+            if session is None and contract.spec.source is Source.POSTGRES:
+                session = self._fresh_session(contract)
+            return work(self._extraction(contract, session, budget))
+
+        try:
+            result = retrying(budget, attempts=4, before_retry=refresh)(once)
+        except PlatformError as error:
+            error.stream = error.stream or stream
+            log.error("failed", error=str(error), kind=type(error).__name__)  # noqa: TRY400 - told, not traced
+            raise
+        result = replace(result, seconds=monotonic() - started)
+        log.info(
+            "landed",
+            versions=[commit.version for commit in result.commits],
+            rows=result.rows_landed,
+            quarantined=result.rows_quarantined,
+            seconds=round(result.seconds, 3),
+            watermark=result.watermark_after.isoformat() if result.watermark_after else None,
+            watermark_lag_seconds=result.lag_seconds,
+            blocker=result.blocker,
+        )
+        return result
+
+    def _extraction(
+        self, contract: StreamContract, session: PostgresSession | None, budget: WaitBudget
+    ) -> PostgresExtraction | SaasExtraction:
+        if contract.spec.source is Source.POSTGRES:
+            assert session is not None  # noqa: S101 - open_run or _fresh_session made it
+            notices = require_no_breaking_drift(contract, self._context.tables.get(contract.source_object))
+            return PostgresExtraction(self._context, contract, session, tuple(str(notice) for notice in notices))
+        assert self._api is not None  # noqa: S101 - open_run made it
+        return SaasExtraction(self._context, contract, self._api, budget)
+
+    def _fresh_session(self, contract: StreamContract) -> PostgresSession:
+        self._context.heads[contract.stream] = CommitLog(self._context.store, contract.stream).head()
+        session = _session(self._context.settings)
+        with self._lock:
+            self._private_sessions.enter_context(session)
+        return session
+
+
+@contextmanager
+def open_run(
+    settings: IngestSettings,
+    contracts: Sequence[StreamContract],
+    run_id: str,
+    *,
+    progress: Progress = lambda stream, rows: None,
+    store: ObjectStore | None = None,
+) -> Iterator[IngestRun]:
+    """Open a run over `contracts`. Raises PlatformError where lake, Postgres or API cannot be used."""
+    store = store or ObjectStore(settings.lake)
+    context = RunContext(settings, store, run_id, progress)
+    sources = {contract.spec.source for contract in contracts}
+    with ExitStack() as resources:
+        context.heads = _heads(store, contracts)
+        session = api = None
+        if Source.POSTGRES in sources:
+            context.tables = _shapes(settings, contracts)
+            session = resources.enter_context(_session(settings))
+        if Source.SAAS in sources:
+            api = resources.enter_context(ApiClient(settings.saas_base_url, settings.saas_api_key))
+        run = IngestRun(context, contracts, session, api)
+        resources.callback(run.close)
+        yield run
+
+
+def _heads(store: ObjectStore, contracts: Sequence[StreamContract]) -> dict[str, Commit | None]:
+    if not contracts:
+        raise ConfigurationError("no stream was named")
+    with ThreadPoolExecutor(max_workers=min(len(contracts), 16)) as pool:
+        heads = pool.map(lambda contract: CommitLog(store, contract.stream).head(), contracts)
+        return {contract.stream: head for contract, head in zip(contracts, heads, strict=True)}
+
+
+def _shapes(settings: IngestSettings, contracts: Sequence[StreamContract]) -> dict[str, LiveTable]:
+    connection = connect(settings.postgres_dsn)
+    try:
+        with postgres_errors("read the catalog"):
+            tables = [contract.source_object for contract in contracts if contract.spec.source is Source.POSTGRES]
+            return live_tables(connection, tables)
+    finally:
+        connection.close()
+
+
+def _session(settings: IngestSettings) -> PostgresSession:
+    return PostgresSession(settings.postgres_dsn, margin=timedelta(seconds=settings.horizon_margin_seconds))
+
+
+def run_id_now() -> str:
+    """A readable identifier for a run started from the command line."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{threading.get_native_id()}"
+
+
+__all__ = ["IngestRun", "Progress", "SourceCount", "StreamResult", "open_run", "run_id_now"]

@@ -1,0 +1,131 @@
+"""Postgres values to lake values: what is selected, and how each column becomes its landing type.
+
+Every conversion is exact or the row is refused. What a landing type cannot hold (NaN in a decimal; infinite, BC or
+five-digit years in a date or timestamp) is found here, and the row goes to quarantine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from psycopg2 import sql
+
+from ingest.contracts.model import Column, StreamContract
+from ingest.contracts.types import Kind, SourceType
+from ingest.errors import ContractError
+
+_DAY = 86_400 * 1_000_000
+_FIRST_DAY = -719_162  # 0001-01-01
+_LAST_DAY = 2_932_896  # 9999-12-31
+_TEMPORAL = {Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPTZ}
+
+# Types whose COPY form the driver reads as they are; every other one is cast to text by the server.
+_READ_AS_IS = {
+    "boolean", "smallint", "integer", "bigint", "real", "double precision", "numeric", "date",
+    "timestamp without time zone", "timestamp with time zone", "text", "character varying", "character", "bytea",
+}  # fmt: skip
+
+
+def select_list(columns: tuple[Column, ...]) -> sql.Composable:
+    """The select list that reads `columns` in their order."""
+    return sql.SQL(", ").join(_expression(column) for column in columns)
+
+
+def _expression(column: Column) -> sql.Composable:
+    name = sql.Identifier(column.name)
+    source = SourceType.parse(column.source_type)
+    as_is = source.name in _READ_AS_IS and not source.array
+    if as_is and (column.landing.kind is not Kind.TEXT or source.name in ("text", "character varying", "character")):
+        return name
+    return sql.SQL("{}::text as {}").format(name, name)
+
+
+def qualified(source_object: str) -> sql.Identifier:
+    """`schema.table`, or `table`, as a quoted name."""
+    return sql.Identifier(*source_object.split(".", 1))
+
+
+def unrepresentable(columns: tuple[Column, ...]) -> list[tuple[str, sql.Composable]]:
+    """For each column that can refuse a row: the reason, and the SQL predicate that finds such rows."""
+    found: list[tuple[str, sql.Composable]] = []
+    for column in columns:
+        name = sql.Identifier(column.name)
+        if column.landing.kind is Kind.DECIMAL:
+            predicate = sql.SQL("({c} = 'NaN' or {c}::text like '%Infinity')").format(c=name)
+            found.append((f"column '{column.name}': a decimal holds no NaN or infinity", predicate))
+        elif column.landing.kind in _TEMPORAL:
+            predicate = sql.SQL("(not isfinite({c}) or {c} < '0001-01-01' or {c} >= '10000-01-01')").format(c=name)
+            found.append((f"column '{column.name}': outside the years 1 to 9999", predicate))
+    return found
+
+
+@dataclass(frozen=True)
+class Converted:
+    """Rows that fit the contract, and how many did not."""
+
+    batch: pa.RecordBatch
+    refused: int
+
+
+class RowConverter:
+    """Turns batches as read into batches of the contract's landing types."""
+
+    def __init__(self, contract: StreamContract, columns: tuple[Column, ...]) -> None:
+        self._contract = contract
+        self._columns = columns
+        self.schema = pa.schema([pa.field(column.name, column.landing.arrow) for column in columns])
+
+    def convert(self, batch: pa.RecordBatch) -> Converted:
+        """Exact conversion of `batch`; rows that cannot be converted are left out and counted.
+
+        Raises ContractError where a column is not of the type that the contract says.
+        """
+        arrays = [_storage(array) for array in batch.columns]
+        refused = None
+        for column, array in zip(self._columns, arrays, strict=True):
+            bad = _unrepresentable_rows(column, array)
+            if bad is not None:
+                refused = bad if refused is None else pc.or_(refused, bad)
+        if refused is not None:
+            keep = pc.invert(refused)
+            arrays = [array.filter(keep) for array in arrays]
+        converted = [self._cast(column, array) for column, array in zip(self._columns, arrays, strict=True)]
+        result = pa.RecordBatch.from_arrays(converted, schema=self.schema)
+        return Converted(result, batch.num_rows - result.num_rows)
+
+    def _cast(self, column: Column, array: pa.Array) -> pa.Array:
+        try:
+            return array if array.type == column.landing.arrow else array.cast(column.landing.arrow, safe=True)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            raise ContractError(
+                f"column '{column.name}' ({column.source_type}) cannot be landed as {column.landing}: {error}",
+                stream=self._contract.stream,
+                hint="Correct the contract, or add `landAs: text` to the column.",
+            ) from error
+
+
+def _storage(array: pa.Array) -> pa.Array:
+    return array.storage if isinstance(array, pa.ExtensionArray) else array
+
+
+def _unrepresentable_rows(column: Column, array: pa.Array) -> pa.Array | None:
+    if array.null_count == len(array):
+        return None
+    if column.landing.kind is Kind.DECIMAL and pa.types.is_string(array.type):
+        bad = pc.invert(pc.match_substring_regex(array, r"^[-+]?[0-9]"))
+    elif column.landing.kind is Kind.DATE and pa.types.is_date32(array.type):
+        bad = _outside(array.view(pa.int32()), _FIRST_DAY, _LAST_DAY)
+    elif column.landing.kind in _TEMPORAL and pa.types.is_timestamp(array.type):
+        # The driver lets infinity wrap round to values before any year that Postgres knows.
+        bad = _outside(array.view(pa.int64()), _FIRST_DAY * _DAY, (_LAST_DAY + 1) * _DAY - 1)
+    else:
+        return None
+    bad = pc.fill_null(bad, fill_value=False)
+    return bad if pc.any(bad).as_py() else None
+
+
+def _outside(values: Any, lowest: int, highest: int) -> Any:
+    return pc.or_(pc.less(values, lowest), pc.greater(values, highest))

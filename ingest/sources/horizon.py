@@ -1,0 +1,108 @@
+"""How far a Postgres table may be read without skipping a row.
+
+A cursor written by `now()` carries the start of its transaction, and a transaction that began earlier may commit
+later. So nothing at or above the oldest open transaction's start may be read yet: that is the horizon. A margin is
+kept below it, for a backend that has taken its timestamp and not yet shown it in `pg_stat_activity`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from ingest.errors import AccessError, ConfigurationError
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection
+
+APPLICATION_NAME = "dp-mailblaze-demo ingest"
+
+# Sessions that cannot write a user's row: our own readers, vacuum, and senders of WAL. Logical replication workers
+# do write, and so count. A session with `track_activities` off shows no start: its row is 'disabled'.
+_OPEN_TRANSACTIONS = """
+select pid, xact_start, state = 'disabled' as hidden, clock_timestamp() - xact_start as age
+  from pg_stat_activity
+ where pid <> pg_backend_pid()
+   and datname = current_database()
+   and (xact_start is not null or state = 'disabled')
+   and backend_type not in ('autovacuum worker', 'walsender')
+   and not (usename = current_user and application_name = %(application)s)
+ order by state = 'disabled' desc, xact_start
+ limit 1
+"""
+
+# `prepared` is the time of PREPARE, not of the transaction's start, which Postgres no longer tells.
+_PREPARED_TRANSACTIONS = """
+select gid, clock_timestamp() - prepared as age from pg_prepared_xacts
+ where database = current_database() order by prepared limit 1
+"""
+
+
+@dataclass(frozen=True)
+class Blocker:
+    """What holds the horizon back: who, and for how long."""
+
+    what: str
+    age: timedelta
+
+    def __str__(self) -> str:
+        return f"{self.what}, open for {self.age.total_seconds():.0f} s"
+
+
+@dataclass(frozen=True)
+class Horizon:
+    """Cursors below `at` are final. `at` is None where a transaction hides its start: then nothing new is.
+
+    `read_at` is the database's clock when it was read; the difference is the lag that a blocker causes.
+    """
+
+    at: datetime | None
+    read_at: datetime
+    blocker: Blocker | None
+
+
+def read_horizon(connection: Connection, *, margin: timedelta) -> Horizon:
+    """The horizon now. The snapshot must be opened after this call, on any connection.
+
+    The order of the statements matters: a transaction moves from `pg_stat_activity` to `pg_prepared_xacts`, so the
+    first is read first; and the clock is read before both. Each statement is a transaction of its own, since
+    Postgres keeps one picture of the activity for a whole transaction.
+
+    Raises AccessError where the login cannot see other sessions, ConfigurationError on a standby.
+    """
+    if not connection.autocommit:
+        raise ValueError("the horizon is read in autocommit mode")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select clock_timestamp(), pg_is_in_recovery(), pg_has_role(current_user, 'pg_read_all_stats', 'usage'),"
+            " current_user"
+        )
+        now, standby, sees_all, user = _row(cursor.fetchone())
+        if standby:
+            raise ConfigurationError(
+                "POSTGRES_DSN names a standby, which does not show the primary's open transactions",
+                hint="Name the primary.",
+            )
+        if not sees_all:
+            raise AccessError(
+                f"login '{user}' cannot see other sessions' transactions, so rows could be skipped",
+                hint=f'Run: GRANT pg_monitor TO "{user}";',
+            )
+        cursor.execute(_OPEN_TRANSACTIONS, {"application": APPLICATION_NAME})
+        oldest = cursor.fetchone()
+        cursor.execute(_PREPARED_TRANSACTIONS)
+        prepared = cursor.fetchone()
+    if prepared is not None:
+        return Horizon(None, now, Blocker(f"prepared transaction '{prepared[0]}'", prepared[1]))
+    if oldest is None:
+        return Horizon(now - margin, now, None)
+    pid, started, hidden, age = oldest
+    if hidden:
+        return Horizon(None, now, Blocker(f"pid {pid}, which runs with track_activities off", timedelta(0)))
+    return Horizon(min(now, started) - margin, now, Blocker(f"pid {pid}", age))
+
+
+def _row(row: tuple[object, ...] | None) -> tuple[datetime, bool, bool, str]:
+    assert row is not None  # noqa: S101 - a select without FROM has one row
+    return row  # type: ignore[return-value]

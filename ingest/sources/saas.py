@@ -1,0 +1,130 @@
+"""Reads the e-mail provider's API: pages in the order of (cursor, key), each record kept to the byte."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TypeVar
+
+import msgspec
+
+from ingest.contracts.model import StreamContract
+from ingest.errors import ConfigurationError, DataError, FatalError, TransientError
+from ingest.lake.commit import Window
+from ingest.logs import get_logger
+from ingest.retry import WaitBudget, retrying
+from ingest.sources.http import ApiClient, server_time
+
+T = TypeVar("T")
+
+
+class _Body(msgspec.Struct):
+    data: list[msgspec.Raw]
+    next_cursor: str | None
+    has_more: bool
+
+
+class _Stats(msgspec.Struct):
+    records: int
+    distinct: int
+
+
+class _RepeatedCursorError(TransientError):
+    """The API gave a cursor that it gave before; once may be a cache's fault, so it is asked again."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """Records to the byte, and the cursor of the page after; None after the last."""
+
+    records: list[bytes]
+    next_cursor: str | None
+
+
+class ExpiredCursorError(ConfigurationError):
+    """The provider no longer knows a cursor that an earlier run committed."""
+
+
+class SaasStream:
+    """One collection of the API, such as `/v1/events`. Retries within `budget`."""
+
+    def __init__(self, client: ApiClient, contract: StreamContract, *, page_size: int, budget: WaitBudget) -> None:
+        self._client = client
+        self._stream = contract.stream
+        self._path = contract.source_object
+        self._page_size = page_size
+        self._budget = budget
+        self._log = get_logger(stream=contract.stream)
+
+    def settled_until(self, settling: timedelta) -> datetime:
+        """The end of what is final, by the provider's own clock, so that ours need not be right."""
+        response = self._retry(lambda: self._client.get(self._path, {"limit": 1}))
+        return server_time(response) - settling
+
+    def pages(self, window: Window, *, cursor: str | None = None) -> Iterator[Page]:
+        """Every page of `window`, from `cursor` on. An empty page is the end only where the API says so.
+
+        Raises FatalError where the paging runs in a circle, ExpiredCursorError for a first cursor that is refused.
+        """
+        seen = set() if cursor is None else {cursor}
+        resumed = cursor
+        while True:
+            try:
+                page = self._retry(partial(self._page, window, cursor, seen))
+            except _RepeatedCursorError as error:
+                raise FatalError(error.message, stream=self._stream, hint="Ask the provider.") from error
+            except ConfigurationError as error:
+                if cursor is not None and cursor == resumed:
+                    raise ExpiredCursorError(error.message, stream=self._stream) from error
+                raise
+            yield page
+            if page.next_cursor is None:
+                return
+            cursor = page.next_cursor
+            seen.add(cursor)
+
+    def count(self, *, until: datetime) -> int:
+        """Distinct records below `until`, as the provider counts them."""
+        response = self._retry(lambda: self._client.get(f"{self._path}/stats", {"until": _rfc3339(until)}))
+        try:
+            return msgspec.json.decode(response.content, type=_Stats).distinct
+        except msgspec.MsgspecError as error:
+            raise DataError(f"{self._path}/stats is not {{records, distinct}}: {error}", stream=self._stream) from error
+
+    def _page(self, window: Window, cursor: str | None, seen: set[str]) -> Page:
+        params: dict[str, str | int] = {"limit": self._page_size}
+        if window.start is not None:
+            params["from"] = _rfc3339(window.start)
+        if window.end is not None:
+            params["until"] = _rfc3339(window.end)
+        if cursor is not None:
+            params["cursor"] = cursor
+        body = self._decode(self._client.get(self._path, params).content)
+        following = body.next_cursor if body.has_more else None
+        if body.has_more and following is None:
+            raise DataError("the API says that there are more pages and gives no cursor", stream=self._stream)
+        if following is not None and following in seen:
+            raise _RepeatedCursorError("the API gave the same page cursor twice: its paging runs in a circle")
+        return Page([bytes(record) for record in body.data], following)
+
+    def _decode(self, content: bytes) -> _Body:
+        try:
+            return msgspec.json.decode(content, type=_Body)
+        except msgspec.ValidationError as error:
+            raise DataError(
+                f"a page of {self._path} is not {{data, next_cursor, has_more}}: {error}", stream=self._stream
+            ) from error
+        except ValueError as error:
+            raise TransientError(f"a page of {self._path} is not JSON: {error}", stream=self._stream) from error
+
+    def _retry(self, call: Callable[[], T]) -> T:
+        def note(error: TransientError, wait: float) -> None:
+            self._log.warning("retrying", error=error.message, wait_seconds=round(wait, 1))
+
+        return retrying(self._budget, before_retry=note)(call)
+
+
+def _rfc3339(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
