@@ -1,0 +1,26 @@
+"""What can go wrong with the embedded stack: always one message that says what, where, and what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_TAIL_LINES = 12
+
+
+class LocalStackError(Exception):
+    """A part of the stack cannot start, or ended by itself."""
+
+    def __init__(self, message: str, *, log: Path | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.log = log
+
+    def __str__(self) -> str:
+        return self.message if self.log is None else f"{self.message}\nLog: {self.log}\n{tail(self.log)}".rstrip()
+
+
+def tail(log: Path, lines: int = _TAIL_LINES) -> str:
+    """The last lines of a log file, indented; empty where there is no such file."""
+    if not log.exists():
+        return ""
+    return "\n".join(f"  {line}" for line in log.read_text(errors="replace").splitlines()[-lines:])

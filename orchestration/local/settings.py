@@ -1,0 +1,19 @@
+"""Settings of the embedded stack."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class LocalSettings(BaseSettings):
+    """Environment variables of the embedded stack; all have defaults."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    postgres_bin: Path | Literal["wheel"] | None = Field(default=None, union_mode="left_to_right")
+    """POSTGRES_BIN: the directory of `initdb` and `postgres` to use, or `wheel` for the packaged ones. Default: the
+    newest installed one, else the packaged one."""
