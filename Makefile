@@ -1,0 +1,60 @@
+# `make` lists the targets. Whatever needs the environment installs it first, from the hashed lock, into .venv.
+.DEFAULT_GOAL := help
+SHELL := bash
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+JOBS ?= 2
+
+help: ## List the targets
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z_-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(STAMP) ## Run the whole line on this machine: source to mart, a full load and an incremental one
+	@$(BIN)/python -m orchestration.local demo
+
+stack: $(STAMP) ## Start the sources and the S3 endpoint and keep them up, to use `ingest` and the flow by hand
+	@$(BIN)/python -m orchestration.local up
+
+query: $(STAMP) ## Ask the demo's marts: make query SQL="select * from MART.dim_product limit 5"
+	@$(BIN)/python -m orchestration.local query "$$SQL"
+export SQL
+
+test: $(STAMP) ## Run all tests, JOBS at a time (default 2)
+	@$(BIN)/pytest -n $(JOBS)
+
+lint: $(STAMP) ## Check style and format, and that nothing has drifted from the contracts
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+
+fmt: $(STAMP) ## Fix style and format
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+typecheck: $(STAMP) ## Check types
+	@$(BIN)/mypy
+
+install: $(STAMP) ## Install the environment, and nothing else
+
+# Every image's lock is constrained by dev.txt, so that what was tested is what runs.
+COMPILE = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
+
+lock: $(STAMP) ## Write the locks again from pyproject.toml, keeping what still fits (UPGRADE=1: the newest of all)
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) requirements/uv.in -o requirements/uv.txt
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --extra dev -o requirements/dev.txt
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --extra ingest -c requirements/dev.txt -o requirements/ingest.txt
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --extra mock_saas -c requirements/dev.txt -o requirements/mock_saas.txt
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --extra orchestration -c requirements/dev.txt -o requirements/prefect.txt
+
+clean: ## Remove what runs and tools have left behind (not .venv)
+	@rm -rf .local .mypy_cache .ruff_cache .pytest_cache .hypothesis dbt/target dbt/logs dbt/dbt_packages
+	@find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+$(STAMP): requirements/install.sh requirements/uv.txt requirements/dev.txt pyproject.toml
+	@echo "Installing into $(VENV):"
+	@requirements/install.sh
+	@touch $@
+
+.PHONY: help demo stack query test lint fmt typecheck install lock clean

@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# Makes .venv from the hashed locks: `make` calls it when a lock has changed. One line a step; the tools' own output is
+# in .venv/install.log, and on the terminal where a step fails.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+log=.venv/install.log
+
+is_python_311() {
+  "$1" -c 'import sys; raise SystemExit(sys.version_info[:2] != (3, 11))' >/dev/null 2>&1
+}
+
+find_python() {
+  local candidate
+  for candidate in ${PYTHON:+"$PYTHON"} python3.11 python3 python; do
+    if is_python_311 "$candidate"; then
+      command -v "$candidate"
+      return
+    fi
+  done
+  cat >&2 <<'MESSAGE'
+CPython 3.11 is needed and was not found (looked for $PYTHON, python3.11, python3, python). Install it:
+  Debian, Ubuntu   apt install python3.11 python3.11-venv
+  macOS            brew install python@3.11
+  anywhere         uv python install 3.11, pyenv install 3.11, or conda create -n py311 python=3.11
+or name one: make PYTHON=/path/to/python3.11
+MESSAGE
+  return 1
+}
+
+step() {
+  local title=$1
+  shift
+  printf '  %s\n' "$title"
+  printf '\n== %s\n' "$title" >>"$log"
+  if ! "$@" >>"$log" 2>&1; then
+    tail -n 25 "$log" >&2
+    printf 'Installing stopped at: %s\nThe whole log: %s\n' "$title" "$log" >&2
+    exit 1
+  fi
+}
+
+if is_python_311 .venv/bin/python; then
+  : >"$log"
+else
+  python=$(find_python)
+  if ! "$python" -c 'import ensurepip, venv' >/dev/null 2>&1; then
+    echo "$python cannot make virtual environments. On Debian and Ubuntu: apt install python3.11-venv" >&2
+    exit 1
+  fi
+  rm -rf .venv
+  mkdir .venv
+  step "virtual environment .venv ($("$python" --version))" "$python" -m venv .venv
+fi
+packages=$(grep -c '==' requirements/dev.txt)
+step "uv, from requirements/uv.txt" .venv/bin/python -m pip install --quiet --require-hashes -r requirements/uv.txt
+step "$packages packages, from requirements/dev.txt (hashes checked)" \
+  .venv/bin/uv pip sync --python .venv/bin/python --require-hashes requirements/dev.txt
+step "this repository, editable" \
+  .venv/bin/uv pip install --python .venv/bin/python --no-deps --no-build-isolation --editable .
