@@ -36,6 +36,7 @@ typecheck: $(STAMP) ## Check types
 	@$(BIN)/mypy
 
 install: $(STAMP) ## Install the environment, and nothing else
+	@:
 
 # Every image's lock is constrained by dev.txt, so that what was tested is what runs.
 COMPILE = $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \

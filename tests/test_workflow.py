@@ -1,0 +1,55 @@
+"""The CI workflow: the jobs' names that the documents give, actions pinned by commit, least permissions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+GITHUB = Path(__file__).parents[1] / ".github"
+WORKFLOW = GITHUB / "workflows" / "ci.yml"
+
+
+@pytest.fixture(scope="module")
+def workflow() -> dict[Any, Any]:
+    loaded: dict[Any, Any] = yaml.safe_load(WORKFLOW.read_text())
+    return loaded
+
+
+def test_names_are_the_documents(workflow: dict[Any, Any]) -> None:
+    names = {job["name"] for job in workflow["jobs"].values()}
+
+    assert workflow["name"] == "CI"
+    assert {"python_lint (ruff)", "python_format_check (ruff format --check)", "dbt_compile (offline)"} <= names
+
+
+def test_runs_on_every_push_and_pull_request(workflow: dict[Any, Any]) -> None:
+    events = workflow[True]  # YAML 1.1 reads the key `on` so
+
+    assert events == {"push": None, "pull_request": None}
+
+
+def test_may_only_read(workflow: dict[Any, Any]) -> None:
+    assert workflow["permissions"] == {"contents": "read"}
+    assert not [name for name, job in workflow["jobs"].items() if "permissions" in job]
+
+
+def test_actions_are_pinned_by_commit_with_their_version_beside() -> None:
+    used = [line for path in _files() for line in path.read_text().splitlines() if "uses:" in line]
+    foreign = [line for line in used if "uses: ./" not in line]
+
+    assert foreign
+    for line in foreign:
+        assert re.search(r"uses: [\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$", line), line
+
+
+def test_no_job_runs_for_ever(workflow: dict[Any, Any]) -> None:
+    assert all(job["timeout-minutes"] <= 30 for job in workflow["jobs"].values())
+
+
+def _files() -> Iterator[Path]:
+    yield from GITHUB.rglob("*.yml")
