@@ -8,7 +8,8 @@
     ├── DataError               the data broke its contract       exit code 2
     │   └── QuarantineRatioError  too much of a batch was refused
     ├── TransientError          worth another try, with backoff   exit code 1
-    │   └── RateLimitedError    the provider said when to come back
+    │   ├── RateLimitedError    the provider said when to come back
+    │   └── UnreachableError    nothing answers at that address   exit code 2
     ├── ConflictError           another writer won                exit code 3
     └── FatalError              a promise was broken; look at it  exit code 1
 
@@ -33,8 +34,10 @@ class PlatformError(Exception):
 
     def __str__(self) -> str:
         subject = f"{self.stream}: " if self.stream else ""
-        advice = f" {self.hint}" if self.hint else ""
-        return f"{subject}{self.message}{advice}"
+        if not self.hint:
+            return f"{subject}{self.message}"
+        stop = "" if self.message.endswith((".", "!", "?")) else "."
+        return f"{subject}{self.message}{stop} {self.hint}"
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle with the keyword arguments, so that an error survives a process or result store."""
@@ -90,6 +93,12 @@ class RateLimitedError(TransientError):
     ) -> None:
         super().__init__(message, stream=stream, hint=hint)
         self.retry_after = retry_after
+
+
+class UnreachableError(TransientError):
+    """Nothing answers at an address: worth another try, and when that fails too most likely a wrong setting."""
+
+    exit_code = 2
 
 
 class ConflictError(PlatformError):

@@ -6,6 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from psycopg2 import errors, sql
+
+from ingest.errors import ContractError
+
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
@@ -85,15 +89,37 @@ class LiveTable:
 
 
 def live_tables(connection: Connection, tables: Sequence[str]) -> dict[str, LiveTable]:
-    """The shapes of `tables` (names as SQL spells them); a table that does not exist is left out."""
+    """The shapes of `tables`, each `schema.table` without quotes; a table that does not exist is left out."""
+    quoted = {sql.Identifier(*table.split(".", 1)).as_string(connection): table for table in tables}
     with connection.cursor() as cursor:
-        cursor.execute(_TABLES, {"tables": list(tables)})
+        cursor.execute(_TABLES, {"tables": list(quoted)})
         heads = cursor.fetchall()
-        cursor.execute(_COLUMNS, {"tables": list(tables)})
+        cursor.execute(_COLUMNS, {"tables": list(quoted)})
         columns: dict[str, list[LiveColumn]] = {}
-        for table, *column in cursor.fetchall():
-            columns.setdefault(table, []).append(LiveColumn(*column))
+        for name, *column in cursor.fetchall():
+            columns.setdefault(name, []).append(LiveColumn(*column))
     return {
-        name: LiveTable(name, READABLE_KINDS.get(kind, kind), comment, trigger, readable, tuple(columns.get(name, ())))
+        quoted[name]: LiveTable(
+            quoted[name], READABLE_KINDS.get(kind, kind), comment, trigger, readable, tuple(columns.get(name, ()))
+        )
         for name, kind, comment, trigger, readable in heads
     }
+
+
+def resolve_table(connection: Connection, name: str) -> str:
+    """`schema.table` without quotes for a name as a person types it. Raises ContractError where there is none."""
+    plain = sql.Identifier(*name.split(".", 1)).as_string(connection)
+    with connection.cursor() as cursor:
+        for spelling in (name, plain):
+            try:
+                cursor.execute(
+                    "select n.nspname || '.' || c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace"
+                    " where c.oid = to_regclass(%s)",
+                    (spelling,),
+                )
+            except errors.SyntaxError:
+                continue
+            found = cursor.fetchone()
+            if found is not None:
+                return str(found[0])
+    raise ContractError(f"there is no table '{name}' that this login can see", hint="Spell it as schema.table.")

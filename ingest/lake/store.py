@@ -11,7 +11,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ingest.errors import AccessError, ConfigurationError, ConflictError, PlatformError, TransientError
+from ingest.errors import (
+    AccessError,
+    ConfigurationError,
+    ConflictError,
+    PlatformError,
+    TransientError,
+    UnreachableError,
+)
 from ingest.settings import LakeSettings
 
 if TYPE_CHECKING:
@@ -143,6 +150,8 @@ class ObjectStore:
 
     def _connection_error(self, error: Exception, doing: str) -> PlatformError:
         from botocore.exceptions import (
+            ConnectTimeoutError,
+            EndpointConnectionError,
             InvalidRegionError,
             NoCredentialsError,
             ParamValidationError,
@@ -155,7 +164,9 @@ class ObjectStore:
             )
         if isinstance(error, ParamValidationError | InvalidRegionError):
             return ConfigurationError(f"cannot {doing}: {error}", hint="Check RAW_BUCKET and AWS_REGION.")
-        return TransientError(
+        unreachable = isinstance(error, EndpointConnectionError | ConnectTimeoutError)
+        kind = UnreachableError if unreachable else TransientError
+        return kind(
             f"cannot {doing}: S3 at {self.settings.endpoint_url or 'AWS'} does not answer ({type(error).__name__})",
             hint="Check AWS_ENDPOINT_URL and the network.",
         )

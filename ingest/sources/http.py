@@ -9,7 +9,14 @@ from typing import Any, Self
 import httpx
 from pydantic import SecretStr
 
-from ingest.errors import AccessError, ConfigurationError, PlatformError, RateLimitedError, TransientError
+from ingest.errors import (
+    AccessError,
+    ConfigurationError,
+    PlatformError,
+    RateLimitedError,
+    TransientError,
+    UnreachableError,
+)
 
 _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 
@@ -49,11 +56,12 @@ class ApiClient:
             raise ConfigurationError(
                 f"cannot call {self._base_url}{path}: {error}", hint="Correct SAAS_BASE_URL."
             ) from error
-        except httpx.HTTPError as error:
-            raise TransientError(
-                f"the API at {self._base_url} broke off: {type(error).__name__} {error}".strip(),
-                hint="Is it up, and is SAAS_BASE_URL right?",
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            raise UnreachableError(
+                f"the API at {self._base_url} does not answer: {error}", hint="Is it up, and is SAAS_BASE_URL right?"
             ) from error
+        except httpx.HTTPError as error:
+            raise TransientError(f"the API at {self._base_url} broke off: {type(error).__name__} {error}") from error
         if response.status_code != httpx.codes.OK:
             raise self._refusal(response, path)
         return response

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from ingest.contracts.model import Column, Mode, StreamContract
 from ingest.contracts.types import Kind
-from ingest.errors import AccessError, ConfigurationError, PlatformError, TransientError
+from ingest.errors import AccessError, ConfigurationError, PlatformError, TransientError, UnreachableError
 from ingest.lake.commit import Window
 from ingest.sources.columns import qualified, select_list, unrepresentable
 from ingest.sources.horizon import APPLICATION_NAME, Horizon, read_horizon
@@ -169,7 +169,7 @@ def connection_string(dsn: SecretStr) -> str:
 
 def connect(dsn: SecretStr) -> Connection:
     """A control connection in autocommit mode. Raises AccessError, ConfigurationError or TransientError."""
-    with postgres_errors("connect"):
+    with postgres_errors(CONNECTING):
         connection = psycopg2.connect(connection_string(dsn))
         connection.autocommit = True
         return connection
@@ -189,6 +189,7 @@ def postgres_errors(doing: str, contract: StreamContract | None = None) -> Itera
         raise _platform_error(doing, error.sqlstate, str(error), stream) from error
 
 
+CONNECTING = "connect"
 _TRANSIENT_CLASSES = ("08", "40", "53", "57", "55", "58")
 _ACCESS = {"28P01", "28000", "42501"}
 
@@ -206,9 +207,8 @@ def _platform_error(doing: str, sqlstate: str | None, text: str, stream: str | N
     if "could not translate host name" in text:
         return ConfigurationError(f"cannot {doing}: {reason}", hint="Correct the host in POSTGRES_DSN.")
     if sqlstate is None or sqlstate[:2] in _TRANSIENT_CLASSES:
-        return TransientError(
-            f"cannot {doing}: {reason}", stream=stream, hint="Is Postgres up, and is POSTGRES_DSN right?"
-        )
+        kind = UnreachableError if doing == CONNECTING else TransientError
+        return kind(f"cannot {doing}: {reason}", stream=stream, hint="Is Postgres up, and is POSTGRES_DSN right?")
     return ConfigurationError(f"cannot {doing}: {reason} (SQLSTATE {sqlstate})", stream=stream)
 
 

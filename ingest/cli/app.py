@@ -1,0 +1,44 @@
+"""The `ingest` command. Each command imports what it needs when it runs, so that --help is quick."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from ingest.cli import contract_commands, lake_commands, run_commands
+from ingest.errors import PlatformError
+
+app = typer.Typer(
+    name="ingest",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    help="Land sources in the raw lake, exactly once. Settings come from the environment; see .env.example. "
+    "Exit codes: 0 done, 1 a fault or a breaking difference, 2 bad input, 3 another writer won.",
+)
+run_commands.register(app)
+lake_commands.register(app)
+app.add_typer(contract_commands.app, name="contract")
+
+
+def main() -> None:
+    """Run the command line; a PlatformError becomes one message and its exit code."""
+    try:
+        app()
+    except PlatformError as error:
+        fail(error)
+
+
+def fail(error: PlatformError) -> None:
+    """Print the message and leave with the error's code."""
+    from rich.console import Console
+
+    Console(stderr=True, soft_wrap=True, highlight=False).print(f"[red bold]error[/] {_escaped(error)}")
+    sys.exit(error.exit_code)
+
+
+def _escaped(error: PlatformError) -> str:
+    from rich.markup import escape
+
+    return escape(str(error))

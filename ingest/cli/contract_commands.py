@@ -1,0 +1,94 @@
+"""`ingest contract new` and `ingest contract check`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ingest.cli import options
+from ingest.errors import ConfigurationError
+
+app = typer.Typer(no_args_is_help=True, help="Write contracts, and compare them with the live source.")
+
+
+@app.command()
+def new(
+    tables: Annotated[list[str], typer.Argument(metavar="TABLE...", help="Tables, as schema.table.")],
+    from_postgres: Annotated[
+        str | None, typer.Option("--from-postgres", metavar="DSN", help="Where they are; POSTGRES_DSN by default.")
+    ] = None,
+    key: Annotated[str | None, typer.Option(help="Identifying column(s), comma-separated, if there is no key.")] = None,
+    prefix: Annotated[str, typer.Option(help="Prefix in the lake: inventory or events.")] = "inventory",
+    out: Annotated[Path | None, typer.Option(help="Folder to write to; CONTRACTS_DIR by default.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write over contracts that exist.")] = False,
+) -> None:
+    """Write a contract for each table, from its catalog: columns, types, nullability, key, a likely cursor."""
+    from contextlib import closing
+
+    from pydantic import SecretStr
+
+    from ingest.contracts.author import draft_contract, stream_name
+    from ingest.contracts.introspect import live_tables, resolve_table
+    from ingest.contracts.model import parse_contract
+    from ingest.contracts.registry import SUFFIX
+    from ingest.sources.postgres import connect, postgres_errors
+
+    if prefix not in ("inventory", "events"):
+        raise ConfigurationError(f"--prefix is '{prefix}'; it takes inventory or events")
+    loaded = options.settings()
+    folder = out or loaded.contracts_dir
+    columns = tuple(name.strip() for name in key.split(",")) if key else ()
+    dsn = SecretStr(from_postgres) if from_postgres else loaded.postgres_dsn
+    with closing(connect(dsn)) as connection, postgres_errors("read the catalog"):
+        names = [resolve_table(connection, table) for table in tables]
+        found = live_tables(connection, names)
+    drafts = {}
+    for name in names:
+        text = draft_contract(found[name], prefix=prefix, key=columns)
+        contract = parse_contract(text, origin=name)
+        drafts[folder / f"{stream_name(name)}{SUFFIX}"] = (text, contract)
+    for path in drafts:
+        if path.exists() and not force:
+            raise ConfigurationError(f"{path} exists", hint="Pass --force to write over it.")
+    folder.mkdir(parents=True, exist_ok=True)
+    for path, (text, contract) in drafts.items():
+        path.write_text(text, encoding="utf-8")
+        how = f"incremental by {contract.spec.cursor}" if contract.spec.cursor else "landed whole on each run"
+        typer.echo(f"{path}: stream {contract.stream}, key ({', '.join(contract.key)}), {how}")
+        if contract.spec.likely_cursor:
+            typer.echo(
+                f"  '{contract.spec.likely_cursor}' looks like a cursor, but nothing makes sure that every update "
+                "moves it. If it does: mode incremental, cursor, cursorClock, deletes keys."
+            )
+
+
+@app.command()
+def check(
+    stream: Annotated[list[str] | None, typer.Option("--stream", "-s", help="A stream; all by default.")] = None,
+) -> None:
+    """Compare contracts with the live Postgres. Exit code 1 where a difference would stop a run."""
+    from contextlib import closing
+
+    from ingest.cli.render import print_differences
+    from ingest.contracts.drift import compare
+    from ingest.contracts.introspect import live_tables
+    from ingest.contracts.model import Source
+    from ingest.sources.postgres import connect, postgres_errors
+
+    loaded = options.settings()
+    chosen = [
+        contract
+        for contract in options.contracts(loaded).select(stream or [])
+        if contract.spec.source is Source.POSTGRES
+    ]
+    with closing(connect(loaded.postgres_dsn)) as connection, postgres_errors("read the catalog"):
+        found = live_tables(connection, [contract.source_object for contract in chosen])
+    breaking = False
+    for contract in chosen:
+        differences = compare(contract, found.get(contract.source_object))
+        breaking = breaking or any(difference.breaking for difference in differences)
+        print_differences(contract.stream, differences)
+    if breaking:
+        raise typer.Exit(1)

@@ -1,0 +1,104 @@
+"""`ingest streams`, `log`, `show`, `replay`, `gc`: the commands that look at the lake, and mend it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ingest.cli import options
+from ingest.errors import ConfigurationError
+
+StreamArgument = Annotated[str, typer.Argument(help="The stream's name, as `ingest streams` shows it.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `app`."""
+    app.command()(streams)
+    app.command()(log)
+    app.command()(show)
+    app.command()(replay)
+    app.command()(gc)
+
+
+def streams() -> None:
+    """List the streams: source, mode, cursor, key, and how far each is."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from ingest.cli.render import print_streams
+    from ingest.lake.log import CommitLog
+
+    loaded = options.settings()
+    contracts = list(options.contracts(loaded).values())
+    store = options.store(loaded)
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        heads = list(pool.map(lambda contract: CommitLog(store, contract.stream).head(), contracts))
+    print_streams(contracts, heads)
+
+
+def log(
+    stream: StreamArgument,
+    last: Annotated[int, typer.Option("--last", "-n", min=1, help="How many of the newest commits to show.")] = 20,
+) -> None:
+    """Show a stream's newest commits."""
+    from ingest.cli.render import print_log
+    from ingest.lake.log import CommitLog
+
+    loaded = options.settings()
+    commits = CommitLog(options.store(loaded), options.contract(loaded, stream).stream)
+    head = commits.head()
+    print_log(list(commits.since(head.version - last)) if head else [])
+
+
+def show(
+    stream: StreamArgument,
+    version: Annotated[int, typer.Argument(min=1, help="The version, as `ingest log` shows it.")],
+) -> None:
+    """Print one commit whole, as JSON: window, watermark, counts, files with their hashes."""
+    from ingest.lake.log import CommitLog
+
+    loaded = options.settings()
+    commit = CommitLog(options.store(loaded), options.contract(loaded, stream).stream).read(version)
+    if commit is None:
+        raise ConfigurationError(f"there is no version {version}", stream=stream, hint=f"See `ingest log {stream}`.")
+    typer.echo(commit.encode().decode())
+
+
+def replay(
+    stream: StreamArgument,
+    from_version: Annotated[int, typer.Option("--from-version", help="The first version to load again.")],
+) -> None:
+    """Make every warehouse load versions again, from the files that are in the lake."""
+    from ingest.replay import append_replay
+    from ingest.runner import run_id_now
+
+    loaded = options.settings()
+    contract = options.contract(loaded, stream)
+    commit = append_replay(options.store(loaded), contract, from_version=from_version, run_id=run_id_now())
+    typer.echo(
+        f"{stream}: version {commit.version} asks for versions {from_version} to {commit.version - 1} again; "
+        "the next load obeys."
+    )
+
+
+def gc(
+    stream: Annotated[list[str] | None, typer.Option("--stream", "-s", help="A stream; all by default.")] = None,
+    grace_hours: Annotated[
+        float, typer.Option("--grace-hours", min=0, help="Leave files younger than this: a batch may be running.")
+    ] = 24.0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
+) -> None:
+    """Remove files that no commit names."""
+    from datetime import timedelta
+
+    from ingest.cli.render import print_orphans
+    from ingest.lake.gc import find_orphans, remove
+
+    loaded = options.settings()
+    store = options.store(loaded)
+    grace = timedelta(hours=grace_hours)
+    found = [find_orphans(store, contract, grace=grace) for contract in options.contracts(loaded).select(stream or [])]
+    if not dry_run:
+        for orphans in found:
+            remove(store, orphans)
+    print_orphans(found, dry_run=dry_run)

@@ -1,0 +1,58 @@
+"""What several commands share: loading settings and contracts, reading moments and durations."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from ingest.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from ingest.contracts.model import StreamContract
+    from ingest.contracts.registry import ContractRegistry
+    from ingest.lake.store import ObjectStore
+    from ingest.settings import IngestSettings
+
+
+def settings() -> IngestSettings:
+    """Settings from the environment, with logging set up by them."""
+    import logging
+    import sys
+
+    from ingest import logs
+    from ingest.settings import IngestSettings
+
+    loaded = IngestSettings.load()
+    quiet = loaded.log_format == "auto" and sys.stderr.isatty()
+    logs.configure(loaded.log_format, level=logging.WARNING if quiet else logging.INFO)
+    return loaded
+
+
+def contracts(loaded: IngestSettings) -> ContractRegistry:
+    """All contracts of CONTRACTS_DIR."""
+    from ingest.contracts.registry import ContractRegistry
+
+    return ContractRegistry.load(loaded.contracts_dir)
+
+
+def contract(loaded: IngestSettings, stream: str) -> StreamContract:
+    """One stream's contract."""
+    return contracts(loaded).select([stream])[0]
+
+
+def store(loaded: IngestSettings) -> ObjectStore:
+    """The lake."""
+    from ingest.lake.store import ObjectStore
+
+    return ObjectStore(loaded.lake)
+
+
+def moment(text: str, option: str) -> datetime:
+    """An ISO 8601 moment; one without a zone is UTC. Raises ConfigurationError naming `option`."""
+    try:
+        value = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigurationError(
+            f"{option} is '{text}', which is not an ISO 8601 moment such as 2026-01-31 or 2026-01-31T12:00:00Z"
+        ) from None
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)

@@ -1,0 +1,173 @@
+"""Tables and progress for people. Machines read the logs and the exit codes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ingest.context import Progress as ProgressCallback
+    from ingest.contracts.drift import Difference
+    from ingest.contracts.model import StreamContract
+    from ingest.lake.commit import Commit
+    from ingest.lake.gc import Orphans
+    from ingest.run_all import Outcome
+
+_WIDTH_OF_A_PIPE = 240
+_RIGHT = {"rows", "quarantined", "files", "size", "seconds", "version", "lag"}
+
+
+@contextmanager
+def live_progress() -> Iterator[ProgressCallback]:
+    """A callback that shows rows per stream while they are read; silent where standard error is no terminal."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda stream, rows: None
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description:<20}"), TextColumn("{task.completed:>12,} rows"))
+    with Progress(
+        *columns, TimeElapsedColumn(), console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        tasks: dict[str, int] = {}
+
+        def show(stream: str, rows: int) -> None:
+            if stream not in tasks:
+                tasks[stream] = bar.add_task(stream, total=None)
+            bar.update(tasks[stream], completed=rows)  # type: ignore[arg-type]
+
+        yield show
+
+
+def print_outcomes(outcomes: Sequence[Outcome]) -> None:
+    """What a run did to each stream, then every error in full."""
+    rows: list[list[str]] = []
+    for outcome in outcomes:
+        result = outcome.result
+        if result is None:
+            rows.append([outcome.stream, *[""] * 6, _verdict(outcome)])
+            continue
+        rows.append(
+            [
+                outcome.stream,
+                f"{result.rows_landed:,}",
+                f"{result.rows_quarantined:,}" if result.rows_quarantined else "",
+                size(result.bytes) if result.bytes else "",
+                when(result.watermark_after),
+                f"{result.lag_seconds:.0f} s" if result.lag_seconds is not None else "",
+                f"{result.seconds:.2f}",
+                "landed" if result.commits else "nothing new",
+            ]
+        )
+    _print_table(["stream", "rows", "quarantined", "size", "watermark", "lag", "seconds", "outcome"], rows)
+    errors = Console(stderr=True, soft_wrap=True, highlight=False)
+    for outcome in outcomes:
+        if outcome.error is not None:
+            errors.print(f"[red bold]error[/] {escape(str(outcome.error))}")
+        elif outcome.result is not None:
+            for notice in outcome.result.notices:
+                errors.print(f"[yellow]notice[/] {outcome.stream}: {escape(notice)}")
+            if outcome.result.blocker and (outcome.result.lag_seconds is None or outcome.result.lag_seconds > 60):
+                errors.print(f"[yellow]notice[/] {outcome.stream}: held back by {escape(outcome.result.blocker)}")
+
+
+def print_streams(contracts: Sequence[StreamContract], heads: Sequence[Commit | None]) -> None:
+    """Every stream, how it is read, and how far it is."""
+    rows = []
+    for contract, head in zip(contracts, heads, strict=True):
+        spec = contract.spec
+        rows.append(
+            [
+                contract.stream,
+                contract.source_object,
+                f"by {spec.cursor}" if spec.cursor else "whole",
+                ", ".join(contract.key),
+                spec.deletes.value,
+                str(head.version) if head else "",
+                when(head.watermark.after) if head else "never run",
+            ]
+        )
+    _print_table(["stream", "source", "read", "key", "deletes", "version", "watermark"], rows)
+
+
+def print_log(commits: Sequence[Commit]) -> None:
+    """Commits, newest last."""
+    rows = []
+    for commit in commits:
+        kind = f"replay from {commit.replay_from}" if commit.replay_from else commit.kind.value
+        rows.append(
+            [
+                str(commit.version),
+                kind,
+                f"{commit.rows:,}",
+                f"{commit.counts.quarantined:,}" if commit.counts.quarantined else "",
+                str(len(commit.files)),
+                size(commit.size),
+                when(commit.watermark.after),
+                when(commit.committed_at),
+                commit.run_id,
+            ]
+        )
+    _print_table(["version", "kind", "rows", "quarantined", "files", "size", "watermark", "committed", "run"], rows)
+
+
+def print_differences(stream: str, differences: Sequence[Difference]) -> None:
+    """Contract against source, a line each."""
+    console = Console(soft_wrap=True, highlight=False)
+    if not differences:
+        console.print(f"[green]ok[/]       {stream}")
+    for difference in differences:
+        label = "[red]breaking[/]" if difference.breaking else "[yellow]notice[/]  "
+        console.print(f"{label} {stream}: {escape(str(difference))}")
+
+
+def print_orphans(found: Sequence[Orphans], *, dry_run: bool) -> None:
+    """What `gc` removed, would remove, and left for being young."""
+    console = Console(soft_wrap=True, highlight=False)
+    for orphans in found:
+        for item in orphans.old:
+            console.print(f"{'would remove' if dry_run else 'removed'} {item.key} ({size(item.bytes)})")
+        for item in orphans.young:
+            console.print(f"left, within the grace period: {item.key}")
+    total = [item for orphans in found for item in orphans.old]
+    verb = "would be removed" if dry_run else "removed"
+    console.print(f"{len(total)} orphans {verb}, {size(sum(item.bytes for item in total))}.")
+
+
+def size(count: int) -> str:
+    """Bytes as people read them."""
+    value, unit = float(count), "B"
+    for unit in ("B", "kB", "MB", "GB", "TB"):  # noqa: B007 - the last unit is used after the loop
+        if value < 1000:
+            break
+        value /= 1000
+    return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+
+
+def when(moment: datetime | None) -> str:
+    """A moment in UTC, to the second."""
+    return f"{moment:%Y-%m-%d %H:%M:%S}Z" if moment else ""
+
+
+def _verdict(outcome: Outcome) -> str:
+    return "another writer won" if outcome.error is not None and outcome.error.exit_code == 3 else "failed"
+
+
+def _print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print `rows` under `columns`, without the columns that are empty in every row."""
+    shown = [index for index, _ in enumerate(columns) if any(row[index] for row in rows)]
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for index in shown:
+        table.add_column(columns[index], justify="right" if columns[index] in _RIGHT else "left", no_wrap=True)
+    for row in rows:
+        table.add_row(*(escape(row[index]) for index in shown))
+    console = Console(soft_wrap=True, highlight=False)
+    console.print(table, width=None if console.is_terminal else _WIDTH_OF_A_PIPE)

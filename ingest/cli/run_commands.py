@@ -1,0 +1,90 @@
+"""`ingest run`, `backfill`, `keys`: the commands that write to the lake from a source."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ingest.cli import options
+from ingest.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from ingest.context import Progress
+    from ingest.run_all import Outcome
+
+StreamArgument = Annotated[str, typer.Argument(help="The stream's name, as `ingest streams` shows it.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `app`."""
+    app.command()(run)
+    app.command()(backfill)
+    app.command()(keys)
+
+
+def run(
+    stream: Annotated[
+        list[str] | None, typer.Option("--stream", "-s", help="A stream to land; may be repeated.")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Land every stream (as without any option).")] = False,
+    with_keys: Annotated[bool, typer.Option("--keys/--no-keys", help="Also land key sets, to find deletions.")] = True,
+) -> None:
+    """Land what is new, in one run over one snapshot."""
+    from ingest.run_all import ingest_all
+    from ingest.runner import open_run, run_id_now
+
+    if stream and every:
+        raise ConfigurationError("--all and --stream exclude each other")
+    loaded = options.settings()
+    chosen = options.contracts(loaded).select(stream or [])
+    with _progress() as progress, open_run(loaded, chosen, run_id_now(), progress=progress) as opened:
+        outcomes = ingest_all(opened, concurrency=loaded.concurrency, keys=with_keys)
+    _finish(outcomes)
+
+
+def backfill(
+    stream: StreamArgument,
+    start: Annotated[str, typer.Option("--from", help="First cursor, inclusive (ISO 8601, UTC if no zone).")],
+    end: Annotated[str, typer.Option("--to", help="Last cursor, exclusive.")],
+) -> None:
+    """Land a window of cursors again; the watermark stays where it is."""
+    from ingest.run_all import attempt
+    from ingest.runner import open_run, run_id_now
+
+    loaded = options.settings()
+    chosen = options.contract(loaded, stream)
+    window = options.moment(start, "--from"), options.moment(end, "--to")
+    with _progress() as progress, open_run(loaded, [chosen], run_id_now(), progress=progress) as opened:
+        outcome = attempt(stream, lambda: opened.backfill(stream, start=window[0], end=window[1]))
+    _finish([outcome])
+
+
+def keys(stream: StreamArgument) -> None:
+    """Land the full set of a stream's keys, by which deletions are found."""
+    from ingest.run_all import attempt
+    from ingest.runner import open_run, run_id_now
+
+    loaded = options.settings()
+    chosen = options.contract(loaded, stream)
+    with open_run(loaded, [chosen], run_id_now()) as opened:
+        outcome = attempt(stream, lambda: opened.land_keys(stream))
+    _finish([outcome])
+
+
+def _progress() -> AbstractContextManager[Progress]:
+    from ingest.cli.render import live_progress
+
+    return live_progress()
+
+
+def _finish(outcomes: list[Outcome]) -> None:
+    """Print what happened; leave with the worst stream's exit code."""
+    from ingest.cli.render import print_outcomes
+
+    print_outcomes(outcomes)
+    codes = [outcome.error.exit_code for outcome in outcomes if outcome.error is not None]
+    if codes:
+        raise typer.Exit(next((code for code in (2, 1, 3) if code in codes), 1))
