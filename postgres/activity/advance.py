@@ -1,0 +1,115 @@
+"""Advances the shop by a span of business time."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from psycopg2.extensions import TRANSACTION_STATUS_IDLE
+from psycopg2.extensions import connection as Connection
+
+from postgres import replenishment
+from postgres.activity import customers, products, stock
+from postgres.activity.orders import OrderDesk
+from postgres.activity.report import NOTHING, ActivityReport
+from postgres.activity.simulation import Event, Simulation, load_simulation, open_orders
+from postgres.chance import generator
+from postgres.errors import ShopError
+from postgres.rhythm import OFFICE, SHOPPING, Rhythm, arrivals
+
+# Two advances of one shop would base their decisions on each other's past. Any number serves as the key.
+_ADVANCE_LOCK = 7_238_402
+
+
+def advance(connection: Connection, *, business_now: datetime, span: timedelta, seed: int = 1) -> ActivityReport:
+    """Advance the shop over the business time (business_now, business_now + span], and say what happened.
+
+    Every event is a transaction of its own, committed before the next begins, in the order of business times.
+    placed_at, moved_at and signed_up_at are business times; created_at and updated_at are the database's.
+    Rates follow the shop's size: at scale 1 a day brings about 220 orders with 550 lines, 15 price changes,
+    12 sign-ups, 4 erasures of customers, and now and then the deletion of a discontinued product.
+
+    Equal shops, sequences included, and equal arguments give equal rows, except for created_at and updated_at.
+
+    `connection` must not be in a transaction. Raises ShopError where it is, where the shop is empty or another
+    advance is at work in it, and where an argument is out of range. After a failure what was committed stays, and
+    the next advance goes on from there.
+    """
+    _check(connection, business_now, span)
+    start = business_now.astimezone(UTC)
+    with _alone(connection):
+        with connection, connection.cursor() as cursor:
+            simulation = load_simulation(cursor, generator(seed, start.isoformat()), start, start + span)
+            desk = OrderDesk(simulation)
+            for order in open_orders(cursor):
+                desk.expect_next_step(order)
+        _schedule(simulation, desk)
+        return _play(connection, simulation)
+
+
+def latest_business_time(connection: Connection) -> datetime | None:
+    """The latest business time in the shop's rows (UTC): where an advance goes on. None in an empty shop."""
+    with connection, connection.cursor() as cursor:
+        cursor.execute(
+            "select greatest((select max(placed_at) from orders), (select max(moved_at) from stock_movements),"
+            " (select max(signed_up_at) from customers))"
+        )
+        ((latest,),) = cursor.fetchall()
+    return latest.astimezone(UTC) if latest is not None else None
+
+
+def _check(connection: Connection, business_now: datetime, span: timedelta) -> None:
+    if business_now.tzinfo is None:
+        raise ShopError(f"business_now {business_now} has no offset: give it in UTC")
+    if span <= timedelta(0):
+        raise ShopError(f"span {span} is out of range: it must be positive")
+    if connection.info.transaction_status != TRANSACTION_STATUS_IDLE:
+        raise ShopError("the connection is in a transaction: commit or roll back before advancing the shop")
+
+
+@contextmanager
+def _alone(connection: Connection) -> Iterator[None]:
+    with connection, connection.cursor() as cursor:
+        cursor.execute("select pg_try_advisory_lock(%s)", (_ADVANCE_LOCK,))
+        if cursor.fetchone() != (True,):
+            raise ShopError("another activity is advancing this shop: stop it, or wait until it has ended")
+    try:
+        yield
+    finally:
+        # A connection that is gone has taken its lock with it.
+        if not connection.closed:
+            with connection, connection.cursor() as cursor:
+                cursor.execute("select pg_advisory_unlock(%s)", (_ADVANCE_LOCK,))
+
+
+def _schedule(simulation: Simulation, desk: OrderDesk) -> None:
+    rates = simulation.rates
+    streams: tuple[tuple[float, Rhythm, Event], ...] = (
+        (rates.orders, SHOPPING, desk.place),
+        (rates.sign_ups, SHOPPING, partial(customers.sign_up, simulation)),
+        (rates.consent_changes, SHOPPING, partial(customers.change_consent, simulation)),
+        (rates.erasures, OFFICE, partial(customers.erase, simulation)),
+        (rates.price_changes, OFFICE, partial(products.change_price, simulation)),
+        (rates.announcements, OFFICE, partial(products.announce, simulation)),
+        (rates.launches, OFFICE, partial(products.launch, simulation)),
+        (rates.discontinuations, OFFICE, partial(products.discontinue, simulation)),
+        (rates.product_deletions, OFFICE, partial(products.delete_discontinued, simulation)),
+        (rates.cycle_counts, OFFICE, partial(stock.count_shelves, simulation)),
+    )
+    for per_day, rhythm, event in streams:
+        for at in arrivals(simulation.rng, simulation.start, simulation.end, per_day, rhythm):
+            simulation.schedule(at, event)
+    for depot in simulation.depots:
+        for at in replenishment.deliveries(depot.warehouse_id, simulation.start, simulation.end):
+            simulation.schedule(at, partial(stock.deliver, simulation, depot.warehouse_id))
+
+
+def _play(connection: Connection, simulation: Simulation) -> ActivityReport:
+    report = NOTHING
+    for at, event in simulation.timeline.until(simulation.end):
+        with connection, connection.cursor() as cursor:
+            outcome = event(cursor, at)
+        if outcome != NOTHING:
+            report += replace(outcome, transactions=1)
+    return report

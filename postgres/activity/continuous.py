@@ -1,0 +1,64 @@
+"""Keeps a shop alive until it is told to stop."""
+
+import select
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from types import FrameType
+
+from psycopg2.extensions import connection as Connection
+
+from postgres.activity.advance import advance
+from postgres.activity.report import ActivityReport
+
+# Waits up to so many seconds and says whether to stop.
+Wait = Callable[[float], bool]
+
+
+@contextmanager
+def until_signalled() -> Iterator[Wait]:
+    """Gives a wait that ends early, and says True, once the process has got SIGINT or SIGTERM.
+
+    A signal does not interrupt work in progress: it is noticed at the next wait. Only for the main thread.
+    """
+    receiver, sender = socket.socketpair()
+    with receiver, sender:
+        sender.setblocking(False)
+        previous_fd = signal.set_wakeup_fd(sender.fileno())
+        previous = {number: signal.signal(number, _ignore) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield lambda seconds: bool(select.select([receiver], [], [], seconds)[0])
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+            signal.set_wakeup_fd(previous_fd)
+
+
+def keep_advancing(
+    connection: Connection,
+    *,
+    business_now: datetime,
+    step: timedelta | None,
+    every: timedelta,
+    seed: int,
+    wait: Wait,
+    clock: Callable[[], datetime],
+    on_advanced: Callable[[datetime, ActivityReport], None],
+) -> None:
+    """Advance the shop every so often until `wait` says to stop.
+
+    Each time by `step`; without one, up to the time of `clock`, so that the shop lives in real time.
+    `on_advanced` is told the business time reached and what happened.
+    """
+    while not wait(every.total_seconds()):
+        until = business_now + step if step is not None else clock()
+        if until > business_now:
+            report = advance(connection, business_now=business_now, span=until - business_now, seed=seed)
+            business_now = until
+            on_advanced(until, report)
+
+
+def _ignore(number: int, frame: FrameType | None) -> None:
+    """The wake-up descriptor carries the signal."""

@@ -1,0 +1,174 @@
+"""Orders: placing, shipping, delivering, cancelling."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from functools import partial
+
+from psycopg2.extensions import cursor as Cursor
+from psycopg2.extras import execute_values
+
+from postgres.activity.customers import draw_orderer
+from postgres.activity.report import NOTHING, ActivityReport
+from postgres.activity.simulation import OpenOrder, Simulation
+from postgres.activity.stock import Move, move_stock
+from postgres.basket import draw_basket
+from postgres.catalogue import line_total
+from postgres.fulfilment import Allocation, allocate
+from postgres.lifecycle import OrderStatus, next_step
+from postgres.world import home_site
+
+_BEFORE = {
+    OrderStatus.SHIPPED: OrderStatus.PLACED,
+    OrderStatus.DELIVERED: OrderStatus.SHIPPED,
+    OrderStatus.CANCELLED: OrderStatus.PLACED,
+}
+
+
+class OrderDesk:
+    """Handles the orders of one advance. Orders that ship or arrive at the same time do so in one transaction."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        self._simulation = simulation
+        self._due: dict[tuple[OrderStatus, datetime], list[int]] = {}
+
+    def expect_next_step(self, order: OpenOrder) -> None:
+        """Schedule what comes next for an order."""
+        step = next_step(order.order_id, order.placed_at, order.status)
+        if step is None:
+            return
+        if step.status is OrderStatus.CANCELLED:
+            self._simulation.schedule(step.at, partial(self._cancel, order.order_id))
+            return
+        due = self._due.setdefault((step.status, step.at), [])
+        if not due:
+            self._simulation.schedule(step.at, partial(self._hand_over, step.status, step.at))
+        due.append(order.order_id)
+
+    def place(self, cursor: Cursor, at: datetime) -> ActivityReport:
+        """A customer orders what is in stock; lines that no warehouse can ship are left out."""
+        simulation = self._simulation
+        basket = draw_basket(simulation.rng, simulation.assortment)
+        shopper = draw_orderer(simulation, cursor)
+        if shopper is None:
+            return NOTHING
+        product_ids = sorted(line.product_id for line in basket)
+        prices = _locked_prices(cursor, product_ids)
+        home = simulation.home_depot(home_site(shopper.country))
+        allocations = allocate(basket, home, _locked_stock(cursor, sorted(prices)))
+        without_stock = len(basket) - len(allocations)
+        if not allocations:
+            return ActivityReport(lines_without_stock=without_stock)
+        order_id = _insert_order(cursor, shopper.customer_id, allocations, prices, at)
+        move_stock(cursor, [_sale(allocation, order_id) for allocation in allocations], at)
+        self.expect_next_step(OpenOrder(order_id, at, OrderStatus.PLACED))
+        return ActivityReport(orders_placed=1, order_lines=len(allocations), lines_without_stock=without_stock)
+
+    def _hand_over(self, status: OrderStatus, due_at: datetime, cursor: Cursor, at: datetime) -> ActivityReport:
+        """The carrier collects orders (shipped) or reports them delivered, many at a time."""
+        moved_on = _advance_status(cursor, self._due.pop((status, due_at)), status)
+        for order in moved_on:
+            self.expect_next_step(order)
+        if status is OrderStatus.SHIPPED:
+            return ActivityReport(orders_shipped=len(moved_on))
+        return ActivityReport(orders_delivered=len(moved_on))
+
+    def _cancel(self, order_id: int, cursor: Cursor, at: datetime) -> ActivityReport:
+        """The customer cancels before the order ships: its lines go back to where they came from."""
+        if not _advance_status(cursor, [order_id], OrderStatus.CANCELLED):
+            return NOTHING
+        cursor.execute(
+            "select warehouse_id, product_id, quantity from order_items where order_id = %s order by line_number",
+            (order_id,),
+        )
+        moves = [
+            Move(warehouse_id, product_id, quantity, "cancellation", order_id)
+            for warehouse_id, product_id, quantity in cursor
+        ]
+        move_stock(cursor, moves, at)
+        return ActivityReport(orders_cancelled=1)
+
+
+def _locked_prices(cursor: Cursor, product_ids: Sequence[int]) -> dict[int, Decimal]:
+    """Prices of those products that are on sale, locked: an order and a price change cannot overlap."""
+    cursor.execute(
+        """
+        select product_id, price from products
+        where product_id = any(%s) and is_active
+        order by product_id
+        for share
+        """,
+        (list(product_ids),),
+    )
+    return dict(cursor.fetchall())
+
+
+def _locked_stock(cursor: Cursor, product_ids: Sequence[int]) -> dict[int, dict[int, int]]:
+    """Units on hand by product and warehouse, locked until the order is written."""
+    cursor.execute(
+        """
+        select product_id, warehouse_id, on_hand from stock_levels
+        where product_id = any(%s)
+        order by product_id, warehouse_id
+        for update
+        """,
+        (list(product_ids),),
+    )
+    on_hand: dict[int, dict[int, int]] = {}
+    for product_id, warehouse_id, units in cursor:
+        on_hand.setdefault(product_id, {})[warehouse_id] = units
+    return on_hand
+
+
+def _insert_order(
+    cursor: Cursor,
+    customer_id: int,
+    allocations: Sequence[Allocation],
+    prices: dict[int, Decimal],
+    at: datetime,
+) -> int:
+    totals = [line_total(a.line.quantity, prices[a.line.product_id], a.line.discount_rate) for a in allocations]
+    cursor.execute(
+        "insert into orders (customer_id, status, total_amount, placed_at) values (%s, 'placed', %s, %s)"
+        " returning order_id",
+        (customer_id, sum(totals), at),
+    )
+    ((order_id,),) = cursor.fetchall()
+    items = [
+        (
+            order_id,
+            line_number,
+            allocation.line.product_id,
+            allocation.warehouse_id,
+            allocation.line.quantity,
+            prices[allocation.line.product_id],
+            allocation.line.discount_rate,
+            total,
+        )
+        for line_number, (allocation, total) in enumerate(zip(allocations, totals, strict=True), start=1)
+    ]
+    execute_values(
+        cursor,
+        """
+        insert into order_items
+            (order_id, line_number, product_id, warehouse_id, quantity, unit_price, discount_rate, line_total)
+        values %s
+        """,
+        items,
+        page_size=len(items),
+    )
+    return int(order_id)
+
+
+def _sale(allocation: Allocation, order_id: int) -> Move:
+    line = allocation.line
+    return Move(allocation.warehouse_id, line.product_id, -line.quantity, "sale", order_id)
+
+
+def _advance_status(cursor: Cursor, order_ids: Sequence[int], status: OrderStatus) -> list[OpenOrder]:
+    """Set the status of those orders that are in the one before; return them by number."""
+    cursor.execute(
+        "update orders set status = %s where order_id = any(%s) and status = %s returning order_id, placed_at",
+        (status.value, list(order_ids), _BEFORE[status].value),
+    )
+    return [OpenOrder(order_id, placed_at, status) for order_id, placed_at in sorted(cursor.fetchall())]

@@ -1,0 +1,118 @@
+"""The state of one advance: what is known of the shop, and what is still to happen."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from random import Random
+
+from psycopg2.extensions import cursor as Cursor
+
+from postgres.activity.report import ActivityReport
+from postgres.catalogue import Assortment
+from postgres.errors import ShopError
+from postgres.lifecycle import OrderStatus
+from postgres.rates import Rates
+from postgres.rhythm import MICROSECOND
+from postgres.timeline import Timeline
+
+# One transaction: given a cursor and its business time, it changes the shop and says what it did.
+Event = Callable[[Cursor, datetime], ActivityReport]
+
+
+@dataclass(frozen=True, slots=True)
+class Depot:
+    """A warehouse of the shop, by number and code."""
+
+    warehouse_id: int
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenOrder:
+    """An order that is not at the end of its course."""
+
+    order_id: int
+    placed_at: datetime
+    status: OrderStatus
+
+
+@dataclass(slots=True)
+class Simulation:
+    """State of one advance over the business time (start, end].
+
+    Only one advance runs in a shop at a time, so what is held here stays true between transactions. Everything
+    was read in the order of a key: equal shops give equal simulations.
+    """
+
+    rng: Random
+    start: datetime
+    end: datetime
+    rates: Rates
+    depots: tuple[Depot, ...]
+    assortment: Assortment
+    highest_customer_id: int
+    timeline: Timeline[Event] = field(default_factory=Timeline)
+
+    def schedule(self, at: datetime, event: Event) -> None:
+        """Let an event happen at a time; overdue ones happen first of all, later ones than the end never."""
+        at = max(at, self.start + MICROSECOND)
+        if at <= self.end:
+            self.timeline.push(at, event)
+
+    def home_depot(self, code: str | None) -> int | None:
+        """Number of the warehouse with a code, None where there is none."""
+        return next((depot.warehouse_id for depot in self.depots if depot.code == code), None)
+
+
+def load_simulation(cursor: Cursor, rng: Random, start: datetime, end: datetime) -> Simulation:
+    """Read what an advance needs to know. Raises ShopError where the shop has nothing to sell or nobody to buy."""
+    customers, highest_customer_id = _customers(cursor)
+    on_sale, products = _products_on_sale(cursor)
+    depots = _depots(cursor)
+    if not (customers and on_sale and depots):
+        raise ShopError("the shop has no customers, warehouses or products in stock: seed it first")
+    return Simulation(
+        rng=rng,
+        start=start,
+        end=end,
+        rates=Rates.of(customers=customers, products=products),
+        depots=depots,
+        assortment=Assortment(on_sale),
+        highest_customer_id=highest_customer_id,
+    )
+
+
+def open_orders(cursor: Cursor) -> list[OpenOrder]:
+    """Orders that were placed or shipped and nothing more, in the order of their numbers."""
+    cursor.execute(
+        "select order_id, placed_at, status from orders where status in ('placed', 'shipped') order by order_id"
+    )
+    return [OpenOrder(order_id, placed_at, OrderStatus(status)) for order_id, placed_at, status in cursor]
+
+
+def _customers(cursor: Cursor) -> tuple[int, int]:
+    cursor.execute("select count(*), coalesce(max(customer_id), 0) from customers")
+    ((count, highest),) = cursor.fetchall()
+    return count, highest
+
+
+def _products_on_sale(cursor: Cursor) -> tuple[list[int], int]:
+    """Products in the assortment (active, and restocked somewhere), and the number of all products."""
+    cursor.execute(
+        """
+        select product_id,
+               is_active and exists (
+                   select from stock_levels
+                   where stock_levels.product_id = products.product_id and reorder_point > 0
+               )
+        from products
+        order by product_id
+        """
+    )
+    products = cursor.fetchall()
+    return [product_id for product_id, on_sale in products if on_sale], len(products)
+
+
+def _depots(cursor: Cursor) -> tuple[Depot, ...]:
+    cursor.execute("select warehouse_id, code from warehouses order by warehouse_id")
+    return tuple(Depot(warehouse_id, code) for warehouse_id, code in cursor)

@@ -1,0 +1,80 @@
+"""What the shop's commands share: reporting of errors, required settings, parameter types."""
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+import psycopg2
+import typer
+from pydantic import SecretStr
+
+from postgres.connection import first_line
+from postgres.errors import ShopError
+
+_UNIT_SECONDS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
+_DURATION = re.compile(r"(?:\d+[dhms])+")
+MAX_DURATION = timedelta(days=3_650)
+
+
+@contextmanager
+def reported_errors() -> Iterator[None]:
+    """Turn errors into one line on stderr and an exit code.
+
+    2: the caller can put it right (ShopError, missing tables or privileges). 1: the database failed.
+    """
+    try:
+        yield
+    except ShopError as error:
+        _exit(str(error), 2)
+    except psycopg2.errors.UndefinedTable as error:
+        _exit(f"this database is not a shop ({first_line(error)}): create one with postgres.setup", 2)
+    except (psycopg2.errors.InsufficientPrivilege, psycopg2.errors.ReadOnlySqlTransaction) as error:
+        _exit(f"this login may not change the shop ({first_line(error)}): use the owner's", 2)
+    except psycopg2.Error as error:
+        _exit(f"the database failed: {first_line(error)}", 1)
+
+
+def required(option: str | None, setting: SecretStr | None, option_name: str | None, variable: str) -> str:
+    """The option, else the setting. Raises ShopError, naming both places, where neither holds anything."""
+    value = option or (setting.get_secret_value() if setting else "")
+    if not value:
+        places = f"give {option_name} or set {variable}" if option_name else f"set {variable}"
+        raise ShopError(f"{variable} is not set: {places}")
+    return value
+
+
+def parse_duration(text: str) -> timedelta:
+    """Parse `1d`, `90m`, `1d12h` or `10s`: positive whole numbers of days, hours, minutes and seconds.
+
+    Raises typer.BadParameter otherwise, and above MAX_DURATION.
+    """
+    if not _DURATION.fullmatch(text):
+        raise typer.BadParameter(f"{text!r} is not a duration: write 1d, 12h, 30m, 10s or 1d12h")
+    seconds = sum(int(part[:-1]) * _UNIT_SECONDS[part[-1]] for part in re.findall(r"\d+[dhms]", text))
+    if not 0 < seconds <= MAX_DURATION.total_seconds():
+        raise typer.BadParameter(f"{text!r} is out of range: 1s to {MAX_DURATION.days}d")
+    return timedelta(seconds=seconds)
+
+
+def parse_instant(text: str) -> datetime:
+    """Parse an ISO 8601 time with an offset, as UTC. Raises typer.BadParameter otherwise."""
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not an ISO 8601 time: write 2026-01-31T12:00:00Z") from None
+    if instant.tzinfo is None:
+        raise typer.BadParameter(f"{text!r} has no offset: append Z for UTC")
+    return instant.astimezone(UTC)
+
+
+def print_counts(title: str, counts: Mapping[str, int]) -> None:
+    """Print a title and a line per count, in columns."""
+    typer.echo(title)
+    for name, count in counts.items():
+        typer.echo(f"  {name.replace('_', ' '):<24}{count:>12,}")
+
+
+def _exit(message: str, code: int) -> None:
+    typer.echo(f"error: {message}", err=True)
+    raise typer.Exit(code)

@@ -1,0 +1,142 @@
+"""Fills an empty shop with a past, the same one for the same arguments. `python -m postgres.seed --help`."""
+
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from psycopg2 import sql
+from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import cursor as Cursor
+
+from postgres.bulk import deferred_checks
+from postgres.chance import generator
+from postgres.command import parse_instant, print_counts, reported_errors, required
+from postgres.connection import connected
+from postgres.copying import copy_rows
+from postgres.errors import ShopError
+from postgres.history import ShopHistory
+from postgres.master_data import draw_customers, draw_products, draw_warehouses
+from postgres.settings import ShopSettings
+
+SMALLEST_SCALE, LARGEST_SCALE = 0.001, 1_000.0
+
+_IDENTITIES = {
+    "products": "product_id",
+    "warehouses": "warehouse_id",
+    "customers": "customer_id",
+    "orders": "order_id",
+    "order_items": "order_item_id",
+    "stock_movements": "movement_id",
+}
+_TABLES = (*_IDENTITIES, "stock_levels")
+
+
+@dataclass(frozen=True, slots=True)
+class SeedReport:
+    """Rows written, by table."""
+
+    products: int
+    warehouses: int
+    stock_levels: int
+    customers: int
+    orders: int
+    order_items: int
+    stock_movements: int
+
+
+def seed_shop(connection: Connection, *, business_now: datetime, scale: float = 1.0, seed: int = 1) -> SeedReport:
+    """Fill an empty shop in one transaction: all rows or none.
+
+    Scale 1 is about 500 products, 6 warehouses, 3,000 stock levels, 5,000 customers, 20,000 orders, 50,000 order
+    items and 80,000 movements; the warehouses stay 6. Every time in the rows lies before `business_now` (with an
+    offset); orders spread over the 90 days before it. Equal arguments write equal rows.
+
+    Raises ShopError where the shop is not empty or an argument is out of range.
+    """
+    _check(business_now, scale)
+    business_now = business_now.astimezone(UTC)
+    with connection, connection.cursor() as cursor:
+        _require_empty(cursor)
+        with deferred_checks(cursor, _TABLES):
+            report = _load(cursor, business_now=business_now, scale=scale, seed=seed)
+        for table, column in _IDENTITIES.items():
+            _continue_identity(cursor, table, column)
+        cursor.execute(sql.SQL("analyze {}").format(sql.SQL(", ").join(map(sql.Identifier, _TABLES))))
+    return report
+
+
+def _check(business_now: datetime, scale: float) -> None:
+    if not SMALLEST_SCALE <= scale <= LARGEST_SCALE:
+        raise ShopError(f"scale {scale} is out of range: {SMALLEST_SCALE} to {LARGEST_SCALE:g}")
+    if business_now.tzinfo is None:
+        raise ShopError(f"business_now {business_now} has no offset: give it in UTC")
+
+
+def _require_empty(cursor: Cursor) -> None:
+    for table in _TABLES:
+        cursor.execute(sql.SQL("select exists (select from {})").format(sql.Identifier(table)))
+        if cursor.fetchone() == (True,):
+            raise ShopError(f"the shop is not empty: {table} has rows. Seed a new database")
+
+
+def _load(cursor: Cursor, *, business_now: datetime, scale: float, seed: int) -> SeedReport:
+    products = draw_products(generator(seed, "products"), scale, business_now)
+    warehouses = draw_warehouses()
+    customers = draw_customers(generator(seed, "customers"), scale, business_now)
+    history = ShopHistory(
+        generator(seed, "history"),
+        products=products,
+        warehouses=warehouses,
+        customers=customers,
+        business_now=business_now,
+    )
+    copy_rows(cursor, "products", products)
+    copy_rows(cursor, "warehouses", warehouses)
+    copy_rows(cursor, "customers", customers)
+    orders = order_items = movements = 0
+    for batch in history.batches():
+        orders += copy_rows(cursor, "orders", batch.orders)
+        order_items += copy_rows(cursor, "order_items", batch.order_items)
+        movements += copy_rows(cursor, "stock_movements", batch.movements)
+    stock_levels = copy_rows(cursor, "stock_levels", history.stock_levels())
+    return SeedReport(
+        products=len(products),
+        warehouses=len(warehouses),
+        stock_levels=stock_levels,
+        customers=len(customers),
+        orders=orders,
+        order_items=order_items,
+        stock_movements=movements,
+    )
+
+
+def _continue_identity(cursor: Cursor, table: str, column: str) -> None:
+    """Let the identity column go on after its highest value: COPY does not advance it."""
+    statement = sql.SQL(
+        "select setval(pg_get_serial_sequence(%s, %s), coalesce(max({column}), 1), max({column}) is not null)"
+        " from {table}"
+    )
+    cursor.execute(statement.format(column=sql.Identifier(column), table=sql.Identifier(table)), (table, column))
+
+
+def command(
+    dsn: Annotated[str | None, typer.Option(help="The shop, as its owner.  [env: POSTGRES_DSN]")] = None,
+    scale: Annotated[float, typer.Option(help="Size; 1 is about 20,000 orders.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="Equal seeds make equal shops.")] = 1,
+    business_now: Annotated[
+        datetime | None,
+        typer.Option(parser=parse_instant, help="Where the past ends, ISO 8601.  [default: now]"),
+    ] = None,
+) -> None:
+    """Fill an empty shop with products, customers and 90 days of orders."""
+    with reported_errors():
+        where = required(dsn, ShopSettings().dsn, "--dsn", "POSTGRES_DSN")
+        until = business_now or datetime.now(UTC).replace(microsecond=0)
+        with connected(where, application_name="shop-seed") as connection:
+            report = seed_shop(connection, business_now=until, scale=scale, seed=seed)
+        print_counts(f"seeded until {until.isoformat()}", asdict(report))
+
+
+if __name__ == "__main__":
+    typer.run(command)
