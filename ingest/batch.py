@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from ingest.contracts.model import StreamContract
 from ingest.errors import QuarantineRatioError
 from ingest.lake import layout
 from ingest.lake.commit import Commit, CommitKind, Counts, FullSetMark, Watermark, Window
+from ingest.lake.digest import RowsDigest
 from ingest.lake.log import CommitLog
 from ingest.lake.store import ObjectStore
 from ingest.lake.writer import FilePlace, ParquetFiles
@@ -82,7 +82,7 @@ class Batch:
         self._files = ParquetFiles(store, place, self._schema, target_bytes=target_file_bytes)
         refused_place = FilePlace(layout.QUARANTINE, contract.stream, origin.version, origin.extracted_at)
         self._refused_files = ParquetFiles(store, refused_place, QUARANTINE_SCHEMA, target_bytes=target_file_bytes)
-        self._digest = hashlib.sha256()
+        self._digest = RowsDigest()
         self._first_reason: str | None = None
         self.landed = 0
         self.quarantined = 0
@@ -108,7 +108,7 @@ class Batch:
     def write(self, rows: pa.RecordBatch) -> None:
         """Add rows that keep the contract."""
         if self._kind in (CommitKind.KEYS, CommitKind.SNAPSHOT):
-            self._digest.update(rows.serialize())
+            self._digest.update(rows)
         self._files.write(self._stamp(rows))
         self.landed += rows.num_rows
         self.raw_bytes += rows.nbytes

@@ -169,5 +169,7 @@ def _print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         table.add_column(columns[index], justify="right" if columns[index] in _RIGHT else "left", no_wrap=True)
     for row in rows:
         table.add_row(*(escape(row[index]) for index in shown))
-    console = Console(soft_wrap=True, highlight=False)
-    console.print(table, width=None if console.is_terminal else _WIDTH_OF_A_PIPE)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=_WIDTH_OF_A_PIPE)
+    console.print(table)
