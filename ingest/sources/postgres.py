@@ -202,6 +202,8 @@ def _platform_error(doing: str, sqlstate: str | None, text: str, stream: str | N
             stream=stream,
             hint="Check the login and password in POSTGRES_DSN, and its SELECT grants.",
         )
+    if "invalid snapshot identifier" in text:
+        return TransientError("the session that held the snapshot has ended", stream=stream)
     if "does not exist" in text and (sqlstate is None or sqlstate == "3D000") and "database" in text:
         return ConfigurationError(f"cannot {doing}: {reason}", hint="Correct the database in POSTGRES_DSN.")
     if "could not translate host name" in text:
