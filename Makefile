@@ -18,7 +18,7 @@ stack: $(STAMP) ## Start the sources and the S3 endpoint and keep them up, to us
 	@$(BIN)/python -m orchestration.local up
 
 query: $(STAMP) ## Ask the demo's marts: make query SQL="select * from MART.dim_product limit 5"
-	@$(BIN)/python -m orchestration.local query "$$SQL"
+	@WAREHOUSE_DIR=.local/demo/warehouse $(BIN)/python -m orchestration.warehouse query "$$SQL"
 export SQL
 
 test: $(STAMP) ## Run all tests, JOBS at a time (default 2)
@@ -27,6 +27,7 @@ test: $(STAMP) ## Run all tests, JOBS at a time (default 2)
 lint: $(STAMP) ## Check style and format, and that nothing has drifted from the contracts
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
+	@$(BIN)/python -m orchestration.dbt_sources --check
 
 fmt: $(STAMP) ## Fix style and format
 	@$(BIN)/ruff check --fix

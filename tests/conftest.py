@@ -1,27 +1,83 @@
-"""The embedded stack for all tests: one per xdist worker, its parts started where the first test asks for them.
+"""The embedded stack for all tests: one per xdist worker, each part started when the first test asks for it.
 
-postgres_server   an empty cluster (superuser's DSN)
-shop_database     a fresh copy of a small seeded shop, dropped after the test
-empty_database    a fresh empty database, dropped after the test
-s3_server         an S3 endpoint
-s3                a fresh bucket on it
-mock_saas_server  the e-mail provider
+    postgres_server    a cluster; `admin_dsn` is its superuser's
+    empty_database     a fresh empty database: the superuser's DSN
+    shop_database      a fresh copy of a small seeded shop: the DSNs of its owner and of ingest
+    seeded             what that shop holds, by table
+    s3_server, bucket  an S3 endpoint, and a fresh bucket on it
+    lake_settings      the settings by which the lake finds that bucket
+    mock_saas_server   the e-mail provider, shared: do not move its clock or switch faults on
+    make_mock_saas     providers of one's own, stopped after the test
+    ingest_settings    all of these together
+
+Databases, buckets and providers of a test are its own; the cluster and the endpoint are shared by a worker's tests.
+The shop's roles belong to the cluster: make further shops with `shop_passwords`, or the DSNs of others stop working.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import psycopg2
 import pytest
+from psycopg2 import sql
+from pydantic import SecretStr
 
+from ingest.settings import IngestSettings, LakeSettings
 from orchestration.local.accounts import unprivileged_account
+from orchestration.local.environment import clean_environment
 from orchestration.local.postgres_binaries import find_binaries
-from orchestration.local.postgres_server import PostgresServer, start_postgres
+from orchestration.local.postgres_server import SUPERUSER, PostgresServer, dsn, start_postgres
 from orchestration.local.processes import ProcessGroup, process_group
 from orchestration.local.run_directory import RunDirectory, open_run_directory
-from orchestration.local.s3_server import S3Server, start_s3
+from orchestration.local.s3_server import ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY, S3Server, start_s3
+from orchestration.local.saas_server import SaasOptions, SaasServer, start_saas
 from orchestration.local.settings import LocalSettings
+from orchestration.local.shop import Shop, ShopPasswords, make_shop, shop_of
+from postgres.seed import SeedReport
+from postgres.setup import INGEST_ROLE, OWNER_ROLE
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+
+SHOP_SCALE = 0.02
+"""10 products, 100 customers, 400 orders."""
+BUSINESS_NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
+_TEMPLATE = "shop_template"
+
+MakeMockSaas = Callable[[SaasOptions], SaasServer]
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """A bucket on the endpoint."""
+
+    name: str
+    server: S3Server
+
+    @property
+    def client(self) -> S3Client:
+        return self.server.client()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_accounts_of_the_user() -> Iterator[None]:
+    """Tests see no endpoint or account of whoever runs them, and boto3 finds the credentials of our endpoint."""
+    with pytest.MonkeyPatch.context() as patch:
+        cleaned = clean_environment({"AWS_ACCESS_KEY_ID": ACCESS_KEY_ID, "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY})
+        for name in set(os.environ) - set(cleaned):
+            if name != "POSTGRES_BIN" and not name.startswith("PYTEST_"):
+                patch.delenv(name)
+        for name, value in cleaned.items():
+            patch.setenv(name, value)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -48,6 +104,97 @@ def postgres_server(processes: ProcessGroup, run_directory: RunDirectory, stack_
     return start_postgres(processes, binaries, account, run_directory.path, stack_logs)
 
 
+@pytest.fixture
+def empty_database(postgres_server: PostgresServer) -> Iterator[str]:
+    name = f"empty_{uuid.uuid4().hex[:12]}"
+    with _database(postgres_server, sql.SQL("create database {}").format(sql.Identifier(name)), name):
+        yield dsn(postgres_server.port, SUPERUSER, postgres_server.password, name)
+
+
+@pytest.fixture(scope="session")
+def shop_passwords() -> ShopPasswords:
+    return ShopPasswords.generate()
+
+
+@pytest.fixture(scope="session")
+def seeded(postgres_server: PostgresServer, shop_passwords: ShopPasswords) -> SeedReport:
+    """Make the template that `shop_database` copies."""
+    shop = make_shop(postgres_server, shop_passwords, _TEMPLATE)
+    return shop.seed(business_now=BUSINESS_NOW, scale=SHOP_SCALE, seed=1)
+
+
+@pytest.fixture
+def shop_database(postgres_server: PostgresServer, shop_passwords: ShopPasswords, seeded: SeedReport) -> Iterator[Shop]:
+    name = f"shop_{uuid.uuid4().hex[:12]}"
+    create = sql.SQL("create database {} template {} owner {}").format(
+        sql.Identifier(name), sql.Identifier(_TEMPLATE), sql.Identifier(OWNER_ROLE)
+    )
+    # A copy has its template's objects with their privileges, but not the privileges on the database itself.
+    privileges = sql.SQL("revoke all on database {0} from public; grant connect on database {0} to {1}").format(
+        sql.Identifier(name), sql.Identifier(INGEST_ROLE)
+    )
+    with _database(postgres_server, create, name, privileges):
+        yield shop_of(postgres_server, shop_passwords, name)
+
+
+@contextmanager
+def _database(
+    server: PostgresServer, create: sql.Composed, name: str, then: sql.Composed | None = None
+) -> Iterator[None]:
+    with closing(psycopg2.connect(server.admin_dsn)) as admin:
+        admin.autocommit = True
+        with admin.cursor() as cursor:
+            cursor.execute(create)
+            if then is not None:
+                cursor.execute(then)
+            try:
+                yield
+            finally:
+                cursor.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+
 @pytest.fixture(scope="session")
 def s3_server(processes: ProcessGroup, run_directory: RunDirectory, stack_logs: Path) -> S3Server:
     return start_s3(processes, run_directory.path, stack_logs).ready()
+
+
+@pytest.fixture
+def bucket(s3_server: S3Server) -> Bucket:
+    bucket = Bucket(f"lake-{uuid.uuid4().hex[:12]}", s3_server)
+    s3_server.create_bucket(bucket.name)
+    return bucket
+
+
+@pytest.fixture
+def lake_settings(bucket: Bucket) -> LakeSettings:
+    return LakeSettings(bucket=bucket.name, endpoint_url=bucket.server.endpoint_url, region=REGION)
+
+
+@pytest.fixture(scope="session")
+def mock_saas_server(processes: ProcessGroup, run_directory: RunDirectory, stack_logs: Path) -> SaasServer:
+    return start_saas(processes, small_provider(), run_directory.path, stack_logs).ready()
+
+
+@pytest.fixture
+def make_mock_saas(run_directory: RunDirectory, tmp_path: Path) -> Iterator[MakeMockSaas]:
+    with process_group(run_directory.lock) as group:
+        yield lambda options: start_saas(group, options, run_directory.path, tmp_path).ready()
+
+
+def small_provider(*, clock_offset: timedelta = timedelta(0)) -> SaasOptions:
+    """Three days of about 100 records, sent to the customers of the small shop about its products."""
+    midnight = (datetime.now(UTC) + clock_offset).replace(hour=0, minute=0, second=0, microsecond=0)
+    return SaasOptions(
+        epoch=midnight - timedelta(days=3), clock_offset=clock_offset, events_per_day=100, recipients=100, skus=10
+    )
+
+
+@pytest.fixture
+def ingest_settings(shop_database: Shop, lake_settings: LakeSettings, mock_saas_server: SaasServer) -> IngestSettings:
+    return IngestSettings(
+        environment="dev",
+        postgres_dsn=SecretStr(shop_database.ingest_dsn),
+        saas_base_url=mock_saas_server.base_url,
+        saas_api_key=SecretStr(mock_saas_server.api_key),
+        lake=lake_settings,
+    )

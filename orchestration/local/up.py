@@ -1,0 +1,94 @@
+"""`make stack`: the sources and the S3 endpoint, kept up until Ctrl-C, for use by hand."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+
+from orchestration.local.environment import clean_environment
+from orchestration.local.errors import LocalStackError
+from orchestration.local.stack import LocalStack, StackOptions, Started, local_stack
+from orchestration.local.state import LOCAL, REPOSITORY, State, open_state
+
+ENV_FILE = LOCAL / "stack.env"
+_CHECK_SECONDS = 1
+
+_NEXT_STEPS = """
+[bold]The stack is up.[/] In another terminal, in this directory:
+
+  source {env_file} && source .venv/bin/activate
+  ingest run --all                                       [dim]land what is new in the lake[/]
+  ingest streams                                         [dim]how far each stream is[/]
+  python orchestration/prefect/flow.py                   [dim]the whole line, source to mart[/]
+  python -m orchestration.warehouse query "show tables"  [dim]ask the marts[/]
+  python -m postgres.activity --help                     [dim]let the shop live on: --dsn "$SHOP_OWNER_DSN"[/]
+
+Logs: {logs}
+Ctrl-C stops everything; the data is gone then.
+"""
+
+
+def up(console: Console, *, scale: float) -> None:
+    """Start the stack, write `.local/stack.env`, and wait until a signal or the end of one of the parts.
+
+    Raises LocalStackError where a part does not start, or ends by itself.
+    """
+    with open_state(LOCAL / "stack") as state:
+        options = StackOptions(logs=state.logs, business_now=datetime.now(UTC), scale=scale)
+        with local_stack(options, lambda started: _show(console, started)) as stack:
+            write_env_file(ENV_FILE, _environment(stack, state))
+            try:
+                console.print(
+                    _NEXT_STEPS.format(env_file=ENV_FILE.relative_to(REPOSITORY), logs=state.logs), soft_wrap=True
+                )
+                _wait(stack)
+            finally:
+                ENV_FILE.unlink()
+
+
+def write_env_file(path: Path, variables: Mapping[str, str]) -> None:
+    """Write `export` lines for a shell to `source`; only this user can read them, for they hold passwords.
+
+    The user's own AWS profile would win over our keys in some programs, so that it is unset.
+    """
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
+    text = "\n".join(["unset AWS_PROFILE AWS_SESSION_TOKEN", *lines, ""])
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+
+
+def _environment(stack: LocalStack, state: State) -> dict[str, str]:
+    without_proxy = {name: value for name, value in clean_environment().items() if name in ("NO_PROXY", "no_proxy")}
+    return {
+        **stack.environment,
+        **state.environment,
+        **without_proxy,
+        "SHOP_OWNER_DSN": stack.shop.owner_dsn,
+        "SAAS_ADMIN_KEY": stack.saas.admin_key,
+    }
+
+
+def _wait(stack: LocalStack) -> None:
+    """Wait for a signal, which raises, looking now and then whether all parts live."""
+    parts = (stack.postgres.process, stack.s3.process, stack.saas.process)
+    while True:
+        for process in parts:
+            if process.poll() is not None:
+                raise LocalStackError(
+                    f"{process.command.name} has ended, exit code {process.poll()}.", log=process.command.log
+                )
+        time.sleep(_CHECK_SECONDS)
+
+
+def _show(console: Console, started: Started) -> None:
+    console.print(
+        f"  [green]✓[/] {started.part:<16} {started.detail}  [dim]{started.seconds:.1f} s[/]", highlight=False
+    )
