@@ -1,0 +1,108 @@
+"""What orchestration can be told, all of it by environment variables (or a `.env` file), each with its default."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from ingest.contracts.registry import PACKAGED
+from ingest.errors import ConfigurationError
+from ingest.settings import LakeSettings
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+DEV_EMAIL_SALT = "dev-only-salt"
+"""The demo's salt, refused where ENVIRONMENT is not dev."""
+
+
+class WarehouseKind(StrEnum):
+    """Which warehouse the lake is loaded into."""
+
+    DUCKDB = "duckdb"
+    SNOWFLAKE = "snowflake"
+
+
+class Schemas(BaseSettings):
+    """The names of the warehouse's schemas."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, populate_by_name=True)
+
+    raw: str = Field(default="RAW", validation_alias="RAW_SCHEMA")
+    staging: str = Field(default="STAGING", validation_alias="STAGING_SCHEMA")
+    intermediate: str = Field(default="INTERMEDIATE", validation_alias="INTERMEDIATE_SCHEMA")
+    mart: str = Field(default="MART", validation_alias="MART_SCHEMA")
+    snapshots: str = Field(default="SNAPSHOTS", validation_alias="SNAPSHOTS_SCHEMA")
+
+
+class OrchestrationSettings(BaseSettings):
+    """Settings of the loaders, of the dbt runner and of the flow."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, populate_by_name=True)
+
+    environment: str = Field(default="dev", validation_alias="ENVIRONMENT")
+    warehouse: WarehouseKind = Field(default=WarehouseKind.DUCKDB, validation_alias="WAREHOUSE")
+    warehouse_dir: Path = Field(default=Path(".local/warehouse"), validation_alias="WAREHOUSE_DIR")
+    """Where the DuckDB files are: the one that runs write, and `published/`, which readers open."""
+    database: str = Field(default="DP_MAILBLAZE_DEMO_DEV_DB", validation_alias="WAREHOUSE_DATABASE")
+    schemas: Schemas = Field(default_factory=Schemas)
+    lock_wait_seconds: float = Field(default=600.0, ge=0, validation_alias="WAREHOUSE_LOCK_SECONDS")
+    """How long a run waits for another one to finish writing the warehouse."""
+    load_concurrency: int = Field(default=4, ge=1, validation_alias="LOAD_CONCURRENCY")
+    """Streams loaded at once."""
+    load_wait_budget_seconds: float = Field(default=120.0, ge=0, validation_alias="LOAD_WAIT_BUDGET_SECONDS")
+    """How long one stream's load may wait in all for retries before it gives up."""
+    duckdb_memory_limit: str | None = Field(default=None, validation_alias="DUCKDB_MEMORY_LIMIT")
+    """Such as `4GB`; DuckDB's own default is 80 % of the machine."""
+
+    contracts_dir: Path = Field(default=PACKAGED, validation_alias="CONTRACTS_DIR")
+    lake: LakeSettings = Field(default_factory=LakeSettings)
+
+    dbt_project_dir: Path = Field(default=REPOSITORY / "dbt", validation_alias="DBT_PROJECT_DIR")
+    dbt_profiles_dir: Path = Field(default=REPOSITORY / "dbt", validation_alias="DBT_PROFILES_DIR")
+    dbt_target: str | None = Field(default=None, validation_alias="DBT_TARGET")
+    """The target in the profile; by default the one called as the warehouse."""
+    dbt_threads: int = Field(default=4, ge=1, validation_alias="DBT_THREADS")
+    email_salt: SecretStr = Field(default=SecretStr(DEV_EMAIL_SALT), validation_alias="EMAIL_SALT")
+    """Goes into every hash of an e-mail address."""
+
+    runs_dir: Path = Field(default=Path(".local/runs"), validation_alias="RUNS_DIR")
+    """One folder for each run: dbt's compiled SQL, its results, its log."""
+    runs_kept: int = Field(default=20, ge=1, validation_alias="RUNS_KEPT")
+
+    @field_validator("warehouse_dir", "runs_dir", "dbt_project_dir", "dbt_profiles_dir", "contracts_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        """dbt runs in another directory, so that every path is made absolute."""
+        return value.expanduser().absolute()
+
+    @model_validator(mode="after")
+    def _no_placeholders_outside_dev(self) -> Self:
+        salt = self.email_salt.get_secret_value()
+        if self.environment != "dev" and salt in ("", DEV_EMAIL_SALT):
+            raise ValueError(f"EMAIL_SALT is the demo's or empty; ENVIRONMENT={self.environment} needs a secret one")
+        return self
+
+    @property
+    def target(self) -> str:
+        """The dbt target to run."""
+        return self.dbt_target or self.warehouse.value
+
+    @property
+    def lock_wait(self) -> timedelta:
+        """How long to wait for the warehouse's lock."""
+        return timedelta(seconds=self.lock_wait_seconds)
+
+    @classmethod
+    def load(cls) -> OrchestrationSettings:
+        """Settings from the environment. Raises ConfigurationError naming the variable, never its value."""
+        try:
+            return cls()
+        except ValidationError as error:
+            problem = error.errors(include_input=False)[0]
+            variable = ".".join(str(part) for part in problem["loc"])
+            message = f"{variable}: {problem['msg']}" if variable else str(problem["msg"])
+            raise ConfigurationError(f"bad settings: {message}") from None

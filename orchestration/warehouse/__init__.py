@@ -1,0 +1,12 @@
+"""The lake's files into a warehouse, version by version, each exactly once.
+
+protocol   what a warehouse must be able to do
+ddl        tables and columns, from the contracts; how a warehouse spells types and names
+ledger     RAW._LOADS: which versions are in
+loader     what is loaded, in which order, in which transaction; the same for every warehouse
+duckdb     DuckDB as the warehouse; lake_reader gives it `s3://`
+lock       one writer at a time
+publish    the copy that readers open
+connect    the warehouse that the settings name
+__main__   `python -m orchestration.warehouse load | status | query | reload`
+"""

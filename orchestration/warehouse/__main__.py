@@ -1,0 +1,98 @@
+"""`python -m orchestration.warehouse load | status | query | reload`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ingest.errors import PlatformError
+
+if TYPE_CHECKING:
+    from orchestration.warehouse.loader import LoadOutcome
+
+app = typer.Typer(
+    name="python -m orchestration.warehouse",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    help="The warehouse: load the lake into RAW, see how far it is, query what is published. Settings come from the "
+    "environment. Exit codes: 0 done, 1 a fault, 2 bad input, 3 another writer won.",
+)
+
+StreamOption = Annotated[list[str] | None, typer.Option("--stream", "-s", help="A stream; all by default.")]
+WaitOption = Annotated[float, typer.Option("--wait", min=0, help="Seconds to wait for a run that is writing.")]
+
+
+@app.command()
+def load(stream: StreamOption = None, wait: WaitOption = 30.0) -> None:
+    """Load what is new in the lake into RAW."""
+    from orchestration.warehouse import commands
+    from orchestration.warehouse.render import print_loads
+
+    outcomes = commands.load(stream or [], wait_seconds=wait, on_wait=_say_waiting)
+    print_loads([outcome.result for outcome in outcomes if outcome.result])
+    _raise_first(outcomes)
+
+
+@app.command()
+def reload(
+    stream: Annotated[str, typer.Argument(help="The stream whose RAW tables to build anew.")], wait: WaitOption = 30.0
+) -> None:
+    """Drop a stream's RAW tables and load every version of the lake again."""
+    from orchestration.warehouse import commands
+    from orchestration.warehouse.render import print_loads
+
+    outcomes = commands.reload(stream, wait_seconds=wait, on_wait=_say_waiting)
+    print_loads([outcome.result for outcome in outcomes if outcome.result])
+    _raise_first(outcomes)
+    typer.echo("Now run the flow with full_refresh: incremental models read only what is new.")
+
+
+@app.command()
+def status(stream: StreamOption = None, wait: WaitOption = 30.0) -> None:
+    """Show how far RAW is behind the lake."""
+    from orchestration.warehouse import commands
+    from orchestration.warehouse.render import print_statuses
+
+    print_statuses(commands.status(stream or [], wait_seconds=wait, on_wait=_say_waiting))
+
+
+@app.command()
+def query(
+    sql: Annotated[str, typer.Argument(help='SQL, such as "select * from mart.dim_product limit 5".')],
+    limit: Annotated[int, typer.Option(min=0, help="Rows to show; 0 for all.")] = 50,
+    as_csv: Annotated[bool, typer.Option("--csv", help="CSV in place of a table.")] = False,
+) -> None:
+    """Run a query on the published copy, read-only."""
+    from orchestration.settings import OrchestrationSettings
+    from orchestration.warehouse.connect import duckdb_warehouse
+    from orchestration.warehouse.query import print_answer, run_query, write_csv
+
+    path = duckdb_warehouse(OrchestrationSettings.load()).published_path
+    answer = run_query(path, sql, limit=limit or None)
+    (write_csv if as_csv else print_answer)(answer)
+
+
+def _say_waiting(holder: str) -> None:
+    typer.echo(f"The warehouse is being written by {holder}; waiting.", err=True)
+
+
+def _raise_first(outcomes: list[LoadOutcome]) -> None:
+    for outcome in outcomes:
+        if outcome.error is not None:
+            raise outcome.error
+
+
+def main() -> None:
+    """Run the command line; a PlatformError becomes one message and its exit code."""
+    from ingest.cli.app import fail
+
+    try:
+        app()
+    except PlatformError as error:
+        fail(error)
+
+
+if __name__ == "__main__":
+    main()

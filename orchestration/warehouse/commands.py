@@ -1,0 +1,58 @@
+"""What the warehouse's commands do, without their printing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+from ingest.contracts.registry import ContractRegistry
+from ingest.lake.store import ObjectStore
+from ingest.runner import run_id_now
+from orchestration.settings import OrchestrationSettings
+from orchestration.warehouse.connect import open_warehouse
+from orchestration.warehouse.loader import Loader, LoadOutcome, load_streams
+from orchestration.warehouse.status import StreamStatus, stream_statuses
+
+Waiting = Callable[[str], None]
+
+
+def load(streams: Sequence[str], *, wait_seconds: float, on_wait: Waiting) -> list[LoadOutcome]:
+    """Load streams (all for none). Raises PlatformError where nothing could be loaded."""
+    settings = OrchestrationSettings.load()
+    contracts = ContractRegistry.load(settings.contracts_dir).select(streams)
+    warehouse = open_warehouse(settings, on_wait=on_wait)
+    run_id = run_id_now()
+    loader = _loader(settings, run_id)
+    with warehouse.lock(run_id, wait=timedelta(seconds=wait_seconds)), warehouse.connect() as session:
+        return load_streams(loader, session, contracts, concurrency=settings.load_concurrency)
+
+
+def reload(stream: str, *, wait_seconds: float, on_wait: Waiting) -> list[LoadOutcome]:
+    """Drop a stream's tables and load it whole. Killed in between, the next load finishes it."""
+    settings = OrchestrationSettings.load()
+    [contract] = ContractRegistry.load(settings.contracts_dir).select([stream])
+    warehouse = open_warehouse(settings, on_wait=on_wait)
+    run_id = run_id_now()
+    loader = _loader(settings, run_id)
+    with warehouse.lock(run_id, wait=timedelta(seconds=wait_seconds)), warehouse.connect() as session:
+        loader.forget(session, contract)
+        return load_streams(loader, session, [contract], concurrency=1)
+
+
+def status(streams: Sequence[str], *, wait_seconds: float, on_wait: Waiting) -> list[StreamStatus]:
+    """The status of streams (all for none). It needs the lock: DuckDB's file takes one process at a time."""
+    settings = OrchestrationSettings.load()
+    contracts = ContractRegistry.load(settings.contracts_dir).select(streams)
+    warehouse = open_warehouse(settings, on_wait=on_wait)
+    store = ObjectStore(settings.lake)
+    with warehouse.lock(run_id_now(), wait=timedelta(seconds=wait_seconds)), warehouse.connect() as session:
+        return stream_statuses(store, session, settings.schemas.raw, contracts)
+
+
+def _loader(settings: OrchestrationSettings, run_id: str) -> Loader:
+    return Loader(
+        ObjectStore(settings.lake),
+        settings.schemas.raw,
+        run_id=run_id,
+        wait_budget_seconds=settings.load_wait_budget_seconds,
+    )

@@ -1,0 +1,162 @@
+"""RAW's tables as the contracts describe them, and how a warehouse spells them.
+
+`data_table`, `keys_table` and `ledger_table` are the only lists of columns; a warehouse adds a `Dialect`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ingest.contracts.model import StreamContract
+from ingest.contracts.types import TEXT, Kind, LandingType
+
+LEDGER = "_loads"
+KEYS_SUFFIX = "__keys"
+
+_INT64 = LandingType(Kind.INT64)
+_TIMESTAMPTZ = LandingType(Kind.TIMESTAMPTZ)
+
+
+@dataclass(frozen=True)
+class TableColumn:
+    """A column of a RAW table. Contract columns are nullable: older files may lack them."""
+
+    name: str
+    type: LandingType
+    nullable: bool = True
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table by its schema and name, with its columns in order."""
+
+    schema: str
+    name: str
+    columns: tuple[TableColumn, ...]
+    primary_key: tuple[str, ...] = ()
+
+
+META_COLUMNS = (
+    TableColumn("_batch_id", TEXT, nullable=False),
+    TableColumn("_log_version", _INT64, nullable=False),
+    TableColumn("_row_number", _INT64, nullable=False),
+    TableColumn("_extracted_at", _TIMESTAMPTZ, nullable=False),
+)
+"""What ingest adds to every file."""
+
+
+def data_table(contract: StreamContract, schema: str) -> Table:
+    """`raw.<stream>`: every landed version of every row."""
+    columns = tuple(TableColumn(column.name, column.landing) for column in contract.columns)
+    return Table(schema, contract.stream, columns + META_COLUMNS)
+
+
+def keys_table(contract: StreamContract, schema: str) -> Table:
+    """`raw.<stream>__keys`: the newest set of the keys at the source."""
+    columns = tuple(TableColumn(column.name, column.landing) for column in contract.key_columns)
+    return Table(schema, contract.stream + KEYS_SUFFIX, columns + META_COLUMNS)
+
+
+def stream_tables(contract: StreamContract, schema: str) -> tuple[Table, ...]:
+    """The tables of a stream: its data and, where deletions are found by a keys pass, its keys."""
+    data = data_table(contract, schema)
+    return (data, keys_table(contract, schema)) if contract.lands_keys else (data,)
+
+
+def ledger_table(schema: str) -> Table:
+    """`raw._loads`: one row for each version of each stream that was loaded."""
+
+    def column(name: str, type_: LandingType, *, nullable: bool = False) -> TableColumn:
+        return TableColumn(name, type_, nullable)
+
+    return Table(
+        schema,
+        LEDGER,
+        (
+            column("stream", TEXT),
+            column("version", _INT64),
+            column("kind", TEXT),
+            column("rows", _INT64),
+            column("quarantined", _INT64),
+            column("files", _INT64),
+            column("bytes", _INT64),
+            column("batch_id", TEXT),
+            column("run_id", TEXT),
+            column("contract_version", TEXT),
+            column("committed_at", _TIMESTAMPTZ),
+            column("loaded_at", _TIMESTAMPTZ),
+        ),
+        primary_key=("stream", "version"),
+    )
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How one warehouse writes types and names. `types` covers every Kind but DECIMAL, as its catalog prints them."""
+
+    name: str
+    types: Mapping[Kind, str]
+    decimal: str
+
+    def type(self, landing: LandingType) -> str:
+        """The warehouse's name of a landing type."""
+        if landing.kind is Kind.DECIMAL:
+            return self.decimal.format(precision=landing.precision, scale=landing.scale)
+        return self.types[landing.kind]
+
+    def quote(self, name: str) -> str:
+        """A name as an identifier, whatever it is made of."""
+        return '"' + name.replace('"', '""') + '"'
+
+    def table(self, table: Table) -> str:
+        """`"schema"."table"`."""
+        return f"{self.quote(table.schema)}.{self.quote(table.name)}"
+
+    def create_schema(self, schema: str) -> str:
+        """CREATE SCHEMA, if there is none."""
+        return f"CREATE SCHEMA IF NOT EXISTS {self.quote(schema)}"
+
+    def create_table(self, table: Table) -> str:
+        """CREATE TABLE, if there is none."""
+        lines = [self._definition(column) for column in table.columns]
+        if table.primary_key:
+            lines.append(f"PRIMARY KEY ({', '.join(map(self.quote, table.primary_key))})")
+        return f"CREATE TABLE IF NOT EXISTS {self.table(table)} ({', '.join(lines)})"
+
+    def add_column(self, table: Table, column: TableColumn) -> str:
+        """ALTER TABLE ADD COLUMN, nullable: the rows that are there already have no value for it."""
+        name, type_ = self.quote(column.name), self.type(column.type)
+        return f"ALTER TABLE {self.table(table)} ADD COLUMN {name} {type_}"
+
+    def _definition(self, column: TableColumn) -> str:
+        constraint = "" if column.nullable else " NOT NULL"
+        return f"{self.quote(column.name)} {self.type(column.type)}{constraint}"
+
+
+@dataclass(frozen=True)
+class TypeChange:
+    """A column that is another type in the warehouse than in the contract."""
+
+    column: str
+    actual: str
+    wanted: str
+
+
+@dataclass(frozen=True)
+class Differences:
+    """What must happen to an existing table for a contract's rows to fit. Columns only ever get more."""
+
+    missing: tuple[TableColumn, ...]
+    changed: tuple[TypeChange, ...]
+
+
+def compare(table: Table, actual: Mapping[str, str], dialect: Dialect) -> Differences:
+    """`table` against the columns that the warehouse has for it: type by lower-case name."""
+    missing = tuple(column for column in table.columns if column.name.lower() not in actual)
+    changed = tuple(
+        TypeChange(column.name, actual[column.name.lower()], dialect.type(column.type))
+        for column in table.columns
+        if column.name.lower() in actual and actual[column.name.lower()] != dialect.type(column.type)
+    )
+    return Differences(missing, changed)

@@ -1,0 +1,261 @@
+"""DuckDB as the warehouse: one file that runs write, and a published copy that everybody reads."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import duckdb
+
+from ingest.contracts.types import Kind
+from ingest.errors import ConfigurationError, ConflictError, FatalError
+from ingest.lake.commit import DataFile
+from ingest.settings import LakeSettings
+from orchestration.warehouse.ddl import Dialect, Table
+from orchestration.warehouse.lake_reader import DESCRIBE_PARQUET, PARQUET, LakeAccess, lake_errors, open_duckdb
+from orchestration.warehouse.lock import WriterLock
+from orchestration.warehouse.protocol import MAX_FILES_PER_STATEMENT, LockHolder, Publication, Row
+from orchestration.warehouse.publish import publish_copy
+
+DIALECT = Dialect(
+    name="duckdb",
+    types={
+        Kind.BOOLEAN: "BOOLEAN",
+        Kind.INT16: "SMALLINT",
+        Kind.INT32: "INTEGER",
+        Kind.INT64: "BIGINT",
+        Kind.FLOAT32: "FLOAT",
+        Kind.FLOAT64: "DOUBLE",
+        Kind.DATE: "DATE",
+        Kind.TIMESTAMP: "TIMESTAMP",
+        Kind.TIMESTAMPTZ: "TIMESTAMP WITH TIME ZONE",
+        Kind.TEXT: "VARCHAR",
+        Kind.BINARY: "BLOB",
+    },
+    decimal="DECIMAL({precision},{scale})",
+)
+
+_LOSSLESS = {
+    ("SMALLINT", "INTEGER"),
+    ("SMALLINT", "BIGINT"),
+    ("INTEGER", "BIGINT"),
+    ("FLOAT", "DOUBLE"),
+}
+"""Casts that change no value: a table that was built anew with a wider type takes older files."""
+
+_POLL_SECONDS = 0.2
+
+
+class DuckDBSession:
+    """A connection to the database. Every DuckDB error becomes a PlatformError."""
+
+    dialect = DIALECT
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, lake: LakeSettings, access: LakeAccess) -> None:
+        self._connection = connection
+        self._lake = lake
+        self._access = access
+
+    def execute(self, sql: str, parameters: Sequence[object] = ()) -> int:
+        """Run a statement; the number of rows it changed (0 for one that changes none)."""
+        with _statement_errors():
+            answer = self._connection.execute(sql, list(parameters)).fetchall()
+        return int(answer[0][0]) if answer and isinstance(answer[0][0], int) else 0
+
+    def query(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
+        """All rows of a query."""
+        with _statement_errors():
+            return self._connection.execute(sql, list(parameters)).fetchall()
+
+    def columns(self, table: Table) -> Mapping[str, str]:
+        """Type by lower-case column name; empty where there is no table."""
+        rows = self.query(
+            "SELECT lower(column_name), data_type FROM duckdb_columns() WHERE database_name = current_database() "
+            "AND lower(schema_name) = lower(?) AND lower(table_name) = lower(?) ORDER BY column_index",
+            [table.schema, table.name],
+        )
+        return {str(name): str(type_) for name, type_ in rows}
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Commits at the end, rolls back on any exception."""
+        self._access.grant(self._connection)
+        self.execute("BEGIN TRANSACTION")
+        try:
+            yield
+        except BaseException:
+            self._connection.rollback()
+            raise
+        self.execute("COMMIT")
+
+    def copy(self, table: Table, files: Sequence[DataFile]) -> Mapping[str, int]:
+        """Append the rows of `files`, by column name; the rows loaded by file key. See `Session.copy`."""
+        loaded: dict[str, int] = {}
+        for start in range(0, len(files), MAX_FILES_PER_STATEMENT):
+            chunk = files[start : start + MAX_FILES_PER_STATEMENT]
+            with lake_errors(self._lake, table.name, "load from the lake"):
+                loaded |= self._copy_chunk(table, {self._uri(file): file.key for file in chunk})
+        return loaded
+
+    @contextmanager
+    def fork(self) -> Iterator[DuckDBSession]:
+        """An independent session on the same open database."""
+        cursor = self._connection.cursor()
+        try:
+            yield DuckDBSession(cursor, self._lake, self._access)
+        finally:
+            cursor.close()
+
+    def _copy_chunk(self, table: Table, keys: Mapping[str, str]) -> dict[str, int]:
+        uris = list(keys)
+        self._check_columns(table, uris)
+        counted = self._connection.execute(
+            "SELECT file_name, num_rows FROM parquet_file_metadata(?)", [uris]
+        ).fetchall()
+        rows = {keys[str(uri)]: int(count) for uri, count in counted}
+        self._connection.execute(f"INSERT INTO {DIALECT.table(table)} BY NAME SELECT * FROM {PARQUET}", [uris])  # noqa: S608
+        [(inserted,)] = self._connection.fetchall()
+        if inserted != sum(rows.values()):
+            raise FatalError(
+                f"{inserted} rows were inserted from files of {sum(rows.values())}: {', '.join(uris[:3])}",
+                stream=table.name,
+            )
+        return rows
+
+    def _check_columns(self, table: Table, uris: Sequence[str]) -> None:
+        """Refuse what an INSERT would cast: only equal or losslessly wider types are taken."""
+        wanted = self.columns(table)
+        if not self._misfits(wanted, uris):
+            return
+        for uri in uris:
+            for misfit in self._misfits(wanted, [uri]):
+                raise ConfigurationError(
+                    f"{uri} has {misfit}",
+                    stream=table.name,
+                    hint="The loader's contracts must be as new as the ones that landed the file. A column whose type "
+                    "changed needs a new name.",
+                )
+
+    def _misfits(self, wanted: Mapping[str, str], uris: Sequence[str]) -> list[str]:
+        found = self._connection.execute(DESCRIBE_PARQUET, [list(uris)]).fetchall()
+        misfits = []
+        for name, type_, *_ in found:
+            column = wanted.get(str(name).lower())
+            if column is None:
+                misfits.append(f"a column '{name}' that the table does not have")
+            elif type_ != column and not _widens(str(type_), column):
+                misfits.append(f"column '{name}' as {type_}, where the table has {column}")
+        return misfits
+
+    def _uri(self, file: DataFile) -> str:
+        return f"s3://{self._lake.bucket}/{file.key}"
+
+
+class DuckDBWarehouse:
+    """`directory`/<database>.duckdb, written by one run at a time, and `directory`/published/<database>.duckdb."""
+
+    name = "duckdb"
+
+    def __init__(
+        self,
+        directory: Path,
+        database: str,
+        lake: LakeSettings,
+        *,
+        memory_limit: str | None = None,
+        open_wait: timedelta = timedelta(seconds=30),
+        on_wait: Callable[[str], None] = lambda holder: None,
+    ) -> None:
+        self._directory = directory
+        self._database = database
+        self._lake = lake
+        self._memory_limit = memory_limit
+        self._open_wait = open_wait
+        self._on_wait = on_wait
+
+    @property
+    def path(self) -> Path:
+        """The file that runs write. DuckDB names the database after it."""
+        return self._directory / f"{self._database}.duckdb"
+
+    @property
+    def published_path(self) -> Path:
+        """The file that readers open."""
+        return self._directory / "published" / f"{self._database}.duckdb"
+
+    @contextmanager
+    def lock(self, run_id: str, *, wait: timedelta) -> Iterator[LockHolder]:
+        """Be the only writer. See `Warehouse.lock`."""
+        with WriterLock(self._directory).hold(run_id, wait=wait, on_wait=self._on_wait) as holder:
+            yield holder
+
+    @contextmanager
+    def connect(self) -> Iterator[DuckDBSession]:
+        """A session on the file that runs write; it is made where there is none."""
+        self._directory.mkdir(parents=True, exist_ok=True)
+        access = LakeAccess(self._lake)
+        connection = self._open()
+        try:
+            access.load_extension(connection)
+            access.grant(connection)
+            yield DuckDBSession(connection, self._lake, access)
+        finally:
+            connection.close()
+
+    def publish(self, run_id: str) -> Publication:
+        """Checkpoint, copy, swap. See `Warehouse.publish`."""
+        with self.connect() as session:
+            session.execute("FORCE CHECKPOINT")
+        return publish_copy(self.path, self.published_path)
+
+    def dbt_environment(self) -> Mapping[str, str]:
+        """Where dbt finds the file."""
+        return {"DUCKDB_PATH": str(self.path)}
+
+    def _open(self) -> duckdb.DuckDBPyConnection:
+        """Open the file; a dbt whose run was killed may hold it for a moment longer.
+
+        Raises ConflictError where another process keeps it open, FatalError where it is no DuckDB database.
+        """
+        deadline = time.monotonic() + self._open_wait.total_seconds()
+        while True:
+            try:
+                return open_duckdb(self.path, memory_limit=self._memory_limit)
+            except duckdb.IOException as error:
+                message = str(error).partition("\n")[0]
+                if "Could not set lock" not in message:
+                    raise FatalError(f"cannot open the warehouse {self.path}: {message}") from error
+                if time.monotonic() >= deadline:
+                    raise ConflictError(
+                        f"another program has the warehouse open: {message}",
+                        hint=f"Close it. Readers are to open {self.published_path}.",
+                    ) from error
+                time.sleep(_POLL_SECONDS)
+            except duckdb.Error as error:
+                message = str(error).partition("\n")[0]
+                raise FatalError(f"cannot open the warehouse {self.path}: {message}") from error
+
+
+@contextmanager
+def _statement_errors() -> Iterator[None]:
+    try:
+        yield
+    except duckdb.Error as error:
+        raise FatalError(f"the warehouse refused a statement: {str(error).partition(chr(10))[0]}") from error
+
+
+def _widens(narrow: str, wide: str) -> bool:
+    if (narrow, wide) in _LOSSLESS:
+        return True
+    if not (narrow.startswith("DECIMAL(") and wide.startswith("DECIMAL(")):
+        return False
+    (precision, scale), (new_precision, new_scale) = _decimal(narrow), _decimal(wide)
+    return new_scale >= scale and new_precision - new_scale >= precision - scale
+
+
+def _decimal(type_: str) -> tuple[int, int]:
+    precision, _, scale = type_.removeprefix("DECIMAL(").removesuffix(")").partition(",")
+    return int(precision), int(scale)

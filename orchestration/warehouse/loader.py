@@ -1,0 +1,286 @@
+"""What is loaded, in which order, in which transaction. The same for every warehouse.
+
+A stream's versions above the ledger's newest one are loaded in order, each in one transaction with its ledger row.
+So a version is in RAW whole, once, and in the ledger; or it is in neither.
+
+    data, snapshot, backfill   rows are appended: RAW keeps the history
+    keys                       the older key set is replaced
+    replay                     the rows of the named versions are deleted and their files loaded again
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from time import monotonic
+
+from ingest.contracts.model import StreamContract
+from ingest.errors import ConfigurationError, FatalError, PlatformError, TransientError
+from ingest.lake.commit import Commit, CommitKind, DataFile
+from ingest.lake.log import CommitLog
+from ingest.lake.store import ObjectStore
+from ingest.logs import get_logger
+from ingest.retry import WaitBudget, retrying
+from orchestration.warehouse.ddl import Table, compare, data_table, keys_table, stream_tables
+from orchestration.warehouse.ledger import Ledger, LedgerEntry
+from orchestration.warehouse.protocol import Session
+
+APPENDED = (CommitKind.DATA, CommitKind.SNAPSHOT, CommitKind.BACKFILL)
+
+
+@dataclass(frozen=True)
+class LoadResult:
+    """What one load did to one stream. `version` is the newest in RAW now, `rows` those appended to `raw.<stream>`.
+
+    `keys` is the size of the newest key set and `reloaded` the rows that replays loaded again, None without any.
+    """
+
+    stream: str
+    version: int
+    commits: tuple[int, ...] = ()
+    rows: int = 0
+    keys: int | None = None
+    reloaded: int | None = None
+    quarantined: int = 0
+    files: int = 0
+    bytes: int = 0
+    added_columns: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+    @property
+    def replayed(self) -> bool:
+        """Whether versions were loaded again, which models that only read what is new would not notice."""
+        return self.reloaded is not None
+
+
+@dataclass(frozen=True)
+class LoadOutcome:
+    """A stream's load, or the error that ended it."""
+
+    stream: str
+    result: LoadResult | None = None
+    error: PlatformError | None = None
+
+
+class Loader:
+    """Loads streams of one lake into the schema `schema` of one warehouse."""
+
+    def __init__(self, store: ObjectStore, schema: str, *, run_id: str, wait_budget_seconds: float = 120.0) -> None:
+        self._store = store
+        self._schema = schema
+        self._run_id = run_id
+        self._wait_budget_seconds = wait_budget_seconds
+
+    def prepare(
+        self, session: Session, contracts: Sequence[StreamContract]
+    ) -> dict[str, tuple[str, ...] | PlatformError]:
+        """Create the schema, the ledger and the streams' tables, and add columns that the contracts gained.
+
+        Returns the added columns by stream; for a stream whose table cannot take its contract, the error instead.
+        """
+        Ledger(session, self._schema).ensure()
+        prepared: dict[str, tuple[str, ...] | PlatformError] = {}
+        for contract in contracts:
+            try:
+                tables = stream_tables(contract, self._schema)
+                prepared[contract.stream] = tuple(name for table in tables for name in _fit(session, contract, table))
+            except ConfigurationError as error:
+                prepared[contract.stream] = error
+        return prepared
+
+    def load(self, session: Session, contract: StreamContract) -> LoadResult:
+        """Load every version of a prepared stream that RAW does not have yet.
+
+        Raises FatalError where rows loaded differ from rows committed, a file is missing, or the lake is not the one
+        that was loaded before; ConfigurationError, AccessError or TransientError where the lake cannot be read.
+        """
+        started = monotonic()
+        log = CommitLog(self._store, contract.stream)
+        logger = get_logger(run_id=self._run_id, stream=contract.stream)
+        budget = WaitBudget(self._wait_budget_seconds)
+        ledger = Ledger(session, self._schema)
+        total = _Total()
+
+        def note(error: TransientError, wait: float) -> None:
+            logger.warning("trying again", error=str(error), wait_seconds=round(wait, 1))
+
+        version = ledger.check_against(log)
+        for commit in log.since(version):
+            version = commit.version
+            counted = retrying(budget, before_retry=note)(_VersionLoad(session, self._schema, contract, log), commit)
+            total = total.plus(commit, counted)
+            logger.info("loaded", version=version, kind=commit.kind.value, rows=commit.rows)
+        return total.result(contract.stream, version, monotonic() - started)
+
+    def forget(self, session: Session, contract: StreamContract) -> None:
+        """Drop a stream's tables and its ledger rows; the next load builds them anew from the lake."""
+        ledger = Ledger(session, self._schema)
+        ledger.ensure()
+        with session.transaction():
+            for table in stream_tables(contract, self._schema):
+                session.execute(f"DROP TABLE IF EXISTS {session.dialect.table(table)}")
+            ledger.forget(contract.stream)
+
+
+def load_streams(
+    loader: Loader,
+    session: Session,
+    contracts: Sequence[StreamContract],
+    *,
+    concurrency: int,
+    on_loaded: Callable[[LoadResult], None] = lambda result: None,
+) -> list[LoadOutcome]:
+    """Prepare and load streams, `concurrency` at once; a stream that fails does not stop the others."""
+    prepared = loader.prepare(session, contracts)
+
+    def one(contract: StreamContract) -> LoadOutcome:
+        added = prepared[contract.stream]
+        if isinstance(added, PlatformError):
+            return LoadOutcome(contract.stream, error=added)
+        try:
+            with session.fork() as own:
+                result = replace(loader.load(own, contract), added_columns=added)
+        except PlatformError as error:
+            return LoadOutcome(contract.stream, error=error)
+        on_loaded(result)
+        return LoadOutcome(contract.stream, result=result)
+
+    with ThreadPoolExecutor(max_workers=concurrency, thread_name_prefix="load") as pool:
+        return list(pool.map(one, contracts))
+
+
+@dataclass(frozen=True)
+class _Counted:
+    rows: int = 0
+    keys: int | None = None
+    reloaded: int | None = None
+
+
+class _VersionLoad:
+    """Loads one version: a transaction of its own."""
+
+    def __init__(self, session: Session, schema: str, contract: StreamContract, log: CommitLog) -> None:
+        self._session = session
+        self._data = data_table(contract, schema)
+        self._keys = keys_table(contract, schema) if contract.lands_keys else None
+        self._ledger = Ledger(session, schema)
+        self._log = log
+
+    def __call__(self, commit: Commit) -> _Counted:
+        with self._session.transaction():
+            counted = self._apply(commit)
+            self._ledger.record(LedgerEntry.of(commit))
+        return counted
+
+    def _apply(self, commit: Commit) -> _Counted:
+        if commit.kind is CommitKind.REPLAY:
+            return self._replay(commit)
+        if commit.kind is CommitKind.KEYS:
+            return _Counted(keys=self._replace_keys(commit))
+        return _Counted(rows=self._copy(self._data, commit))
+
+    def _replay(self, commit: Commit) -> _Counted:
+        """Versions from `replay_from` up to this one: out, and in again from their files."""
+        first = commit.replay_from
+        if first is None or not 1 <= first < commit.version:
+            raise FatalError(f"version {commit.version} is a replay from version {first}", stream=commit.stream)
+        replayed = [self._committed(version) for version in range(first, commit.version)]
+        self._session.execute(
+            f"DELETE FROM {self._session.dialect.table(self._data)} WHERE _log_version BETWEEN ? AND ?",  # noqa: S608
+            [first, commit.version - 1],
+        )
+        reloaded = sum(self._copy(self._data, item) for item in replayed if item.kind in APPENDED)
+        key_sets = [item for item in replayed if item.kind is CommitKind.KEYS]
+        keys = self._replace_keys(key_sets[-1]) if key_sets else None
+        return _Counted(reloaded=reloaded + (keys or 0), keys=keys)
+
+    def _replace_keys(self, commit: Commit) -> int | None:
+        """The newest key set in place of the older one. A stream whose contract gave keys up has no table for it."""
+        if self._keys is None:
+            return None
+        self._session.execute(f"DELETE FROM {self._session.dialect.table(self._keys)}")  # noqa: S608
+        return self._copy(self._keys, commit)
+
+    def _copy(self, table: Table, commit: Commit) -> int:
+        """Load a commit's files. Raises FatalError naming the file whose rows are not those that were committed."""
+        files = [file for file in commit.files if file.rows]
+        if not files:
+            return 0
+        loaded = self._session.copy(table, files)
+        for file in files:
+            _check_rows(commit, file, loaded.get(file.key, 0))
+        return sum(loaded.values())
+
+    def _committed(self, version: int) -> Commit:
+        commit = self._log.read(version)
+        if commit is None:
+            raise FatalError(f"version {version}, to be replayed, is not in the lake's log", stream=self._log.stream)
+        return commit
+
+
+@dataclass(frozen=True)
+class _Total:
+    """Sums over the versions of one load."""
+
+    commits: tuple[int, ...] = ()
+    rows: int = 0
+    keys: int | None = None
+    reloaded: int | None = None
+    quarantined: int = 0
+    files: int = 0
+    bytes: int = 0
+
+    def plus(self, commit: Commit, counted: _Counted) -> _Total:
+        return _Total(
+            commits=(*self.commits, commit.version),
+            rows=self.rows + counted.rows,
+            keys=self.keys if counted.keys is None else counted.keys,
+            reloaded=self.reloaded if counted.reloaded is None else (self.reloaded or 0) + counted.reloaded,
+            quarantined=self.quarantined + commit.counts.quarantined,
+            files=self.files + len(commit.files),
+            bytes=self.bytes + commit.size,
+        )
+
+    def result(self, stream: str, version: int, seconds: float) -> LoadResult:
+        return LoadResult(
+            stream=stream,
+            version=version,
+            commits=self.commits,
+            rows=self.rows,
+            keys=self.keys,
+            reloaded=self.reloaded,
+            quarantined=self.quarantined,
+            files=self.files,
+            bytes=self.bytes,
+            seconds=seconds,
+        )
+
+
+def _check_rows(commit: Commit, file: DataFile, loaded: int) -> None:
+    if loaded != file.rows:
+        raise FatalError(
+            f"{file.key} gave {loaded} rows, but version {commit.version} committed {file.rows}",
+            stream=commit.stream,
+            hint="Nothing of this version was loaded. Restore the file from the bucket's versions.",
+        )
+
+
+def _fit(session: Session, contract: StreamContract, table: Table) -> list[str]:
+    """Make `table` take the contract's rows: create it, or add what it lacks. Raises ConfigurationError."""
+    actual = session.columns(table)
+    if not actual:
+        session.execute(session.dialect.create_table(table))
+        return []
+    differences = compare(table, actual, session.dialect)
+    for change in differences.changed:
+        raise ConfigurationError(
+            f"column '{change.column}' is {change.actual} in {table.schema}.{table.name}, "
+            f"and {change.wanted} in contract version {contract.version}",
+            stream=contract.stream,
+            hint="Nothing is ever cast. Give the column a new name; or, if the older files fit the new type, build the "
+            f"table anew from the lake: python -m orchestration.warehouse reload {contract.stream}",
+        )
+    for column in differences.missing:
+        session.execute(session.dialect.add_column(table, column))
+    return [column.name for column in differences.missing]

@@ -1,0 +1,96 @@
+"""What a warehouse must be able to do for the loader, the reconciliation and the flow.
+
+SQL that both warehouses understand goes through `Session.execute` and `query` with `?` placeholders; what differs
+(reading files, the catalog, publication) is a method.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+from ingest.lake.commit import DataFile
+from orchestration.warehouse.ddl import Dialect, Table
+
+Row = tuple[object, ...]
+
+MAX_FILES_PER_STATEMENT = 1000
+"""Snowflake's limit of `COPY INTO ... FILES = (...)`; DuckDB keeps to it too, so that both load alike."""
+
+
+@dataclass(frozen=True)
+class Publication:
+    """What readers have from now on. `bytes` is None where nothing had to be copied."""
+
+    location: str
+    path: Path | None
+    bytes: int | None
+    seconds: float
+
+
+@dataclass(frozen=True)
+class LockHolder:
+    """Who writes the warehouse."""
+
+    run_id: str
+    pid: int
+    host: str
+    since: datetime
+
+    def __str__(self) -> str:
+        return f"run {self.run_id} (process {self.pid} on {self.host}, since {self.since:%Y-%m-%d %H:%M:%S} UTC)"
+
+
+class Session(Protocol):
+    """One connection. Not shared by threads: `fork` gives another one to the same warehouse.
+
+    Every method raises TransientError, AccessError, ConfigurationError or FatalError.
+    """
+
+    @property
+    def dialect(self) -> Dialect: ...
+
+    def execute(self, sql: str, parameters: Sequence[object] = ()) -> int:
+        """Run a statement; the number of rows it changed."""
+
+    def query(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
+        """All rows of a query."""
+
+    def columns(self, table: Table) -> Mapping[str, str]:
+        """The table's type by lower-case column name, as the dialect spells types; empty where there is no table."""
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Commits at the end, rolls back on any exception."""
+
+    def copy(self, table: Table, files: Sequence[DataFile]) -> Mapping[str, int]:
+        """Append the rows of the lake's `files`, matching columns by name; the rows loaded, by file key.
+
+        A column that a file lacks is null. Raises FatalError naming a file that is missing or unreadable, and
+        ConfigurationError for one with a column or type that the table does not take.
+        """
+
+    def fork(self) -> AbstractContextManager[Session]:
+        """An independent session."""
+
+
+class Warehouse(Protocol):
+    """A place to load into."""
+
+    @property
+    def name(self) -> str: ...
+
+    def lock(self, run_id: str, *, wait: timedelta) -> AbstractContextManager[LockHolder]:
+        """Be the only writer. Raises ConflictError naming the holder when `wait` is over."""
+
+    def connect(self) -> AbstractContextManager[Session]:
+        """A session on the database that runs write."""
+
+    def publish(self, run_id: str) -> Publication:
+        """Show readers the present state. Only under the lock, with no session open."""
+
+    def dbt_environment(self) -> Mapping[str, str]:
+        """The environment variables by which dbt's profile finds the same database."""

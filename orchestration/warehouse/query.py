@@ -1,0 +1,109 @@
+"""One SQL query on the published copy, read-only, shown as a table."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+
+from ingest.errors import ConfigurationError, FatalError
+from orchestration.warehouse.lake_reader import open_duckdb
+from orchestration.warehouse.protocol import Row
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A query's result: column names, whether each is a number, its first rows, and whether there are more."""
+
+    columns: tuple[str, ...]
+    numeric: tuple[bool, ...]
+    rows: tuple[Row, ...]
+    more: bool
+
+
+_NUMERIC = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL", "UINTEGER", "UBIGINT")
+
+
+@contextmanager
+def open_published(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The published copy, read-only, without access to other files or the network.
+
+    Raises ConfigurationError where nothing was published yet, FatalError where it is no database.
+    """
+    if not path.exists():
+        raise ConfigurationError(
+            f"nothing is published in {path.parent} yet",
+            hint="Run the flow once (`make demo`, or python orchestration/prefect/flow.py), or correct WAREHOUSE_DIR.",
+        )
+    try:
+        connection = open_duckdb(path, read_only=True)
+    except duckdb.Error as error:
+        raise FatalError(f"cannot open {path}: {_first_line(error)}") from error
+    try:
+        connection.execute("SET enable_external_access = false")
+        connection.execute("SET lock_configuration = true")
+        yield connection
+    finally:
+        connection.close()
+
+
+def run_query(path: Path, sql: str, *, limit: int | None) -> Answer:
+    """The first `limit` rows (all for None) of a query on the published copy.
+
+    Raises ConfigurationError for SQL that DuckDB refuses, with its own words and the place in the text.
+    """
+    with open_published(path) as connection:
+        try:
+            connection.execute(sql)
+            description = connection.description or []
+            rows = connection.fetchall() if limit is None else connection.fetchmany(limit + 1)
+        except duckdb.Error as error:
+            raise ConfigurationError(f"the query cannot be run: {str(error).strip()}") from error
+    shown = rows if limit is None else rows[:limit]
+    return Answer(
+        columns=tuple(column[0] for column in description),
+        numeric=tuple(str(column[1]).upper().startswith(_NUMERIC) for column in description),
+        rows=tuple(shown),
+        more=len(rows) > len(shown),
+    )
+
+
+def print_answer(answer: Answer) -> None:
+    """The answer as a table on standard output."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(header_style="bold")
+    for name, numeric in zip(answer.columns, answer.numeric, strict=True):
+        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+    for row in answer.rows:
+        table.add_row(*(Text("null", style="dim") if value is None else Text(_shown(value)) for value in row))
+    console = Console()
+    console.print(table)
+    if answer.more:
+        console.print(f"[dim]The first {len(answer.rows)} rows; --limit 0 shows all.[/]")
+
+
+def write_csv(answer: Answer) -> None:
+    """The answer as CSV on standard output."""
+    writer = csv.writer(sys.stdout)
+    writer.writerow(answer.columns)
+    writer.writerows(["" if value is None else _shown(value) for value in row] for row in answer.rows)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, datetime):
+        moment = value.astimezone(UTC) if value.tzinfo else value
+        return moment.isoformat(sep=" ").removesuffix("+00:00")
+    return str(value)
+
+
+def _first_line(error: duckdb.Error) -> str:
+    return str(error).partition("\n")[0]

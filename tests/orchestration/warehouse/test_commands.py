@@ -1,0 +1,150 @@
+"""`python -m orchestration.warehouse`, as a person meets it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from ingest.contracts.registry import ContractRegistry
+from ingest.lake.store import ObjectStore
+from ingest.settings import LakeSettings
+from orchestration.warehouse.__main__ import main
+from orchestration.warehouse.duckdb import DuckDBWarehouse
+from orchestration.warehouse.query import run_query
+from tests.orchestration.lake_builder import LakeBuilder
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command did."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+
+Run = Callable[..., Answer]
+
+
+@pytest.fixture
+def run(
+    tmp_path: Path,
+    lake_settings: LakeSettings,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Run:
+    """Runs the command in this process, on the test's lake and warehouse."""
+    monkeypatch.setenv("RAW_BUCKET", lake_settings.bucket)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", lake_settings.endpoint_url or "")
+    monkeypatch.setenv("AWS_REGION", lake_settings.region)
+    monkeypatch.setenv("WAREHOUSE_DIR", str(tmp_path / "warehouse"))
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def call(*arguments: str) -> Answer:
+        monkeypatch.setattr(sys, "argv", ["warehouse", *arguments])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        captured = capsys.readouterr()
+        return Answer(int(ended.value.code or 0), captured.out, captured.err)
+
+    return call
+
+
+def test_load_and_status(run: Run, store: ObjectStore) -> None:
+    """The packaged contract of `warehouses`, so that the command finds it."""
+    lake = LakeBuilder(store, ContractRegistry.load()["warehouses"])
+    lake.snapshot([{"warehouse_id": 1}, {"warehouse_id": 2}])
+
+    loaded = run("load", "--stream", "warehouses")
+    lake.snapshot([{"warehouse_id": 1}])
+    status = run("status", "--stream", "warehouses")
+    reloaded = run("reload", "warehouses")
+
+    assert (loaded.code, loaded.stderr.count("Traceback")) == (0, 0)
+    assert "warehouses" in loaded.stdout
+    cells = [cell.strip() for cell in status.stdout.splitlines()[-2].split("│")]
+    assert (cells[1], cells[2], cells[4], cells[5], cells[6]) == ("warehouses", "2", "1", "1", "2")
+    assert reloaded.code == 0
+    assert "full_refresh" in reloaded.stdout
+
+
+def test_bad_input_is_one_message_and_exit_code_2(run: Run) -> None:
+    cases = [
+        (("query", "select 1"), "nothing is published in"),
+        (("load", "--stream", "nope"), "there is no stream 'nope'"),
+    ]
+    for arguments, message in cases:
+        answer = run(*arguments)
+        assert answer.code == 2
+        assert message in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({"WAREHOUSE": "snowflake"}, "WAREHOUSE=snowflake: this version loads into DuckDB alone"),
+        ({"WAREHOUSE": "oracle"}, "bad settings: WAREHOUSE"),
+        ({"ENVIRONMENT": "prod"}, "EMAIL_SALT is the demo's or empty"),
+        ({"RAW_BUCKET": "no-such-bucket-here"}, "there is no bucket s3://no-such-bucket-here"),
+        ({"WAREHOUSE_DIR": "/dev/null/warehouse"}, "cannot write the warehouse directory"),
+    ],
+)
+def test_bad_settings_are_one_message(
+    run: Run, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], message: str
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    answer = run("load", "--stream", "warehouses")
+    assert answer.code == 2
+    assert message in answer.stderr
+
+
+def test_a_process_ends_without_a_traceback(tmp_path: Path) -> None:
+    answer = subprocess.run(
+        [sys.executable, "-m", "orchestration.warehouse", "query", "select 1"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.returncode == 2
+    assert "error" in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+def test_query_prints_a_table(run: Run, warehouse: DuckDBWarehouse) -> None:
+    with warehouse.connect() as session:
+        session.execute("create schema mart")
+        session.execute("create table mart.t as select range as n, 'a[b]' as name, null as nothing from range(3)")
+    warehouse.publish("run")
+
+    table = run("query", "select * from MART.T order by n", "--limit", "2")
+    as_csv = run("query", "select * from mart.t order by n", "--csv")
+    bad = run("query", "select nope from mart.t")
+    write = run("query", "delete from mart.t")
+    file = run("query", "select * from read_text('/etc/hostname')")
+
+    assert "a[b]" in table.stdout
+    assert "null" in table.stdout
+    assert "The first 2 rows" in table.stdout
+    assert as_csv.stdout.splitlines() == ["n,name,nothing", "0,a[b],", "1,a[b],", "2,a[b],"]
+    for answer, message in ((bad, 'Referenced column "nope"'), (write, "read-only"), (file, "disabled")):
+        assert answer.code == 2
+        assert message in answer.stderr
+
+
+def test_a_query_has_types_and_a_limit(warehouse: DuckDBWarehouse) -> None:
+    with warehouse.connect() as session:
+        session.execute("create table t as select range as n, 'x' as x from range(5)")
+    warehouse.publish("run")
+    answer = run_query(warehouse.published_path, "select * from t order by n", limit=3)
+    assert answer.columns == ("n", "x")
+    assert answer.numeric == (True, False)
+    assert (len(answer.rows), answer.more) == (3, True)
+    assert not run_query(warehouse.published_path, "select * from t", limit=5).more
