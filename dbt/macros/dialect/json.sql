@@ -1,0 +1,28 @@
+{#- JSON lies in text columns. A path is dotted, such as 'link.sku'. -#}
+
+{#- The value at a path as text; null where it is absent or JSON's null. Objects and arrays come as JSON text. -#}
+{% macro json_text(column, path) -%}
+    {{ return(adapter.dispatch('json_text')(column, path)) }}
+{%- endmacro %}
+
+{% macro duckdb__json_text(column, path) -%}
+    {{ return("json_extract_string(" ~ column ~ ", '$." ~ path ~ "')") }}
+{%- endmacro %}
+
+{% macro snowflake__json_text(column, path) -%}
+    {{ return("cast(get_path(parse_json(" ~ column ~ "), '" ~ path ~ "') as varchar)") }}
+{%- endmacro %}
+
+
+{#- How many elements the array at a path has; null where there is none. -#}
+{% macro json_array_size(column, path) -%}
+    {{ return(adapter.dispatch('json_array_size')(column, path)) }}
+{%- endmacro %}
+
+{% macro duckdb__json_array_size(column, path) -%}
+    {{ return("json_array_length(json_extract(" ~ column ~ ", '$." ~ path ~ "'))") }}
+{%- endmacro %}
+
+{% macro snowflake__json_array_size(column, path) -%}
+    {{ return("array_size(get_path(parse_json(" ~ column ~ "), '" ~ path ~ "'))") }}
+{%- endmacro %}

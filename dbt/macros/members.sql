@@ -1,0 +1,13 @@
+{#- The key of the member that a fact points to where its own is missing: not landed yet, or erased. -#}
+{% macro unknown_key() -%}
+    {{ return("'unknown'") }}
+{%- endmacro %}
+
+{#- The ends of SCD2 validity. Closed by dates rather than nulls, so that `between`-like joins need no special case. -#}
+{% macro beginning_of_time() -%}
+    {{ return("cast('1900-01-01 00:00:00' as timestamp)") }}
+{%- endmacro %}
+
+{% macro end_of_time() -%}
+    {{ return("cast('9999-12-31 00:00:00' as timestamp)") }}
+{%- endmacro %}

@@ -1,0 +1,12 @@
+{#- After the merge of fct_order_lines, in the same transaction where the warehouse has one: what the source deleted. -#}
+{% macro delete_lines_gone_at_source() -%}
+    {%- if is_incremental() -%}
+    delete from {{ this }}
+    where order_item_id in (
+        select items.order_item_id
+        from {{ ref('int_order_items') }} as items
+        left join {{ ref('int_orders') }} as orders on orders.order_id = items.order_id
+        where items.is_deleted or orders.is_deleted
+    )
+    {%- endif -%}
+{%- endmacro %}

@@ -1,0 +1,94 @@
+{#- How an incremental model reads a stream. Its own table is the only state: it holds the _log_version of each row,
+    rows of higher versions in RAW are new, and the filter comes before any window or join, so that a run costs what
+    is new and not what there is. -#}
+
+{#- The current versions among the rows of `stream` that {{ this }} has not seen (all, when it is built anew).
+    `columns` maps names to expressions over RAW's columns. Adds is_deleted for a stream with key sets, and the
+    bookkeeping columns. -#}
+{% macro new_rows(stream, columns) -%}
+    with landed as (
+        select *
+        from {{ source('raw', stream) }}
+        {%- if is_incremental() %}
+        where _log_version > (select coalesce(max(_log_version), 0) from {{ this }})
+        {%- endif %}
+    ),
+
+    newest as (
+        {{ current_versions('landed', stream) }}
+    ){% if stream_has_key_set(stream) %},
+
+    flagged as (
+        {{ with_deletions('newest', stream) }}
+    ){% endif %}
+
+    select
+        {{ select_list(columns) }},
+        {%- if stream_has_key_set(stream) %}
+        is_gone as is_deleted,
+        case when is_gone then _keys_version else _log_version end as _changed_version,
+        {%- endif %}
+        _log_version
+    from {{ 'flagged' if stream_has_key_set(stream) else 'newest' }}
+{%- endmacro %}
+
+
+{#- The whole SQL of a table that holds the current row of every key that `stream`, which has key sets, ever landed;
+    rows that the source deleted stay, with is_deleted, so that what is built on the table hears of the deletion.
+
+    _changed_version is the version of the stream's log by which the row last changed: its own, or the key set's that
+    revealed its deletion. Both come from one sequence, so a reader's state is one number. Key sets are applied to the
+    whole table, but only when there is a newer one than the table has seen. -#}
+{% macro current_rows(stream, columns) -%}
+with
+
+new_rows as (
+    {{ new_rows(stream, columns) }}
+){% if is_incremental() %},
+
+known_rows as (
+    select *
+    from {{ this }}
+    where ({{ newest_version(stream, 'keys') }}) > (select max(_changed_version) from {{ this }})
+),
+
+known_rows_flagged as (
+    {{ with_deletions('known_rows', stream) }}
+),
+
+reflagged as (
+    select known.*
+    from known_rows_flagged as known
+    left join new_rows
+        on {% for column in stream_key(stream) -%}
+            new_rows.{{ column }} = known.{{ column }}{{ ' and ' if not loop.last }}
+        {%- endfor %}
+    where known.is_gone <> known.is_deleted and new_rows.{{ stream_key(stream)[0] }} is null
+){% endif %}
+
+select
+    {{ columns | join(',\n    ') }},
+    is_deleted,
+    _changed_version,
+    _log_version
+from new_rows
+{%- if is_incremental() %}
+
+union all
+
+select
+    {{ columns | join(',\n    ') }},
+    is_gone as is_deleted,
+    _keys_version as _changed_version,
+    _log_version
+from reflagged
+{%- endif %}
+{%- endmacro %}
+
+
+{#- `{name: expression}` as the inside of a SELECT. -#}
+{% macro select_list(columns) -%}
+    {%- for name, expression in columns.items() %}
+        {{ expression }}{{ ' as ' ~ name if name != expression }}{{ ',' if not loop.last }}
+    {%- endfor %}
+{%- endmacro %}

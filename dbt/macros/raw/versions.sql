@@ -1,0 +1,47 @@
+{#- RAW keeps every landed version of a row; a higher (_log_version, _row_number) is the later truth. The macros here
+    turn that history into rows as they are now. stream_key() and stream_has_key_set() are generated from the
+    contracts, see streams.sql. -#}
+
+{#- Per key of `stream`, the newest of the rows of `relation`. -#}
+{% macro current_versions(relation, stream) -%}
+    select *
+    from {{ relation }}
+    qualify row_number() over (
+        partition by {{ stream_key(stream) | join(', ') }}
+        order by _log_version desc, _row_number desc
+    ) = 1
+{%- endmacro %}
+
+
+{#- The rows of `relation` with `is_gone`: the newest key set was landed after the row and lacks its key, so the
+    source has deleted it. `_keys_version` is that key set's version. Before the first key set, nothing is gone. -#}
+{% macro with_deletions(relation, stream) -%}
+    {%- set key = stream_key(stream) -%}
+    select
+        landed.*,
+        key_set.version as _keys_version,
+        coalesce(landed._log_version < key_set.version and present.{{ key[0] }} is null, false) as is_gone
+    from {{ relation }} as landed
+    cross join ({{ newest_version(stream, 'keys') }}) as key_set
+    left join {{ source('raw', stream ~ '__keys') }} as present
+        on {% for column in key -%}
+            present.{{ column }} = landed.{{ column }}{{ ' and ' if not loop.last }}
+        {%- endfor %}
+{%- endmacro %}
+
+
+{#- All rows of a stream that is landed whole: those of its newest snapshot, which may be empty. -#}
+{% macro newest_snapshot(stream) -%}
+    select landed.*
+    from {{ source('raw', stream) }} as landed
+    inner join ({{ newest_version(stream, 'snapshot') }}) as newest
+        on newest.version = landed._log_version
+{%- endmacro %}
+
+
+{#- One row: the newest version of `stream` of that kind in the ledger, or null. -#}
+{% macro newest_version(stream, kind) -%}
+    select max(version) as version
+    from {{ source('raw', '_loads') }}
+    where stream = '{{ stream }}' and kind = '{{ kind }}'
+{%- endmacro %}

@@ -1,0 +1,22 @@
+{{ config(materialized='incremental', incremental_strategy='merge', unique_key='event_id') }}
+
+with
+
+new_rows as (
+    {{ new_rows('email_events', email_events_columns()) }}
+)
+
+-- What may name a person stays in STAGING: the address, the link with its query, the server's words in a bounce.
+select
+    event_id,
+    event_type,
+    message_id,
+    campaign_id,
+    {{ hash_email('recipient') }} as recipient_hash,
+    occurred_at,
+    received_at,
+    link_sku,
+    bounce_class,
+    bounce_code,
+    _log_version
+from new_rows

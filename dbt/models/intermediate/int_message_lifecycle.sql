@@ -1,0 +1,43 @@
+{{ config(materialized='incremental', incremental_strategy='merge', unique_key='message_id') }}
+
+with
+
+events as (
+    select *
+    from {{ ref('int_email_events') }}
+    {%- if is_incremental() %}
+    -- A message with a new event is computed again from all of its events: they come late and in any order.
+    where message_id in (
+        select message_id
+        from {{ ref('int_email_events') }}
+        where _log_version > (select coalesce(max(_log_version), 0) from {{ this }})
+    )
+    {%- endif %}
+)
+
+select
+    message_id,
+    min(campaign_id) as campaign_id,
+    min(recipient_hash) as recipient_hash,
+    min(case when event_type = 'sent' then occurred_at end) as sent_at,
+    min(case when event_type = 'delivered' then occurred_at end) as delivered_at,
+    min(case when event_type = 'bounced' then occurred_at end) as bounced_at,
+    min(case when event_type = 'opened' then occurred_at end) as first_opened_at,
+    min(case when event_type = 'clicked' then occurred_at end) as first_clicked_at,
+    min(case when event_type = 'unsubscribed' then occurred_at end) as unsubscribed_at,
+    min(case when event_type = 'complained' then occurred_at end) as complained_at,
+    cast(sum(case when event_type = 'opened' then 1 else 0 end) as bigint) as open_count,
+    cast(sum(case when event_type = 'clicked' then 1 else 0 end) as bigint) as click_count,
+    min(case when event_type = 'bounced' then bounce_class end) as bounce_class,
+    -- The furthest that the message got; a complaint or an unsubscription is an answer to it, not a stage.
+    case
+        when max(case when event_type = 'clicked' then 1 else 0 end) = 1 then 'clicked'
+        when max(case when event_type = 'opened' then 1 else 0 end) = 1 then 'opened'
+        when max(case when event_type = 'bounced' then 1 else 0 end) = 1 then 'bounced'
+        when max(case when event_type = 'delivered' then 1 else 0 end) = 1 then 'delivered'
+        when max(case when event_type = 'sent' then 1 else 0 end) = 1 then 'sent'
+        else 'unknown'
+    end as message_status,
+    max(_log_version) as _log_version
+from events
+group by message_id

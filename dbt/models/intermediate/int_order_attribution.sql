@@ -1,0 +1,35 @@
+{{ config(materialized='view') }}
+
+with
+
+orders as (
+    select
+        orders.order_id,
+        orders.order_total,
+        orders.placed_at,
+        {{ hash_email('customers.email') }} as email_hash
+    from {{ ref('int_orders') }} as orders
+    inner join {{ ref('stg_customers') }} as customers on customers.customer_id = orders.customer_id
+    where not orders.is_deleted and orders.order_status <> 'cancelled'
+),
+
+clicks as (
+    select event_id, campaign_id, recipient_hash, occurred_at
+    from {{ ref('int_email_events') }}
+    where event_type = 'clicked'
+)
+
+select
+    orders.order_id,
+    orders.order_total,
+    orders.placed_at,
+    clicks.event_id as click_event_id,
+    clicks.campaign_id,
+    clicks.occurred_at as clicked_at,
+    cast(clicks.occurred_at as date) as clicked_on
+from orders
+inner join clicks
+    on clicks.recipient_hash = orders.email_hash
+    and clicks.occurred_at <= orders.placed_at
+    and clicks.occurred_at >= {{ dbt.dateadd('day', -var('attribution_window_days'), 'orders.placed_at') }}
+qualify row_number() over (partition by orders.order_id order by clicks.occurred_at desc, clicks.event_id desc) = 1

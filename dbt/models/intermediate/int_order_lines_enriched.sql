@@ -1,0 +1,27 @@
+{{ config(materialized='view') }}
+
+-- A line waits until its order has landed: a row that changed at the moment of a run lands with the next one.
+select
+    items.order_item_id,
+    items.order_id,
+    items.line_number,
+    items.product_id,
+    items.warehouse_id,
+    orders.customer_id,
+    orders.order_status,
+    orders.order_status = 'cancelled' as is_cancelled,
+    orders.currency,
+    orders.placed_at,
+    cast(orders.placed_at as date) as order_date,
+    orders.created_at as recorded_at,
+    items.quantity,
+    items.unit_price,
+    items.discount_rate,
+    cast(items.quantity * items.unit_price as numeric(14, 2)) as gross_amount,
+    cast(items.quantity * items.unit_price as numeric(14, 2)) - items.line_total as discount_amount,
+    items.line_total as net_amount,
+    items._changed_version as _order_items_version,
+    orders._changed_version as _orders_version
+from {{ ref('int_order_items') }} as items
+inner join {{ ref('int_orders') }} as orders on orders.order_id = items.order_id
+where not items.is_deleted and not orders.is_deleted

@@ -1,0 +1,54 @@
+with
+
+-- The last known version of each campaign. A deleted one stays, marked: its messages were sent.
+known as (
+    select *
+    from {{ ref('snap_campaigns') }}
+    where dbt_valid_to is null
+),
+
+-- A campaign that events speak of and that has not landed, or never will: a member with nothing but its identifier.
+inferred as (
+    select distinct events.campaign_id
+    from {{ ref('int_email_events') }} as events
+    left join known on known.campaign_id = events.campaign_id
+    where known.campaign_id is null and events.campaign_id is not null
+)
+
+select
+    {{ surrogate_key(['campaign_id']) }} as campaign_key,
+    campaign_id,
+    campaign_name,
+    subject,
+    campaign_status,
+    from_address,
+    promoted_skus,
+    cast(promoted_sku_count as bigint) as promoted_sku_count,
+    budget,
+    currency,
+    scheduled_at,
+    created_at,
+    updated_at,
+    dbt_is_deleted = 'True' as is_deleted,
+    false as is_inferred
+from known
+
+union all
+
+select
+    {{ surrogate_key(['campaign_id']) }},
+    campaign_id,
+    null,
+    null,
+    null,
+    null,
+    null,
+    null,
+    null,
+    null,
+    null,
+    null,
+    null,
+    false,
+    true
+from inferred

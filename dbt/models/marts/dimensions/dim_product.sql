@@ -1,0 +1,83 @@
+with
+
+versions as (
+    select
+        *,
+        dbt_is_deleted = 'True' as is_deleted,
+        -- The log's order is the order of truth; a deletion repeats the version that it ends.
+        row_number() over (
+            partition by product_id
+            order by _log_version, dbt_is_deleted, dbt_valid_from
+        ) as position
+    from {{ ref('snap_products') }}
+),
+
+-- A deletion is dated by the run that found it, which may be a little after the product came back: no version may
+-- begin later than the one that follows it.
+dated as (
+    select
+        *,
+        min(dbt_valid_from) over (
+            partition by product_id
+            order by position
+            rows between current row and unbounded following
+        ) as begins_at
+    from versions
+),
+
+bounded as (
+    select
+        *,
+        case when position = 1 then {{ beginning_of_time() }} else begins_at end as valid_from,
+        coalesce(lead(begins_at) over (partition by product_id order by position), {{ end_of_time() }}) as valid_to
+    from dated
+),
+
+numbered as (
+    select
+        *,
+        row_number() over (partition by product_id order by position) as version_number
+    from bounded
+    where valid_from < valid_to
+)
+
+select
+    {{ surrogate_key(['product_id', '_log_version', 'case when is_deleted then 1 else 0 end']) }} as product_key,
+    product_id,
+    version_number,
+    sku,
+    product_name,
+    category,
+    list_price,
+    currency,
+    colour,
+    material,
+    cast(weight_grams as bigint) as weight_grams,
+    is_active,
+    is_deleted,
+    valid_from,
+    valid_to,
+    valid_to = {{ end_of_time() }} as is_current,
+    _log_version
+from numbered
+
+union all
+
+select
+    {{ unknown_key() }},
+    -1,
+    1,
+    'unknown',
+    'unknown',
+    'unknown',
+    null,
+    null,
+    null,
+    null,
+    null,
+    false,
+    false,
+    {{ beginning_of_time() }},
+    {{ end_of_time() }},
+    true,
+    0

@@ -1,0 +1,20 @@
+{{ config(materialized='incremental', incremental_strategy='merge', unique_key='event_id') }}
+
+select
+    event_id,
+    cast(occurred_at as date) as event_date,
+    {{ surrogate_key(['campaign_id']) }} as campaign_key,
+    message_id,
+    recipient_hash,
+    event_type,
+    occurred_at,
+    received_at,
+    cast({{ dbt.datediff('occurred_at', 'received_at', 'second') }} as bigint) as seconds_to_receipt,
+    link_sku,
+    bounce_class,
+    cast(bounce_code as bigint) as bounce_code,
+    _log_version
+from {{ ref('int_email_events') }}
+{%- if is_incremental() %}
+where _log_version > (select coalesce(max(_log_version), 0) from {{ this }})
+{%- endif %}

@@ -1,0 +1,26 @@
+{{ config(materialized='incremental', incremental_strategy='merge', unique_key='message_id') }}
+
+select
+    message_id,
+    {{ surrogate_key(['campaign_id']) }} as campaign_key,
+    recipient_hash,
+    cast(sent_at as date) as sent_date,
+    message_status,
+    sent_at,
+    delivered_at,
+    bounced_at,
+    first_opened_at,
+    first_clicked_at,
+    unsubscribed_at,
+    complained_at,
+    cast({{ dbt.datediff('sent_at', 'delivered_at', 'second') }} as bigint) as seconds_to_delivery,
+    cast({{ dbt.datediff('delivered_at', 'first_opened_at', 'second') }} as bigint) as seconds_to_first_open,
+    cast({{ dbt.datediff('first_opened_at', 'first_clicked_at', 'second') }} as bigint) as seconds_to_first_click,
+    open_count,
+    click_count,
+    bounce_class,
+    _log_version
+from {{ ref('int_message_lifecycle') }}
+{%- if is_incremental() %}
+where _log_version > (select coalesce(max(_log_version), 0) from {{ this }})
+{%- endif %}

@@ -1,0 +1,106 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='merge',
+    unique_key='order_item_id',
+    post_hook="{{ delete_lines_gone_at_source() }}",
+) }}
+
+-- dbt does not see what only an incremental run refers to:
+-- depends_on: {{ ref('int_orders') }}
+-- depends_on: {{ ref('int_order_items') }}
+
+with
+
+{% if is_incremental() -%}
+processed as (
+    select
+        coalesce(max(_order_items_version), 0) as order_items_version,
+        coalesce(max(_orders_version), 0) as orders_version,
+        coalesce(max(_products_version), 0) as products_version
+    from {{ this }}
+),
+
+new_or_changed_lines as (
+    select items.order_item_id
+    from {{ ref('int_order_items') }} as items
+    inner join processed on items._changed_version > processed.order_items_version
+),
+
+-- A new status, a customer erased; also an order that landed after its lines.
+lines_of_changed_orders as (
+    select items.order_item_id
+    from {{ ref('int_orders') }} as orders
+    inner join processed on orders._changed_version > processed.orders_version
+    inner join {{ ref('int_order_items') }} as items on items.order_id = orders.order_id
+),
+
+-- A product or a price that had been recorded before the order and landed after it.
+lines_of_late_prices as (
+    select lines.order_item_id
+    from {{ ref('dim_product') }} as versions
+    inner join processed on versions._log_version > processed.products_version
+    inner join {{ this }} as lines
+        on lines.product_id = versions.product_id
+        and lines.recorded_at >= versions.valid_from
+        and lines.recorded_at < versions.valid_to
+),
+
+-- A customer who landed after the order, or was erased since.
+lines_of_changed_customers as (
+    select lines.order_item_id
+    from {{ this }} as lines
+    left join {{ ref('dim_customer') }} as customers on customers.customer_id = lines.customer_id
+    where lines.customer_key <> coalesce(customers.customer_key, {{ unknown_key() }})
+),
+
+to_write as (
+    select order_item_id from new_or_changed_lines
+    union
+    select order_item_id from lines_of_changed_orders
+    union
+    select order_item_id from lines_of_late_prices
+    union
+    select order_item_id from lines_of_changed_customers
+),
+{%- endif %}
+
+lines as (
+    select enriched.*
+    from {{ ref('int_order_lines_enriched') }} as enriched
+    {%- if is_incremental() %}
+    inner join to_write on to_write.order_item_id = enriched.order_item_id
+    {%- endif %}
+)
+
+select
+    lines.order_item_id,
+    lines.order_id,
+    cast(lines.line_number as bigint) as line_number,
+    lines.order_date,
+    coalesce(products.product_key, {{ unknown_key() }}) as product_key,
+    coalesce(customers.customer_key, {{ unknown_key() }}) as customer_key,
+    {{ surrogate_key(['lines.warehouse_id']) }} as warehouse_key,
+    lines.product_id,
+    lines.customer_id,
+    lines.order_status,
+    lines.is_cancelled,
+    lines.placed_at,
+    lines.recorded_at,
+    lines.currency,
+    cast(lines.quantity as bigint) as quantity,
+    products.list_price,
+    lines.unit_price,
+    lines.discount_rate,
+    cast(lines.quantity * products.list_price as numeric(14, 2)) as list_amount,
+    lines.gross_amount,
+    cast(lines.discount_amount as numeric(14, 2)) as discount_amount,
+    lines.net_amount,
+    lines._order_items_version,
+    lines._orders_version,
+    coalesce(products._log_version, 0) as _products_version
+from lines
+left join {{ ref('dim_product') }} as products
+    on products.product_id = lines.product_id
+    and lines.recorded_at >= products.valid_from
+    and lines.recorded_at < products.valid_to
+left join {{ ref('dim_customer') }} as customers on customers.customer_id = lines.customer_id

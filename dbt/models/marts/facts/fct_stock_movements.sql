@@ -1,0 +1,17 @@
+{{ config(materialized='incremental', incremental_strategy='merge', unique_key='movement_id') }}
+
+select
+    movement_id,
+    moved_on as movement_date,
+    {{ surrogate_key(['warehouse_id']) }} as warehouse_key,
+    product_id,
+    order_id,
+    reason,
+    cast(quantity as bigint) as quantity,
+    moved_at,
+    created_at as recorded_at,
+    _log_version
+from {{ ref('int_stock_ledger') }}
+{%- if is_incremental() %}
+where _log_version > (select coalesce(max(_log_version), 0) from {{ this }})
+{%- endif %}

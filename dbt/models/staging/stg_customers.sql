@@ -1,0 +1,31 @@
+with
+
+source as (
+    select * from {{ source('raw', 'customers') }}
+),
+
+current_versions as (
+    {{ current_versions('source', 'customers') }}
+),
+
+flagged as (
+    {{ with_deletions('current_versions', 'customers') }}
+),
+
+renamed as (
+    select
+        customer_id,
+        email,
+        full_name,
+        country,
+        marketing_consent,
+        {{ to_utc('signed_up_at') }} as signed_up_at,
+        {{ to_utc('created_at') }} as created_at,
+        {{ to_utc('updated_at') }} as updated_at,
+        {{ to_utc('_extracted_at') }} as _extracted_at,
+        _log_version
+    from flagged
+    where not is_gone
+)
+
+select * from renamed

@@ -1,0 +1,21 @@
+with
+
+source as (
+    select * from {{ source('raw', 'email_events') }}
+),
+
+-- An event that the provider delivered again counts once; the last delivery wins.
+current_versions as (
+    {{ current_versions('source', 'email_events') }}
+),
+
+renamed as (
+    select
+        {{ select_list(email_events_columns()) }},
+        payload,
+        {{ to_utc('_extracted_at') }} as _extracted_at,
+        _log_version
+    from current_versions
+)
+
+select * from renamed

@@ -1,0 +1,24 @@
+with
+
+source as (
+    select * from {{ source('raw', 'order_items') }}
+),
+
+current_versions as (
+    {{ current_versions('source', 'order_items') }}
+),
+
+flagged as (
+    {{ with_deletions('current_versions', 'order_items') }}
+),
+
+renamed as (
+    select
+        {{ select_list(order_items_columns()) }},
+        {{ to_utc('_extracted_at') }} as _extracted_at,
+        _log_version
+    from flagged
+    where not is_gone
+)
+
+select * from renamed

@@ -1,0 +1,19 @@
+with
+
+source as (
+    select * from {{ source('raw', 'stock_movements') }}
+),
+
+current_versions as (
+    {{ current_versions('source', 'stock_movements') }}
+),
+
+renamed as (
+    select
+        {{ select_list(stock_movements_columns()) }},
+        {{ to_utc('_extracted_at') }} as _extracted_at,
+        _log_version
+    from current_versions
+)
+
+select * from renamed

@@ -1,0 +1,35 @@
+-- Incremental facts hold as many rows as their staging views, which read all of RAW: nothing lost, nothing doubled.
+-- Order lines are compared one by one, since a line waits for its order: here for a day at most.
+with
+
+settled as (
+    select {{ dbt.dateadd('day', -1, 'max(updated_at)') }} as settled_before
+    from {{ ref('stg_order_items') }}
+)
+
+select 'line is missing' as problem, items.order_item_id as subject
+from {{ ref('stg_order_items') }} as items
+inner join settled on items.updated_at < settled.settled_before
+left join {{ ref('fct_order_lines') }} as lines on lines.order_item_id = items.order_item_id
+where lines.order_item_id is null
+
+union all
+
+select 'line is not at the source', lines.order_item_id
+from {{ ref('fct_order_lines') }} as lines
+left join {{ ref('stg_order_items') }} as items on items.order_item_id = lines.order_item_id
+where items.order_item_id is null
+
+union all
+
+select 'e-mail events differ by', landed.n - held.n
+from (select count(*) as n from {{ ref('stg_email_events') }}) as landed
+cross join (select count(*) as n from {{ ref('fct_email_events') }}) as held
+where landed.n <> held.n
+
+union all
+
+select 'stock movements differ by', landed.n - held.n
+from (select count(*) as n from {{ ref('stg_stock_movements') }}) as landed
+cross join (select count(*) as n from {{ ref('fct_stock_movements') }}) as held
+where landed.n <> held.n

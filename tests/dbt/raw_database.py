@@ -1,0 +1,96 @@
+"""RAW in a DuckDB file, filled by hand: what the loader leaves behind, without a lake."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from ingest.contracts.registry import ContractRegistry
+from orchestration.warehouse.ddl import Table, data_table, keys_table, ledger_table, stream_tables
+from orchestration.warehouse.duckdb import DIALECT
+
+FILE_NAME = "DP_MAILBLAZE_DEMO_DEV_DB.duckdb"
+SCHEMA = "RAW"
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class RawDatabase:
+    """A DuckDB file with RAW's tables. Each call opens and closes it, since dbt needs it alone."""
+
+    path: Path
+    contracts: ContractRegistry
+
+    @classmethod
+    def create(cls, folder: Path) -> RawDatabase:
+        """A new database in `folder` with RAW's tables, all empty."""
+        raw = cls(folder / FILE_NAME, ContractRegistry.load())
+        with raw.opened() as connection:
+            connection.execute(DIALECT.create_schema(SCHEMA))
+            connection.execute(DIALECT.create_table(ledger_table(SCHEMA)))
+            for contract in raw.contracts.values():
+                for table in stream_tables(contract, SCHEMA):
+                    connection.execute(DIALECT.create_table(table))
+        return raw
+
+    @contextmanager
+    def opened(self, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection whose session is in UTC."""
+        with duckdb.connect(str(self.path), read_only=read_only) as connection:
+            connection.execute("set TimeZone = 'UTC'")
+            yield connection
+
+    def land(self, stream: str, rows: Sequence[Row], *, kind: str = "data") -> int:
+        """Append `rows` as the stream's next version, of kind data, snapshot or backfill. Returns the version."""
+        return self._load(stream, data_table(self.contracts[stream], SCHEMA), rows, kind)
+
+    def land_keys(self, stream: str, keys: Sequence[Row]) -> int:
+        """Replace the stream's key set, as its next version. Returns the version."""
+        table = keys_table(self.contracts[stream], SCHEMA)
+        with self.opened() as connection:
+            connection.execute(f"delete from {DIALECT.table(table)}")
+        return self._load(stream, table, keys, "keys")
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """All rows of a query."""
+        with self.opened(read_only=True) as connection:
+            return connection.execute(sql).fetchall()
+
+    def execute(self, sql: str) -> None:
+        """Run a statement."""
+        with self.opened() as connection:
+            connection.execute(sql)
+
+    def _load(self, stream: str, table: Table, rows: Sequence[Row], kind: str) -> int:
+        ledger = DIALECT.table(ledger_table(SCHEMA))
+        now = datetime.now(UTC)
+        with self.opened() as connection:
+            connection.execute("begin")
+            [(version,)] = connection.execute(
+                f"select coalesce(max(version), 0) + 1 from {ledger} where stream = ?", [stream]
+            ).fetchall()
+            values = [
+                [_value(column.name, row, version, number, now) for column in table.columns]
+                for number, row in enumerate(rows)
+            ]
+            if values:
+                marks = ", ".join("?" for _ in table.columns)
+                connection.executemany(f"insert into {DIALECT.table(table)} values ({marks})", values)
+            connection.execute(
+                f"insert into {ledger} values (?, ?, ?, ?, 0, 1, 0, ?, 'run', '1.0.0', ?, ?)",
+                [stream, version, kind, len(values), f"batch-{version}", now, now],
+            )
+            connection.execute("commit")
+        return int(version)
+
+
+def _value(name: str, row: Row, version: int, number: int, now: datetime) -> Any:
+    meta = {"_batch_id": f"batch-{version}", "_log_version": version, "_row_number": number, "_extracted_at": now}
+    return meta[name] if name in meta else row[name]
