@@ -27,7 +27,13 @@ class ContractRegistry(Mapping[str, StreamContract]):
         paths = sorted(folder.glob(f"*{SUFFIX}"))
         if not paths:
             raise ContractError(f"there is no *{SUFFIX} in {folder}")
-        return cls([load_contract(path) for path in paths])
+        found: dict[str, tuple[Path, StreamContract]] = {}
+        for path in paths:
+            contract = load_contract(path)
+            other, _ = found.setdefault(contract.stream, (path, contract))
+            if other != path:
+                raise ContractError(f"{other} and {path} both describe the stream '{contract.stream}'")
+        return cls([contract for _, contract in found.values()])
 
     def select(self, streams: Sequence[str]) -> list[StreamContract]:
         """The contracts called `streams`, or all for an empty list. Raises ConfigurationError."""

@@ -122,6 +122,7 @@ _ALIASES = {
     "varbit": "bit varying",
 }
 
+_INTERVAL_OF_FIELDS = re.compile(r"interval (year|month|day|hour|minute|second)( to (month|hour|minute|second))?$")
 _ARRAY = re.compile(r"(\s*\[\d*\])+$")
 _SHAPE = re.compile(r"^(?P<head>[^(]+)(?:\((?P<args>[^)]*)\)(?P<tail>.*))?$")
 
@@ -164,10 +165,10 @@ def landing_type(physical_type: str, *, land_as: str | None = None) -> LandingTy
     if source.array:
         return TEXT
     if source.name == "numeric":
-        return _numeric(source)
+        return _numeric(source, physical_type)
     if source.name in _NATIVE:
         return LandingType(_NATIVE[source.name])
-    if source.name in _AS_TEXT:
+    if source.name in _AS_TEXT or _INTERVAL_OF_FIELDS.match(source.name):
         return TEXT
     raise ContractError(
         f"type '{physical_type}' is not known",
@@ -175,11 +176,15 @@ def landing_type(physical_type: str, *, land_as: str | None = None) -> LandingTy
     )
 
 
-def _numeric(source: SourceType) -> LandingType:
+def _numeric(source: SourceType, physical_type: str) -> LandingType:
     if not source.args:
         return TEXT
-    precision = int(source.args[0])
-    scale = int(source.args[1]) if len(source.args) > 1 else 0
+    try:
+        precision, scale = (int(arg) for arg in (*source.args, "0")[: max(2, len(source.args))])
+    except ValueError:
+        precision = scale = 0
+    if precision < 1:
+        raise ContractError(f"'{physical_type}' is no numeric type", hint="Write it as numeric(precision, scale).")
     if precision > MAX_DECIMAL_PRECISION or not 0 <= scale <= precision:
         return TEXT
     return LandingType(Kind.DECIMAL, precision, scale)
