@@ -13,7 +13,7 @@ from postgres.connection import first_line
 from postgres.errors import ShopError
 
 _UNIT_SECONDS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
-_DURATION = re.compile(r"(?:\d+[dhms])+")
+_DURATION = re.compile(r"(?:[0-9]+[dhms])+")
 MAX_DURATION = timedelta(days=3_650)
 
 
@@ -51,7 +51,7 @@ def parse_duration(text: str) -> timedelta:
     """
     if not _DURATION.fullmatch(text):
         raise typer.BadParameter(f"{text!r} is not a duration: write 1d, 12h, 30m, 10s or 1d12h")
-    seconds = sum(int(part[:-1]) * _UNIT_SECONDS[part[-1]] for part in re.findall(r"\d+[dhms]", text))
+    seconds = sum(int(part[:-1]) * _UNIT_SECONDS[part[-1]] for part in re.findall(r"[0-9]+[dhms]", text))
     if not 0 < seconds <= MAX_DURATION.total_seconds():
         raise typer.BadParameter(f"{text!r} is out of range: 1s to {MAX_DURATION.days}d")
     return timedelta(seconds=seconds)
