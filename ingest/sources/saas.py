@@ -19,6 +19,8 @@ from ingest.sources.http import ApiClient, server_time
 
 T = TypeVar("T")
 
+_REPEATS_ALLOWED = 5
+
 
 class _Body(msgspec.Struct):
     data: list[msgspec.Raw]
@@ -70,6 +72,8 @@ class SaasStream:
         """
         seen = set() if cursor is None else {cursor}
         resumed = cursor
+        previous: list[bytes] = []
+        repeats = 0
         while True:
             try:
                 page = self._retry(partial(self._page, window, cursor, seen))
@@ -79,6 +83,14 @@ class SaasStream:
                 if cursor is not None and cursor == resumed:
                     raise ExpiredCursorError(error.message, stream=self._stream) from error
                 raise
+            if page.records and page.records == previous:
+                repeats += 1
+                self._log.warning("the API gave the same page again; it is not landed twice", repeats=repeats)
+                if repeats > _REPEATS_ALLOWED:
+                    raise FatalError("the API gives the same page again and again", stream=self._stream)
+                page = Page([], page.next_cursor)
+            else:
+                previous, repeats = page.records, 0
             yield page
             if page.next_cursor is None:
                 return

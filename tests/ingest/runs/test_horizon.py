@@ -112,11 +112,13 @@ def test_the_horizon_is_the_oldest_open_transaction_less_the_margin(world: World
     assert horizon.blocker is not None
 
 
-def test_idle_sessions_our_own_readers_and_other_databases_do_not_hold_the_horizon(world: World, database: str) -> None:
+def test_idle_sessions_our_own_readers_and_other_databases_do_not_hold_the_horizon(
+    world: World, empty_database: str
+) -> None:
     with (
         world.other_session() as idle,
         world.other_session(application_name=APPLICATION_NAME) as reader,
-        psycopg2.connect(database.rpartition("/")[0] + "/postgres") as elsewhere,
+        psycopg2.connect(empty_database.rpartition("/")[0] + "/postgres") as elsewhere,
     ):
         idle.cursor().execute("select 1")
         idle.rollback()
@@ -140,13 +142,13 @@ def test_a_session_that_hides_its_activity_holds_everything_back(world: World) -
     assert "track_activities" in str(horizon.blocker)
 
 
-def test_without_pg_monitor_a_run_refuses_and_names_the_grant(world: World, database: str) -> None:
-    role = f"plain_{database.rpartition('/')[2]}"
+def test_without_pg_monitor_a_run_refuses_and_names_the_grant(world: World, empty_database: str) -> None:
+    role = f"plain_{empty_database.rpartition('/')[2]}"
     world.execute(ITEMS)
     world.execute(f"create role {role} login password 'secret-of-plain'; grant select on items to {role}")
     contract = world.contract("items")
     settings = world.settings.model_copy(
-        update={"postgres_dsn": SecretStr(_as_role(database, role, "secret-of-plain"))}
+        update={"postgres_dsn": SecretStr(_as_role(empty_database, role, "secret-of-plain"))}
     )
     try:
         with pytest.raises(AccessError, match=f'GRANT pg_monitor TO "{role}"') as refusal:
