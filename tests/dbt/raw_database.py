@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 from ingest.contracts.registry import ContractRegistry
 from orchestration.warehouse.ddl import Table, data_table, keys_table, ledger_table, stream_tables
@@ -76,21 +77,19 @@ class RawDatabase:
             [(version,)] = connection.execute(
                 f"select coalesce(max(version), 0) + 1 from {ledger} where stream = ?", [stream]
             ).fetchall()
-            values = [
-                [_value(column.name, row, version, number, now) for column in table.columns]
-                for number, row in enumerate(rows)
-            ]
-            if values:
-                marks = ", ".join("?" for _ in table.columns)
-                connection.executemany(f"insert into {DIALECT.table(table)} values ({marks})", values)
+            rows_with_meta = _arrow(table, rows, version, now)
+            connection.execute(f"insert into {DIALECT.table(table)} select * from rows_with_meta")
             connection.execute(
                 f"insert into {ledger} values (?, ?, ?, ?, 0, 1, 0, ?, 'run', '1.0.0', ?, ?)",
-                [stream, version, kind, len(values), f"batch-{version}", now, now],
+                [stream, version, kind, len(rows), f"batch-{version}", now, now],
             )
             connection.execute("commit")
         return int(version)
 
 
-def _value(name: str, row: Row, version: int, number: int, now: datetime) -> Any:
-    meta = {"_batch_id": f"batch-{version}", "_log_version": version, "_row_number": number, "_extracted_at": now}
-    return meta[name] if name in meta else row[name]
+def _arrow(table: Table, rows: Sequence[Row], version: int, now: datetime) -> pa.Table:
+    schema = pa.schema([(column.name, column.type.arrow) for column in table.columns])
+    meta = {"_batch_id": f"batch-{version}", "_log_version": version, "_extracted_at": now}
+    wanted = [name for name in schema.names if not name.startswith("_")]
+    values = [{name: row[name] for name in wanted} | meta | {"_row_number": n} for n, row in enumerate(rows)]
+    return pa.Table.from_pylist(values, schema=schema)

@@ -1,0 +1,69 @@
+"""dbt as the flow runs it: a subprocess, since in-process it would keep DuckDB's file lock."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PROJECT = REPOSITORY / "dbt"
+CI_PROFILES = REPOSITORY / ".github" / "ci_profiles"
+
+_OWN_VARIABLES = ("SNOWFLAKE_", "DBT_", "DUCKDB_PATH", "EMAIL_SALT", "ENVIRONMENT")
+
+
+@dataclass(frozen=True)
+class DbtResult:
+    """How an invocation ended."""
+
+    code: int
+    output: str
+    target: Path
+
+    def statuses(self) -> dict[str, str]:
+        """Status by node name, of the nodes that ran."""
+        document = json.loads((self.target / "run_results.json").read_text())
+        return {item["unique_id"].split(".")[2]: item["status"] for item in document["results"]}
+
+    def manifest(self) -> dict[str, Any]:
+        """The manifest that the invocation left."""
+        document: dict[str, Any] = json.loads((self.target / "manifest.json").read_text())
+        return document
+
+
+@dataclass(frozen=True)
+class Dbt:
+    """The project, against one database. `work` keeps its parsed state between invocations."""
+
+    work: Path
+    project: Path = PROJECT
+    profiles: Path = PROJECT
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+    def run(self, command: str, *arguments: str, **variables: str) -> DbtResult:
+        """Run a dbt command with these environment variables, whether it succeeds or not."""
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(_OWN_VARIABLES)}
+        own = {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "DBT_TARGET_PATH": str(self.work / "target")}
+        paths = ("--project-dir", str(self.project), "--profiles-dir", str(self.profiles))
+        finished = subprocess.run(
+            [str(Path(sys.executable).with_name("dbt")), "--no-use-colors", command, *paths, *arguments],
+            cwd=self.work,
+            env={**inherited, **own, "DBT_LOG_PATH": str(self.work / "logs"), **self.variables, **variables},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        return DbtResult(finished.returncode, finished.stdout, self.work / "target")
+
+    def succeed(self, command: str, *arguments: str, **variables: str) -> DbtResult:
+        """Run a dbt command; fail the test with its output unless it succeeds."""
+        result = self.run(command, *arguments, **variables)
+        assert result.code == 0, result.output
+        return result

@@ -1,0 +1,127 @@
+"""After any history of changes, an incrementally built mart is what a full refresh would make of RAW, and what the
+sources say."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from tests.dbt import expected
+from tests.dbt import shop as life
+from tests.dbt.project import Dbt
+from tests.dbt.raw_database import RawDatabase
+from tests.dbt.shop import Shop, open_shop
+
+EVERYTHING_THAT_HAPPENS = (
+    [life.place_order] * 12
+    + [life.send_message] * 10
+    + [life.advance_order] * 8
+    + [life.redeliver, life.late_event, life.change_discount, life.cancel_order, life.change_price] * 3
+    + [life.add_customer, life.erase_customer, life.touch_customer, life.delete_order, life.delete_line] * 2
+    + [life.add_product, life.delete_product, life.add_campaign, life.edit_campaign, life.delete_campaign]
+)
+BUILD = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
+
+
+def live_through_a_round(shop: Shop) -> None:
+    """Everything that can happen, in any order; a line that was deleted before comes back under its key."""
+    deleted = [line for line in shop.graveyard if (line["order_item_id"],) not in shop.rows("order_items")]
+    if deleted:
+        life.restore_line(shop, deleted[0])
+    happenings = list(EVERYTHING_THAT_HAPPENS)
+    shop.rng.shuffle(happenings)
+    for happen in happenings:
+        happen(shop)
+
+
+def contents(raw: RawDatabase) -> dict[str, list[tuple[Any, ...]]]:
+    """The rows of every table above STAGING, sorted, without the columns that keep an incremental model's state."""
+    tables = raw.query(
+        "select table_schema, table_name from information_schema.tables "
+        "where table_schema in ('INTERMEDIATE', 'MART') order by 1, 2"
+    )
+    return {f"{schema}.{table}": raw.query(_sorted_rows(raw, schema, table)) for schema, table in tables}
+
+
+def _sorted_rows(raw: RawDatabase, schema: str, table: str) -> str:
+    columns = raw.query(
+        f"select column_name from information_schema.columns where table_schema = '{schema}' "
+        f"and table_name = '{table}' and column_name not like '\\_%' escape '\\' order by ordinal_position"
+    )
+    return f'select {", ".join(name for (name,) in columns)} from "{schema}"."{table}" order by all'
+
+
+def after_full_refresh(raw: RawDatabase, dbt: Dbt, spare: Path) -> dict[str, list[tuple[Any, ...]]]:
+    """What the models would hold if they were built anew from the same RAW and the same snapshots."""
+    shutil.copyfile(raw.path, spare)
+    dbt.succeed("run", "--full-refresh")
+    rebuilt = contents(raw)
+    shutil.copyfile(spare, raw.path)
+    return rebuilt
+
+
+@pytest.fixture
+def raw(tmp_path: Path) -> RawDatabase:
+    return RawDatabase.create(tmp_path)
+
+
+@pytest.fixture
+def dbt(raw: RawDatabase, tmp_path: Path) -> Iterator[Dbt]:
+    return Dbt(tmp_path, variables={"DUCKDB_PATH": str(raw.path)})
+
+
+def test_incremental_equals_full_refresh_and_the_sources(raw: RawDatabase, dbt: Dbt, tmp_path: Path) -> None:
+    shop = open_shop(Random(20260301))  # noqa: S311
+    for in_flight in (timedelta(minutes=15), timedelta(minutes=10), timedelta(0)):
+        shop.land(raw, in_flight=in_flight)
+        dbt.succeed("build", *BUILD)
+        live_through_a_round(shop)
+    shop.backfill(raw, "orders", 10)
+    shop.backfill(raw, "order_items", 10)
+    shop.land(raw)
+    dbt.succeed("build", "--exclude", "assert_stock_is_never_negative", "--exclude-resource-type", "unit_test")
+
+    incremental = contents(raw)
+    rebuilt = after_full_refresh(raw, dbt, tmp_path / "spare.duckdb")
+
+    assert incremental.keys() == rebuilt.keys()
+    for table, rows in incremental.items():
+        assert rows == rebuilt[table], table
+    assert_equals_the_sources(raw, shop)
+
+
+def assert_equals_the_sources(raw: RawDatabase, shop: Shop) -> None:
+    for stream in raw.contracts:
+        count = len({row["event_id"] for row in shop.deliveries}) if stream == "email_events" else len(shop.rows(stream))
+        assert raw.query(f"select count(*) from STAGING.stg_{stream}") == [(count,)], stream
+
+    lines = raw.query(
+        "select order_item_id, order_status, c.customer_id, unit_price, net_amount "
+        "from MART.fct_order_lines join MART.dim_customer c using (customer_key)"
+    )
+    assert set(lines) == expected.order_lines(shop)
+    assert raw.query("select order_item_id from MART.fct_order_lines where list_price <> unit_price") == []
+
+    stock = raw.query(
+        "select inventory_date, warehouse_id, product_id, closing_quantity "
+        "from MART.fct_inventory_daily join MART.dim_warehouse using (warehouse_key)"
+    )
+    assert {(day, warehouse, product): units for day, warehouse, product, units in stock} == expected.closing_stock(shop)
+
+    revenue = raw.query(
+        "select campaign_id, activity_date, attributed_revenue "
+        "from MART.fct_campaign_performance join MART.dim_campaign using (campaign_key) where attributed_revenue <> 0"
+    )
+    assert {(campaign, day): amount for campaign, day, amount in revenue} == {
+        key: amount for key, amount in expected.attributed_revenue(shop).items() if amount != Decimal(0)
+    }
+
+    messages = raw.query("select message_id, open_count, click_count from MART.fct_email_messages")
+    assert {message: (opens, clicks) for message, opens, clicks in messages} == expected.message_counts(shop)
