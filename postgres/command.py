@@ -32,7 +32,7 @@ def reported_errors() -> Iterator[None]:
     except (psycopg2.errors.InsufficientPrivilege, psycopg2.errors.ReadOnlySqlTransaction) as error:
         _exit(f"this login may not change the shop ({first_line(error)}): use the owner's", 2)
     except psycopg2.Error as error:
-        _exit(f"the database failed: {first_line(error)}", 1)
+        _exit(f"the database failed: {first_line(_first(error))}", 1)
 
 
 def required(option: str | None, setting: SecretStr | None, option_name: str | None, variable: str) -> str:
@@ -73,6 +73,13 @@ def print_counts(title: str, counts: Mapping[str, int]) -> None:
     typer.echo(title)
     for name, count in counts.items():
         typer.echo(f"  {name.replace('_', ' '):<24}{count:>12,}")
+
+
+def _first(error: BaseException) -> BaseException:
+    """The error that began it: rolling back on a connection that has just been lost fails in its turn."""
+    while isinstance(error.__context__, psycopg2.Error):
+        error = error.__context__
+    return error
 
 
 def _exit(message: str, code: int) -> None:

@@ -44,7 +44,7 @@ def with_database(dsn: str, database: str, *, user: str | None = None, password:
     return make_dsn(None, **{**_parsed(dsn), **{key: value for key, value in changes.items() if value is not None}})
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """The first line of a driver's message, without the full stop."""
     lines = str(error).strip().splitlines()
     return lines[0].rstrip(".") if lines else type(error).__name__

@@ -18,7 +18,7 @@ from postgres import seed, setup
 from postgres.activity import __main__ as activity
 from postgres.connection import connected
 from tests.postgres.conftest import BUSINESS_NOW, INGEST_PASSWORD, OWNER_PASSWORD, SMALL, Shop
-from tests.postgres.shop_state import fingerprint, one, violations
+from tests.postgres.shop_state import execute, fingerprint, one, violations
 
 COMMANDS: dict[str, Callable[..., None]] = {"setup": setup.command, "seed": seed.command, "activity": activity.command}
 VARIABLES = ("POSTGRES_DSN", "POSTGRES_ADMIN_DSN", "SHOP_OWNER_PASSWORD", "SHOP_INGEST_PASSWORD")
@@ -102,6 +102,25 @@ def test_continuous_activity_stops_cleanly(
     assert output.splitlines()[-1] == "stopped"
     assert (process.returncode, errors) == (0, "")
     assert violations(owner) == {}
+
+
+def test_a_lost_connection_is_told_and_the_shop_is_sound(shop: Shop, owner: Connection) -> None:
+    execute(
+        owner,
+        "create function hang_up() returns trigger language plpgsql as $$ begin"
+        " if (select count(*) from orders where placed_at > '2026-10-07T18:30Z') > 3"
+        " then perform pg_terminate_backend(pg_backend_pid()); end if; return null; end $$;"
+        "create trigger hang_up after insert on orders for each row execute function hang_up()",
+    )
+    code, output = run("activity", "--dsn", shop.owner, "--business-now", BUSINESS_NOW.isoformat(), "--span", "2d")
+    assert code == 1
+    # Whether the client still hears why is up to the server.
+    assert output in (
+        "error: the database failed: terminating connection due to administrator command\n",
+        "error: the database failed: server closed the connection unexpectedly\n",
+    )
+    assert violations(owner) == {}
+    assert one(owner, "select count(*) from orders where placed_at > %s", (BUSINESS_NOW,)) == 3
 
 
 @pytest.mark.parametrize("name", ["seed", "activity"])
