@@ -1,0 +1,206 @@
+"""dbt's JSON log, one line at a time, as the few events that orchestration acts on.
+
+The names and fields are those of dbt 1.10's `NodeStart` (Q024), `NodeFinished` (Q025) and `MainEncounteredError`
+(Z002). Their order: every node that was selected starts and finishes once, a skipped one too.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+ROW_COUNT_PREFIX = "row_count="
+"""A model that logs `row_count=<n>` tells how many rows it has; DuckDB's own answer to dbt does not."""
+
+
+class NodeStatus(StrEnum):
+    """How a node ended, in dbt's words."""
+
+    SUCCESS = "success"
+    PASS = "pass"  # noqa: S105 - not a password
+    WARN = "warn"
+    NO_OP = "no-op"
+    SKIPPED = "skipped"
+    FAIL = "fail"
+    ERROR = "error"
+    RUNTIME_ERROR = "runtime error"
+    PARTIAL_SUCCESS = "partial success"
+
+    @property
+    def failed(self) -> bool:
+        """Whether the build must not be published."""
+        return self in (NodeStatus.FAIL, NodeStatus.ERROR, NodeStatus.RUNTIME_ERROR, NodeStatus.PARTIAL_SUCCESS)
+
+
+@dataclass(frozen=True)
+class NodeStarted:
+    """A model, test, snapshot or seed began. `depends_on` are unique ids of what it reads."""
+
+    unique_id: str
+    name: str
+    resource_type: str
+    materialized: str
+    started_at: datetime
+    depends_on: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class NodeFinished:
+    """A node ended. `rows` are those affected or, where the model told, those it has; `failures` a test's bad rows."""
+
+    unique_id: str
+    name: str
+    resource_type: str
+    materialized: str
+    status: NodeStatus
+    seconds: float
+    started_at: datetime
+    finished_at: datetime
+    message: str = ""
+    rows: int | None = None
+    failures: int | None = None
+    relation: str | None = None
+    compiled_path: Path | None = None
+    depends_on: tuple[str, ...] = ()
+
+    @property
+    def failed(self) -> bool:
+        """Whether it must not be published."""
+        return self.status.failed
+
+    def __str__(self) -> str:
+        place = f"; compiled SQL: {self.compiled_path}" if self.compiled_path else ""
+        return f"{self.name}: {self.message or self.status.value}{place}"
+
+
+@dataclass(frozen=True)
+class DbtComplaint:
+    """dbt itself gave up: a project that does not parse, a profile that is wrong, a database that cannot be opened."""
+
+    message: str
+
+
+DbtEvent = NodeStarted | NodeFinished | DbtComplaint
+
+
+class EventReader:
+    """Reads the lines of one invocation that writes to `target`."""
+
+    def __init__(self, target: Path) -> None:
+        self._manifest = _Manifest(target)
+        self._rows: dict[str, int] = {}
+
+    def read(self, line: str) -> DbtEvent | None:
+        """The event of a line, None for one that is of no interest. A line that is no JSON is of none either."""
+        try:
+            event = json.loads(line)
+        except ValueError:
+            return None
+        if not isinstance(event, dict):
+            return None
+        info, data = event.get("info", {}), event.get("data", {})
+        match info.get("name"):
+            case "NodeStart":
+                return self._started(data["node_info"], info["ts"])
+            case "NodeFinished":
+                return self._finished(data["node_info"], data["run_result"], info["ts"])
+            case "JinjaLogInfo" | "JinjaLogDebug":
+                self._note_rows(data)
+            case "MainEncounteredError":
+                return DbtComplaint(str(info.get("msg", "")).removeprefix("Encountered an error:").strip())
+        return None
+
+    def _started(self, node: Mapping[str, Any], at: str) -> NodeStarted:
+        return NodeStarted(
+            unique_id=node["unique_id"],
+            name=node["node_name"],
+            resource_type=node["resource_type"],
+            materialized=node["materialized"],
+            started_at=_moment(node.get("node_started_at") or at),
+            depends_on=self._manifest.depends_on(node["unique_id"]),
+        )
+
+    def _finished(self, node: Mapping[str, Any], result: Mapping[str, Any], at: str) -> NodeFinished:
+        unique_id = node["unique_id"]
+        finished = _moment(node.get("node_finished_at") or at)
+        status = NodeStatus(result["status"])
+        event = NodeFinished(
+            unique_id=unique_id,
+            name=node["node_name"],
+            resource_type=node["resource_type"],
+            materialized=node["materialized"],
+            status=status,
+            seconds=float(result.get("execution_time") or 0.0),
+            started_at=_moment(node.get("node_started_at") or at),
+            finished_at=finished,
+            message=_message(result),
+            rows=self._rows.get(unique_id, _rows_affected(result)),
+            relation=node.get("node_relation", {}).get("relation_name") or None,
+            depends_on=self._manifest.depends_on(unique_id),
+        )
+        if node["resource_type"] in ("test", "unit_test") and status is not NodeStatus.SKIPPED:
+            event = replace(event, failures=int(result.get("num_failures") or 0))
+        return replace(event, compiled_path=self._manifest.compiled_path(unique_id)) if event.failed else event
+
+    def _note_rows(self, data: Mapping[str, Any]) -> None:
+        text = str(data.get("msg", ""))
+        if text.startswith(ROW_COUNT_PREFIX) and text.removeprefix(ROW_COUNT_PREFIX).isdigit():
+            self._rows[data.get("node_info", {}).get("unique_id", "")] = int(text.removeprefix(ROW_COUNT_PREFIX))
+
+
+class _Manifest:
+    """What target/manifest.json, which dbt writes before the first node starts, says of the nodes."""
+
+    def __init__(self, target: Path) -> None:
+        self._target = target
+        self._nodes: Mapping[str, Any] | None = None
+
+    def depends_on(self, unique_id: str) -> tuple[str, ...]:
+        return tuple(self._node(unique_id).get("depends_on", {}).get("nodes", ()))
+
+    def compiled_path(self, unique_id: str) -> Path | None:
+        """Where dbt writes a node's compiled SQL; None where it has not (the SQL did not compile).
+
+        A generic test lies in a folder named after the YAML file that declares it.
+        """
+        node = self._node(unique_id)
+        if not node:
+            return None
+        original, path = Path(node["original_file_path"]), Path(node["path"])
+        place = original if original.name == path.name else original / path
+        compiled = self._target / "compiled" / str(node["package_name"]) / place
+        return compiled if compiled.exists() else None
+
+    def _node(self, unique_id: str) -> Mapping[str, Any]:
+        if self._nodes is None:
+            self._nodes = self._read()
+        node: Mapping[str, Any] = self._nodes.get(unique_id, {})
+        return node
+
+    def _read(self) -> Mapping[str, Any]:
+        path = self._target / "manifest.json"
+        if not path.exists():
+            return {}
+        nodes: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))["nodes"]
+        return nodes
+
+
+def _message(result: Mapping[str, Any]) -> str:
+    text = str(result.get("message") or "").strip()
+    return "" if text in ("OK", "None") else text
+
+
+def _rows_affected(result: Mapping[str, Any]) -> int | None:
+    rows = (result.get("adapter_response") or {}).get("rows_affected")
+    return int(rows) if rows is not None and int(rows) >= 0 else None
+
+
+def _moment(text: str) -> datetime:
+    """dbt prints its own clock in UTC, with and without a zone."""
+    moment = datetime.fromisoformat(text)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
