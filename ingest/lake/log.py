@@ -11,10 +11,11 @@ from collections.abc import Iterator
 import orjson
 from pydantic import ValidationError
 
-from ingest.errors import ConflictError, FatalError
+from ingest.errors import ConflictError, FatalError, PlatformError
 from ingest.lake import layout
 from ingest.lake.commit import Commit
 from ingest.lake.store import ObjectStore
+from ingest.logs import get_logger
 
 
 class CommitLog:
@@ -66,7 +67,14 @@ class CommitLog:
                 stream=self.stream,
                 hint="The next run goes on from there.",
             ) from error
-        self._store.put(layout.latest_key(self.stream), orjson.dumps({"version": commit.version}))
+        self._write_hint(commit.version)
+
+    def _write_hint(self, version: int) -> None:
+        try:
+            self._store.put(layout.latest_key(self.stream), orjson.dumps({"version": version}))
+        except PlatformError as error:
+            # The commit stands without its hint, and whoever is told that it failed would do it again.
+            get_logger(stream=self.stream, version=version).warning("the hint was not written", error=str(error))
 
     def _hint(self) -> int:
         body = self._store.get(layout.latest_key(self.stream))
@@ -74,7 +82,7 @@ class CommitLog:
             return 0
         try:
             return int(orjson.loads(body)["version"])
-        except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
+        except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, OverflowError):
             return 0
 
     def _last_listed(self) -> int:

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _LOST_RACE = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
-_ABSENT = {"NoSuchKey", "404"}
+_ABSENT = "NoSuchKey"
+"""Not any 404: a server that is not S3 answers that too, and must not pass for an empty lake."""
+_FAULTS_OF_THE_MOMENT = {"RequestTimeout", "BadDigest", "IncompleteBody", "OperationAborted", "SlowDown", "408", "429"}
 _DENIED = {
     "AccessDenied",
     "InvalidAccessKeyId",
@@ -123,7 +125,7 @@ class ObjectStore:
             yield
         except ClientError as error:
             code = str(error.response.get("Error", {}).get("Code", ""))
-            if code in _ABSENT and not absent_is_error:
+            if code == _ABSENT and not absent_is_error:
                 return
             raise self._platform_error(error, code, doing) from error
         except BotoCoreError as error:
@@ -132,7 +134,7 @@ class ObjectStore:
     def _platform_error(self, error: Any, code: str, doing: str) -> PlatformError:
         status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
         where = f"s3://{self.bucket} at {self.settings.endpoint_url or 'AWS'}"
-        if code in _LOST_RACE or status == 412:
+        if code in _LOST_RACE:
             return ConflictError(f"cannot {doing}: the object exists already")
         if code == "NoSuchBucket":
             return ConfigurationError(
@@ -146,24 +148,28 @@ class ObjectStore:
             )
         if code in ("PermanentRedirect", "301", "IllegalLocationConstraintException"):
             return ConfigurationError(f"{where} is in another region", hint="Correct AWS_REGION.")
-        return TransientError(f"cannot {doing} in {where}: {code or status}")
+        if status >= 500 or status in (408, 429) or code in _FAULTS_OF_THE_MOMENT:
+            return TransientError(f"cannot {doing} in {where}: {code}")
+        return ConfigurationError(
+            f"cannot {doing} in {where}: {code}", hint="Is it S3 that answers there? Check AWS_ENDPOINT_URL."
+        )
 
     def _connection_error(self, error: Exception, doing: str) -> PlatformError:
         from botocore.exceptions import (
             ConnectTimeoutError,
             EndpointConnectionError,
+            EndpointResolutionError,
             InvalidRegionError,
             NoCredentialsError,
             ParamValidationError,
-            PartialCredentialsError,
         )
 
-        if isinstance(error, NoCredentialsError | PartialCredentialsError):
-            return AccessError(
-                "there are no AWS credentials", hint="Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile."
-            )
+        if isinstance(error, NoCredentialsError):
+            return _no_credentials()
         if isinstance(error, ParamValidationError | InvalidRegionError):
             return ConfigurationError(f"cannot {doing}: {error}", hint="Check RAW_BUCKET and AWS_REGION.")
+        if isinstance(error, EndpointResolutionError):
+            return ConfigurationError(f"cannot {doing}: {error}", hint="Check AWS_ENDPOINT_URL.")
         unreachable = isinstance(error, EndpointConnectionError | ConnectTimeoutError)
         kind = UnreachableError if unreachable else TransientError
         return kind(
@@ -175,6 +181,7 @@ class ObjectStore:
 def _client(settings: LakeSettings) -> S3Client:
     import boto3
     from botocore.config import Config
+    from botocore.exceptions import PartialCredentialsError
 
     config = Config(
         retries={"mode": "standard", "max_attempts": 4},
@@ -187,8 +194,16 @@ def _client(settings: LakeSettings) -> S3Client:
         return boto3.session.Session().client(
             "s3", endpoint_url=settings.endpoint_url, region_name=settings.region, config=config
         )
+    except PartialCredentialsError as error:
+        raise _no_credentials() from error
     except ValueError as error:
         raise ConfigurationError(f"cannot make an S3 client: {error}", hint="Check AWS_ENDPOINT_URL.") from error
+
+
+def _no_credentials() -> AccessError:
+    return AccessError(
+        "there are no AWS credentials", hint="Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile."
+    )
 
 
 def _base64_sha256(body: bytes) -> str:

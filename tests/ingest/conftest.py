@@ -1,0 +1,46 @@
+"""A lake, a source and the command line between them, fresh for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import psycopg2
+import pytest
+from hypothesis import settings as hypothesis_settings
+from pydantic import SecretStr
+
+from ingest.lake.store import ObjectStore
+from ingest.settings import IngestSettings, LakeSettings
+from tests.ingest.command import CommandLine
+from tests.ingest.runs.world import World
+
+# How long an example takes depends on the machine, and is not what is tested.
+hypothesis_settings.register_profile("ingest", deadline=None)
+hypothesis_settings.load_profile("ingest")
+
+
+@pytest.fixture
+def store(lake_settings: LakeSettings) -> ObjectStore:
+    return ObjectStore(lake_settings)
+
+
+@pytest.fixture
+def source_world(empty_database: str, lake_settings: LakeSettings, store: ObjectStore) -> Iterator[World]:
+    """An empty database, an empty lake, and settings that join them."""
+    settings = IngestSettings(
+        postgres_dsn=SecretStr(empty_database),
+        saas_api_key=SecretStr("key"),
+        horizon_margin_seconds=0,
+        lake=lake_settings,
+    )
+    with closing(psycopg2.connect(empty_database)) as connection:
+        connection.autocommit = True
+        yield World(settings, connection, store)
+
+
+@pytest.fixture
+def command_line(lake_settings: LakeSettings, empty_database: str, tmp_path: Path) -> CommandLine:
+    """`python -m ingest` in an empty folder, told to use this test's database, lake and contracts."""
+    return CommandLine.beside(tmp_path, lake_settings, empty_database)
