@@ -46,7 +46,7 @@ def assert_refused(outcome: tuple[int, str], *, says: str) -> None:
     assert "Traceback" not in output
 
 
-def test_seed_as_a_program_writes_what_the_library_writes(empty_shop: Shop, seeded: Connection) -> None:
+def test_seed_as_a_program_writes_what_the_library_writes(empty_shop: Shop, seeded_connection: Connection) -> None:
     done = subprocess.run(
         [
             *(sys.executable, "-m", "postgres.seed", "--scale", str(SMALL), "--seed", "11"),
@@ -59,7 +59,7 @@ def test_seed_as_a_program_writes_what_the_library_writes(empty_shop: Shop, seed
     )
     assert "stock movements" in done.stdout
     with connected(empty_shop.owner, application_name="tests") as connection:
-        assert fingerprint(connection) == fingerprint(seeded)
+        assert fingerprint(connection) == fingerprint(seeded_connection)
 
 
 def test_activity_goes_on_where_the_shop_is(shop: Shop, owner: Connection) -> None:

@@ -35,8 +35,8 @@ def schema_of(connection: Connection) -> list[object]:
     )
 
 
-def test_small_shop_is_sound(seeded: Connection) -> None:
-    assert violations(seeded) == {}
+def test_small_shop_is_sound(seeded_connection: Connection) -> None:
+    assert violations(seeded_connection) == {}
 
 
 def test_at_scale_1_it_has_the_promised_size_and_is_sound(empty_shop: Shop) -> None:
@@ -60,28 +60,31 @@ def test_the_smallest_shops_are_sound(empty_shop: Shop, scale: float) -> None:
 
 
 def test_equal_arguments_give_equal_rows(
-    copy_shop: Callable[[Shop], Shop], empty_template: Shop, seeded: Connection
+    copy_shop: Callable[[Shop], Shop], empty_template: Shop, seeded_connection: Connection
 ) -> None:
     again, other = copy_shop(empty_template), copy_shop(empty_template)
     seed(again)
     seed(other, seed=12)
 
-    expected = fingerprint(seeded)
+    expected = fingerprint(seeded_connection)
     with connected(again.owner, application_name="tests") as connection:
         assert fingerprint(connection) == expected
-        assert sequences(connection) == sequences(seeded)
+        assert sequences(connection) == sequences(seeded_connection)
     with connected(other.owner, application_name="tests") as connection:
         different = fingerprint(connection)
     assert {table for table in expected if different[table] == expected[table]} == {"warehouses"}
 
 
-def test_rows_carry_their_business_times(seeded: Connection) -> None:
-    assert query(seeded, "select order_id from orders where created_at <> placed_at or updated_at < placed_at") == []
-    assert query(seeded, "select customer_id from customers where created_at <> signed_up_at") == []
-    assert query(seeded, "select movement_id from stock_movements where created_at <> moved_at") == []
+def test_rows_carry_their_business_times(seeded_connection: Connection) -> None:
+    assert (
+        query(seeded_connection, "select order_id from orders where created_at <> placed_at or updated_at < placed_at")
+        == []
+    )
+    assert query(seeded_connection, "select customer_id from customers where created_at <> signed_up_at") == []
+    assert query(seeded_connection, "select movement_id from stock_movements where created_at <> moved_at") == []
     assert (
         query(
-            seeded,
+            seeded_connection,
             "select order_item_id from order_items as i join orders as o using (order_id)"
             " where i.created_at <> placed_at or i.updated_at <> placed_at",
         )
@@ -89,9 +92,9 @@ def test_rows_carry_their_business_times(seeded: Connection) -> None:
     )
 
 
-def test_everything_lies_before_business_now(seeded: Connection) -> None:
+def test_everything_lies_before_business_now(seeded_connection: Connection) -> None:
     latest = one(
-        seeded,
+        seeded_connection,
         """
         select max(at) from (
             select greatest(created_at, updated_at) as at from products union all
@@ -107,32 +110,35 @@ def test_everything_lies_before_business_now(seeded: Connection) -> None:
     assert BUSINESS_NOW - timedelta(hours=6) < latest < BUSINESS_NOW
 
 
-def test_orders_spread_over_90_days_in_order_of_their_numbers(seeded: Connection) -> None:
-    times = [at for (at,) in query(seeded, "select placed_at from orders order by order_id")]
+def test_orders_spread_over_90_days_in_order_of_their_numbers(seeded_connection: Connection) -> None:
+    times = [at for (at,) in query(seeded_connection, "select placed_at from orders order by order_id")]
     assert times == sorted(times)
     assert HISTORY_START < times[0] < HISTORY_START + timedelta(days=2)
     assert len({at.date() for at in times}) >= 90
 
 
-def test_evenings_sell_more_than_nights(seeded: Connection) -> None:
+def test_evenings_sell_more_than_nights(seeded_connection: Connection) -> None:
     by_hour = dict(
-        query(seeded, "select extract(hour from placed_at at time zone 'UTC')::int, count(*) from orders group by 1")
+        query(
+            seeded_connection,
+            "select extract(hour from placed_at at time zone 'UTC')::int, count(*) from orders group by 1",
+        )
     )
     assert sum(by_hour.get(hour, 0) for hour in (18, 19, 20)) > 5 * sum(by_hour.get(hour, 0) for hour in (1, 2, 3))
 
 
-def test_orders_have_run_their_course(seeded: Connection) -> None:
+def test_orders_have_run_their_course(seeded_connection: Connection) -> None:
     old = BUSINESS_NOW - timedelta(days=8)
-    statuses = query(seeded, "select distinct status from orders where placed_at < %s order by 1", (old,))
+    statuses = query(seeded_connection, "select distinct status from orders where placed_at < %s order by 1", (old,))
     assert statuses == [("cancelled",), ("delivered",)]
-    recent = query(seeded, "select distinct status from orders where placed_at >= %s", (old,))
+    recent = query(seeded_connection, "select distinct status from orders where placed_at >= %s", (old,))
     assert {("placed",), ("shipped",)} <= set(recent)
 
 
-def test_prices_are_those_of_the_orders(seeded: Connection) -> None:
+def test_prices_are_those_of_the_orders(seeded_connection: Connection) -> None:
     assert (
         query(
-            seeded,
+            seeded_connection,
             "select order_item_id from order_items join products using (product_id)"
             " where unit_price <> price or products.updated_at > order_items.created_at",
         )
@@ -158,14 +164,16 @@ def test_announced_products_have_never_been_in_stock(empty_shop: Shop) -> None:
     assert {row[1] for row in announced} == {True, False}
 
 
-def test_some_products_sell_much_more_than_others(seeded: Connection) -> None:
-    sold = [n for (n,) in query(seeded, "select count(*) from order_items group by product_id order by 1 desc")]
+def test_some_products_sell_much_more_than_others(seeded_connection: Connection) -> None:
+    sold = [
+        n for (n,) in query(seeded_connection, "select count(*) from order_items group by product_id order by 1 desc")
+    ]
     assert sum(sold[: len(sold) // 5]) > 0.3 * sum(sold)
 
 
-def test_the_schema_is_as_before(seeded: Connection, empty_shop: Shop) -> None:
+def test_the_schema_is_as_before(seeded_connection: Connection, empty_shop: Shop) -> None:
     with connected(empty_shop.owner, application_name="tests") as empty:
-        assert schema_of(seeded) == schema_of(empty)
+        assert schema_of(seeded_connection) == schema_of(empty)
 
 
 def test_identities_go_on_after_the_seed(owner: Connection) -> None:
@@ -207,9 +215,9 @@ def test_business_now_needs_an_offset(empty_shop: Shop) -> None:
 
 
 def test_business_now_in_another_zone_is_the_same_instant(
-    copy_shop: Callable[[Shop], Shop], empty_template: Shop, seeded: Connection
+    copy_shop: Callable[[Shop], Shop], empty_template: Shop, seeded_connection: Connection
 ) -> None:
     elsewhere = copy_shop(empty_template)
     seed(elsewhere, business_now=BUSINESS_NOW.astimezone(timezone(timedelta(hours=-7))))
     with connected(elsewhere.owner, application_name="tests") as connection:
-        assert fingerprint(connection) == fingerprint(seeded)
+        assert fingerprint(connection) == fingerprint(seeded_connection)
