@@ -1,0 +1,47 @@
+"""The provider's own clock."""
+
+import time
+from collections.abc import Callable
+from threading import Lock
+
+from mock_saas.timestamps import MICROSECONDS
+
+
+class ProviderClock:
+    """Real time plus an offset that can only grow; it never runs backwards.
+
+    A host clock that is set back would let a campaign that was just edited vanish and come again; so this clock
+    stands still until the host's has caught up.
+
+    Args:
+        offset_seconds: added to real time; may be negative.
+        read_ns: the host's clock, nanoseconds since the Unix epoch.
+    """
+
+    def __init__(self, offset_seconds: float = 0.0, read_ns: Callable[[], int] = time.time_ns) -> None:
+        self._offset_us = round(offset_seconds * MICROSECONDS)
+        self._read_ns = read_ns
+        self._latest_us = 0
+        self._lock = Lock()
+
+    def now_us(self) -> int:
+        """Microseconds since the Unix epoch."""
+        with self._lock:
+            self._latest_us = max(self._latest_us, self._read_ns() // 1000 + self._offset_us)
+            return self._latest_us
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock forward.
+
+        Raises:
+            ValueError: ``seconds`` is negative.
+        """
+        if seconds < 0:
+            raise ValueError(f"the clock can only be advanced, not moved by {seconds} seconds")
+        with self._lock:
+            self._offset_us += round(seconds * MICROSECONDS)
+
+    @property
+    def offset_seconds(self) -> float:
+        """What is added to real time now."""
+        return self._offset_us / MICROSECONDS
