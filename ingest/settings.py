@@ -13,11 +13,17 @@ from ingest.errors import ConfigurationError
 _DEV_SECRETS = frozenset({"ingest", "dev-key", "dev-api-key"})
 """Placeholder secrets of the local demo, refused where ENVIRONMENT is not dev."""
 
+SETTINGS_CONFIG = SettingsConfigDict(
+    env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, populate_by_name=True
+)
+
 
 class LakeSettings(BaseSettings):
     """Where the raw lake is. Credentials are boto3's own business (environment, profile, role)."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, populate_by_name=True
+    )
 
     bucket: str = Field(default="dp-mailblaze-demo-dev-raw-3dfbc1", validation_alias="RAW_BUCKET")
     endpoint_url: str | None = Field(default=None, validation_alias="AWS_ENDPOINT_URL")
@@ -32,7 +38,9 @@ class LakeSettings(BaseSettings):
 class IngestSettings(BaseSettings):
     """Settings of the ingest program."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, populate_by_name=True
+    )
 
     environment: str = Field(default="dev", validation_alias="ENVIRONMENT")
     postgres_dsn: SecretStr = Field(

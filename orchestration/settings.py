@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Self
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings
 
 from ingest.contracts.registry import PACKAGED
 from ingest.errors import ConfigurationError
-from ingest.settings import LakeSettings
+from ingest.settings import SETTINGS_CONFIG, LakeSettings
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 DEV_EMAIL_SALT = "dev-only-salt"
@@ -29,7 +29,7 @@ class WarehouseKind(StrEnum):
 class Schemas(BaseSettings):
     """The names of the warehouse's schemas."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, populate_by_name=True)
+    model_config = SETTINGS_CONFIG
 
     raw: str = Field(default="RAW", validation_alias="RAW_SCHEMA")
     staging: str = Field(default="STAGING", validation_alias="STAGING_SCHEMA")
@@ -41,7 +41,7 @@ class Schemas(BaseSettings):
 class OrchestrationSettings(BaseSettings):
     """Settings of the loaders, of the dbt runner and of the flow."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, populate_by_name=True)
+    model_config = SETTINGS_CONFIG
 
     environment: str = Field(default="dev", validation_alias="ENVIRONMENT")
     warehouse: WarehouseKind = Field(default=WarehouseKind.DUCKDB, validation_alias="WAREHOUSE")
