@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 
@@ -19,6 +20,9 @@ from orchestration.warehouse.lake_reader import DESCRIBE_PARQUET, PARQUET, LakeA
 from orchestration.warehouse.lock import WriterLock
 from orchestration.warehouse.protocol import MAX_FILES_PER_STATEMENT, LockHolder, Publication, Row
 from orchestration.warehouse.publish import publish_copy
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 DIALECT = Dialect(
     name="duckdb",
@@ -99,6 +103,19 @@ class DuckDBSession:
             with lake_errors(self._lake, table.name, "load from the lake"):
                 loaded |= self._copy_chunk(table, {self._uri(file): file.key for file in chunk})
         return loaded
+
+    @contextmanager
+    def temporary_table(self, name: str, rows: pa.Table) -> Iterator[str]:
+        """A table `name` of these rows that only this session sees; yields it quoted."""
+        quoted, source = DIALECT.quote(name), DIALECT.quote(f"{name}__rows")
+        with _statement_errors():
+            self._connection.register(f"{name}__rows", rows)
+        self.execute(f"CREATE OR REPLACE TEMP TABLE {quoted} AS SELECT * FROM {source}")  # noqa: S608
+        self._connection.unregister(f"{name}__rows")
+        try:
+            yield quoted
+        finally:
+            self.execute(f"DROP TABLE {quoted}")
 
     @contextmanager
     def fork(self) -> Iterator[DuckDBSession]:

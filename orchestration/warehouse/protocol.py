@@ -11,10 +11,13 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ingest.lake.commit import DataFile
 from orchestration.warehouse.ddl import Dialect, Table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Row = tuple[object, ...]
 
@@ -72,6 +75,9 @@ class Session(Protocol):
         A column that a file lacks is null. Raises FatalError naming a file that is missing or unreadable, and
         ConfigurationError for one with a column or type that the table does not take.
         """
+
+    def temporary_table(self, name: str, rows: pa.Table) -> AbstractContextManager[str]:
+        """A table `name` of these rows that only this session sees; yields it quoted."""
 
     def fork(self) -> AbstractContextManager[Session]:
         """An independent session."""

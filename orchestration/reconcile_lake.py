@@ -1,0 +1,183 @@
+"""The lake's side of the reconciliation: counted from the log and the committed files alone, without the warehouse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ingest.contracts.model import Mode, Source, StreamContract
+from ingest.errors import FatalError
+from ingest.lake.commit import Commit, CommitKind, DataFile
+from ingest.lake.log import CommitLog
+from ingest.lake.store import ObjectStore
+from ingest.retry import WaitBudget, retrying
+from orchestration.warehouse.duckdb import DIALECT
+from orchestration.warehouse.lake_reader import PARQUET, LakeAccess, lake_errors, open_duckdb
+from orchestration.warehouse.loader import APPENDED
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+_READERS = 16
+
+
+@dataclass(frozen=True)
+class LakeCount:
+    """Rows of a stream in the lake at one version.
+
+    `current` are its keys as they are now, without those in flight; `refused` the records at the source that
+    quarantine holds in place of a row; `history` all rows that were ever landed.
+    """
+
+    current: int
+    refused: int
+    history: int
+
+
+class LakeCounter:
+    """Counts streams of one lake with a DuckDB in memory that reads key columns straight from the files."""
+
+    def __init__(self, store: ObjectStore, *, wait_budget_seconds: float = 60.0) -> None:
+        self._store = store
+        self._wait_budget_seconds = wait_budget_seconds
+
+    def count(self, contract: StreamContract, version: int, in_flight: pa.Table | None) -> LakeCount:
+        """The lake at `version`. Raises FatalError for a gap in the log or a missing file, TransientError."""
+        budget = WaitBudget(self._wait_budget_seconds)
+        return retrying(budget)(self._count, contract, version, in_flight)
+
+    def _count(self, contract: StreamContract, version: int, in_flight: pa.Table | None) -> LakeCount:
+        commits = self._commits(contract.stream, version)
+        history = sum(commit.rows for commit in commits if commit.kind in APPENDED)
+        with (
+            self._connection() as connection,
+            lake_errors(self._store.settings, contract.stream, "count the lake's rows"),
+        ):
+            keys = _Keys(connection, contract, self._store)
+            if contract.spec.mode is Mode.SNAPSHOT:
+                newest = _newest(commits, CommitKind.SNAPSHOT)
+                current = keys.make_current([newest] if newest else [], None, in_flight)
+                return LakeCount(current, newest.counts.quarantined if newest else 0, history)
+            landed = [commit for commit in commits if commit.kind in APPENDED]
+            current = keys.make_current(landed, _newest(commits, CommitKind.KEYS), in_flight)
+            refused = keys.count_refused(commits) if contract.spec.source is Source.SAAS else 0
+            return LakeCount(current, refused, history)
+
+    def _commits(self, stream: str, version: int) -> list[Commit]:
+        log = CommitLog(self._store, stream)
+        with ThreadPoolExecutor(max_workers=_READERS, thread_name_prefix="log") as pool:
+            commits = list(pool.map(log.read, range(1, version + 1)))
+        missing = [number for number, commit in enumerate(commits, 1) if commit is None]
+        if missing:
+            raise FatalError(
+                f"version {missing[0]} is missing in the lake's log, which goes on after it", stream=stream
+            )
+        return [commit for commit in commits if commit is not None]
+
+    @contextmanager
+    def _connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        access = LakeAccess(self._store.settings)
+        connection = open_duckdb(None)
+        try:
+            access.load_extension(connection)
+            access.grant(connection)
+            yield connection
+        finally:
+            connection.close()
+
+
+class _Keys:
+    """Tables of keys in one connection: `current`, `in_flight`, `key_set`."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, contract: StreamContract, store: ObjectStore) -> None:
+        self._connection = connection
+        self._contract = contract
+        self._store = store
+        self._columns = ", ".join(_quoted(name) for name in contract.key)
+
+    def make_current(self, landed: Sequence[Commit], key_set: Commit | None, in_flight: pa.Table | None) -> int:
+        """Fill the tables from the files of `landed` and of the newest `key_set`; the number of current keys."""
+        files = [file for commit in landed for file in commit.files]
+        self._table(
+            "landed", f"SELECT {self._columns}, max(_log_version) AS version", files, f"GROUP BY {self._columns}"
+        )
+        self._table("key_set", f"SELECT {self._columns}", key_set.files if key_set else ())
+        self._empty_table("in_flight")
+        if in_flight is not None:
+            self._connection.register("in_flight_rows", in_flight)
+            self._connection.execute("INSERT INTO in_flight BY NAME SELECT * FROM in_flight_rows")
+        # A key that the newest set lacks is deleted, unless its row was landed after that set.
+        self._connection.execute(
+            f"CREATE TABLE current AS SELECT {self._columns} FROM landed "  # noqa: S608
+            f"WHERE (version >= ? OR EXISTS (SELECT 1 FROM key_set WHERE {self._same('key_set', 'landed')})) "
+            f"AND NOT EXISTS (SELECT 1 FROM in_flight WHERE {self._same('in_flight', 'landed')})",
+            [key_set.version if key_set else 0],
+        )
+        return self._number("SELECT count(*) FROM current")
+
+    def count_refused(self, commits: Sequence[Commit]) -> int:
+        """Records in quarantine that the source counts and the lake has no row for.
+
+        A record without a readable key counts by its content; one whose key was landed in another version, is in
+        flight, or has left the source does not count.
+        """
+        files = [file for commit in commits for file in commit.quarantine]
+        if not files:
+            return 0
+        values = ", ".join(self._member(name) for name in self._contract.key)
+        self._connection.execute(
+            f"CREATE TABLE refused AS SELECT DISTINCT key, CASE WHEN key IS NULL THEN sha256(record) END AS content, "  # noqa: S608
+            f"{values} FROM {PARQUET}",
+            [self._uris(files)],
+        )
+        present = f"EXISTS (SELECT 1 FROM key_set WHERE {self._same('key_set', 'refused')})"  # noqa: S608
+        still_there = present if self._contract.lands_keys else "true"
+        return self._number(
+            f"SELECT count(*) FROM refused WHERE key IS NULL OR ({still_there} "  # noqa: S608
+            f"AND NOT EXISTS (SELECT 1 FROM current WHERE {self._same('current', 'refused')}) "
+            f"AND NOT EXISTS (SELECT 1 FROM in_flight WHERE {self._same('in_flight', 'refused')}))"
+        )
+
+    def _table(self, name: str, select: str, files: Sequence[DataFile], tail: str = "") -> None:
+        if not any(file.rows for file in files):
+            self._empty_table(name)
+            return
+        self._connection.execute(f"CREATE TABLE {name} AS {select} FROM {PARQUET} {tail}", [self._uris(files)])
+
+    def _empty_table(self, name: str) -> None:
+        columns = ", ".join(f"{_quoted(key)} {self._type(key)}" for key in self._contract.key)
+        self._connection.execute(f"CREATE TABLE {name} ({columns}, version BIGINT)")
+
+    def _same(self, one: str, other: str) -> str:
+        return " AND ".join(f"{one}.{_quoted(name)} = {other}.{_quoted(name)}" for name in self._contract.key)
+
+    def _type(self, name: str) -> str:
+        return DIALECT.type(self._contract.column(name).landing)
+
+    def _member(self, name: str) -> str:
+        """The key's column `name` out of the JSON object by which quarantine names a record."""
+        path = _literal(f"$.{_quoted(name)}")
+        return f"TRY_CAST(json_extract_string(key, {path}) AS {self._type(name)}) AS {_quoted(name)}"
+
+    def _uris(self, files: Sequence[DataFile]) -> list[str]:
+        return [self._store.uri(file.key) for file in files if file.rows]
+
+    def _number(self, sql: str) -> int:
+        [(number,)] = self._connection.execute(sql).fetchall()
+        return int(number)
+
+
+def _newest(commits: Sequence[Commit], kind: CommitKind) -> Commit | None:
+    return next((commit for commit in reversed(commits) if commit.kind is kind), None)
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

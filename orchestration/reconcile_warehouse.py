@@ -1,0 +1,95 @@
+"""The warehouse's side of the reconciliation: RAW as the ledger tells it, and dbt's staging views."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ingest.contracts.model import Mode, StreamContract
+from ingest.lake.commit import CommitKind
+from orchestration.settings import Schemas
+from orchestration.warehouse.ddl import Table, data_table, keys_table
+from orchestration.warehouse.ledger import Ledger
+from orchestration.warehouse.protocol import Session
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+STAGING_PREFIX = "stg_"
+"""dbt's view of a stream's current rows is called `stg_<stream>` and keeps the names of the key's columns."""
+
+
+@dataclass(frozen=True)
+class WarehouseCount:
+    """Rows of a stream in the warehouse. `current` and `staging` are without those in flight; `staging` is None where
+    there is no such view."""
+
+    current: int
+    history: int
+    staging: int | None
+
+
+def count_warehouse(
+    session: Session, schemas: Schemas, contract: StreamContract, in_flight: pa.Table | None, *, staging: bool
+) -> WarehouseCount:
+    """Count a loaded stream; `staging` says whether the view is to be counted too."""
+    counter = _Counter(session, schemas, contract)
+    with ExitStack() as resources:
+        excluded = None
+        if in_flight is not None and in_flight.num_rows:
+            excluded = resources.enter_context(session.temporary_table("in_flight", in_flight))
+        return WarehouseCount(
+            current=counter.current(excluded),
+            history=counter.history(),
+            staging=counter.staging(excluded) if staging else None,
+        )
+
+
+class _Counter:
+    def __init__(self, session: Session, schemas: Schemas, contract: StreamContract) -> None:
+        self._session = session
+        self._schemas = schemas
+        self._contract = contract
+        self._ledger = Ledger(session, schemas.raw)
+        self._data = session.dialect.table(data_table(contract, schemas.raw))
+        self._columns = ", ".join(session.dialect.quote(name) for name in contract.key)
+
+    def history(self) -> int:
+        return self._number(f"SELECT count(*) FROM {self._data}")  # noqa: S608
+
+    def current(self, excluded: str | None) -> int:
+        if self._contract.spec.mode is Mode.SNAPSHOT:
+            newest = self._ledger.newest(self._contract.stream, (CommitKind.SNAPSHOT.value,))
+            return self._number(f"SELECT count(*) FROM {self._data} WHERE _log_version = {newest}")  # noqa: S608
+        newest = self._ledger.newest(self._contract.stream, (CommitKind.KEYS.value,))
+        return self._number(
+            f"SELECT count(*) FROM (SELECT {self._columns}, max(_log_version) AS _version "  # noqa: S608
+            f"FROM {self._data} GROUP BY {self._columns}) AS t "
+            f"WHERE ({self._not_deleted(newest)}){self._not_in(excluded)}"
+        )
+
+    def staging(self, excluded: str | None) -> int | None:
+        view = Table(self._schemas.staging, f"{STAGING_PREFIX}{self._contract.stream}", ())
+        if not self._session.columns(view):
+            return None
+        return self._number(
+            f"SELECT count(*) FROM {self._session.dialect.table(view)} AS t WHERE true{self._not_in(excluded)}"  # noqa: S608
+        )
+
+    def _not_deleted(self, keys_version: int) -> str:
+        if not keys_version or not self._contract.lands_keys:
+            return "true"
+        keys = self._session.dialect.table(keys_table(self._contract, self._schemas.raw))
+        return f"_version >= {keys_version} OR EXISTS (SELECT 1 FROM {keys} AS k WHERE {self._same('k')})"  # noqa: S608
+
+    def _not_in(self, excluded: str | None) -> str:
+        return f" AND NOT EXISTS (SELECT 1 FROM {excluded} AS x WHERE {self._same('x')})" if excluded else ""  # noqa: S608
+
+    def _same(self, other: str) -> str:
+        quote = self._session.dialect.quote
+        return " AND ".join(f"{other}.{quote(name)} = t.{quote(name)}" for name in self._contract.key)
+
+    def _number(self, sql: str) -> int:
+        [(number,)] = self._session.query(sql)
+        return int(str(number))
