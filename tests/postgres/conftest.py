@@ -74,7 +74,7 @@ def seeded_template(new_shop: Callable[[], Shop]) -> Shop:
 
 
 @pytest.fixture
-def seeded(seeded_template: Shop) -> Iterator[Connection]:
+def seeded_connection(seeded_template: Shop) -> Iterator[Connection]:
     """The owner's connection to the small shop, to look at it only."""
     with connected(seeded_template.owner, application_name="tests") as connection:
         connection.set_session(readonly=True)
