@@ -8,8 +8,9 @@ needs no prctl (whose signal follows the starting thread, not the process), work
 leaves no moment between start and registration in which a child could be lost.
 
 The command runs in a session of its own, so that a terminal's Ctrl-C reaches the parent alone, which then stops its
-children in order. `--stop` lists signals and the seconds to wait after each one. What is left of the command's process
-group at the end is killed. The exit code is the command's, or 128 + n where signal n ended it.
+children in order. `--stop` lists signals and the seconds to wait after each one. What the command has started and left
+behind is killed at the end, sessions of its own or not: on Linux this process adopts the orphans among its descendants.
+The exit code is the command's, or 128 + n where signal n ended it.
 
 Standard library only: it starts in some 20 ms, also where the environment's packages cannot be imported.
 """
@@ -18,23 +19,27 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import ctypes
 import os
 import select
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from types import FrameType
 
 LIFELINE = 0
 """File descriptor of the pipe that the parent holds open."""
+_PR_SET_CHILD_SUBREAPER = 36
+"""From linux/prctl.h."""
 
 
 def main(argv: Sequence[str]) -> int:
     """Run the command of `argv`; return its exit code."""
     options = _parse(argv)
     wakeup = _wake_on_signals()
+    _adopt_orphans()
     child = _start(options.command, options.user)
     try:
         stopping = _wait(child, wakeup, watch_lifeline=True, seconds=None)
@@ -43,8 +48,7 @@ def main(argv: Sequence[str]) -> int:
             if not _wait(child, wakeup, watch_lifeline=False, seconds=seconds):
                 break
     finally:
-        _signal_group(child, signal.SIGKILL)
-        code = child.wait()
+        code = _kill_all(child)
     return code if code >= 0 else 128 - code
 
 
@@ -79,6 +83,12 @@ def _wake_on_signals() -> int:
 
 def _arrived(_number: int, _frame: FrameType | None) -> None:
     """Do nothing: a handler must exist for the number to be written to the wakeup descriptor."""
+
+
+def _adopt_orphans() -> None:
+    """Linux: become the parent of descendants whose parents end, so that none can be lost by a session of its own."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def _start(command: Sequence[str], user: tuple[int, int] | None) -> subprocess.Popen[bytes]:
@@ -117,6 +127,51 @@ def _signal_group(child: subprocess.Popen[bytes], number: signal.Signals) -> Non
     """Signal the child's group; it may be gone, or (macOS says so) consist of ended processes alone."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, number)
+
+
+def _kill_all(child: subprocess.Popen[bytes]) -> int:
+    """Kill the child and all its descendants, and bury them; return the child's exit code."""
+    while True:
+        for pid in _descendants(os.getpid()):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        code = child.wait()
+        if not _bury_adopted():
+            return code
+
+
+def _bury_adopted() -> bool:
+    """Wait for one adopted process to end, and bury it. False where there is none left."""
+    try:
+        os.waitpid(-1, 0)
+    except ChildProcessError:
+        return False
+    return True
+
+
+def _descendants(ancestor: int) -> list[int]:
+    children: dict[int, list[int]] = {}
+    for pid, parent in _processes():
+        children.setdefault(parent, []).append(pid)
+    found = list(children.get(ancestor, ()))
+    for pid in found:
+        found.extend(children.get(pid, ()))
+    return found
+
+
+def _processes() -> Iterator[tuple[int, int]]:
+    """Every process's id and its parent's."""
+    if sys.platform == "linux":
+        for entry in os.scandir("/proc"):
+            if entry.name.isdigit():
+                with contextlib.suppress(OSError), open(f"/proc/{entry.name}/stat", "rb") as stat:  # noqa: PTH123
+                    # The second field, the program's name in parentheses, may hold anything.
+                    yield int(entry.name), int(stat.read().rpartition(b")")[2].split()[1])
+    else:
+        listing = subprocess.run(["/bin/ps", "-A", "-o", "pid=,ppid="], capture_output=True, check=True)
+        for line in listing.stdout.splitlines():
+            pid, parent = line.split()
+            yield int(pid), int(parent)
 
 
 if __name__ == "__main__":

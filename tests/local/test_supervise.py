@@ -26,13 +26,6 @@ while True:
     time.sleep(60)
 """
 
-WITH_GRANDCHILD = """
-import subprocess, sys
-child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-print(child.pid, flush=True)
-child.wait()
-"""
-
 PARENT = """
 import sys
 from pathlib import Path
@@ -94,14 +87,23 @@ def test_stop_goes_through_its_signals(group: ProcessGroup, tmp_path: Path) -> N
     assert "not yet" in (tmp_path / "log").read_text()
 
 
-def test_what_is_left_of_the_group_is_killed(group: ProcessGroup, tmp_path: Path) -> None:
-    process = group.spawn(python(WITH_GRANDCHILD, tmp_path))
-    process.wait_until(lambda: (tmp_path / "log").read_text().endswith("\n"), PATIENCE)
-    grandchild = psutil.Process(int((tmp_path / "log").read_text()))
+@pytest.mark.parametrize("session", ["same", "own"])
+def test_stop_takes_grandchildren_along(group: ProcessGroup, tmp_path: Path, session: str) -> None:
+    process = group.spawn(python(grandparent(new_session=session == "own", then="child.wait()"), tmp_path))
+    process.wait_until(lambda: process.output().endswith(b"\n"), PATIENCE)
+    grandchild = psutil.Process(int(process.output()))
 
     process.stop()
 
     assert ended([grandchild])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a process adopt orphans")
+def test_orphans_end_with_a_child_that_crashes(group: ProcessGroup, tmp_path: Path) -> None:
+    process = group.spawn(python(grandparent(new_session=True, then="os.kill(os.getpid(), 9)"), tmp_path))
+
+    assert process.wait(PATIENCE) == 128 + signal.SIGKILL
+    assert not psutil.pid_exists(int(process.output()))
 
 
 def test_readiness_ends_with_the_process(group: ProcessGroup, tmp_path: Path) -> None:
@@ -129,6 +131,17 @@ def test_no_child_outlives_its_parent(tmp_path: Path, number: signal.Signals) ->
         parent.wait(PATIENCE)
 
         assert ended(family)
+
+
+def grandparent(*, new_session: bool, then: str) -> str:
+    """A program that starts a long sleeper, says its id, and goes on with `then`."""
+    return f"""
+import os, subprocess, sys
+sleeper = [sys.executable, "-c", "import time; time.sleep(600)"]
+child = subprocess.Popen(sleeper, start_new_session={new_session})
+print(child.pid, flush=True)
+{then}
+"""
 
 
 def ended(processes: list[psutil.Process]) -> bool:

@@ -1,0 +1,149 @@
+"""What the demo asks the published marts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestration.warehouse.query import Answer, run_query
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question in words, and in SQL that reads MART alone. `reading` says how to read the answer."""
+
+    words: str
+    reading: str
+    sql: str
+
+
+CAMPAIGNS = Question(
+    "Which campaigns sold the most?",
+    "Revenue goes to the customer's last click within 7 days before the order.",
+    """
+    select
+        campaign.campaign_name as campaign,
+        sum(daily.messages_delivered) as delivered,
+        sum(daily.messages_opened) as opened,
+        sum(daily.messages_clicked) as clicked,
+        sum(daily.attributed_orders) as orders,
+        sum(daily.attributed_revenue) as revenue,
+        any_value(campaign.budget) as budget
+    from mart.fct_campaign_performance as daily
+    inner join mart.dim_campaign as campaign using (campaign_key)
+    group by campaign_key, campaign.campaign_name
+    order by revenue desc, campaign
+    limit 5
+    """,
+)
+
+STOCK_AT_RISK = Question(
+    "What runs out first?",
+    "Active products by what is on hand, at the pace of the last 14 days.",
+    """
+    with today as (
+        select max(inventory_date) as inventory_date from mart.fct_inventory_daily
+    ),
+    pace as (
+        select warehouse_key, product_id, -sum(quantity) / 14 as sold_a_day
+        from mart.fct_stock_movements
+        where reason in ('sale', 'cancellation') and movement_date > (select inventory_date - 14 from today)
+        group by warehouse_key, product_id
+        having sum(quantity) < 0
+    )
+    select
+        product.sku,
+        product.product_name as product,
+        warehouse.warehouse_code as warehouse,
+        stock.closing_quantity as on_hand,
+        round(pace.sold_a_day, 1) as sold_a_day,
+        round(stock.closing_quantity / pace.sold_a_day, 1) as days_left
+    from mart.fct_inventory_daily as stock
+    inner join today using (inventory_date)
+    inner join pace using (warehouse_key, product_id)
+    inner join mart.dim_product as product
+        on product.product_id = stock.product_id and product.is_current and product.is_active
+        and not product.is_deleted
+    inner join mart.dim_warehouse as warehouse using (warehouse_key)
+    order by stock.closing_quantity / pace.sold_a_day, pace.sold_a_day desc, product.sku, warehouse
+    limit 5
+    """,
+)
+
+COUNTRIES = Question(
+    "Where do our customers buy?",
+    "Net of discounts and of cancelled orders, with the customer's present country.",
+    """
+    select
+        coalesce(customer.country, '(erased)') as country,
+        count(distinct lines.order_id) as orders,
+        sum(lines.net_amount) as revenue,
+        round(sum(lines.net_amount) / count(distinct lines.order_id), 2) as per_order,
+        round(100 * sum(lines.discount_amount) / sum(lines.gross_amount), 1) as discount_percent
+    from mart.fct_order_lines as lines
+    inner join mart.dim_customer as customer using (customer_key)
+    where not lines.is_cancelled
+    group by customer.country
+    order by revenue desc, country
+    limit 5
+    """,
+)
+
+QUESTIONS = (CAMPAIGNS, STOCK_AT_RISK, COUNTRIES)
+
+PRICE_HISTORY = Question(
+    "The history of one product whose price changed between the runs",
+    "Each order line points at the version that was valid when it was recorded.",
+    """
+    with changed as (
+        select product.product_id
+        from mart.dim_product as product
+        left join mart.fct_order_lines as lines using (product_key)
+        group by product.product_id
+        having count(distinct product.list_price) > 1
+        order by count(lines.order_item_id) filter (where product.is_current) desc, product.product_id
+        limit 1
+    )
+    select
+        product.sku,
+        product.product_name as product,
+        product.version_number as version,
+        product.list_price,
+        case when product.version_number > 1 then date_trunc('second', product.valid_from) end as valid_from,
+        case when not product.is_current then date_trunc('second', product.valid_to) end as valid_to,
+        count(lines.order_item_id) as order_lines,
+        coalesce(sum(lines.net_amount), 0) as revenue
+    from mart.dim_product as product
+    left join mart.fct_order_lines as lines using (product_key)
+    where product.product_id in (select product_id from changed)
+    group by all
+    order by version
+    """,
+)
+
+
+@dataclass(frozen=True)
+class MartTable:
+    """One table of MART."""
+
+    name: str
+    rows: int
+
+
+def ask(published: Path, question: Question) -> Answer:
+    """Ask one question. Raises ConfigurationError where nothing is published, or the marts do not fit the question."""
+    return run_query(published, question.sql, limit=None)
+
+
+def marts(published: Path) -> Sequence[MartTable]:
+    """The tables of MART, with their rows."""
+    names = run_query(
+        published, "select table_name from information_schema.tables where table_schema = 'MART' order by 1", limit=None
+    )
+    return [MartTable(str(name), _count(published, str(name))) for (name,) in names.rows]
+
+
+def _count(published: Path, table: str) -> int:
+    answer = run_query(published, f"select count(*) from mart.{table}", limit=None)  # noqa: S608 - the catalog's name
+    return int(str(answer.rows[0][0]))
