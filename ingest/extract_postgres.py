@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 
 import pyarrow as pa
 
 from ingest.batch import Batch, QuarantinedRecord
 from ingest.context import RunContext, SourceCount, StreamResult, unmoved
-from ingest.contracts.model import Mode, StreamContract
+from ingest.contracts.model import Column, Mode, StreamContract
 from ingest.errors import FatalError
-from ingest.lake.commit import CommitKind, Watermark, Window, watermark_of
+from ingest.lake.commit import Commit, CommitKind, Watermark, Window, is_unchanged, watermark_of
 from ingest.sources.columns import RowConverter
 from ingest.sources.postgres import PostgresSession
 
@@ -43,7 +44,6 @@ class PostgresExtraction:
 
     def backfill(self, window: Window) -> StreamResult:
         """Land a window again; the watermark stays."""
-        self._contract.cursor_column  # noqa: B018 - refuses a stream without a cursor
         with self._batch(CommitKind.BACKFILL) as batch:
             self._read_window(batch, window)
             if batch.read:
@@ -51,7 +51,7 @@ class PostgresExtraction:
         return self._result(None)
 
     @property
-    def _head(self):  # type: ignore[no-untyped-def]
+    def _head(self) -> Commit | None:
         return self._context.heads[self._contract.stream]
 
     def _land_window(self) -> None:
@@ -73,8 +73,7 @@ class PostgresExtraction:
                 self._copy(batch, self._session.read_keys(self._contract), self._contract.key_columns)
             else:
                 self._read_window(batch, None)
-            mark = head.full_set if head else None
-            if mark is not None and mark.version == head.version and mark.digest == batch.digest:
+            if is_unchanged(head, batch.digest):
                 return
             self._context.committed(batch.commit(window=None, watermark=unmoved(head)))
 
@@ -95,7 +94,7 @@ class PostgresExtraction:
             ]
         )
 
-    def _copy(self, batch: Batch, source, columns) -> int:  # type: ignore[no-untyped-def]
+    def _copy(self, batch: Batch, source: Iterator[pa.RecordBatch], columns: tuple[Column, ...]) -> int:
         converter = RowConverter(self._contract, columns)
         refused = 0
         for rows in source:

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from ingest.batch import Batch
 from ingest.context import RunContext, SourceCount, StreamResult, unmoved
 from ingest.contracts.model import StreamContract
-from ingest.lake.commit import Commit, CommitKind, Resume, Watermark, Window, watermark_of
+from ingest.lake.commit import Commit, CommitKind, Resume, Watermark, Window, is_unchanged, watermark_of
 from ingest.retry import WaitBudget
 from ingest.sources.http import ApiClient
 from ingest.sources.records import KeyDecoder, RecordDecoder
@@ -117,9 +117,7 @@ class SaasExtraction:
         with self._batch(CommitKind.KEYS, keys.schema) as batch:
             for rows in keys.to_batches():
                 batch.write(rows)
-            mark = head.full_set if head else None
-            unchanged = head is not None and mark is not None and mark.version == head.version
-            if not (unchanged and mark is not None and mark.digest == batch.digest):
+            if not is_unchanged(head, batch.digest):
                 self._context.committed(batch.commit(window=None, watermark=unmoved(head)))
         return walked
 

@@ -116,3 +116,12 @@ class Commit(_Model):
 def watermark_of(head: Commit | None) -> datetime | None:
     """The watermark that a stream's newest commit left, None before the first."""
     return head.watermark.after if head else None
+
+
+def is_unchanged(head: Commit | None, digest: str) -> bool:
+    """Whether the newest commit is that very full set, so that landing it again would say nothing.
+
+    A set equal to an older one still counts: rows landed in between may have been deleted since.
+    """
+    mark = head.full_set if head else None
+    return head is not None and mark is not None and mark.version == head.version and mark.digest == digest
