@@ -39,7 +39,7 @@ def create_app(settings: Settings, clock: ProviderClock | None = None) -> FastAP
         TokenBuckets(settings.rate_limit_per_second, settings.rate_limit_burst),
     )
 
-    app = FastAPI(title=TITLE, version=VERSION, description=describe(settings))
+    app = FastAPI(title=TITLE, version=VERSION, description=describe(settings), redirect_slashes=False)
     app.include_router(make_api(campaigns, events, CursorSealer(randomness.subkey(b"cursor")), clock, caller))
     if settings.admin_key is not None:
         admin_check = BearerKeyCheck(settings.admin_key.get_secret_value())

@@ -1,5 +1,6 @@
 """What surrounds every request: its identifier, the provider's Date, unhandled errors, the access log."""
 
+import asyncio
 import logging
 import re
 import time
@@ -61,6 +62,15 @@ class RequestContextMiddleware:
             await self._app(scope, receive, send_with_context)
         except ConnectionDroppedError:
             raise
+        except asyncio.CancelledError:
+            if status is not None:
+                raise
+            # The server is stopping and waits no longer. This is the end of the request's task: nothing above
+            # needs the cancellation any more, but the client needs an answer.
+            response = problem_response(
+                scope, HTTPStatus.SERVICE_UNAVAILABLE, "The service is stopping; try again.", slug="stopping"
+            )
+            await response(scope, receive, send_with_context)
         except Exception:
             logger.exception("unhandled error, request %s", request_id_of(scope))
             if status is not None:

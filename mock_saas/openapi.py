@@ -44,7 +44,8 @@ must be written `%2B`.
 
 **Errors** are problem details (RFC 9457, `{PROBLEM_MEDIA_TYPE}`). `type` is `about:blank`, or one of
 `{TYPE_PREFIX}` + `invalid-request` (422), `invalid-cursor`, `window-mismatch`, `reversed-window` (400),
-`unknown-key` (403), `rate-limit-exceeded` (429). 429 and 503 may carry `Retry-After`, as seconds or as a date.
+`unknown-key` (403), `rate-limit-exceeded` (429), `stopping` (503). 429 and 503 may carry `Retry-After`, as seconds
+or as a date.
 
 **X-Request-Id** is sent back as you sent it, or made; quote it when you ask for help.
 """

@@ -1,5 +1,6 @@
 """The API as a client meets it: access, paging, windows, errors, headers, the document."""
 
+import asyncio
 import logging
 from collections.abc import Callable
 from email.utils import format_datetime
@@ -8,7 +9,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.types import Message, Receive, Scope, Send
 
+from mock_saas.context import RequestContextMiddleware
 from mock_saas.openapi import describe
 from mock_saas.timestamps import DAY_US, parse_rfc3339
 from mock_saas.windows import Window
@@ -18,6 +21,7 @@ from tests.mock_saas.provider import (
     EPOCH_US,
     NOW_US,
     Provider,
+    StoppedClock,
     campaign_list,
     event_list,
     moment,
@@ -170,6 +174,7 @@ def test_bounds_may_be_far_away(provider: Provider, far: str) -> None:
 def test_unknown_paths_and_methods_are_problems(provider: Provider) -> None:
     assert_problem(provider.get("/v1/nothing"), 404)
     assert_problem(provider.get("/"), 404)
+    assert_problem(provider.get("/v1/events/"), 404)
     response = provider.request("POST", "/v1/events")
     assert_problem(response, 405)
     assert response.headers["allow"] == "GET"
@@ -186,6 +191,33 @@ def test_an_unhandled_error_is_a_problem_and_in_the_log(provider: Provider, capl
     assert "details" not in response.text
     assert "r-1" in caplog.text
     assert "details for us alone" in caplog.text
+
+
+def test_who_waits_when_the_server_stops_gets_a_problem() -> None:
+    async def never(_scope: Scope, _receive: Receive, _send: Send) -> None:
+        waiting.set()
+        await asyncio.Event().wait()
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def stop_while_waiting() -> None:
+        scope = {"type": "http", "method": "GET", "path": "/v1/events", "query_string": b"", "headers": []}
+        request = asyncio.create_task(RequestContextMiddleware(never, StoppedClock())(scope, receive, send))
+        await waiting.wait()
+        request.cancel()
+        await request
+
+    waiting = asyncio.Event()
+    sent: list[Message] = []
+    asyncio.run(stop_while_waiting())
+    start, body = sent
+    assert start["status"] == 503
+    assert (b"content-type", b"application/problem+json") in start["headers"]
+    assert b"stopping" in body["body"]
 
 
 def test_the_request_id_is_sent_back_or_made(provider: Provider) -> None:

@@ -6,10 +6,12 @@ from typing import Any
 import orjson
 import pytest
 
+from mock_saas import cells
 from mock_saas.lifecycle import MAX_STEPS, PATTERNS, WEIGHT_TOTAL
+from mock_saas.randomness import Randomness
 from mock_saas.records import CampaignStatus, Event
 from mock_saas.rendering import Breakage, break_record
-from mock_saas.timestamps import DAY_US, HOUR_US, parse_rfc3339
+from mock_saas.timestamps import DAY_US, HOUR_US, MICROSECONDS, parse_rfc3339
 from mock_saas.windows import Window
 from tests.mock_saas.provider import EPOCH_US, NOW_US, campaign_list, event_list, parse, walk
 
@@ -68,6 +70,37 @@ def test_every_event_has_its_causes_before_it(lives: dict[str, list[Record]]) ->
 def test_only_the_newest_messages_miss_their_beginning(lives: dict[str, list[Record]]) -> None:
     missing = [life for life in lives.values() if life[0]["type"] != "sent"]
     assert all(NOW_US - parse_rfc3339(life[0]["occurred_at"]) < 48 * HOUR_US for life in missing)
+
+
+@pytest.mark.parametrize("seconds", [3600, 1200])
+def test_every_life_is_told_completely_however_time_is_cut(monkeypatch: pytest.MonkeyPatch, seconds: int) -> None:
+    monkeypatch.setattr(cells, "cell_seconds", lambda _events_per_day: seconds)
+    factory = cells.CellFactory(
+        Randomness(3), campaign_list(seed=3), events_per_day=1_000, broken_rate=0.1, epoch_us=EPOCH_US
+    )
+    days = 9
+    numbers = range(EPOCH_US // factory.cell_us, (EPOCH_US + days * DAY_US) // factory.cell_us)
+    told: dict[int, list[cells.Occurrence]] = defaultdict(list)
+    for number in numbers:
+        for occurrence in factory.occurrences(number):
+            assert number * factory.cell_us <= occurrence.received_us < (number + 1) * factory.cell_us
+            if occurrence.first_us == occurrence.received_us:
+                told[occurrence.message].append(occurrence)
+            else:
+                # It was told before: one of those that came first.
+                assert occurrence.first_us in [first.received_us for first in told[occurrence.message]]
+
+    complete = [
+        sorted(life, key=lambda occurrence: occurrence.step)
+        for life in told.values()
+        if min(occurrence.occurred_us for occurrence in life) < EPOCH_US + (days - 6) * DAY_US
+    ]
+    assert len(complete) > 500
+    for life in complete:
+        steps = PATTERNS[life[0].pattern].steps
+        assert [occurrence.step for occurrence in life] == list(range(len(steps)))
+        for step, before, after in zip(steps[1:], life, life[1:], strict=False):
+            assert after.occurred_us - before.occurred_us >= step.delay.low * MICROSECONDS - 1
 
 
 def test_all_events_of_a_message_agree(lives: dict[str, list[Record]]) -> None:
