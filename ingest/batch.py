@@ -96,18 +96,22 @@ class Batch:
         self._refused_files.__exit__()
 
     @property
+    def _is_full_set(self) -> bool:
+        return self._kind in (CommitKind.KEYS, CommitKind.SNAPSHOT)
+
+    @property
     def read(self) -> int:
         """Records read so far."""
         return self.landed + self.quarantined
 
     @property
     def digest(self) -> str:
-        """A digest of the rows so far, in their order."""
+        """A digest of the rows and the refused records so far, in their order."""
         return self._digest.hexdigest()
 
     def write(self, rows: pa.RecordBatch) -> None:
         """Add rows that keep the contract."""
-        if self._kind in (CommitKind.KEYS, CommitKind.SNAPSHOT):
+        if self._is_full_set:
             self._digest.update(rows)
         self._files.write(self._stamp(rows))
         self.landed += rows.num_rows
@@ -122,7 +126,10 @@ class Batch:
         meta = (self._origin.batch_id, self._origin.version, self._origin.extracted_at)
         columns = zip(*((item.reason, item.position, item.key, item.record, *meta) for item in records), strict=True)
         arrays = [pa.array(values, type=f.type) for values, f in zip(columns, QUARANTINE_SCHEMA, strict=True)]
-        self._refused_files.write(pa.RecordBatch.from_arrays(arrays, schema=QUARANTINE_SCHEMA))
+        batch = pa.RecordBatch.from_arrays(arrays, schema=QUARANTINE_SCHEMA)
+        if self._is_full_set:
+            self._digest.update(batch.select(["reason", "key", "record"]))
+        self._refused_files.write(batch)
 
     def commit(self, *, window: Window | None, watermark: Watermark) -> Commit:
         """Make all files durable, then append the commit.
@@ -133,7 +140,7 @@ class Batch:
         self._check_ratio()
         parent = self._origin.parent
         full_set = parent.full_set if parent else None
-        if self._kind in (CommitKind.KEYS, CommitKind.SNAPSHOT):
+        if self._is_full_set:
             full_set = FullSetMark(version=self._origin.version, digest=self.digest)
         commit = Commit(
             stream=self._contract.stream,

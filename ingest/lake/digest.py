@@ -19,6 +19,9 @@ class RowsDigest:
 
     def update(self, rows: pa.RecordBatch) -> None:
         """Add the rows of one batch. Batches cut elsewhere give another digest."""
+        # Without the number of rows, other rows cut elsewhere could be the same bytes; a renamed column is another set.
+        shape = (rows.num_rows, [(field.name, str(field.type)) for field in rows.schema])
+        self._hash.update(repr(shape).encode())
         for column in rows.columns:
             self._hash.update(_fixed_width_bytes(column.is_valid().cast(pa.uint8())))
             for part in _value_bytes(column):
