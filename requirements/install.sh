@@ -40,7 +40,7 @@ step() {
   fi
 }
 
-if is_python_311 .venv/bin/python; then
+if is_python_311 .venv/bin/python && .venv/bin/python -m pip --version >/dev/null 2>&1; then
   : >"$log"
 else
   python=$(find_python)

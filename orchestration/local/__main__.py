@@ -44,7 +44,8 @@ def _until_stopped(run: Callable[[Console], None]) -> None:
         with raised_signals():
             run(console)
     except Interrupted as interruption:
-        console.print("\nStopped: every process that was started has ended.")
+        # A console of its own: the other one may have been interrupted in the middle of a line.
+        Console(highlight=False).print("\nStopped: every process that was started has ended.")
         raise SystemExit(interruption.exit_code) from None
     except (LocalStackError, ShopError) as error:
         Console(stderr=True, highlight=False).print("[bold red]Failed:[/]", escape(str(error)), soft_wrap=True)

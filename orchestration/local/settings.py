@@ -8,6 +8,8 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+REPOSITORY = Path(__file__).resolve().parents[2]
+
 
 class LocalSettings(BaseSettings):
     """Environment variables of the embedded stack; all have defaults."""
@@ -17,3 +19,6 @@ class LocalSettings(BaseSettings):
     postgres_bin: Path | Literal["wheel"] | None = Field(default=None, union_mode="left_to_right")
     """POSTGRES_BIN: the directory of `initdb` and `postgres` to use, or `wheel` for the packaged ones. Default: the
     newest installed one, else the packaged one."""
+
+    state: Path = Field(default=REPOSITORY / ".local", validation_alias="LOCAL_STATE")
+    """LOCAL_STATE: where the demo and the stack keep their warehouse, logs and Prefect's database."""

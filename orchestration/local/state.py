@@ -12,9 +12,6 @@ from pathlib import Path
 
 from orchestration.local.errors import LocalStackError
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-LOCAL = REPOSITORY / ".local"
-
 
 @dataclass(frozen=True)
 class State:

@@ -13,10 +13,10 @@ from rich.console import Console
 
 from orchestration.local.environment import clean_environment
 from orchestration.local.errors import LocalStackError
+from orchestration.local.settings import LocalSettings
 from orchestration.local.stack import LocalStack, StackOptions, Started, local_stack
-from orchestration.local.state import LOCAL, REPOSITORY, State, open_state
+from orchestration.local.state import State, open_state
 
-ENV_FILE = LOCAL / "stack.env"
 _CHECK_SECONDS = 1
 
 _NEXT_STEPS = """
@@ -35,21 +35,29 @@ Ctrl-C stops everything; the data is gone then.
 
 
 def up(console: Console, *, scale: float) -> None:
-    """Start the stack, write `.local/stack.env`, and wait until a signal or the end of one of the parts.
+    """Start the stack, write `stack.env`, and wait until a signal or the end of one of the parts.
 
     Raises LocalStackError where a part does not start, or ends by itself.
     """
-    with open_state(LOCAL / "stack") as state:
-        options = StackOptions(logs=state.logs, business_now=datetime.now(UTC), scale=scale)
+    settings = LocalSettings()
+    env_file = settings.state / "stack.env"
+    with open_state(settings.state / "stack") as state:
+        options = StackOptions(logs=state.logs, business_now=datetime.now(UTC), scale=scale, settings=settings)
         with local_stack(options, lambda started: _show(console, started)) as stack:
-            write_env_file(ENV_FILE, _environment(stack, state))
+            write_env_file(env_file, _environment(stack, state))
             try:
                 console.print(
-                    _NEXT_STEPS.format(env_file=ENV_FILE.relative_to(REPOSITORY), logs=state.logs), soft_wrap=True
+                    _NEXT_STEPS.format(env_file=relative(env_file), logs=relative(state.logs)), soft_wrap=True
                 )
                 _wait(stack)
             finally:
-                ENV_FILE.unlink()
+                env_file.unlink()
+
+
+def relative(path: Path) -> Path:
+    """The path as a person in the current directory would type it."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def write_env_file(path: Path, variables: Mapping[str, str]) -> None:
