@@ -177,7 +177,7 @@ class Batch:
         meta = [
             pa.repeat(pa.scalar(self._origin.batch_id, pa.string()), count),
             pa.repeat(pa.scalar(self._origin.version, pa.int64()), count),
-            pa.array(range(self.landed + 1, self.landed + count + 1), type=pa.int64()),
+            pa.arange(self.landed + 1, self.landed + count + 1),
             pa.repeat(pa.scalar(self._origin.extracted_at, pa.timestamp("us", tz="UTC")), count),
         ]
         return pa.RecordBatch.from_arrays([*rows.columns, *meta], schema=self._schema)
