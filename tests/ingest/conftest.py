@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg2
 import pytest
@@ -13,17 +15,35 @@ from pydantic import SecretStr
 
 from ingest.lake.store import ObjectStore
 from ingest.settings import IngestSettings, LakeSettings
+from orchestration.local.s3_server import S3Server
+from tests.conftest import Bucket
 from tests.ingest.command import CommandLine
 from tests.ingest.runs.world import World
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 # How long an example takes depends on the machine, and is not what is tested.
 hypothesis_settings.register_profile("ingest", deadline=None)
 hypothesis_settings.load_profile("ingest")
 
 
+@pytest.fixture(scope="session")
+def s3_client(s3_server: S3Server) -> S3Client:
+    """One client for all tests: to make one takes longer than most of them."""
+    return s3_server.client()
+
+
 @pytest.fixture
-def store(lake_settings: LakeSettings) -> ObjectStore:
-    return ObjectStore(lake_settings)
+def bucket(s3_server: S3Server, s3_client: S3Client) -> Bucket:
+    bucket = Bucket(f"lake-{uuid.uuid4().hex[:12]}", s3_server)
+    s3_client.create_bucket(Bucket=bucket.name, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+    return bucket
+
+
+@pytest.fixture
+def store(lake_settings: LakeSettings, s3_client: S3Client) -> ObjectStore:
+    return ObjectStore(lake_settings, s3_client)
 
 
 @pytest.fixture
