@@ -186,6 +186,7 @@ class DbtRunner:
         if parsed.exists():
             draft = self._project.partial_parse.with_suffix(f".{os.getpid()}")
             shutil.copyfile(parsed, draft)
+            draft.chmod(0o600)  # it holds the environment variables that models read
             draft.replace(self._project.partial_parse)
 
     def _failure(self, code: int, results: Sequence[NodeFinished], complaints: Sequence[str]) -> DbtFailure:

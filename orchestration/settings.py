@@ -69,9 +69,18 @@ class OrchestrationSettings(BaseSettings):
     email_salt: SecretStr = Field(default=SecretStr(DEV_EMAIL_SALT), validation_alias="EMAIL_SALT")
     """Goes into every hash of an e-mail address."""
 
+    task_retries: int = Field(default=2, ge=0, validation_alias="TASK_RETRIES")
+    """How often the orchestrator runs a task again after a transient fault, beyond the retries inside the task."""
+    task_retry_seconds: float = Field(default=10.0, ge=0, validation_alias="TASK_RETRY_SECONDS")
+
     runs_dir: Path = Field(default=Path(".local/runs"), validation_alias="RUNS_DIR")
     """One folder for each run: dbt's compiled SQL, its results, its log."""
     runs_kept: int = Field(default=20, ge=1, validation_alias="RUNS_KEPT")
+
+    @field_validator("duckdb_memory_limit", "dbt_target")
+    @classmethod
+    def _empty_means_default(cls, value: str | None) -> str | None:
+        return value or None
 
     @field_validator("warehouse_dir", "runs_dir", "dbt_project_dir", "dbt_profiles_dir", "contracts_dir")
     @classmethod

@@ -38,15 +38,15 @@ def print_loads(results: Sequence[LoadResult]) -> None:
 
 def print_statuses(statuses: Sequence[StreamStatus]) -> None:
     """Ledger against lake, one line per stream."""
-    table = _table("stream", "lake version>", "watermark", "in RAW>", "behind>", "rows in RAW>", "loaded at")
+    table = _table("stream", "lake>", "RAW>", "behind>", "rows>", "watermark (UTC)", "loaded (UTC)")
     for status in statuses:
         table.add_row(
             status.stream,
             str(status.lake_version),
-            _moment(status.lake_watermark),
             str(status.loaded_version),
             f"[yellow]{status.behind}[/]" if status.behind else "[green]0[/]",
             f"{status.raw_rows:,}",
+            _moment(status.lake_watermark),
             _moment(status.loaded_at),
         )
     Console().print(table)
@@ -61,4 +61,4 @@ def _table(*columns: str) -> Table:
 
 
 def _moment(moment: datetime | None) -> str:
-    return f"{moment:%Y-%m-%d %H:%M:%S}" if moment else ""
+    return f"{moment:%m-%d %H:%M:%S}" if moment else ""

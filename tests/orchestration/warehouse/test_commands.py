@@ -69,7 +69,7 @@ def test_load_and_status(run: Run, store: ObjectStore) -> None:
     assert (loaded.code, loaded.stderr.count("Traceback")) == (0, 0)
     assert "warehouses" in loaded.stdout
     cells = [cell.strip() for cell in status.stdout.splitlines()[-2].split("│")]
-    assert (cells[1], cells[2], cells[4], cells[5], cells[6]) == ("warehouses", "2", "1", "1", "2")
+    assert cells[1:6] == ["warehouses", "2", "1", "1", "2"]
     assert reloaded.code == 0
     assert "full_refresh" in reloaded.stdout
 

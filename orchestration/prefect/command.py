@@ -1,0 +1,71 @@
+"""The command line of the flow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from ingest.errors import PlatformError
+from orchestration.report import RunFailedError, RunReport
+
+Run = Callable[..., RunReport]
+
+
+def main(run: Run) -> None:
+    """Run the flow by the arguments of the command line; a PlatformError becomes one message and its exit code."""
+    from ingest.cli.app import fail
+
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command(help="Run the platform once: ingest, load, dbt, reconcile, publish.")(_command(run))
+    try:
+        app()
+    except PlatformError as error:
+        fail(error)
+
+
+def _command(run: Run) -> Callable[..., None]:
+    def command(
+        stream: Annotated[list[str] | None, typer.Option("--stream", "-s", help="A stream; all by default.")] = None,
+        full_refresh: Annotated[bool, typer.Option("--full-refresh", help="Build incremental models anew.")] = False,
+        backfill_from: Annotated[datetime | None, typer.Option(help="Land this window of cursors again (UTC).")] = None,
+        backfill_to: Annotated[datetime | None, typer.Option(help="The window's end.")] = None,
+        skip_ingest: Annotated[bool, typer.Option("--skip-ingest", help="Load what is in the lake.")] = False,
+        skip_load: Annotated[bool, typer.Option("--skip-load", help="Build from what is in RAW.")] = False,
+        skip_dbt: Annotated[bool, typer.Option("--skip-dbt", help="Leave the models as they are.")] = False,
+        skip_publish: Annotated[bool, typer.Option("--skip-publish", help="Leave readers what they have.")] = False,
+        keys: Annotated[bool, typer.Option(help="Look for deletions.")] = True,
+    ) -> None:
+        _run(
+            run,
+            streams=stream or [],
+            full_refresh=full_refresh,
+            backfill_from=backfill_from,
+            backfill_to=backfill_to,
+            skip_ingest=skip_ingest,
+            skip_load=skip_load,
+            skip_dbt=skip_dbt,
+            skip_publish=skip_publish,
+            keys=keys,
+        )
+
+    return command
+
+
+def _run(run: Run, **parameters: object) -> None:
+    from ingest import logs
+    from ingest.settings import IngestSettings
+    from orchestration.prefect.render import Lines, print_report
+    from orchestration.progress import report_to
+
+    logs.configure(IngestSettings.load().log_format, level=30)
+    with report_to(Lines()):
+        try:
+            report = run(**parameters)
+        except RunFailedError as error:
+            if error.report is not None:
+                print_report(error.report)
+            raise
+    print_report(report)

@@ -1,0 +1,86 @@
+"""The flow: sources to lake, lake to RAW, dbt to marts, audited, reconciled, published.
+
+python orchestration/prefect/flow.py runs it once, against the Prefect API that is configured, else an ephemeral one.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from prefect import flow
+from prefect.context import FlowRunContext
+from prefect.logging import get_run_logger
+
+from orchestration import progress
+from orchestration.prefect import artifacts
+from orchestration.prefect.api import prefect_api
+from orchestration.prefect.parameters import RunParameters
+from orchestration.prefect.run_logs import without_tracebacks
+from orchestration.prefect.services import RunServices
+from orchestration.prefect.steps import execute
+from orchestration.report import RunFailedError, RunReport
+
+FLOW_NAME = "dp-maiblaze-demo-dev-flow"
+
+
+@flow(name=FLOW_NAME, description="Sources to marts: ingest, load, dbt, reconcile, publish.")
+def dp_maiblaze_demo_dev_flow(
+    streams: list[str] = [],  # noqa: B006 - Prefect shows the default in its form
+    full_refresh: bool = False,
+    backfill_from: datetime | None = None,
+    backfill_to: datetime | None = None,
+    skip_ingest: bool = False,
+    skip_load: bool = False,
+    skip_dbt: bool = False,
+    skip_publish: bool = False,
+    keys: bool = True,
+) -> RunReport:
+    """Run the platform once.
+
+    Args:
+        streams (list[str]): the streams to ingest and load; all where none is named. dbt builds everything.
+        full_refresh (bool): build incremental models anew.
+        backfill_from (datetime): with `backfill_to`, land this window of the named streams' cursors again, only that.
+        backfill_to (datetime): the window's end, not within it.
+        skip_ingest (bool): load what is in the lake.
+        skip_load (bool): build from what is in RAW.
+        skip_dbt (bool): leave the models as they are; nothing is published then.
+        skip_publish (bool): leave readers what they have.
+        keys (bool): look for deletions. Without, streams with deletions are not compared with the source.
+
+    Raises RunFailedError, with the report, where anything failed.
+    """
+    without_tracebacks()
+    logger = get_run_logger()
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None:
+        raise RuntimeError("the flow runs outside of a flow run")
+    parameters = RunParameters.of(
+        streams=streams,
+        full_refresh=full_refresh,
+        backfill_from=backfill_from,
+        backfill_to=backfill_to,
+        skip_ingest=skip_ingest,
+        skip_load=skip_load,
+        skip_dbt=skip_dbt,
+        skip_publish=skip_publish,
+        keys=keys,
+    )
+    run = RunServices.for_run(str(context.flow_run.id), parameters, progress.current(logger))
+    report = execute(run, context.flow_run.id, logger)
+    artifacts.show(report)
+    if report.problems:
+        raise RunFailedError.of(report)
+    return report
+
+
+def run_once(**parameters: object) -> RunReport:
+    """Run the flow in this process. Raises RunFailedError, and ConfigurationError for bad parameters or settings."""
+    with prefect_api(quiet=True):
+        run: Callable[..., RunReport] = dp_maiblaze_demo_dev_flow
+        return run(**parameters)
+
+
+if __name__ == "__main__":
+    from orchestration.prefect.command import main
+
+    main(run_once)

@@ -1,0 +1,66 @@
+"""What one run of the flow did, as its caller gets it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ingest.context import StreamResult
+from ingest.errors import PlatformError
+from orchestration.dbt_events import NodeFinished
+from orchestration.reconcile import Reconciliation
+from orchestration.warehouse.loader import LoadResult
+from orchestration.warehouse.protocol import Publication
+
+
+@dataclass(frozen=True)
+class StreamOutcome:
+    """One stream's ingestion: what was landed, or the error that ended it.
+
+    `version` is the stream's newest one in the lake afterwards. `overtaken` is the message of another writer that won;
+    it is no failure: what that writer committed is loaded.
+    """
+
+    stream: str
+    version: int = 0
+    result: StreamResult | None = None
+    error: PlatformError | None = None
+    overtaken: str | None = None
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """A run, part by part. A part that was skipped, or never reached, is empty or None."""
+
+    run_id: str
+    seconds: float
+    streams: tuple[StreamOutcome, ...] = ()
+    loads: tuple[LoadResult, ...] = ()
+    nodes: tuple[NodeFinished, ...] = ()
+    full_refresh: bool = False
+    reconciliations: tuple[Reconciliation, ...] = ()
+    publication: Publication | None = None
+    problems: tuple[PlatformError, ...] = ()
+
+
+class RunFailedError(PlatformError):
+    """The run ended with `report.problems`. Its exit code is that of the first."""
+
+    def __init__(
+        self, message: str, *, stream: str | None = None, hint: str | None = None, report: RunReport | None = None
+    ) -> None:
+        super().__init__(message, stream=stream, hint=hint)
+        self.report = report
+        if report is not None and report.problems:
+            self.exit_code = report.problems[0].exit_code
+
+    @classmethod
+    def of(cls, report: RunReport) -> RunFailedError:
+        """The error for a report with problems."""
+        return cls(_summary(report.problems), report=report)
+
+
+def _summary(problems: Sequence[PlatformError]) -> str:
+    if len(problems) == 1:
+        return str(problems[0])
+    return f"{len(problems)} problems:\n" + "\n".join(f"  {problem}" for problem in problems)

@@ -1,0 +1,37 @@
+"""One folder for each run, private to its user: dbt's compiled SQL, which holds the salt, its results and its log."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from ingest.errors import ConfigurationError
+
+_PARSED = "partial_parse.msgpack"
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """`path` is the run's own folder; `partial_parse` is shared by all runs."""
+
+    path: Path
+    partial_parse: Path
+
+
+def make_run_folder(runs_dir: Path, run_id: str, *, keep: int) -> RunFolder:
+    """Make a run's folder, and remove all but the `keep` newest ones. Raises ConfigurationError."""
+    path = runs_dir / run_id
+    try:
+        runs_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.mkdir(mode=0o700, exist_ok=True)
+        for old in _folders(runs_dir)[:-keep]:
+            shutil.rmtree(old, ignore_errors=True)
+    except OSError as error:
+        raise ConfigurationError(f"cannot write {path}: {error.strerror}", hint="Correct RUNS_DIR.") from error
+    return RunFolder(path, runs_dir / _PARSED)
+
+
+def _folders(runs_dir: Path) -> list[Path]:
+    """The runs' folders, oldest first."""
+    return sorted((path for path in runs_dir.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime_ns)
