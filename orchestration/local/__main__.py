@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
+from ingest.errors import PlatformError
 from orchestration.local.errors import LocalStackError
 from orchestration.local.interrupts import Interrupted, raised_signals
 from postgres.errors import ShopError
@@ -24,9 +25,12 @@ app = typer.Typer(
 Scale = Annotated[float, typer.Option(min=0.01, max=100, help="Size of the shop; 1 is about 20,000 orders.")]
 
 
-@app.callback()
-def stack() -> None:
-    """Keep `up` a command by name."""
+@app.command()
+def demo(scale: Scale = 1.0) -> None:
+    """Run the whole line twice, source to mart, and show what came of it."""
+    from orchestration.local.demo.command import demo as run
+
+    _until_stopped(lambda console: run(console, scale=scale))
 
 
 @app.command()
@@ -47,9 +51,15 @@ def _until_stopped(run: Callable[[Console], None]) -> None:
         # A console of its own: the other one may have been interrupted in the middle of a line.
         Console(highlight=False).print("\nStopped: every process that was started has ended.")
         raise SystemExit(interruption.exit_code) from None
-    except (LocalStackError, ShopError) as error:
-        Console(stderr=True, highlight=False).print("[bold red]Failed:[/]", escape(str(error)), soft_wrap=True)
-        raise SystemExit(1) from None
+    except (LocalStackError, PlatformError) as error:
+        _fail(str(error), error.exit_code)
+    except (ShopError, OSError) as error:
+        _fail(str(error), 1)
+
+
+def _fail(message: str, exit_code: int) -> NoReturn:
+    Console(stderr=True, highlight=False).print("[bold red]Failed:[/]", escape(message), soft_wrap=True)
+    raise SystemExit(exit_code)
 
 
 def main() -> None:

@@ -8,7 +8,9 @@ _TAIL_LINES = 12
 
 
 class LocalStackError(Exception):
-    """A part of the stack cannot start, or ended by itself."""
+    """A part of the stack cannot start, or ended by itself. `exit_code` is what the command ends with."""
+
+    exit_code = 1
 
     def __init__(self, message: str, *, log: Path | None = None) -> None:
         super().__init__(message)

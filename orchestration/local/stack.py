@@ -69,8 +69,6 @@ class LocalStack:
     s3: S3Server
     saas: SaasServer
     bucket: str
-    processes: ProcessGroup
-    run_directory: RunDirectory
 
     @property
     def environment(self) -> dict[str, str]:
@@ -87,7 +85,15 @@ class LocalStack:
 
 @contextmanager
 def local_stack(options: StackOptions, on_started: Callable[[Started], None]) -> Iterator[LocalStack]:
-    """Start every part at once, seed the shop, and stop them all at the end, however the block ends.
+    """A stack, stopped at the end however the block ends. Raises LocalStackError as `start_stack` does."""
+    with open_run_directory() as run, process_group(run.lock) as processes:
+        yield start_stack(processes, run, options, on_started)
+
+
+def start_stack(
+    processes: ProcessGroup, run: RunDirectory, options: StackOptions, on_started: Callable[[Started], None]
+) -> LocalStack:
+    """Start every part at once and seed the shop. The parts stop with `processes`.
 
     Raises LocalStackError, with the end of the log, where a part does not come up.
     """
@@ -96,20 +102,19 @@ def local_stack(options: StackOptions, on_started: Callable[[Started], None]) ->
     def report(part: str, detail: str) -> None:
         on_started(Started(part, detail, monotonic() - begin))
 
-    with open_run_directory() as run, process_group(run.lock) as processes:
-        starting_s3 = start_s3(processes, run.path, options.logs)
-        starting_saas = start_saas(processes, options.saas, run.path, options.logs)
-        server = _postgres(processes, run, options)
-        report("Postgres", describe(server.binaries))
-        saas = starting_saas.ready()
-        report("E-mail provider", saas.base_url)
-        s3 = starting_s3.ready()
-        s3.create_bucket(options.bucket)
-        report("S3 endpoint", s3.endpoint_url)
-        shop = make_shop(server, ShopPasswords.generate())
-        seeded = shop.seed(business_now=options.business_now, scale=options.scale, seed=options.seed)
-        report("Shop", f"{seeded.products:,} products, {seeded.customers:,} customers, {seeded.orders:,} orders")
-        yield LocalStack(server, shop, seeded, s3, saas, options.bucket, processes, run)
+    starting_s3 = start_s3(processes, run.path, options.logs)
+    starting_saas = start_saas(processes, options.saas, run.path, options.logs)
+    server = _postgres(processes, run, options)
+    report("Postgres", describe(server.binaries))
+    saas = starting_saas.ready()
+    report("E-mail provider", saas.base_url)
+    s3 = starting_s3.ready()
+    s3.create_bucket(options.bucket)
+    report("S3 endpoint", s3.endpoint_url)
+    shop = make_shop(server, ShopPasswords.generate())
+    seeded = shop.seed(business_now=options.business_now, scale=options.scale, seed=options.seed)
+    report("Shop", f"{seeded.products:,} products, {seeded.customers:,} customers, {seeded.orders:,} orders")
+    return LocalStack(server, shop, seeded, s3, saas, options.bucket)
 
 
 def _postgres(processes: ProcessGroup, run: RunDirectory, options: StackOptions) -> PostgresServer:

@@ -25,7 +25,6 @@ CAMPAIGNS = Question(
     select
         campaign.campaign_name as campaign,
         sum(daily.messages_delivered) as delivered,
-        sum(daily.messages_opened) as opened,
         sum(daily.messages_clicked) as clicked,
         sum(daily.attributed_orders) as orders,
         sum(daily.attributed_revenue) as revenue,
@@ -79,8 +78,8 @@ COUNTRIES = Question(
         coalesce(customer.country, '(erased)') as country,
         count(distinct lines.order_id) as orders,
         sum(lines.net_amount) as revenue,
-        round(sum(lines.net_amount) / count(distinct lines.order_id), 2) as per_order,
-        round(100 * sum(lines.discount_amount) / sum(lines.gross_amount), 1) as discount_percent
+        cast(sum(lines.net_amount) / count(distinct lines.order_id) as decimal(14, 2)) as per_order,
+        cast(100 * sum(lines.discount_amount) / sum(lines.gross_amount) as decimal(5, 1)) as discount_percent
     from mart.fct_order_lines as lines
     inner join mart.dim_customer as customer using (customer_key)
     where not lines.is_cancelled
@@ -92,35 +91,41 @@ COUNTRIES = Question(
 
 QUESTIONS = (CAMPAIGNS, STOCK_AT_RISK, COUNTRIES)
 
-PRICE_HISTORY = Question(
-    "The history of one product whose price changed between the runs",
-    "Each order line points at the version that was valid when it was recorded.",
+CHANGED_PRODUCT = Question(
+    "Of the products whose price changed, which one sold most at its new price?",
+    "",
     """
-    with changed as (
-        select product.product_id
-        from mart.dim_product as product
-        left join mart.fct_order_lines as lines using (product_key)
-        group by product.product_id
-        having count(distinct product.list_price) > 1
-        order by count(lines.order_item_id) filter (where product.is_current) desc, product.product_id
-        limit 1
-    )
-    select
-        product.sku,
-        product.product_name as product,
-        product.version_number as version,
-        product.list_price,
-        case when product.version_number > 1 then date_trunc('second', product.valid_from) end as valid_from,
-        case when not product.is_current then date_trunc('second', product.valid_to) end as valid_to,
-        count(lines.order_item_id) as order_lines,
-        coalesce(sum(lines.net_amount), 0) as revenue
+    select product.product_id, any_value(product.sku || ' ' || product.product_name) as product
     from mart.dim_product as product
     left join mart.fct_order_lines as lines using (product_key)
-    where product.product_id in (select product_id from changed)
-    group by all
-    order by version
+    group by product.product_id
+    having count(distinct product.list_price) > 1
+    order by count(lines.order_item_id) filter (where product.is_current) desc, product.product_id
+    limit 1
     """,
 )
+
+
+def price_history(product_id: int, name: str) -> Question:
+    """The versions of one product (SCD2), with what was sold under each."""
+    return Question(
+        f"The history of {name}, whose price changed between the runs",
+        "Each order line points at the version that was valid when it was recorded.",
+        f"""
+        select
+            product.version_number as version,
+            product.list_price,
+            case when product.version_number > 1 then date_trunc('second', product.valid_from) end as valid_from,
+            case when not product.is_current then date_trunc('second', product.valid_to) end as valid_to,
+            count(lines.order_item_id) as lines,
+            coalesce(sum(lines.net_amount), 0) as revenue
+        from mart.dim_product as product
+        left join mart.fct_order_lines as lines using (product_key)
+        where product.product_id = {product_id:d}
+        group by all
+        order by version
+        """,  # noqa: S608 - an integer
+    )
 
 
 @dataclass(frozen=True)

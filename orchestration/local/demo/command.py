@@ -1,0 +1,118 @@
+"""The demo from beginning to end."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from time import monotonic
+
+from rich.console import Console
+
+from orchestration.local.demo.display import Display
+from orchestration.local.demo.flow_client import FlowProcess
+from orchestration.local.demo.summary import day_in_words, print_answers, print_reconciliation, print_runs
+from orchestration.local.processes import ProcessGroup, process_group
+from orchestration.local.run_directory import RunDirectory, open_run_directory
+from orchestration.local.settings import LocalSettings
+from orchestration.local.stack import LocalStack, StackOptions, start_stack
+from orchestration.local.state import State, open_state
+from orchestration.local.up import relative
+from orchestration.report import RunReport
+
+ONE_DAY = timedelta(days=1)
+
+_INTRODUCTION = """[bold]dp-mailblaze-demo[/]
+Postgres and an e-mail provider, to an S3 lake, to DuckDB, to tested marts, by a Prefect flow.
+Everything runs on this machine and stops at the end. Ctrl-C stops it sooner."""
+
+_NEXT_STEPS = """[bold]Done in {seconds:.0f} s.[/]
+
+  Warehouse  {warehouse}
+  Runs       {runs} [dim]compiled SQL, dbt's results, by run[/]
+  Logs       {logs}
+
+Try next:
+  make query SQL="select * from mart.fct_campaign_performance limit 5"
+  make stack     [dim]the same sources, kept up: run `ingest` and the flow by hand[/]
+  make test      [dim]all tests, on the same stack[/]
+"""
+
+
+def demo(console: Console, *, scale: float) -> None:
+    """Start the stack, run the flow, let a day go by, run it again, and show what came of it.
+
+    Raises LocalStackError where a part does not start or ends, FlowFailedError where a run fails.
+    """
+    begin = monotonic()
+    settings = LocalSettings()
+    # Both clocks begin a day ago, so that the day between the runs ends now, and nothing lies in the future.
+    yesterday = datetime.now(UTC) - ONE_DAY
+    console.print(_INTRODUCTION)
+    with (
+        open_state(settings.state / "demo") as state,
+        open_run_directory() as run,
+        process_group(run.lock) as processes,
+    ):
+        options = StackOptions(logs=state.logs, business_now=yesterday, scale=scale, settings=settings)
+        display = Display(console)
+        first, second = _two_runs(display, state, run, processes, options)
+        display.chapter("Results")
+        _show_results(console, first, second)
+        console.print(
+            _NEXT_STEPS.format(
+                seconds=monotonic() - begin,
+                warehouse=_location(second),
+                runs=relative(state.runs),
+                logs=relative(state.logs),
+            ),
+            soft_wrap=True,
+        )
+
+
+def _two_runs(
+    display: Display, state: State, run: RunDirectory, processes: ProcessGroup, options: StackOptions
+) -> tuple[RunReport, RunReport]:
+    # The flow's imports take seconds: they go on while the stack starts.
+    with FlowProcess.start(processes, state, run.path) as flow:
+        display.chapter("Sources")
+        with display.live("starting Postgres, the e-mail provider and the S3 endpoint"):
+            stack = start_stack(processes, run, options, display.started)
+        with display.live("preparing Prefect"):
+            flow.ready()
+            state.prefect_made.touch()
+
+        display.chapter("Run 1: everything")
+        with display.live("starting the flow"):
+            first = flow.run(stack.environment, display)
+
+        display.chapter("A day goes by")
+        with display.live("the shop lives on"):
+            _let_a_day_go_by(display, stack, options)
+
+        display.chapter("Run 2: what is new")
+        with display.live("starting the flow"):
+            second = flow.run(stack.environment, display)
+    return first, second
+
+
+def _let_a_day_go_by(display: Display, stack: LocalStack, options: StackOptions) -> None:
+    happened = stack.shop.advance(business_now=options.business_now, span=ONE_DAY, seed=options.seed)
+    stack.saas.advance_clock(ONE_DAY)
+    for words in day_in_words(happened):
+        display.say(words)
+    display.say("E-mail     campaigns edited; a day's events, some of them hours late, some twice")
+
+
+def _show_results(console: Console, first: RunReport, second: RunReport) -> None:
+    print_runs(console, first, second)
+    print_reconciliation(console, second.reconciliations, before=first.reconciliations)
+    publication = second.publication
+    if publication is not None and publication.path is not None:
+        print_answers(console, publication.path)
+
+
+def _location(report: RunReport) -> Path | str:
+    publication = report.publication
+    if publication is None:
+        return "nothing was published"
+    return relative(publication.path) if publication.path is not None else publication.location
