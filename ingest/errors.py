@@ -94,6 +94,15 @@ class RateLimitedError(TransientError):
         super().__init__(message, stream=stream, hint=hint)
         self.retry_after = retry_after
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild_limited, (self.message, self.stream, self.hint, self.retry_after))
+
+
+def _rebuild_limited(
+    message: str, stream: str | None, hint: str | None, retry_after: timedelta | None
+) -> RateLimitedError:
+    return RateLimitedError(message, stream=stream, hint=hint, retry_after=retry_after)
+
 
 class UnreachableError(TransientError):
     """Nothing answers at an address: worth another try, and when that fails too most likely a wrong setting."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Self
@@ -19,24 +20,20 @@ from ingest.errors import (
 )
 
 _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+_LONGEST_PROBLEM = 300
 
 
 class ApiClient:
     """A client for one base URL and Bearer key. Safe for several threads; `close` when done."""
 
     def __init__(self, base_url: str, key: SecretStr, transport: httpx.BaseTransport | None = None) -> None:
-        if not key.get_secret_value():
-            raise AccessError("there is no API key", hint="Set SAAS_API_KEY.")
         self._base_url = base_url
-        try:
-            self._client = httpx.Client(
-                base_url=base_url,
-                headers={"Authorization": f"Bearer {key.get_secret_value()}", "Accept": "application/json"},
-                timeout=_TIMEOUT,
-                transport=transport,
-            )
-        except (httpx.InvalidURL, ValueError, UnicodeEncodeError):
-            raise ConfigurationError("SAAS_BASE_URL or SAAS_API_KEY cannot be used as given") from None
+        self._client = httpx.Client(
+            base_url=_checked_url(base_url),
+            headers={"Authorization": f"Bearer {_checked_key(key)}", "Accept": "application/json"},
+            timeout=_TIMEOUT,
+            transport=transport,
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -87,35 +84,57 @@ def parse_retry_after(value: str | None, *, now: datetime) -> timedelta | None:
     if value is None:
         return None
     text = value.strip()
-    if text.isdigit():
-        return timedelta(seconds=int(text))
-    try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(moment - now, timedelta(0))
+    if text.isascii() and text.isdigit():
+        return timedelta(seconds=int(text)) if len(text) < 10 else timedelta.max
+    moment = _http_date(text)
+    return None if moment is None else max(moment - now, timedelta(0))
 
 
 def server_time(response: httpx.Response) -> datetime:
     """The provider's clock, from the `Date` header; ours where it sends none."""
-    value = response.headers.get("Date")
-    if value:
-        try:
-            moment: datetime = parsedate_to_datetime(value)
-            return moment.astimezone(UTC)
-        except ValueError:
-            return datetime.now(UTC)
-    return datetime.now(UTC)
+    return _http_date(response.headers.get("Date", "")) or datetime.now(UTC)
+
+
+def _http_date(text: str) -> datetime | None:
+    """An HTTP date in UTC, which it is in where it names no zone; None for anything else."""
+    try:
+        moment = parsedate_to_datetime(text)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+
+
+def _checked_url(base_url: str) -> httpx.URL:
+    try:
+        url = httpx.URL(base_url)
+    except httpx.InvalidURL:
+        raise ConfigurationError("SAAS_BASE_URL is not a URL", hint="It looks like https://api.example.com.") from None
+    if url.userinfo:
+        raise ConfigurationError(
+            "SAAS_BASE_URL holds a login, which messages would show", hint="The key belongs in SAAS_API_KEY."
+        )
+    return url
+
+
+def _checked_key(key: SecretStr) -> str:
+    text = key.get_secret_value()
+    if not text:
+        raise AccessError("there is no API key", hint="Set SAAS_API_KEY.")
+    if not re.fullmatch(r"[!-~]+", text):
+        raise AccessError(
+            "the API key holds a space, a line break or another character that no header takes",
+            hint="Correct SAAS_API_KEY.",
+        )
+    return text
 
 
 def _problem(response: httpx.Response) -> str:
     """What the body says of an error, by RFC 9457 where it does."""
     try:
         body: Any = response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         return response.reason_phrase
     if isinstance(body, dict):
-        return str(body.get("detail") or body.get("title") or response.reason_phrase)
+        said = str(body.get("detail") or body.get("title") or response.reason_phrase)
+        return " ".join(said[:_LONGEST_PROBLEM].split())
     return response.reason_phrase

@@ -17,6 +17,9 @@ from ingest.errors import ContractError, DataError
 
 PAYLOAD = "payload"
 
+_BROKEN = (ValueError, OverflowError, RecursionError)
+"""What a record can make of its decoding: malformed or mistyped, a moment outside the years 1 to 9999, nested deep."""
+
 # At most microseconds, which is what a lake timestamp holds: more digits would be rounded.
 _ExactTimestamp = Annotated[
     str, msgspec.Meta(pattern=r"^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)$")
@@ -52,10 +55,10 @@ class RecordDecoder:
         if missing:
             raise ContractError(f"column '{missing[0]}' is not among the fields of '{PAYLOAD}'", stream=contract.stream)
         landed_times = {column.name for column in self._envelope if column.landing.kind is Kind.TIMESTAMPTZ}
-        members = sorted(
-            (_member(field, exact=field.name in landed_times) for field in fields.values()), key=lambda item: len(item)
-        )
-        self._decoder = msgspec.json.Decoder(msgspec.defstruct(f"Record_{contract.stream}", members))
+        kinds = {name: _kind(field, exact=name in landed_times) for name, field in fields.items()}
+        optional = {name for name, field in fields.items() if not field.required}
+        names = [column.name for column in self._envelope]
+        self._decode = _struct_decoder(contract, kinds, optional=optional, wanted=names)
         self._parse: list[Callable[[Any], Any]] = [
             _utc if column.name in landed_times else _as_is for column in self._envelope
         ]
@@ -68,17 +71,16 @@ class RecordDecoder:
         for position, record in enumerate(records, first_position):
             try:
                 rows.append(self._row(record))
-            except ValueError as error:
+            except _BROKEN as error:
                 refused.append(QuarantinedRecord(_reason(error), position, self._loose_key(record), record))
         columns = list(zip(*rows, strict=True)) if rows else [()] * len(self.schema)
         arrays = [pa.array(values, type=field.type) for values, field in zip(columns, self.schema, strict=True)]
         return Decoded(pa.RecordBatch.from_arrays(arrays, schema=self.schema), refused)
 
     def _row(self, record: bytes) -> tuple[Any, ...]:
-        decoded = self._decoder.decode(record)
+        found = self._decode(record)
         values = {
-            column.name: parse(getattr(decoded, column.name))
-            for column, parse in zip(self._envelope, self._parse, strict=True)
+            column.name: parse(value) for column, parse, value in zip(self._envelope, self._parse, found, strict=True)
         }
         values[PAYLOAD] = record.decode()
         return tuple(values[name] for name in self.schema.names)
@@ -87,7 +89,7 @@ class RecordDecoder:
         """The key's fields as JSON where the record shows them all, for finding it again."""
         try:
             content = msgspec.json.decode(record)
-        except ValueError:
+        except _BROKEN:
             return None
         if not isinstance(content, dict) or any(content.get(name) is None for name in self._contract.key):
             return None
@@ -100,8 +102,8 @@ class KeyDecoder:
     def __init__(self, contract: StreamContract) -> None:
         self._contract = contract
         self._names = [*contract.key, contract.cursor_column.name]
-        kinds = dict.fromkeys(contract.key, str) | {contract.cursor_column.name: _ExactTimestamp}
-        self._decoder = msgspec.json.Decoder(msgspec.defstruct(f"Key_{contract.stream}", list(kinds.items())))
+        kinds: dict[str, Any] = dict.fromkeys(contract.key, str) | {contract.cursor_column.name: _ExactTimestamp}
+        self._decode = _struct_decoder(contract, kinds, optional=set(), wanted=self._names)
         columns = [contract.column(name) for name in self._names]
         self._schema = pa.schema([pa.field(column.name, column.landing.arrow) for column in columns])
 
@@ -110,14 +112,14 @@ class KeyDecoder:
         latest: dict[tuple[str, ...], datetime] = {}
         for record in records:
             try:
-                decoded = self._decoder.decode(record)
-                cursor = _utc(getattr(decoded, self._names[-1]))
-            except ValueError as error:
+                *values, moment = self._decode(record)
+                cursor = _utc(moment)
+            except _BROKEN as error:
                 raise DataError(
                     f"a record without a readable key cannot be told from a deleted one: {_reason(error)}",
                     stream=self._contract.stream,
                 ) from error
-            key = tuple(getattr(decoded, name) for name in self._contract.key)
+            key = tuple(values)
             latest[key] = max(cursor, latest.get(key, cursor))
         rows = [(*key, cursor) for key, cursor in sorted(latest.items())]
         columns = list(zip(*rows, strict=True)) if rows else [()] * len(self._schema)
@@ -125,13 +127,39 @@ class KeyDecoder:
         return pa.Table.from_arrays(arrays, schema=self._schema)
 
 
-def _member(field: RecordField, *, exact: bool) -> tuple[str, Any] | tuple[str, Any, Any]:
+def _struct_decoder(
+    contract: StreamContract, kinds: dict[str, Any], *, optional: set[str], wanted: list[str]
+) -> Callable[[bytes], list[Any]]:
+    """A function that checks a record's fields and gives the `wanted` ones; members not in `kinds` are passed over.
+
+    The struct's own attributes are numbered, since a field of JSON may be called what no attribute can.
+    """
+    names = sorted(kinds, key=lambda name: name in optional)
+    attributes = [f"field_{number}" for number in range(len(names))]
+    members = [
+        (attribute, kinds[name] | None, None) if name in optional else (attribute, kinds[name])
+        for attribute, name in zip(attributes, names, strict=True)
+    ]
+    try:
+        struct = msgspec.defstruct(contract.stream, members, rename=dict(zip(attributes, names, strict=True)))
+    except ValueError as error:
+        raise ContractError(f"a field's name cannot be read from JSON: {error}", stream=contract.stream) from error
+    decoder = msgspec.json.Decoder(struct)
+    given = [attributes[names.index(name)] for name in wanted]
+
+    def decode(record: bytes) -> list[Any]:
+        decoded = decoder.decode(record)
+        return [getattr(decoded, attribute) for attribute in given]
+
+    return decode
+
+
+def _kind(field: RecordField, *, exact: bool) -> Any:
     if field.logical_type not in _TYPES:
         raise ContractError(f"field '{field.name}' has the unknown logicalType '{field.logical_type}'")
-    kind: Any = _ExactTimestamp if exact else _TYPES[field.logical_type]
     if field.enum:
-        kind = Literal[field.enum]
-    return (field.name, kind) if field.required else (field.name, kind | None, None)
+        return Literal[field.enum]
+    return _ExactTimestamp if exact else _TYPES[field.logical_type]
 
 
 def _as_is(value: Any) -> Any:
@@ -139,8 +167,10 @@ def _as_is(value: Any) -> Any:
 
 
 def _utc(value: str) -> datetime:
-    return datetime.fromisoformat(value).astimezone(UTC)
+    return datetime.fromisoformat(value.upper()).astimezone(UTC)
 
 
-def _reason(error: ValueError) -> str:
-    return "not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return "not UTF-8"
+    return "nested too deeply" if isinstance(error, RecursionError) else str(error)

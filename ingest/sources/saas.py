@@ -128,6 +128,8 @@ class SaasStream:
             raise DataError(
                 f"a page of {self._path} is not {{data, next_cursor, has_more}}: {error}", stream=self._stream
             ) from error
+        except RecursionError as error:
+            raise DataError(f"a page of {self._path} is nested too deeply to be read", stream=self._stream) from error
         except ValueError as error:
             raise TransientError(f"a page of {self._path} is not JSON: {error}", stream=self._stream) from error
 
