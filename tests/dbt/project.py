@@ -27,9 +27,9 @@ class DbtResult:
     target: Path
 
     def statuses(self) -> dict[str, str]:
-        """Status by node name, of the nodes that ran."""
+        """Status by the names of the nodes that ran."""
         document = json.loads((self.target / "run_results.json").read_text())
-        return {item["unique_id"].split(".")[2]: item["status"] for item in document["results"]}
+        return {_name(item["unique_id"]): item["status"] for item in document["results"]}
 
     def manifest(self) -> dict[str, Any]:
         """The manifest that the invocation left."""
@@ -52,7 +52,7 @@ class Dbt:
         own = {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "DBT_TARGET_PATH": str(self.work / "target")}
         paths = ("--project-dir", str(self.project), "--profiles-dir", str(self.profiles))
         finished = subprocess.run(
-            [str(Path(sys.executable).with_name("dbt")), "--no-use-colors", command, *paths, *arguments],
+            [str(Path(sys.executable).with_name("dbt")), "--no-use-colors", *command.split(), *paths, *arguments],
             cwd=self.work,
             env={**inherited, **own, "DBT_LOG_PATH": str(self.work / "logs"), **self.variables, **variables},
             stdout=subprocess.PIPE,
@@ -67,3 +67,9 @@ class Dbt:
         result = self.run(command, *arguments, **variables)
         assert result.code == 0, result.output
         return result
+
+
+def _name(unique_id: str) -> str:
+    """`type.project.name.hash`, for unit tests `type.project.model.name`."""
+    kind, _, *names = unique_id.split(".")
+    return names[-1] if kind == "unit_test" else names[0]

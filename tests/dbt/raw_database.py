@@ -77,8 +77,8 @@ class RawDatabase:
             [(version,)] = connection.execute(
                 f"select coalesce(max(version), 0) + 1 from {ledger} where stream = ?", [stream]
             ).fetchall()
-            rows_with_meta = _arrow(table, rows, version, now)
-            connection.execute(f"insert into {DIALECT.table(table)} select * from rows_with_meta")
+            connection.register("landed", _arrow(table, rows, version, now))
+            connection.execute(f"insert into {DIALECT.table(table)} select * from landed")
             connection.execute(
                 f"insert into {ledger} values (?, ?, ?, ?, 0, 1, 0, ?, 'run', '1.0.0', ?, ?)",
                 [stream, version, kind, len(rows), f"batch-{version}", now, now],

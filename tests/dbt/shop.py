@@ -7,19 +7,21 @@ horizon, and the keys as they are now: what changed at or after the horizon land
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from random import Random
 from typing import Any
 
+from ingest.contracts.model import StreamContract
 from tests.dbt.raw_database import RawDatabase
 
 Record = dict[str, Any]
 Key = tuple[Any, ...]
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
+NEVER = datetime.min.replace(tzinfo=UTC)
 CENT = Decimal("0.01")
 LIVES = (
     [("sent", 0)],
@@ -47,7 +49,7 @@ class Shop:
     """Order lines that were taken out of their orders."""
     priced_in: dict[int, int] = field(default_factory=dict)
     """The round in which a product last got a price."""
-    watermark: datetime = datetime.min.replace(tzinfo=UTC)
+    watermarks: dict[str, datetime] = field(default_factory=dict)
 
     def rows(self, stream: str) -> dict[Key, Record]:
         """The rows of a table or of the campaigns."""
@@ -91,28 +93,34 @@ class Shop:
         keys = sorted(key for key, row in self.rows(stream).items() if wanted(row))
         return self.rng.choice(keys) if keys else None
 
-    def land(self, raw: RawDatabase, *, in_flight: timedelta = timedelta(0)) -> None:
-        """A run of ingest. What changed within `in_flight` of now stays for the next run."""
+    def land(self, raw: RawDatabase, *, streams: Collection[str] = (), in_flight: timedelta = timedelta(0)) -> None:
+        """A run of ingest for some streams, or all. What changed within `in_flight` of now stays for the next run."""
         horizon = self.tick() - in_flight
-        for stream, contract in raw.contracts.items():
+        for stream in streams or raw.contracts:
+            contract = raw.contracts[stream]
             if contract.spec.cursor is None:
                 raw.land(stream, list(self.rows(stream).values()), kind="snapshot")
-                continue
-            cursor = contract.spec.cursor
-            rows = self.deliveries if stream == "email_events" else list(self.rows(stream).values())
-            new = sorted(
-                (row for row in rows if self.watermark <= row[cursor] < horizon), key=lambda row, by=cursor: row[by]
-            )
-            if new:
-                raw.land(stream, new)
-            if contract.lands_keys:
-                raw.land_keys(stream, list(self.rows(stream).values()))
-        self.watermark = horizon
+            else:
+                self._land_window(raw, contract, contract.spec.cursor, horizon)
         self.round += 1
+
+    def _land_window(self, raw: RawDatabase, contract: StreamContract, cursor: str, horizon: datetime) -> None:
+        stream = contract.stream
+        rows = self.deliveries if stream == "email_events" else list(self.rows(stream).values())
+        new = [row for row in rows if self.watermark(stream) <= row[cursor] < horizon]
+        if new:
+            raw.land(stream, sorted(new, key=lambda row: row[cursor]))
+        if contract.lands_keys:
+            raw.land_keys(stream, list(self.rows(stream).values()))
+        self.watermarks[stream] = max(self.watermark(stream), horizon)
+
+    def watermark(self, stream: str) -> datetime:
+        """Up to where a stream has landed."""
+        return self.watermarks.get(stream, NEVER)
 
     def backfill(self, raw: RawDatabase, stream: str, count: int) -> None:
         """Land some rows again that are below the watermark."""
-        rows = [row for row in self.rows(stream).values() if row["updated_at"] < self.watermark]
+        rows = [row for row in self.rows(stream).values() if row["updated_at"] < self.watermark(stream)]
         raw.land(stream, self.rng.sample(rows, min(count, len(rows))), kind="backfill")
 
 
@@ -199,8 +207,9 @@ def touch_customer(shop: Shop) -> None:
 
 
 def erase_customer(shop: Shop) -> None:
-    """A customer is forgotten; their orders stay, without them."""
-    key = shop.draw("customers")
+    """A customer with orders is forgotten; the orders stay, without them."""
+    buyers = {order["customer_id"] for order in shop.rows("orders").values()}
+    key = shop.draw("customers", lambda row: row["customer_id"] in buyers)
     if key:
         shop.tick()
         del shop.rows("customers")[key]
@@ -219,7 +228,9 @@ def place_order(shop: Shop) -> None:
     placed_at = shop.now - timedelta(hours=shop.rng.choice((0, 0, 0, 30)))
     lines = shop.rng.sample(sorted(shop.rows("stock_levels")), shop.rng.randint(1, 3))
     lines = list({pair[1]: pair for pair in lines}.values())
-    total = sum((add_line(shop, number, position, pair, placed_at) for position, pair in enumerate(lines, 1)), Decimal())
+    total = sum(
+        (add_line(shop, number, position, pair, placed_at) for position, pair in enumerate(lines, 1)), Decimal()
+    )
     order = {"order_id": number, "customer_id": customer[0], "status": "placed", "currency": "EUR"}
     shop.put("orders", (number,), order | {"total_amount": total, "placed_at": placed_at})
 
@@ -387,7 +398,7 @@ def details(step: str) -> Record:
 
 def deliver(shop: Shop, event: Record, received_at: datetime) -> None:
     """The provider lists an event: not before its last listing, which is final."""
-    received_at = max(received_at, shop.watermark)
+    received_at = max(received_at, shop.watermark("email_events"))
     record = event | {"received_at": iso(received_at)}
     shop.deliveries.append(
         {"event_id": event["event_id"], "received_at": received_at, "payload": json.dumps(record), "record": record}

@@ -31,5 +31,5 @@ from orders
 inner join clicks
     on clicks.recipient_hash = orders.email_hash
     and clicks.occurred_at <= orders.placed_at
-    and clicks.occurred_at >= {{ dbt.dateadd('day', -var('attribution_window_days'), 'orders.placed_at') }}
+    and orders.placed_at <= {{ dbt.dateadd('day', var('attribution_window_days'), 'clicks.occurred_at') }}
 qualify row_number() over (partition by orders.order_id order by clicks.occurred_at desc, clicks.event_id desc) = 1

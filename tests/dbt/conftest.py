@@ -1,0 +1,42 @@
+"""Databases for dbt, and dbt on them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from tests.dbt.project import Dbt
+from tests.dbt.raw_database import RawDatabase
+from tests.dbt.shop import open_shop
+
+# In the shop of shop.py a sale may be dated before the goods came in.
+MODELS_AND_DATA_TESTS = ("--exclude-resource-type", "unit_test", "--exclude", "assert_stock_is_never_negative")
+
+
+@pytest.fixture
+def raw(tmp_path: Path) -> RawDatabase:
+    """A database with nothing in RAW."""
+    return RawDatabase.create(tmp_path)
+
+
+@pytest.fixture
+def dbt(raw: RawDatabase, tmp_path: Path) -> Dbt:
+    """dbt on that database."""
+    return dbt_on(raw, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> RawDatabase:
+    """A small shop, landed once and built. Read it, do not change it."""
+    folder = tmp_path_factory.mktemp("built")
+    raw = RawDatabase.create(folder)
+    open_shop(Random(1)).land(raw)
+    dbt_on(raw, folder).succeed("build", *MODELS_AND_DATA_TESTS)
+    return raw
+
+
+def dbt_on(raw: RawDatabase, work: Path) -> Dbt:
+    """dbt on a database, working in the folder `work`."""
+    return Dbt(work, variables={"DUCKDB_PATH": str(raw.path)})

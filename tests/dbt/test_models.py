@@ -1,0 +1,89 @@
+"""dbt's own tests: the unit tests of the models pass, and the data tests fail where the data is wrong."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from tests.dbt.conftest import dbt_on
+from tests.dbt.project import Dbt
+from tests.dbt.raw_database import RawDatabase
+
+DAMAGE = {
+    "assert_stock_is_never_negative": (
+        "update INTERMEDIATE.int_stock_ledger set balance_after = -1 where movement_id = 1"
+    ),
+    "assert_stock_ledger_equals_stock_levels": (
+        "insert into RAW.stock_levels select warehouse_id, product_id, on_hand + 1, reorder_point, created_at, "
+        "updated_at, _batch_id, 99, _row_number, _extracted_at from RAW.stock_levels limit 1"
+    ),
+    "assert_order_totals_add_up": (
+        "update INTERMEDIATE.int_orders set order_total = order_total + 0.01 where order_id = 1"
+    ),
+    "assert_sold_goods_left_the_shelf": (
+        "update MART.fct_order_lines set quantity = quantity + 1, recorded_at = recorded_at - interval 10 day "
+        "where order_item_id = 1"
+    ),
+    "assert_no_click_before_its_send": (
+        "update MART.fct_email_messages set first_clicked_at = sent_at - interval 1 second "
+        "where message_id = (select min(message_id) from MART.fct_email_messages)"
+    ),
+    "assert_product_history_is_seamless": (
+        "update MART.dim_product set valid_to = valid_to - interval 1 day where product_id = 1"
+    ),
+    "assert_facts_hold_what_landed": (
+        "delete from MART.fct_email_events where event_id = (select min(event_id) from MART.fct_email_events)"
+    ),
+    "assert_inventory_closes_on_the_ledger": (
+        "delete from MART.fct_inventory_daily where inventory_date = "
+        "(select min(inventory_date) from MART.fct_inventory_daily)"
+    ),
+    "assert_campaign_performance_adds_up": (
+        "update MART.fct_campaign_performance set attributed_revenue = attributed_revenue + 1"
+    ),
+    "primary_key_int_email_events_event_id": (
+        "insert into INTERMEDIATE.int_email_events select * from INTERMEDIATE.int_email_events limit 1"
+    ),
+    "settled_relationship_stg_order_items_order_id__order_id__created_at__ref_stg_orders_": (
+        "insert into RAW.order_items select 9999, 9999, 1, product_id, warehouse_id, quantity, unit_price, "
+        "discount_rate, line_total, created_at - interval 10 day, updated_at, _batch_id, 99, 1, _extracted_at "
+        "from RAW.order_items limit 1"
+    ),
+    "one_open_version_snap_campaigns_campaign_id": (
+        "insert into SNAPSHOTS.snap_campaigns select * from SNAPSHOTS.snap_campaigns limit 1"
+    ),
+    "relationships_fct_order_lines_customer_key__customer_key__ref_dim_customer_": (
+        "update MART.fct_order_lines set customer_key = 'nobody' where order_item_id = 2"
+    ),
+}
+"""What is done to a built database, by the test that must notice."""
+
+
+def test_builds_on_an_empty_lake_and_passes_its_unit_tests(dbt: Dbt) -> None:
+    dbt.succeed("build", "--exclude-resource-type", "unit_test")
+    result = dbt.succeed("test", "--select", "test_type:unit")
+    assert len(result.statuses()) >= 25
+
+
+def test_data_tests_notice_damage(built: RawDatabase, tmp_path: Path) -> None:
+    damaged = RawDatabase(tmp_path / built.path.name, built.contracts)
+    shutil.copyfile(built.path, damaged.path)
+    for statement in DAMAGE.values():
+        damaged.execute(statement)
+
+    result = dbt_on(damaged, tmp_path).run("test", "--select", *DAMAGE)
+
+    assert {name for name, status in result.statuses().items() if status == "fail"} == set(DAMAGE)
+
+
+def test_freshness_is_what_the_contract_promises(built: RawDatabase, tmp_path: Path) -> None:
+    stale = RawDatabase(tmp_path / built.path.name, built.contracts)
+    shutil.copyfile(built.path, stale.path)
+    stale.execute("update RAW.orders set _extracted_at = _extracted_at - interval 25 hour")
+    stale.execute("update RAW.campaigns set _extracted_at = _extracted_at - interval 25 hour")
+
+    result = dbt_on(stale, tmp_path).run("source freshness")
+
+    assert result.code == 1
+    assert "ERROR STALE freshness of raw.orders" in result.output
+    assert "PASS freshness of raw.campaigns" in result.output, "its contract allows two days"

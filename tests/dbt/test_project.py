@@ -1,0 +1,113 @@
+"""The project as a whole: it parses everywhere, says what it holds, and keeps personal data where it belongs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.dbt.project import CI_PROFILES, Dbt, DbtResult
+from tests.dbt.raw_database import RawDatabase
+
+LAYERS = {"STAGING", "INTERMEDIATE", "MART", "SNAPSHOTS"}
+
+
+@pytest.fixture(scope="module")
+def ci(tmp_path_factory: pytest.TempPathFactory) -> Dbt:
+    """dbt with CI's profile, on a clone that has never seen a database."""
+    return Dbt(tmp_path_factory.mktemp("ci"), profiles=CI_PROFILES)
+
+
+@pytest.fixture(scope="module")
+def compiled(ci: Dbt) -> DbtResult:
+    """How CI's `dbt deps` and `dbt compile` end."""
+    ci.succeed("deps")
+    return ci.succeed("compile", "--show-all-deprecations")
+
+
+@pytest.fixture(scope="module")
+def models(compiled: DbtResult) -> dict[str, dict[str, Any]]:
+    """The manifest's models by name."""
+    nodes = compiled.manifest()["nodes"].values()
+    return {node["name"]: node for node in nodes if node["resource_type"] == "model"}
+
+
+def test_compiles_with_cis_profile_and_without_a_deprecation(compiled: DbtResult) -> None:
+    assert "eprecation" not in compiled.output
+    assert "[WARNING]" not in compiled.output
+
+
+def test_every_model_says_its_grain_and_describes_its_columns(models: dict[str, dict[str, Any]]) -> None:
+    for name, model in models.items():
+        assert "Grain: one row per" in model["description"], name
+        assert all(column["description"] for column in model["columns"].values()), name
+
+
+def test_every_model_has_its_key_tested(compiled: DbtResult, models: dict[str, dict[str, Any]]) -> None:
+    tests = [node for node in compiled.manifest()["nodes"].values() if node["resource_type"] == "test"]
+    keyed = {
+        test["attached_node"].split(".")[-1]
+        for test in tests
+        if (test.get("test_metadata") or {}).get("name") == "primary_key"
+    }
+    assert set(models) - keyed == {"int_order_lines_enriched"}, "a view whose key is that of fct_order_lines"
+
+
+def test_marts_keep_enforced_contracts(models: dict[str, dict[str, Any]]) -> None:
+    for name, model in models.items():
+        assert model["schema"] in LAYERS, name
+        assert model["config"]["contract"]["enforced"] is (model["schema"] == "MART"), name
+
+
+def test_incremental_models_name_their_strategy_and_key(models: dict[str, dict[str, Any]]) -> None:
+    for name, model in models.items():
+        if model["config"]["materialized"] == "incremental":
+            assert model["config"]["incremental_strategy"] == "merge", name
+            assert model["config"]["unique_key"], name
+            assert model["config"]["on_schema_change"] == "fail", name
+
+
+def test_the_documented_columns_are_the_tables(built: RawDatabase, models: dict[str, dict[str, Any]]) -> None:
+    rows = built.query("select lower(table_name), column_name from information_schema.columns")
+    for name, model in models.items():
+        assert [column for table, column in rows if table == name] == list(model["columns"]), name
+
+
+def test_personal_data_stays_in_staging(built: RawDatabase) -> None:
+    people = built.query("select lower(email), lower(full_name) from STAGING.stg_customers")
+    text_columns = built.query(
+        "select table_schema, table_name, column_name from information_schema.columns "
+        "where data_type = 'VARCHAR' and table_schema in ('INTERMEDIATE', 'MART')"
+    )
+    assert people
+    assert text_columns
+    for schema, table, column in text_columns:
+        values = built.query(f"select distinct lower({column}) from {schema}.{table} where {column} is not null")
+        text = "\n".join(value for (value,) in values)
+        assert not [email for email, name in people if email in text or f"{name}\n" in f"{text}\n"], (table, column)
+        assert "@" not in text or column == "from_address", (table, column)
+
+
+def test_the_calendar_covers_the_data_in_whole_years(built: RawDatabase) -> None:
+    assert built.query(
+        "select min(calendar_date)::varchar, max(calendar_date)::varchar, count(*), sum(is_weekend::int), "
+        "count(*) filter (where month_start = calendar_date) from MART.dim_date"
+    ) == [("2026-01-01", "2026-12-31", 365, 104, 12)]
+    assert built.query(
+        "select iso_day_of_week, iso_week_of_year, quarter_of_year from MART.dim_date "
+        "where calendar_date = '2026-03-01'"
+    ) == [(7, 9, 1)]
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ({"ENVIRONMENT": "production"}, "EMAIL_SALT is not set"),
+        ({"EMAIL_SALT": "it's"}, "EMAIL_SALT must be"),
+        ({"ENVIRONMENT": "production", "EMAIL_SALT": "9f86d081884c7d65"}, None),
+    ],
+)
+def test_a_salt_that_protects_nothing_is_refused(ci: Dbt, variables: dict[str, str], message: str | None) -> None:
+    result = ci.run("parse", **variables)
+    assert (result.code == 0) is (message is None), result.output
+    assert message is None or message in result.output
