@@ -1,4 +1,4 @@
-"""The directories under .local/: emptied for each run but for Prefect's finished database, held by one run at a time."""
+"""The directories under .local/: emptied for each run but for Prefect's finished database, held by one at a time."""
 
 from __future__ import annotations
 
