@@ -112,7 +112,7 @@ class _Recorder:
 
     async def _create(self, node: NodeStarted) -> UUID:
         upstream = [await self._created[name] for name in node.depends_on if name in self._created]
-        loads = [self._loads[stream] for stream in map(_stream, node.depends_on) if stream in self._loads]
+        loads = [self._loads[stream] for stream in filter(None, map(_stream, node.depends_on)) if stream in self._loads]
         inputs: list[TaskRunResult | Parameter | Constant] = [
             TaskRunResult(id=run_id) for run_id in dict.fromkeys([*loads, *upstream])
         ]

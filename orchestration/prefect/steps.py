@@ -60,7 +60,8 @@ def execute(run: RunServices, flow_run_id: UUID, logger: Logger) -> RunReport:
     try:
         if not run.parameters.skip_ingest:
             draft.streams = ingest(run)
-            draft.problems += [outcome.error for outcome in draft.streams if outcome.error is not None]
+            # Streams of a source that could not be opened share one error.
+            draft.problems += dict.fromkeys(outcome.error for outcome in draft.streams if outcome.error is not None)
         if not (run.parameters.skip_load and run.parameters.skip_dbt):
             folder = make_run_folder(run.settings.runs_dir, run.run_id, keep=run.settings.runs_kept)
             with run.warehouse.lock(run.run_id, wait=run.settings.lock_wait):

@@ -1,0 +1,96 @@
+"""Runs of the flow on the embedded stack and an ephemeral Prefect API of the tests' own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from prefect import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+from prefect.client.schemas.objects import TaskRun
+
+from ingest.settings import IngestSettings
+from orchestration.local.shop import Shop
+from orchestration.prefect.api import prefect_api
+from orchestration.prefect.flow import run_once
+from orchestration.report import RunFailedError, RunReport
+from orchestration.warehouse.duckdb import DuckDBWarehouse
+from tests.orchestration.conftest import DATABASE
+
+TINY_PROJECT = Path(__file__).parents[1] / "dbt_project"
+
+
+@dataclass(frozen=True)
+class Platform:
+    """A shop, a provider, a lake and a warehouse, which the environment's variables lead the flow to."""
+
+    shop: Shop
+    settings: IngestSettings
+    warehouse: DuckDBWarehouse
+
+    def run(self, **parameters: object) -> RunReport:
+        """Run the flow; a run that fails raises RunFailedError."""
+        return run_once(**parameters)
+
+    def failed_run(self, **parameters: object) -> RunReport:
+        """Run the flow, which is to fail; its report."""
+        with pytest.raises(RunFailedError) as caught:
+            run_once(**parameters)
+        assert caught.value.report is not None
+        return caught.value.report
+
+    def artifact_keys(self) -> set[str]:
+        """Keys of the artifacts of all runs."""
+        with prefect_api(quiet=True), get_client(sync_client=True) as client:
+            answer = client._client.post("/artifacts/filter", json={})
+        return {artifact["key"] for artifact in answer.json()}
+
+    def task_runs(self, report: RunReport) -> dict[str, TaskRun]:
+        """The run's task runs in Prefect, by name."""
+        with prefect_api(quiet=True), get_client(sync_client=True) as client:
+            runs: list[Any] = client.read_task_runs(
+                flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[UUID(report.run_id)])), limit=200
+            )
+        return {run.name: run for run in runs}
+
+
+@pytest.fixture(scope="session")
+def prefect_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One database for all tests of a worker: making it takes seconds."""
+    return tmp_path_factory.mktemp("prefect")
+
+
+@pytest.fixture
+def platform(
+    shop_database: Shop,
+    ingest_settings: IngestSettings,
+    tmp_path: Path,
+    prefect_home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Platform:
+    """The platform, with the tiny dbt project in place of the real one."""
+    lake = ingest_settings.lake
+    variables = {
+        "POSTGRES_DSN": ingest_settings.postgres_dsn.get_secret_value(),
+        "SAAS_BASE_URL": ingest_settings.saas_base_url,
+        "SAAS_API_KEY": ingest_settings.saas_api_key.get_secret_value(),
+        "RAW_BUCKET": lake.bucket,
+        "AWS_ENDPOINT_URL": lake.endpoint_url or "",
+        "AWS_REGION": lake.region,
+        "HORIZON_MARGIN_SECONDS": "0",
+        "SAAS_SETTLING_SECONDS": str(ingest_settings.saas_settling_seconds),
+        "WAIT_BUDGET_SECONDS": "5",
+        "WAREHOUSE_DIR": str(tmp_path / "warehouse"),
+        "WAREHOUSE_LOCK_SECONDS": "0",
+        "TASK_RETRY_SECONDS": "0",
+        "RUNS_DIR": str(tmp_path / "runs"),
+        "DBT_PROJECT_DIR": str(TINY_PROJECT),
+        "DBT_PROFILES_DIR": str(TINY_PROJECT),
+        "PREFECT_HOME": str(prefect_home),
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    return Platform(shop_database, ingest_settings, DuckDBWarehouse(tmp_path / "warehouse", DATABASE, lake))

@@ -1,0 +1,309 @@
+"""The flow from source to published marts, and what it does when something is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+
+import psycopg2
+import pytest
+from prefect.client.schemas.objects import StateType, TaskRunResult
+
+from ingest.context import StreamResult
+from ingest.contracts.registry import ContractRegistry
+from ingest.errors import ConfigurationError, ConflictError, DataError, TransientError
+from ingest.lake.store import ObjectStore
+from ingest.replay import append_replay
+from ingest.runner import IngestRun
+from orchestration.dbt_events import NodeFinished, NodeStarted, NodeStatus
+from orchestration.progress import report_to
+from orchestration.reconcile import Reconciliation, ReconciliationError
+from orchestration.report import RunReport, StreamOutcome
+from orchestration.settings import REPOSITORY
+from orchestration.warehouse.loader import LoadResult
+from orchestration.warehouse.protocol import Publication
+from orchestration.warehouse.query import run_query
+from tests.orchestration.flow.conftest import Platform
+
+STREAMS = set(ContractRegistry.load())
+
+
+class Heard:
+    """A Progress that remembers."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, object]] = []
+
+    def step(self, name: str, detail: str = "") -> None:
+        self.events.append(("step", name))
+
+    def stream_started(self, stream: str) -> None:
+        self.events.append(("started", stream))
+
+    def stream_read(self, stream: str, records: int) -> None:
+        self.events.append(("read", stream))
+
+    def stream_finished(self, outcome: StreamOutcome) -> None:
+        self.events.append(("finished", outcome.stream))
+
+    def loaded(self, result: LoadResult) -> None:
+        self.events.append(("loaded", result.stream))
+
+    def dbt_started(self, node: NodeStarted) -> None:
+        self.events.append(("dbt started", node.unique_id))
+
+    def dbt_finished(self, node: NodeFinished) -> None:
+        self.events.append(("dbt finished", node.unique_id))
+
+    def reconciled(self, reconciliation: Reconciliation) -> None:
+        self.events.append(("reconciled", reconciliation.stream))
+
+    def published(self, publication: Publication) -> None:
+        self.events.append(("published", publication.location))
+
+    def of(self, kind: str) -> list[object]:
+        return [subject for event, subject in self.events if event == kind]
+
+
+def change_shop(platform: Platform, *statements: str) -> None:
+    """Change the shop as its owner."""
+    with closing(psycopg2.connect(platform.shop.owner_dsn)) as connection, connection, connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+
+
+def on_ingest(monkeypatch: pytest.MonkeyPatch, stream: str, then: Callable[[int], StreamResult | None]) -> list[str]:
+    """Let `then` (given the number of the call) meet the ingestion of `stream`; the list grows with its calls."""
+    original, calls = IngestRun.ingest, []
+
+    def ingest(self: IngestRun, name: str, *, keys: bool = True, count: bool = True) -> StreamResult:
+        if name == stream:
+            calls.append(name)
+            result = then(len(calls))
+            if result is not None:
+                return result
+        return original(self, name, keys=keys, count=count)
+
+    monkeypatch.setattr(IngestRun, "ingest", ingest)
+    return calls
+
+
+def test_source_to_marts_and_again_after_the_shop_has_lived_on(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the real dbt project: a full load, then an incremental one, deletions included."""
+    monkeypatch.setenv("DBT_PROJECT_DIR", str(REPOSITORY / "dbt"))
+    monkeypatch.setenv("DBT_PROFILES_DIR", str(REPOSITORY / "dbt"))
+    heard = Heard()
+    with report_to(heard):
+        first = platform.run()
+
+    assert first.problems == ()
+    assert {outcome.stream for outcome in first.streams} == STREAMS
+    assert all(item.equal and item.source is not None for item in first.reconciliations)
+    assert {item.stream: item.staging for item in first.reconciliations} == {
+        item.stream: item.raw for item in first.reconciliations
+    }
+    assert heard.of("step") == ["ingest", "load", "dbt", "reconcile", "publish"]
+    assert set(heard.of("started")) == set(heard.of("finished")) == set(heard.of("loaded")) == STREAMS
+    assert sorted(map(str, heard.of("dbt started"))) == sorted(map(str, heard.of("dbt finished")))
+    assert heard.of("published") == [str(platform.warehouse.published_path)]
+
+    change_shop(
+        platform,
+        "update products set price = price + 1 where product_id = (select min(product_id) from products)",
+        "delete from customers where customer_id = (select min(customer_id) from customers)",
+    )
+    second = platform.run()
+
+    by_stream = {item.stream: item for item in second.reconciliations}
+    before = {item.stream: item for item in first.reconciliations}
+    assert all(item.equal for item in second.reconciliations)
+    assert by_stream["customers"].staging == (before["customers"].staging or 0) - 1
+    assert by_stream["products"].raw_history == before["products"].raw_history + 1
+    current = "select count(*) from mart.dim_product where product_id = (select min(product_id) from mart.dim_product)"
+    assert run_query(platform.warehouse.published_path, current, limit=None).rows == ((2,),)
+    _check_task_runs(platform, second)
+
+
+def _check_task_runs(platform: Platform, report: RunReport) -> None:
+    """Every stream, load and node has a completed task run of its own, and the nodes' are linked."""
+    runs = platform.task_runs(report)
+    assert set(runs) == STREAMS | {f"load {stream}" for stream in STREAMS} | {node.name for node in report.nodes} | {
+        "reconcile",
+        "publish",
+    }
+    assert {run.state_type for run in runs.values()} == {StateType.COMPLETED}
+    assert all(run.start_time and run.end_time and run.start_time <= run.end_time for run in runs.values())
+    inputs = runs["stg_orders"].task_inputs["depends_on"]
+    upstream = {item.id for item in inputs if isinstance(item, TaskRunResult)}
+    assert runs["load orders"].id in upstream
+    assert {"run-summary", "run-streams", "run-dbt", "run-reconciliation"} <= platform.artifact_keys()
+
+
+def test_a_failed_node_fails_the_run_and_nothing_is_published(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BREAK", "sql")
+    report = platform.failed_run(streams=["warehouses"])
+    [problem] = report.problems
+    assert "2 of 6 dbt nodes failed" in str(problem)
+    assert {node.name for node in report.nodes if node.status is NodeStatus.SKIPPED} == {"summed"}
+    assert report.publication is None
+    assert not platform.warehouse.published_path.exists()
+    runs = platform.task_runs(report)
+    assert runs["doubled"].state_type is StateType.FAILED
+    assert runs["doubled"].state is not None
+    assert "nonsense" in str(runs["doubled"].state.message)
+    assert "Compiled SQL: " in str(runs["doubled"].state.message)
+    assert runs["summed"].state_name == "Skipped"
+    assert runs["numbers"].state_type is StateType.COMPLETED
+
+    monkeypatch.setenv("BREAK", "")
+    mended = platform.run(skip_ingest=True, skip_load=True)
+    assert mended.publication is not None
+    assert [node.rows for node in mended.nodes if node.name == "numbers"] == [3]
+
+
+def test_a_stream_that_fails_holds_no_other_up(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A column is gone at the source: its stream fails; the others land, load and are reconciled."""
+    change_shop(platform, "alter table products drop column attributes")
+
+    def broken(call: int) -> None:
+        raise DataError("broken beyond its ratio", stream="campaigns")
+
+    calls = on_ingest(monkeypatch, "campaigns", broken)
+    report = platform.failed_run(streams=["products", "warehouses", "campaigns"], skip_dbt=True)
+
+    assert {problem.stream for problem in report.problems} == {"products", "campaigns"}
+    assert calls == ["campaigns"], "what is not transient is not tried again"
+    assert {load.stream: load.rows for load in report.loads} == {"products": 0, "warehouses": 6, "campaigns": 0}
+    assert [(item.stream, item.source) for item in report.reconciliations if item.source is not None] == [
+        ("warehouses", 6)
+    ]
+    runs = platform.task_runs(report)
+    assert runs["products"].state_type is StateType.FAILED
+    assert "attributes" in str(runs["products"].state and runs["products"].state.message)
+    assert runs["load warehouses"].state_type is StateType.COMPLETED
+
+
+def test_a_source_that_cannot_be_opened_fails_its_own_streams(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SAAS_API_KEY", "wrong")
+    monkeypatch.setenv("POSTGRES_DSN", platform.shop.ingest_dsn.replace("ingest:", "nobody:"))
+    report = platform.failed_run(streams=["customers", "warehouses", "campaigns"], skip_load=True, skip_dbt=True)
+    assert {problem.exit_code for problem in report.problems} == {2}
+    assert {problem.stream for problem in report.problems} == {None, "campaigns"}
+    assert all(outcome.error is not None for outcome in report.streams)
+    assert len(report.problems) == 2, "one source, one problem"
+    secret = platform.settings.saas_api_key.get_secret_value()
+    assert not any(secret in str(problem) for problem in report.problems)
+
+
+def test_another_writer_that_won_is_no_failure(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    def overtaken(call: int) -> None:
+        raise ConflictError("another writer committed version 1 first", stream="warehouses")
+
+    on_ingest(monkeypatch, "warehouses", overtaken)
+    report = platform.run(streams=["warehouses"], skip_dbt=True)
+    [outcome] = report.streams
+    assert outcome.overtaken is not None
+    run = platform.task_runs(report)["warehouses"]
+    assert run.state_type is StateType.COMPLETED
+    assert run.state is not None
+    assert str(run.state.message).startswith("another writer won: another writer committed version 1 first")
+
+
+def test_a_transient_fault_is_tried_again(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    def shaky(call: int) -> None:
+        if call < 3:
+            raise TransientError("the connection broke")
+
+    calls = on_ingest(monkeypatch, "warehouses", shaky)
+    report = platform.run(streams=["warehouses"], skip_dbt=True)
+    assert len(calls) == 3
+    assert platform.task_runs(report)["warehouses"].run_count == 3
+
+    calls = on_ingest(monkeypatch, "warehouses", lambda call: shaky(0))
+    report = platform.failed_run(streams=["warehouses"], skip_load=True, skip_dbt=True)
+    assert len(calls) == 3, "and then given up"
+
+
+def test_a_lost_row_fails_the_run_after_the_table_is_written(platform: Platform) -> None:
+    platform.run(streams=["warehouses"], skip_dbt=True)
+    with platform.warehouse.connect() as session:
+        session.execute("delete from raw.warehouses where warehouse_id = 1")
+    report = platform.failed_run(streams=["warehouses"])
+    [problem] = report.problems
+    assert isinstance(problem, ReconciliationError)
+    assert "the lake has 6 current rows, RAW 5" in str(problem)
+    assert report.publication is None
+    [counted] = report.reconciliations
+    assert not counted.equal
+    assert platform.task_runs(report)["reconcile"].state_type is StateType.FAILED
+
+
+def test_a_backfill_and_a_replay(platform: Platform) -> None:
+    platform.run(streams=["customers"], skip_dbt=True)
+    window = {
+        "backfill_from": datetime(2000, 1, 1, tzinfo=UTC),
+        "backfill_to": datetime.now(UTC) + timedelta(days=1),
+    }
+    backfilled = platform.run(streams=["customers"], skip_dbt=True, **window)
+    [load] = backfilled.loads
+    assert load.rows == 100
+    [counted] = backfilled.reconciliations
+    assert counted.equal
+    assert (counted.raw, counted.raw_history) == (100, 200)
+    assert counted.source is None
+
+    store = ObjectStore(platform.settings.lake)
+    append_replay(store, ContractRegistry.load()["customers"], from_version=1, run_id="by-hand")
+    replayed = platform.run(streams=["customers"], skip_ingest=True)
+    assert replayed.full_refresh
+    assert replayed.loads[0].replayed
+    assert replayed.publication is not None
+
+
+def test_without_a_keys_pass_deletions_are_not_compared(platform: Platform) -> None:
+    report = platform.run(streams=["customers", "warehouses"], skip_dbt=True, keys=False)
+    assert {item.stream: item.source for item in report.reconciliations} == {"customers": None, "warehouses": 6}
+    assert report.publication is None
+
+
+def test_ingestion_alone_leaves_the_warehouse_alone(platform: Platform) -> None:
+    report = platform.run(streams=["warehouses"], skip_load=True, skip_dbt=True)
+    assert report.loads == ()
+    assert report.reconciliations == ()
+    assert not platform.warehouse.path.exists()
+
+
+def test_the_lock_s_holder_is_named(platform: Platform) -> None:
+    with platform.warehouse.lock("the-other", wait=timedelta(0)):
+        report = platform.failed_run(streams=["warehouses"])
+    [problem] = report.problems
+    assert isinstance(problem, ConflictError)
+    assert "being written by run the-other" in str(problem)
+    assert report.streams[0].result is not None
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"streams": ["nope"]}, "there is no stream 'nope'"),
+        ({"backfill_from": datetime(2026, 1, 1, tzinfo=UTC)}, "a backfill needs both"),
+        (
+            {"backfill_from": datetime(2026, 1, 2, tzinfo=UTC), "backfill_to": datetime(2026, 1, 1, tzinfo=UTC)},
+            "must be before",
+        ),
+        (
+            {"backfill_from": datetime(2026, 1, 1, tzinfo=UTC), "backfill_to": datetime(2026, 1, 2, tzinfo=UTC)},
+            "streams named",
+        ),
+    ],
+)
+def test_bad_parameters_are_told(platform: Platform, parameters: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        platform.run(**parameters)
