@@ -18,9 +18,16 @@ processed as (
     from {{ this }}
 ),
 
--- Where something moved, the balances are wrong from the day of the earliest new movement, which may be long ago.
+-- Where something moved, the balances are wrong from the day of the earliest new movement, which may be long ago;
+-- and missing from the first day that is not here yet, which may be long before it.
 touched as (
-    select ledger.warehouse_id, ledger.product_id, min(ledger.moved_on) as first_date
+    select
+        ledger.warehouse_id,
+        ledger.product_id,
+        least(
+            min(ledger.moved_on),
+            cast({{ dbt.dateadd('day', 1, 'max(processed.last_date)') }} as date)
+        ) as first_date
     from ledger
     inner join processed on ledger._log_version > processed.log_version
     group by ledger.warehouse_id, ledger.product_id
