@@ -16,7 +16,7 @@ class LocalSettings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore")
 
-    postgres_bin: Path | Literal["wheel"] | None = Field(default=None, union_mode="left_to_right")
+    postgres_bin: Literal["wheel"] | Path | None = Field(default=None, union_mode="left_to_right")
     """POSTGRES_BIN: the directory of `initdb` and `postgres` to use, or `wheel` for the packaged ones. Default: the
     newest installed one, else the packaged one."""
 

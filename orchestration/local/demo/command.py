@@ -22,7 +22,7 @@ from orchestration.report import RunReport
 ONE_DAY = timedelta(days=1)
 
 _INTRODUCTION = """[bold]dp-mailblaze-demo[/]
-Postgres and an e-mail provider, to an S3 lake, to DuckDB, to tested marts, by a Prefect flow.
+Postgres and an e-mail provider, to an S3 lake, to DuckDB, to tested marts.
 Everything runs on this machine and stops at the end. Ctrl-C stops it sooner."""
 
 _NEXT_STEPS = """[bold]Done in {seconds:.0f} s.[/]
