@@ -1,4 +1,5 @@
-{#- The key of the member that a fact points to where its own is missing: not landed yet, or erased. -#}
+{#- The key of the customer that a line points to where its own is missing: not landed yet, or erased. Of an erased
+    person not even the identifier may stay, so unlike products, warehouses and campaigns a customer is never inferred. -#}
 {% macro unknown_key() -%}
     {{ return("'unknown'") }}
 {%- endmacro %}

@@ -1,5 +1,5 @@
--- An order costs what its lines cost. An order that changed at the moment of the run lands with the next one, lines
--- first: then it is older than the newest of its lines (both carry their transaction's time), and is left out.
+-- An order costs what its lines cost. Both carry the time of the transaction that made them. Left out are orders that may
+-- be a run ahead of their lines or behind them: newer than the newest line of all, or older than one of their own.
 with
 
 lines as (
@@ -7,10 +7,15 @@ lines as (
     from {{ ref('int_order_items') }}
     where not is_deleted
     group by order_id
+),
+
+landed as (
+    select max(last_updated_at) as updated_until from lines
 )
 
 select orders.order_id, orders.order_total, coalesce(lines.line_totals, 0) as line_totals
 from {{ ref('int_orders') }} as orders
+inner join landed on orders.updated_at <= landed.updated_until
 left join lines on lines.order_id = orders.order_id
 where not orders.is_deleted
     and orders.order_total <> coalesce(lines.line_totals, 0)

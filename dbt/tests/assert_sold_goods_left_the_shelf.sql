@@ -1,10 +1,10 @@
 -- What an order's lines say was sold is what the sale movements took off the shelves, warehouse by warehouse. Orders
--- recorded on the last day are left out: their rows may land one run apart.
+-- recorded in the last day before the newest movement are left out: their rows may land one run apart.
 with
 
 settled as (
     select {{ dbt.dateadd('day', -1, 'max(recorded_at)') }} as settled_before
-    from {{ ref('fct_order_lines') }}
+    from {{ ref('fct_stock_movements') }}
 ),
 
 sold as (

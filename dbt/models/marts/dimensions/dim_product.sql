@@ -39,6 +39,20 @@ numbered as (
         row_number() over (partition by product_id order by position) as version_number
     from bounded
     where valid_from < valid_to
+),
+
+-- A product that facts speak of and that has not landed: a member with nothing but its identifier, until it does.
+mentioned as (
+    select product_id from {{ ref('int_order_items') }}
+    union
+    select product_id from {{ ref('int_stock_ledger') }}
+),
+
+inferred as (
+    select mentioned.product_id
+    from mentioned
+    left join (select distinct product_id from numbered) as known on known.product_id = mentioned.product_id
+    where known.product_id is null
 )
 
 select
@@ -58,26 +72,29 @@ select
     valid_from,
     valid_to,
     valid_to = {{ end_of_time() }} as is_current,
+    false as is_inferred,
     _log_version
 from numbered
 
 union all
 
 select
-    {{ unknown_key() }},
-    -1,
+    {{ surrogate_key(['product_id', '0', '0']) }},
+    product_id,
     1,
-    'unknown',
-    'unknown',
-    'unknown',
     null,
     null,
     null,
     null,
     null,
-    false,
+    null,
+    null,
+    null,
+    null,
     false,
     {{ beginning_of_time() }},
     {{ end_of_time() }},
     true,
+    true,
     0
+from inferred

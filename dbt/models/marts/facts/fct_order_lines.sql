@@ -77,7 +77,7 @@ select
     lines.order_id,
     cast(lines.line_number as bigint) as line_number,
     lines.order_date,
-    coalesce(products.product_key, {{ unknown_key() }}) as product_key,
+    products.product_key,
     coalesce(customers.customer_key, {{ unknown_key() }}) as customer_key,
     {{ surrogate_key(['lines.warehouse_id']) }} as warehouse_key,
     lines.product_id,
@@ -97,7 +97,7 @@ select
     lines.net_amount,
     lines._order_items_version,
     lines._orders_version,
-    coalesce(products._log_version, 0) as _products_version
+    products._log_version as _products_version
 from lines
 left join {{ ref('dim_product') }} as products
     on products.product_id = lines.product_id
