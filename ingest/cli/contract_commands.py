@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ingest.cli import options
 from ingest.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from ingest.contracts.model import StreamContract
 
 app = typer.Typer(no_args_is_help=True, help="Write contracts, and compare them with the live source.")
 
@@ -44,11 +47,18 @@ def new(
     with closing(connect(dsn)) as connection, postgres_errors("read the catalog"):
         names = [resolve_table(connection, table) for table in tables]
         found = live_tables(connection, names)
-    drafts = {}
-    for name in names:
+    drafts: dict[Path, tuple[str, StreamContract]] = {}
+    for name in dict.fromkeys(names):
         text = draft_contract(found[name], prefix=prefix, key=columns)
-        contract = parse_contract(text, origin=name)
-        drafts[folder / f"{stream_name(name)}{SUFFIX}"] = (text, contract)
+        contract = parse_contract(text, origin=f"the draft for {name}")
+        path = folder / f"{stream_name(name)}{SUFFIX}"
+        if path in drafts:
+            other = drafts[path][1].source_object
+            raise ConfigurationError(
+                f"{other} and {name} would both be the stream '{contract.stream}'",
+                hint="Write the contracts into different folders (--out), and give one stream another name.",
+            )
+        drafts[path] = (text, contract)
     for path in drafts:
         if path.exists() and not force:
             raise ConfigurationError(f"{path} exists", hint="Pass --force to write over it.")

@@ -47,14 +47,16 @@ def draft_contract(table: LiveTable, *, prefix: str = "inventory", key: tuple[st
     """The YAML of a contract for `table`. Raises ContractError where no key is found or given.
 
     Only a cursor that every update is sure to move is used: a `timestamptz NOT NULL` column with a name such as
-    `updated_at`, a default of `now()` and a row trigger before updates. A column that merely looks like one is named
-    in `likelyCursor`, and the table is landed whole until somebody decides.
+    `updated_at`, a default of `now()` and a row trigger that sets it before each update. A column that merely looks
+    like one is named in `likelyCursor`, and the table is landed whole until somebody decides.
     """
     stream = stream_name(table.name)
     columns = {column.name: column for column in table.columns}
     unknown = [name for name in key if name not in columns]
     if unknown:
         raise ContractError(f"{table.name} has no column '{unknown[0]}'", hint=f"It has: {', '.join(columns)}.")
+    if key and table.key and set(key) != set(table.key):
+        raise ContractError(f"{table.name} has the key ({', '.join(table.key)})", hint="Leave out --key.")
     key = key or table.key
     if not key:
         raise ContractError(
@@ -109,8 +111,13 @@ def _is_moved_by_database(column: LiveColumn, table: LiveTable) -> bool:
         SourceType.parse(column.type).name == "timestamp with time zone"
         and column.not_null
         and has_clock
-        and table.update_trigger
+        and any(_sets(code, column.name) for code in table.update_triggers)
     )
+
+
+def _sets(code: str, column: str) -> bool:
+    """Whether a trigger's code names `column` of the new row."""
+    return bool(re.search(rf'\bnew\s*\.\s*"?{re.escape(column)}(?!\w)', code, re.IGNORECASE))
 
 
 def _property(column: LiveColumn, key: tuple[str, ...]) -> SchemaProperty:

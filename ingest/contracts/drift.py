@@ -29,6 +29,8 @@ def compare(contract: StreamContract, table: LiveTable | None) -> list[Differenc
         return [Difference(contract.source_object, "a table", "nothing of that name", breaking=True)]
     live = {column.name: column for column in table.columns}
     found: list[Difference] = []
+    if not table.readable:
+        found.append(Difference(table.name, "a table to be read", "no SELECT privilege for this login", breaking=True))
     for column in contract.columns:
         found.extend(_column_differences(column, live.get(column.name), is_cursor=column.name == contract.spec.cursor))
     contracted = {column.name for column in contract.columns}
@@ -42,6 +44,15 @@ def compare(contract: StreamContract, table: LiveTable | None) -> list[Differenc
     if table.key and set(table.key) != set(contract.key):
         found.append(
             Difference("primary key", f"({', '.join(contract.key)})", f"({', '.join(table.key)})", breaking=True)
+        )
+    if not table.key and table.kind in ("table", "partitioned table"):
+        found.append(
+            Difference(
+                "primary key",
+                f"({', '.join(contract.key)})",
+                "no unique key (two rows with the same key would be taken for versions of one)",
+                breaking=False,
+            )
         )
     return sorted(found, key=lambda difference: not difference.breaking)
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
 # One query for any number of tables. Domains are shown as the type beneath them, since that is what COPY sends.
+# The columns that an index merely includes come after those of its key.
 _COLUMNS = """
 with recursive wanted as (
   select name, to_regclass(name) as oid from unnest(%(tables)s::text[]) as name
@@ -30,28 +31,37 @@ with recursive wanted as (
 )
 select w.name, a.attname, format_type(b.typid, b.typmod), b.typtype, a.attnotnull or dt.typnotnull,
        pg_get_expr(d.adbin, d.adrelid), col_description(a.attrelid, a.attnum),
-       array_position(i.indkey::int2[], a.attnum)
+       array_position(i.attnums, a.attnum)
   from wanted w
   join pg_attribute a on a.attrelid = w.oid and a.attnum > 0 and not a.attisdropped
   join pg_type dt on dt.oid = a.atttypid
   join base b on b.attrelid = a.attrelid and b.attnum = a.attnum and b.typtype <> 'd'
   left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
   left join lateral (
-    select x.indkey from pg_index x
+    select x.attnums
+      from (select *, array(select unnest(indkey::int2[]) limit indnkeyatts) as attnums from pg_index) x
      where x.indrelid = w.oid and x.indisunique and x.indisvalid and x.indpred is null and x.indexprs is null
        and not exists (select from pg_attribute k
-                        where k.attrelid = w.oid and k.attnum = any(x.indkey::int2[]) and not k.attnotnull)
+                        where k.attrelid = w.oid and k.attnum = any(x.attnums) and not k.attnotnull)
      order by x.indisprimary desc, x.indnkeyatts, x.indexrelid limit 1
   ) i on true
  order by w.name, a.attnum
 """
 
+# Triggers (enabled, before, for each row) that no update escapes, each with its code. One written in C, such as
+# `moddatetime(updated_at)`, shows none: the columns that are its arguments stand for what it sets.
 _TABLES = """
 select name, c.relkind::text, obj_description(c.oid, 'pg_class'),
-       exists (select from pg_trigger t where t.tgrelid = c.oid and not t.tgisinternal
-                and t.tgtype & 1 = 1 and t.tgtype & 2 = 2 and t.tgtype & 16 = 16),
-       has_table_privilege(c.oid, 'select')
+       array(select case l.lanname when 'c' then 'new.' || replace(encode(t.tgargs, 'escape'), '\\000', ' new.')
+                    else p.prosrc end
+               from pg_trigger t join pg_proc p on p.oid = t.tgfoid join pg_language l on l.oid = p.prolang
+              where t.tgrelid = c.oid and not t.tgisinternal and t.tgenabled in ('O', 'A')
+                and t.tgtype & 1 = 1 and t.tgtype & 2 = 2 and t.tgtype & 16 = 16 and cardinality(t.tgattr::int2[]) = 0
+                and (t.tgqual is null
+                     or pg_get_triggerdef(t.oid) ~* 'when \\(\\(?old\\.\\* is distinct from new\\.\\*\\)?\\)')),
+       has_any_column_privilege(c.oid, 'select')
   from unnest(%(tables)s::text[]) as name join pg_class c on c.oid = to_regclass(name)
+ where c.relkind::text = any(%(kinds)s)
 """
 
 READABLE_KINDS = {"r": "table", "p": "partitioned table", "v": "view", "m": "materialized view", "f": "foreign table"}
@@ -72,12 +82,12 @@ class LiveColumn:
 
 @dataclass(frozen=True)
 class LiveTable:
-    """A table as it is at the source. `update_trigger`: some row trigger runs before each update."""
+    """A table as it is at the source. `update_triggers`: the code of the row triggers that run before each update."""
 
     name: str
     kind: str
     comment: str | None
-    update_trigger: bool
+    update_triggers: tuple[str, ...]
     readable: bool
     columns: tuple[LiveColumn, ...]
 
@@ -92,7 +102,7 @@ def live_tables(connection: Connection, tables: Sequence[str]) -> dict[str, Live
     """The shapes of `tables`, each `schema.table` without quotes; a table that does not exist is left out."""
     quoted = {sql.Identifier(*table.split(".", 1)).as_string(connection): table for table in tables}
     with connection.cursor() as cursor:
-        cursor.execute(_TABLES, {"tables": list(quoted)})
+        cursor.execute(_TABLES, {"tables": list(quoted), "kinds": list(READABLE_KINDS)})
         heads = cursor.fetchall()
         cursor.execute(_COLUMNS, {"tables": list(quoted)})
         columns: dict[str, list[LiveColumn]] = {}
@@ -100,9 +110,9 @@ def live_tables(connection: Connection, tables: Sequence[str]) -> dict[str, Live
             columns.setdefault(name, []).append(LiveColumn(*column))
     return {
         quoted[name]: LiveTable(
-            quoted[name], READABLE_KINDS.get(kind, kind), comment, trigger, readable, tuple(columns.get(name, ()))
+            quoted[name], READABLE_KINDS[kind], comment, tuple(triggers), readable, tuple(columns.get(name, ()))
         )
-        for name, kind, comment, trigger, readable in heads
+        for name, kind, comment, triggers, readable in heads
     }
 
 
@@ -114,12 +124,12 @@ def resolve_table(connection: Connection, name: str) -> str:
             try:
                 cursor.execute(
                     "select n.nspname || '.' || c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace"
-                    " where c.oid = to_regclass(%s)",
-                    (spelling,),
+                    " where c.oid = to_regclass(%s) and c.relkind::text = any(%s)",
+                    (spelling, list(READABLE_KINDS)),
                 )
-            except errors.SyntaxError:
-                continue
+            except (errors.SyntaxError, errors.InvalidName, errors.FeatureNotSupported):
+                continue  # not a name as SQL writes it
             found = cursor.fetchone()
             if found is not None:
                 return str(found[0])
-    raise ContractError(f"there is no table '{name}' that this login can see", hint="Spell it as schema.table.")
+    raise ContractError(f"there is no table or view '{name}' that this login can see", hint="Spell it as schema.table.")

@@ -1,1 +1,80 @@
-class CommandLine: ...
+"""`python -m ingest` as a process of its own, and what it said."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ingest.contracts.registry import SUFFIX
+from ingest.settings import LakeSettings
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A process that has ended."""
+
+    exit_code: int
+    out: str
+    err: str
+
+    @property
+    def logs(self) -> list[dict[str, Any]]:
+        """The JSON lines on standard error."""
+        return [json.loads(line) for line in self.err.splitlines() if line.startswith("{")]
+
+    @property
+    def messages(self) -> list[str]:
+        """The other lines on standard error, which are for people."""
+        return [line for line in self.err.splitlines() if line.strip() and not line.startswith("{")]
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """Runs ingest in `folder` with settings of a test; `contracts` is its CONTRACTS_DIR."""
+
+    folder: Path
+    environment: dict[str, str]
+
+    @classmethod
+    def beside(cls, folder: Path, lake: LakeSettings, dsn: str) -> CommandLine:
+        """A command line with an empty folder of contracts."""
+        contracts = folder / "contracts"
+        contracts.mkdir()
+        own = {
+            "RAW_BUCKET": lake.bucket,
+            "AWS_ENDPOINT_URL": lake.endpoint_url or "",
+            "AWS_MAX_ATTEMPTS": "1",
+            "POSTGRES_DSN": dsn,
+            "CONTRACTS_DIR": str(contracts),
+            "HORIZON_MARGIN_SECONDS": "0",
+            "WAIT_BUDGET_SECONDS": "0",
+        }
+        return cls(folder, {**os.environ, **own})
+
+    @property
+    def contracts(self) -> Path:
+        return self.folder / "contracts"
+
+    def write_contract(self, stream: str, text: str) -> Path:
+        path = self.contracts / f"{stream}{SUFFIX}"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def run(self, *arguments: str, **settings: str) -> Finished:
+        """Run `ingest <arguments>` with further environment variables."""
+        done = subprocess.run(
+            [sys.executable, "-m", "ingest", *arguments],
+            cwd=self.folder,
+            env={**self.environment, **settings},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+        return Finished(done.returncode, done.stdout, done.stderr)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
 from dataclasses import replace
 from datetime import UTC, date, datetime
-from decimal import Decimal
 from typing import Any
 
 import psycopg2.extras
@@ -16,14 +14,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg2 import sql
 
-from ingest.contracts.author import draft_contract
-from ingest.contracts.introspect import live_tables
 from ingest.contracts.model import StreamContract, parse_contract
-from ingest.contracts.types import Kind
 from ingest.errors import QuarantineRatioError
 from ingest.lake.commit import CommitKind
 from ingest.lake.log import CommitLog
 from tests.ingest.runs.world import World
+from tests.ingest.values import draft_of, drafted, landed, read_source
 
 # type, a literal of an ordinary value, and literals of values at its edges
 TYPES: list[tuple[str, str, list[str]]] = [
@@ -91,51 +87,6 @@ TYPES: list[tuple[str, str, list[str]]] = [
     ("bytea[]", "ARRAY['\\x00ff'::bytea]", []),
     ("jsonb[]", "ARRAY['{\"a\": 1}'::jsonb]", []),
 ]
-
-
-def read_source(world: World, contract: StreamContract) -> list[dict[str, Any]]:
-    """The table by psycopg2: native values, and for what lands as text what Postgres prints."""
-    world.execute("set timezone = 'UTC'; set datestyle = 'ISO, YMD'; set intervalstyle = 'postgres'")
-    columns = [
-        sql.SQL("{}::text" if _prints(column.source_type, column.landing.kind) else "{}").format(
-            sql.Identifier(column.name)
-        )
-        for column in contract.columns
-    ]
-    query = sql.SQL("select {} from {} order by 1").format(
-        sql.SQL(", ").join(columns), sql.Identifier(*contract.source_object.split(".", 1))
-    )
-    rows = world.query(query.as_string(world.connection))
-    return [
-        {c.name: plain(value, c.source_type) for c, value in zip(contract.columns, row, strict=True)} for row in rows
-    ]
-
-
-def _prints(source_type: str, kind: Kind) -> bool:
-    return kind is Kind.TEXT and not (source_type.startswith("char") and not source_type.endswith("]"))
-
-
-def plain(value: Any, source_type: str) -> Any:
-    """A value that equals another exactly if both are the same: bytes as bytes, and numbers as they are written."""
-    if isinstance(value, memoryview):
-        return value.tobytes()
-    if isinstance(value, float):
-        # psycopg2 shows the shortest decimal that reads back as the real; a float of Python's has more bits.
-        return repr(ctypes.c_float(value).value if source_type == "real" else value)
-    if isinstance(value, Decimal):
-        return str(value)
-    return value.astimezone(UTC) if isinstance(value, datetime) and value.tzinfo else value
-
-
-def landed(world: World, contract: StreamContract) -> list[dict[str, Any]]:
-    """The rows of the newest commit in key order, without the platform's columns."""
-    log = CommitLog(world.store, contract.stream)
-    newest = log.head()
-    while newest is not None and newest.kind is CommitKind.KEYS:
-        newest = log.read(newest.version - 1)
-    assert newest is not None
-    rows = sorted(world.rows(newest), key=lambda row: [row[name] for name in contract.key])
-    return [{c.name: plain(row[c.name], c.source_type) for c in contract.columns} for row in rows]
 
 
 def with_ratio(contract: StreamContract, ratio: float) -> StreamContract:
@@ -336,14 +287,6 @@ def as_text(world: World, table: str, columns: list[str]) -> StreamContract:
         if item["name"] in columns:
             item["customProperties"] = [{"property": "landAs", "value": "text"}]
     return parse_contract(yaml.safe_dump(document), origin=table)
-
-
-def drafted(world: World, name: str) -> StreamContract:
-    return parse_contract(draft_of(world, name), origin=name)
-
-
-def draft_of(world: World, name: str) -> str:
-    return draft_contract(live_tables(world.connection, [name])[name])
 
 
 def test_a_row_that_goes_bad_is_not_passed_over_because_the_others_stayed(source_world: World) -> None:
