@@ -13,6 +13,9 @@ from orchestration.report import RunFailedError, RunReport
 
 Run = Callable[..., RunReport]
 
+_INTERRUPTED = 128 + 2
+"""What a shell reports for a program that SIGINT ended."""
+
 
 def main(run: Run) -> None:
     """Run the flow by the arguments of the command line; a PlatformError becomes one message and its exit code."""
@@ -68,4 +71,7 @@ def _run(run: Run, **parameters: object) -> None:
             if error.report is not None:
                 print_report(error.report)
             raise
+        except KeyboardInterrupt:
+            typer.echo("Interrupted. Nothing was half-committed; the next run goes on from here.", err=True)
+            raise typer.Exit(_INTERRUPTED) from None
     print_report(report)

@@ -75,7 +75,7 @@ def query(
 
 
 def _say_waiting(holder: str) -> None:
-    typer.echo(f"The warehouse is being written by {holder}; waiting.", err=True)
+    typer.echo(f"The warehouse is in use by {holder}; waiting.", err=True)
 
 
 def _raise_first(outcomes: list[LoadOutcome]) -> None:

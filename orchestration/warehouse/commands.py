@@ -20,7 +20,7 @@ def load(streams: Sequence[str], *, wait_seconds: float, on_wait: Waiting) -> li
     """Load streams (all for none). Raises PlatformError where nothing could be loaded."""
     settings = OrchestrationSettings.load()
     contracts = ContractRegistry.load(settings.contracts_dir).select(streams)
-    warehouse = open_warehouse(settings, on_wait=on_wait)
+    warehouse = open_warehouse(settings, wait=timedelta(seconds=wait_seconds), on_wait=on_wait)
     run_id = run_id_now()
     loader = _loader(settings, run_id)
     with warehouse.lock(run_id, wait=timedelta(seconds=wait_seconds)), warehouse.connect() as session:
@@ -31,7 +31,7 @@ def reload(stream: str, *, wait_seconds: float, on_wait: Waiting) -> list[LoadOu
     """Drop a stream's tables and load it whole. Killed in between, the next load finishes it."""
     settings = OrchestrationSettings.load()
     [contract] = ContractRegistry.load(settings.contracts_dir).select([stream])
-    warehouse = open_warehouse(settings, on_wait=on_wait)
+    warehouse = open_warehouse(settings, wait=timedelta(seconds=wait_seconds), on_wait=on_wait)
     run_id = run_id_now()
     loader = _loader(settings, run_id)
     with warehouse.lock(run_id, wait=timedelta(seconds=wait_seconds)), warehouse.connect() as session:
@@ -43,7 +43,7 @@ def status(streams: Sequence[str], *, wait_seconds: float, on_wait: Waiting) -> 
     """The status of streams (all for none). It needs the lock: DuckDB's file takes one process at a time."""
     settings = OrchestrationSettings.load()
     contracts = ContractRegistry.load(settings.contracts_dir).select(streams)
-    warehouse = open_warehouse(settings, on_wait=on_wait)
+    warehouse = open_warehouse(settings, wait=timedelta(seconds=wait_seconds), on_wait=on_wait)
     store = ObjectStore(settings.lake)
     with warehouse.lock(run_id_now(), wait=timedelta(seconds=wait_seconds)), warehouse.connect() as session:
         return stream_statuses(store, session, settings.schemas.raw, contracts)

@@ -238,6 +238,7 @@ class DuckDBWarehouse:
         Raises ConflictError where another process keeps it open, FatalError where it is no DuckDB database.
         """
         deadline = time.monotonic() + self._open_wait.total_seconds()
+        told = False
         while True:
             try:
                 return open_duckdb(self.path, memory_limit=self._memory_limit)
@@ -250,6 +251,9 @@ class DuckDBWarehouse:
                         f"another program has the warehouse open: {message}",
                         hint=f"Close it. Readers are to open {self.published_path}.",
                     ) from error
+                if not told:
+                    self._on_wait("a program that has its file open")
+                    told = True
                 time.sleep(_POLL_SECONDS)
             except duckdb.Error as error:
                 message = str(error).partition("\n")[0]

@@ -1,0 +1,64 @@
+"""Stopped in the middle: every process ends, nothing stays locked, and the next run works."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from datetime import timedelta
+
+import psutil
+import pytest
+
+from orchestration.settings import REPOSITORY
+from tests.orchestration.flow.conftest import Platform
+
+
+@pytest.mark.parametrize(
+    ("waiting_for", "number", "code"),
+    [("orders", signal.SIGTERM, -signal.SIGTERM), ("dbt build", signal.SIGINT, 128 + signal.SIGINT)],
+)
+def test_an_interrupted_run_leaves_nothing_behind(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch, waiting_for: str, number: int, code: int
+) -> None:
+    """By an orchestrator while streams land; by Ctrl-C while dbt is in the middle of a long node."""
+    environment = {**os.environ, "BREAK": "slow", "COLUMNS": "200", "PYTHONUNBUFFERED": "1"}
+    process = subprocess.Popen(
+        [sys.executable, str(REPOSITORY / "orchestration" / "prefect" / "flow.py")],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    with process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        for line in process.stdout:
+            if waiting_for in line:
+                break
+        if waiting_for == "dbt build":
+            _wait_for_line(process, "numbers")
+        children = psutil.Process(process.pid).children(recursive=True)
+        os.killpg(process.pid, number)
+        output, errors = process.communicate(timeout=60)
+    assert process.returncode == code, (output, errors)
+    assert "Traceback" not in errors
+    assert not psutil.wait_procs(children, timeout=10)[1]
+    with platform.warehouse.lock("after", wait=timedelta(0)):
+        pass
+
+    monkeypatch.setenv("BREAK", "")
+    skip_dbt = waiting_for != "dbt build"
+    report = platform.run(streams=["orders", "warehouses"], skip_dbt=skip_dbt)
+    assert (report.publication is None) == skip_dbt
+    assert all(item.equal for item in report.reconciliations)
+
+
+def _wait_for_line(process: subprocess.Popen[str], text: str) -> None:
+    assert process.stdout is not None
+    for line in process.stdout:
+        if text in line:
+            return
+    raise AssertionError(f"it ended before it said '{text}'")
