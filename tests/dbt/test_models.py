@@ -44,7 +44,7 @@ DAMAGE = {
     "primary_key_int_email_events_event_id": (
         "insert into INTERMEDIATE.int_email_events select * from INTERMEDIATE.int_email_events limit 1"
     ),
-    "settled_relationship_stg_order_items_order_id__order_id__created_at__ref_stg_orders_": (
+    "parent_has_landed_stg_order_items_order_id__order_id__created_at__orders": (
         "insert into RAW.order_items select 9999, 9999, 1, product_id, warehouse_id, quantity, unit_price, "
         "discount_rate, line_total, created_at - interval 10 day, updated_at, _batch_id, 99, 1, _extracted_at "
         "from RAW.order_items limit 1"

@@ -24,9 +24,10 @@ touched as (
     select
         ledger.warehouse_id,
         ledger.product_id,
+        -- Snowflake's least() is null where one of its arguments is: here, where this table is empty.
         least(
             min(ledger.moved_on),
-            cast({{ dbt.dateadd('day', 1, 'max(processed.last_date)') }} as date)
+            coalesce(cast({{ dbt.dateadd('day', 1, 'max(processed.last_date)') }} as date), min(ledger.moved_on))
         ) as first_date
     from ledger
     inner join processed on ledger._log_version > processed.log_version
