@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -22,3 +22,9 @@ class LocalSettings(BaseSettings):
 
     state: Path = Field(default=REPOSITORY / ".local", validation_alias="LOCAL_STATE")
     """LOCAL_STATE: where the demo and the stack keep their warehouse, logs and Prefect's database."""
+
+    @field_validator("state")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        """Children run in another directory."""
+        return value.expanduser().absolute()

@@ -10,6 +10,7 @@ from pathlib import Path
 from time import monotonic
 
 from orchestration.local.accounts import unprivileged_account
+from orchestration.local.errors import LocalStackError
 from orchestration.local.postgres_binaries import PostgresBinaries, find_binaries
 from orchestration.local.postgres_server import PostgresServer, start_postgres
 from orchestration.local.processes import ProcessGroup, process_group
@@ -69,6 +70,13 @@ class LocalStack:
     s3: S3Server
     saas: SaasServer
     bucket: str
+
+    def require_alive(self) -> None:
+        """Raise LocalStackError, with the end of the log, where a part has ended by itself."""
+        for process in (self.postgres.process, self.s3.process, self.saas.process):
+            code = process.poll()
+            if code is not None:
+                raise LocalStackError(f"{process.command.name} has ended, exit code {code}.", log=process.command.log)
 
     @property
     def environment(self) -> dict[str, str]:

@@ -12,7 +12,6 @@ from pathlib import Path
 from rich.console import Console
 
 from orchestration.local.environment import clean_environment
-from orchestration.local.errors import LocalStackError
 from orchestration.local.settings import LocalSettings
 from orchestration.local.stack import LocalStack, StackOptions, Started, local_stack
 from orchestration.local.state import State, open_state
@@ -23,11 +22,12 @@ _NEXT_STEPS = """
 [bold]The stack is up.[/] In another terminal, in this directory:
 
   source {env_file} && source .venv/bin/activate
-  ingest run --all                                       [dim]land what is new in the lake[/]
-  ingest streams                                         [dim]how far each stream is[/]
-  python orchestration/prefect/flow.py                   [dim]the whole line, source to mart[/]
-  python -m orchestration.warehouse query "show tables"  [dim]ask the marts[/]
-  python -m postgres.activity --help                     [dim]let the shop live on: --dsn "$SHOP_OWNER_DSN"[/]
+  ingest run --all                                  [dim]land what is new in the lake[/]
+  ingest streams                                    [dim]how far each stream is[/]
+  python orchestration/prefect/flow.py              [dim]the whole line, source to mart[/]
+  python -m orchestration.warehouse query "from mart.dim_warehouse"
+  python -m postgres.activity --dsn "$SHOP_OWNER_DSN" --span 1d
+                                                    [dim]let a day go by in the shop[/]
 
 Logs: {logs}
 Ctrl-C stops everything; the data is gone then.
@@ -86,13 +86,8 @@ def _environment(stack: LocalStack, state: State) -> dict[str, str]:
 
 def _wait(stack: LocalStack) -> None:
     """Wait for a signal, which raises, looking now and then whether all parts live."""
-    parts = (stack.postgres.process, stack.s3.process, stack.saas.process)
     while True:
-        for process in parts:
-            if process.poll() is not None:
-                raise LocalStackError(
-                    f"{process.command.name} has ended, exit code {process.poll()}.", log=process.command.log
-                )
+        stack.require_alive()
         time.sleep(_CHECK_SECONDS)
 
 

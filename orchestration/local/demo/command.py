@@ -9,7 +9,7 @@ from time import monotonic
 from rich.console import Console
 
 from orchestration.local.demo.display import Display
-from orchestration.local.demo.flow_client import FlowProcess
+from orchestration.local.demo.flow_client import FlowFailedError, FlowProcess
 from orchestration.local.demo.summary import day_in_words, print_answers, print_reconciliation, print_runs
 from orchestration.local.processes import ProcessGroup, process_group
 from orchestration.local.run_directory import RunDirectory, open_run_directory
@@ -83,7 +83,7 @@ def _two_runs(
 
         display.chapter("Run 1: everything")
         with display.live("starting the flow"):
-            first = flow.run(stack.environment, display)
+            first = _run(flow, stack, display)
 
         display.chapter("A day goes by")
         with display.live("the shop lives on"):
@@ -91,8 +91,17 @@ def _two_runs(
 
         display.chapter("Run 2: what is new")
         with display.live("starting the flow"):
-            second = flow.run(stack.environment, display)
+            second = _run(flow, stack, display)
     return first, second
+
+
+def _run(flow: FlowProcess, stack: LocalStack, display: Display) -> RunReport:
+    """Run the flow. Where it fails because a part of the stack has ended, that is what is told."""
+    try:
+        return flow.run(stack.environment, display)
+    except FlowFailedError:
+        stack.require_alive()
+        raise
 
 
 def _let_a_day_go_by(display: Display, stack: LocalStack, options: StackOptions) -> None:
