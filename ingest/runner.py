@@ -18,6 +18,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 
+from structlog.contextvars import bound_contextvars
+
 from ingest.context import Progress, RunContext, SourceCount, StreamResult
 from ingest.contracts.drift import require_no_breaking_drift
 from ingest.contracts.introspect import LiveTable, live_tables
@@ -89,20 +91,24 @@ class IngestRun:
         log = get_logger(run_id=self._context.run_id, stream=stream)
         started = monotonic()
         session = self._session
+        broken_off = False
 
-        def refresh(error: TransientError, wait: float) -> None:
-            nonlocal session
+        def note(error: TransientError, wait: float) -> None:
+            nonlocal broken_off
             log.warning("trying again", error=str(error), wait_seconds=round(wait, 1))
-            session = None
+            broken_off = True
 
         def once() -> StreamResult:
-            nonlocal session
-            if session is None and contract.spec.source is Source.POSTGRES:
-                session = self._fresh_session(contract)
+            nonlocal session, broken_off
+            if broken_off:
+                self._refresh_head(stream)
+                session = self._fresh_session() if contract.spec.source is Source.POSTGRES else None
+                broken_off = False
             return work(self._extraction(contract, session, budget))
 
         try:
-            result = retrying(budget, attempts=4, before_retry=refresh)(once)
+            with bound_contextvars(run_id=self._context.run_id, stream=stream):
+                result = retrying(budget, attempts=4, before_retry=note)(once)
         except PlatformError as error:
             error.stream = error.stream or stream
             log.error("failed", error=str(error), kind=type(error).__name__)  # noqa: TRY400 - told, not traced
@@ -130,8 +136,16 @@ class IngestRun:
         assert self._api is not None  # noqa: S101 - open_run made it
         return SaasExtraction(self._context, contract, self._api, budget)
 
-    def _fresh_session(self, contract: StreamContract) -> PostgresSession:
-        self._context.heads[contract.stream] = CommitLog(self._context.store, contract.stream).head()
+    def _refresh_head(self, stream: str) -> None:
+        """Read what was committed since: by us too, where the answer to a commit was lost."""
+        known = self._context.heads[stream]
+        for commit in CommitLog(self._context.store, stream).since(known.version if known else 0):
+            if commit.run_id == self._context.run_id:
+                self._context.committed(commit)
+            else:
+                self._context.heads[stream] = commit
+
+    def _fresh_session(self) -> PostgresSession:
         session = _session(self._context.settings)
         with self._lock:
             self._private_sessions.enter_context(session)

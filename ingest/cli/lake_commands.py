@@ -89,14 +89,12 @@ def gc(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
 ) -> None:
     """Remove files that no commit names."""
-    from datetime import timedelta
-
     from ingest.cli.render import print_orphans
     from ingest.lake.gc import find_orphans, remove
 
+    grace = options.hours(grace_hours, "--grace-hours")
     loaded = options.settings()
     store = options.store(loaded)
-    grace = timedelta(hours=grace_hours)
     found = [find_orphans(store, contract, grace=grace) for contract in options.contracts(loaded).select(stream or [])]
     if not dry_run:
         for orphans in found:

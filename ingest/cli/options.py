@@ -1,8 +1,8 @@
-"""What several commands share: loading settings and contracts, reading moments and durations."""
+"""What several commands share: loading settings and contracts, reading moments and lengths of time."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from ingest.errors import ConfigurationError
@@ -51,8 +51,16 @@ def moment(text: str, option: str) -> datetime:
     """An ISO 8601 moment; one without a zone is UTC. Raises ConfigurationError naming `option`."""
     try:
         value = datetime.fromisoformat(text)
-    except ValueError:
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise ConfigurationError(
             f"{option} is '{text}', which is not an ISO 8601 moment such as 2026-01-31 or 2026-01-31T12:00:00Z"
         ) from None
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def hours(count: float, option: str) -> timedelta:
+    """A length of time. Raises ConfigurationError naming `option`."""
+    try:
+        return timedelta(hours=count)
+    except (ValueError, OverflowError):
+        raise ConfigurationError(f"{option} is {count}, which is no length of time") from None

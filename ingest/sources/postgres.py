@@ -157,6 +157,7 @@ class PostgresSession:
 
 def connection_string(dsn: SecretStr) -> str:
     """The DSN with our application name and fixed session settings. Raises ConfigurationError."""
+    _refuse_unencoded(dsn.get_secret_value())
     options = " ".join(f"-c {name}={value}" for name, value in _SESSION.items())
     try:
         return make_dsn(dsn.get_secret_value(), application_name=APPLICATION_NAME, options=options, connect_timeout=10)
@@ -165,6 +166,17 @@ def connection_string(dsn: SecretStr) -> str:
             "POSTGRES_DSN is not a connection string",
             hint="It looks like postgresql://user:password@host:5432/database.",
         ) from None
+
+
+def _refuse_unencoded(dsn: str) -> None:
+    """A password is cut at the first such character, and what follows would be shown as a host or a port."""
+    scheme, _, rest = dsn.partition("://")
+    password = rest.rpartition("@")[0].partition(":")[2]
+    if scheme in ("postgres", "postgresql") and set(password) & set("@/"):
+        raise ConfigurationError(
+            "POSTGRES_DSN holds a character before its last '@' that must be percent-encoded",
+            hint="In a password, write @ as %40 and / as %2F.",
+        )
 
 
 def connect(dsn: SecretStr) -> Connection:
@@ -244,7 +256,7 @@ def _any_of(contract: StreamContract) -> sql.Composable:
 
 def _moment(moment: datetime, column: Column) -> sql.Composable:
     """A literal, since COPY takes no parameters. A cursor without zone is in UTC by contract."""
-    text = moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+    text = moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
     if column.landing.kind is Kind.TIMESTAMPTZ:
         return sql.SQL("timestamptz {}").format(sql.Literal(f"{text}+00"))
     return sql.SQL("timestamp {}").format(sql.Literal(text))

@@ -1,22 +1,29 @@
-"""`python -m ingest` as a process of its own, and what it said."""
+"""The command line, and what it said."""
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
+import traceback
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+import structlog
+
+from ingest.cli.app import main
 from ingest.contracts.registry import SUFFIX
 from ingest.settings import LakeSettings
 
 
 @dataclass(frozen=True)
 class Finished:
-    """A process that has ended."""
+    """A command that has ended."""
 
     exit_code: int
     out: str
@@ -66,7 +73,21 @@ class CommandLine:
         return path
 
     def run(self, *arguments: str, **settings: str) -> Finished:
-        """Run `ingest <arguments>` with further environment variables."""
+        """Run `ingest <arguments>` with further environment variables, inside this process, for it is much quicker."""
+        out, err = io.StringIO(), io.StringIO()
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+            environment = {**self.environment, **settings}
+            for name in os.environ.keys() - environment.keys():
+                patch.delenv(name)
+            for name, value in environment.items():
+                patch.setenv(name, value)
+            patch.chdir(self.folder)
+            patch.setattr(sys, "argv", ["ingest", *arguments])
+            exit_code = _run_main()
+        return Finished(exit_code, out.getvalue(), err.getvalue())
+
+    def spawn(self, *arguments: str, **settings: str) -> Finished:
+        """The same as a process of its own."""
         done = subprocess.run(
             [sys.executable, "-m", "ingest", *arguments],
             cwd=self.folder,
@@ -78,3 +99,16 @@ class CommandLine:
             stdin=subprocess.DEVNULL,
         )
         return Finished(done.returncode, done.stdout, done.stderr)
+
+
+def _run_main() -> int:
+    try:
+        main()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except Exception:
+        traceback.print_exc()  # as the interpreter would
+        return 1
+    finally:
+        structlog.reset_defaults()
+    return 0
