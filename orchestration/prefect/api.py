@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from prefect import get_client
 from prefect.settings import (
     PREFECT_API_DATABASE_CONNECTION_URL,
     PREFECT_API_URL,
@@ -39,6 +40,15 @@ def prefect_api(*, quiet: bool) -> Iterator[None]:
         # Prefect's own migrations of its SQLite file cannot reflect two of its own indexes.
         warnings.filterwarnings("ignore", "Skipped unsupported reflection of expression-based index", SAWarning)
         yield
+
+
+def warm_up() -> None:
+    """Make the ephemeral API's database if there is none, which takes seconds; in a thread, while other things start.
+
+    A configured API is only asked whether it is there. Raises what Prefect raises where it cannot be reached.
+    """
+    with prefect_api(quiet=True), get_client(sync_client=True) as client:
+        client.hello()
 
 
 def _ephemeral_settings() -> dict[Any, Any]:
