@@ -18,7 +18,7 @@ stack: $(STAMP) ## Start the sources and the S3 endpoint and keep them up, to us
 	@$(BIN)/python -m orchestration.local up
 
 query: $(STAMP) ## Ask the demo's marts: make query SQL="select * from MART.dim_product limit 5"
-	@WAREHOUSE_DIR=.local/demo/warehouse $(BIN)/python -m orchestration.warehouse query "$$SQL"
+	@WAREHOUSE_DIR=$${LOCAL_STATE:-.local}/demo/warehouse $(BIN)/python -m orchestration.warehouse query "$$SQL"
 SQL ?= from information_schema.tables select table_schema, table_name order by all
 export SQL
 
