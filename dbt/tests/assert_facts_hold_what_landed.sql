@@ -1,18 +1,18 @@
 -- Incremental facts hold as many rows as their staging views, which read all of RAW: nothing lost, nothing doubled.
--- Order lines are compared one by one, since a line waits for its order:
--- for a day at most, unless no order has landed at all.
+-- Order lines are compared one by one, since a line waits for its order: until orders have landed that are younger than
+-- the line's extraction.
 with
 
-settled as (
-    select {{ dbt.dateadd('day', -1, 'max(updated_at)') }} as settled_before
-    from {{ ref('stg_order_items') }}
+landed_orders as (
+    select max(updated_at) as updated_until from {{ ref('int_orders') }}
 )
 
 select 'line is missing' as problem, items.order_item_id as subject
 from {{ ref('stg_order_items') }} as items
-inner join settled on items.updated_at < settled.settled_before
+inner join landed_orders on items._extracted_at <= landed_orders.updated_until
+left join {{ ref('int_orders') }} as orders on orders.order_id = items.order_id
 left join {{ ref('fct_order_lines') }} as lines on lines.order_item_id = items.order_item_id
-where lines.order_item_id is null and (select count(*) from {{ ref('stg_orders') }}) > 0
+where lines.order_item_id is null and coalesce(orders.is_deleted, false) = false
 
 union all
 

@@ -1,30 +1,32 @@
--- What an order's lines say was sold is what the sale movements took off the shelves, warehouse by warehouse. Orders
--- recorded in the last day before the newest movement are left out: their rows may land one run apart.
+-- What an order's lines say was sold is what the sale movements took off the shelves, warehouse by warehouse. Line and
+-- movement carry the time of the transaction that made both. Left out are lines that may be a run ahead of their movements
+-- or behind them: newer than the newest movement of all, or older than one of their own.
 with
 
-settled as (
-    select {{ dbt.dateadd('day', -1, 'max(recorded_at)') }} as settled_before
-    from {{ ref('fct_stock_movements') }}
-),
-
 sold as (
-    select lines.order_id, lines.warehouse_key, lines.product_id, sum(lines.quantity) as quantity
-    from {{ ref('fct_order_lines') }} as lines
-    inner join settled on lines.recorded_at < settled.settled_before
-    group by lines.order_id, lines.warehouse_key, lines.product_id
+    select order_id, warehouse_id, product_id, sum(quantity) as quantity, max(updated_at) as last_updated_at
+    from {{ ref('int_order_items') }}
+    where not is_deleted
+    group by order_id, warehouse_id, product_id
 ),
 
 moved as (
-    select order_id, warehouse_key, product_id, -sum(quantity) as quantity
-    from {{ ref('fct_stock_movements') }}
+    select order_id, warehouse_id, product_id, -sum(quantity) as quantity, max(created_at) as last_recorded_at
+    from {{ ref('int_stock_ledger') }}
     where reason = 'sale'
-    group by order_id, warehouse_key, product_id
+    group by order_id, warehouse_id, product_id
+),
+
+landed as (
+    select max(created_at) as recorded_until from {{ ref('int_stock_ledger') }}
 )
 
-select sold.order_id, sold.warehouse_key, sold.product_id, sold.quantity, moved.quantity as moved
+select sold.order_id, sold.warehouse_id, sold.product_id, sold.quantity, moved.quantity as moved
 from sold
+inner join landed on sold.last_updated_at <= landed.recorded_until
 left join moved
     on moved.order_id = sold.order_id
-    and moved.warehouse_key = sold.warehouse_key
+    and moved.warehouse_id = sold.warehouse_id
     and moved.product_id = sold.product_id
 where sold.quantity <> coalesce(moved.quantity, 0)
+    and (moved.last_recorded_at is null or sold.last_updated_at >= moved.last_recorded_at)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -48,16 +48,16 @@ class RawDatabase:
             connection.execute("set TimeZone = 'UTC'")
             yield connection
 
-    def land(self, stream: str, rows: Sequence[Row], *, kind: str = "data") -> int:
-        """Append `rows` as the stream's next version, of kind data, snapshot or backfill. Returns the version."""
-        return self._load(stream, data_table(self.contracts[stream], SCHEMA), rows, kind)
+    def land(self, stream: str, rows: Sequence[Row], at: datetime, *, kind: str = "data") -> int:
+        """Append `rows`, read at `at`, as the stream's next version, of kind data, snapshot or backfill."""
+        return self._load(stream, data_table(self.contracts[stream], SCHEMA), rows, kind, at)
 
-    def land_keys(self, stream: str, keys: Sequence[Row]) -> int:
-        """Replace the stream's key set, as its next version. Returns the version."""
+    def land_keys(self, stream: str, keys: Sequence[Row], at: datetime) -> int:
+        """Replace the stream's key set, as its next version."""
         table = keys_table(self.contracts[stream], SCHEMA)
         with self.opened() as connection:
             connection.execute(f"delete from {DIALECT.table(table)}")
-        return self._load(stream, table, keys, "keys")
+        return self._load(stream, table, keys, "keys", at)
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """All rows of a query."""
@@ -69,27 +69,26 @@ class RawDatabase:
         with self.opened() as connection:
             connection.execute(sql)
 
-    def _load(self, stream: str, table: Table, rows: Sequence[Row], kind: str) -> int:
+    def _load(self, stream: str, table: Table, rows: Sequence[Row], kind: str, at: datetime) -> int:
         ledger = DIALECT.table(ledger_table(SCHEMA))
-        now = datetime.now(UTC)
         with self.opened() as connection:
             connection.execute("begin")
             [(version,)] = connection.execute(
                 f"select coalesce(max(version), 0) + 1 from {ledger} where stream = ?", [stream]
             ).fetchall()
-            connection.register("landed", _arrow(table, rows, version, now))
+            connection.register("landed", _arrow(table, rows, version, at))
             connection.execute(f"insert into {DIALECT.table(table)} select * from landed")
             connection.execute(
                 f"insert into {ledger} values (?, ?, ?, ?, 0, 1, 0, ?, 'run', '1.0.0', ?, ?)",
-                [stream, version, kind, len(rows), f"batch-{version}", now, now],
+                [stream, version, kind, len(rows), f"batch-{version}", at, at],
             )
             connection.execute("commit")
         return int(version)
 
 
-def _arrow(table: Table, rows: Sequence[Row], version: int, now: datetime) -> pa.Table:
+def _arrow(table: Table, rows: Sequence[Row], version: int, at: datetime) -> pa.Table:
     schema = pa.schema([(column.name, column.type.arrow) for column in table.columns])
-    meta = {"_batch_id": f"batch-{version}", "_log_version": version, "_extracted_at": now}
+    meta = {"_batch_id": f"batch-{version}", "_log_version": version, "_extracted_at": at}
     wanted = [name for name in schema.names if not name.startswith("_")]
     values = [{name: row[name] for name in wanted} | meta | {"_row_number": n} for n, row in enumerate(rows)]
     return pa.Table.from_pylist(values, schema=schema)

@@ -99,7 +99,7 @@ class Shop:
         for stream in streams or raw.contracts:
             contract = raw.contracts[stream]
             if contract.spec.cursor is None:
-                raw.land(stream, list(self.rows(stream).values()), kind="snapshot")
+                raw.land(stream, list(self.rows(stream).values()), self.now, kind="snapshot")
             else:
                 self._land_window(raw, contract, contract.spec.cursor, horizon)
         self.round += 1
@@ -109,9 +109,9 @@ class Shop:
         rows = self.deliveries if stream == "email_events" else list(self.rows(stream).values())
         new = [row for row in rows if self.watermark(stream) <= row[cursor] < horizon]
         if new:
-            raw.land(stream, sorted(new, key=lambda row: row[cursor]))
+            raw.land(stream, sorted(new, key=lambda row: row[cursor]), self.now)
         if contract.lands_keys:
-            raw.land_keys(stream, list(self.rows(stream).values()))
+            raw.land_keys(stream, list(self.rows(stream).values()), self.now)
         self.watermarks[stream] = max(self.watermark(stream), horizon)
 
     def watermark(self, stream: str) -> datetime:
@@ -121,7 +121,7 @@ class Shop:
     def backfill(self, raw: RawDatabase, stream: str, count: int) -> None:
         """Land some rows again that are below the watermark."""
         rows = [row for row in self.rows(stream).values() if row["updated_at"] < self.watermark(stream)]
-        raw.land(stream, self.rng.sample(rows, min(count, len(rows))), kind="backfill")
+        raw.land(stream, self.rng.sample(rows, min(count, len(rows))), self.now, kind="backfill")
 
 
 def open_shop(rng: Random) -> Shop:

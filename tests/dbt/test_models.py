@@ -21,8 +21,7 @@ DAMAGE = {
         "update INTERMEDIATE.int_orders set order_total = order_total + 0.01 where order_id = 1"
     ),
     "assert_sold_goods_left_the_shelf": (
-        "update MART.fct_order_lines set quantity = quantity + 1, recorded_at = recorded_at - interval 10 day "
-        "where order_item_id = 1"
+        "update INTERMEDIATE.int_order_items set quantity = quantity + 1 where order_item_id = 1"
     ),
     "assert_no_click_before_its_send": (
         "update MART.fct_email_messages set first_clicked_at = sent_at - interval 1 second "
@@ -44,10 +43,10 @@ DAMAGE = {
     "primary_key_int_email_events_event_id": (
         "insert into INTERMEDIATE.int_email_events select * from INTERMEDIATE.int_email_events limit 1"
     ),
-    "parent_has_landed_stg_order_items_order_id__order_id__created_at__orders": (
+    "parent_has_landed_stg_order_items_order_id__order_id__orders": (
         "insert into RAW.order_items select 9999, 9999, 1, product_id, warehouse_id, quantity, unit_price, "
-        "discount_rate, line_total, created_at - interval 10 day, updated_at, _batch_id, 99, 1, _extracted_at "
-        "from RAW.order_items limit 1"
+        "discount_rate, line_total, created_at, updated_at, _batch_id, 99, 1, "
+        "(select max(updated_at) from RAW.orders) from RAW.order_items limit 1"
     ),
     "one_open_version_snap_campaigns_campaign_id": (
         "insert into SNAPSHOTS.snap_campaigns select * from SNAPSHOTS.snap_campaigns limit 1"
@@ -79,8 +78,9 @@ def test_data_tests_notice_damage(built: RawDatabase, tmp_path: Path) -> None:
 def test_freshness_is_what_the_contract_promises(built: RawDatabase, tmp_path: Path) -> None:
     stale = RawDatabase(tmp_path / built.path.name, built.contracts)
     shutil.copyfile(built.path, stale.path)
-    stale.execute("update RAW.orders set _extracted_at = _extracted_at - interval 25 hour")
-    stale.execute("update RAW.campaigns set _extracted_at = _extracted_at - interval 25 hour")
+    for stream in stale.contracts:
+        hours = 25 if stream in ("orders", "campaigns") else 1
+        stale.execute(f"update RAW.{stream} set _extracted_at = current_timestamp - interval {hours} hour")
 
     result = dbt_on(stale, tmp_path).run("source freshness")
 

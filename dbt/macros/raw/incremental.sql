@@ -88,7 +88,9 @@ from reflagged
 
 {#- `{name: expression}` as the inside of a SELECT. -#}
 {% macro select_list(columns) -%}
-    {%- for name, expression in columns.items() %}
-        {{ expression }}{{ ' as ' ~ name if name != expression }}{{ ',' if not loop.last }}
-    {%- endfor %}
+    {%- set items = [] -%}
+    {%- for name, expression in columns.items() -%}
+        {%- do items.append(expression if expression == name else expression ~ ' as ' ~ name) -%}
+    {%- endfor -%}
+    {{ return(items | join(',\n        ')) }}
 {%- endmacro %}
