@@ -21,7 +21,7 @@ app = typer.Typer(
     help="The embedded stack: a real Postgres, the e-mail provider and an S3 endpoint, on this machine.",
 )
 
-Scale = Annotated[float, typer.Option(min=0.01, max=100, help="Size of the shop; 1 is about 20,000 orders.")]
+Scale = Annotated[float, typer.Option(min=0.01, max=100, help="1 is 20,000 orders and 20,000 e-mail events.")]
 
 
 @app.command()

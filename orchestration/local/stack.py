@@ -26,13 +26,15 @@ BUCKET = "dp-mailblaze-demo-dev-raw-3dfbc1"
 
 @dataclass(frozen=True)
 class StackOptions:
-    """What to start. `business_now` is the shop's and the provider's present; both have a past before it."""
+    """What to start. `business_now` is the shop's and the provider's present; both have a past before it.
+
+    `scale` is the size of the shop and of the provider's traffic: 1 is 20,000 orders and 2,000 e-mail events a day.
+    """
 
     logs: Path
     business_now: datetime = field(default_factory=lambda: datetime.now(UTC))
     scale: float = 1.0
     history_days: int = 10
-    events_per_day: int = 2_000
     seed: int = 1
     bucket: str = BUCKET
     settings: LocalSettings = field(default_factory=LocalSettings)
@@ -44,7 +46,7 @@ class StackOptions:
         return SaasOptions(
             epoch=midnight - timedelta(days=self.history_days),
             clock_offset=self.business_now - datetime.now(UTC),
-            events_per_day=self.events_per_day,
+            events_per_day=max(1, round(2_000 * self.scale)),
             recipients=max(1, round(5_000 * self.scale)),
             skus=max(1, round(500 * self.scale)),
             seed=self.seed,
