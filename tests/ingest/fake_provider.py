@@ -9,21 +9,28 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+RECEIVED_AT = "2026-01-31T12:00:01.000000Z"
 
 
 @dataclass
 class FakeProvider:
-    """`records` are put into the page as they are; each of `refusals` (status, headers) answers one request."""
+    """`records`, all received at one moment, are put into the page as they are.
+
+    Each of `refusals` (status, headers) answers one request instead.
+    """
 
     records: list[str] = field(default_factory=list)
     refusals: list[tuple[int, dict[str, str]]] = field(default_factory=list)
     base_url: str = ""
 
-    def answer(self) -> tuple[int, dict[str, str], bytes]:
+    def answer(self, window_start: str) -> tuple[int, dict[str, str], bytes]:
         if self.refusals:
             status, headers = self.refusals.pop(0)
             return status, headers, json.dumps({"title": "As told", "status": status}).encode()
-        page = f'{{"data": [{",".join(self.records)}], "next_cursor": null, "has_more": false}}'
+        records = self.records if window_start <= RECEIVED_AT else []
+        page = f'{{"data": [{",".join(records)}], "next_cursor": null, "has_more": false}}'
         return 200, {}, page.encode()
 
 
@@ -36,7 +43,7 @@ def good_event(number: int) -> str:
             "campaign_id": "cmp_1",
             "recipient": f"shopper{number:05d}@mail.example",
             "occurred_at": "2026-01-31T12:00:00.000000Z",
-            "received_at": "2026-01-31T12:00:01.000000Z",
+            "received_at": RECEIVED_AT,
         }
     )
 
@@ -48,7 +55,8 @@ def fake_provider() -> Iterator[FakeProvider]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            status, headers, body = provider.answer()
+            query = parse_qs(urlsplit(self.path).query)
+            status, headers, body = provider.answer(query.get("from", [""])[0])
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)

@@ -85,10 +85,10 @@ def test_a_listing_of_many_pages_is_whole(settings: LakeSettings, s3_server: S3S
     asked: list[Any] = []
 
     def shorten(params: dict[str, Any], **_: object) -> None:
-        params["query_string"]["max-keys"] = 2
+        params["MaxKeys"] = 2
         asked.append(params)
 
-    client.meta.events.register("before-call.s3.ListObjectsV2", shorten)
+    client.meta.events.register("provide-client-params.s3.ListObjectsV2", shorten)
     store = ObjectStore(settings, client)
     for number in range(5):
         store.put(f"{key}/{number}", b"")
