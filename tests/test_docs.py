@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
+import shlex
 from pathlib import Path
 
+import click
 import pytest
+import typer
 from pydantic_settings import BaseSettings
 
+from ingest.cli.app import app
 from ingest.contracts.model import StreamSpec
 from ingest.contracts.registry import ContractRegistry
 from ingest.settings import IngestSettings, LakeSettings
@@ -89,3 +94,51 @@ def test_links_and_paths_lead_somewhere(page: Path) -> None:
     missing = [link for link in links if not (page.parent / link).exists()]
     missing += [path for path in paths if not (REPOSITORY / path).exists()]
     assert missing == []
+
+
+PAGES = [REPOSITORY / "README.md", *sorted(DOCS.glob("*.md")), REPOSITORY / "dbt" / "README.md"]
+
+
+def _commands(program: str) -> list[list[str]]:
+    """Every command of `program` that the documentation shows, in code blocks and in code spans."""
+    found = []
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        blocks = re.findall(r"^```\w*\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+        spans = re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE))
+        for line in [*"\n".join(blocks).splitlines(), *spans]:
+            words = shlex.split(line, comments=True) if line.startswith(f"{program} ") else []
+            if words:
+                found.append(words)
+    return found
+
+
+def test_every_make_target_that_is_shown_exists() -> None:
+    makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z_-]+):.*## ", makefile, re.MULTILINE))
+    shown = {word for words in _commands("make") for word in words[1:] if re.fullmatch(r"[a-z_-]+", word)}
+
+    assert {"demo", "query", "test"} <= shown
+    assert shown <= targets
+
+
+def test_every_ingest_command_that_is_shown_exists_with_its_options() -> None:
+    root = typer.main.get_command(app)
+    shown = _commands("ingest")
+    assert shown
+    for words in shown:
+        command, path = root, words[1:]
+        while isinstance(command, click.Group):
+            assert path, words
+            assert path[0] in command.commands, words
+            command, path = command.commands[path[0]], path[1:]
+        options = {option for parameter in command.params for option in parameter.opts}
+        assert {word for word in path if word.startswith("--")} <= options, words
+
+
+def test_every_module_and_script_that_is_shown_can_be_run() -> None:
+    for words in _commands("python"):
+        if words[1] == "-m":
+            assert importlib.util.find_spec(words[2]) is not None, words
+        else:
+            assert (REPOSITORY / words[1]).is_file(), words
