@@ -17,8 +17,8 @@ demo: $(STAMP) ## Run the whole line on this machine: source to mart, a full loa
 stack: $(STAMP) ## Start the sources and the S3 endpoint and keep them up, to use `ingest` and the flow by hand
 	@$(BIN)/python -m orchestration.local up
 
-query: $(STAMP) ## Ask the demo's marts: make query SQL="select * from MART.dim_product limit 5"
-	@WAREHOUSE_DIR=$${LOCAL_STATE:-.local}/demo/warehouse $(BIN)/python -m orchestration.warehouse query "$$SQL"
+query: $(STAMP) ## Ask the marts of the demo, or of a sourced stack.env: make query SQL="select * from MART.dim_product limit 5"
+	@WAREHOUSE_DIR=$${WAREHOUSE_DIR:-$${LOCAL_STATE:-.local}/demo/warehouse} $(BIN)/python -m orchestration.warehouse query "$$SQL"
 SQL ?= from information_schema.tables select table_schema, table_name order by all
 export SQL
 
