@@ -15,7 +15,7 @@ declare
 begin
     if owner_password is null or ingest_password is null then
         raise exception 'no passwords for the shop''s roles'
-            using hint = 'Set shop.owner_password and shop.ingest_password in this session first.';
+            using hint = 'SET shop.owner_password and shop.ingest_password first.';
     end if;
 
     if not exists (select from pg_catalog.pg_roles where rolname = 'shop') then

@@ -106,7 +106,7 @@ class DuckDBSession:
 
     @contextmanager
     def temporary_table(self, name: str, rows: pa.Table) -> Iterator[str]:
-        """A table `name` of these rows that only this session sees; yields it quoted."""
+        """A table `name` of these rows that only this connection sees; yields it quoted."""
         quoted, source = DIALECT.quote(name), DIALECT.quote(f"{name}__rows")
         with _statement_errors():
             self._connection.register(f"{name}__rows", rows)

@@ -77,7 +77,7 @@ class Session(Protocol):
         """
 
     def temporary_table(self, name: str, rows: pa.Table) -> AbstractContextManager[str]:
-        """A table `name` of these rows that only this session sees; yields it quoted."""
+        """A table `name` of these rows that only this connection sees; yields it quoted."""
 
     def fork(self) -> AbstractContextManager[Session]:
         """An independent session."""
