@@ -5,6 +5,7 @@ Prefect reads its settings when it is imported; `temporary_settings` is its way 
 
 from __future__ import annotations
 
+import asyncio
 import os
 import warnings
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from prefect import get_client
+from prefect.server.database.dependencies import provide_database_interface
 from prefect.settings import (
     PREFECT_API_DATABASE_CONNECTION_URL,
     PREFECT_API_URL,
@@ -22,6 +23,7 @@ from prefect.settings import (
 )
 from sqlalchemy.exc import SAWarning
 
+_SQLITE = "sqlite+aiosqlite:///"
 DEFAULT_HOME = Path(".local/prefect")
 _CONSOLE_LEVEL = "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"
 
@@ -39,16 +41,8 @@ def prefect_api(*, quiet: bool) -> Iterator[None]:
     ):
         # Prefect's own migrations of its SQLite file cannot reflect two of its own indexes.
         warnings.filterwarnings("ignore", "Skipped unsupported reflection of expression-based index", SAWarning)
+        _ensure_database()
         yield
-
-
-def warm_up() -> None:
-    """Make the ephemeral API's database if there is none, which takes seconds; in a thread, while other things start.
-
-    A configured API is only asked whether it is there. Raises what Prefect raises where it cannot be reached.
-    """
-    with prefect_api(quiet=True), get_client(sync_client=True) as client:
-        client.hello()
 
 
 def _ephemeral_settings() -> dict[Any, Any]:
@@ -59,8 +53,25 @@ def _ephemeral_settings() -> dict[Any, Any]:
     settings: dict[Any, Any] = {PREFECT_HOME: home, PREFECT_SERVER_ANALYTICS_ENABLED: False}
     if "PREFECT_API_DATABASE_CONNECTION_URL" not in os.environ:
         # Said outright: deriving it from the home costs a look at the disk with every request.
-        settings[PREFECT_API_DATABASE_CONNECTION_URL] = f"sqlite+aiosqlite:///{home}/prefect.db"
+        settings[PREFECT_API_DATABASE_CONNECTION_URL] = f"{_SQLITE}{home}/prefect.db"
     return settings
+
+
+def _ensure_database() -> None:
+    """Make the ephemeral API's tables where its file is not there yet.
+
+    Its server would do that when it starts, but within 30 s, which a busy machine exceeds.
+    """
+    url = PREFECT_API_DATABASE_CONNECTION_URL.value()
+    if PREFECT_API_URL.value() or not url.startswith(_SQLITE) or Path(url.removeprefix(_SQLITE)).exists():
+        return
+    asyncio.run(_make_database())
+
+
+async def _make_database() -> None:
+    database: Any = provide_database_interface()
+    await database.create_db()
+    await (await database.engine()).dispose()
 
 
 @contextmanager

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import psutil
 import pytest
 
 from ingest.errors import ConfigurationError
@@ -103,16 +102,10 @@ def test_failures_are_named_with_their_compiled_sql_and_parsing_is_kept(tmp_path
     assert "PartialParsingEnabled" in {event["info"]["name"] for event in events}
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"target": "nope"}, "does not have a target named 'nope'"),
-        ({"environment": {"EMAIL_SALT": SALT, "DUCKDB_PATH": "/nowhere/w.duckdb"}}, "Cannot open file"),
-    ],
-)
-def test_what_dbt_itself_cannot_do_is_told(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
-    with pytest.raises(DbtFailure, match=f"dbt could not run: (.|\n)*{message}") as caught:
-        runner(tmp_path, **changes).build()
+def test_what_dbt_itself_cannot_do_is_told(tmp_path: Path) -> None:
+    nowhere = {"EMAIL_SALT": SALT, "DUCKDB_PATH": "/nowhere/w.duckdb"}
+    with pytest.raises(DbtFailure, match=r"dbt could not run: .*Cannot open file") as caught:
+        runner(tmp_path, environment=nowhere).build()
     assert caught.value.failed == ()
     assert "Traceback" not in str(caught.value)
 
@@ -120,21 +113,6 @@ def test_what_dbt_itself_cannot_do_is_told(tmp_path: Path, changes: dict[str, An
 def test_no_project_is_a_setting_to_correct(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="Correct DBT_PROJECT_DIR"):
         runner(tmp_path, project_dir=tmp_path).build()
-
-
-def test_an_interrupt_ends_dbt_and_frees_the_database(tmp_path: Path) -> None:
-    """As Ctrl-C does: an exception in the thread that listens, in the middle of a node."""
-
-    def interrupt(event: NodeEvent) -> None:
-        if isinstance(event, NodeStarted) and event.name == "summed":
-            raise KeyboardInterrupt
-
-    before = set(psutil.Process().children(recursive=True))
-    with pytest.raises(KeyboardInterrupt):
-        runner(tmp_path, "slow").build(select=["summed"], on_event=interrupt)
-    assert set(psutil.Process().children(recursive=True)) - before == set()
-    with duckdb.connect(str(tmp_path / "w.duckdb")) as connection:
-        connection.execute("create table mine (n integer)")
 
 
 def test_lines_that_are_not_events_are_passed_over(tmp_path: Path) -> None:

@@ -199,7 +199,7 @@ STEPS = st.lists(
 
 
 @given(steps=STEPS, in_flight=st.frozensets(st.integers(1, 7), max_size=3))
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_lake_and_warehouse_count_any_history_alike(
     store: ObjectStore, tmp_path_factory: pytest.TempPathFactory, steps: list[Step], in_flight: frozenset[int]
 ) -> None:
