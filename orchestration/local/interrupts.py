@@ -27,7 +27,8 @@ class Interrupted(BaseException):
 def raised_signals() -> Iterator[None]:
     """Within the block, the first stop signal raises Interrupted in the main thread; further ones are ignored.
 
-    A second Ctrl-C must not interrupt the stopping of children, which is bounded in time.
+    A second Ctrl-C must not interrupt the stopping of children, which is bounded in time. A hang-up that `nohup` has
+    set to be ignored stays ignored.
     """
 
     def first(number: int, _frame: FrameType | None) -> None:
@@ -35,7 +36,10 @@ def raised_signals() -> Iterator[None]:
             signal.signal(other, signal.SIG_IGN)
         raise Interrupted(number)
 
-    before = {number: signal.signal(number, first) for number in STOP_SIGNALS}
+    heeded = [
+        number for number in STOP_SIGNALS if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN
+    ]
+    before = {number: signal.signal(number, first) for number in heeded}
     try:
         yield
     finally:

@@ -27,12 +27,13 @@ while True:
 """
 
 PARENT = """
-import sys
+import signal, sys
 from pathlib import Path
 from orchestration.local.environment import clean_environment
 from orchestration.local.processes import Command, process_group
 from orchestration.local.run_directory import open_run_directory
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a worker of pytest-xdist ignores it, and so would we
 with open_run_directory(Path(sys.argv[1])) as run, process_group(run.lock) as group:
     sleeper = (sys.executable, "-c", "import time; time.sleep(600)")
     group.spawn(Command("sleeper", sleeper, Path(sys.argv[1]) / "log", clean_environment(), run.path))
