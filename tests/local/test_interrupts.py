@@ -28,14 +28,17 @@ def test_signal_is_raised_with_the_exit_code_that_shells_expect(number: signal.S
 
 
 def test_stopping_is_not_interrupted_by_a_second_signal() -> None:
-    stopped = False
+    stopped = []
 
-    with pytest.raises(Interrupted) as caught, raised_signals():
+    def interrupted_twice() -> None:
         try:
             os.kill(os.getpid(), signal.SIGINT)
         finally:
             os.kill(os.getpid(), signal.SIGTERM)
-            stopped = True
+            stopped.append(True)
+
+    with pytest.raises(Interrupted) as caught, raised_signals():
+        interrupted_twice()
 
     assert stopped
     assert caught.value.signal is signal.SIGINT
