@@ -36,6 +36,9 @@ from ingest.settings import IngestSettings
 from ingest.sources.http import ApiClient
 from ingest.sources.postgres import PostgresSession, connect, postgres_errors
 
+_ATTEMPTS = {Source.POSTGRES: 4, Source.SAAS: 2}
+"""Tries of a whole stream; a request to the API is tried again on its own before that."""
+
 
 class IngestRun:
     """A run under way. Its methods block, and may be called from several threads for different streams."""
@@ -108,7 +111,7 @@ class IngestRun:
 
         try:
             with bound_contextvars(run_id=self._context.run_id, stream=stream):
-                result = retrying(budget, attempts=4, before_retry=note)(once)
+                result = retrying(budget, attempts=_ATTEMPTS[contract.spec.source], before_retry=note)(once)
         except PlatformError as error:
             error.stream = error.stream or stream
             log.error("failed", error=str(error), kind=type(error).__name__)  # noqa: TRY400 - told, not traced

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from ingest.contracts.model import Clock, Deletes, Mode
-from ingest.errors import ConfigurationError, ConflictError, SchemaDriftError
+from ingest.errors import AccessError, ConfigurationError, ConflictError, SchemaDriftError
 from ingest.lake.commit import CommitKind
 from ingest.lake.gc import find_orphans, remove
 from ingest.lake.store import ObjectStore
@@ -272,3 +273,21 @@ def test_the_source_count_leaves_out_what_is_in_flight_and_names_its_keys(items:
     assert result.source_count.in_flight is not None
     assert result.source_count.rows == 999
     assert result.source_count.in_flight.to_pylist() == [{"id": 7}]
+
+
+def test_a_policy_that_hides_rows_stops_the_stream_instead_of_deleting_them(items: World) -> None:
+    contract = items.contract("items")
+    items.run(contract)
+    role = f"filtered_{items.query('select current_database()')[0][0]}"
+    items.execute(f"create role {role} login password 'x'; grant select on items to {role}; grant pg_monitor to {role}")
+    items.execute("alter table items enable row level security; create policy few on items using (id < 10)")
+    dsn = items.settings.postgres_dsn.get_secret_value()
+    filtered = items.settings.model_copy(
+        update={"postgres_dsn": SecretStr(f"postgresql://{role}:x@{dsn.rpartition('@')[2]}")}
+    )
+    try:
+        with pytest.raises(AccessError, match="row-level security"):
+            World(filtered, items.connection, items.store).run(contract)
+        assert len(items.current(contract)) == 1000
+    finally:
+        items.execute(f"drop owned by {role}; drop role {role}")
