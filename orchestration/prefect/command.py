@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated
@@ -59,11 +60,17 @@ def _command(run: Run) -> Callable[..., None]:
 
 def _run(run: Run, **parameters: object) -> None:
     from ingest import logs
+    from ingest.contracts.registry import ContractRegistry
     from ingest.settings import IngestSettings
+    from orchestration.prefect.parameters import RunParameters
     from orchestration.prefect.render import Lines, print_report
     from orchestration.progress import report_to
+    from orchestration.settings import OrchestrationSettings
 
-    logs.configure(IngestSettings.load().log_format, level=30)
+    # At once, before the API takes its seconds to start.
+    streams = RunParameters.of(**parameters).streams
+    ContractRegistry.load(OrchestrationSettings.load().contracts_dir).select(streams)
+    logs.configure(IngestSettings.load().log_format, level=logging.WARNING)
     with report_to(Lines()):
         try:
             report = run(**parameters)

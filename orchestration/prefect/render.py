@@ -17,9 +17,6 @@ from orchestration.report import RunReport, StreamOutcome
 from orchestration.warehouse.loader import LoadResult
 from orchestration.warehouse.protocol import Publication
 
-_LANDED = ("landed, lake", "landed, RAW")
-"""Columns that are only of interest where they differ."""
-
 
 class Lines:
     """A Progress that prints a line for each event, with the seconds since it was made."""
@@ -75,8 +72,7 @@ def print_report(report: RunReport) -> None:
     """The streams and the reconciliation as tables, and how it ended."""
     console = Console()
     _print_table(console, stream_rows(report), leave_out=("bytes", "files", "seconds", "watermark", "lag, s"))
-    landed = () if any(item.lake_history != item.raw_history for item in report.reconciliations) else _LANDED
-    _print_table(console, reconciliation_rows(report.reconciliations), leave_out=landed)
+    _print_table(console, reconciliation_rows(report.reconciliations), leave_out=_of_no_interest(report))
     failed = sum(node.failed for node in report.nodes)
     if report.nodes:
         console.print(f"dbt: {len(report.nodes)} nodes, {failed} failed")
@@ -85,10 +81,17 @@ def print_report(report: RunReport) -> None:
     console.print(f"Run {report.run_id}: {'failed' if report.problems else 'completed'} in {report.seconds:.1f} s")
 
 
+def _of_no_interest(report: RunReport) -> list[str]:
+    """Columns that only say something where they differ, or are not zero."""
+    items = report.reconciliations
+    landed = [] if any(item.lake_history != item.raw_history for item in items) else ["landed, lake", "landed, RAW"]
+    return landed if any(item.in_flight for item in items) else [*landed, "in flight"]
+
+
 def _print_table(console: Console, rows: Sequence[dict[str, Any]], *, leave_out: Sequence[str] = ()) -> None:
     if not rows:
         return
-    names = [name for name in rows[0] if name not in leave_out and any(row[name] not in ("", 0) for row in rows)]
+    names = [name for name in rows[0] if name not in leave_out and any(row[name] != "" for row in rows)]
     table = Table(header_style="bold")
     for name in names:
         numeric = all(isinstance(row[name], int | float) or row[name] == "" for row in rows)
