@@ -23,7 +23,7 @@ SQL ?= from information_schema.tables select table_schema, table_name order by a
 export SQL
 
 test: $(STAMP) ## Run all tests, JOBS at a time (default 2)
-	@$(BIN)/pytest -n $(JOBS)
+	@$(BIN)/pytest -n $(JOBS) --dist worksteal
 
 lint: $(STAMP) ## Check style and format, and that nothing has drifted from the contracts
 	@$(BIN)/ruff check
