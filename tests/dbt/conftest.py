@@ -7,11 +7,11 @@ from random import Random
 
 import pytest
 
+from tests.dbt.history import open_shop
 from tests.dbt.project import Dbt
 from tests.dbt.raw_database import RawDatabase
-from tests.dbt.shop import open_shop
 
-# In the shop of shop.py a sale may be dated before the goods came in.
+# In the shop of history.py a sale may be dated before the goods came in.
 MODELS_AND_DATA_TESTS = ("--exclude-resource-type", "unit_test", "--exclude", "assert_stock_is_never_negative")
 
 

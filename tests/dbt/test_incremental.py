@@ -11,37 +11,17 @@ from random import Random
 from typing import Any
 
 from tests.dbt import expected
-from tests.dbt import shop as life
 from tests.dbt.conftest import MODELS_AND_DATA_TESTS
+from tests.dbt.history import live_through_a_round, open_shop
 from tests.dbt.project import Dbt
 from tests.dbt.raw_database import RawDatabase
-from tests.dbt.shop import Shop, open_shop
+from tests.dbt.shop import Shop
 
-EVERYTHING_THAT_HAPPENS = (
-    [life.place_order] * 12
-    + [life.send_message] * 10
-    + [life.advance_order] * 8
-    + [life.redeliver, life.late_event, life.change_discount, life.cancel_order, life.change_price] * 3
-    + [life.add_customer, life.erase_customer, life.touch_customer, life.delete_order, life.delete_line] * 2
-    + [life.add_product, life.delete_product, life.add_campaign, life.edit_campaign, life.delete_campaign]
-)
 MODELS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
 MODELS_ON_STAGING = (*MODELS, "--exclude", "path:models/staging")
 MASTER_DATA = ("products", "customers", "campaigns", "warehouses")
 TRADE = ("orders", "order_items", "stock_levels", "stock_movements", "email_events")
 """Landed apart from MASTER_DATA, so that facts meet products, customers and campaigns that come late or have gone."""
-
-
-def live_through_a_round(shop: Shop) -> None:
-    """Days later everything that can happen does, in any order; a line deleted before comes back under its key."""
-    shop.tick(timedelta(days=2).total_seconds())
-    deleted = [line for line in shop.graveyard if (line["order_item_id"],) not in shop.rows("order_items")]
-    if deleted:
-        life.restore_line(shop, deleted[0])
-    happenings = list(EVERYTHING_THAT_HAPPENS)
-    shop.rng.shuffle(happenings)
-    for happen in happenings:
-        happen(shop)
 
 
 def contents(raw: RawDatabase) -> dict[str, list[tuple[Any, ...]]]:

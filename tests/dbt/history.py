@@ -1,0 +1,49 @@
+"""A shop with some past, and days on which everything happens."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from random import Random
+
+from tests.dbt import mailing, trade
+from tests.dbt.shop import START, Shop
+
+EVERYTHING_THAT_HAPPENS = (
+    [trade.place_order] * 12
+    + [mailing.send_message] * 10
+    + [trade.advance_order] * 8
+    + [mailing.redeliver, mailing.late_event, trade.change_discount, trade.cancel_order, trade.change_price] * 3
+    + [trade.add_customer, trade.erase_customer, trade.touch_customer, trade.delete_order, trade.delete_line] * 2
+    + [trade.add_product, trade.delete_product, mailing.add_campaign, mailing.edit_campaign, mailing.delete_campaign]
+)
+
+
+def open_shop(rng: Random) -> Shop:
+    """A shop with some history."""
+    shop = Shop(rng)
+    for number, city in enumerate(("Amsterdam", "Bari", "Cork"), 1):
+        values = {"warehouse_id": number, "code": f"WH-{city[:3].upper()}", "name": city, "city": city}
+        shop.put("warehouses", (number,), values | {"country": "NL", "opened_on": START.date()})
+    for _ in range(12):
+        trade.add_product(shop)
+    for _ in range(15):
+        trade.add_customer(shop)
+    for _ in range(5):
+        mailing.add_campaign(shop)
+    for _ in range(20):
+        mailing.send_message(shop)
+    for _ in range(30):
+        trade.place_order(shop)
+    return shop
+
+
+def live_through_a_round(shop: Shop) -> None:
+    """Days later everything that can happen does, in any order; a line deleted before comes back under its key."""
+    shop.tick(timedelta(days=2).total_seconds())
+    deleted = [line for line in shop.graveyard if (line["order_item_id"],) not in shop.rows("order_items")]
+    if deleted:
+        trade.restore_line(shop, deleted[0])
+    happenings = list(EVERYTHING_THAT_HAPPENS)
+    shop.rng.shuffle(happenings)
+    for happen in happenings:
+        happen(shop)

@@ -1,0 +1,102 @@
+"""What happens at the e-mail provider: campaigns, messages and what is heard of them."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+
+from tests.dbt.shop import START, Record, Shop
+
+LIVES = (
+    [("sent", 0)],
+    [("sent", 0), ("delivered", 1)],
+    [("sent", 0), ("bounced", 2)],
+    [("sent", 0), ("delivered", 1), ("opened", 9), ("opened", 12), ("clicked", 15)],
+    [("sent", 0), ("delivered", 1), ("opened", 5), ("clicked", 6), ("clicked", 7), ("unsubscribed", 8)],
+)
+"""What may become of a message: events and how many minutes after it was sent."""
+
+
+def add_campaign(shop: Shop) -> None:
+    """A new campaign."""
+    shop.tick()
+    number = shop.next_id("campaigns")
+    values = {"campaign_id": f"cmp_{number}", "name": f"Campaign {number}", "subject": "Hello", "status": "sent"}
+    values |= {"from_address": "news@shop.example", "promoted_skus": json.dumps(["SKU-00001", "SKU-00002"])}
+    put_campaign(shop, values)
+
+
+def put_campaign(shop: Shop, values: Record) -> None:
+    """Insert or change a campaign, with its record."""
+    record = values | {"promoted_skus": json.loads(values["promoted_skus"]), "budget": "1200.50", "currency": "EUR"}
+    times = {"scheduled_at": None, "created_at": iso(START), "updated_at": iso(shop.now)}
+    shop.put("campaigns", (values["campaign_id"],), values | {"payload": json.dumps(record | times)})
+
+
+def edit_campaign(shop: Shop) -> None:
+    """A campaign's subject changes."""
+    key = shop.draw("campaigns")
+    if key:
+        shop.tick()
+        known = ("campaign_id", "name", "subject", "status", "from_address", "promoted_skus")
+        values = {name: shop.rows("campaigns")[key][name] for name in known}
+        put_campaign(shop, values | {"subject": f"Edited at {shop.now:%H:%M}"})
+
+
+def delete_campaign(shop: Shop) -> None:
+    """A campaign vanishes from the provider's list; its messages were sent."""
+    key = shop.draw("campaigns")
+    if key:
+        shop.tick()
+        del shop.rows("campaigns")[key]
+
+
+def send_message(shop: Shop) -> None:
+    """A message to a customer, and what becomes of it; some of it is heard of late, some twice."""
+    customer, campaign = shop.draw("customers"), shop.draw("campaigns")
+    if customer is None or campaign is None:
+        return
+    sent_at = shop.tick() - timedelta(hours=shop.rng.randint(0, 100))
+    message = f"msg_{len(shop.deliveries)}_{sent_at:%d%H%M%S}"
+    address = shop.rows("customers")[customer]["email"]
+    for step, minutes in shop.rng.choice(LIVES):
+        occurred_at = sent_at + timedelta(minutes=minutes)
+        event = {"event_id": f"ev_{message}_{minutes}", "type": step, "message_id": message}
+        event |= {"campaign_id": campaign[0], "recipient": address, "occurred_at": iso(occurred_at)}
+        deliver(shop, event | details(step), shop.now - timedelta(minutes=shop.rng.choice((0, 0, 30))))
+
+
+def details(step: str) -> Record:
+    """What an event of that type has besides."""
+    if step == "bounced":
+        return {"bounce": {"class": "hard", "code": 550, "reason": "user unknown"}}
+    if step == "clicked":
+        return {"link": {"url": "https://shop.example/p/SKU-00001", "sku": "SKU-00001"}, "user_agent": "x"}
+    return {}
+
+
+def deliver(shop: Shop, event: Record, received_at: datetime) -> None:
+    """The provider lists an event: not before its last listing, which is final."""
+    received_at = max(received_at, shop.watermark("email_events"))
+    record = event | {"received_at": iso(received_at)}
+    shop.deliveries.append(
+        {"event_id": event["event_id"], "received_at": received_at, "payload": json.dumps(record), "record": record}
+    )
+
+
+def redeliver(shop: Shop) -> None:
+    """An event is listed again."""
+    event = shop.rng.choice(shop.deliveries)["record"]
+    deliver(shop, event, shop.tick())
+
+
+def late_event(shop: Shop) -> None:
+    """An open of an old message is heard of only now."""
+    event = shop.rng.choice(shop.deliveries)["record"]
+    opened = event | {"event_id": f"{event['event_id']}_late_{len(shop.deliveries)}", "type": "opened"}
+    deliver(shop, opened, shop.tick())
+
+
+def iso(instant: datetime) -> str:
+    """As the provider writes times."""
+    return instant.strftime("%Y-%m-%dT%H:%M:%S.%fZ")

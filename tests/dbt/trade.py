@@ -1,0 +1,206 @@
+"""What happens in the shop: each function is one transaction, or none where nothing fits."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+
+from tests.dbt.shop import Key, Record, Shop
+
+CENT = Decimal("0.01")
+
+
+def add_product(shop: Shop) -> None:
+    """A product, with stock in every warehouse."""
+    shop.tick()
+    number = max(shop.priced_in, default=0) + 1
+    shop.priced_in[number] = shop.round
+    attributes = json.dumps({"colour": shop.rng.choice(("red", "moss")), "weight_grams": shop.rng.randint(10, 900)})
+    values = {"product_id": number, "sku": f"SKU-{number:05d}", "name": f"Thing {number}", "category": "things"}
+    price = Decimal(shop.rng.randint(100, 9_999)).scaleb(-2)
+    shop.put(
+        "products",
+        (number,),
+        values | {"price": price, "currency": "EUR", "attributes": attributes, "is_active": True},
+    )
+    for (warehouse_id,) in sorted(shop.rows("warehouses")):
+        level = {"warehouse_id": warehouse_id, "product_id": number, "on_hand": 0, "reorder_point": 5}
+        shop.put("stock_levels", (warehouse_id, number), level)
+
+
+def stock_up(shop: Shop, pair: Key, quantity: int) -> None:
+    """Goods come in; now and then the clerk notes them days later."""
+    shop.move(pair, quantity, "restock", None, shop.now - timedelta(days=shop.rng.choice((0, 0, 1, 6))))
+
+
+def change_price(shop: Shop) -> None:
+    """Another price, for a product whose last one has landed: a run sees only the last of several changes."""
+    key = shop.draw("products", lambda row: shop.priced_in[row["product_id"]] < shop.round - 1)
+    if key:
+        shop.tick()
+        shop.change("products", key, price=shop.rows("products")[key]["price"] + shop.rng.randint(1, 5))
+        shop.priced_in[key[0]] = shop.round
+
+
+def delete_product(shop: Shop) -> None:
+    """A product that nobody ever ordered goes, with its levels."""
+    moved = {row["product_id"] for row in shop.rows("stock_movements").values()}
+    key = shop.draw("products", lambda row: row["product_id"] not in moved)
+    if key:
+        shop.tick()
+        del shop.rows("products")[key]
+        for pair in [pair for pair in shop.rows("stock_levels") if pair[1] == key[0]]:
+            del shop.rows("stock_levels")[pair]
+
+
+def add_customer(shop: Shop) -> None:
+    """Somebody signs up."""
+    shop.tick()
+    number = shop.next_id("customers")
+    values = {"customer_id": number, "email": f"Shopper{number:05d}@mail.example", "full_name": f"Shopper {number}"}
+    shop.put(
+        "customers",
+        (number,),
+        values | {"country": "IT", "marketing_consent": shop.rng.random() < 0.7, "signed_up_at": shop.now},
+    )
+
+
+def touch_customer(shop: Shop) -> None:
+    """A customer changes their mind on marketing."""
+    key = shop.draw("customers")
+    if key:
+        shop.tick()
+        shop.change("customers", key, marketing_consent=not shop.rows("customers")[key]["marketing_consent"])
+
+
+def erase_customer(shop: Shop) -> None:
+    """A customer with orders is forgotten; the orders stay, without them."""
+    buyers = {order["customer_id"] for order in shop.rows("orders").values()}
+    key = shop.draw("customers", lambda row: row["customer_id"] in buyers)
+    if key:
+        shop.tick()
+        del shop.rows("customers")[key]
+        for order_key, order in list(shop.rows("orders").items()):
+            if order["customer_id"] == key[0]:
+                shop.change("orders", order_key, customer_id=None)
+
+
+def place_order(shop: Shop) -> None:
+    """Up to three lines at today's prices, in one transaction; stock is fetched where it lacks."""
+    customer = shop.draw("customers")
+    if customer is None:
+        return
+    shop.tick()
+    number = shop.next_id("orders")
+    placed_at = shop.now - timedelta(hours=shop.rng.choice((0, 0, 0, 30)))
+    lines = shop.rng.sample(sorted(shop.rows("stock_levels")), shop.rng.randint(1, 3))
+    lines = list({pair[1]: pair for pair in lines}.values())
+    total = sum(
+        (add_line(shop, number, position, pair, placed_at) for position, pair in enumerate(lines, 1)), Decimal()
+    )
+    order = {"order_id": number, "customer_id": customer[0], "status": "placed", "currency": "EUR"}
+    shop.put("orders", (number,), order | {"total_amount": total, "placed_at": placed_at})
+
+
+def add_line(shop: Shop, order_id: int, position: int, pair: Key, placed_at: datetime) -> Decimal:
+    """A line and its sale. Returns the line's total."""
+    number = shop.next_id("order_items")
+    quantity = shop.rng.randint(1, 4)
+    price = shop.rows("products")[(pair[1],)]["price"]
+    line = {"order_item_id": number, "order_id": order_id, "line_number": position, "product_id": pair[1]}
+    line |= {"warehouse_id": pair[0], "quantity": quantity, "unit_price": price}
+    total = line_total(quantity, price, discount := Decimal(shop.rng.choice((0, 0, 1500))).scaleb(-4))
+    shop.put("order_items", (number,), line | {"discount_rate": discount, "line_total": total})
+    if shop.rows("stock_levels")[pair]["on_hand"] < quantity:
+        shop.move(pair, 20, "restock", None, placed_at - timedelta(days=shop.rng.choice((1, 9))))
+    shop.move(pair, -quantity, "sale", order_id, placed_at)
+    return total
+
+
+def line_total(quantity: int, price: Decimal, discount: Decimal) -> Decimal:
+    """As the shop's check constraint has it."""
+    return (quantity * price * (1 - discount)).quantize(CENT, ROUND_HALF_UP)
+
+
+def advance_order(shop: Shop) -> None:
+    """An order is shipped or delivered."""
+    key = shop.draw("orders", lambda row: row["status"] in ("placed", "shipped"))
+    if key:
+        shop.tick()
+        status = "shipped" if shop.rows("orders")[key]["status"] == "placed" else "delivered"
+        shop.change("orders", key, status=status)
+
+
+def cancel_order(shop: Shop) -> None:
+    """An order is cancelled, and its goods go back on the shelves."""
+    key = shop.draw("orders", lambda row: row["status"] == "placed")
+    if key:
+        shop.tick()
+        shop.change("orders", key, status="cancelled")
+        take_back(shop, lines_of(shop, key[0]))
+
+
+def delete_order(shop: Shop) -> None:
+    """An order vanishes, lines and all."""
+    key = shop.draw("orders", lambda row: row["status"] == "placed")
+    if key:
+        shop.tick()
+        lines = lines_of(shop, key[0])
+        take_back(shop, lines)
+        del shop.rows("orders")[key]
+        for line in lines:
+            del shop.rows("order_items")[(line["order_item_id"],)]
+
+
+def change_discount(shop: Shop) -> None:
+    """A line gets cheaper, and its order with it."""
+    key = shop.draw("order_items")
+    if key:
+        shop.tick()
+        line = shop.rows("order_items")[key]
+        discount = line["discount_rate"] / 2 + Decimal("0.1")
+        shop.change(
+            "order_items",
+            key,
+            discount_rate=discount.quantize(Decimal("0.0001")),
+            line_total=line_total(line["quantity"], line["unit_price"], discount.quantize(Decimal("0.0001"))),
+        )
+        retotal(shop, line["order_id"])
+
+
+def delete_line(shop: Shop) -> None:
+    """A line is taken out of its order."""
+    key = shop.draw("order_items", lambda row: shop.rows("orders")[(row["order_id"],)]["status"] == "placed")
+    if key:
+        shop.tick()
+        line = shop.rows("order_items").pop(key)
+        shop.graveyard.append(line)
+        take_back(shop, [line])
+        retotal(shop, line["order_id"])
+
+
+def restore_line(shop: Shop, line: Record) -> None:
+    """A line that was deleted comes back under its old key."""
+    if (line["order_id"],) in shop.rows("orders"):
+        shop.tick()
+        shop.put("order_items", (line["order_item_id"],), line)
+        retotal(shop, line["order_id"])
+
+
+def retotal(shop: Shop, order_id: int) -> None:
+    """The order's total again from its lines."""
+    total = sum((line["line_total"] for line in lines_of(shop, order_id)), Decimal())
+    shop.change("orders", (order_id,), total_amount=total)
+
+
+def lines_of(shop: Shop, order_id: int) -> list[Record]:
+    """The order's lines."""
+    return [line for line in shop.rows("order_items").values() if line["order_id"] == order_id]
+
+
+def take_back(shop: Shop, lines: list[Record]) -> None:
+    """The goods of these lines go back on the shelves."""
+    for line in lines:
+        pair = (line["warehouse_id"], line["product_id"])
+        shop.move(pair, line["quantity"], "cancellation", line["order_id"], shop.now)
