@@ -14,9 +14,6 @@ from orchestration.report import RunFailedError, RunReport
 
 Run = Callable[..., RunReport]
 
-_INTERRUPTED = 128 + 2
-"""What a shell reports for a program that SIGINT ended."""
-
 
 def main(run: Run) -> None:
     """Run the flow by the arguments of the command line; a PlatformError becomes one message and its exit code."""
@@ -64,6 +61,7 @@ def _run(run: Run, **parameters: object) -> None:
     from ingest.settings import IngestSettings
     from orchestration.prefect.parameters import RunParameters
     from orchestration.prefect.render import Lines, print_report
+    from orchestration.prefect.stopping import leave_when_stopped
     from orchestration.progress import report_to
     from orchestration.settings import OrchestrationSettings
 
@@ -71,14 +69,11 @@ def _run(run: Run, **parameters: object) -> None:
     streams = RunParameters.of(**parameters).streams
     ContractRegistry.load(OrchestrationSettings.load().contracts_dir).select(streams)
     logs.configure(IngestSettings.load().log_format, level=logging.WARNING)
-    with report_to(Lines()):
+    with leave_when_stopped(lambda text: typer.echo(text, err=True)), report_to(Lines()):
         try:
             report = run(**parameters)
         except RunFailedError as error:
             if error.report is not None:
                 print_report(error.report)
             raise
-        except KeyboardInterrupt:
-            typer.echo("Interrupted. Nothing was half-committed; the next run goes on from here.", err=True)
-            raise typer.Exit(_INTERRUPTED) from None
     print_report(report)

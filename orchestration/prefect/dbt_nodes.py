@@ -25,6 +25,7 @@ from orchestration.warehouse.ddl import KEYS_SUFFIX
 
 _CALLS_AT_ONCE = 4
 _DRAIN_SECONDS = 30.0
+_STOPPED_DRAIN_SECONDS = 5.0
 
 
 class NodeTaskRuns:
@@ -54,9 +55,9 @@ class NodeTaskRuns:
         self._thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._put(None)
-        self._thread.join(_DRAIN_SECONDS)
+        self._thread.join(_DRAIN_SECONDS if kind is None or issubclass(kind, Exception) else _STOPPED_DRAIN_SECONDS)
         if self._thread.is_alive():
             self._logger.warning("dbt's nodes are not all recorded: the API is slow")
 
