@@ -6,6 +6,7 @@ MAKEFLAGS += --no-print-directory
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+PEERS := .venv-bench
 JOBS ?= 2
 
 help: ## List the targets
@@ -24,6 +25,9 @@ export SQL
 
 test: $(STAMP) ## Run all tests, JOBS at a time (default 2)
 	@$(BIN)/pytest -n $(JOBS) --dist worksteal
+
+bench: $(STAMP) $(PEERS)/.installed ## Measure it beside other tools, and write docs/BENCHMARKS.md (CASE="saas load": some alone)
+	@$(BIN)/python -m bench $(CASE)
 
 lint: $(STAMP) ## Check style and format, and that nothing has drifted from the contracts
 	@$(BIN)/ruff check
@@ -50,8 +54,15 @@ lock: $(STAMP) ## Write the locks again from pyproject.toml, keeping what still 
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --extra ingest -c requirements/dev.txt -o requirements/ingest.txt
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --extra mock_saas -c requirements/dev.txt -o requirements/mock_saas.txt
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --extra orchestration -c requirements/dev.txt -o requirements/prefect.txt
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) requirements/bench.in -o requirements/bench.txt
 
-clean: ## Remove what runs and tools have left behind (not .venv)
+# The peers of `make bench`, in an environment of their own.
+$(PEERS)/.installed: requirements/bench.txt | $(STAMP)
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(PEERS)
+	@$(BIN)/uv pip sync --quiet --python $(PEERS)/bin/python --require-hashes requirements/bench.txt
+	@touch $@
+
+clean: ## Remove what runs and tools have left behind (not .venv, .venv-bench)
 	@rm -rf .local .mypy_cache .ruff_cache .pytest_cache .hypothesis dbt/target dbt/logs dbt/dbt_packages
 	@find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
@@ -60,4 +71,4 @@ $(STAMP): requirements/install.sh requirements/uv.txt requirements/dev.txt pypro
 	@requirements/install.sh
 	@touch $@
 
-.PHONY: help demo stack query test lint fmt typecheck install lock clean
+.PHONY: help demo stack query test bench lint fmt typecheck install lock clean

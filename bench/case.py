@@ -1,0 +1,37 @@
+"""What a case is: something to measure, with its contenders and its targets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bench.results import Check, Series
+from bench.world import World
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a case found."""
+
+    series: tuple[Series, ...]
+    checks: tuple[Check, ...]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One case. `measure` raises BenchError where something cannot be measured."""
+
+    name: str
+    title: str
+    description: str
+    measure: Callable[[World], Measured]
+
+
+def wall_of(series: tuple[Series, ...], name: str) -> float:
+    """The median seconds of one contender."""
+    return find(series, name).wall
+
+
+def find(series: tuple[Series, ...], name: str) -> Series:
+    """One contender's series."""
+    return next(item for item in series if item.name == name)

@@ -1,0 +1,9 @@
+"""One module for each thing that is measured, and the list of them."""
+
+from __future__ import annotations
+
+from bench.case import Case
+from bench.cases import idle, load, postgres, saas, small_tables, startup
+
+_ALL = (postgres.CASE, postgres.MEMORY, small_tables.CASE, saas.CASE, idle.CASE, load.CASE, startup.CASE)
+CASES: dict[str, Case] = {case.name: case for case in _ALL}

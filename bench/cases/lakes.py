@@ -1,0 +1,42 @@
+"""What several cases do with a lake."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from bench.measure import BenchError, Command
+from bench.tables import STREAM
+from bench.world import CONTRACTS, Lake, World, python
+from ingest.lake.commit import Commit
+from ingest.lake.log import CommitLog
+from ingest.lake.store import ObjectStore
+from ingest.settings import LakeSettings
+from orchestration.local.s3_server import REGION
+
+
+@contextmanager
+def ingest_movements_anew(world: World, rows: int) -> Iterator[Command]:
+    """`ingest run` of the movements into an empty lake; afterwards all rows must be committed."""
+    with world.lake() as lake:
+        yield ingest_movements(world, lake, rows)
+        require_rows(lake, STREAM, rows)
+
+
+def ingest_movements(world: World, lake: Lake, rows: int) -> Command:
+    """`ingest run` over the table of `rows` rows."""
+    variables = {"POSTGRES_DSN": world.movements.dsn(rows), "CONTRACTS_DIR": str(CONTRACTS)}
+    return Command([python(), "-m", "ingest", "run"], world.environment(lake.environment, variables))
+
+
+def require_rows(lake: Lake, stream: str, rows: int) -> None:
+    """Raise BenchError unless the stream's commits hold exactly `rows` rows."""
+    landed = sum(commit.rows for commit in commits(lake, stream))
+    if landed != rows:
+        raise BenchError(f"{landed:,} rows of {stream} were committed, not {rows:,}")
+
+
+def commits(lake: Lake, stream: str) -> list[Commit]:
+    """All commits of a stream."""
+    settings = LakeSettings(bucket=lake.bucket, endpoint_url=lake.server.endpoint_url, region=REGION)
+    return list(CommitLog(ObjectStore(settings, lake.server.client()), stream).since(0))

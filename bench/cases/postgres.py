@@ -1,0 +1,136 @@
+"""One large table from Postgres to S3, beside the tools that people would use instead."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from pathlib import Path
+
+from bench.case import Case, Measured, find, wall_of
+from bench.cases.lakes import ingest_movements_anew
+from bench.measure import BenchError, Command, Contender, interleave
+from bench.peers import environment as tools
+from bench.results import Check, Series, series_of
+from bench.world import World
+
+OURS = "ingest run"
+CEILING = "COPY to binary, thrown away"
+ADBC_LOOP = "ADBC loop, no overlap"
+DLT_ARROW = "dlt, pyarrow"
+DLT_CONNECTORX = "dlt, connectorx"
+SLING = "Sling, CSV"
+
+_COPY = "COPY (SELECT * FROM public.stock_movements) TO STDOUT (FORMAT binary)"
+_WARMUP_SHARE = 50
+
+
+def measure(world: World) -> Measured:
+    """Everyone on the same table, the same endpoint."""
+    rows = world.scale.rows
+    few = max(rows // _WARMUP_SHARE, 1_000)
+    trials: dict[str, Callable[[int], AbstractContextManager[Command]]] = {
+        OURS: partial(ingest_movements_anew, world),
+        CEILING: partial(_ceiling, world),
+    }
+    if world.peers is not None:
+        trials[ADBC_LOOP] = partial(
+            _in_lake, world, lambda variables, _: tools.adbc_loop(world_peers(world), variables)
+        )
+        for name, backend in ((DLT_ARROW, "pyarrow"), (DLT_CONNECTORX, "connectorx")):
+            trials[name] = partial(_in_lake, world, partial(_dlt, world, backend))
+        if tools.has_sling(world.peers):
+            trials[SLING] = partial(_in_lake, world, partial(_sling, world))
+    # The large table is read once by the ceiling's warm-up; the others load their libraries on a small one.
+    contenders = [
+        Contender(name, partial(trial, rows), partial(trial, rows if name in (OURS, CEILING) else few))
+        for name, trial in trials.items()
+    ]
+    series = series_of(interleave(contenders, world.scale.rounds, world.tell))
+    return Measured(series, tuple(_checks(series, rows)))
+
+
+def measure_memory(world: World) -> Measured:
+    """Ours at several sizes."""
+    series: list[Series] = []
+    for rows in world.scale.memory_rows:
+        contender = Contender(
+            f"{OURS}, {rows:,} rows",
+            partial(ingest_movements_anew, world, rows),
+            partial(ingest_movements_anew, world, 1_000),
+        )
+        rounds = 1 if rows > world.scale.rows else world.scale.rounds
+        series.extend(series_of(interleave([contender], rounds, world.tell)))
+        if rows != world.scale.rows:
+            world.movements.drop(rows)
+    peaks = [item.peak for item in series]
+    largest = Check(what="Peak memory, any size", value=max(peaks) / 1e6, limit=256, unit="MB")
+    spread = Check(what="Largest peak over smallest", value=max(peaks) / min(peaks), limit=1.10, unit="x")
+    return Measured(tuple(series), (largest, spread))
+
+
+@contextmanager
+def _ceiling(world: World, rows: int) -> Iterator[Command]:
+    psql = world.postgres.binaries.directory / "psql"
+    if not psql.exists():
+        raise BenchError(f"there is no {psql}")
+    arguments = [psql, "--no-psqlrc", "--quiet", "--output=/dev/null", f"--command={_COPY}", world.movements.dsn(rows)]
+    yield Command(arguments, world.environment())
+
+
+@contextmanager
+def _in_lake(world: World, make: Callable[[dict[str, str], Path], Command], rows: int) -> Iterator[Command]:
+    """A peer's command on an empty bucket and an empty folder; afterwards something must be in the bucket."""
+    with world.lake() as lake, tempfile.TemporaryDirectory(prefix="bench-peer-") as folder:
+        variables = world.environment(lake.environment, {"POSTGRES_DSN": world.movements.dsn(rows)})
+        yield make(variables, Path(folder))
+        if not lake.server.client().list_objects_v2(Bucket=lake.bucket).get("KeyCount"):
+            raise BenchError("the peer wrote nothing")
+
+
+def _dlt(world: World, backend: str, variables: dict[str, str], folder: Path) -> Command:
+    return tools.dlt_pipeline(world_peers(world), backend, variables, folder)
+
+
+def _sling(world: World, variables: dict[str, str], folder: Path) -> Command:
+    return tools.sling(world_peers(world), variables, folder)
+
+
+def world_peers(world: World) -> Path:
+    """The environment of the peers. Raises BenchError where it is not installed."""
+    if world.peers is None:
+        raise BenchError("the peers are not installed")
+    return world.peers
+
+
+def _checks(series: tuple[Series, ...], rows: int) -> Iterator[Check]:
+    mine = find(series, OURS)
+    per_row = mine.cpu / rows * 1e6
+    ceiling = wall_of(series, CEILING)
+    yield Check(what=f"{rows:,} rows to S3, over the COPY ceiling", value=mine.wall / ceiling, limit=1.7, unit="x")
+    dlt = [item for item in series if item.name in (DLT_ARROW, DLT_CONNECTORX)]
+    if dlt:
+        best = min(item.wall for item in dlt)
+        yield Check(what=f"{rows:,} rows to S3, over dlt's best backend", value=mine.wall / best, limit=0.5, unit="x")
+        yield Check(
+            what="CPU a row, over dlt's best", value=mine.cpu / min(item.cpu for item in dlt), limit=1.0, unit="x"
+        )
+    yield Check(what="CPU a row", value=per_row, limit=1.6, unit="µs")
+    yield Check(what=f"Peak memory at {rows:,} rows", value=mine.peak / 1e6, limit=256, unit="MB")
+
+
+CASE = Case(
+    "postgres",
+    "Postgres to S3",
+    "One table of nine columns (integers, text, numeric, timestamps), whole. Ours writes Parquet with checksums and a "
+    "commit, checked against its contract; the others write Parquet (Sling: CSV with zstd) and promise less. The "
+    "ceiling is what Postgres can send: `COPY ... (FORMAT binary)` read by psql and thrown away.",
+    measure,
+)
+MEMORY = Case(
+    "memory",
+    "Memory against size",
+    "`ingest run` over tables of the same shape and several sizes. Sizes above that of the case before run once.",
+    measure_memory,
+)

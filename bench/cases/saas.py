@@ -1,0 +1,73 @@
+"""The event list of the e-mail provider to S3, beside a loop that fetches the same pages and decodes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+from bench.case import Case, Measured, wall_of
+from bench.cases.lakes import require_rows
+from bench.measure import Command, Contender, interleave
+from bench.results import Check, Series, series_of
+from bench.servers.events_api import PAGE_SIZE
+from bench.world import World, python
+
+STREAM = "email_events"
+OURS = "ingest run"
+LOOP = "bare httpx loop"
+_LATENCY_MS = 50
+
+
+def measure(world: World) -> Measured:
+    """Without latency, then with some on each page."""
+    near = _contenders(world, world.scale.events, 0)
+    far = _contenders(world, world.scale.latency_events, _LATENCY_MS)
+    series = series_of(interleave([*near, *far], world.scale.rounds, world.tell))
+    return Measured(series, tuple(_check(series, a, b, limit) for (a, b), limit in ((near, 1.3), (far, 1.2))))
+
+
+def _check(series: tuple[Series, ...], mine: Contender, floor: Contender, limit: float) -> Check:
+    ratio = wall_of(series, mine.name) / wall_of(series, floor.name)
+    return Check(what=f"{mine.name}, over the {LOOP}", value=ratio, limit=limit, unit="x")
+
+
+def _contenders(world: World, events: int, latency_ms: int) -> tuple[Contender, Contender]:
+    size = f"{events:,} events" + (f", {latency_ms} ms a page" if latency_ms else "")
+    few = 10 * PAGE_SIZE
+    return (
+        Contender(f"{OURS}, {size}", partial(_ours, world, events, latency_ms), partial(_ours, world, few, 0)),
+        Contender(f"{LOOP}, {size}", partial(_loop, world, events, latency_ms), partial(_loop, world, few, 0)),
+    )
+
+
+@contextmanager
+def _ours(world: World, events: int, latency_ms: int) -> Iterator[Command]:
+    """`ingest run` into an empty lake; afterwards all events must be committed."""
+    with world.lake() as lake:
+        variables = {"SAAS_BASE_URL": f"{_base_url(world, events, latency_ms)}", "SAAS_API_KEY": "bench"}
+        command = [python(), "-m", "ingest", "run", "--stream", STREAM]
+        yield Command(command, world.environment(lake.environment, variables))
+        require_rows(lake, STREAM, events)
+
+
+@contextmanager
+def _loop(world: World, events: int, latency_ms: int) -> Iterator[Command]:
+    pages = -(-events // PAGE_SIZE)
+    command = [python(), "-m", "bench.programs.http_loop", _base_url(world, events, latency_ms), str(pages)]
+    yield Command(command, world.environment())
+
+
+def _base_url(world: World, events: int, latency_ms: int) -> str:
+    return world.events_api(events) + (f"/{latency_ms}ms" if latency_ms else "")
+
+
+CASE = Case(
+    "saas",
+    "E-mail provider to S3",
+    f"An API of {PAGE_SIZE:,} events a page, rendered beforehand, into committed Parquet: each record kept to the "
+    "byte, checked against its contract, its envelope typed. The loop fetches the same pages with the same HTTP "
+    "library and throws them away. A page's cursor is known once the page before has arrived, so that no two fetches "
+    "can overlap; a fetch can overlap the decoding and writing of the page before.",
+    measure,
+)

@@ -1,0 +1,112 @@
+"""Measures contenders in turn: A B C A B C, so that what else the machine does falls on all of them alike."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NoReturn
+
+from pydantic import BaseModel, ConfigDict
+
+_LAUNCHER = Path(__file__).with_name("launcher.py")
+_SHOWN_OUTPUT = 2_000
+
+
+class BenchError(Exception):
+    """A measurement that could not be made, in one sentence."""
+
+
+class Sample(BaseModel):
+    """What one run of a process and its children cost."""
+
+    model_config = ConfigDict(frozen=True)
+
+    wall_seconds: float
+    cpu_seconds: float
+    peak_bytes: int
+
+
+@dataclass(frozen=True)
+class Command:
+    """What to run. `environment` is the whole environment."""
+
+    arguments: Sequence[object]
+    environment: Mapping[str, str]
+    timeout_seconds: float = 900.0
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One competitor. `trial` is entered before each run and left after it: a fresh bucket, a copied database.
+
+    What it yields is run and measured; `warmup` is run once instead of the first trial, where a smaller one will do.
+    """
+
+    name: str
+    trial: Callable[[], AbstractContextManager[Command]]
+    warmup: Callable[[], AbstractContextManager[Command]] | None = None
+    tell: Callable[[str], None] = field(default=lambda line: None)
+
+
+def interleave(contenders: Sequence[Contender], rounds: int, tell: Callable[[str], None]) -> dict[str, list[Sample]]:
+    """Warm each contender up once, then run all of them `rounds` times in turn. Raises BenchError."""
+    for contender in contenders:
+        with (contender.warmup or contender.trial)() as command:
+            run(command)
+    samples: dict[str, list[Sample]] = {contender.name: [] for contender in contenders}
+    for number in range(1, rounds + 1):
+        for contender in contenders:
+            with contender.trial() as command:
+                sample = run(command)
+            samples[contender.name].append(sample)
+            tell(
+                f"    {number}/{rounds} {contender.name:<44} {sample.wall_seconds:8.2f} s wall "
+                f"{sample.cpu_seconds:8.2f} s CPU {sample.peak_bytes / 1e6:8.0f} MB"
+            )
+    return samples
+
+
+def run(command: Command) -> Sample:
+    """Run a command to its end. Raises BenchError with the end of its output where it fails."""
+    arguments = [str(argument) for argument in command.arguments]
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        result, output = Path(folder) / "cost.json", Path(folder) / "output"
+        with output.open("wb") as log:
+            launcher = subprocess.Popen(  # noqa: S603 - our own commands
+                [sys.executable, "-I", "-S", _LAUNCHER, result, "--", *arguments],
+                env=dict(command.environment),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            try:
+                code = launcher.wait(command.timeout_seconds)
+            except subprocess.TimeoutExpired:
+                _fail(arguments, f"did not end within {command.timeout_seconds:.0f} s", output)
+            finally:
+                _kill_session(launcher)
+        if code != 0:
+            _fail(arguments, f"ended with exit code {code}", output)
+        return Sample.model_validate_json(result.read_bytes())
+
+
+def _kill_session(launcher: subprocess.Popen[bytes]) -> None:
+    """End whatever is left of the measured tree."""
+    try:
+        os.killpg(launcher.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+    launcher.wait()
+
+
+def _fail(arguments: Sequence[str], what: str, output: Path) -> NoReturn:
+    said = output.read_text(errors="replace")[-_SHOWN_OUTPUT:].strip()
+    raise BenchError(f"{' '.join(arguments[:6])} {what}.\n{said}")

@@ -1,0 +1,70 @@
+"""The environment that the peers are installed in, and how each is run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from bench.measure import Command
+
+_SCRIPTS = Path(__file__).parent
+_SLING = "lib/python3.11/site-packages/sling_linux_amd64/bin/sling-linux-amd64"
+_QUIET = {
+    "RUNTIME__DLTHUB_TELEMETRY": "false",
+    "RUNTIME__LOG_LEVEL": "WARNING",
+    "SLING_DISABLE_TELEMETRY": "TRUE",
+    "DO_NOT_TRACK": "1",
+}
+
+
+def adbc_loop(peers: Path, environment: Mapping[str, str]) -> Command:
+    """The plain loop over ADBC."""
+    return Command([peers / "bin/python", _SCRIPTS / "adbc_loop.py"], environment)
+
+
+def dlt_pipeline(peers: Path, backend: str, environment: Mapping[str, str], folder: Path) -> Command:
+    """dlt with one of its backends; it keeps its state in `folder`."""
+    arguments = [peers / "bin/python", _SCRIPTS / "dlt_postgres.py", backend, folder / "pipelines"]
+    return Command(arguments, {**environment, **_QUIET, "DLT_DATA_DIR": str(folder)})
+
+
+def sling(peers: Path, environment: Mapping[str, str], folder: Path) -> Command:
+    """Sling to CSV with zstd; its path to Parquet downloads another program."""
+    variables = {
+        **environment,
+        **_QUIET,
+        "HOME": str(folder),
+        "SLING_HOME_DIR": str(folder),
+        "SHOP": f"{environment['POSTGRES_DSN']}?sslmode=disable",
+        "LAKE": _sling_s3(environment),
+    }
+    arguments = [
+        peers / _SLING,
+        "run",
+        *("--src-conn", "SHOP", "--src-stream", "public.stock_movements"),
+        *("--tgt-conn", "LAKE", "--tgt-object", f"s3://{environment['RAW_BUCKET']}/sling/stock_movements.csv"),
+        *("--tgt-options", "{compression: zstd, format: csv}"),
+        *("--mode", "full-refresh"),
+    ]
+    return Command(arguments, variables)
+
+
+def has_sling(peers: Path) -> bool:
+    """Sling's program is packaged for Linux on x86-64 alone."""
+    return (peers / _SLING).exists()
+
+
+def _sling_s3(environment: Mapping[str, str]) -> str:
+    endpoint = urlsplit(environment["AWS_ENDPOINT_URL"])
+    options = {
+        "type": "s3",
+        "bucket": environment["RAW_BUCKET"],
+        "access_key_id": environment["AWS_ACCESS_KEY_ID"],
+        "secret_access_key": environment["AWS_SECRET_ACCESS_KEY"],
+        "endpoint": endpoint.netloc,
+        "use_tls": "false",
+        "url_style": "path",
+        "region": environment["AWS_REGION"],
+    }
+    return "{" + ", ".join(f"{name}: '{value}'" for name, value in options.items()) + "}"

@@ -1,0 +1,1 @@
+"""Programs that are measured beside ours, in the environment of the project."""

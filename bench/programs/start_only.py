@@ -1,0 +1,26 @@
+"""What an `ingest run` does before it can begin: the interpreter, its imports, settings, contracts, an S3 client.
+
+python -m bench.programs.start_only
+"""
+
+from __future__ import annotations
+
+import adbc_driver_postgresql.dbapi  # noqa: F401
+import boto3
+import psycopg2  # noqa: F401
+import pyarrow.compute
+import pyarrow.parquet  # noqa: F401
+
+from ingest.cli import app, options, render  # noqa: F401
+from ingest.run_all import ingest_all  # noqa: F401
+
+
+def main() -> None:
+    """Begin."""
+    loaded = options.settings()
+    list(options.contracts(loaded))
+    boto3.client("s3")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""How much is measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The sizes of one benchmark run. `full` is what the targets speak of; `small` proves that the harness works."""
+
+    rounds: int
+    rows: int
+    memory_rows: tuple[int, ...]
+    tables: int
+    events: int
+    latency_events: int
+    idle_commits: tuple[int, int]
+    history_events: tuple[int, ...]
+
+
+FULL = Scale(
+    rounds=5,
+    rows=5_000_000,
+    memory_rows=(1_000_000, 5_000_000, 20_000_000),
+    tables=200,
+    events=1_000_000,
+    latency_events=200_000,
+    idle_commits=(10, 10_000),
+    history_events=(1_000_000, 3_000_000, 10_000_000),
+)
+SMALL = Scale(
+    rounds=1,
+    rows=20_000,
+    memory_rows=(10_000, 20_000),
+    tables=5,
+    events=5_000,
+    latency_events=2_000,
+    idle_commits=(10, 30),
+    history_events=(10_000, 20_000),
+)
+SCALES = {"full": FULL, "small": SMALL}

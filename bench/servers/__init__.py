@@ -1,0 +1,1 @@
+"""Servers that the measured programs talk to."""

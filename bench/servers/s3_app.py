@@ -1,0 +1,68 @@
+"""The local S3 endpoint with two doors more: how many requests a bucket has had, and objects put straight into it.
+
+python -m bench.servers.s3_app --port-file FILE
+
+GET  /-/requests/<bucket>   a number
+POST /-/objects/<bucket>    a JSON object of bodies by key
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import orjson
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from moto.s3.models import s3_backends
+from werkzeug.serving import make_server
+
+from orchestration.local.s3_app import ConditionalWrites
+
+Environ = dict[str, Any]
+WsgiApplication = Callable[[Environ, Any], Iterable[bytes]]
+
+
+class BackDoors:
+    """WSGI middleware: counts the requests of each bucket (path style), and serves `/-/`."""
+
+    def __init__(self, application: WsgiApplication) -> None:
+        self._application = application
+        self._requests: Counter[str] = Counter()
+
+    def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
+        first, _, rest = environ["PATH_INFO"].strip("/").partition("/")
+        if first != "-":
+            self._requests[first] += 1
+            return self._application(environ, start_response)
+        door, _, bucket = rest.partition("/")
+        answer = str(self._requests[bucket]) if door == "requests" else self._put(bucket, environ)
+        start_response("200 OK", [("Content-Length", str(len(answer)))])
+        return [answer.encode()]
+
+    def _put(self, bucket: str, environ: Environ) -> str:
+        objects: dict[str, str] = orjson.loads(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))
+        backend = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
+        for key, body in objects.items():
+            backend.put_object(bucket, key, body.encode())
+        return str(len(objects))
+
+
+def main() -> None:
+    """Serve until the process is told to stop."""
+    parser = argparse.ArgumentParser(description="An S3 endpoint in memory.")
+    parser.add_argument("--port-file", type=Path, required=True)
+    port_file: Path = parser.parse_args().port_file
+    application = BackDoors(ConditionalWrites(DomainDispatcherApplication(create_backend_app)))
+    server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=MotoRequestHandler)
+    draft = port_file.with_suffix(".new")
+    draft.write_text(str(server.port))
+    draft.replace(port_file)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,152 @@
+"""What the measured programs talk to: a Postgres, an S3 endpoint, an event API, each started when first asked for."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import httpx
+
+from bench.scale import Scale
+from bench.tables import Movements
+from orchestration.local.accounts import unprivileged_account
+from orchestration.local.environment import clean_environment
+from orchestration.local.postgres_binaries import find_binaries
+from orchestration.local.postgres_server import PostgresServer, start_postgres
+from orchestration.local.processes import Command, Process, ProcessGroup, Stop, process_group
+from orchestration.local.run_directory import RunDirectory, open_run_directory
+from orchestration.local.s3_server import S3Server, StartingS3Server
+from orchestration.local.settings import REPOSITORY, LocalSettings
+
+CONTRACTS = Path(__file__).with_name("contracts")
+_READY_SECONDS = 300.0
+
+
+@dataclass(frozen=True)
+class Lake:
+    """A bucket of its own."""
+
+    bucket: str
+    server: S3Server
+    environment: Mapping[str, str]
+
+    def requests(self) -> int:
+        """How many requests the bucket has had."""
+        answer = httpx.get(f"{self.server.endpoint_url}/-/requests/{self.bucket}", trust_env=False)
+        return int(answer.raise_for_status().text)
+
+    def put_directly(self, objects: Mapping[str, str]) -> None:
+        """Objects by key, put there without a request of S3's."""
+        url = f"{self.server.endpoint_url}/-/objects/{self.bucket}"
+        httpx.post(url, json=dict(objects), timeout=300, trust_env=False).raise_for_status()
+
+
+class World:
+    """Servers of one benchmark run; they stop with `processes`."""
+
+    def __init__(
+        self,
+        processes: ProcessGroup,
+        directory: RunDirectory,
+        logs: Path,
+        scale: Scale,
+        peers: Path | None,
+        tell: Callable[[str], None],
+    ) -> None:
+        self.processes = processes
+        self.directory = directory
+        self.logs = logs
+        self.scale = scale
+        self.peers = peers
+        self.tell = tell
+        self._lakes = 0
+
+    @cached_property
+    def postgres(self) -> PostgresServer:
+        """A cluster of the embedded stack's settings."""
+        account = unprivileged_account()
+        binaries = find_binaries(LocalSettings().postgres_bin, account)
+        return start_postgres(self.processes, binaries, account, self.directory.path, self.logs)
+
+    @cached_property
+    def movements(self) -> Movements:
+        """The databases with a `stock_movements` of some size."""
+        return Movements(self.postgres, self.tell)
+
+    @cached_property
+    def s3(self) -> S3Server:
+        """The S3 endpoint."""
+        port_file = self.directory.path / "s3.port"
+        process = self._serve("S3 endpoint", "bench.servers.s3_app", "--port-file", port_file)
+        return StartingS3Server(process, port_file).ready()
+
+    def events_api(self, events: int) -> str:
+        """Start an event API with that many events; its base URL."""
+        folder = self.directory.path / f"events-{events}"
+        if not folder.exists():
+            folder.mkdir()
+            arguments = ("--events", str(events), "--folder", folder, "--port-file", folder / "port")
+            process = self._serve("Event API", "bench.servers.events_api", *arguments)
+            process.wait_until((folder / "port").exists, _READY_SECONDS)
+        return f"http://127.0.0.1:{(folder / 'port').read_text()}"
+
+    @contextmanager
+    def lake(self) -> Iterator[Lake]:
+        """An empty bucket, gone afterwards with all that is in it: the endpoint keeps everything in memory."""
+        self._lakes += 1
+        lake = Lake(f"bench-{self._lakes}", self.s3, self.s3.environment | {"RAW_BUCKET": f"bench-{self._lakes}"})
+        self.s3.create_bucket(lake.bucket)
+        try:
+            yield lake
+        finally:
+            client = self.s3.client()
+            for page in client.get_paginator("list_objects_v2").paginate(Bucket=lake.bucket):
+                keys = [{"Key": item["Key"]} for item in page.get("Contents", [])]
+                if keys:
+                    client.delete_objects(Bucket=lake.bucket, Delete={"Objects": keys})  # type: ignore[typeddict-item]
+            client.delete_bucket(Bucket=lake.bucket)
+
+    def environment(self, *additions: Mapping[str, str]) -> dict[str, str]:
+        """The environment of a measured program: nothing of the user's accounts."""
+        merged = {name: value for addition in additions for name, value in addition.items()}
+        return clean_environment({"PYTHONPATH": str(REPOSITORY), "LOG_FORMAT": "json", **merged})
+
+    @contextmanager
+    def folder(self, name: str) -> Iterator[Path]:
+        """A folder that is removed afterwards."""
+        import shutil
+
+        path = self.directory.path / name
+        path.mkdir()
+        try:
+            yield path
+        finally:
+            shutil.rmtree(path)
+
+    def _serve(self, name: str, module: str, *arguments: str | Path) -> Process:
+        command = Command(
+            name,
+            (sys.executable, "-m", module, *arguments),
+            self.logs / f"{module.rpartition('.')[2]}.log",
+            clean_environment({"PYTHONPATH": str(REPOSITORY)}),
+            self.directory.path,
+            stop=(Stop("KILL", 5.0),),
+        )
+        return self.processes.spawn(command)
+
+
+@contextmanager
+def open_world(scale: Scale, peers: Path | None, logs: Path, tell: Callable[[str], None]) -> Iterator[World]:
+    """A world whose processes and files are gone at the end, however it ends."""
+    with open_run_directory() as directory, process_group(directory.lock) as processes:
+        yield World(processes, directory, logs, scale, peers, tell)
+
+
+def python() -> str:
+    """The interpreter of the project's environment."""
+    return os.fspath(sys.executable)
