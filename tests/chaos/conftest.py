@@ -1,0 +1,31 @@
+"""The ground that campaigns run on in the tests: the servers that all tests share."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from orchestration.local.postgres_server import PostgresServer
+from orchestration.local.s3_server import S3Server
+from orchestration.local.saas_server import SaasServer
+from orchestration.local.shop import ShopPasswords
+from tests.chaos.line import Ground, Line
+
+
+@pytest.fixture(scope="session")
+def ground(
+    postgres_server: PostgresServer,
+    s3_server: S3Server,
+    mock_saas_server: SaasServer,
+    shop_passwords: ShopPasswords,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Ground:
+    return Ground(postgres_server, s3_server, mock_saas_server, shop_passwords, tmp_path_factory.mktemp("chaos"))
+
+
+@pytest.fixture
+def line(ground: Ground) -> Iterator[Line]:
+    with ground.line(f"test_{uuid.uuid4().hex[:8]}") as laid:
+        yield laid

@@ -1,0 +1,110 @@
+"""What the warehouse holds: RAW, its ledger, and the staging views as dbt builds them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from ingest.contracts.model import StreamContract
+from orchestration.dbt_runner import DbtProject, DbtRunner
+from orchestration.settings import REPOSITORY
+from tests.chaos.lake_side import to_row
+from tests.chaos.rows import Key, Row, canonical
+
+DATABASE = "DP_MAILBLAZE_DEMO_DEV_DB"
+
+STAGING_NAMES = {
+    "orders": {"status": "order_status", "total_amount": "order_total"},
+    "products": {"name": "product_name", "price": "list_price"},
+    "warehouses": {"code": "warehouse_code", "name": "warehouse_name"},
+}
+"""What staging calls a contract's column where it calls it otherwise."""
+
+
+@dataclass
+class RawSide:
+    """One stream in RAW: every landed row, the newest key set, and its versions in the ledger with their batches."""
+
+    rows: list[Row] = field(default_factory=list)
+    keys: list[Key] | None = None
+    ledger: list[tuple[int, str, str]] = field(default_factory=list)
+
+
+def database_file(directory: Path) -> Path:
+    """The file that loaders write in `directory`."""
+    return directory / f"{DATABASE}.duckdb"
+
+
+@contextmanager
+def opened(directory: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The warehouse in `directory`, read-only, in UTC."""
+    with duckdb.connect(str(database_file(directory)), read_only=True) as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        yield connection
+
+
+def read_raw(connection: duckdb.DuckDBPyConnection, contract: StreamContract) -> RawSide:
+    """One stream of RAW, whole; empty where it was never loaded."""
+    side = RawSide()
+    if _exists(connection, "RAW", contract.stream):
+        side.rows = [to_row(contract, values) for values in _rows(connection, f'RAW."{contract.stream}"')]
+    if contract.lands_keys and _exists(connection, "RAW", f"{contract.stream}__keys"):
+        listed = _rows(connection, f'RAW."{contract.stream}__keys"')
+        side.keys = [tuple(canonical(values[name]) for name in contract.key) for values in listed]
+    if _exists(connection, "RAW", "_loads"):
+        side.ledger = connection.execute(
+            "select version, kind, batch_id from RAW._loads where stream = ? order by version", [contract.stream]
+        ).fetchall()
+    return side
+
+
+def read_staging(connection: duckdb.DuckDBPyConnection, contract: StreamContract) -> list[dict[str, str]]:
+    """The staging view's rows, under the contract's names. A column that the view lacks raises KeyError."""
+    names = {
+        column.name: STAGING_NAMES.get(contract.stream, {}).get(column.name, column.name) for column in contract.columns
+    }
+    listed = _rows(connection, f'STAGING."stg_{contract.stream}"')
+    return [{ours: canonical(values[theirs]) for ours, theirs in names.items()} for values in listed]
+
+
+def build_staging(directory: Path, contracts: Sequence[StreamContract], *, scratch: Path) -> None:
+    """Let dbt build the staging models of `contracts`. `scratch` keeps its parsing from one call to the next.
+
+    Raises DbtFailure.
+    """
+    scratch.mkdir(parents=True, exist_ok=True)
+    project = DbtProject(
+        project_dir=REPOSITORY / "dbt",
+        profiles_dir=REPOSITORY / "dbt",
+        target="duckdb",
+        threads=2,
+        environment={"DUCKDB_PATH": str(database_file(directory)), "ENVIRONMENT": "dev"},
+        partial_parse=scratch / "partial_parse.msgpack",
+    )
+    models = [f"stg_{contract.stream}" for contract in contracts]
+    DbtRunner(project, scratch / "run").build(select=models, exclude=["resource_type:test", "resource_type:unit_test"])
+
+
+def has_staging(contract: StreamContract) -> bool:
+    """Whether dbt has a staging model of this stream: those of a test's own tables have none."""
+    return (REPOSITORY / "dbt" / "models" / "staging" / f"stg_{contract.stream}.sql").exists()
+
+
+def _exists(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> bool:
+    found = connection.execute(
+        "select count(*) from duckdb_tables() where lower(schema_name) = lower(?) and lower(table_name) = lower(?)",
+        [schema, table],
+    ).fetchone()
+    return found is not None and found[0] > 0
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, relation: str) -> Iterator[dict[str, Any]]:
+    """Rows through Arrow: DuckDB's own conversion of a TIMESTAMPTZ asks for a library that is not here."""
+    reader = connection.execute(f"select * from {relation}").to_arrow_reader(50_000)
+    for batch in reader:
+        yield from batch.to_pylist()
