@@ -12,7 +12,7 @@ import pyarrow as pa
 from ingest.contracts.model import StreamContract
 from ingest.errors import QuarantineRatioError
 from ingest.lake import layout
-from ingest.lake.commit import Commit, CommitKind, Counts, FullSetMark, Watermark, Window
+from ingest.lake.commit import Commit, CommitKind, Counts, FullSetMark, Watermark, Window, columns_of
 from ingest.lake.digest import RowsDigest
 from ingest.lake.log import CommitLog
 from ingest.lake.store import ObjectStore
@@ -96,6 +96,15 @@ class Batch:
         self._refused_files.__exit__()
 
     @property
+    def _columns(self) -> dict[str, str]:
+        """The stream's columns as of this commit. A key set tells nothing of those that it does not hold."""
+        columns = columns_of(self._contract)
+        parent = self._origin.parent
+        if self._kind is not CommitKind.KEYS or parent is None:
+            return columns
+        return parent.columns and parent.columns | {name: columns[name] for name in self._contract.key}
+
+    @property
     def _is_full_set(self) -> bool:
         return self._kind in (CommitKind.KEYS, CommitKind.SNAPSHOT)
 
@@ -156,6 +165,7 @@ class Batch:
             counts=Counts(read=self.read, landed=self.landed, quarantined=self.quarantined),
             quarantine=self._refused_files.finish(),
             full_set=full_set,
+            columns=self._columns,
             extracted_at=self._origin.extracted_at,
             committed_at=datetime.now(UTC),
         )

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from ingest.batch import BatchOrigin
-from ingest.contracts.introspect import LiveTable
 from ingest.lake.commit import Commit, CommitKind, Watermark, watermark_of
 from ingest.lake.store import ObjectStore
 from ingest.settings import IngestSettings
@@ -71,7 +70,6 @@ class RunContext:
     run_id: str
     progress: Progress
     heads: dict[str, Commit | None] = field(default_factory=dict)
-    tables: dict[str, LiveTable] = field(default_factory=dict)
     _landed: dict[str, list[Commit]] = field(default_factory=dict)
     _first_heads: dict[str, Commit | None] = field(default_factory=dict)
 

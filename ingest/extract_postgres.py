@@ -11,7 +11,7 @@ from ingest.batch import Batch, QuarantinedRecord
 from ingest.context import RunContext, SourceCount, StreamResult, unmoved
 from ingest.contracts.model import Column, Mode, StreamContract
 from ingest.errors import FatalError
-from ingest.lake.commit import Commit, CommitKind, Watermark, Window, is_unchanged, watermark_of
+from ingest.lake.commit import Commit, CommitKind, Watermark, Window, columns_of, is_unchanged, watermark_of
 from ingest.sources.columns import RowConverter
 from ingest.sources.postgres import PostgresSession
 
@@ -32,6 +32,7 @@ class PostgresExtraction:
         if self._contract.spec.mode is Mode.SNAPSHOT:
             self._land_full_set(CommitKind.SNAPSHOT)
         else:
+            self._land_new_columns()
             self._land_window()
         if keys and self._contract.lands_keys:
             self._land_full_set(CommitKind.KEYS)
@@ -44,15 +45,36 @@ class PostgresExtraction:
 
     def backfill(self, window: Window) -> StreamResult:
         """Land a window again; the watermark stays."""
-        with self._batch(CommitKind.BACKFILL) as batch:
-            self._read_window(batch, window)
-            if batch.read:
-                self._context.committed(batch.commit(window=window, watermark=unmoved(self._head)))
+        self._land_again(window)
         return self._result(None)
 
     @property
     def _head(self) -> Commit | None:
         return self._context.heads[self._contract.stream]
+
+    def _land_again(self, window: Window) -> None:
+        with self._batch(CommitKind.BACKFILL) as batch:
+            self._read_window(batch, window)
+            if batch.read:
+                self._context.committed(batch.commit(window=window, watermark=unmoved(self._head)))
+
+    def _land_new_columns(self) -> None:
+        """Land all rows again where a column that the lake has not seen yet holds values in rows that it has.
+
+        `ADD COLUMN ... DEFAULT` gives every row a value, and moves no cursor.
+        """
+        head, landed_below = self._head, watermark_of(self._head)
+        if head is None or landed_below is None or not head.columns:
+            return
+        new = tuple(column for column in self._contract.columns if column.name not in head.columns)
+        if new and self._session.has_values(self._contract, new, below=landed_below):
+            self._land_again(Window(start=None, end=landed_below))
+
+    @property
+    def _columns_changed(self) -> bool:
+        """Whether the lake is to hear of other columns though there is no new row."""
+        head = self._head
+        return head is not None and bool(head.columns) and head.columns != columns_of(self._contract)
 
     def _land_window(self) -> None:
         before = watermark_of(self._head)
@@ -62,7 +84,7 @@ class PostgresExtraction:
         window = Window(start=before - self._contract.spec.allowed_lateness if before else None, end=end)
         with self._batch(CommitKind.DATA) as batch:
             self._read_window(batch, window)
-            if batch.read:
+            if batch.read or self._columns_changed:
                 self._context.committed(batch.commit(window=window, watermark=Watermark(before=before, after=end)))
 
     def _land_full_set(self, kind: CommitKind) -> None:

@@ -37,6 +37,7 @@ def append_replay(store: ObjectStore, contract: StreamContract, *, from_version:
         counts=Counts(read=0, landed=0, quarantined=0),
         full_set=head.full_set,
         replay_from=from_version,
+        columns=head.columns,
         extracted_at=origin.extracted_at,
         committed_at=origin.extracted_at,
     )

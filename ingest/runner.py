@@ -21,8 +21,7 @@ from time import monotonic
 from structlog.contextvars import bound_contextvars
 
 from ingest.context import Progress, RunContext, SourceCount, StreamResult
-from ingest.contracts.drift import require_no_breaking_drift
-from ingest.contracts.introspect import LiveTable, live_tables
+from ingest.contracts.drift import adapted
 from ingest.contracts.model import Source, StreamContract
 from ingest.errors import ConfigurationError, PlatformError, TransientError
 from ingest.extract_postgres import PostgresExtraction
@@ -34,7 +33,7 @@ from ingest.logs import get_logger
 from ingest.retry import WaitBudget, retrying
 from ingest.settings import IngestSettings
 from ingest.sources.http import ApiClient
-from ingest.sources.postgres import PostgresSession, connect, postgres_errors
+from ingest.sources.postgres import PostgresSession
 
 _ATTEMPTS = {Source.POSTGRES: 4, Source.SAAS: 2}
 """Tries of a whole stream; a request to the API is tried again on its own before that."""
@@ -105,7 +104,7 @@ class IngestRun:
             nonlocal session, broken_off
             if broken_off:
                 self._refresh_head(stream)
-                session = self._fresh_session() if contract.spec.source is Source.POSTGRES else None
+                session = self._fresh_session(stream) if contract.spec.source is Source.POSTGRES else None
                 broken_off = False
             return work(self._extraction(contract, session, budget))
 
@@ -134,8 +133,8 @@ class IngestRun:
     ) -> PostgresExtraction | SaasExtraction:
         if contract.spec.source is Source.POSTGRES:
             assert session is not None  # noqa: S101 - open_run or _fresh_session made it
-            notices = require_no_breaking_drift(contract, self._context.tables.get(contract.source_object))
-            return PostgresExtraction(self._context, contract, session, tuple(str(notice) for notice in notices))
+            adaptation = adapted(contract, session.table(contract.source_object))
+            return PostgresExtraction(self._context, adaptation.contract, session, adaptation.notices)
         assert self._api is not None  # noqa: S101 - open_run made it
         return SaasExtraction(self._context, contract, self._api, budget)
 
@@ -148,8 +147,8 @@ class IngestRun:
             else:
                 self._context.heads[stream] = commit
 
-    def _fresh_session(self) -> PostgresSession:
-        session = _session(self._context.settings)
+    def _fresh_session(self, stream: str) -> PostgresSession:
+        session = _session(self._context.settings, [self._contracts[stream]])
         with self._lock:
             self._private_sessions.enter_context(session)
         return session
@@ -172,8 +171,7 @@ def open_run(
         context.heads = _heads(store, contracts)
         session = api = None
         if Source.POSTGRES in sources:
-            context.tables = _shapes(settings, contracts)
-            session = resources.enter_context(_session(settings))
+            session = resources.enter_context(_session(settings, contracts))
         if Source.SAAS in sources:
             api = resources.enter_context(ApiClient(settings.saas_base_url, settings.saas_api_key))
         run = IngestRun(context, contracts, session, api)
@@ -189,18 +187,14 @@ def _heads(store: ObjectStore, contracts: Sequence[StreamContract]) -> dict[str,
         return {contract.stream: head for contract, head in zip(contracts, heads, strict=True)}
 
 
-def _shapes(settings: IngestSettings, contracts: Sequence[StreamContract]) -> dict[str, LiveTable]:
-    connection = connect(settings.postgres_dsn)
-    try:
-        with postgres_errors("read the catalog"):
-            tables = [contract.source_object for contract in contracts if contract.spec.source is Source.POSTGRES]
-            return live_tables(connection, tables)
-    finally:
-        connection.close()
-
-
-def _session(settings: IngestSettings) -> PostgresSession:
-    return PostgresSession(settings.postgres_dsn, margin=timedelta(seconds=settings.horizon_margin_seconds))
+def _session(settings: IngestSettings, contracts: Sequence[StreamContract]) -> PostgresSession:
+    return PostgresSession(
+        settings.postgres_dsn,
+        [contract.source_object for contract in contracts if contract.spec.source is Source.POSTGRES],
+        margin=timedelta(seconds=settings.horizon_margin_seconds),
+        lock_timeout=timedelta(seconds=settings.postgres_lock_timeout_seconds),
+        readers=settings.postgres_readers,
+    )
 
 
 def run_id_now() -> str:

@@ -52,6 +52,10 @@ class IngestSettings(BaseSettings):
 
     horizon_margin_seconds: float = Field(default=1.0, ge=0, validation_alias="HORIZON_MARGIN_SECONDS")
     """Kept back below the horizon, for a backend that has taken its timestamp and not yet shown it."""
+    postgres_readers: int = Field(default=2, ge=1, le=32, validation_alias="POSTGRES_READERS")
+    """Connections that read one large table at once."""
+    postgres_lock_timeout_seconds: float = Field(default=10.0, ge=0, validation_alias="POSTGRES_LOCK_TIMEOUT_SECONDS")
+    """How long to wait for a table that somebody has locked against readers."""
     saas_settling_seconds: float = Field(default=60.0, ge=0, validation_alias="SAAS_SETTLING_SECONDS")
     """The provider's documented settling time: records younger than this are not final."""
     saas_page_size: int = Field(default=1000, ge=1, le=1000, validation_alias="SAAS_PAGE_SIZE")

@@ -36,7 +36,7 @@ def new(
     from ingest.contracts.introspect import live_tables, resolve_table
     from ingest.contracts.model import parse_contract
     from ingest.contracts.registry import SUFFIX
-    from ingest.sources.postgres import connect, postgres_errors
+    from ingest.sources.connection import connect, postgres_errors
 
     if prefix not in ("inventory", "events"):
         raise ConfigurationError(f"--prefix is '{prefix}'; it takes inventory or events")
@@ -85,7 +85,7 @@ def check(
     from ingest.contracts.drift import compare
     from ingest.contracts.introspect import live_tables
     from ingest.contracts.model import Source
-    from ingest.sources.postgres import connect, postgres_errors
+    from ingest.sources.connection import connect, postgres_errors
 
     loaded = options.settings()
     chosen = []

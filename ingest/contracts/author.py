@@ -34,7 +34,6 @@ _LOGICAL_TYPES = {
 }
 _TEXT_FORMS = {"numeric": "number", "json": "object", "jsonb": "object"}
 _UPDATED = re.compile(r"^(last_?)?(updated?|modified|changed|mod)(_?(at|on|time|date|ts|timestamp))?$", re.IGNORECASE)
-_PII = re.compile(r"e_?mail|phone|(first|last|full)_?name|street|address|birth|passport|iban", re.IGNORECASE)
 
 
 def stream_name(table: str) -> str:
@@ -81,7 +80,7 @@ def draft_contract(table: LiveTable, *, prefix: str = "inventory", key: tuple[st
                 description=table.comment or f"{table.kind.capitalize()} {table.name}.",
                 dataGranularityDescription=f"One row per {', '.join(key)}.",
                 properties=[_property(column, key) for column in table.columns],
-                customProperties=_custom(_spec(prefix, likely, trusted=trusted)),
+                customProperties=_custom(_spec(table, prefix, likely, trusted=trusted)),
             )
         ],
         slaProperties=[ServiceLevelAgreementProperty(property="latency", value=24, unit="h", element=stream)],
@@ -89,7 +88,7 @@ def draft_contract(table: LiveTable, *, prefix: str = "inventory", key: tuple[st
     return document.to_yaml()
 
 
-def _spec(prefix: str, likely: LiveColumn | None, *, trusted: bool) -> dict[str, Any]:
+def _spec(table: LiveTable, prefix: str, likely: LiveColumn | None, *, trusted: bool) -> dict[str, Any]:
     spec: dict[str, Any] = {"source": "postgres", "prefix": prefix}
     if likely is not None and trusted:
         spec |= {"mode": "incremental", "cursor": likely.name, "cursorClock": "database", "deletes": "keys"}
@@ -97,6 +96,8 @@ def _spec(prefix: str, likely: LiveColumn | None, *, trusted: bool) -> dict[str,
         spec |= {"mode": "snapshot", "deletes": "none"}
         if likely is not None:
             spec["likelyCursor"] = likely.name
+    if table.has_own_key and not table.key:
+        spec["keyEnforced"] = False
     return spec | {"maxQuarantineRatio": 0.0}
 
 
@@ -138,7 +139,7 @@ def _property(column: LiveColumn, key: tuple[str, ...]) -> SchemaProperty:
         required=column.not_null,
         primaryKey=True if column.name in key else None,
         primaryKeyPosition=key.index(column.name) + 1 if column.name in key else None,
-        classification="pii" if _PII.search(column.name) else None,
+        classification="pii" if column.looks_personal else None,
         customProperties=custom,
     )
 

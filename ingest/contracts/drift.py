@@ -1,96 +1,185 @@
-"""Contract against live source: what differs, and whether landing would alter or lose data."""
+"""Contract against live source: what differs, and what becomes of it.
+
+Columns that were added or widened flow through: `adapted` gives the contract as the source has it now. Everything
+else stops the stream before anything is landed, until somebody corrects the source or accepts the change.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 
 from ingest.contracts.introspect import LiveColumn, LiveTable
-from ingest.contracts.model import Column, StreamContract
-from ingest.contracts.types import Kind, SourceType, landing_type
+from ingest.contracts.model import META_COLUMNS, Column, StreamContract
+from ingest.contracts.types import TEXT, LandingType, SourceType, landing_type
+from ingest.contracts.widening import widened_landing
 from ingest.errors import ContractError, SchemaDriftError
+
+
+class Effect(StrEnum):
+    """What a difference does to the stream."""
+
+    STOPS = "stops"
+    FLOWS = "flows"
+    NOTED = "noted"
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One difference. A breaking one stops the stream before anything is landed."""
+    """One difference. `remark` says what becomes of it, where that is not plain from `effect`."""
 
     subject: str
     expected: str
     found: str
-    breaking: bool
+    effect: Effect
+    remark: str = ""
+
+    @property
+    def breaking(self) -> bool:
+        """Whether the stream stops before anything is landed."""
+        return self.effect is Effect.STOPS
 
     def __str__(self) -> str:
-        return f"{self.subject}: the contract says {self.expected}, the source has {self.found}"
+        remark = f" ({self.remark})" if self.remark else ""
+        return f"{self.subject}: the contract says {self.expected}, the source has {self.found}{remark}"
+
+
+@dataclass(frozen=True)
+class Adaptation:
+    """The contract with the columns that the source has gained or widened since, and what there is to say of them."""
+
+    contract: StreamContract
+    notices: tuple[str, ...]
 
 
 def compare(contract: StreamContract, table: LiveTable | None) -> list[Difference]:
-    """All differences, breaking ones first."""
+    """All differences, those that stop the stream first."""
     if table is None:
-        return [Difference(contract.source_object, "a table", "nothing of that name", breaking=True)]
+        return [Difference(contract.source_object, "a table", "nothing of that name", Effect.STOPS)]
     live = {column.name: column for column in table.columns}
+    added = [column for column in table.columns if column.name not in _names(contract)]
     found: list[Difference] = []
     if not table.readable:
-        found.append(Difference(table.name, "a table to be read", "no SELECT privilege for this login", breaking=True))
+        found.append(Difference(table.name, "a table to be read", "no SELECT privilege for this login", Effect.STOPS))
     for column in contract.columns:
-        found.extend(_column_differences(column, live.get(column.name), is_cursor=column.name == contract.spec.cursor))
-    contracted = {column.name for column in contract.columns}
+        found.extend(_column_differences(contract, column, live.get(column.name), added))
     found.extend(
-        Difference(
-            f"column '{name}'", "nothing", f"{column.type} (not landed until the contract has it)", breaking=False
-        )
-        for name, column in live.items()
-        if name not in contracted
+        _added_difference(contract, column) for column in added if column.name not in contract.spec.excluded_columns
     )
-    if table.key and set(table.key) != set(contract.key):
-        found.append(
-            Difference("primary key", f"({', '.join(contract.key)})", f"({', '.join(table.key)})", breaking=True)
-        )
-    if not table.key and table.kind in ("table", "partitioned table"):
-        found.append(
-            Difference(
-                "primary key",
-                f"({', '.join(contract.key)})",
-                "no unique key (two rows with the same key would be taken for versions of one)",
-                breaking=False,
-            )
-        )
+    found.extend(_key_differences(contract, table))
     return sorted(found, key=lambda difference: not difference.breaking)
 
 
-def require_no_breaking_drift(contract: StreamContract, table: LiveTable | None) -> list[Difference]:
-    """The harmless differences. Raises SchemaDriftError naming every breaking one."""
+def adapted(contract: StreamContract, table: LiveTable | None) -> Adaptation:
+    """`contract` as its source is now. Raises SchemaDriftError naming every difference that stops the stream."""
     differences = compare(contract, table)
     breaking = [str(difference) for difference in differences if difference.breaking]
-    if breaking:
+    if breaking or table is None:
         raise SchemaDriftError(
             "the source no longer matches its contract, nothing was landed: " + "; ".join(breaking) + ".",
             stream=contract.stream,
-            hint=f"See `ingest contract check --stream {contract.stream}`; correct the source or the contract.",
+            hint="RAW and all that is built on it keep what was landed before; other streams go on. Correct the "
+            f"source, or accept the change: `ingest contract accept {contract.stream}` "
+            f"(`ingest contract check --stream {contract.stream}` shows all of it).",
         )
-    return differences
+    live = {column.name: column for column in table.columns}
+    columns = [_as_live(column, live[column.name]) for column in contract.columns]
+    columns += [_as_column(column) for column in table.columns if _flows(contract, column)]
+    return Adaptation(replace(contract, columns=tuple(columns)), tuple(str(difference) for difference in differences))
 
 
-def _column_differences(column: Column, live: LiveColumn | None, *, is_cursor: bool) -> list[Difference]:
+def landing_of(type_: str) -> LandingType:
+    """How a column that no contract speaks of is landed: by its type, and as text where that is not known."""
+    try:
+        return landing_type(type_)
+    except ContractError:
+        return TEXT
+
+
+def _names(contract: StreamContract) -> set[str]:
+    return {column.name for column in contract.columns}
+
+
+def _column_differences(
+    contract: StreamContract, column: Column, live: LiveColumn | None, added: list[LiveColumn]
+) -> list[Difference]:
     subject = f"column '{column.name}'"
     if live is None:
-        return [Difference(subject, column.source_type, "no such column", breaking=True)]
+        same_type = [item.name for item in added if _same_type(item.type, column.source_type)]
+        remark = f"was it renamed to '{same_type[0]}'?" if len(same_type) == 1 else ""
+        return [Difference(subject, column.source_type, "no such column", Effect.STOPS, remark)]
     found = []
-    if str(SourceType.parse(live.type)) != str(SourceType.parse(column.source_type)):
-        found.append(Difference(subject, column.source_type, live.type, breaking=not _lands_alike(column, live)))
-    if is_cursor and not live.not_null:
-        found.append(Difference(subject, "NOT NULL (it is the cursor)", "a column that may be null", breaking=True))
+    if not live.readable:
+        found.append(Difference(subject, "a column to be read", "no SELECT privilege for this login", Effect.STOPS))
+    if not _same_type(live.type, column.source_type):
+        wider = widened_landing(column.source_type, column.landing, live.type)
+        effect = Effect.STOPS if wider is None else Effect.FLOWS
+        remark = "" if wider is None else "wider: it flows through"
+        found.append(Difference(subject, column.source_type, live.type, effect, remark))
+    if column.name == contract.spec.cursor and not live.not_null:
+        found.append(Difference(subject, "NOT NULL (it is the cursor)", "a column that may be null", Effect.STOPS))
     elif column.required and not live.not_null:
-        found.append(Difference(subject, "NOT NULL", "a column that may be null", breaking=False))
+        found.append(Difference(subject, "NOT NULL", "a column that may be null", Effect.STOPS))
     return found
 
 
-def _lands_alike(column: Column, live: LiveColumn) -> bool:
-    """Whether another type still lands the same: `varchar(20)` made `text` does, `numeric` made `uuid` does not."""
-    if column.landing.kind is not Kind.TEXT:
+def _added_difference(contract: StreamContract, column: LiveColumn) -> Difference:
+    subject = f"column '{column.name}'"
+    if not column.readable:
+        return Difference(
+            subject, "nothing", column.type, Effect.NOTED, "not landed: this login has no SELECT privilege on it"
+        )
+    if column.name.lower() in META_COLUMNS or column.name.lower() in {name.lower() for name in _names(contract)}:
+        remark = "RAW has that name already; rename the column, or name it in excludedColumns"
+        return Difference(subject, "nothing", column.type, Effect.STOPS, remark)
+    remark = "new: it flows through"
+    if column.looks_personal:
+        remark += "; it looks like personal data, and is landed as any other: excludedColumns keeps it out"
+    return Difference(subject, "nothing", column.type, Effect.FLOWS, remark)
+
+
+def _key_differences(contract: StreamContract, table: LiveTable) -> list[Difference]:
+    expected = f"({', '.join(contract.key)})"
+    if table.key and set(table.key) != set(contract.key):
+        return [Difference("primary key", expected, f"({', '.join(table.key)})", Effect.STOPS)]
+    if table.key or not table.has_own_key:
+        return []
+    return [
+        Difference(
+            "primary key",
+            expected,
+            "no unique key",
+            Effect.STOPS if contract.spec.key_enforced else Effect.NOTED,
+            "two rows with the same key would be taken for versions of one",
+        )
+    ]
+
+
+def _same_type(one: str, other: str) -> bool:
+    return str(SourceType.parse(one)) == str(SourceType.parse(other))
+
+
+def _as_live(column: Column, live: LiveColumn) -> Column:
+    """The column with the type that the source has widened it to."""
+    if _same_type(live.type, column.source_type):
+        return column
+    wider = widened_landing(column.source_type, column.landing, live.type)
+    return replace(column, source_type=live.type, landing=wider or column.landing)
+
+
+def _flows(contract: StreamContract, live: LiveColumn) -> bool:
+    if live.name in _names(contract) or live.name in contract.spec.excluded_columns:
         return False
-    family = {"text", "character varying", "character", "citext", "name"}
-    names = {SourceType.parse(column.source_type).name, SourceType.parse(live.type).name}
-    try:
-        return names <= family and landing_type(live.type) == column.landing
-    except ContractError:
-        return False
+    return _added_difference(contract, live).effect is Effect.FLOWS
+
+
+def _as_column(live: LiveColumn) -> Column:
+    return Column(
+        name=live.name,
+        source_type=live.type,
+        landing=landing_of(live.type),
+        required=False,
+        key_position=None,
+        pii=live.looks_personal,
+        description=live.comment or "",
+    )

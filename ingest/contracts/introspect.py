@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -31,7 +32,7 @@ with recursive wanted as (
 )
 select w.name, a.attname, format_type(b.typid, b.typmod), b.typtype, a.attnotnull or dt.typnotnull,
        pg_get_expr(d.adbin, d.adrelid), col_description(a.attrelid, a.attnum),
-       array_position(i.attnums, a.attnum)
+       array_position(i.attnums, a.attnum), has_column_privilege(a.attrelid, a.attnum, 'select')
   from wanted w
   join pg_attribute a on a.attrelid = w.oid and a.attnum > 0 and not a.attisdropped
   join pg_type dt on dt.oid = a.atttypid
@@ -59,17 +60,21 @@ select name, c.relkind::text, obj_description(c.oid, 'pg_class'),
                 and t.tgtype & 1 = 1 and t.tgtype & 2 = 2 and t.tgtype & 16 = 16 and cardinality(t.tgattr::int2[]) = 0
                 and (t.tgqual is null
                      or pg_get_triggerdef(t.oid) ~* 'when \\(\\(?old\\.\\* is distinct from new\\.\\*\\)?\\)')),
-       has_any_column_privilege(c.oid, 'select')
+       has_any_column_privilege(c.oid, 'select'),
+       case when c.relkind = 'r' then pg_relation_size(c.oid) / current_setting('block_size')::int else 0 end
   from unnest(%(tables)s::text[]) as name join pg_class c on c.oid = to_regclass(name)
  where c.relkind::text = any(%(kinds)s)
 """
+
+_PERSONAL = re.compile(r"e_?mail|phone|(first|last|full)_?name|street|address|birth|passport|iban", re.IGNORECASE)
 
 READABLE_KINDS = {"r": "table", "p": "partitioned table", "v": "view", "m": "materialized view", "f": "foreign table"}
 
 
 @dataclass(frozen=True)
 class LiveColumn:
-    """One column as it is at the source. `key_position` counts from 1 within the unique key, None outside it."""
+    """One column as it is at the source. `key_position` counts from 1 within the unique key, None outside it;
+    `readable`: whether this login may select it."""
 
     name: str
     type: str
@@ -78,11 +83,20 @@ class LiveColumn:
     default: str | None
     comment: str | None
     key_position: int | None
+    readable: bool
+
+    @property
+    def looks_personal(self) -> bool:
+        """Whether its name is that of personal data."""
+        return bool(_PERSONAL.search(self.name))
 
 
 @dataclass(frozen=True)
 class LiveTable:
-    """A table as it is at the source. `update_triggers`: the code of the row triggers that run before each update."""
+    """A table as it is at the source. `update_triggers`: the code of the row triggers that run before each update.
+
+    `blocks` is the size of a plain table on disk, 0 for anything else.
+    """
 
     name: str
     kind: str
@@ -90,6 +104,12 @@ class LiveTable:
     update_triggers: tuple[str, ...]
     readable: bool
     columns: tuple[LiveColumn, ...]
+    blocks: int = 0
+
+    @property
+    def has_own_key(self) -> bool:
+        """Whether it could have a unique key at all; a view or a foreign table shows none."""
+        return self.kind in ("table", "partitioned table")
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -110,9 +130,9 @@ def live_tables(connection: Connection, tables: Sequence[str]) -> dict[str, Live
             columns.setdefault(name, []).append(LiveColumn(*column))
     return {
         quoted[name]: LiveTable(
-            quoted[name], READABLE_KINDS[kind], comment, tuple(triggers), readable, tuple(columns.get(name, ()))
+            quoted[name], READABLE_KINDS[kind], comment, tuple(triggers), readable, tuple(columns.get(name, ())), blocks
         )
-        for name, kind, comment, triggers, readable in heads
+        for name, kind, comment, triggers, readable, blocks in heads
     }
 
 

@@ -71,6 +71,8 @@ class StreamSpec(BaseModel):
     deletes: Deletes = Deletes.NONE
     max_quarantine_ratio: float = Field(default=0.0, ge=0, le=1)
     likely_cursor: str | None = None
+    excluded_columns: tuple[str, ...] = ()
+    key_enforced: bool = True
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -305,6 +307,9 @@ def _check(contract: StreamContract) -> None:
 
 
 def _check_names(contract: StreamContract) -> None:
+    both = [column.name for column in contract.columns if column.name in contract.spec.excluded_columns]
+    if both:
+        raise ContractError(f"column '{both[0]}' is described, and among excludedColumns too")
     seen: dict[str, str] = {}
     for column in contract.columns:
         folded = column.name.lower()

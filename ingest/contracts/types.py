@@ -70,6 +70,14 @@ class LandingType:
     def __str__(self) -> str:
         return f"decimal({self.precision},{self.scale})" if self.kind is Kind.DECIMAL else self.kind.value
 
+    @classmethod
+    def parse(cls, text: str) -> LandingType:
+        """A landing type from what `str` makes of it. Raises ValueError."""
+        match = _DECIMAL.fullmatch(text)
+        return cls(Kind.DECIMAL, int(match[1]), int(match[2])) if match else cls(Kind(text))
+
+
+_DECIMAL = re.compile(r"decimal\((\d+),(\d+)\)")
 
 TEXT = LandingType(Kind.TEXT)
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    from ingest.contracts.model import StreamContract
 
 FORMAT_VERSION = 1
 
@@ -73,7 +77,12 @@ class FullSetMark(_Model):
 
 
 class Commit(_Model):
-    """One version of a stream. Written once, never changed."""
+    """One version of a stream. Written once, never changed.
+
+    `columns` are those of the stream's rows as of this version, landing type by name: the contract's, and what the
+    source has added or widened since. A commit of keys, or a replay, carries on what the one before it said; empty
+    in commits of older releases.
+    """
 
     format_version: int = FORMAT_VERSION
     stream: str
@@ -90,6 +99,7 @@ class Commit(_Model):
     quarantine: tuple[DataFile, ...] = ()
     full_set: FullSetMark | None = None
     replay_from: int | None = None
+    columns: dict[str, str] = {}
     extracted_at: AwareDatetime
     committed_at: AwareDatetime
 
@@ -111,6 +121,11 @@ class Commit(_Model):
     def decode(cls, body: bytes) -> Commit:
         """A commit from an object's body. Raises pydantic.ValidationError."""
         return cls.model_validate_json(body)
+
+
+def columns_of(contract: StreamContract) -> dict[str, str]:
+    """What a commit says of the columns of rows that are landed by `contract`."""
+    return {column.name: str(column.landing) for column in contract.columns}
 
 
 def watermark_of(head: Commit | None) -> datetime | None:

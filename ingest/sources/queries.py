@@ -1,0 +1,134 @@
+"""The SQL that reads a stream: which rows, in which order, as which columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from psycopg2 import sql
+
+from ingest.contracts.model import Column, StreamContract
+from ingest.contracts.types import Kind
+from ingest.lake.commit import Window
+from ingest.sources.columns import qualified, select_list, unrepresentable
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """The half-open range `[start, end)` of a table's blocks; end None is the end of the table."""
+
+    start: int
+    end: int | None
+
+
+def rows(contract: StreamContract, window: Window | None, *, blocks: Blocks | None = None) -> sql.Composable:
+    """The contract's columns of the rows in `window`, in no order; with `blocks`, of those alone that lie there."""
+    conditions = _in_window(contract, window)
+    if blocks is not None:
+        conditions += _in_blocks(blocks)
+    return _select(contract, contract.columns, conditions)
+
+
+def rows_by_key(contract: StreamContract) -> sql.Composable:
+    """The contract's columns of all rows, in key order."""
+    return _select(contract, contract.columns, []) + _by_key(contract)
+
+
+def keys(contract: StreamContract, *, unsettled_from: datetime | None = None) -> sql.Composable:
+    """The key columns in key order: of all rows, or of those alone that are unsettled from that moment on."""
+    conditions = [] if unsettled_from is None else [_unsettled(contract, unsettled_from)]
+    return _select(contract, contract.key_columns, conditions) + _by_key(contract)
+
+
+def count(contract: StreamContract, *, below: datetime | None) -> sql.Composable:
+    """The number of rows; with `below`, of those that are settled there."""
+    conditions = [] if below is None else [sql.SQL("not ") + _unsettled(contract, below)]
+    return sql.SQL("select count(*) from {}").format(qualified(contract.source_object)) + _where(conditions)
+
+
+def has_values(contract: StreamContract, columns: Sequence[Column], *, below: datetime) -> sql.Composable:
+    """Whether any row whose cursor is below that moment has a value in one of `columns`."""
+    filled = [sql.SQL("{} is distinct from null").format(sql.Identifier(column.name)) for column in columns]
+    conditions = [*_in_window(contract, Window(start=None, end=below)), _any(filled)]
+    return sql.SQL("select exists (select from {}{})").format(qualified(contract.source_object), _where(conditions))
+
+
+def refused(contract: StreamContract, window: Window | None) -> sql.Composable | None:
+    """The rows of `window` that the contract's types cannot hold: reason, key and row, in key order.
+
+    None where its types can hold anything.
+    """
+    reasons = unrepresentable(contract.columns)
+    if not reasons:
+        return None
+    case = sql.SQL(" ").join(
+        sql.SQL("when {} then {}").format(predicate, sql.Literal(reason)) for reason, predicate in reasons
+    )
+    key = sql.SQL(", ").join(sql.SQL("{}, {}").format(sql.Literal(name), sql.Identifier(name)) for name in contract.key)
+    conditions = [*_in_window(contract, window), _any([predicate for _, predicate in reasons])]
+    return (
+        sql.SQL(
+            "select case {case} end, jsonb_build_object({key})::text, to_jsonb(source_row.*)::text"
+            " from {table} source_row"
+        ).format(case=case, key=key, table=qualified(contract.source_object))
+        + _where(conditions)
+        + _by_key(contract)
+    )
+
+
+def _select(
+    contract: StreamContract, columns: tuple[Column, ...], conditions: Sequence[sql.Composable]
+) -> sql.Composed:
+    table = qualified(contract.source_object)
+    return sql.SQL("select {} from {}").format(select_list(columns), table) + _where(conditions)
+
+
+def _where(conditions: Sequence[sql.Composable]) -> sql.Composable:
+    return sql.SQL(" where ") + sql.SQL(" and ").join(conditions) if conditions else sql.SQL("")
+
+
+def _in_window(contract: StreamContract, window: Window | None) -> list[sql.Composable]:
+    if window is None:
+        return []
+    column = contract.cursor_column
+    name = sql.Identifier(column.name)
+    bounds: list[sql.Composable] = []
+    if window.start is not None:
+        bounds.append(sql.SQL("{} >= {}").format(name, _moment(window.start, column)))
+    if window.end is not None:
+        bounds.append(sql.SQL("{} < {}").format(name, _moment(window.end, column)))
+    return bounds
+
+
+def _in_blocks(blocks: Blocks) -> list[sql.Composable]:
+    bounds: list[sql.Composable] = [sql.SQL("ctid >= {}::tid").format(sql.Literal(f"({blocks.start},0)"))]
+    if blocks.end is not None:
+        bounds.append(sql.SQL("ctid < {}::tid").format(sql.Literal(f"({blocks.end},0)")))
+    return bounds
+
+
+def _unsettled(contract: StreamContract, moment: datetime) -> sql.Composable:
+    """Rows at or above `moment`, and, where the contract lets a batch land without them, rows that do not fit."""
+    column = contract.cursor_column
+    tests = [sql.SQL("{} >= {}").format(sql.Identifier(column.name), _moment(moment, column))]
+    if contract.spec.max_quarantine_ratio:
+        misfits = [predicate for _, predicate in unrepresentable(contract.columns)]
+        tests += [sql.SQL("coalesce({}, false)").format(_any(misfits))] if misfits else []
+    return _any(tests)
+
+
+def _any(predicates: Sequence[sql.Composable]) -> sql.Composable:
+    return sql.SQL("({})").format(sql.SQL(" or ").join(predicates))
+
+
+def _moment(moment: datetime, column: Column) -> sql.Composable:
+    """A literal, since COPY takes no parameters. A cursor without zone is in UTC by contract."""
+    text = moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
+    if column.landing.kind is Kind.TIMESTAMPTZ:
+        return sql.SQL("timestamptz {}").format(sql.Literal(f"{text}+00"))
+    return sql.SQL("timestamp {}").format(sql.Literal(text))
+
+
+def _by_key(contract: StreamContract) -> sql.Composable:
+    return sql.SQL(" order by {}").format(sql.SQL(", ").join(sql.Identifier(name) for name in contract.key))
