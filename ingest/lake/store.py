@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
+from ingest.disk import disk_errors
 from ingest.errors import (
     AccessError,
     ConfigurationError,
     ConflictError,
+    FatalError,
     PlatformError,
     TransientError,
     UnreachableError,
@@ -23,8 +25,12 @@ from ingest.settings import LakeSettings
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
 
-_LOST_RACE = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
+T = TypeVar("T")
+
+_EXISTS = {"PreconditionFailed", "412"}
+_WRITES_MET = {"ConditionalRequestConflict", "409"}
 _ABSENT = "NoSuchKey"
 """Not any 404: a server that is not S3 answers that too, and must not pass for an empty lake."""
 _FAULTS_OF_THE_MOMENT = {"RequestTimeout", "BadDigest", "IncompleteBody", "OperationAborted", "SlowDown", "408", "429"}
@@ -38,6 +44,17 @@ _DENIED = {
     "403",
     "401",
 }
+_BODY_TRIES = 3
+"""boto3 tries a request again whose answer does not begin; not one whose body breaks off."""
+_CHUNK = 2**20
+_SHA256 = "sha256"
+"""The object metadata that holds the SHA-256 (hex) of what was put."""
+_RESTORE = "Restore it from the bucket's versions."
+
+
+class _Checksums(TypedDict):
+    ChecksumSHA256: str
+    Metadata: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -49,10 +66,26 @@ class StoredObject:
     modified: datetime
 
 
+class _AbsentError(FatalError):
+    """There is no such object."""
+
+
+class _AlteredError(FatalError):
+    """The object's content is not what it must be."""
+
+
+class _BrokenBodyError(TransientError):
+    """The answer began and then broke off."""
+
+
+class _WritesMetError(ConflictError):
+    """S3 was just writing that object, and has answered for neither write."""
+
+
 class ObjectStore:
     """A bucket. Thread-safe. Every method raises TransientError, AccessError or ConfigurationError.
 
-    Uploads carry their SHA-256, which S3 checks before it stores the object.
+    Uploads carry their SHA-256, which S3 checks before it stores the object; downloads are checked here.
     """
 
     def __init__(self, settings: LakeSettings, client: S3Client | None = None) -> None:
@@ -65,28 +98,58 @@ class ObjectStore:
         return f"s3://{self.bucket}/{key}"
 
     def get(self, key: str) -> bytes | None:
-        """An object's body, None where there is none."""
-        with self._errors(f"read {key}", absent_is_error=False):
-            return self._client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
-        return None
+        """An object's body, None where there is none. Raises FatalError where it is not the one that was put."""
+
+        def whole(answer: GetObjectOutputTypeDef) -> bytes:
+            body = answer["Body"].read()
+            self._check(key, hashlib.sha256(body), answer["Metadata"].get(_SHA256))
+            return body
+
+        try:
+            return self._read(key, whole)
+        except _AbsentError:
+            return None
+
+    def download(self, key: str, path: Path, sha256: str) -> None:
+        """Write an object's content to `path`, and make sure that its SHA-256 (hex) is `sha256`.
+
+        Raises FatalError where there is no such object, or its content is another one, however often it is read.
+        """
+
+        def save(answer: GetObjectOutputTypeDef) -> None:
+            digest = hashlib.sha256()
+            with disk_errors(path.parent), path.open("wb") as file:
+                for chunk in answer["Body"].iter_chunks(_CHUNK):
+                    digest.update(chunk)
+                    file.write(chunk)
+            self._check(key, digest, sha256)
+
+        try:
+            self._read(key, save)
+        except _AbsentError as error:
+            raise FatalError(
+                f"the lake's log names {self.uri(key)}, but there is no such file", hint=_RESTORE
+            ) from error
 
     def put(self, key: str, body: bytes) -> None:
         """Write an object, over an older one too."""
         with self._errors(f"write {key}"):
-            self._client.put_object(Bucket=self.bucket, Key=key, Body=body, ChecksumSHA256=_base64_sha256(body))
+            self._client.put_object(Bucket=self.bucket, Key=key, Body=body, **_checksums(body))
 
     def put_if_absent(self, key: str, body: bytes) -> None:
         """Write an object that must not exist. Raises ConflictError where another one does.
 
         A store may have kept our first try though its answer was lost, so an object with our own content is ours.
+        Where two writes met and none is there yet, either may still win: that is a TransientError.
         """
         try:
             with self._errors(f"write {key}"):
-                self._client.put_object(
-                    Bucket=self.bucket, Key=key, Body=body, IfNoneMatch="*", ChecksumSHA256=_base64_sha256(body)
-                )
-        except ConflictError:
-            if self.get(key) != body:
+                self._client.put_object(Bucket=self.bucket, Key=key, Body=body, IfNoneMatch="*", **_checksums(body))
+        except ConflictError as error:
+            found = self.get(key)
+            if found is None and isinstance(error, _WritesMetError):
+                raise TransientError(f"cannot write {key}: another write of it is under way") from error
+            if found != body:
                 raise
 
     def upload(self, path: Path, key: str, sha256: str) -> None:
@@ -109,6 +172,11 @@ class ObjectStore:
         paginator = self._client.get_paginator("list_objects_v2")
         with self._errors(f"list {prefix}"):
             for page in paginator.paginate(Bucket=self.bucket, Prefix=prefix, StartAfter=start_after):
+                if "IsTruncated" not in page:
+                    raise TransientError(
+                        f"cannot list {prefix}: what {self.settings.endpoint_url or 'AWS'} answered is no listing",
+                        hint="Is it S3 that answers there? Check AWS_ENDPOINT_URL and the network.",
+                    )
                 for item in page.get("Contents", []):
                     yield StoredObject(item["Key"], item["Size"], item["LastModified"])
 
@@ -117,16 +185,45 @@ class ObjectStore:
         with self._errors("reach the bucket"):
             self._client.list_objects_v2(Bucket=self.bucket, MaxKeys=1)
 
+    def _check(self, key: str, digest: hashlib._Hash, sha256: str | None) -> None:
+        if sha256 is not None and digest.hexdigest() != sha256:
+            raise _AlteredError(
+                f"{self.uri(key)} is not what was written there: its SHA-256 is {digest.hexdigest()}, and not {sha256}",
+                hint=_RESTORE,
+            )
+
+    def _read(self, key: str, consume: Callable[[GetObjectOutputTypeDef], T]) -> T:
+        """Ask for an object and consume its body, again where that breaks off or was altered on the way."""
+        for _ in range(_BODY_TRIES - 1):
+            try:
+                return self._read_once(key, consume)
+            except (_BrokenBodyError, _AlteredError):
+                continue
+        return self._read_once(key, consume)
+
+    def _read_once(self, key: str, consume: Callable[[GetObjectOutputTypeDef], T]) -> T:
+        from botocore.exceptions import BotoCoreError
+        from urllib3.exceptions import HTTPError
+
+        with self._errors(f"read {key}"):
+            answer = self._client.get_object(Bucket=self.bucket, Key=key)
+        try:
+            return consume(answer)
+        except (BotoCoreError, HTTPError) as error:
+            raise _BrokenBodyError(
+                f"cannot read {key}: S3 at {self.settings.endpoint_url or 'AWS'} broke off ({type(error).__name__})"
+            ) from error
+        finally:
+            answer["Body"].close()
+
     @contextmanager
-    def _errors(self, doing: str, *, absent_is_error: bool = True) -> Iterator[None]:
+    def _errors(self, doing: str) -> Iterator[None]:
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
             yield
         except ClientError as error:
             code = str(error.response.get("Error", {}).get("Code", ""))
-            if code == _ABSENT and not absent_is_error:
-                return
             raise self._platform_error(error, code, doing) from error
         except BotoCoreError as error:
             raise self._connection_error(error, doing) from error
@@ -134,8 +231,12 @@ class ObjectStore:
     def _platform_error(self, error: Any, code: str, doing: str) -> PlatformError:
         status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
         where = f"s3://{self.bucket} at {self.settings.endpoint_url or 'AWS'}"
-        if code in _LOST_RACE:
+        if code == _ABSENT:
+            return _AbsentError(f"cannot {doing} in {where}: there is no such object")
+        if code in _EXISTS:
             return ConflictError(f"cannot {doing}: the object exists already")
+        if code in _WRITES_MET:
+            return _WritesMetError(f"cannot {doing}: another writer was writing the object")
         if code == "NoSuchBucket":
             return ConfigurationError(
                 f"there is no bucket {where}",
@@ -144,7 +245,7 @@ class ObjectStore:
         if code in _DENIED or status in (401, 403):
             return AccessError(
                 f"S3 refuses to {doing} in {where} ({code})",
-                hint="Check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and the policy of the ingest writer.",
+                hint="Check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and what their policy allows.",
             )
         if code in ("PermanentRedirect", "301", "IllegalLocationConstraintException"):
             return ConfigurationError(f"{where} is in another region", hint="Correct AWS_REGION.")
@@ -206,5 +307,7 @@ def _no_credentials() -> AccessError:
     )
 
 
-def _base64_sha256(body: bytes) -> str:
-    return base64.b64encode(hashlib.sha256(body).digest()).decode()
+def _checksums(body: bytes) -> _Checksums:
+    """What S3 verifies on arrival, and what we verify when we read it: not every S3 tells its checksum again."""
+    digest = hashlib.sha256(body)
+    return {"ChecksumSHA256": base64.b64encode(digest.digest()).decode(), "Metadata": {_SHA256: digest.hexdigest()}}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from ingest.contracts.types import Kind
-from ingest.errors import ConfigurationError, ConflictError, FatalError
+from ingest.errors import ConfigurationError, ConflictError, FatalError, PlatformError
 from ingest.lake.commit import DataFile
 from ingest.settings import LakeSettings
 from orchestration.warehouse.ddl import Dialect, Table
-from orchestration.warehouse.lake_reader import DESCRIBE_PARQUET, PARQUET, LakeAccess, lake_errors, open_duckdb
+from orchestration.warehouse.lake_files import LakeFiles, LocalFile
+from orchestration.warehouse.lake_reader import DESCRIBE_PARQUET, PARQUET, open_duckdb
 from orchestration.warehouse.lock import WriterLock
-from orchestration.warehouse.protocol import MAX_FILES_PER_STATEMENT, LockHolder, Publication, Row
+from orchestration.warehouse.protocol import LockHolder, Publication, Row
 from orchestration.warehouse.publish import publish_copy
 
 if TYPE_CHECKING:
@@ -58,10 +59,9 @@ class DuckDBSession:
 
     dialect = DIALECT
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, lake: LakeSettings, access: LakeAccess) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, lake_files: LakeFiles) -> None:
         self._connection = connection
-        self._lake = lake
-        self._access = access
+        self._lake_files = lake_files
 
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> int:
         """Run a statement; the number of rows it changed (0 for one that changes none)."""
@@ -86,7 +86,6 @@ class DuckDBSession:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Commits at the end, rolls back on any exception."""
-        self._access.grant(self._connection)
         self.execute("BEGIN TRANSACTION")
         try:
             yield
@@ -98,10 +97,13 @@ class DuckDBSession:
     def copy(self, table: Table, files: Sequence[DataFile]) -> Mapping[str, int]:
         """Append the rows of `files`, by column name; the rows loaded by file key. See `Session.copy`."""
         loaded: dict[str, int] = {}
-        for start in range(0, len(files), MAX_FILES_PER_STATEMENT):
-            chunk = files[start : start + MAX_FILES_PER_STATEMENT]
-            with lake_errors(self._lake, table.name, "load from the lake"):
-                loaded |= self._copy_chunk(table, {self._uri(file): file.key for file in chunk})
+        try:
+            with closing(self._lake_files.groups(files)) as groups:
+                for group in groups:
+                    loaded |= self._copy_group(table, group)
+        except PlatformError as error:
+            error.stream = error.stream or table.name
+            raise
         return loaded
 
     @contextmanager
@@ -122,42 +124,46 @@ class DuckDBSession:
         """An independent session on the same open database."""
         cursor = self._connection.cursor()
         try:
-            yield DuckDBSession(cursor, self._lake, self._access)
+            yield DuckDBSession(cursor, self._lake_files)
         finally:
             cursor.close()
 
-    def _copy_chunk(self, table: Table, keys: Mapping[str, str]) -> dict[str, int]:
-        uris = list(keys)
-        self._check_columns(table, uris)
-        counted = self._connection.execute(
-            "SELECT file_name, num_rows FROM parquet_file_metadata(?)", [uris]
-        ).fetchall()
-        rows = {keys[str(uri)]: int(count) for uri, count in counted}
-        self._connection.execute(f"INSERT INTO {DIALECT.table(table)} BY NAME SELECT * FROM {PARQUET}", [uris])  # noqa: S608
-        [(inserted,)] = self._connection.fetchall()
+    def _copy_group(self, table: Table, group: Sequence[LocalFile]) -> dict[str, int]:
+        keys = {str(local.path): local.file.key for local in group}
+        with _load_errors(table, keys):
+            self._check_columns(table, group)
+            counted = self._connection.execute(
+                "SELECT file_name, num_rows FROM parquet_file_metadata(?)", [list(keys)]
+            ).fetchall()
+            rows = {keys[str(path)]: int(count) for path, count in counted}
+            self._connection.execute(
+                f"INSERT INTO {DIALECT.table(table)} BY NAME SELECT * FROM {PARQUET}",  # noqa: S608
+                [list(keys)],
+            )
+            [(inserted,)] = self._connection.fetchall()
         if inserted != sum(rows.values()):
             raise FatalError(
-                f"{inserted} rows were inserted from files of {sum(rows.values())}: {', '.join(uris[:3])}",
+                f"{inserted} rows were inserted from files of {sum(rows.values())}: {', '.join(list(rows)[:3])}",
                 stream=table.name,
             )
         return rows
 
-    def _check_columns(self, table: Table, uris: Sequence[str]) -> None:
+    def _check_columns(self, table: Table, group: Sequence[LocalFile]) -> None:
         """Refuse what an INSERT would cast: only equal or losslessly wider types are taken."""
         wanted = self.columns(table)
-        if not self._misfits(wanted, uris):
+        if not self._misfits(wanted, group):
             return
-        for uri in uris:
-            for misfit in self._misfits(wanted, [uri]):
+        for local in group:
+            for misfit in self._misfits(wanted, [local]):
                 raise ConfigurationError(
-                    f"{uri} has {misfit}",
+                    f"{local.file.key} has {misfit}",
                     stream=table.name,
                     hint="The loader's contracts must be as new as the ones that landed the file. A column whose type "
                     "changed needs a new name.",
                 )
 
-    def _misfits(self, wanted: Mapping[str, str], uris: Sequence[str]) -> list[str]:
-        found = self._connection.execute(DESCRIBE_PARQUET, [list(uris)]).fetchall()
+    def _misfits(self, wanted: Mapping[str, str], group: Sequence[LocalFile]) -> list[str]:
+        found = self._connection.execute(DESCRIBE_PARQUET, [[str(local.path) for local in group]]).fetchall()
         misfits = []
         for name, type_, *_ in found:
             column = wanted.get(str(name).lower())
@@ -166,9 +172,6 @@ class DuckDBSession:
             elif type_ != column and not _widens(str(type_), column):
                 misfits.append(f"column '{name}' as {type_}, where the table has {column}")
         return misfits
-
-    def _uri(self, file: DataFile) -> str:
-        return f"s3://{self._lake.bucket}/{file.key}"
 
 
 class DuckDBWarehouse:
@@ -213,12 +216,11 @@ class DuckDBWarehouse:
     def connect(self) -> Iterator[DuckDBSession]:
         """A session on the file that runs write; it is made where there is none."""
         self._directory.mkdir(parents=True, exist_ok=True)
-        access = LakeAccess(self._lake)
+        lake_files = LakeFiles(self._lake, self._directory / f"{self._database}.loading")
         connection = self._open()
         try:
-            access.load_extension(connection)
-            access.grant(connection)
-            yield DuckDBSession(connection, self._lake, access)
+            lake_files.remove_leftovers()  # DuckDB lets one process at a time open the file: nobody is loading
+            yield DuckDBSession(connection, lake_files)
         finally:
             connection.close()
 
@@ -266,6 +268,19 @@ def _statement_errors() -> Iterator[None]:
         yield
     except duckdb.Error as error:
         raise FatalError(f"the warehouse refused a statement: {str(error).partition(chr(10))[0]}") from error
+
+
+@contextmanager
+def _load_errors(table: Table, keys: Mapping[str, str]) -> Iterator[None]:
+    """What DuckDB says of local copies, said of the lake's files. `keys` maps the one to the other."""
+    try:
+        yield
+    except duckdb.Error as error:
+        message = str(error).partition("\n")[0]
+        for path, key in keys.items():
+            message = message.replace(path, key)
+        hint = "Raise DUCKDB_MEMORY_LIMIT." if isinstance(error, duckdb.OutOfMemoryException) else None
+        raise FatalError(f"cannot load from the lake: {message}", stream=table.name, hint=hint) from error
 
 
 def _widens(narrow: str, wide: str) -> bool:

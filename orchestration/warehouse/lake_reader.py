@@ -137,8 +137,6 @@ def lake_error(error: duckdb.Error, settings: LakeSettings, stream: str | None, 
             stream=stream,
             hint="Check AWS_ENDPOINT_URL and the network.",
         )
-    if isinstance(error, duckdb.OutOfMemoryException):
-        return FatalError(f"cannot {doing}: {first_line}", stream=stream, hint="Raise DUCKDB_MEMORY_LIMIT.")
     return FatalError(f"cannot {doing}: {first_line}", stream=stream)
 
 

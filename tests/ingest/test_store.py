@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
 import socket
 import uuid
@@ -14,10 +15,12 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from ingest.disk import disk_errors
 from ingest.errors import (
     AccessError,
     ConfigurationError,
     ConflictError,
+    FatalError,
     PlatformError,
     TransientError,
     UnreachableError,
@@ -25,7 +28,7 @@ from ingest.errors import (
 from ingest.lake.store import ObjectStore
 from ingest.settings import LakeSettings
 from orchestration.local.s3_server import SECRET_ACCESS_KEY, S3Server
-from tests.ingest.s3_proxy import Fault, S3Proxy, s3_error, s3_proxy
+from tests.ingest.s3_proxy import Fault, Harm, S3Proxy, s3_error, s3_proxy
 
 
 @pytest.fixture(scope="module")
@@ -162,9 +165,9 @@ def test_without_another_try_a_lost_answer_is_a_fault_of_the_moment(
     ("status", "code", "error", "said"),
     [
         (412, "PreconditionFailed", ConflictError, "exists already"),
-        (409, "ConditionalRequestConflict", ConflictError, "exists already"),
+        (409, "ConditionalRequestConflict", TransientError, "another write of it is under way"),
         (409, "OperationAborted", TransientError, "OperationAborted"),
-        (403, "AccessDenied", AccessError, "policy of the ingest writer"),
+        (403, "AccessDenied", AccessError, "what their policy allows"),
         (403, "InvalidAccessKeyId", AccessError, "AWS_ACCESS_KEY_ID"),
         (403, "SignatureDoesNotMatch", AccessError, "AWS_SECRET_ACCESS_KEY"),
         (400, "ExpiredToken", AccessError, "ExpiredToken"),
@@ -191,6 +194,19 @@ def test_each_answer_of_s3_has_its_place_in_the_taxonomy(
     assert SECRET_ACCESS_KEY not in str(caught.value)
 
 
+@pytest.mark.parametrize(("status", "code"), [(412, "PreconditionFailed"), (409, "ConditionalRequestConflict")])
+def test_whoever_lost_a_race_is_told_so_and_a_winner_knows_itself(
+    status: int, code: str, proxy: S3Proxy, one_try: ObjectStore, store: ObjectStore, key: str
+) -> None:
+    store.put(key, b"theirs")
+    proxy.expect(Fault("PUT", status, s3_error(code)))
+    with pytest.raises(ConflictError):
+        one_try.put_if_absent(key, b"mine")
+    proxy.expect(Fault("PUT", status, s3_error(code)))
+    one_try.put_if_absent(key, b"theirs")
+    assert store.get(key) == b"theirs"
+
+
 @pytest.mark.parametrize("body", [b'{"detail":"Not Found"}', b"<html>no such page</html>", b""])
 def test_something_that_is_not_s3_is_not_taken_for_an_empty_lake(
     body: bytes, proxy: S3Proxy, one_try: ObjectStore
@@ -205,6 +221,95 @@ def test_an_answer_that_breaks_off_is_a_fault_of_the_moment(proxy: S3Proxy, one_
     proxy.expect(Fault("GET"))
     with pytest.raises(TransientError):
         one_try.get("key")
+
+
+BODY_FAULTS = [Harm.CUT, Harm.SHORTEN, Harm.ALTER]
+
+
+@pytest.mark.parametrize("harm", BODY_FAULTS)
+def test_a_body_that_is_cut_off_or_altered_on_the_way_is_read_again(
+    harm: Harm, proxy: S3Proxy, one_try: ObjectStore, store: ObjectStore, key: str, tmp_path: Path
+) -> None:
+    content = bytes(range(256)) * 9000
+    store.put(key, content)
+    proxy.expect(*[Fault("GET", harm=harm)] * 2)
+    assert one_try.get(key) == content
+    proxy.expect(*[Fault("GET", harm=harm)] * 2)
+    one_try.download(key, tmp_path / "file", hashlib.sha256(content).hexdigest())
+    assert (tmp_path / "file").read_bytes() == content
+    assert proxy.struck
+
+
+def test_a_body_that_breaks_off_every_time_is_a_fault_of_the_moment(
+    proxy: S3Proxy, one_try: ObjectStore, store: ObjectStore, key: str, tmp_path: Path
+) -> None:
+    store.put(key, b"content")
+    for call in (lambda: one_try.get(key), lambda: one_try.download(key, tmp_path / "file", "ab" * 32)):
+        proxy.expect(*[Fault("GET", harm=Harm.CUT)] * 3)
+        with pytest.raises(TransientError, match="broke off"):
+            call()
+
+
+def test_a_download_is_the_content_of_its_sha256_or_fails_by_name(store: ObjectStore, key: str, tmp_path: Path) -> None:
+    store.put(key, b"another")
+    with pytest.raises(FatalError, match=rf"s3://store-tests/{key} is not what was written there: its SHA-256 is"):
+        store.download(key, tmp_path / "file", hashlib.sha256(b"content").hexdigest())
+    with pytest.raises(FatalError, match=rf"names s3://store-tests/{key}x, but there is no such file.*Restore"):
+        store.download(f"{key}x", tmp_path / "file", hashlib.sha256(b"content").hexdigest())
+
+
+def test_an_object_that_was_altered_in_the_store_is_not_taken_for_the_one_that_was_put(
+    store: ObjectStore, s3_server: S3Server, key: str
+) -> None:
+    store.put(key, b"watermark 1")
+    written = s3_server.client().head_object(Bucket=store.bucket, Key=key)["Metadata"]
+    s3_server.client().put_object(Bucket=store.bucket, Key=key, Body=b"watermark 2", Metadata=written)
+    with pytest.raises(FatalError, match="is not what was written there"):
+        store.get(key)
+
+
+def test_a_full_disk_and_a_folder_that_cannot_be_written_are_named(
+    store: ObjectStore, key: str, tmp_path: Path
+) -> None:
+    store.put(key, b"content")
+    with pytest.raises(ConfigurationError, match=r"the disk of /dev is full.*TMPDIR"):
+        store.download(key, Path("/dev/full"), hashlib.sha256(b"content").hexdigest())
+    with pytest.raises(ConfigurationError, match=f"cannot write into {tmp_path}"), disk_errors(tmp_path):
+        raise PermissionError(errno.EACCES, "Permission denied")
+    with pytest.raises(FileNotFoundError), disk_errors(tmp_path):
+        (tmp_path / "absent").read_bytes()
+
+
+@pytest.mark.parametrize("harm", [Harm.CUT, Harm.SHORTEN])
+def test_a_listing_that_is_cut_off_is_a_fault_of_the_moment(harm: Harm, proxy: S3Proxy, one_try: ObjectStore) -> None:
+    proxy.expect(*[Fault("GET", harm=harm)])
+    with pytest.raises(TransientError):
+        list(one_try.list(""))
+
+
+@pytest.mark.parametrize("body", [b"<html>log in to the hotel's network", b"<html>log in</html>", b"<ListBuck", b""])
+def test_a_page_that_is_no_listing_is_not_taken_for_an_empty_one(
+    body: bytes, proxy: S3Proxy, one_try: ObjectStore
+) -> None:
+    proxy.expect(Fault("GET", 200, body))
+    with pytest.raises(TransientError, match="cannot list"):
+        list(one_try.list(""))
+
+
+def test_an_upload_that_is_reset_in_mid_body_is_sent_again_whole(
+    proxy: S3Proxy, one_try: ObjectStore, two_tries: ObjectStore, store: ObjectStore, key: str, tmp_path: Path
+) -> None:
+    content = bytes(range(256)) * 9000
+    path = tmp_path / "file"
+    path.write_bytes(content)
+    digest = hashlib.sha256(content).hexdigest()
+    proxy.expect(Fault("PUT", harm=Harm.RESET))
+    with pytest.raises(TransientError):
+        one_try.upload(path, key, digest)
+    assert store.get(key) is None
+    proxy.expect(Fault("PUT", harm=Harm.RESET))
+    two_tries.upload(path, key, digest)
+    assert store.get(key) == content
 
 
 def test_a_missing_bucket_is_named_with_where_it_was_looked_for(settings: LakeSettings) -> None:

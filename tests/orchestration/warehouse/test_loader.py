@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 
+import pyarrow as pa
 import pytest
 
 from ingest.contracts.model import StreamContract
@@ -22,7 +23,7 @@ from ingest.errors import (
     TransientError,
 )
 from ingest.lake import layout
-from ingest.lake.commit import Commit
+from ingest.lake.commit import Commit, columns_of
 from ingest.lake.store import ObjectStore
 from ingest.settings import LakeSettings
 from orchestration.warehouse.ddl import data_table
@@ -198,20 +199,66 @@ def test_a_column_that_the_contract_gave_up_stays(warehouse: DuckDBWarehouse, la
 def test_a_type_change_is_refused_with_the_way_out(warehouse: DuckDBWarehouse, lake: LakeBuilder) -> None:
     lake.data([thing(1)])
     load(warehouse, lake)
-    changed = LakeBuilder(lake.store, contract({**COLUMNS, "price": "numeric(14,4)"}))
+    changed = LakeBuilder(lake.store, contract({**COLUMNS, "price": "numeric(12,4)"}))
     changed.data([thing(2)])
 
-    with pytest.raises(ConfigurationError, match=r"'price' is DECIMAL\(12,2\) .* DECIMAL\(14,4\).*reload things"):
+    with pytest.raises(ConfigurationError, match=r"'price' is DECIMAL\(12,2\) .* DECIMAL\(12,4\).*reload things"):
         load(warehouse, changed)
     assert raw_ids(warehouse) == [1]
 
+
+def test_a_wider_contract_widens_the_table_and_an_older_one_leaves_it(
+    warehouse: DuckDBWarehouse, lake: LakeBuilder
+) -> None:
+    lake.data([thing(1)])
+    load(warehouse, lake)
+    wider = LakeBuilder(lake.store, contract({**COLUMNS, "price": "numeric(14,4)"}))
+    wider.data([{**thing(2), "price": Decimal("1.2345")}])
+
+    assert load(warehouse, wider).widened_columns == ("price: DECIMAL(12,2) to DECIMAL(14,4)",)
+    lake.data([thing(3)])
+    assert load(warehouse, lake).widened_columns == ()
+    expected = [(1, Decimal("1.0000")), (2, Decimal("1.2345")), (3, Decimal("1.0000"))]
+    assert rows(warehouse, "select id, price from raw.things order by id") == expected
+
     with warehouse.connect() as session:
-        Loader(lake.store, "RAW", run_id="test").forget(session, changed.contract)
-    load(warehouse, changed)
-    assert rows(warehouse, "select id, price from raw.things order by id") == [
-        (1, Decimal("1.0000")),
-        (2, Decimal("1.0000")),
-    ]
+        Loader(lake.store, "RAW", run_id="test").forget(session, wider.contract)
+    load(warehouse, wider)
+    assert rows(warehouse, "select id, price from raw.things order by id") == expected
+
+
+def test_a_commit_s_columns_are_given_to_tables_whose_contract_does_not_know_them(
+    warehouse: DuckDBWarehouse, lake: LakeBuilder
+) -> None:
+    lake.data([thing(1)])
+    lake.keys([{"id": 1}])
+    load(warehouse, lake)
+    drifted = LakeBuilder(lake.store, contract({**COLUMNS, "price": "numeric(14,4)", "colour": "text"}))
+    columns = columns_of(drifted.contract)
+    drifted.data([{**thing(2), "price": Decimal("1.2345"), "colour": "red"}], columns=columns)
+
+    result = load(warehouse, lake)
+    assert (result.added_columns, result.widened_columns) == (("colour",), ("price: DECIMAL(12,2) to DECIMAL(14,4)",))
+    expected = [(1, Decimal("1.0000"), None), (2, Decimal("1.2345"), "red")]
+    assert rows(warehouse, "select id, price, colour from raw.things order by id") == expected
+
+    with warehouse.connect() as session:
+        Loader(lake.store, "RAW", run_id="test").forget(session, lake.contract)
+    load(warehouse, lake)
+    lake.replay(1)
+    load(warehouse, lake)
+    assert rows(warehouse, "select id, price, colour from raw.things order by id") == expected
+
+
+def test_a_commit_whose_column_is_of_another_family_is_refused(warehouse: DuckDBWarehouse, lake: LakeBuilder) -> None:
+    lake.data([thing(1)])
+    load(warehouse, lake)
+    lake.data([thing(2)], columns=columns_of(lake.contract) | {"name": "int64"})
+    with pytest.raises(
+        ConfigurationError, match="'name' is VARCHAR in RAW.things, and BIGINT in version 2 of the lake"
+    ):
+        load(warehouse, lake)
+    assert raw_ids(warehouse) == [1]
 
 
 def test_a_file_of_another_type_is_refused_by_name(warehouse: DuckDBWarehouse, lake: LakeBuilder) -> None:
@@ -251,12 +298,68 @@ def test_a_missing_file_is_named(warehouse: DuckDBWarehouse, lake: LakeBuilder) 
     assert ledger(warehouse) == []
 
 
-def test_a_damaged_file_is_refused(warehouse: DuckDBWarehouse, lake: LakeBuilder) -> None:
+def test_a_file_that_is_not_the_committed_one_to_the_byte_is_refused(
+    warehouse: DuckDBWarehouse, lake: LakeBuilder
+) -> None:
+    """Good Parquet, of as many rows: only its SHA-256 tells."""
+    commit = lake.data([thing(1)], [thing(2)])
+    schema = pa.schema([(column.name, column.landing.arrow) for column in lake.contract.columns])
+    lake.store.put(commit.files[1].key, lake.parquet(schema, [thing(2, "altered")], 1, 2))
+    with pytest.raises(FatalError, match=rf"things: s3://.*{commit.files[1].key} is not what was written there"):
+        load(warehouse, lake)
+    assert raw_ids(warehouse) == []
+    assert ledger(warehouse) == []
+
+
+def test_a_file_that_was_damaged_before_it_was_committed_is_refused_by_name(
+    warehouse: DuckDBWarehouse, lake: LakeBuilder
+) -> None:
     commit = lake.data([thing(1)])
-    lake.store.put(commit.files[0].key, b"not parquet")
-    with pytest.raises(FatalError, match=r"things: cannot load from the lake"):
+    broken = lake.put(b"not parquet", 1, 1, 0)
+    _rewrite(lake, commit.model_copy(update={"files": (broken,)}))
+    with pytest.raises(FatalError, match=rf"things: cannot load from the lake: .*{broken.key}"):
         load(warehouse, lake)
     assert ledger(warehouse) == []
+
+
+def test_a_version_of_more_than_fits_on_disk_at_once_is_loaded_in_groups(
+    warehouse: DuckDBWarehouse, lake: LakeBuilder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestration.warehouse.lake_files._GROUP_BYTES", 1)
+    at_once: list[int] = []
+    check = DuckDBSession._check_columns
+
+    def count(self: DuckDBSession, *arguments: object) -> None:
+        at_once.append(len(list(warehouse.path.parent.glob("*.loading/*/*.parquet"))))
+        check(self, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(DuckDBSession, "_check_columns", count)
+    lake.data(*[[thing(number)] for number in range(7)])
+    assert load(warehouse, lake).rows == 7
+    assert raw_ids(warehouse) == list(range(7))
+    assert len(at_once) == 7
+    assert max(at_once) <= 2
+    assert list(warehouse.path.parent.glob("*.loading/*")) == []
+
+
+def test_what_a_killed_load_left_on_disk_is_removed(warehouse: DuckDBWarehouse, lake: LakeBuilder) -> None:
+    left = warehouse.path.parent / f"{warehouse.path.stem}.loading" / "of-a-killed-load"
+    left.mkdir(parents=True)
+    (left / "000000.parquet").write_bytes(b"half")
+    lake.data([thing(1)])
+    load(warehouse, lake)
+    assert not left.exists()
+
+
+def test_a_full_disk_is_named(warehouse: DuckDBWarehouse, lake: LakeBuilder, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake.data([thing(1)])
+    loading = warehouse.path.parent / f"{warehouse.path.stem}.loading"
+    with monkeypatch.context() as patch:
+        patch.setattr("orchestration.warehouse.lake_files._file_name", lambda at: "/dev/full")
+        with pytest.raises(ConfigurationError, match=r"things: the disk of /dev is full.*WAREHOUSE_DIR"):
+            load(warehouse, lake)
+    assert list(loading.iterdir()) == []
+    assert load(warehouse, lake).rows == 1
 
 
 def test_keys_with_odd_characters_are_read(warehouse: DuckDBWarehouse, lake: LakeBuilder) -> None:
@@ -379,7 +482,6 @@ def test_an_endpoint_that_does_not_answer_is_transient(warehouse: DuckDBWarehous
     gone = DuckDBWarehouse(warehouse.path.parent, "other", nowhere)
     with gone.connect() as session:
         Loader(lake.store, "RAW", run_id="test").prepare(session, [lake.contract])
-        session.execute("SET http_retries = 0")
         with pytest.raises(TransientError, match=r"S3 at http://127.0.0.1:9 does not answer"):
             session.copy(data_table(lake.contract, "RAW"), commit.files)
 
@@ -391,8 +493,11 @@ def test_no_credentials_is_said_so(
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("HOME", str(tmp_path))
-    with pytest.raises(AccessError, match="there are no AWS credentials"), warehouse.connect():
-        pass
+    commit = lake.data([thing(1)])
+    with warehouse.connect() as session:
+        Loader(lake.store, "RAW", run_id="test").prepare(session, [lake.contract])
+        with pytest.raises(AccessError, match="there are no AWS credentials"):
+            session.copy(data_table(lake.contract, "RAW"), commit.files)
 
 
 def test_the_ledger_refuses_a_version_that_does_not_follow(warehouse: DuckDBWarehouse, lake: LakeBuilder) -> None:
