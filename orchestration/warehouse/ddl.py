@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ingest.contracts.model import StreamContract
 from ingest.contracts.types import TEXT, Kind, LandingType
+from ingest.contracts.widening import landing_widens
 
 LEDGER = "_loads"
 KEYS_SUFFIX = "__keys"
@@ -129,6 +131,24 @@ class Dialect:
         name, type_ = self.quote(column.name), self.type(column.type)
         return f"ALTER TABLE {self.table(table)} ADD COLUMN {name} {type_}"
 
+    def widen_column(self, table: Table, change: TypeChange) -> str:
+        """ALTER TABLE to a type that holds every value that is there."""
+        return f"ALTER TABLE {self.table(table)} ALTER COLUMN {self.quote(change.column)} SET DATA TYPE {change.wanted}"
+
+    def parse(self, type_: str) -> LandingType | None:
+        """The landing type that `type` would spell so; None for a type that no landing type has here."""
+        kinds = {name: kind for kind, name in self.types.items()}
+        if type_ in kinds:
+            return LandingType(kinds[type_])
+        pattern = re.escape(self.decimal).replace(r"\{precision\}", r"(\d+)").replace(r"\{scale\}", r"(\d+)")
+        match = re.fullmatch(pattern, type_)
+        return LandingType(Kind.DECIMAL, int(match[1]), int(match[2])) if match else None
+
+    def widens(self, narrow: str, wide: str) -> bool:
+        """Whether type `wide` holds every value of type `narrow` as it is; also for equal types."""
+        old, new = self.parse(narrow), self.parse(wide)
+        return narrow == wide or (old is not None and new is not None and landing_widens(old, new))
+
     def _definition(self, column: TableColumn) -> str:
         constraint = "" if column.nullable else " NOT NULL"
         return f"{self.quote(column.name)} {self.type(column.type)}{constraint}"
@@ -136,7 +156,7 @@ class Dialect:
 
 @dataclass(frozen=True)
 class TypeChange:
-    """A column that is another type in the warehouse than in the contract."""
+    """A column that is another type in the warehouse than it should be; both as the warehouse spells them."""
 
     column: str
     actual: str
@@ -145,18 +165,23 @@ class TypeChange:
 
 @dataclass(frozen=True)
 class Differences:
-    """What must happen to an existing table for a contract's rows to fit. Columns only ever get more."""
+    """What must happen to an existing table for rows to fit. A column that is wider than they need is none.
+
+    `narrower` columns can be widened; for `incompatible` ones nothing can be done.
+    """
 
     missing: tuple[TableColumn, ...]
-    changed: tuple[TypeChange, ...]
+    narrower: tuple[TypeChange, ...]
+    incompatible: tuple[TypeChange, ...]
 
 
 def compare(table: Table, actual: Mapping[str, str], dialect: Dialect) -> Differences:
     """`table` against the columns that the warehouse has for it: type by lower-case name."""
     missing = tuple(column for column in table.columns if column.name.lower() not in actual)
-    changed = tuple(
+    changes = [
         TypeChange(column.name, actual[column.name.lower()], dialect.type(column.type))
         for column in table.columns
-        if column.name.lower() in actual and actual[column.name.lower()] != dialect.type(column.type)
-    )
-    return Differences(missing, changed)
+        if column.name.lower() in actual and not dialect.widens(dialect.type(column.type), actual[column.name.lower()])
+    ]
+    narrower = tuple(change for change in changes if dialect.widens(change.actual, change.wanted))
+    return Differences(missing, narrower, tuple(change for change in changes if change not in narrower))

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from time import monotonic
 
 from ingest.contracts.model import StreamContract
@@ -22,7 +22,8 @@ from ingest.lake.log import CommitLog
 from ingest.lake.store import ObjectStore
 from ingest.logs import get_logger
 from ingest.retry import WaitBudget, retrying
-from orchestration.warehouse.ddl import Table, compare, data_table, keys_table, stream_tables
+from orchestration.warehouse.ddl import Table, data_table, keys_table, stream_tables
+from orchestration.warehouse.fit import Fitted, fit_commit, fit_contract
 from orchestration.warehouse.ledger import Ledger, LedgerEntry
 from orchestration.warehouse.protocol import Session
 
@@ -46,6 +47,7 @@ class LoadResult:
     files: int = 0
     bytes: int = 0
     added_columns: tuple[str, ...] = ()
+    widened_columns: tuple[str, ...] = ()
     seconds: float = 0.0
 
     @property
@@ -72,19 +74,19 @@ class Loader:
         self._run_id = run_id
         self._wait_budget_seconds = wait_budget_seconds
 
-    def prepare(
-        self, session: Session, contracts: Sequence[StreamContract]
-    ) -> dict[str, tuple[str, ...] | PlatformError]:
-        """Create the schema, the ledger and the streams' tables, and add columns that the contracts gained.
+    def prepare(self, session: Session, contracts: Sequence[StreamContract]) -> dict[str, Fitted | PlatformError]:
+        """Create the schema, the ledger and the streams' tables, and bring tables up to their contracts.
 
-        Returns the added columns by stream; for a stream whose table cannot take its contract, the error instead.
+        Returns what was done by stream; for a stream whose table cannot take its contract, the error instead.
         """
         Ledger(session, self._schema).ensure()
-        prepared: dict[str, tuple[str, ...] | PlatformError] = {}
+        prepared: dict[str, Fitted | PlatformError] = {}
         for contract in contracts:
             try:
-                tables = stream_tables(contract, self._schema)
-                prepared[contract.stream] = tuple(name for table in tables for name in _fit(session, contract, table))
+                fitted = Fitted()
+                for table in stream_tables(contract, self._schema):
+                    fitted = fitted.plus(fit_contract(session, contract, table))
+                prepared[contract.stream] = fitted
             except ConfigurationError as error:
                 prepared[contract.stream] = error
         return prepared
@@ -108,8 +110,9 @@ class Loader:
         version = ledger.check_against(log)
         for commit in log.since(version):
             version = commit.version
+            fitted = fit_commit(session, contract, self._schema, commit)
             counted = retrying(budget, before_retry=note)(_VersionLoad(session, self._schema, contract, log), commit)
-            total = total.plus(commit, counted)
+            total = total.plus(commit, counted, fitted)
             logger.info("loaded", version=version, kind=commit.kind.value, rows=commit.rows)
         return total.result(contract.stream, version, monotonic() - started)
 
@@ -135,12 +138,12 @@ def load_streams(
     prepared = loader.prepare(session, contracts)
 
     def one(contract: StreamContract) -> LoadOutcome:
-        added = prepared[contract.stream]
-        if isinstance(added, PlatformError):
-            return LoadOutcome(contract.stream, error=added)
+        fitted = prepared[contract.stream]
+        if isinstance(fitted, PlatformError):
+            return LoadOutcome(contract.stream, error=fitted)
         try:
             with session.fork() as own:
-                result = replace(loader.load(own, contract), added_columns=added)
+                result = _with_fitted(loader.load(own, contract), fitted)
         except PlatformError as error:
             return LoadOutcome(contract.stream, error=error)
         on_loaded(result)
@@ -148,6 +151,11 @@ def load_streams(
 
     with ThreadPoolExecutor(max_workers=concurrency, thread_name_prefix="load") as pool:
         return list(pool.map(one, contracts))
+
+
+def _with_fitted(result: LoadResult, prepared: Fitted) -> LoadResult:
+    both = prepared.plus(Fitted(result.added_columns, result.widened_columns))
+    return replace(result, added_columns=both.added, widened_columns=both.widened)
 
 
 @dataclass(frozen=True)
@@ -230,8 +238,9 @@ class _Total:
     quarantined: int = 0
     files: int = 0
     bytes: int = 0
+    fitted: Fitted = field(default_factory=Fitted)
 
-    def plus(self, commit: Commit, counted: _Counted) -> _Total:
+    def plus(self, commit: Commit, counted: _Counted, fitted: Fitted) -> _Total:
         return _Total(
             commits=(*self.commits, commit.version),
             rows=self.rows + counted.rows,
@@ -240,6 +249,7 @@ class _Total:
             quarantined=self.quarantined + commit.counts.quarantined,
             files=self.files + len(commit.files),
             bytes=self.bytes + commit.size,
+            fitted=self.fitted.plus(fitted),
         )
 
     def result(self, stream: str, version: int, seconds: float) -> LoadResult:
@@ -253,6 +263,8 @@ class _Total:
             quarantined=self.quarantined,
             files=self.files,
             bytes=self.bytes,
+            added_columns=self.fitted.added,
+            widened_columns=self.fitted.widened,
             seconds=seconds,
         )
 
@@ -264,23 +276,3 @@ def _check_rows(commit: Commit, file: DataFile, loaded: int) -> None:
             stream=commit.stream,
             hint="Nothing of this version was loaded. Restore the file from the bucket's versions.",
         )
-
-
-def _fit(session: Session, contract: StreamContract, table: Table) -> list[str]:
-    """Make `table` take the contract's rows: create it, or add what it lacks. Raises ConfigurationError."""
-    actual = session.columns(table)
-    if not actual:
-        session.execute(session.dialect.create_table(table))
-        return []
-    differences = compare(table, actual, session.dialect)
-    for change in differences.changed:
-        raise ConfigurationError(
-            f"column '{change.column}' is {change.actual} in {table.schema}.{table.name}, "
-            f"and {change.wanted} in contract version {contract.version}",
-            stream=contract.stream,
-            hint="Nothing is ever cast. Give the column a new name; or, if the older files fit the new type, build the "
-            f"table anew from the lake: python -m orchestration.warehouse reload {contract.stream}",
-        )
-    for column in differences.missing:
-        session.execute(session.dialect.add_column(table, column))
-    return [column.name for column in differences.missing]

@@ -32,6 +32,8 @@ def print_loads(results: Sequence[LoadResult]) -> None:
     for result in results:
         if result.added_columns:
             console.print(f"{result.stream}: added {', '.join(result.added_columns)}")
+        if result.widened_columns:
+            console.print(f"{result.stream}: widened {', '.join(result.widened_columns)}", markup=False)
         if result.reloaded is not None:
             console.print(f"{result.stream}: a replay loaded {result.reloaded:,} rows again")
 

@@ -77,7 +77,7 @@ class RawDatabase:
                 f"select coalesce(max(version), 0) + 1 from {ledger} where stream = ?", [stream]
             ).fetchall()
             connection.register("landed", _arrow(table, rows, version, at))
-            connection.execute(f"insert into {DIALECT.table(table)} select * from landed")
+            connection.execute(f"insert into {DIALECT.table(table)} by name select * from landed")
             connection.execute(
                 f"insert into {ledger} values (?, ?, ?, ?, 0, 1, 0, ?, 'run', '1.0.0', ?, ?)",
                 [stream, version, kind, len(rows), f"batch-{version}", at, at],

@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from ingest.contracts.author import draft_contract, stream_name
 from ingest.contracts.drift import compare
 from ingest.contracts.introspect import live_tables, resolve_table
-from ingest.contracts.model import Mode, StreamContract, parse_contract
+from ingest.contracts.model import META_COLUMNS, Mode, StreamContract, parse_contract
 from ingest.contracts.types import Kind
 from ingest.errors import AccessError, ContractError, SchemaDriftError
 from ingest.run_all import ingest_all
@@ -354,9 +354,15 @@ DRIFT = {
     "cursor without zone": ("alter table items alter updated_at type timestamp", True, "timestamp without time zone"),
     "table dropped": ("drop table items", True, r"public\.items: .*a table, .*nothing of that name"),
     "table renamed": ("alter table items rename to things", True, r"public\.items: .*nothing of that name"),
-    "column added": ("alter table items add extra int", False, "column 'extra': .*nothing, .*integer.*not landed"),
-    "text widened": ("alter table items alter value type varchar(50)", False, "character varying"),
-    "key dropped": ("alter table items drop constraint items_pkey", False, "primary key: .*no unique key"),
+    "key dropped": ("alter table items drop constraint items_pkey", True, "primary key: .*no unique key"),
+    "text narrowed": (
+        "alter table items alter value type varchar(50)",
+        True,
+        "says text, the source has character var",
+    ),
+    "name taken": ('alter table items add "VALUE" int', True, "RAW has that name already"),
+    "platform's name": ("alter table items add _batch_id int", True, "RAW has that name already"),
+    "column added": ("alter table items add extra int", False, "column 'extra': .*nothing, .*integer.*flows through"),
 }
 
 
@@ -382,12 +388,41 @@ def test_a_change_of_the_source_is_told_and_a_breaking_one_lands_nothing(
         assert any(re.search(said, notice) for notice in result.notices)
 
 
-def test_a_nullable_column_that_was_not_is_a_notice(source_world: World) -> None:
-    source_world.execute("create table t (id int primary key, v text not null); insert into t values (1, 'x')")
+def test_not_null_dropped_stops_and_not_null_set_is_no_difference(source_world: World) -> None:
+    source_world.execute("create table t (id int primary key, v text not null, w text)")
     contract = source_world.contract("t")
-    source_world.execute("alter table t alter v drop not null; insert into t values (2, null)")
+    source_world.execute("alter table t alter w set not null")
+    assert differences(source_world, contract) == []
+    source_world.execute("alter table t alter v drop not null")
+    assert [breaking for breaking, _ in differences(source_world, contract)] == [True]
+    with pytest.raises(SchemaDriftError, match="column 'v': the contract says NOT NULL"):
+        source_world.run(contract)
+
+
+def test_a_table_without_a_key_of_its_own_is_known_to_its_contract(source_world: World) -> None:
+    source_world.execute("create table t (a int, b int); insert into t values (1, 1)")
+    tables = live_tables(source_world.connection, ["public.t"])
+    contract = parse_contract(draft_contract(tables["public.t"], key=("a",)), origin="t")
     assert [breaking for breaking, _ in differences(source_world, contract)] == [False]
-    assert source_world.run(contract).rows_landed == 2
+    assert source_world.run(contract).rows_landed == 1
+
+
+def test_columns_that_are_excluded_or_may_not_be_read_are_left_out(source_world: World, empty_database: str) -> None:
+    source_world.execute("create table t (id int primary key); insert into t values (1)")
+    contract = source_world.contract("t", excluded_columns=("secret",))
+    role = f"partial_{empty_database.rpartition('/')[2]}"
+    source_world.execute(f"create role {role} login password 'x'; grant pg_monitor to {role}")
+    source_world.execute("alter table t add secret text default 's', add hidden text default 'h', add shown int")
+    source_world.execute(f"grant select (id, shown) on t to {role}")
+    dsn = re.sub(r"//[^@]*@", f"//{role}:x@", empty_database)
+    poor = replace(source_world, settings=source_world.settings.model_copy(update={"postgres_dsn": SecretStr(dsn)}))
+    try:
+        notices = poor.run(contract).notices
+        assert [notice.split(":")[0] for notice in notices] == ["column 'hidden'", "column 'shown'"]
+        assert "no SELECT privilege" in notices[0]
+        assert set(poor.landed(contract)[0]) == {"id", "shown", *META_COLUMNS}
+    finally:
+        source_world.execute(f"drop owned by {role}; drop role {role}")
 
 
 def test_a_table_that_this_login_may_not_read_is_told_before_anything_is_read(

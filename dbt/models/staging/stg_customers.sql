@@ -22,6 +22,7 @@ renamed as (
         {{ to_utc('signed_up_at') }} as signed_up_at,
         {{ to_utc('created_at') }} as created_at,
         {{ to_utc('updated_at') }} as updated_at,
+        {{ new_columns('customers') -}}
         {{ to_utc('_extracted_at') }} as _extracted_at,
         _log_version
     from flagged

@@ -13,6 +13,7 @@ renamed as (
     select
         {{ select_list(email_events_columns()) }},
         payload,
+        {{ new_columns('email_events') -}}
         {{ to_utc('_extracted_at') }} as _extracted_at,
         _log_version
     from current_versions

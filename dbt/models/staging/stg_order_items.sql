@@ -15,6 +15,7 @@ flagged as (
 renamed as (
     select
         {{ select_list(order_items_columns()) }},
+        {{ new_columns('order_items') -}}
         {{ to_utc('_extracted_at') }} as _extracted_at,
         _log_version
     from flagged

@@ -15,6 +15,7 @@ flagged as (
 renamed as (
     select
         {{ select_list(orders_columns()) }},
+        {{ new_columns('orders') -}}
         {{ to_utc('_extracted_at') }} as _extracted_at,
         _log_version
     from flagged

@@ -27,6 +27,7 @@ renamed as (
         is_active,
         {{ to_utc('created_at') }} as created_at,
         {{ to_utc('updated_at') }} as updated_at,
+        {{ new_columns('products') -}}
         {{ to_utc('_extracted_at') }} as _extracted_at,
         _log_version
     from flagged

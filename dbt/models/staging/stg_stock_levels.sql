@@ -20,6 +20,7 @@ renamed as (
         reorder_point,
         {{ to_utc('created_at') }} as created_at,
         {{ to_utc('updated_at') }} as updated_at,
+        {{ new_columns('stock_levels') -}}
         {{ to_utc('_extracted_at') }} as _extracted_at,
         _log_version
     from flagged

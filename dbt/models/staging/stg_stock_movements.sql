@@ -11,6 +11,7 @@ current_versions as (
 renamed as (
     select
         {{ select_list(stock_movements_columns()) }},
+        {{ new_columns('stock_movements') -}}
         {{ to_utc('_extracted_at') }} as _extracted_at,
         _log_version
     from current_versions

@@ -14,6 +14,7 @@ renamed as (
         opened_on,
         {{ to_utc('created_at') }} as created_at,
         {{ to_utc('updated_at') }} as updated_at,
+        {{ new_columns('warehouses') -}}
         {{ to_utc('_extracted_at') }} as _extracted_at,
         _log_version
     from source

@@ -62,7 +62,7 @@ select
     sku,
     product_name,
     category,
-    list_price,
+    {{ exact_numeric('list_price', 12, 2) }} as list_price,
     currency,
     colour,
     material,

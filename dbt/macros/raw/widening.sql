@@ -1,0 +1,56 @@
+{#- A column that the source has widened (integer to bigint, numeric(12,2) to numeric(18,4)) is widened in the
+    incremental models and the snapshots that keep it, before dbt compares columns; every other change is left to on_schema_change.
+    Without this a merge would squeeze the new values into the old type. -#}
+
+{% macro duckdb__check_for_schema_changes(source_relation, target_relation) -%}
+    {%- do widen_columns(source_relation, target_relation) -%}
+    {{ return(dbt.default__check_for_schema_changes(source_relation, target_relation)) }}
+{%- endmacro %}
+
+{% macro snowflake__check_for_schema_changes(source_relation, target_relation) -%}
+    {%- do widen_columns(source_relation, target_relation) -%}
+    {{ return(dbt.default__check_for_schema_changes(source_relation, target_relation)) }}
+{%- endmacro %}
+
+{#- Before a snapshot is taken; dbt adds the columns that it lacks by itself, and widens nothing but text. -#}
+{% macro widen_snapshot() -%}
+    {%- if execute and load_relation(this) is not none -%}
+        {%- set parent = graph.nodes[model.depends_on.nodes[0]] -%}
+        {%- do widen_columns(api.Relation.create(parent.database, parent.schema, parent.alias), this) -%}
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro widen_columns(source_relation, target_relation) -%}
+    {%- set wanted = {} -%}
+    {%- for column in adapter.get_columns_in_relation(source_relation) -%}
+        {%- do wanted.update({column.name | lower: column.data_type | upper}) -%}
+    {%- endfor -%}
+    {%- for column in adapter.get_columns_in_relation(target_relation) -%}
+        {%- set type = wanted.get(column.name | lower) -%}
+        {%- if type is not none and type_widens(column.data_type | upper, type) -%}
+            {%- do log(target_relation ~ ': ' ~ column.name ~ ' is widened to ' ~ type, info=true) -%}
+            {%- call statement('widen_column') -%}
+                alter table {{ target_relation }} alter column {{ adapter.quote(column.name) }} set data type {{ type }}
+            {%- endcall -%}
+        {%- endif -%}
+    {%- endfor -%}
+{%- endmacro %}
+
+{#- Whether type `wide` holds every value of another type `narrow`; both as the warehouse prints them. -#}
+{% macro type_widens(narrow, wide) -%}
+    {%- set lossless = [
+        ('SMALLINT', 'INTEGER'), ('SMALLINT', 'BIGINT'), ('INTEGER', 'BIGINT'), ('FLOAT', 'DOUBLE'), ('REAL', 'DOUBLE')
+    ] -%}
+    {%- if (narrow, wide) in lossless -%}
+        {{ return(true) }}
+    {%- endif -%}
+    {%- set pattern = '(?:DECIMAL|NUMERIC|NUMBER)\((\d+), ?(\d+)\)' -%}
+    {%- set old = modules.re.fullmatch(pattern, narrow) -%}
+    {%- set new = modules.re.fullmatch(pattern, wide) -%}
+    {%- if not old or not new or old.groups() == new.groups() -%}
+        {{ return(false) }}
+    {%- endif -%}
+    {%- set more_after_point = new.group(2) | int - old.group(2) | int -%}
+    {%- set more_before_point = (new.group(1) | int - new.group(2) | int) - (old.group(1) | int - old.group(2) | int) -%}
+    {{ return(more_after_point >= 0 and more_before_point >= 0) }}
+{%- endmacro %}
