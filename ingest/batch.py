@@ -79,9 +79,11 @@ class Batch:
         self._schema = _with_meta(columns)
         cursor = contract.spec.cursor if contract.spec.cursor in columns.names else None
         place = FilePlace(contract.spec.prefix, contract.stream, origin.version, origin.extracted_at, cursor)
-        self._files = ParquetFiles(store, place, self._schema, target_bytes=target_file_bytes)
+        self._files = ParquetFiles(store, place, self._schema, target_bytes=target_file_bytes, hold=self._is_full_set)
         refused_place = FilePlace(layout.QUARANTINE, contract.stream, origin.version, origin.extracted_at)
-        self._refused_files = ParquetFiles(store, refused_place, QUARANTINE_SCHEMA, target_bytes=target_file_bytes)
+        self._refused_files = ParquetFiles(
+            store, refused_place, QUARANTINE_SCHEMA, target_bytes=target_file_bytes, hold=self._is_full_set
+        )
         self._digest = RowsDigest()
         self._first_reason: str | None = None
         self.landed = 0
@@ -185,7 +187,7 @@ class Batch:
     def _stamp(self, rows: pa.RecordBatch) -> pa.RecordBatch:
         count = rows.num_rows
         meta = [
-            pa.repeat(pa.scalar(self._origin.batch_id, pa.string()), count),
+            pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int32()), count), [self._origin.batch_id]),
             pa.repeat(pa.scalar(self._origin.version, pa.int64()), count),
             pa.arange(self.landed + 1, self.landed + count + 1),
             pa.repeat(pa.scalar(self._origin.extracted_at, pa.timestamp("us", tz="UTC")), count),
@@ -197,7 +199,7 @@ def _with_meta(columns: pa.Schema) -> pa.Schema:
     return pa.schema(
         [
             *columns,
-            pa.field("_batch_id", pa.string()),
+            pa.field("_batch_id", pa.dictionary(pa.int32(), pa.string())),  # the same in every row
             pa.field("_log_version", pa.int64()),
             pa.field("_row_number", pa.int64()),
             pa.field("_extracted_at", pa.timestamp("us", tz="UTC")),
