@@ -9,6 +9,9 @@ STAMP := $(VENV)/.installed
 PEERS := .venv-bench
 JOBS ?= 2
 
+# Where this is set (in many containers), each of our many processes would compile all that it imports once more.
+unexport PYTHONDONTWRITEBYTECODE
+
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z_-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
