@@ -1,0 +1,83 @@
+"""Columns that RAW has gained or widened: staging shows them, merges take them, marts keep what they promise."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from random import Random
+
+import yaml
+
+from ingest.contracts.registry import ContractRegistry
+from tests.dbt.history import live_through_a_round, open_shop
+from tests.dbt.project import PROJECT, Dbt
+from tests.dbt.raw_database import RawDatabase
+
+MODELS = (
+    "--select", "+fct_order_lines", "+int_stock_ledger", "+snap_stock_levels", "stg_orders",
+    "--exclude-resource-type", "test", "--exclude-resource-type", "unit_test",
+)  # fmt: skip
+WIDER = {"SMALLINT": "INTEGER", "INTEGER": "BIGINT"}
+
+
+def widen_everything(raw: RawDatabase) -> None:
+    columns = raw.query(
+        "select table_name, column_name, data_type, numeric_precision, numeric_scale from information_schema.columns "
+        "where table_schema = 'RAW' and table_name <> '_loads' and column_name not like '\\_%' escape '\\'"
+    )
+    for table, column, type_, precision, scale in columns:
+        wider = f"DECIMAL({precision + 6},{scale + 2})" if type_.startswith("DECIMAL") else WIDER.get(type_)
+        if wider:
+            raw.execute(f'alter table RAW."{table}" alter "{column}" type {wider}')
+
+
+def newest(stream: str) -> str:
+    return f"_log_version = (select max(_log_version) from RAW.{stream})"
+
+
+def type_of(raw: RawDatabase, schema: str, table: str, column: str) -> str:
+    [(type_,)] = raw.query(
+        f"select data_type from information_schema.columns where table_schema = '{schema}' "
+        f"and table_name = '{table}' and column_name = '{column}'"
+    )
+    return str(type_)
+
+
+def test_staging_and_merges_take_what_the_source_gained_and_marts_do_not_round(raw: RawDatabase, dbt: Dbt) -> None:
+    shop = open_shop(Random(1))
+    shop.land(raw)
+    dbt.succeed("build", *MODELS)
+    widen_everything(raw)
+    raw.execute("alter table RAW.customers add column tier varchar default 'gold'")
+    raw.execute('alter table RAW.orders add column "Seen at" timestamptz')
+    raw.execute("alter table RAW.products add column product_name varchar")
+    raw.execute("alter table RAW.stock_levels add column bin integer")
+    live_through_a_round(shop)
+    shop.land(raw)
+    raw.execute("update RAW.orders set \"Seen at\" = '2026-03-01 12:00:00+02'")
+    raw.execute(f"update RAW.stock_movements set quantity = 5000000000 where {newest('stock_movements')}")
+    dbt.succeed("build", *MODELS)
+
+    assert raw.query("select count(tier) > 0 from STAGING.stg_customers") == [(True,)]
+    assert raw.query('select distinct "Seen at"::varchar from STAGING.stg_orders') == [("2026-03-01 10:00:00",)]
+    assert type_of(raw, "STAGING", "stg_products", "source_product_name") == "VARCHAR"
+    assert type_of(raw, "STAGING", "stg_products", "list_price") == "DECIMAL(18,4)"
+    assert type_of(raw, "INTERMEDIATE", "int_order_items", "unit_price") == "DECIMAL(18,4)"
+    assert type_of(raw, "SNAPSHOTS", "snap_products", "list_price") == "DECIMAL(18,4)"
+    assert type_of(raw, "SNAPSHOTS", "snap_stock_levels", "bin") == "INTEGER"
+    assert type_of(raw, "MART", "fct_order_lines", "unit_price") == "DECIMAL(12,2)"
+    assert raw.query("select max(quantity) from INTERMEDIATE.int_stock_ledger") == [(5_000_000_000,)]
+
+    live_through_a_round(shop)
+    shop.land(raw, streams=("orders", "order_items"))
+    raw.execute(f"update RAW.order_items set unit_price = 1.2345 where {newest('order_items')}")
+    refused = dbt.run("run", "--select", "int_orders", "int_order_items", "fct_order_lines")
+    assert refused.code != 0
+    assert "lines.unit_price does not fit numeric(12, 2): 1.2345" in refused.output
+    assert (Decimal("1.2345"),) in raw.query("select unit_price from INTERMEDIATE.int_order_items")
+
+
+def test_what_staging_maps_by_hand_is_in_the_contracts() -> None:
+    text = (PROJECT / "macros" / "raw" / "new_columns.sql").read_text(encoding="utf-8")
+    mapped = yaml.safe_load(text.partition("return(")[2].partition("[stream])")[0])
+    for stream, contract in ContractRegistry.load().items():
+        assert mapped[stream] == [column.name for column in contract.columns], stream
