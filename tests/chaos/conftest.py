@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Iterator
 
 import pytest
+import structlog
 
+from ingest import logs
 from orchestration.local.postgres_server import PostgresServer
 from orchestration.local.s3_server import S3Server
 from orchestration.local.saas_server import SaasServer
@@ -23,6 +26,14 @@ def ground(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Ground:
     return Ground(postgres_server, s3_server, mock_saas_server, shop_passwords, tmp_path_factory.mktemp("chaos"))
+
+
+@pytest.fixture(autouse=True)
+def _errors_alone() -> Iterator[None]:
+    """A campaign makes thousands of runs, each with its words; a failure must be found among them."""
+    logs.configure("auto", level=logging.CRITICAL)
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture

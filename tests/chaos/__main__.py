@@ -1,0 +1,136 @@
+"""`python -m tests.chaos`: the fault campaigns at full size, one after the other, each within its own time."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from time import monotonic
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from ingest import logs
+from orchestration.local.accounts import unprivileged_account
+from orchestration.local.environment import clean_environment
+from orchestration.local.postgres_binaries import find_binaries
+from orchestration.local.postgres_server import start_postgres
+from orchestration.local.processes import process_group
+from orchestration.local.run_directory import open_run_directory
+from orchestration.local.s3_server import start_s3
+from orchestration.local.saas_server import SaasOptions, start_saas
+from orchestration.local.settings import LocalSettings
+from orchestration.local.shop import ShopPasswords
+from tests.chaos import equal, overtaken
+from tests.chaos.campaign import Order, Report
+from tests.chaos.line import Ground
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """How to run it, and the seconds after which it begins no new round."""
+
+    run: Callable[[Ground, Order], Report]
+    seconds: float
+    what: str
+
+
+CAMPAIGNS = {
+    overtaken.NAME: Campaign(overtaken.run, 300, "transactions that commit after later ones"),
+    equal.NAME: Campaign(equal.run, 120, "rows that share one timestamp"),
+}
+
+
+def main(
+    campaign: Annotated[
+        list[str] | None, typer.Argument(metavar="[CAMPAIGN]...", help=f"{', '.join(CAMPAIGNS)}; all by default.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="All chance comes from it; a new one by default.")] = None,
+    scale: Annotated[float, typer.Option(min=0.001, max=10, help="1 is the full size.")] = 1.0,
+) -> None:
+    """Break the platform on purpose, and judge what is left. Exit code 1 where anything was found wrong."""
+    console = Console(highlight=False)
+    unknown = [name for name in campaign or () if name not in CAMPAIGNS]
+    if unknown:
+        raise typer.BadParameter(f"there is no campaign '{unknown[0]}'; there are: {', '.join(CAMPAIGNS)}")
+    seed = random.SystemRandom().randrange(10**6) if seed is None else seed
+    console.print(f"seed {seed}")
+    logs.configure("auto", level=logging.CRITICAL)
+    reports = []
+    with _ground() as ground:
+        for name in campaign or CAMPAIGNS:
+            reports.append(_one(console, ground, name, Order(seed, scale, CAMPAIGNS[name].seconds)))
+    _print_summary(console, reports)
+    if not all(report.passed for report in reports):
+        raise typer.Exit(1)
+
+
+def _one(console: Console, ground: Ground, name: str, order: Order) -> Report:
+    """Run a campaign. Whatever it raises is its failure, told with the seed; the others still run."""
+    console.print(f"\n[bold]{name}[/]: {CAMPAIGNS[name].what}")
+    begin = monotonic()
+    try:
+        report = CAMPAIGNS[name].run(ground, order)
+    except Exception as error:
+        console.print_exception()
+        report = Report(name, order, wanted=1, findings=[f"{type(error).__name__}: {error}"])
+    report.seconds = monotonic() - begin
+    for label, value in report.figures.items():
+        console.print(f"  {label}: {escape(str(value))}")
+    for finding in report.findings:
+        console.print(f"  [red]{escape(finding)}[/]")
+    if not report.passed:
+        console.print(f"  again: {report.again}")
+    return report
+
+
+def _print_summary(console: Console, reports: list[Report]) -> None:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("campaign", "seed", "rounds", "seconds", "verdict"):
+        table.add_column(column, justify="right" if column in ("seed", "rounds", "seconds") else "left")
+    for report in reports:
+        verdict = "[green]equal[/]" if report.passed else f"[red]{len(report.findings)} findings[/]"
+        cut = " [yellow](its time was over)[/]" if report.cut_short else ""
+        rounds = f"{report.done} of {report.wanted}"
+        table.add_row(report.campaign, str(report.order.seed), rounds, f"{report.seconds:.0f}", verdict + cut)
+    console.print()
+    console.print(table)
+
+
+@contextmanager
+def _ground() -> Iterator[Ground]:
+    """Servers of our own, stopped at the end. Nothing of the user's accounts and endpoints is seen."""
+    with (
+        open_run_directory() as run,
+        process_group(run.lock) as processes,
+        tempfile.TemporaryDirectory(prefix="chaos-") as scratch,
+    ):
+        folder = Path(scratch)
+        account = unprivileged_account()
+        binaries = find_binaries(LocalSettings().postgres_bin, account)
+        starting_s3 = start_s3(processes, run.path, folder)
+        starting_saas = start_saas(processes, _provider(), run.path, folder)
+        postgres = start_postgres(processes, binaries, account, run.path, folder)
+        s3 = starting_s3.ready()
+        kept = clean_environment(s3.environment)
+        os.environ.clear()
+        os.environ.update(kept)
+        yield Ground(postgres, s3, starting_saas.ready(), ShopPasswords.generate(), folder)
+
+
+def _provider() -> SaasOptions:
+    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return SaasOptions(epoch=midnight - timedelta(days=3), events_per_day=100, recipients=100, skus=10)
+
+
+if __name__ == "__main__":
+    typer.run(main)
