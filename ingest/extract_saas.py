@@ -14,6 +14,7 @@ from ingest.contracts.model import StreamContract
 from ingest.lake.commit import Commit, CommitKind, Resume, Watermark, Window, is_unchanged, watermark_of
 from ingest.retry import WaitBudget
 from ingest.sources.http import ApiClient
+from ingest.sources.prefetch import prefetched
 from ingest.sources.records import KeyDecoder, RecordDecoder
 from ingest.sources.saas import ExpiredCursorError, Page, SaasStream
 
@@ -74,16 +75,16 @@ class SaasExtraction:
     def _land(self, window: Window, kind: CommitKind, done: Watermark, cursor: str | None) -> None:
         """Read `window` from `cursor` on, with a commit every `saas_commit_bytes`; the last one leaves `done`."""
         resumed = cursor is not None
-        pages = self._source.pages(window, cursor=cursor)
         following: str | None = ""
-        while following is not None:
-            with self._batch(kind, self._decoder.schema) as batch:
-                following = self._fill(batch, pages)
-                if following is not None:
-                    watermark = self._under_way(window, following) if kind is CommitKind.DATA else done
-                    self._context.committed(batch.commit(window=window, watermark=watermark))
-                elif batch.read or resumed or self._unfinished:
-                    self._context.committed(batch.commit(window=window, watermark=done))
+        with prefetched(self._source.pages(window, cursor=cursor)) as pages:
+            while following is not None:
+                with self._batch(kind, self._decoder.schema) as batch:
+                    following = self._fill(batch, pages)
+                    if following is not None:
+                        watermark = self._under_way(window, following) if kind is CommitKind.DATA else done
+                        self._context.committed(batch.commit(window=window, watermark=watermark))
+                    elif batch.read or resumed or self._unfinished:
+                        self._context.committed(batch.commit(window=window, watermark=done))
 
     @property
     def _unfinished(self) -> bool:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Annotated, Any, Literal
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ingest.batch import QuarantinedRecord
 from ingest.contracts.model import RecordField, StreamContract
@@ -24,6 +26,9 @@ _BROKEN = (ValueError, OverflowError, RecursionError)
 _ExactTimestamp = Annotated[
     str, msgspec.Meta(pattern=r"^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)$")
 ]
+# The same for a whole column, narrower: what Arrow and Python are sure to read alike. Other spellings of a moment, and
+# years far away, are read one by one.
+_USUAL_TIMESTAMP = r"^[12]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$"
 _TYPES: dict[str, Any] = {
     "string": str,
     "timestamp": Annotated[datetime, msgspec.Meta(tz=True)],
@@ -58,14 +63,36 @@ class RecordDecoder:
         kinds = {name: _kind(field, exact=name in landed_times) for name, field in fields.items()}
         optional = {name for name, field in fields.items() if not field.required}
         names = [column.name for column in self._envelope]
-        self._decode = _struct_decoder(contract, kinds, optional=optional, wanted=names)
+        self._read = _reader(contract, kinds, optional=optional, wanted=names)
+        # Landed moments are checked as a column, which is quicker than a pattern for each.
+        self._read_page = _page_reader(contract, kinds | dict.fromkeys(landed_times, str), optional, wanted=names)
         self._parse: list[Callable[[Any], Any]] = [
             _utc if column.name in landed_times else _as_is for column in self._envelope
         ]
         self.schema = pa.schema([pa.field(column.name, column.landing.arrow) for column in contract.columns])
 
     def decode(self, records: list[bytes], *, first_position: int) -> Decoded:
-        """Split `records` into rows and refused ones; positions count up from `first_position`."""
+        """Split `records` into rows and refused ones; positions count up from `first_position`.
+
+        A page on which all is well is read at once, and any other record by record, with the same outcome.
+        """
+        try:
+            return Decoded(self._whole_page(records), [])
+        except _BROKEN:
+            return self._one_by_one(records, first_position)
+
+    def _whole_page(self, records: list[bytes]) -> pa.RecordBatch:
+        """All records as rows. Raises one of _BROKEN where any of them is not plainly good."""
+        found = self._read_page(records)
+        arrays = {
+            column.name: _utc_column(values) if parse is _utc else pa.array(values, type=column.landing.arrow)
+            for column, parse, values in zip(self._envelope, self._parse, found, strict=True)
+        }
+        # The cast checks that it is UTF-8.
+        arrays[PAYLOAD] = pa.array(records, type=pa.binary()).cast(pa.string())
+        return pa.RecordBatch.from_arrays([arrays[name] for name in self.schema.names], schema=self.schema)
+
+    def _one_by_one(self, records: list[bytes], first_position: int) -> Decoded:
         rows: list[tuple[Any, ...]] = []
         refused: list[QuarantinedRecord] = []
         for position, record in enumerate(records, first_position):
@@ -78,7 +105,7 @@ class RecordDecoder:
         return Decoded(pa.RecordBatch.from_arrays(arrays, schema=self.schema), refused)
 
     def _row(self, record: bytes) -> tuple[Any, ...]:
-        found = self._decode(record)
+        found = self._read(record)
         values = {
             column.name: parse(value) for column, parse, value in zip(self._envelope, self._parse, found, strict=True)
         }
@@ -103,7 +130,7 @@ class KeyDecoder:
         self._contract = contract
         self._names = [*contract.key, contract.cursor_column.name]
         kinds: dict[str, Any] = dict.fromkeys(contract.key, str) | {contract.cursor_column.name: _ExactTimestamp}
-        self._decode = _struct_decoder(contract, kinds, optional=set(), wanted=self._names)
+        self._read = _reader(contract, kinds, optional=set(), wanted=self._names)
         columns = [contract.column(name) for name in self._names]
         self._schema = pa.schema([pa.field(column.name, column.landing.arrow) for column in columns])
 
@@ -112,7 +139,7 @@ class KeyDecoder:
         latest: dict[tuple[str, ...], datetime] = {}
         for record in records:
             try:
-                *values, moment = self._decode(record)
+                *values, moment = self._read(record)
                 cursor = _utc(moment)
             except _BROKEN as error:
                 raise DataError(
@@ -127,31 +154,54 @@ class KeyDecoder:
         return pa.Table.from_arrays(arrays, schema=self._schema)
 
 
-def _struct_decoder(
+def _reader(
     contract: StreamContract, kinds: dict[str, Any], *, optional: set[str], wanted: list[str]
 ) -> Callable[[bytes], list[Any]]:
-    """A function that checks a record's fields and gives the `wanted` ones; members not in `kinds` are passed over.
+    """A function that checks a record's fields and gives the `wanted` ones."""
+    struct, attributes = _struct(contract, kinds, optional)
+    decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(struct)
+    given = [attributes[name] for name in wanted]
+
+    def read(record: bytes) -> list[Any]:
+        decoded = decoder.decode(record)
+        return [getattr(decoded, attribute) for attribute in given]
+
+    return read
+
+
+def _page_reader(
+    contract: StreamContract, kinds: dict[str, Any], optional: set[str], *, wanted: list[str]
+) -> Callable[[list[bytes]], list[list[Any]]]:
+    """A function that does the same for many records at once, and gives a list of values for each `wanted` field."""
+    struct, attributes = _struct(contract, kinds, optional)
+    decoder = msgspec.json.Decoder(list[struct])  # type: ignore[valid-type]
+    given = [attrgetter(attributes[name]) for name in wanted]
+
+    def read(records: list[bytes]) -> list[list[Any]]:
+        decoded = decoder.decode(b"[" + b",".join(records) + b"]")
+        if len(decoded) != len(records):
+            raise ValueError("a record is not one JSON value")
+        return [list(map(get, decoded)) for get in given]
+
+    return read
+
+
+def _struct(contract: StreamContract, kinds: dict[str, Any], optional: set[str]) -> tuple[type, dict[str, str]]:
+    """A struct of the fields in `kinds` (other members of a record are passed over), and its attribute by field.
 
     The struct's own attributes are numbered, since a field of JSON may be called what no attribute can.
     """
     names = sorted(kinds, key=lambda name: name in optional)
-    attributes = [f"field_{number}" for number in range(len(names))]
+    attributes = {name: f"field_{number}" for number, name in enumerate(names)}
     members = [
         (attribute, kinds[name] | None, None) if name in optional else (attribute, kinds[name])
-        for attribute, name in zip(attributes, names, strict=True)
+        for name, attribute in attributes.items()
     ]
+    fields = {attribute: name for name, attribute in attributes.items()}
     try:
-        struct = msgspec.defstruct(contract.stream, members, rename=dict(zip(attributes, names, strict=True)))
+        return msgspec.defstruct(contract.stream, members, rename=fields, gc=False), attributes
     except ValueError as error:
         raise ContractError(f"a field's name cannot be read from JSON: {error}", stream=contract.stream) from error
-    decoder = msgspec.json.Decoder(struct)
-    given = [attributes[names.index(name)] for name in wanted]
-
-    def decode(record: bytes) -> list[Any]:
-        decoded = decoder.decode(record)
-        return [getattr(decoded, attribute) for attribute in given]
-
-    return decode
 
 
 def _kind(field: RecordField, *, exact: bool) -> Any:
@@ -168,6 +218,14 @@ def _as_is(value: Any) -> Any:
 
 def _utc(value: str) -> datetime:
     return datetime.fromisoformat(value.upper()).astimezone(UTC)
+
+
+def _utc_column(values: list[str]) -> pa.Array:
+    """The same for a column. Raises ValueError where any of them is not spelt as usual, or is no moment."""
+    texts = pa.array(values, type=pa.string())
+    if not pc.all(pc.match_substring_regex(texts, _USUAL_TIMESTAMP), min_count=0).as_py():
+        raise ValueError("a moment is spelt in an unusual way")
+    return texts.cast(pa.timestamp("us", tz="UTC"))
 
 
 def _reason(error: Exception) -> str:

@@ -136,6 +136,22 @@ def test_the_spellings_of_rfc_3339_are_one_moment(spelling: str, decoder: Record
     assert [row["received_at"] for row in rows_of(decoded)] == [RECEIVED]
 
 
+moments = st.datetimes(timezones=st.just(UTC)).map(lambda moment: moment.isoformat()) | st.from_regex(
+    r"(0000|0001|1969|2026|3000|9999)-(01|02|12)-(01|30|31)T(00|23|24):59:(59|60)(\.\d{1,7})?(Z|z|[+-]\d\d:\d\d)",
+    fullmatch=True,
+)
+
+
+@given(st.lists(moments, min_size=1, max_size=5))
+def test_a_moment_means_the_same_alone_and_among_others(decoder: RecordDecoder, texts: list[str]) -> None:
+    """Among others it is read as a column, by another library."""
+    records = [event(received_at=text) for text in texts]
+    together = decoder.decode(records, first_position=1)
+    broken = decoder.decode([*records, b"[]"], first_position=1)  # which is read one by one
+    assert rows_of(together) == rows_of(broken)
+    assert together.refused == broken.refused[:-1]
+
+
 BROKEN: dict[str, tuple[bytes, str, bool]] = {
     "not an object": (b"5", "Expected `object`, got `int`", False),
     "a list": (b"[]", "Expected `object`, got `array`", False),
