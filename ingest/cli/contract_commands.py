@@ -1,4 +1,4 @@
-"""`ingest contract new` and `ingest contract check`."""
+"""`ingest contract new`, `check` and `accept`."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ def new(
     ] = None,
     key: Annotated[str | None, typer.Option(help="Identifying column(s), comma-separated, if there is no key.")] = None,
     prefix: Annotated[str, typer.Option(help="Prefix in the lake: inventory or events.")] = "inventory",
+    name: Annotated[str | None, typer.Option("--name", help="The stream's name; the table's by default.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder to write to; CONTRACTS_DIR by default.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over contracts that exist.")] = False,
 ) -> None:
@@ -32,7 +33,7 @@ def new(
 
     from pydantic import SecretStr
 
-    from ingest.contracts.author import draft_contract, stream_name
+    from ingest.contracts.author import draft_contract
     from ingest.contracts.introspect import live_tables, resolve_table
     from ingest.contracts.model import parse_contract
     from ingest.contracts.registry import SUFFIX
@@ -40,6 +41,8 @@ def new(
 
     if prefix not in ("inventory", "events"):
         raise ConfigurationError(f"--prefix is '{prefix}'; it takes inventory or events")
+    if name is not None and len(tables) > 1:
+        raise ConfigurationError("--name is for one table")
     loaded = options.settings()
     folder = out or loaded.contracts_dir
     columns = tuple(name.strip() for name in key.split(",")) if key else ()
@@ -48,15 +51,15 @@ def new(
         names = [resolve_table(connection, table) for table in tables]
         found = live_tables(connection, names)
     drafts: dict[Path, tuple[str, StreamContract]] = {}
-    for name in dict.fromkeys(names):
-        text = draft_contract(found[name], prefix=prefix, key=columns)
-        contract = parse_contract(text, origin=f"the draft for {name}")
-        path = folder / f"{stream_name(name)}{SUFFIX}"
+    for table in dict.fromkeys(names):
+        text = draft_contract(found[table], prefix=prefix, key=columns, stream=name)
+        contract = parse_contract(text, origin=f"the draft for {table}")
+        path = folder / f"{contract.stream}{SUFFIX}"
         if path in drafts:
             other = drafts[path][1].source_object
             raise ConfigurationError(
-                f"{other} and {name} would both be the stream '{contract.stream}'",
-                hint="Write the contracts into different folders (--out), and give one stream another name.",
+                f"{other} and {table} would both be the stream '{contract.stream}'",
+                hint="Write them one by one, and call one of the streams otherwise (--name).",
             )
         drafts[path] = (text, contract)
     for path in drafts:
@@ -105,3 +108,32 @@ def check(
         print_differences(contract.stream, differences)
     if breaking:
         raise typer.Exit(1)
+
+
+@app.command()
+def accept(
+    stream: Annotated[str, typer.Argument(help="The stream, as `ingest streams` shows it.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be written.")] = False,
+) -> None:
+    """Bring a contract up to its live table, and show what changed. What people wrote in it is kept."""
+    from contextlib import closing
+
+    from ingest.cli.render import print_acceptance
+    from ingest.contracts.accept import accept as accepted
+    from ingest.contracts.introspect import live_tables
+    from ingest.contracts.model import Source
+    from ingest.contracts.registry import contract_file
+    from ingest.sources.connection import connect, postgres_errors
+
+    loaded = options.settings()
+    contract = options.contract(loaded, stream)
+    if contract.spec.source is not Source.POSTGRES:
+        raise ConfigurationError("an API shows no columns to accept; edit the contract", stream=stream)
+    path = contract_file(loaded.contracts_dir, stream)
+    text = path.read_text(encoding="utf-8")
+    with closing(connect(loaded.postgres_dsn)) as connection, postgres_errors("read the catalog"):
+        table = live_tables(connection, [contract.source_object]).get(contract.source_object)
+    acceptance = accepted(text, contract, table)
+    if acceptance is not None and not dry_run:
+        path.write_text(acceptance.text, encoding="utf-8")
+    print_acceptance(path, text, acceptance, dry_run=dry_run)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from difflib import unified_diff
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -14,8 +15,10 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from ingest.context import Progress as ProgressCallback
+    from ingest.contracts.accept import Acceptance
     from ingest.contracts.drift import Difference
     from ingest.contracts.model import StreamContract
     from ingest.lake.commit import Commit
@@ -129,10 +132,35 @@ def print_differences(stream: str, differences: Sequence[Difference]) -> None:
         console.print(f"{label} {stream}: {escape(str(difference))}")
 
 
+def print_acceptance(path: Path, before: str, acceptance: Acceptance | None, *, dry_run: bool) -> None:
+    """What `contract accept` wrote, as a diff, and what is to be done downstream."""
+    console = Console(soft_wrap=True, highlight=False, markup=False)
+    if acceptance is None:
+        console.print(f"{path} says what the source has; nothing is to be accepted.")
+        return
+    diff = unified_diff(before.splitlines(), acceptance.text.splitlines(), str(path), str(path), lineterm="", n=1)
+    console.print("\n".join(diff))
+    kind = "major" if acceptance.is_major else "minor"
+    verb = "would become" if dry_run else "is now"
+    console.print(f"{path} {verb} version {acceptance.contract.version}, a {kind} one.")
+    if acceptance.is_major:
+        console.print(
+            "RAW drops nothing: a column that is gone stays there, null in new rows, and a renamed one stands beside "
+            "its old self. Staging models and marts that name what changed are to be edited."
+        )
+    console.print("Then: python -m orchestration.dbt_sources")
+
+
 def print_orphans(found: Sequence[Orphans], *, dry_run: bool) -> None:
     """What `gc` removed, would remove, and left for being young."""
     console = Console(soft_wrap=True, highlight=False)
     for orphans in found:
+        if orphans.next_version is not None:
+            took = "would take" if dry_run else "took"
+            console.print(
+                f"{took} version {orphans.next_version} of {orphans.stream} by an empty commit: a batch that still "
+                "wanted it loses it"
+            )
         for item in orphans.old:
             console.print(f"{'would remove' if dry_run else 'removed'} {item.key} ({size(item.bytes)})")
         for item in orphans.young:

@@ -42,14 +42,18 @@ def stream_name(table: str) -> str:
     return name if name[:1].isalpha() else f"t_{name}"
 
 
-def draft_contract(table: LiveTable, *, prefix: str = "inventory", key: tuple[str, ...] = ()) -> str:
-    """The YAML of a contract for `table`. Raises ContractError where no key is found or given.
+def draft_contract(
+    table: LiveTable, *, prefix: str = "inventory", key: tuple[str, ...] = (), stream: str | None = None
+) -> str:
+    """The YAML of a contract for `table`; its stream is called `stream`, or after the table.
+
+    Raises ContractError where no key is found or given.
 
     Only a cursor that every update is sure to move is used: a `timestamptz NOT NULL` column with a name such as
     `updated_at`, a default of `now()` and a row trigger that sets it before each update. A column that merely looks
     like one is named in `likelyCursor`, and the table is landed whole until somebody decides.
     """
-    stream = stream_name(table.name)
+    stream = stream or stream_name(table.name)
     columns = {column.name: column for column in table.columns}
     unknown = [name for name in key if name not in columns]
     if unknown:
@@ -86,6 +90,12 @@ def draft_contract(table: LiveTable, *, prefix: str = "inventory", key: tuple[st
         slaProperties=[ServiceLevelAgreementProperty(property="latency", value=24, unit="h", element=stream)],
     )
     return document.to_yaml()
+
+
+def property_of(column: LiveColumn, key: tuple[str, ...]) -> dict[str, Any]:
+    """One column as a property of the contract's schema object, `key` being the primary key."""
+    drafted: dict[str, Any] = _property(column, key).model_dump(exclude_none=True, by_alias=True)
+    return drafted
 
 
 def _spec(table: LiveTable, prefix: str, likely: LiveColumn | None, *, trusted: bool) -> dict[str, Any]:

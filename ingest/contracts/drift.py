@@ -105,13 +105,13 @@ def _column_differences(
 ) -> list[Difference]:
     subject = f"column '{column.name}'"
     if live is None:
-        same_type = [item.name for item in added if _same_type(item.type, column.source_type)]
-        remark = f"was it renamed to '{same_type[0]}'?" if len(same_type) == 1 else ""
+        likely = [item.name for item in added if same_type(item.type, column.source_type)]
+        remark = f"was it renamed to '{likely[0]}'?" if len(likely) == 1 else ""
         return [Difference(subject, column.source_type, "no such column", Effect.STOPS, remark)]
     found = []
     if not live.readable:
         found.append(Difference(subject, "a column to be read", "no SELECT privilege for this login", Effect.STOPS))
-    if not _same_type(live.type, column.source_type):
+    if not same_type(live.type, column.source_type):
         wider = widened_landing(column.source_type, column.landing, live.type)
         effect = Effect.STOPS if wider is None else Effect.FLOWS
         remark = "" if wider is None else "wider: it flows through"
@@ -155,13 +155,14 @@ def _key_differences(contract: StreamContract, table: LiveTable) -> list[Differe
     ]
 
 
-def _same_type(one: str, other: str) -> bool:
+def same_type(one: str, other: str) -> bool:
+    """Whether two spellings are one source type: `int4` and `integer` are."""
     return str(SourceType.parse(one)) == str(SourceType.parse(other))
 
 
 def _as_live(column: Column, live: LiveColumn) -> Column:
     """The column with the type that the source has widened it to."""
-    if _same_type(live.type, column.source_type):
+    if same_type(live.type, column.source_type):
         return column
     wider = widened_landing(column.source_type, column.landing, live.type)
     return replace(column, source_type=live.type, landing=wider or column.landing)

@@ -13,6 +13,14 @@ PACKAGED = Path(__file__).parent
 """The nine contracts of the demo, beside this file."""
 
 
+def contract_file(folder: Path, stream: str) -> Path:
+    """The file in `folder` that describes `stream`. Raises ConfigurationError where none does."""
+    for path in sorted(folder.glob(f"*{SUFFIX}")):
+        if load_contract(path).stream == stream:
+            return path
+    raise ConfigurationError(f"there is no contract of stream '{stream}' in {folder}")
+
+
 class ContractRegistry(Mapping[str, StreamContract]):
     """Contracts by stream name, in the order of their names."""
 

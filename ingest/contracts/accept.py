@@ -1,0 +1,146 @@
+"""A contract brought up to its live table: what drift has changed is rewritten, every other line stays as it is.
+
+The version follows semantic versioning: columns added or widened make a minor one, anything else a major one.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from ingest.contracts.author import property_of
+from ingest.contracts.drift import Difference, Effect, compare, landing_of, same_type
+from ingest.contracts.introspect import LiveColumn, LiveTable
+from ingest.contracts.model import Column, StreamContract, parse_contract
+from ingest.contracts.types import Kind
+from ingest.contracts.widening import landing_widens
+from ingest.contracts.yaml_edit import YamlText
+from ingest.errors import ContractError
+
+_VERSION = re.compile(r"(\d+)\.(\d+)(?:\.(\d+))?")
+
+
+@dataclass(frozen=True)
+class Acceptance:
+    """The new text of a contract's file, the contract it makes, and the differences that it settles."""
+
+    text: str
+    contract: StreamContract
+    differences: tuple[Difference, ...]
+
+    @property
+    def is_major(self) -> bool:
+        """Whether what is built on the stream may break."""
+        return any(difference.breaking for difference in self.differences)
+
+
+def accept(text: str, contract: StreamContract, table: LiveTable | None) -> Acceptance | None:
+    """The contract's file `text` as `table` is now; None where nothing is to be accepted.
+
+    Raises ContractError where no contract can say it (the cursor is gone, a column may not be read), or where RAW
+    could not take it.
+    """
+    differences = [item for item in compare(contract, table) if item.effect is not Effect.NOTED]
+    if not differences:
+        return None
+    if table is None:
+        raise ContractError(
+            f"there is no {contract.source_object} to accept",
+            stream=contract.stream,
+            hint="Correct its physicalName if it was renamed, or remove the contract.",
+        )
+    edited = _edited(text, contract, table, differences)
+    try:
+        new = parse_contract(edited, origin="the contract as the source is now")
+    except ContractError as error:
+        raise _cannot_be_said(contract, error.message) from error
+    left = [str(item) for item in compare(new, table) if item.breaking]
+    if left:
+        raise _cannot_be_said(contract, "; ".join(left))
+    return Acceptance(edited, new, tuple(differences))
+
+
+def _cannot_be_said(contract: StreamContract, reason: str) -> ContractError:
+    return ContractError(
+        f"the change cannot be accepted as it is: {reason}",
+        stream=contract.stream,
+        hint=f"Correct the source, or edit the contract: `ingest contract check --stream {contract.stream}`.",
+    )
+
+
+def _edited(text: str, contract: StreamContract, table: LiveTable, differences: list[Difference]) -> str:
+    document = YamlText(text, origin=f"the contract of {contract.stream}")
+    document.replace(("version",), _bumped(contract, major=any(item.breaking for item in differences)))
+    properties = document.items("schema", 0, "properties")
+    key = table.key or contract.key
+    live = {column.name: column for column in table.columns}
+    for index, given in enumerate(properties):
+        column = contract.column(given["name"])
+        wanted = _rewritten(contract, column, given, live.get(column.name), key)
+        if wanted is None:
+            document.remove(("schema", 0, "properties", index))
+        elif wanted != given:
+            document.replace(("schema", 0, "properties", index), wanted)
+    for found in table.columns:
+        if found.name not in {given["name"] for given in properties} and _is_wanted(contract, found):
+            document.append(("schema", 0, "properties"), property_of(found, key))
+    if table.has_own_key and not table.key and contract.spec.key_enforced:
+        document.append(("schema", 0, "customProperties"), {"property": "keyEnforced", "value": False})
+    return document.edited()
+
+
+def _is_wanted(contract: StreamContract, column: LiveColumn) -> bool:
+    return column.readable and column.name not in contract.spec.excluded_columns
+
+
+def _rewritten(
+    contract: StreamContract, column: Column, given: dict[str, Any], live: LiveColumn | None, key: tuple[str, ...]
+) -> dict[str, Any] | None:
+    """The property as the column is now, with what people wrote in it; None for a column that is gone."""
+    if live is None:
+        return None
+    drafted = property_of(live, key)
+    wanted = dict(given)
+    if not same_type(live.type, column.source_type):
+        wanted["physicalType"] = live.type
+        if "logicalType" in drafted:
+            wanted["logicalType"] = drafted["logicalType"]
+        if _must_stay_text(contract, column, live):
+            others = [item for item in given.get("customProperties", []) if item.get("property") != "landAs"]
+            wanted["customProperties"] = [*others, {"property": "landAs", "value": "text"}]
+    if column.required and not live.not_null:
+        wanted["required"] = False
+    for name in ("primaryKey", "primaryKeyPosition"):
+        if live.name in key and set(key) == set(contract.key):
+            continue
+        wanted.pop(name, None)
+        if name in drafted:
+            wanted[name] = drafted[name]
+    return wanted
+
+
+def _must_stay_text(contract: StreamContract, column: Column, live: LiveColumn) -> bool:
+    """Whether the new type must land as text for RAW's column to take it. Raises ContractError where nothing does."""
+    new = landing_of(live.type)
+    if column.landing.kind is Kind.TEXT:
+        return True
+    if landing_widens(column.landing, new) or landing_widens(new, column.landing):
+        return False
+    raise ContractError(
+        f"column '{column.name}' was {column.source_type} and is {live.type} now, which RAW's column cannot become",
+        stream=contract.stream,
+        hint="Land the table as another stream: "
+        f"`ingest contract new {contract.source_object} --name {contract.stream}_2`, and remove this contract.",
+    )
+
+
+def _bumped(contract: StreamContract, *, major: bool) -> str:
+    match = _VERSION.fullmatch(contract.version)
+    if match is None:
+        raise ContractError(
+            f"version '{contract.version}' is no semantic version, so there is no next one",
+            stream=contract.stream,
+            hint="Write it as 1.0.0.",
+        )
+    return f"{int(match[1]) + 1}.0.0" if major else f"{match[1]}.{int(match[2]) + 1}.0"
