@@ -17,6 +17,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from structlog.contextvars import bound_contextvars
 
@@ -25,15 +26,17 @@ from ingest.contracts.drift import adapted
 from ingest.contracts.model import Source, StreamContract
 from ingest.errors import ConfigurationError, PlatformError, TransientError
 from ingest.extract_postgres import PostgresExtraction
-from ingest.extract_saas import SaasExtraction
 from ingest.lake.commit import Commit, Window
 from ingest.lake.log import CommitLog
 from ingest.lake.store import ObjectStore
 from ingest.logs import get_logger
 from ingest.retry import WaitBudget, retrying
 from ingest.settings import IngestSettings
-from ingest.sources.http import ApiClient
 from ingest.sources.postgres import PostgresSession
+
+if TYPE_CHECKING:
+    from ingest.extract_saas import SaasExtraction
+    from ingest.sources.http import ApiClient
 
 _ATTEMPTS = {Source.POSTGRES: 4, Source.SAAS: 2}
 """Tries of a whole stream; a request to the API is tried again on its own before that."""
@@ -135,6 +138,8 @@ class IngestRun:
             assert session is not None  # noqa: S101 - open_run or _fresh_session made it
             adaptation = adapted(contract, session.table(contract.source_object))
             return PostgresExtraction(self._context, adaptation.contract, session, adaptation.notices)
+        from ingest.extract_saas import SaasExtraction
+
         assert self._api is not None  # noqa: S101 - open_run made it
         return SaasExtraction(self._context, contract, self._api, budget)
 
@@ -173,6 +178,8 @@ def open_run(
         if Source.POSTGRES in sources:
             session = resources.enter_context(_session(settings, contracts))
         if Source.SAAS in sources:
+            from ingest.sources.http import ApiClient
+
             api = resources.enter_context(ApiClient(settings.saas_base_url, settings.saas_api_key))
         run = IngestRun(context, contracts, session, api)
         resources.callback(run.close)

@@ -30,14 +30,8 @@ class CommitLog:
 
         The hint is only where the search begins: the newest commit is the last before the first absent one.
         """
-        newest = None
         hint = self._hint()
-        for commit in self.since(hint - 1 if hint else self._last_listed() - 1):
-            newest = commit
-        if newest is None and hint:
-            for commit in self.since(self._last_listed() - 1):
-                newest = commit
-        return newest
+        return (self._newest_from(hint) if hint else None) or self._newest_from(self._last_listed())
 
     def read(self, version: int) -> Commit | None:
         """One commit, None where there is none. Raises FatalError for an object that is not a commit."""
@@ -68,6 +62,13 @@ class CommitLog:
                 hint="The next run goes on from there.",
             ) from error
         self._write_hint(commit.version)
+
+    def _newest_from(self, version: int) -> Commit | None:
+        newest = None
+        if version:
+            for commit in self.since(version - 1):
+                newest = commit
+        return newest
 
     def _write_hint(self, version: int) -> None:
         try:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from adbc_driver_postgresql.dbapi import Connection as Reader
     from psycopg2.extensions import connection as Connection
 
-BATCH_BYTES = 8 * 2**20
+BATCH_BYTES = 2 * 2**20
 """What the driver collects before it gives a batch; memory is a small multiple of it."""
 _AHEAD = 2
 _PART_BLOCKS = 8192
