@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
-from ingest.batch import BatchOrigin
-from ingest.context import unmoved
 from ingest.contracts.model import StreamContract
+from ingest.empty_commit import empty_commit
 from ingest.errors import ConfigurationError
-from ingest.lake.commit import Commit, CommitKind, Counts
+from ingest.lake.commit import Commit, CommitKind
 from ingest.lake.log import CommitLog
 from ingest.lake.store import ObjectStore
 
@@ -22,24 +19,6 @@ def append_replay(store: ObjectStore, contract: StreamContract, *, from_version:
         raise ConfigurationError(
             f"there is no version {from_version}; the log goes from 1 to {newest}", stream=contract.stream
         )
-    origin = BatchOrigin(run_id, head, datetime.now(UTC))
-    commit = Commit(
-        stream=contract.stream,
-        version=origin.version,
-        kind=CommitKind.REPLAY,
-        batch_id=origin.batch_id,
-        run_id=run_id,
-        contract_version=contract.version,
-        contract_sha256=contract.sha256,
-        window=None,
-        watermark=unmoved(head),
-        files=(),
-        counts=Counts(read=0, landed=0, quarantined=0),
-        full_set=head.full_set,
-        replay_from=from_version,
-        columns=head.columns,
-        extracted_at=origin.extracted_at,
-        committed_at=origin.extracted_at,
-    )
+    commit = empty_commit(contract, head, kind=CommitKind.REPLAY, run_id=run_id, replay_from=from_version)
     log.append(commit)
     return commit

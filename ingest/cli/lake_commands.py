@@ -91,12 +91,14 @@ def gc(
     """Remove files that no commit names."""
     from ingest.cli.render import print_orphans
     from ingest.lake.gc import find_orphans, remove
+    from ingest.runner import run_id_now
 
     grace = options.hours(grace_hours, "--grace-hours")
     loaded = options.settings()
     store = options.store(loaded)
-    found = [find_orphans(store, contract, grace=grace) for contract in options.contracts(loaded).select(stream or [])]
-    if not dry_run:
-        for orphans in found:
-            remove(store, orphans)
+    run_id = run_id_now()
+    found = []
+    for contract in options.contracts(loaded).select(stream or []):
+        orphans = find_orphans(store, contract, grace=grace)
+        found.append(orphans if dry_run else remove(store, contract, orphans, run_id=run_id))
     print_orphans(found, dry_run=dry_run)

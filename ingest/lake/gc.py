@@ -1,46 +1,103 @@
-"""Finds and removes orphans: files that a broken-off or losing batch left, which no commit names."""
+"""Finds and removes orphans: files that a broken-off or losing batch left, which no commit names.
+
+A file's name begins with the version that its batch wanted to become. A version that is taken can never be committed
+again, so an orphan of such a version is nobody's for good. An orphan of the version that comes next may belong to a
+batch that still runs, however old it is and whatever the clocks say. Before it is removed, that version is taken by an
+empty commit: a batch that still runs then loses cleanly, and no commit ever names a file that is gone.
+"""
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from ingest.contracts.model import StreamContract
+from ingest.empty_commit import empty_commit
+from ingest.errors import ConflictError, FatalError
 from ingest.lake import layout
+from ingest.lake.commit import Commit, CommitKind
 from ingest.lake.log import CommitLog
 from ingest.lake.store import ObjectStore, StoredObject
+
+_READERS = 16
 
 
 @dataclass(frozen=True)
 class Orphans:
-    """What `gc` found for one stream. `young` ones are within the grace period and may belong to a running batch."""
+    """What `gc` found for one stream whose newest version is `version`.
+
+    `young` ones are within the grace period: their batch most likely still runs.
+    """
 
     stream: str
+    version: int
     old: tuple[StoredObject, ...]
     young: tuple[StoredObject, ...]
+
+    @property
+    def next_version(self) -> int | None:
+        """The version to be taken before the old ones can be removed; None where none of them could be committed."""
+        following = self.version + 1
+        return following if any(layout.file_version(item.key) == following for item in self.old) else None
 
 
 def find_orphans(store: ObjectStore, contract: StreamContract, *, grace: timedelta) -> Orphans:
     """The stream's files that no commit names.
 
     The files are listed before the log is read, so that a file committed meanwhile is never taken for an orphan.
+    Raises FatalError where the log has a gap: the files of a lost commit would look like orphans.
     """
     prefixes = layout.data_prefixes(contract.spec.prefix, contract.stream)
     stored = [item for prefix in prefixes for item in store.list(prefix)]
-    committed = {
-        file.key
-        for commit in CommitLog(store, contract.stream).since(0)
-        for file in (*commit.files, *commit.quarantine)
-    }
+    commits = _commits(store, contract.stream)
+    committed = _named(commits)
     orphans = [item for item in stored if item.key not in committed]
     limit = datetime.now(UTC) - grace
     return Orphans(
         contract.stream,
+        version=len(commits),
         old=tuple(item for item in orphans if item.modified < limit),
         young=tuple(item for item in orphans if item.modified >= limit),
     )
 
 
-def remove(store: ObjectStore, orphans: Orphans) -> None:
-    """Delete the old ones."""
-    store.delete([item.key for item in orphans.old])
+def remove(store: ObjectStore, contract: StreamContract, orphans: Orphans, *, run_id: str) -> Orphans:
+    """Delete the old ones, and return those that were: without any that a commit has come to name meanwhile."""
+    log = CommitLog(store, contract.stream)
+    if orphans.next_version is not None:
+        _take_version(log, contract, log.read(orphans.version), run_id)
+    committed = _named(list(log.since(orphans.version)))
+    old = tuple(item for item in orphans.old if item.key not in committed)
+    store.delete([item.key for item in old])
+    return Orphans(orphans.stream, orphans.version, old, orphans.young)
+
+
+def _take_version(log: CommitLog, contract: StreamContract, newest: Commit | None, run_id: str) -> None:
+    """Make an empty commit the version after `newest`. Where another writer was quicker, that version is taken too."""
+    try:
+        log.append(empty_commit(contract, newest, kind=CommitKind.DATA, run_id=run_id))
+    except ConflictError:
+        return
+
+
+def _commits(store: ObjectStore, stream: str) -> list[Commit]:
+    """The whole log, in order."""
+    log = CommitLog(store, stream)
+    listed = [layout.version_of(item.key) for item in store.list(layout.log_prefix(stream))]
+    versions = [version for version in listed if version is not None]
+    with ThreadPoolExecutor(max_workers=_READERS, thread_name_prefix="log") as pool:
+        commits = [commit for commit in pool.map(log.read, versions) if commit is not None]
+    missing = set(range(1, max(versions, default=0) + 1)) - {commit.version for commit in commits}
+    if missing:
+        raise FatalError(
+            f"version {min(missing)} is missing in the lake's log, which goes on after it; nothing was removed",
+            stream=stream,
+            hint="Restore the commit from the bucket's versions: without it its files look like orphans.",
+        )
+    return commits
+
+
+def _named(commits: list[Commit]) -> set[str]:
+    """The keys of all files that the commits name."""
+    return {file.key for commit in commits for file in (*commit.files, *commit.quarantine)}

@@ -14,6 +14,7 @@ from datetime import datetime
 LOG = "_log"
 QUARANTINE = "_quarantine"
 _VERSION_DIGITS = 20
+_FILE_KEY = re.compile(r"/(\d{10,})-\d{4,}-[0-9a-f]{12}\.parquet$")
 _COMMIT_KEY = re.compile(rf"/(\d{{{_VERSION_DIGITS}}})\.json$")
 
 
@@ -40,6 +41,12 @@ def latest_key(stream: str) -> str:
 def version_of(key: str) -> int | None:
     """The version that a commit key names, None for any other key."""
     match = _COMMIT_KEY.search(key)
+    return int(match[1]) if match else None
+
+
+def file_version(key: str) -> int | None:
+    """The version that a data or quarantine file's batch wanted to become, None for a key that is not of that form."""
+    match = _FILE_KEY.search(key)
     return int(match[1]) if match else None
 
 

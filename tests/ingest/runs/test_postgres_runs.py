@@ -227,7 +227,7 @@ def test_what_a_killed_run_left_is_read_by_nobody_and_removed_by_gc(items: World
     left = find_orphans(items.store, contract, grace=timedelta(0))
     young = find_orphans(items.store, contract, grace=timedelta(hours=1))
     items.run(contract)
-    remove(items.store, left)
+    remove(items.store, contract, left, run_id="gc")
 
     assert (len(left.old), len(young.old), len(young.young)) == (1, 0, 1)
     assert find_orphans(items.store, contract, grace=timedelta(0)).old == ()
