@@ -108,7 +108,7 @@ class PostgresSession:
         if window is None:
             return self._stream([queries.rows_by_key(contract)], contract)
         whole = queries.rows(contract, window)
-        parts = [queries.rows(contract, window, blocks=blocks) for blocks in self._blocks(contract, whole)]
+        parts = [queries.rows(contract, window, blocks=blocks) for blocks in self._blocks(contract, window)]
         return self._stream(parts or [whole], contract)
 
     def read_keys(
@@ -134,19 +134,21 @@ class PostgresSession:
         query = queries.refused(contract, window)
         return [] if query is None else [RefusedRow(*row) for row in self._fetch(query, contract)]
 
-    def _blocks(self, contract: StreamContract, query: sql.Composable) -> list[Blocks]:
-        """Ranges that make up the table, where it is large and the server would read all of it for `query`."""
+    def _blocks(self, contract: StreamContract, window: Window) -> list[Blocks]:
+        """Ranges that make up the table, where it is large and the server would read all of it for `window`."""
         table = self.table(contract.source_object)
         if table is None or self._max_readers == 1 or table.blocks <= _PART_BLOCKS:
             return []
-        if self._control.server_version < _TID_RANGE_SCAN or not self._scans_all(query, contract):
+        if self._control.server_version < _TID_RANGE_SCAN or not self._scans_all(contract, window):
             return []
         starts = range(0, table.blocks, _PART_BLOCKS)
         # The table may have grown since its size was read.
         return [Blocks(start, None if start == starts[-1] else start + _PART_BLOCKS) for start in starts]
 
-    def _scans_all(self, query: sql.Composable, contract: StreamContract) -> bool:
-        ((plan,),) = self._fetch(sql.SQL("explain (format json) ") + query, contract)
+    def _scans_all(self, contract: StreamContract, window: Window) -> bool:
+        if window.start is None:
+            return True
+        ((plan,),) = self._fetch(sql.SQL("explain (format json) ") + queries.rows(contract, window), contract)
         nodes = [plan[0]["Plan"]]
         for node in nodes:
             nodes.extend(node.get("Plans", []))
