@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -32,6 +33,11 @@ class LakeSettings(BaseSettings):
     @field_validator("endpoint_url")
     @classmethod
     def _empty_means_aws(cls, value: str | None) -> str | None:
+        if value and "@" in urlsplit(value).netloc:
+            raise ValueError(
+                "it holds a login, which messages would show; that belongs in AWS_ACCESS_KEY_ID and "
+                "AWS_SECRET_ACCESS_KEY"
+            )
         return value or None
 
 
@@ -73,10 +79,9 @@ class IngestSettings(BaseSettings):
     def _no_placeholders_outside_dev(self) -> Self:
         if self.environment == "dev":
             return self
-        password = self.postgres_dsn.get_secret_value().partition("://")[2].rpartition("@")[0].partition(":")[2]
         for name, secret in (
             ("SAAS_API_KEY", self.saas_api_key.get_secret_value()),
-            ("the password in POSTGRES_DSN", password),
+            ("the password in POSTGRES_DSN", _password(self.postgres_dsn)),
         ):
             if secret in _DEV_SECRETS:
                 raise ValueError(f"{name} is the demo's placeholder; ENVIRONMENT={self.environment} needs a real one")
@@ -92,3 +97,14 @@ class IngestSettings(BaseSettings):
             variable = ".".join(str(part) for part in problem["loc"])
             message = f"{variable}: {problem['msg']}" if variable else str(problem["msg"])
             raise ConfigurationError(f"bad settings: {message}") from None
+
+
+def _password(dsn: SecretStr) -> str | None:
+    """The password in a connection string of either form; None where it has none, or is none itself."""
+    from psycopg2 import ProgrammingError
+    from psycopg2.extensions import parse_dsn
+
+    try:
+        return parse_dsn(dsn.get_secret_value()).get("password")
+    except ProgrammingError:
+        return None

@@ -74,6 +74,10 @@ class _AlteredError(FatalError):
     """The object's content is not what it must be."""
 
 
+class _StrangeRefusalError(ConfigurationError):
+    """What refused does not speak as S3 does; or it does, and was cut off."""
+
+
 class _BrokenBodyError(TransientError):
     """The answer began and then broke off."""
 
@@ -197,7 +201,7 @@ class ObjectStore:
         for _ in range(_BODY_TRIES - 1):
             try:
                 return self._read_once(key, consume)
-            except (_BrokenBodyError, _AlteredError):
+            except (_BrokenBodyError, _AlteredError, _StrangeRefusalError):
                 continue
         return self._read_once(key, consume)
 
@@ -251,9 +255,8 @@ class ObjectStore:
             return ConfigurationError(f"{where} is in another region", hint="Correct AWS_REGION.")
         if status >= 500 or status in (408, 429) or code in _FAULTS_OF_THE_MOMENT:
             return TransientError(f"cannot {doing} in {where}: {code}")
-        return ConfigurationError(
-            f"cannot {doing} in {where}: {code}", hint="Is it S3 that answers there? Check AWS_ENDPOINT_URL."
-        )
+        kind = _StrangeRefusalError if code in ("", str(status)) else ConfigurationError
+        return kind(f"cannot {doing} in {where}: {code}", hint="Is it S3 that answers there? Check AWS_ENDPOINT_URL.")
 
     def _connection_error(self, error: Exception, doing: str) -> PlatformError:
         from botocore.exceptions import (

@@ -25,11 +25,20 @@ _SESSION = {
     "IntervalStyle": "postgres",
     "bytea_output": "hex",
     "lc_monetary": "C",
+    "extra_float_digits": "1",
     # A policy that hides rows would make the keys pass take them for deleted; this way the read fails instead.
     "row_security": "off",
     "default_transaction_read_only": "on",
+    # Roles have these for people's sessions. A table takes as long as it takes, and the snapshot is held meanwhile.
+    "statement_timeout": "0",
     "idle_in_transaction_session_timeout": "0",
+    # The run keeps its tables locked for reading. Whoever waits to alter one keeps our later readers waiting behind
+    # him, and himself waits for our run to end: without a limit that is for ever.
+    "lock_timeout": "30s",
 }
+
+# A server that has gone without a word is noticed after a minute; the system's default is two hours.
+_LIVENESS = {"connect_timeout": 10, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
 
 
 def connection_string(dsn: SecretStr) -> str:
@@ -39,9 +48,13 @@ def connection_string(dsn: SecretStr) -> str:
     try:
         given = parse_dsn(dsn.get_secret_value())
         options = f"{given.get('options', '')} {fixed}".strip()
-        timeout = given.get("connect_timeout", 10)
+        liveness = {name: value for name, value in _LIVENESS.items() if name not in given}
         return make_dsn(
-            dsn.get_secret_value(), application_name=APPLICATION_NAME, options=options, connect_timeout=timeout
+            dsn.get_secret_value(),
+            application_name=APPLICATION_NAME,
+            options=options,
+            client_encoding="UTF8",  # what the driver takes all text for, whatever the database's encoding
+            **liveness,
         )
     except psycopg2.ProgrammingError:
         raise ConfigurationError(
@@ -81,6 +94,9 @@ def postgres_errors(doing: str, contract: StreamContract | None = None) -> Itera
         raise _platform_error(doing, error.pgcode, str(error), stream) from error
     except adbc_driver_manager.Error as error:
         raise _platform_error(doing, error.sqlstate, str(error), stream) from error
+    except OSError as error:
+        # How a stream of batches tells that it broke off: without an SQLSTATE.
+        raise _platform_error(doing, None, str(error), stream) from error
 
 
 CONNECTING = "connect"

@@ -41,14 +41,16 @@ def overlapped(parts: Sequence[Callable[[], Iterator[T]]], *, readers: int, ahea
     def read() -> None:
         error = None
         try:
-            while not stopped.is_set():
-                with closing(remaining.popleft()()) as items:  # type: ignore[type-var]
+            while remaining and not stopped.is_set():
+                try:
+                    part = remaining.popleft()
+                except IndexError:
+                    return  # another reader took the last one
+                with closing(part()) as items:  # type: ignore[type-var]
                     for item in items:
                         queue.put(_Item(item))
                         if stopped.is_set():
                             return
-        except IndexError:
-            pass  # no part is left
         except BaseException as problem:
             error = problem
         finally:

@@ -212,9 +212,15 @@ def test_something_that_is_not_s3_is_not_taken_for_an_empty_lake(
     body: bytes, proxy: S3Proxy, one_try: ObjectStore
 ) -> None:
     """Some other server's 404 is not S3's NoSuchKey."""
-    proxy.expect(Fault("GET", 404, body))
+    proxy.expect(*[Fault("GET", 404, body)] * 3)
     with pytest.raises(ConfigurationError, match="AWS_ENDPOINT_URL"):
         one_try.get("key")
+
+
+def test_a_refusal_that_is_cut_off_is_asked_for_again(proxy: S3Proxy, one_try: ObjectStore, key: str) -> None:
+    proxy.expect(*[Fault("GET", harm=Harm.CUT)] * 2)
+    assert one_try.get(key) is None
+    assert proxy.struck
 
 
 def test_an_answer_that_breaks_off_is_a_fault_of_the_moment(proxy: S3Proxy, one_try: ObjectStore) -> None:

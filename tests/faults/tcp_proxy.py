@@ -1,0 +1,100 @@
+"""A TCP proxy before Postgres that cuts connections: after so many bytes of the server's, or when it is told to."""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from threading import Thread
+
+from psycopg2.extensions import make_dsn, parse_dsn
+
+_CHUNK = 4096
+
+
+class TcpProxy:
+    """Listens on a port of 127.0.0.1 and passes on to `port` of 127.0.0.1.
+
+    Each connection takes the next of `cuts`: after so many bytes from the server it is reset on both sides.
+    """
+
+    def __init__(self, port: int) -> None:
+        self.cuts: deque[int] = deque()
+        self.was_cut = 0
+        self._upstream = ("127.0.0.1", port)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._threads: list[Thread] = []
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        port: int = self._listener.getsockname()[1]
+        return port
+
+    def before(self, dsn: str) -> str:
+        """The same connection string, by way of this proxy."""
+        assert int(parse_dsn(dsn)["port"]) == self._upstream[1]
+        return make_dsn(dsn, host="127.0.0.1", port=self.port)
+
+    def serve(self) -> None:
+        """Accept until `close`."""
+        with suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                self._spawn(client)
+
+    def close(self) -> None:
+        """Accept no more, and wait until all connections have ended."""
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for thread in self._threads:
+            thread.join()
+
+    def _spawn(self, client: socket.socket) -> None:
+        cut = self.cuts.popleft() if self.cuts else None
+        thread = Thread(target=self._connect, args=(client, cut), daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _connect(self, client: socket.socket, cut: int | None) -> None:
+        with client, suppress(OSError), socket.create_connection(self._upstream) as server:
+            back = Thread(target=self._pass_on, args=(client, server, None), daemon=True)
+            back.start()
+            self._pass_on(server, client, cut)
+            back.join()
+
+    def _pass_on(self, source: socket.socket, target: socket.socket, limit: int | None) -> None:
+        left = limit
+        with suppress(OSError):
+            while data := source.recv(_CHUNK if left is None else min(_CHUNK, left)):
+                target.sendall(data)
+                left = None if left is None else left - len(data)
+                if left == 0:
+                    self.was_cut += 1
+                    _will_be_reset(source, target)
+                    return
+        with suppress(OSError):
+            target.shutdown(socket.SHUT_WR)
+
+
+def _will_be_reset(*ends: socket.socket) -> None:
+    """Wake whoever reads from these sockets; and when they are closed, their peers get an RST."""
+    for end in ends:
+        with suppress(OSError):
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            end.shutdown(socket.SHUT_RD)
+
+
+@contextmanager
+def tcp_proxy(port: int) -> Iterator[TcpProxy]:
+    """A running proxy."""
+    proxy = TcpProxy(port)
+    thread = Thread(target=proxy.serve, daemon=True)
+    thread.start()
+    try:
+        yield proxy
+    finally:
+        proxy.close()
+        thread.join()
