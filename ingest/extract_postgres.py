@@ -80,6 +80,8 @@ class PostgresExtraction:
         before = watermark_of(self._head)
         end = self._session.horizon.at
         if end is None or (before is not None and end <= before):
+            notice = self._session.horizon.notice_of_a_clock_set_back(self._contract.stream, before)
+            self._notices += (notice,) if notice else ()
             return
         window = Window(start=before - self._contract.spec.allowed_lateness if before else None, end=end)
         with self._batch(CommitKind.DATA) as batch:

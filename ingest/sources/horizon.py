@@ -8,7 +8,7 @@ kept below it, for a backend that has taken its timestamp and not yet shown it i
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from ingest.errors import AccessError, ConfigurationError
@@ -60,6 +60,21 @@ class Horizon:
     at: datetime | None
     read_at: datetime
     blocker: Blocker | None
+
+    def notice_of_a_clock_set_back(self, stream: str, watermark: datetime | None) -> str | None:
+        """What to do where the database's clock was later once than it is now; None where it was not.
+
+        A watermark was a horizon, so the clock has been at it. Rows written until it has passed it again carry cursors
+        that were read already, and no window will hold them.
+        """
+        if watermark is None or self.read_at >= watermark:
+            return None
+        start, end = (f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}" for moment in (self.read_at, watermark))
+        return (
+            f"the database's clock is at {start}, behind the watermark {end}: it was set back. No run reads the rows "
+            f"written until it has passed the watermark; when it has, land them with: ingest backfill {stream} "
+            f"--from {start} --to {end} (--from earlier still, if the clock was set back before that)"
+        )
 
 
 def read_horizon(connection: Connection, *, margin: timedelta) -> Horizon:
