@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.case import Case
-from bench.cases import idle, load, postgres, saas, small_tables, startup
+from bench.cases import dbt, idle, load, postgres, saas, small_tables, startup
 
-_ALL = (postgres.CASE, postgres.MEMORY, small_tables.CASE, saas.CASE, idle.CASE, load.CASE, startup.CASE)
+_ALL = (postgres.CASE, postgres.MEMORY, small_tables.CASE, saas.CASE, idle.CASE, load.CASE, dbt.CASE, startup.CASE)
 CASES: dict[str, Case] = {case.name: case for case in _ALL}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from bench.measure import Command
 
@@ -56,14 +55,12 @@ def has_sling(peers: Path) -> bool:
 
 
 def _sling_s3(environment: Mapping[str, str]) -> str:
-    endpoint = urlsplit(environment["AWS_ENDPOINT_URL"])
     options = {
         "type": "s3",
         "bucket": environment["RAW_BUCKET"],
         "access_key_id": environment["AWS_ACCESS_KEY_ID"],
         "secret_access_key": environment["AWS_SECRET_ACCESS_KEY"],
-        "endpoint": endpoint.netloc,
-        "use_tls": "false",
+        "endpoint": environment["AWS_ENDPOINT_URL"],
         "url_style": "path",
         "region": environment["AWS_REGION"],
     }

@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib.resources import files
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import duckdb
-from duckdb_extensions import import_extension
 
 
 def main(database: str, table: str, uris: list[str]) -> None:
     """Make the table and fill it."""
     endpoint = urlsplit(os.environ["AWS_ENDPOINT_URL"]).netloc
     with duckdb.connect(database) as connection:
-        import_extension("httpfs", con=connection)
+        extension = (
+            files("duckdb_extension_httpfs") / "extensions" / f"v{duckdb.__version__}" / "httpfs.duckdb_extension"
+        )
+        connection.execute(f"LOAD '{extension}'")
         connection.execute(
             "CREATE SECRET lake (TYPE s3, PROVIDER config, KEY_ID ?, SECRET ?, REGION ?, ENDPOINT ?, URL_STYLE path, "
             "USE_SSL false)",
