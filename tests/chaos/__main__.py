@@ -30,7 +30,7 @@ from orchestration.local.s3_server import start_s3
 from orchestration.local.saas_server import SaasOptions, start_saas
 from orchestration.local.settings import LocalSettings
 from orchestration.local.shop import ShopPasswords
-from tests.chaos import equal, overtaken
+from tests.chaos import equal, kills, overtaken, races
 from tests.chaos.campaign import Order, Report
 from tests.chaos.line import Ground
 
@@ -45,8 +45,10 @@ class Campaign:
 
 
 CAMPAIGNS = {
-    overtaken.NAME: Campaign(overtaken.run, 300, "transactions that commit after later ones"),
+    overtaken.NAME: Campaign(overtaken.run, 240, "transactions that commit after later ones"),
     equal.NAME: Campaign(equal.run, 120, "rows that share one timestamp"),
+    kills.NAME: Campaign(kills.run, 450, "SIGKILL at any moment of runs, loads and keys passes"),
+    races.NAME: Campaign(races.run, 240, "several ingesters and loaders on one stream"),
 }
 
 
@@ -124,7 +126,7 @@ def _ground() -> Iterator[Ground]:
         kept = clean_environment(s3.environment)
         os.environ.clear()
         os.environ.update(kept)
-        yield Ground(postgres, s3, starting_saas.ready(), ShopPasswords.generate(), folder)
+        yield Ground(postgres, s3, starting_saas.ready(), ShopPasswords.generate(), folder, clock_may_move=True)
 
 
 def _provider() -> SaasOptions:

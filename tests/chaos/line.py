@@ -104,13 +104,17 @@ class Line:
 
 @dataclass(frozen=True)
 class Ground:
-    """Running servers on which lines are laid. `folder` is for warehouses and dbt's files."""
+    """Running servers on which lines are laid. `folder` is for warehouses and dbt's files.
+
+    `clock_may_move` says whether the provider is ours alone, so that its time may be moved on.
+    """
 
     postgres: PostgresServer
     s3: S3Server
     saas: SaasServer
     passwords: ShopPasswords
     folder: Path
+    clock_may_move: bool = False
     _templates: set[str] = field(default_factory=set)
 
     @contextmanager

@@ -1,0 +1,107 @@
+"""What killed processes left in the lake, and `ingest gc`, which is to remove exactly that."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+from threading import Event
+
+from ingest.contracts.model import StreamContract
+from tests.chaos.campaign import Report
+from tests.chaos.lake_side import read_lake
+from tests.chaos.line import Line
+from tests.chaos.victims import Victim, start
+from tests.chaos.watcher import Kind, Request, Stage, watcher
+
+_HOUR = 3600.0
+
+
+def collect_garbage(line: Line, contracts: Sequence[StreamContract], report: Report) -> None:
+    """Look, remove the older half, remove the rest; beside a batch that runs. Each time what is there is compared."""
+    orphans = _orphans(line, contracts)
+    report.figures["orphans"] = len(orphans)
+    said = _gc(line, "--dry-run", "--grace-hours", "0")
+    report.expect(set(said.removed) == set(orphans), f"gc would remove {len(said.removed)} files, not {len(orphans)}")
+    report.expect(_orphans(line, contracts) == orphans, "gc --dry-run changed the lake")
+    _remove_the_older_ones(line, contracts, report)
+    _spare_a_running_batch(line, report)
+    rest = _orphans(line, contracts)
+    said = _gc(line, "--grace-hours", "0")
+    report.expect(set(said.removed) == set(rest), f"gc removed {len(said.removed)} files, not {len(rest)}")
+    report.expect(not _orphans(line, contracts), "gc left orphans")
+
+
+def _orphans(line: Line, contracts: Sequence[StreamContract]) -> dict[str, datetime]:
+    """Files that no commit names, by the judge's own reading, with the time of their writing."""
+    found: dict[str, datetime] = {}
+    for contract in contracts:
+        named = read_lake(line.store, contract).files
+        for prefix in (contract.spec.prefix, "_quarantine"):
+            for item in line.store.list(f"{prefix}/{contract.stream}/"):
+                if item.key not in named:
+                    found[item.key] = item.modified
+    return found
+
+
+def _remove_the_older_ones(line: Line, contracts: Sequence[StreamContract], report: Report) -> None:
+    """A grace that ends in the widest gap between two orphans: those before it go, those after it stay."""
+    orphans = _orphans(line, contracts)
+    times = sorted(set(orphans.values()))
+    if len(times) < 2:
+        return
+    _, before, after = max((later - earlier, earlier, later) for earlier, later in pairwise(times))
+    grace = datetime.now(UTC) - (before + (after - before) / 2)
+    said = _gc(line, "--grace-hours", f"{grace.total_seconds() / _HOUR:.9f}")
+    old = {key for key, modified in orphans.items() if modified <= before}
+    report.figures["orphans beyond a grace"] = f"{len(old)} of {len(orphans)}"
+    report.expect(set(said.removed) == old, f"gc with a grace removed {len(said.removed)} files, not {len(old)}")
+    left = set(_orphans(line, contracts))
+    report.expect(left == set(orphans) - old, f"gc with a grace left {len(left)} files, not {len(orphans) - len(old)}")
+
+
+def _spare_a_running_batch(line: Line, report: Report) -> None:
+    """A batch whose files are there and whose commit is not yet: gc leaves them, and the batch commits."""
+    with line.session() as session, session.cursor() as cursor:
+        cursor.execute("update customers set full_name = full_name || '!'")
+    uploaded, may_commit = Event(), Event()
+
+    def hold(request: Request) -> bool:
+        if request.kind is Kind.COMMIT and request.stage is Stage.ASKED:
+            uploaded.set()
+            may_commit.wait(60)
+        return True
+
+    with watcher(line.settings.lake.endpoint_url or "") as watching:
+        watching.watch = hold
+        environment = {"AWS_ENDPOINT_URL": watching.endpoint_url, "HORIZON_MARGIN_SECONDS": "0"}
+        batch = _start(line, ["ingest", "run", "--stream", "customers", "--no-keys"], "batch", **environment)
+        try:
+            report.expect(uploaded.wait(60), f"the batch never came to its commit: {batch.said[-500:]}")
+            _gc(line, "--grace-hours", "0.05")
+        finally:
+            may_commit.set()
+        code = batch.wait(60)
+    report.expect(code == 0, f"a batch that ran beside gc ended with {code}: {batch.said[-1000:]}")
+
+
+class _Said:
+    """What gc printed."""
+
+    def __init__(self, text: str) -> None:
+        self.removed: list[str] = re.findall(r"^(?:would remove|removed) (\S+)", text, re.MULTILINE)
+
+
+def _gc(line: Line, *options: str) -> _Said:
+    """Run `ingest gc`, and see it end well."""
+    command = _start(line, ["ingest", "gc", *options], "gc")
+    code = command.wait(120)
+    assert code == 0, f"'{command}' ended with {code}: {command.said}"
+    return _Said(command.said)
+
+
+def _start(line: Line, command: Sequence[str], name: str, **settings: str) -> Victim:
+    output = Path(line.scratch.parent, "gc", f"{name}.out")
+    return start(command, line.environment | settings, output)
