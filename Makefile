@@ -32,6 +32,9 @@ test: $(STAMP) ## Run all tests, JOBS at a time (default 2)
 bench: $(STAMP) $(PEERS)/.installed ## Measure it beside other tools, and write docs/BENCHMARKS.md (CASE="saas load": some alone)
 	@$(BIN)/python -m bench $(CASE)
 
+chaos: $(STAMP) ## Break it on purpose, at full size, in at most 20 minutes (CAMPAIGN=kills SEED=7 SCALE=0.1: one, again, small)
+	@$(BIN)/python -m tests.chaos $(CAMPAIGN) $(if $(SEED),--seed $(SEED)) $(if $(SCALE),--scale $(SCALE))
+
 lint: $(STAMP) ## Check style and format, and that nothing has drifted from the contracts
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
@@ -74,4 +77,4 @@ $(STAMP): requirements/install.sh requirements/uv.txt requirements/dev.txt pypro
 	@requirements/install.sh
 	@touch $@
 
-.PHONY: help demo stack query test bench lint fmt typecheck install lock clean
+.PHONY: help demo stack query test bench chaos lint fmt typecheck install lock clean
