@@ -12,7 +12,7 @@ import pyarrow as pa
 from ingest.contracts.model import StreamContract
 from ingest.errors import QuarantineRatioError
 from ingest.lake import layout
-from ingest.lake.commit import Commit, CommitKind, Counts, FullSetMark, Watermark, Window, columns_of
+from ingest.lake.commit import Commit, CommitKind, Counts, FullSetMark, Settled, Watermark, Window, columns_of
 from ingest.lake.digest import RowsDigest
 from ingest.lake.log import CommitLog
 from ingest.lake.store import ObjectStore
@@ -142,8 +142,8 @@ class Batch:
             self._digest.update(batch.select(["reason", "key", "record"]))
         self._refused_files.write(batch)
 
-    def commit(self, *, window: Window | None, watermark: Watermark) -> Commit:
-        """Make all files durable, then append the commit.
+    def commit(self, *, window: Window | None, watermark: Watermark, settles: tuple[Settled, ...] = ()) -> Commit:
+        """Make all files durable, then append the commit. `settles` are refused records that it is the answer to.
 
         Raises QuarantineRatioError where too much was refused, ConflictError where another writer was first;
         the files are then orphans, which nobody reads.
@@ -168,6 +168,7 @@ class Batch:
             quarantine=self._refused_files.finish(),
             full_set=full_set,
             columns=self._columns,
+            settles=settles,
             extracted_at=self._origin.extracted_at,
             committed_at=datetime.now(UTC),
         )

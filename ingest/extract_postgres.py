@@ -12,6 +12,7 @@ from ingest.context import RunContext, SourceCount, StreamResult, unmoved
 from ingest.contracts.model import Column, Mode, StreamContract
 from ingest.errors import FatalError
 from ingest.lake.commit import Commit, CommitKind, Watermark, Window, columns_of, is_unchanged, watermark_of
+from ingest.retry_rows import retry_rows
 from ingest.sources.columns import RowConverter
 from ingest.sources.postgres import PostgresSession
 
@@ -46,6 +47,11 @@ class PostgresExtraction:
     def backfill(self, window: Window) -> StreamResult:
         """Land a window again; the watermark stays."""
         self._land_again(window)
+        return self._result(None)
+
+    def retry_quarantined(self) -> StreamResult:
+        """Land the rows that were refused and fit now."""
+        retry_rows(self._context, self._contract, self._session)
         return self._result(None)
 
     @property

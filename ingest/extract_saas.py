@@ -13,6 +13,7 @@ from ingest.context import RunContext, SourceCount, StreamResult, unmoved
 from ingest.contracts.model import StreamContract
 from ingest.lake.commit import Commit, CommitKind, Resume, Watermark, Window, is_unchanged, watermark_of
 from ingest.retry import WaitBudget
+from ingest.retry_records import retry_records
 from ingest.sources.http import ApiClient
 from ingest.sources.prefetch import prefetched
 from ingest.sources.records import KeyDecoder, RecordDecoder
@@ -46,6 +47,11 @@ class SaasExtraction:
     def backfill(self, window: Window) -> StreamResult:
         """Land a window again; the watermark stays."""
         self._land(window, CommitKind.BACKFILL, unmoved(self._head), None)
+        return self._result(None)
+
+    def retry_quarantined(self) -> StreamResult:
+        """Land the records that were refused and keep the contract now."""
+        retry_records(self._context, self._contract)
         return self._result(None)
 
     @property

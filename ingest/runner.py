@@ -83,6 +83,10 @@ class IngestRun:
             raise ConfigurationError("its contract says deletes: none, so it has no keys pass", stream=stream)
         return self._attempt(stream, lambda extraction: extraction.land_keys())
 
+    def retry_quarantined(self, stream: str) -> StreamResult:
+        """Land the refused records that keep the contract now."""
+        return self._attempt(stream, lambda extraction: extraction.retry_quarantined())
+
     def close(self) -> None:
         """Close sessions that retries opened."""
         self._private_sessions.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -14,7 +15,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from ingest.context import Progress as ProgressCallback
@@ -23,10 +24,11 @@ if TYPE_CHECKING:
     from ingest.contracts.model import StreamContract
     from ingest.lake.commit import Commit
     from ingest.lake.gc import Orphans
+    from ingest.quarantine import RefusedRecord
     from ingest.run_all import Outcome
 
 _WIDTH_OF_A_PIPE = 240
-_RIGHT = {"rows", "quarantined", "files", "size", "seconds", "version", "lag"}
+_RIGHT = {"rows", "records", "quarantined", "files", "size", "seconds", "version", "lag"}
 
 
 @contextmanager
@@ -149,6 +151,31 @@ def print_acceptance(path: Path, before: str, acceptance: Acceptance | None, *, 
             "its old self. Staging models and marts that name what changed are to be edited."
         )
     console.print("Then: python -m orchestration.dbt_sources")
+
+
+def print_quarantine(found: Mapping[str, Sequence[RefusedRecord]]) -> None:
+    """Refused records, counted by stream, version and reason."""
+    rows = []
+    for stream, records in found.items():
+        counted = Counter((item.version, item.refused_at, item.reason, item.settled_by) for item in records)
+        for (version, at, reason, settled_by), count in sorted(counted.items(), key=lambda entry: entry[0][0]):
+            state = "open" if settled_by is None else f"settled by version {settled_by}"
+            rows.append([stream, str(version), when(at), f"{count:,}", reason, state])
+    if not rows:
+        Console(highlight=False).print("Quarantine is empty.")
+        return
+    _print_table(["stream", "version", "refused", "records", "reason", "state"], rows)
+
+
+def print_refused(records: Sequence[RefusedRecord]) -> None:
+    """Refused records one by one; bytes that are no text are shown escaped."""
+    console = Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
+    for item in records:
+        settled = f", settled by version {item.settled_by}" if item.settled_by is not None else ""
+        console.print(f"version {item.version}, position {item.position}{settled}: {item.reason}")
+        if item.key is not None:
+            console.print(f"  key    {item.key}")
+        console.print(f"  record {item.record.decode(errors='backslashreplace')}")
 
 
 def print_orphans(found: Sequence[Orphans], *, dry_run: bool) -> None:

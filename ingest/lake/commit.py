@@ -76,6 +76,13 @@ class FullSetMark(_Model):
     digest: str
 
 
+class Settled(_Model):
+    """Records of an older version's quarantine that a commit has landed, or found to be landed or gone."""
+
+    version: int
+    positions: tuple[int, ...]
+
+
 class Commit(_Model):
     """One version of a stream. Written once, never changed.
 
@@ -100,6 +107,7 @@ class Commit(_Model):
     full_set: FullSetMark | None = None
     replay_from: int | None = None
     columns: dict[str, str] = {}
+    settles: tuple[Settled, ...] = ()
     extracted_at: AwareDatetime
     committed_at: AwareDatetime
 

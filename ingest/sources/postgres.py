@@ -134,6 +134,14 @@ class PostgresSession:
         query = queries.refused(contract, window)
         return [] if query is None else [RefusedRow(*row) for row in self._fetch(query, contract)]
 
+    def fitting(self, contract: StreamContract, keys: Sequence[str]) -> list[tuple[str, bool]]:
+        """The rows with these keys (JSON texts): key, and whether the contract's types can hold the row."""
+        return [(str(key), bool(fits)) for key, fits in self._fetch(queries.fitting(contract, keys), contract)]
+
+    def read_by_keys(self, contract: StreamContract, keys: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """The contract's columns of the rows with these keys (JSON texts)."""
+        return self._stream([queries.rows_by_keys(contract, keys)], contract)
+
     def _blocks(self, contract: StreamContract, window: Window) -> list[Blocks]:
         """Ranges that make up the table, where it is large and the server would read all of it for `window`."""
         table = self.table(contract.source_object)

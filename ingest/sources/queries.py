@@ -65,15 +65,46 @@ def refused(contract: StreamContract, window: Window | None) -> sql.Composable |
     case = sql.SQL(" ").join(
         sql.SQL("when {} then {}").format(predicate, sql.Literal(reason)) for reason, predicate in reasons
     )
-    key = sql.SQL(", ").join(sql.SQL("{}, {}").format(sql.Literal(name), sql.Identifier(name)) for name in contract.key)
     conditions = [*_in_window(contract, window), _any([predicate for _, predicate in reasons])]
+    columns = sql.SQL(", ").join(sql.Identifier(column.name) for column in contract.columns)
+    # jsonb would refuse a `json` value with an escaped zero, and sort the members of every other.
     return (
         sql.SQL(
-            "select case {case} end, jsonb_build_object({key})::text, to_jsonb(source_row.*)::text"
-            " from {table} source_row"
-        ).format(case=case, key=key, table=qualified(contract.source_object))
+            "select case {case} end, {key}, row_to_json((select record from (select {columns}) record))::text"
+            " from {table}"
+        ).format(case=case, key=_json_key(contract), columns=columns, table=qualified(contract.source_object))
         + _where(conditions)
         + _by_key(contract)
+    )
+
+
+def rows_by_keys(contract: StreamContract, keys: Sequence[str]) -> sql.Composable:
+    """The contract's columns of the rows with these keys, each JSON text such as quarantine names a record by."""
+    return _select(contract, contract.columns, [_with_keys(contract, keys)])
+
+
+def fitting(contract: StreamContract, keys: Sequence[str]) -> sql.Composable:
+    """For each row with one of these keys, its key as JSON text, and whether the contract's types can hold it."""
+    misfits = [predicate for _, predicate in unrepresentable(contract.columns)]
+    fits = sql.SQL("not coalesce({}, false)").format(_any(misfits)) if misfits else sql.SQL("true")
+    return sql.SQL("select {}, {} from {}").format(
+        _json_key(contract), fits, qualified(contract.source_object)
+    ) + _where([_with_keys(contract, keys)])
+
+
+def _json_key(contract: StreamContract) -> sql.Composable:
+    pairs = [sql.SQL("{}, {}").format(sql.Literal(name), sql.Identifier(name)) for name in contract.key]
+    return sql.SQL("jsonb_build_object({})::text").format(sql.SQL(", ").join(pairs))
+
+
+def _with_keys(contract: StreamContract, keys: Sequence[str]) -> sql.Composable:
+    names = sql.SQL(", ").join(sql.Identifier(name) for name in contract.key)
+    typed = sql.SQL(", ").join(
+        sql.SQL("{} {}").format(sql.Identifier(column.name), sql.SQL(column.source_type))
+        for column in contract.key_columns
+    )
+    return sql.SQL("({names}) in (select {names} from jsonb_to_recordset({keys}::jsonb) as wanted({typed}))").format(
+        names=names, keys=sql.Literal(f"[{','.join(keys)}]"), typed=typed
     )
 
 
