@@ -72,17 +72,17 @@ class SaasExtraction:
     def _finish(self, resume: Resume) -> None:
         done = Watermark(before=watermark_of(self._head), after=resume.window.end)
         try:
-            self._land(resume.window, CommitKind.DATA, done, resume.page_cursor)
+            self._land(resume.window, CommitKind.DATA, done, resume)
         except ExpiredCursorError as error:
             # Reading the window again lands some records twice in RAW; staging keeps one per key.
             self._notices.append(f"the page cursor was refused ({error.message}); the window was read again")
             self._land(resume.window, CommitKind.DATA, done, None)
 
-    def _land(self, window: Window, kind: CommitKind, done: Watermark, cursor: str | None) -> None:
-        """Read `window` from `cursor` on, with a commit every `saas_commit_bytes`; the last one leaves `done`."""
-        resumed = cursor is not None
-        following: str | None = ""
-        with prefetched(self._source.pages(window, cursor=cursor)) as pages:
+    def _land(self, window: Window, kind: CommitKind, done: Watermark, resume: Resume | None) -> None:
+        """Read `window`, from where `resume` says, with a commit every `saas_commit_bytes`; the last leaves `done`."""
+        resumed = resume is not None
+        following: Page | None = Page([], None)
+        with prefetched(self._source.pages(window, resume=resume)) as pages:
             while following is not None:
                 with self._batch(kind, self._decoder.schema) as batch:
                     following = self._fill(batch, pages)
@@ -96,19 +96,21 @@ class SaasExtraction:
     def _unfinished(self) -> bool:
         return self._head is not None and self._head.watermark.resume is not None
 
-    def _under_way(self, window: Window, following: str) -> Watermark:
+    def _under_way(self, window: Window, page: Page) -> Watermark:
         before = watermark_of(self._head)
-        return Watermark(before=before, after=before, resume=Resume(page_cursor=following, window=window))
+        assert page.next_cursor is not None  # noqa: S101 - a window's last page ends it
+        resume = Resume(page_cursor=page.next_cursor, window=window, page_digest=page.newest_digest)
+        return Watermark(before=before, after=before, resume=resume)
 
-    def _fill(self, batch: Batch, pages: Iterator[Page]) -> str | None:
-        """Read pages until the batch is full: the cursor to go on from, or None at the window's end."""
+    def _fill(self, batch: Batch, pages: Iterator[Page]) -> Page | None:
+        """Read pages until the batch is full: the page after which to go on, or None at the window's end."""
         for page in pages:
             decoded = self._decoder.decode(page.records, first_position=batch.read + 1)
             batch.write(decoded.rows)
             batch.refuse(decoded.refused)
             self._context.progress(self._contract.stream, batch.read)
             if page.next_cursor is not None and batch.raw_bytes >= self._context.settings.saas_commit_bytes:
-                return page.next_cursor
+                return page
         return None
 
     def _land_keys(self) -> pa.Table:

@@ -47,10 +47,14 @@ class Window(_Model):
 
 
 class Resume(_Model):
-    """A window that is not read to its end yet: where the next run goes on."""
+    """A window that is not read to its end yet: where the next run goes on.
+
+    `page_digest` is of the newest records that were landed, to know them again where the API repeats their page.
+    """
 
     page_cursor: str
     window: Window
+    page_digest: str | None = None
 
 
 class Watermark(_Model):

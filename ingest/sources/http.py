@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from time import monotonic
 from typing import Any, Self
 
 import httpx
@@ -20,7 +21,10 @@ from ingest.errors import (
 )
 
 _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+_LONGEST_ANSWER_SECONDS = 300.0
 _LONGEST_PROBLEM = 300
+_OF_THE_TRANSFER = {"content-encoding", "content-length", "transfer-encoding"}
+"""Headers that no longer hold for a body that has arrived and is decoded."""
 
 
 class ApiClient:
@@ -48,7 +52,7 @@ class ApiClient:
     def get(self, path: str, params: dict[str, str | int]) -> httpx.Response:
         """One try. Raises TransientError (RateLimitedError), AccessError or ConfigurationError."""
         try:
-            response = self._client.get(path, params=params)
+            response = self._whole_answer(path, params)
         except (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.LocalProtocolError) as error:
             raise ConfigurationError(
                 f"cannot call {self._base_url}{path}: {error}", hint="Correct SAAS_BASE_URL."
@@ -62,6 +66,20 @@ class ApiClient:
         if response.status_code != httpx.codes.OK:
             raise self._refusal(response, path)
         return response
+
+    def _whole_answer(self, path: str, params: dict[str, str | int]) -> httpx.Response:
+        """The answer and its decoded body. httpx limits each wait for more of it, but not their number."""
+        deadline = monotonic() + _LONGEST_ANSWER_SECONDS
+        pieces = []
+        with self._client.stream("GET", path, params=params) as answer:
+            for piece in answer.iter_bytes():
+                pieces.append(piece)
+                if monotonic() > deadline:
+                    raise TransientError(
+                        f"the API at {self._base_url} did not give a whole answer in {_LONGEST_ANSWER_SECONDS:g} s"
+                    )
+        headers = [item for item in answer.headers.multi_items() if item[0] not in _OF_THE_TRANSFER]
+        return httpx.Response(answer.status_code, headers=headers, content=b"".join(pieces))
 
     def _refusal(self, response: httpx.Response, path: str) -> PlatformError:
         status = response.status_code

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TypeVar
@@ -11,8 +12,8 @@ from typing import TypeVar
 import msgspec
 
 from ingest.contracts.model import StreamContract
-from ingest.errors import ConfigurationError, DataError, FatalError, TransientError
-from ingest.lake.commit import Window
+from ingest.errors import AccessError, ConfigurationError, DataError, FatalError, TransientError
+from ingest.lake.commit import Resume, Window
 from ingest.logs import get_logger
 from ingest.retry import WaitBudget, retrying
 from ingest.sources.http import ApiClient, server_time
@@ -39,10 +40,19 @@ class _RepeatedCursorError(TransientError):
 
 @dataclass(frozen=True)
 class Page:
-    """Records to the byte, and the cursor of the page after; None after the last."""
+    """Records to the byte, and the cursor of the page after; None after the last.
+
+    `newest` are the records of the newest page that had any, this one's most often; a digest where only that is known.
+    """
 
     records: list[bytes]
     next_cursor: str | None
+    newest: list[bytes] | str | None = None
+
+    @property
+    def newest_digest(self) -> str | None:
+        """By which the newest records are known again."""
+        return _digest(self.newest) if isinstance(self.newest, list) else self.newest
 
 
 class ExpiredCursorError(ConfigurationError):
@@ -65,33 +75,35 @@ class SaasStream:
         response = self._retry(lambda: self._client.get(self._path, {"limit": 1}))
         return server_time(response) - settling
 
-    def pages(self, window: Window, *, cursor: str | None = None) -> Iterator[Page]:
-        """Every page of `window`, from `cursor` on. An empty page is the end only where the API says so.
+    def pages(self, window: Window, *, resume: Resume | None = None) -> Iterator[Page]:
+        """Every page of `window`, from where `resume` says. An empty page is the end only where the API says so.
 
         Raises FatalError where the paging runs in a circle, ExpiredCursorError for a first cursor that is refused.
         """
+        resumed = cursor = resume.page_cursor if resume else None
         seen = set() if cursor is None else {cursor}
-        resumed = cursor
-        previous: list[bytes] = []
+        newest: list[bytes] | str | None = resume.page_digest if resume else None
         repeats = 0
         while True:
             try:
                 page = self._retry(partial(self._page, window, cursor, seen))
             except _RepeatedCursorError as error:
                 raise FatalError(error.message, stream=self._stream, hint="Ask the provider.") from error
+            except AccessError:
+                raise
             except ConfigurationError as error:
                 if cursor is not None and cursor == resumed:
                     raise ExpiredCursorError(error.message, stream=self._stream) from error
                 raise
-            if page.records and page.records == previous:
+            if page.records and _are_the_same(page.records, newest):
                 repeats += 1
                 self._log.warning("the API gave the same page again; it is not landed twice", repeats=repeats)
                 if repeats > _REPEATS_ALLOWED:
                     raise FatalError("the API gives the same page again and again", stream=self._stream)
                 page = Page([], page.next_cursor)
-            else:
-                previous, repeats = page.records, 0
-            yield page
+            elif page.records:
+                newest, repeats = page.records, 0
+            yield replace(page, newest=newest)
             if page.next_cursor is None:
                 return
             cursor = page.next_cursor
@@ -138,6 +150,14 @@ class SaasStream:
             self._log.warning("retrying", error=error.message, wait_seconds=round(wait, 1))
 
         return retrying(self._budget, before_retry=note)(call)
+
+
+def _are_the_same(records: list[bytes], newest: list[bytes] | str | None) -> bool:
+    return records == newest if isinstance(newest, list) else newest is not None and _digest(records) == newest
+
+
+def _digest(records: list[bytes]) -> str:
+    return hashlib.sha256(b"\n".join(records)).hexdigest()
 
 
 def _rfc3339(moment: datetime) -> str:

@@ -1,0 +1,159 @@
+"""The provider's API misbehaves: every record is landed or quarantined as often as it was given, whatever the day."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
+from unittest.mock import patch
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from ingest.contracts.model import StreamContract
+from ingest.errors import AccessError, TransientError
+from ingest.sources.http import ApiClient, server_time
+from orchestration.local.processes import process_group
+from orchestration.local.run_directory import RunDirectory
+from orchestration.local.saas_server import SaasServer, start_saas
+from tests.chaos.line import Ground, Line
+from tests.conftest import small_provider
+from tests.faults.api_campaign import Admin, api_campaign, lenient
+
+HOURS_BACK = timedelta(hours=72)
+EVENTS = lenient("email_events")
+
+
+@pytest.fixture(scope="module")
+def provider(run_directory: RunDirectory, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SaasServer]:
+    """This module's own: its clock only moves forward, and every test has a lake of its own."""
+    options = replace(small_provider(clock_offset=-HOURS_BACK), events_per_day=300)
+    with process_group(run_directory.lock) as group:
+        yield start_saas(group, options, run_directory.path, tmp_path_factory.mktemp("provider")).ready()
+
+
+@pytest.fixture
+def admin(provider: SaasServer) -> Iterator[Admin]:
+    with Admin(provider) as admin:
+        yield admin
+        admin.switch_off()
+
+
+@pytest.fixture
+def saas(ground: Ground, provider: SaasServer) -> Iterator[Line]:
+    """A line whose API is that provider, with a commit after every page."""
+    with ground.line(f"saas_{uuid.uuid4().hex[:8]}") as line:
+        settings = line.settings.model_copy(
+            update={
+                "saas_base_url": provider.base_url,
+                "saas_api_key": SecretStr(provider.api_key),
+                "saas_page_size": 100,
+                "saas_commit_bytes": 1,
+                "wait_budget_seconds": 0.0,
+            }
+        )
+        yield replace(line, settings=settings)
+
+
+def require_each_record_once(saas: Line, contract: StreamContract = EVENTS) -> None:
+    saas.judge([contract], staging=False).require_innocent()
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_bad_days_lose_and_double_nothing(ground: Ground, provider: SaasServer, seed: int) -> None:
+    report = api_campaign(ground, provider, seed=seed, rounds=5)
+    assert report.struck.total() > 10, report
+
+
+@contextmanager
+def broken_off(saas: Line, admin: Admin) -> Iterator[None]:
+    """A window that was left in its middle."""
+    admin.switch_on([{"kind": "drop", "path": "/v1/events", "skip": 3}])
+    with pytest.raises(TransientError):
+        saas.ingest([EVENTS])
+    admin.switch_off()
+    yield
+    saas.ingest([EVENTS])
+    require_each_record_once(saas)
+
+
+def test_a_key_that_is_refused_when_a_window_is_resumed_does_not_land_the_window_again(
+    saas: Line, admin: Admin
+) -> None:
+    """The page cursor is still good: it was the key that was refused."""
+    with broken_off(saas, admin):
+        admin.switch_on([{"kind": "error", "status": 403, "path": "/v1/events", "skip": 1, "count": 1}])
+        with pytest.raises(AccessError, match="Check SAAS_API_KEY"):
+            saas.ingest([EVENTS])
+        admin.switch_off()
+
+
+def test_a_page_that_is_repeated_across_a_break_is_known_again(saas: Line, admin: Admin) -> None:
+    """The page was landed, its cursor leads to it once more, and in between the run ended."""
+    admin.switch_on(
+        [
+            {"kind": "repeat_page", "path": "/v1/events", "skip": 2, "count": 1},
+            {"kind": "drop", "path": "/v1/events", "skip": 3},
+        ]
+    )
+    with pytest.raises(TransientError):
+        saas.ingest([EVENTS])
+    admin.switch_off()
+    saas.ingest([EVENTS])
+    require_each_record_once(saas)
+
+
+def test_a_page_that_is_repeated_after_an_empty_one_is_known_again(saas: Line, admin: Admin) -> None:
+    admin.switch_on(
+        [
+            {"kind": "repeat_page", "path": "/v1/events", "skip": 2, "count": 1},
+            {"kind": "empty_page", "path": "/v1/events", "skip": 2, "count": 1},
+        ]
+    )
+    saas.ingest([EVENTS])
+    assert sum(admin.switch_off().values()) == 2
+    require_each_record_once(saas)
+
+
+@contextmanager
+def date_header(*, off_by: timedelta) -> Iterator[None]:
+    """The machine that answers has a clock of its own, which is wrong."""
+
+    def shifted(response: httpx.Response) -> datetime:
+        return server_time(response) + off_by
+
+    with patch("ingest.sources.saas.server_time", shifted):
+        yield
+
+
+def test_a_provider_whose_machines_clocks_differ_by_minutes_loses_nothing_and_no_watermark_moves_back(
+    saas: Line, provider: SaasServer
+) -> None:
+    """One that is ahead by less than the settling time, one that is far behind."""
+    watermarks = []
+    for minutes in (0, -10, 0.9, -3, 0):
+        provider.advance_clock(timedelta(minutes=4))
+        with date_header(off_by=timedelta(minutes=minutes)):
+            (result,) = saas.ingest([EVENTS])
+        watermarks.append(result.watermark_after)
+    assert None not in watermarks
+    assert watermarks == sorted(watermarks)
+    assert watermarks[1] == watermarks[0]
+    require_each_record_once(saas)
+
+
+def test_an_answer_that_drips_for_ever_is_given_up(provider: SaasServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each byte comes within the read timeout, so only the whole answer's time tells."""
+    monkeypatch.setattr("ingest.sources.http._LONGEST_ANSWER_SECONDS", 0.05)
+
+    class Dripping(httpx.SyncByteStream):
+        def __iter__(self) -> Iterator[bytes]:
+            while True:
+                yield b" "
+
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, stream=Dripping()))
+    with ApiClient(provider.base_url, SecretStr("key"), transport) as api, pytest.raises(TransientError, match="whole"):
+        api.get("/v1/events", {})
