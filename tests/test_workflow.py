@@ -12,6 +12,7 @@ import yaml
 
 GITHUB = Path(__file__).parents[1] / ".github"
 WORKFLOW = GITHUB / "workflows" / "ci.yml"
+WORKFLOWS = sorted((GITHUB / "workflows").glob("*.yml"))
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +48,19 @@ def test_actions_are_pinned_by_commit_with_their_version_beside() -> None:
         assert re.search(r"uses: [\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$", line), line
 
 
-def test_no_job_runs_for_ever(workflow: dict[Any, Any]) -> None:
-    assert all(job["timeout-minutes"] <= 30 for job in workflow["jobs"].values())
+def test_no_job_runs_for_ever() -> None:
+    jobs = [job for path in WORKFLOWS for job in yaml.safe_load(path.read_text())["jobs"].values()]
+
+    assert len(jobs) > 1
+    assert all(job["timeout-minutes"] <= 30 for job in jobs)
+
+
+def test_every_workflow_may_only_read_and_takes_no_input_into_a_script() -> None:
+    for path in WORKFLOWS:
+        loaded = yaml.safe_load(path.read_text())
+        assert loaded["permissions"] == {"contents": "read"}
+        steps = [step for job in loaded["jobs"].values() for step in job["steps"]]
+        assert not [step for step in steps if "${{ inputs" in step.get("run", "")]
 
 
 def _files() -> Iterator[Path]:
