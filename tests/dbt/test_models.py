@@ -40,8 +40,8 @@ DAMAGE = {
     "assert_campaign_performance_adds_up": (
         "update MART.fct_campaign_performance set attributed_revenue = attributed_revenue + 1"
     ),
-    "primary_key_int_email_events_event_id": (
-        "insert into INTERMEDIATE.int_email_events select * from INTERMEDIATE.int_email_events limit 1"
+    "primary_key_fct_email_events_event_id": (
+        "insert into MART.fct_email_events select * from MART.fct_email_events limit 2"
     ),
     "parent_has_landed_stg_order_items_order_id__order_id__orders": (
         "insert into RAW.order_items select 9999, 9999, 1, product_id, warehouse_id, quantity, unit_price, "
