@@ -111,11 +111,7 @@ class SaasStream:
 
     def count(self, *, until: datetime) -> int:
         """Distinct records below `until`, as the provider counts them."""
-        response = self._retry(lambda: self._client.get(f"{self._path}/stats", {"until": _rfc3339(until)}))
-        try:
-            return msgspec.json.decode(response.content, type=_Stats).distinct
-        except msgspec.MsgspecError as error:
-            raise DataError(f"{self._path}/stats is not {{records, distinct}}: {error}", stream=self._stream) from error
+        return self._retry(partial(self._stats, until)).distinct
 
     def _page(self, window: Window, cursor: str | None, seen: set[str]) -> Page:
         params: dict[str, str | int] = {"limit": self._page_size}
@@ -125,7 +121,7 @@ class SaasStream:
             params["until"] = _rfc3339(window.end)
         if cursor is not None:
             params["cursor"] = cursor
-        body = self._decode(self._client.get(self._path, params).content)
+        body = self._decode(self._client.get(self._path, params).content, _Body, f"a page of {self._path}")
         following = body.next_cursor if body.has_more else None
         if body.has_more and following is None:
             raise DataError("the API says that there are more pages and gives no cursor", stream=self._stream)
@@ -133,17 +129,20 @@ class SaasStream:
             raise _RepeatedCursorError("the API gave the same page cursor twice: its paging runs in a circle")
         return Page([bytes(record) for record in body.data], following)
 
-    def _decode(self, content: bytes) -> _Body:
+    def _stats(self, until: datetime) -> _Stats:
+        path = f"{self._path}/stats"
+        return self._decode(self._client.get(path, {"until": _rfc3339(until)}).content, _Stats, path)
+
+    def _decode(self, content: bytes, shape: type[T], what: str) -> T:
         try:
-            return msgspec.json.decode(content, type=_Body)
+            return msgspec.json.decode(content, type=shape)
         except msgspec.ValidationError as error:
-            raise DataError(
-                f"a page of {self._path} is not {{data, next_cursor, has_more}}: {error}", stream=self._stream
-            ) from error
+            fields = ", ".join(field.name for field in msgspec.structs.fields(shape))  # type: ignore[arg-type]
+            raise DataError(f"{what} is not {{{fields}}}: {error}", stream=self._stream) from error
         except RecursionError as error:
-            raise DataError(f"a page of {self._path} is nested too deeply to be read", stream=self._stream) from error
+            raise DataError(f"{what} is nested too deeply to be read", stream=self._stream) from error
         except ValueError as error:
-            raise TransientError(f"a page of {self._path} is not JSON: {error}", stream=self._stream) from error
+            raise TransientError(f"{what} is not JSON: {error}", stream=self._stream) from error
 
     def _retry(self, call: Callable[[], T]) -> T:
         def note(error: TransientError, wait: float) -> None:

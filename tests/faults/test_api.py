@@ -15,6 +15,7 @@ from pydantic import SecretStr
 
 from ingest.contracts.model import StreamContract
 from ingest.errors import AccessError, TransientError
+from ingest.runner import open_run
 from ingest.sources.http import ApiClient, server_time
 from orchestration.local.processes import process_group
 from orchestration.local.run_directory import RunDirectory
@@ -22,6 +23,7 @@ from orchestration.local.saas_server import SaasServer, start_saas
 from tests.chaos.line import Ground, Line
 from tests.conftest import small_provider
 from tests.faults.api_campaign import Admin, api_campaign, lenient
+from tests.faults.patience import without_waiting
 
 HOURS_BACK = timedelta(hours=72)
 EVENTS = lenient("email_events")
@@ -116,6 +118,16 @@ def test_a_page_that_is_repeated_after_an_empty_one_is_known_again(saas: Line, a
     saas.ingest([EVENTS])
     assert sum(admin.switch_off().values()) == 2
     require_each_record_once(saas)
+
+
+def test_a_count_that_arrives_broken_is_asked_for_again(saas: Line, admin: Admin) -> None:
+    admin.switch_on([{"kind": "invalid_json", "path": "/v1/events/stats", "count": 1}])
+    patient = saas.settings.model_copy(update={"wait_budget_seconds": 5.0})
+    with without_waiting(), open_run(patient, [EVENTS], "test", store=saas.store) as run:
+        counted = run.ingest("email_events").source_count
+    assert admin.switch_off() == {"invalid_json": 1}
+    assert counted is not None
+    assert counted.rows > 0
 
 
 @contextmanager
