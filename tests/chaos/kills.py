@@ -91,10 +91,12 @@ class Hunter:
     _last: Request | None = None
     _trap: Trap | None = None
     _patience: float = 0.0
+    _struck: bool = False
 
     def release(self, number: int) -> None:
         """Start a command, and decide when it is to be killed."""
         self._last = None
+        self._struck = False
         self._patience = 60.0
         self._trap = None
         if self.chance.random() < 0.5:
@@ -117,7 +119,7 @@ class Hunter:
         assert victim is not None
         code = victim.wait(self._patience)
         if code is None:
-            victim.kill()
+            self._kill()
             code = victim.wait()
         if code == -9:
             self.kills += 1
@@ -128,14 +130,21 @@ class Hunter:
             return []
         return [f"'{victim}' ended with {code}: {victim.said[-1500:]}"]
 
+    def _kill(self) -> None:
+        """What comes after it was already on its way, and tells nothing of where the victim was."""
+        assert self._victim is not None
+        self._struck = True
+        self._victim.kill()
+
     def _watch(self, request: Request) -> bool:
-        self._last = request
         if request.kind is Kind.FETCH:
             self.fetched.add(request.key)
+        if self._struck:
+            return True
+        self._last = request
         if self._trap is None or not self._trap.springs_at(request):
             return True
-        assert self._victim is not None
-        self._victim.kill()
+        self._kill()
         return False
 
 

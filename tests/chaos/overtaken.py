@@ -1,9 +1,10 @@
 """Campaign 1, overtaken commits: a transaction that began earlier commits later, and none of its rows may be skipped.
 
 One thread plays all clients and ingest, step by step in random order, so that a seed gives the same interleaving again:
-transactions begin, write, idle, are prepared, end; and between any two of these steps a run opens its snapshot, reads a
-stream, or ends. Beside ingest, a reader that keeps the largest timestamp reads the same table at the same moments. It
-must lose rows, or the campaign would have proved nothing.
+transactions begin, write, idle, are prepared, end; and between any two of these steps a run takes its horizon, opens
+its snapshot, reads a stream, or ends; even between the statements of a horizon. Beside ingest, a reader that keeps the
+largest timestamp reads the same table at the same moments. It must lose rows, or the campaign would have proved
+nothing.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from ingest.contracts.model import StreamContract
 from ingest.contracts.registry import ContractRegistry
 from ingest.runner import open_run
 from tests.chaos.campaign import Order, Report
+from tests.chaos.interposed import interposed
 from tests.chaos.line import Ground, Line
 from tests.chaos.writers import Client, Ending, Traffic, no_prepared_left
 
@@ -41,7 +43,7 @@ def run(ground: Ground, order: Order) -> Report:
     with ground.line(NAME) as line, line.session() as session:
         naive = NaiveReader(session)
         stage = _Stage(line, contracts, order, naive)
-        with no_prepared_left(session):
+        with no_prepared_left(session), interposed(stage.happen):
             for number in order.rounds(report.wanted):
                 stage.play()
                 report.done += 1
@@ -126,6 +128,14 @@ class _Stage:
             if next(actor, _DONE) is _DONE:
                 actors.remove(actor)
         self.clients = [actor for actor in self.clients if actor in actors]
+
+    def happen(self) -> None:
+        """Steps of clients while a run is about to see the source."""
+        for _ in range(self.chance.choice([0, 0, 1, 2])):
+            if self.clients:
+                next(self.chance.choice(self.clients), _DONE)
+            else:
+                self.traffic.quick()
 
     def finish(self) -> None:
         """Let every open transaction end as it was to."""
