@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -208,9 +208,4 @@ def _session(settings: IngestSettings, contracts: Sequence[StreamContract]) -> P
     )
 
 
-def run_id_now() -> str:
-    """A readable identifier for a run started from the command line."""
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{threading.get_native_id()}"
-
-
-__all__ = ["IngestRun", "Progress", "SourceCount", "StreamResult", "open_run", "run_id_now"]
+__all__ = ["IngestRun", "Progress", "SourceCount", "StreamResult", "open_run"]

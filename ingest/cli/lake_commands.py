@@ -70,7 +70,7 @@ def replay(
 ) -> None:
     """Make every warehouse load versions again, from the files that are in the lake."""
     from ingest.replay import append_replay
-    from ingest.runner import run_id_now
+    from ingest.run_id import run_id_now
 
     loaded = options.settings()
     contract = options.contract(loaded, stream)
@@ -91,7 +91,7 @@ def gc(
     """Remove files that no commit names."""
     from ingest.cli.render import print_orphans
     from ingest.lake.gc import find_orphans, remove
-    from ingest.runner import run_id_now
+    from ingest.run_id import run_id_now
 
     grace = options.hours(grace_hours, "--grace-hours")
     loaded = options.settings()

@@ -34,7 +34,8 @@ def run(
 ) -> None:
     """Land what is new, in one run over one snapshot."""
     from ingest.run_all import ingest_all
-    from ingest.runner import open_run, run_id_now
+    from ingest.run_id import run_id_now
+    from ingest.runner import open_run
 
     if stream and every:
         raise ConfigurationError("--all and --stream exclude each other")
@@ -52,7 +53,8 @@ def backfill(
 ) -> None:
     """Land a window of cursors again; the watermark stays where it is."""
     from ingest.run_all import attempt
-    from ingest.runner import open_run, run_id_now
+    from ingest.run_id import run_id_now
+    from ingest.runner import open_run
 
     loaded = options.settings()
     chosen = options.contract(loaded, stream)
@@ -65,7 +67,8 @@ def backfill(
 def keys(stream: StreamArgument) -> None:
     """Land the full set of a stream's keys, by which deletions are found."""
     from ingest.run_all import attempt
-    from ingest.runner import open_run, run_id_now
+    from ingest.run_id import run_id_now
+    from ingest.runner import open_run
 
     loaded = options.settings()
     chosen = options.contract(loaded, stream)

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from ingest.contracts.registry import ContractRegistry
 from ingest.lake.store import ObjectStore
-from ingest.runner import run_id_now
+from ingest.run_id import run_id_now
 from orchestration.settings import OrchestrationSettings
 from orchestration.warehouse.connect import open_warehouse
 from orchestration.warehouse.loader import Loader, LoadOutcome, load_streams
