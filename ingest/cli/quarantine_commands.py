@@ -72,7 +72,8 @@ def show(
 def retry(stream: StreamArgument) -> None:
     """Land the refused records that fit now: rows are read from Postgres again, what an API gave is decoded again."""
     from ingest.quarantine import Quarantine
-    from ingest.runner import open_run, run_id_now
+    from ingest.run_id import run_id_now
+    from ingest.runner import open_run
 
     loaded = options.settings()
     contract = options.contract(loaded, stream)
