@@ -31,15 +31,15 @@ _FILL = """
 insert into stock_movements
 select
   n,
-  1 + n % 12,
+  (1 + n % 12)::integer,
   1 + (n * 7919) % 50000,
-  n % 41 - 20,
+  (n % 41 - 20)::integer,
   (array['initial', 'restock', 'sale', 'cancellation', 'adjustment'])[1 + n % 5],
   ((n * 1237) % 1000000) / 100.0,
-  case when n % 5 in (2, 3) then 'ORD-' || lpad(((n * 31) % 9999991)::text, 10, '0') end,
+  case when n % 5 <> 0 then 'ORD-2026-' || lpad(((n * 31) % 9999991)::text, 10, '0') end,
   date_trunc('second', now()) - interval '1 hour' - interval '30 days' * (1 - n::float8 / {rows}),
   now() - interval '1 hour' - interval '30 days' * (1 - n::float8 / {rows})
-from generate_series(1, {rows}) as n
+from generate_series(1, {rows}::bigint) as n
 """
 _SMALL_TABLE = """
 create table {table} (
@@ -84,6 +84,8 @@ def create_database(server: PostgresServer, name: str) -> str:
     """Make an empty database; the superuser's DSN."""
     with closing(psycopg2.connect(server.admin_dsn)) as admin:
         admin.autocommit = True
+        # A case that failed half-way may be asked again by another one.
+        admin.cursor().execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
         admin.cursor().execute(sql.SQL("create database {}").format(sql.Identifier(name)))
     return dsn(server.port, SUPERUSER, server.password, name)
 
