@@ -57,7 +57,8 @@ def compare(contract: StreamContract, table: LiveTable | None) -> list[Differenc
     if table is None:
         return [Difference(contract.source_object, "a table", "nothing of that name", Effect.STOPS)]
     live = {column.name: column for column in table.columns}
-    added = [column for column in table.columns if column.name not in _names(contract)]
+    known = _names(contract)
+    added = [column for column in table.columns if column.name not in known]
     found: list[Difference] = []
     if not table.readable:
         found.append(Difference(table.name, "a table to be read", "no SELECT privilege for this login", Effect.STOPS))
@@ -83,8 +84,13 @@ def adapted(contract: StreamContract, table: LiveTable | None) -> Adaptation:
             f"(`ingest contract check --stream {contract.stream}` shows all of it).",
         )
     live = {column.name: column for column in table.columns}
+    known = _names(contract)
     columns = [_as_live(column, live[column.name]) for column in contract.columns]
-    columns += [_as_column(column) for column in table.columns if _flows(contract, column)]
+    columns += [
+        _as_column(column)
+        for column in table.columns
+        if column.name not in known and column.readable and column.name not in contract.spec.excluded_columns
+    ]
     return Adaptation(replace(contract, columns=tuple(columns)), tuple(str(difference) for difference in differences))
 
 
@@ -166,12 +172,6 @@ def _as_live(column: Column, live: LiveColumn) -> Column:
         return column
     wider = widened_landing(column.source_type, column.landing, live.type)
     return replace(column, source_type=live.type, landing=wider or column.landing)
-
-
-def _flows(contract: StreamContract, live: LiveColumn) -> bool:
-    if live.name in _names(contract) or live.name in contract.spec.excluded_columns:
-        return False
-    return _added_difference(contract, live).effect is Effect.FLOWS
 
 
 def _as_column(live: LiveColumn) -> Column:

@@ -29,6 +29,16 @@ with recursive wanted as (
          case when t.typtype = 'd' then t.typtypmod else b.typmod end
     from base b join pg_type t on t.oid = b.typbasetype
    where b.typtype = 'd'
+), keys as materialized (
+  select w.oid, i.attnums
+    from wanted w cross join lateral (
+      select x.attnums
+        from (select *, array(select unnest(indkey::int2[]) limit indnkeyatts) as attnums from pg_index) x
+       where x.indrelid = w.oid and x.indisunique and x.indisvalid and x.indpred is null and x.indexprs is null
+         and not exists (select from pg_attribute k
+                          where k.attrelid = w.oid and k.attnum = any(x.attnums) and not k.attnotnull)
+       order by x.indisprimary desc, x.indnkeyatts, x.indexrelid limit 1
+    ) i
 )
 select w.name, a.attname, format_type(b.typid, b.typmod), b.typtype, a.attnotnull or dt.typnotnull,
        pg_get_expr(d.adbin, d.adrelid), col_description(a.attrelid, a.attnum),
@@ -38,14 +48,7 @@ select w.name, a.attname, format_type(b.typid, b.typmod), b.typtype, a.attnotnul
   join pg_type dt on dt.oid = a.atttypid
   join base b on b.attrelid = a.attrelid and b.attnum = a.attnum and b.typtype <> 'd'
   left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
-  left join lateral (
-    select x.attnums
-      from (select *, array(select unnest(indkey::int2[]) limit indnkeyatts) as attnums from pg_index) x
-     where x.indrelid = w.oid and x.indisunique and x.indisvalid and x.indpred is null and x.indexprs is null
-       and not exists (select from pg_attribute k
-                        where k.attrelid = w.oid and k.attnum = any(x.attnums) and not k.attnotnull)
-     order by x.indisprimary desc, x.indnkeyatts, x.indexrelid limit 1
-  ) i on true
+  left join keys i on i.oid = w.oid
  order by w.name, a.attnum
 """
 

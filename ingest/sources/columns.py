@@ -30,6 +30,11 @@ _READ_AS_IS = {
 }  # fmt: skip
 
 
+# Types whose cast to text is not what Postgres prints: it adds /32 to a host's address, and keeps the encoding that an
+# XML document once had.
+_CAST_ALTERS = frozenset({"inet", "xml"})
+
+
 def select_list(columns: tuple[Column, ...]) -> sql.Composable:
     """The select list that reads `columns` in their order."""
     return sql.SQL(", ").join(_expression(column) for column in columns)
@@ -41,7 +46,9 @@ def _expression(column: Column) -> sql.Composable:
     as_is = source.name in _READ_AS_IS and not source.array
     if as_is and (column.landing.kind is not Kind.TEXT or source.name in ("text", "character varying", "character")):
         return name
-    return sql.SQL("{}::text as {}").format(name, name)
+    if source.name in _CAST_ALTERS and not source.array:
+        return sql.SQL("case when {0} is not null then concat({0}) end as {0}").format(name)
+    return sql.SQL("{0}::text as {0}").format(name)
 
 
 def qualified(source_object: str) -> sql.Identifier:

@@ -22,9 +22,11 @@ def read_source(world: World, contract: StreamContract) -> list[dict[str, Any]]:
     """The table by psycopg2: native values, and for what lands as text what Postgres prints."""
     world.execute("set timezone = 'UTC'; set datestyle = 'ISO, YMD'; set intervalstyle = 'postgres'")
     columns = [
-        sql.SQL("{}::text" if _prints(column.source_type, column.landing.kind) else "{}").format(
-            sql.Identifier(column.name)
-        )
+        sql.SQL(
+            "case when num_nulls({0}) = 0 then concat({0}) end"
+            if _prints(column.source_type, column.landing.kind)
+            else "{0}"
+        ).format(sql.Identifier(column.name))
         for column in contract.columns
     ]
     query = sql.SQL("select {} from {} order by 1").format(

@@ -255,7 +255,7 @@ def test_a_commit_whose_column_is_of_another_family_is_refused(warehouse: DuckDB
     load(warehouse, lake)
     lake.data([thing(2)], columns=columns_of(lake.contract) | {"name": "int64"})
     with pytest.raises(
-        ConfigurationError, match="'name' is VARCHAR in RAW.things, and BIGINT in version 2 of the lake"
+        ConfigurationError, match=r"'name' is VARCHAR in RAW\.things, and BIGINT in version 2 of the lake"
     ):
         load(warehouse, lake)
     assert raw_ids(warehouse) == [1]
