@@ -33,6 +33,7 @@ from orchestration.local.shop import ShopPasswords
 from tests.chaos import equal, kills, overtaken, races
 from tests.chaos.campaign import Order, Report
 from tests.chaos.line import Ground
+from tests.faults import api_campaign, postgres_campaign, s3_campaign
 
 _LIMIT_SECONDS = 1_080.0
 """After it no round begins; the judgements that are still to come then fit into 20 minutes."""
@@ -52,6 +53,9 @@ CAMPAIGNS = {
     equal.NAME: Campaign(equal.run, 120, "rows that share one timestamp"),
     kills.NAME: Campaign(kills.run, 450, "SIGKILL at any moment of runs, loads and keys passes"),
     races.NAME: Campaign(races.run, 240, "several ingesters and loaders on one stream"),
+    s3_campaign.NAME: Campaign(s3_campaign.run, 90, "a storm over S3"),
+    api_campaign.NAME: Campaign(api_campaign.run, 90, "a provider on bad days"),
+    postgres_campaign.NAME: Campaign(postgres_campaign.run, 60, "connections to Postgres that are cut at any byte"),
 }
 
 

@@ -1,7 +1,5 @@
 """A provider on bad days: faults of every kind at random, run after run, while its clock and its events go on.
 
-    report = api_campaign(ground, provider, seed=1, rounds=6)
-
 Runs may fail, as long as they say why: a fault of the moment, a refused key, paging that runs in a circle. After them a
 quiet run and load make everything equal, and no record was landed twice.
 """
@@ -11,22 +9,24 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import httpx
-from pydantic import SecretStr
 
 from ingest.contracts.model import StreamContract
 from ingest.contracts.registry import ContractRegistry
 from ingest.errors import AccessError, FatalError, PlatformError, TransientError
 from ingest.runner import open_run
+from ingest.settings import IngestSettings
 from orchestration.local.saas_server import SaasServer
-from tests.chaos.judge import Judgement
+from tests.chaos.campaign import Order, Report
 from tests.chaos.line import Ground, Line
 from tests.faults.patience import without_waiting
 
+NAME = "api"
+FULL = 60
 STREAMS = ("email_events", "campaigns")
 
 _FAULTS: tuple[dict[str, Any], ...] = (
@@ -49,39 +49,32 @@ _FAULTS: tuple[dict[str, Any], ...] = (
 )
 
 
-@dataclass
-class ApiReport:
-    """Which faults struck how often, how the streams' runs ended, and the judgement."""
+def run(ground: Ground, order: Order) -> Report:
+    """Let the provider live on and fail, and run, round after round; then judge.
 
-    seed: int
-    struck: Counter[str] = field(default_factory=Counter)
-    ended: Counter[str] = field(default_factory=Counter)
-    judgement: Judgement | None = None
-
-    def __str__(self) -> str:
-        faults = ", ".join(f"{kind} {count}" for kind, count in sorted(self.struck.items()))
-        return f"seed {self.seed}: {dict(self.ended)}; {self.struck.total()} faults ({faults})"
-
-
-def api_campaign(ground: Ground, provider: SaasServer, *, seed: int, rounds: int) -> ApiReport:
-    """Let the provider live on and fail, and run, `rounds` times; then judge. The provider is this campaign's own.
-
-    Raises AssertionError.
+    The ground's provider must be nobody else's: its clock is moved and its faults are switched on.
     """
-    chance = random.Random(seed)
-    report = ApiReport(seed)
+    report = Report(NAME, order, wanted=order.size(FULL))
+    chance = order.chance("rounds")
     contracts = [lenient(stream) for stream in STREAMS]
-    with ground.line(f"api_{seed}") as laid, Admin(provider) as admin, without_waiting():
-        line = _at(laid, provider, chance)
-        for _ in range(rounds):
-            provider.advance_clock(timedelta(minutes=chance.randint(1, 240)))
+    ended: Counter[str] = Counter()
+    struck: Counter[str] = Counter()
+    page_size = chance.choice([50, 100, 250])
+    with ground.line(NAME) as line, Admin(ground.saas) as admin, without_waiting():
+        for _ in order.rounds(report.wanted):
+            ground.saas.advance_clock(timedelta(minutes=chance.randint(1, 240)))
             admin.switch_on(_bad_day(chance))
-            _tried(report, line, contracts)
-            report.struck += admin.switch_off()
+            try:
+                ended += _ends(line, _small_steps(line.settings, page_size, chance), contracts)
+            finally:
+                struck += admin.switch_off()
+            report.done += 1
         line.ingest(contracts)
         line.load(contracts)
-        report.judgement = line.judge(contracts, staging=False)
-    report.judgement.require_innocent()
+        report.take(line.judge(contracts, staging=False))
+    report.figures |= {"ended": dict(ended), "faults": struck.total(), "by kind": dict(struck)}
+    report.expect(struck, "no fault struck")
+    report.expect(ended["done"], f"no run got through: {dict(ended)}")
     return report
 
 
@@ -91,18 +84,18 @@ def lenient(stream: str) -> StreamContract:
     return replace(contract, spec=contract.spec.model_copy(update={"max_quarantine_ratio": 1.0}))
 
 
-def _at(line: Line, provider: SaasServer, chance: random.Random) -> Line:
-    """The line, with its API here; small pages and small commits, so that runs break in the middle of windows."""
-    settings = line.settings.model_copy(
+def _small_steps(settings: IngestSettings, page_size: int, chance: random.Random) -> IngestSettings:
+    """Small pages and small commits, so that runs break in the middle of windows.
+
+    The size of pages stays: a page is known again, across a break, by its records.
+    """
+    return settings.model_copy(
         update={
-            "saas_base_url": provider.base_url,
-            "saas_api_key": SecretStr(provider.api_key),
-            "saas_page_size": chance.choice([50, 100, 250]),
+            "saas_page_size": page_size,
             "saas_commit_bytes": chance.choice([1, 20_000, 100_000]),
             "wait_budget_seconds": 5.0,
         }
     )
-    return replace(line, settings=settings)
 
 
 def _bad_day(chance: random.Random) -> list[dict[str, Any]]:
@@ -118,18 +111,21 @@ def _bad_day(chance: random.Random) -> list[dict[str, Any]]:
     ]
 
 
-def _tried(report: ApiReport, line: Line, contracts: Sequence[StreamContract]) -> None:
-    with open_run(line.settings, contracts, "campaign", store=line.store) as run:
+def _ends(line: Line, settings: IngestSettings, contracts: Sequence[StreamContract]) -> Counter[str]:
+    """Run the streams, and count how that ended. Raises any error that no fault explains."""
+    ended: Counter[str] = Counter()
+    with open_run(settings, contracts, "campaign", store=line.store) as opened:
         for contract in contracts:
             try:
-                run.ingest(contract.stream)
+                opened.ingest(contract.stream)
             except (TransientError, AccessError) as error:
-                report.ended[type(error).__name__] += 1
+                ended[type(error).__name__] += 1
             except FatalError as error:
                 _require_paging(error)
-                report.ended["paging refused"] += 1
+                ended["paging refused"] += 1
             else:
-                report.ended["done"] += 1
+                ended["done"] += 1
+    return ended
 
 
 def _require_paging(error: PlatformError) -> None:

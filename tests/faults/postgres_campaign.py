@@ -1,69 +1,71 @@
-"""Connections to Postgres that are cut at random places, run after run, while rows are written.
+"""Connections to Postgres are cut at any byte, run after run, while rows are written.
 
-    report = cut_campaign(world, server_port, seed=1, runs=8)
-
-The world is one table of `World`; the cuts come from a TCP proxy.
+A TCP proxy resets each connection after so many bytes of the server's: in the login, in a statement's answer, in the
+middle of a long read, or never. Runs may fail, as long as they say that it was a fault of the moment.
 """
 
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, replace
+from collections import Counter
+from unittest.mock import patch
 
+from psycopg2.extensions import connection as Connection
 from pydantic import SecretStr
 
-from ingest.contracts.model import StreamContract
+from ingest.contracts.registry import ContractRegistry
 from ingest.errors import TransientError
+from tests.chaos.campaign import Order, Report
+from tests.chaos.line import Ground
 from tests.faults.patience import without_waiting
 from tests.faults.tcp_proxy import tcp_proxy
-from tests.ingest.runs.world import World
+
+NAME = "cuts"
+FULL = 50
 
 
-@dataclass
-class CutReport:
-    """How many connections were cut, and how the runs ended."""
-
-    seed: int
-    cut: int = 0
-    done: int = 0
-    failed: int = 0
-
-
-def cut_campaign(world: World, contract: StreamContract, port: int, *, seed: int, runs: int) -> CutReport:
-    """Run `runs` times over connections that may be cut, then once over good ones, and compare. Raises AssertionError.
-
-    `contract` is of a table (id, value) that this fills further.
-    """
-    chance = random.Random(seed)
-    report = CutReport(seed)
-    with tcp_proxy(port) as proxy, without_waiting():
-        dsn = proxy.before(world.settings.postgres_dsn.get_secret_value())
-        shaky = replace(world, settings=world.settings.model_copy(update={"postgres_dsn": SecretStr(dsn)}))
-        for number in range(runs):
-            _write(world, chance, number)
+def run(ground: Ground, order: Order) -> Report:
+    """Write, and run over connections that are cut, round after round; then run over good ones, and judge."""
+    report = Report(NAME, order, wanted=order.size(FULL))
+    chance = order.chance("rounds")
+    contract = ContractRegistry.load()["customers"]
+    ended: Counter[str] = Counter()
+    with (
+        ground.line(NAME) as line,
+        line.session() as session,
+        tcp_proxy(ground.postgres.port) as proxy,
+        without_waiting(),
+        patch("ingest.sources.postgres.BATCH_BYTES", 2**16),
+    ):
+        dsn = proxy.before(line.settings.postgres_dsn.get_secret_value())
+        shaky = line.settings.model_copy(update={"postgres_dsn": SecretStr(dsn)})
+        for _ in order.rounds(report.wanted):
+            _write(session, chance)
             proxy.cuts.clear()
-            # From the first bytes of a connection to the end of a long read, evenly by magnitude.
+            # From the first bytes to the end of a long read, evenly by magnitude.
             proxy.cuts.extend(int(10 ** chance.uniform(1, 7)) for _ in range(chance.randint(1, 12)))
             try:
-                shaky.run(contract)
-            except TransientError:
-                report.failed += 1
+                line.ingest([contract], settings=shaky)
+            except TransientError as error:
+                ended[type(error).__name__] += 1
             else:
-                report.done += 1
-        report.cut = proxy.was_cut
-    world.run(contract)
-    world.assert_equal_to_source(contract)
-    versions = [(row["id"], row["updated_at"]) for row in world.landed(contract)]
-    assert len(versions) == len(set(versions)), f"seed {seed}: a version of a row was landed twice"
+                ended["done"] += 1
+            report.done += 1
+        line.ingest([contract])
+        line.load([contract])
+        report.take(line.judge([contract], staging=False))
+    report.figures |= {"ended": dict(ended), "connections cut": proxy.was_cut}
+    report.expect(proxy.was_cut, "no connection was cut")
     return report
 
 
-def _write(world: World, chance: random.Random, number: int) -> None:
-    first = number * 10_000
-    world.execute(
-        "insert into items select g, repeat('x', 250) || g from generate_series(%s, %s) g",
-        first,
-        first + chance.randint(1, 5_000),
-    )
-    world.execute("update items set value = value || '.' where id %% 97 = %s", chance.randint(0, 96))
-    world.execute("delete from items where id %% 89 = %s", chance.randint(0, 88))
+def _write(session: Connection, chance: random.Random) -> None:
+    with session.cursor() as cursor:
+        cursor.execute(
+            "insert into customers (email, full_name, country, marketing_consent, signed_up_at)"
+            " select gen_random_uuid() || '@example.com', repeat('x', 250), 'NL', true, '2026-06-01'"
+            " from generate_series(1, %s)",
+            (chance.randint(1, 5_000),),
+        )
+        cursor.execute("update customers set country = 'DE' where customer_id %% 97 = %s", (chance.randint(0, 96),))
+        cursor.execute("delete from customers where customer_id %% 89 = %s", (chance.randint(0, 88),))

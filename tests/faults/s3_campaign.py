@@ -1,7 +1,5 @@
 """A storm over S3: any request, of runs and of loads, may meet an error, a cut, an alteration or a lost answer.
 
-    report = s3_campaign(ground, seed=1, rounds=5)
-
 Runs and loads may fail, as long as they say that it was a fault of the moment. After the storm one quiet run and one
 quiet load make everything equal.
 """
@@ -11,76 +9,65 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 
 from psycopg2.extensions import connection as Connection
 
 from ingest.contracts.registry import ContractRegistry
 from ingest.errors import FatalError, TransientError
-from tests.chaos.judge import Judgement
+from tests.chaos.campaign import Order, Report
 from tests.chaos.line import Ground, Line
 from tests.faults.patience import without_waiting
 from tests.ingest.s3_proxy import Storm, s3_proxy
 
+NAME = "s3"
+FULL = 40
 STREAMS = ("customers", "products", "stock_levels")
 
 
-@dataclass
-class S3Report:
-    """What the storm did: faults by kind, how the runs and loads ended, and the judgement."""
-
-    seed: int
-    struck: Counter[str] = field(default_factory=Counter)
-    ended: Counter[str] = field(default_factory=Counter)
-    judgement: Judgement | None = None
-
-    def __str__(self) -> str:
-        faults = ", ".join(f"{kind} {count}" for kind, count in sorted(self.struck.items()))
-        return f"seed {self.seed}: {dict(self.ended)}; {self.struck.total()} faults ({faults})"
-
-
-def s3_campaign(ground: Ground, *, seed: int, rounds: int, rate: float = 0.15) -> S3Report:
-    """Change the shop, run and load through the storm, `rounds` times; then judge. Raises AssertionError."""
-    chance = random.Random(seed)
-    storm = Storm(random.Random(seed), rate)
-    report = S3Report(seed, struck=storm.struck)
+def run(ground: Ground, order: Order) -> Report:
+    """Change the shop, run and load through the storm, round after round; then judge."""
+    report = Report(NAME, order, wanted=order.size(FULL))
+    chance = order.chance("rounds")
     registry = ContractRegistry.load()
     contracts = [registry[stream] for stream in STREAMS]
-    with ground.line(f"s3_{seed}") as line, s3_proxy(ground.s3) as proxy, without_waiting():
-        proxy.storm = storm
+    ended: Counter[str] = Counter()
+    with ground.line(NAME) as line, s3_proxy(ground.s3) as proxy, without_waiting():
+        proxy.storm = storm = Storm(order.chance("faults"), 0.0)
         stormy = _behind(line, proxy.endpoint_url)
-        for _ in range(rounds):
+        for _ in order.rounds(report.wanted):
+            storm.rate = chance.uniform(0.05, 0.35)
             with line.session() as session:
                 _change(session, chance)
-            _tried(report, "run", lambda: stormy.ingest(contracts))
-            _tried(report, "load", lambda: stormy.load(contracts))
+            ended["run " + _end_of(lambda: stormy.ingest(contracts))] += 1
+            ended["load " + _end_of(lambda: stormy.load(contracts))] += 1
+            report.done += 1
         line.ingest(contracts)
         line.load(contracts)
-        report.judgement = line.judge(contracts, staging=False)
-    report.judgement.require_innocent()
+        report.take(line.judge(contracts, staging=False))
+    report.figures |= {"ended": dict(ended), "faults": storm.struck.total(), "by kind": dict(storm.struck)}
+    report.expect(storm.struck.total() > 3 * report.done, "the storm hardly struck")
+    report.expect(ended["run done"] and ended["load done"], f"nothing got through: {dict(ended)}")
     return report
 
 
 def _behind(line: Line, endpoint_url: str) -> Line:
+    """The line by way of the storm, with small files, so that a batch has many of them."""
     lake = line.settings.lake.model_copy(update={"endpoint_url": endpoint_url})
-    # Small files, so that a batch has many of them.
     settings = line.settings.model_copy(update={"lake": lake, "target_file_bytes": 1, "concurrency": 1})
     return replace(line, settings=settings)
 
 
-def _tried(report: S3Report, what: str, call: Callable[[], Any]) -> None:
+def _end_of(call: Callable[[], object]) -> str:
     try:
         call()
     except TransientError:
-        report.ended[f"{what} failed"] += 1
+        return "failed"
     except FatalError as error:
         if "is not what was written there" not in error.message:
             raise
-        # Altered on the way as often as it was asked for.
-        report.ended[f"{what} refused"] += 1
-    else:
-        report.ended[f"{what} done"] += 1
+        return "refused what was altered as often as it was asked for"
+    return "done"
 
 
 def _change(session: Connection, chance: random.Random) -> None:

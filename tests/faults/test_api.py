@@ -20,9 +20,11 @@ from ingest.sources.http import ApiClient, server_time
 from orchestration.local.processes import process_group
 from orchestration.local.run_directory import RunDirectory
 from orchestration.local.saas_server import SaasServer, start_saas
+from tests.chaos.campaign import Order
 from tests.chaos.line import Ground, Line
 from tests.conftest import small_provider
-from tests.faults.api_campaign import Admin, api_campaign, lenient
+from tests.faults import api_campaign
+from tests.faults.api_campaign import Admin, lenient
 from tests.faults.patience import without_waiting
 
 HOURS_BACK = timedelta(hours=72)
@@ -64,10 +66,9 @@ def require_each_record_once(saas: Line, contract: StreamContract = EVENTS) -> N
     saas.judge([contract], staging=False).require_innocent()
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_bad_days_lose_and_double_nothing(ground: Ground, provider: SaasServer, seed: int) -> None:
-    report = api_campaign(ground, provider, seed=seed, rounds=5)
-    assert report.struck.total() > 10, report
+def test_bad_days_lose_and_double_nothing(ground: Ground, provider: SaasServer) -> None:
+    own = replace(ground, saas=provider, clock_may_move=True)
+    api_campaign.run(own, Order(seed=1, scale=0.1)).require_passed()
 
 
 @contextmanager
@@ -150,8 +151,8 @@ def test_a_provider_whose_machines_clocks_differ_by_minutes_loses_nothing_and_no
         provider.advance_clock(timedelta(minutes=4))
         with date_header(off_by=timedelta(minutes=minutes)):
             (result,) = saas.ingest([EVENTS])
+        assert result.watermark_after is not None
         watermarks.append(result.watermark_after)
-    assert None not in watermarks
     assert watermarks == sorted(watermarks)
     assert watermarks[1] == watermarks[0]
     require_each_record_once(saas)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -65,7 +66,7 @@ class Shelf:
         assert {count for *_, count in rows} == {1}
         return {(warehouse, product): is_deleted for warehouse, product, is_deleted, _ in rows}
 
-    def _query(self, sql: str) -> list[tuple[int, ...]]:
+    def _query(self, sql: str) -> list[tuple[Any, ...]]:
         with duckdb.connect(str(database_file(self.line.warehouse)), read_only=True) as connection:
             return connection.execute(sql).fetchall()
 

@@ -30,7 +30,9 @@ from orchestration.local.postgres_server import PostgresServer, _accepts, _serve
 from orchestration.local.processes import ProcessGroup, process_group
 from orchestration.local.run_directory import open_run_directory
 from orchestration.local.settings import LocalSettings
-from tests.faults.postgres_campaign import cut_campaign
+from tests.chaos.campaign import Order
+from tests.chaos.line import Ground
+from tests.faults import postgres_campaign
 from tests.faults.roles import as_role
 from tests.ingest.runs.world import ITEMS, World
 
@@ -252,14 +254,8 @@ def _wait_for_a_lock(world: World) -> None:
         Event().wait(0.01)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_connections_cut_at_any_byte_lose_and_double_nothing(
-    world: World, postgres_server: PostgresServer, seed: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("ingest.sources.postgres.BATCH_BYTES", 2**16)
-    world.execute(ITEMS)
-    report = cut_campaign(world, world.contract("items"), postgres_server.port, seed=seed, runs=6)
-    assert report.cut > 0, report
+def test_connections_cut_at_any_byte_lose_and_double_nothing(ground: Ground) -> None:
+    postgres_campaign.run(ground, Order(seed=1, scale=0.16)).require_passed()
 
 
 def test_a_server_that_goes_without_a_word_is_noticed(world: World) -> None:
