@@ -10,7 +10,7 @@ import pyarrow as pa
 from ingest.batch import Batch, QuarantinedRecord
 from ingest.context import RunContext, SourceCount, StreamResult, unmoved
 from ingest.contracts.model import Column, Mode, StreamContract
-from ingest.errors import FatalError
+from ingest.errors import ConfigurationError, FatalError
 from ingest.lake.commit import Commit, CommitKind, Watermark, Window, columns_of, is_unchanged, watermark_of
 from ingest.retry_rows import retry_rows
 from ingest.sources.columns import RowConverter
@@ -82,7 +82,19 @@ class PostgresExtraction:
         head = self._head
         return head is not None and bool(head.columns) and head.columns != columns_of(self._contract)
 
+    def _require_margin(self) -> None:
+        """A cursor that the source rounds down could fall below a horizon that its transaction began after."""
+        rounding, margin = self._contract.cursor_rounding, self._context.settings.horizon_margin_seconds
+        if rounding.total_seconds() > margin:
+            raise ConfigurationError(
+                f"cursor '{self._contract.spec.cursor}' is {self._contract.cursor_column.source_type}, which is "
+                f"rounded by up to {rounding.total_seconds():g} s, and HORIZON_MARGIN_SECONDS is {margin:g}",
+                stream=self._contract.stream,
+                hint=f"Raise HORIZON_MARGIN_SECONDS to {rounding.total_seconds():g} at least, or keep all its digits.",
+            )
+
     def _land_window(self) -> None:
+        self._require_margin()
         before = watermark_of(self._head)
         end = self._session.horizon.at
         if end is None or (before is not None and end <= before):

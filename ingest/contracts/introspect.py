@@ -146,7 +146,7 @@ def resolve_table(connection: Connection, name: str) -> str:
         for spelling in (name, plain):
             try:
                 cursor.execute(
-                    "select n.nspname || '.' || c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace"
+                    "select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace"
                     " where c.oid = to_regclass(%s) and c.relkind::text = any(%s)",
                     (spelling, list(READABLE_KINDS)),
                 )
@@ -154,5 +154,14 @@ def resolve_table(connection: Connection, name: str) -> str:
                 continue  # not a name as SQL writes it
             found = cursor.fetchone()
             if found is not None:
-                return str(found[0])
+                return _dotted(*found)
     raise ContractError(f"there is no table or view '{name}' that this login can see", hint="Spell it as schema.table.")
+
+
+def _dotted(schema: str, table: str) -> str:
+    if "." in schema:
+        raise ContractError(
+            f"the schema '{schema}' has a dot in its name, which a contract cannot tell from the one before the table",
+            hint="Rename the schema, or land a view of the table from another one.",
+        )
+    return f"{schema}.{table}"

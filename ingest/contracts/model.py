@@ -19,7 +19,7 @@ from open_data_contract_standard.model import CustomProperty, OpenDataContractSt
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
-from ingest.contracts.types import Kind, LandingType, landing_type
+from ingest.contracts.types import Kind, LandingType, SourceType, landing_type
 from ingest.errors import ContractError
 
 META_COLUMNS = ("_batch_id", "_log_version", "_row_number", "_extracted_at")
@@ -145,6 +145,12 @@ class StreamContract:
         return self.column(self.spec.cursor)
 
     @property
+    def cursor_rounding(self) -> timedelta:
+        """How far the cursor may lie below the moment that was written: `timestamptz(0)` is rounded to a second."""
+        digits = SourceType.parse(self.cursor_column.source_type).args
+        return timedelta(seconds=0.5 / 10 ** int(digits[0])) if digits and int(digits[0]) < 6 else timedelta(0)
+
+    @property
     def lands_keys(self) -> bool:
         """Whether deletions are found by a keys pass."""
         return self.spec.deletes is Deletes.KEYS
@@ -180,7 +186,7 @@ def load_contract(path: Path) -> StreamContract:
 
 def _document(text: str) -> OpenDataContractStandard:
     try:
-        content = yaml.safe_load(text)
+        content = yaml.load(text, Loader=yaml.CSafeLoader)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ContractError(f"this is not YAML: {error}") from error
     if not isinstance(content, dict):

@@ -21,7 +21,7 @@ from ingest.contracts.drift import compare
 from ingest.contracts.introspect import live_tables, resolve_table
 from ingest.contracts.model import META_COLUMNS, Mode, StreamContract, parse_contract
 from ingest.contracts.types import Kind
-from ingest.errors import AccessError, ContractError, SchemaDriftError
+from ingest.errors import AccessError, ConfigurationError, ContractError, SchemaDriftError
 from ingest.run_all import ingest_all
 from ingest.runner import open_run
 from orchestration.local.postgres_server import PostgresServer
@@ -317,6 +317,14 @@ def test_what_is_no_table_is_refused_by_name(name: str, catalog: Catalog) -> Non
         resolve_table(catalog.connection, name)
 
 
+def test_a_schema_with_a_dot_in_its_name_is_refused_and_never_taken_for_another(catalog: Catalog) -> None:
+    catalog.execute('create schema "my.own"; create table "my.own".t (id int primary key)')
+    catalog.execute('create schema my; create table my."own.t" (id int primary key)')
+    with pytest.raises(ContractError, match=r"the schema 'my\.own' has a dot"):
+        resolve_table(catalog.connection, '"my.own".t')
+    assert resolve_table(catalog.connection, 'my."own.t"') == "my.own.t"
+
+
 @pytest.mark.parametrize(
     ("table", "stream"),
     [
@@ -336,6 +344,16 @@ def test_two_columns_that_differ_in_case_only_are_refused_with_their_names(catal
     catalog.execute('create table t (id int primary key, "Name" text, name text)')
     with pytest.raises(ContractError, match="'Name' and 'name' differ only in case"):
         draft(catalog, "t")
+
+
+def test_a_cursor_that_is_rounded_needs_a_margin_as_wide_as_the_rounding(source_world: World) -> None:
+    source_world.execute(f"{ITEMS}; alter table items alter updated_at type timestamptz(0)")
+    source_world.execute("insert into items values (1, 'x')")
+    contract = source_world.contract("items")
+    with pytest.raises(ConfigurationError, match=r"timestamp\(0\) with time zone, .* up to 0\.5 s, .*SECONDS is 0"):
+        source_world.run(contract)
+    wide = replace(source_world, settings=source_world.settings.model_copy(update={"horizon_margin_seconds": 0.5}))
+    assert wide.run(contract).lag_seconds is not None
 
 
 # Drift
