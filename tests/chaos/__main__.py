@@ -49,10 +49,10 @@ class Campaign:
 
 
 CAMPAIGNS = {
-    overtaken.NAME: Campaign(overtaken.run, 240, "transactions that commit after later ones"),
-    equal.NAME: Campaign(equal.run, 120, "rows that share one timestamp"),
-    kills.NAME: Campaign(kills.run, 450, "SIGKILL at any moment of runs, loads and keys passes"),
-    races.NAME: Campaign(races.run, 240, "several ingesters and loaders on one stream"),
+    overtaken.NAME: Campaign(overtaken.run, 170, "transactions that commit after later ones"),
+    equal.NAME: Campaign(equal.run, 100, "rows that share one timestamp"),
+    kills.NAME: Campaign(kills.run, 330, "SIGKILL at any moment of runs, loads and keys passes"),
+    races.NAME: Campaign(races.run, 220, "several ingesters and loaders on one stream"),
     s3_campaign.NAME: Campaign(s3_campaign.run, 90, "a storm over S3"),
     api_campaign.NAME: Campaign(api_campaign.run, 90, "a provider on bad days"),
     postgres_campaign.NAME: Campaign(postgres_campaign.run, 60, "connections to Postgres that are cut at any byte"),
@@ -107,7 +107,7 @@ def _one(console: Console, ground: Ground, name: str, campaign: Campaign, order:
     for label, value in report.figures.items():
         console.print(f"  {label}: {escape(str(value))}")
     for finding in report.findings:
-        console.print(f"  [red]{escape(finding)}[/]")
+        console.print(f"  [red]{escape(finding)}[/]", soft_wrap=True)
     if not report.passed:
         console.print(f"  again: {report.again}")
     return report

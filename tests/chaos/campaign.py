@@ -69,7 +69,7 @@ class Report:
 
     def take(self, judgement: Judgement) -> None:
         """Take over what the judge found."""
-        self.findings += judgement.findings
+        self.findings += [finding for finding in judgement.findings if finding not in self.findings]
         self.figures["rows judged"] = judgement.rows
 
     def require_passed(self) -> None:

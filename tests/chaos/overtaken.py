@@ -28,7 +28,7 @@ from tests.chaos.writers import Client, Ending, Traffic, no_prepared_left
 NAME = "overtaken"
 FULL = 300
 STREAMS = ["customers", "stock_movements"]
-_LONG_SECONDS = (5.0, 20.0, 45.0)
+_LONG_SECONDS = (5.0, 20.0, 75.0)
 """How long the few long transactions of the full size stay open."""
 _LOAD_EVERY = 50
 
@@ -188,4 +188,4 @@ class _Stage:
 
 
 _DONE = object()
-_LONG_EVERY = 60
+_LONG_EVERY = 30
