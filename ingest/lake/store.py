@@ -44,6 +44,8 @@ _DENIED = {
     "403",
     "401",
 }
+_CONNECT_SECONDS = 5.0
+_READ_SECONDS = 60.0
 _BODY_TRIES = 3
 """boto3 tries a request again whose answer does not begin; not one whose body breaks off."""
 _CHUNK = 2**20
@@ -289,8 +291,8 @@ def _client(settings: LakeSettings) -> S3Client:
 
     config = Config(
         retries={"mode": "standard", "max_attempts": 4},
-        connect_timeout=5,
-        read_timeout=60,
+        connect_timeout=_CONNECT_SECONDS,
+        read_timeout=_READ_SECONDS,
         max_pool_connections=32,
         s3={"addressing_style": "path" if settings.endpoint_url else "auto"},
     )
