@@ -43,14 +43,6 @@ DIALECT = Dialect(
     decimal="DECIMAL({precision},{scale})",
 )
 
-_LOSSLESS = {
-    ("SMALLINT", "INTEGER"),
-    ("SMALLINT", "BIGINT"),
-    ("INTEGER", "BIGINT"),
-    ("FLOAT", "DOUBLE"),
-}
-"""Casts that change no value: a table that was built anew with a wider type takes older files."""
-
 _POLL_SECONDS = 0.2
 
 
@@ -169,7 +161,7 @@ class DuckDBSession:
             column = wanted.get(str(name).lower())
             if column is None:
                 misfits.append(f"a column '{name}' that the table does not have")
-            elif type_ != column and not _widens(str(type_), column):
+            elif type_ != column and not DIALECT.widens(str(type_), column):
                 misfits.append(f"column '{name}' as {type_}, where the table has {column}")
         return misfits
 
@@ -281,17 +273,3 @@ def _load_errors(table: Table, keys: Mapping[str, str]) -> Iterator[None]:
             message = message.replace(path, key)
         hint = "Raise DUCKDB_MEMORY_LIMIT." if isinstance(error, duckdb.OutOfMemoryException) else None
         raise FatalError(f"cannot load from the lake: {message}", stream=table.name, hint=hint) from error
-
-
-def _widens(narrow: str, wide: str) -> bool:
-    if (narrow, wide) in _LOSSLESS:
-        return True
-    if not (narrow.startswith("DECIMAL(") and wide.startswith("DECIMAL(")):
-        return False
-    (precision, scale), (new_precision, new_scale) = _decimal(narrow), _decimal(wide)
-    return new_scale >= scale and new_precision - new_scale >= precision - scale
-
-
-def _decimal(type_: str) -> tuple[int, int]:
-    precision, _, scale = type_.removeprefix("DECIMAL(").removesuffix(")").partition(",")
-    return int(precision), int(scale)

@@ -103,6 +103,7 @@ class Loader:
         budget = WaitBudget(self._wait_budget_seconds)
         ledger = Ledger(session, self._schema)
         total = _Total()
+        columns: dict[str, str] = {}
 
         def note(error: TransientError, wait: float) -> None:
             logger.warning("trying again", error=str(error), wait_seconds=round(wait, 1))
@@ -110,7 +111,10 @@ class Loader:
         version = ledger.check_against(log)
         for commit in log.since(version):
             version = commit.version
-            fitted = fit_commit(session, contract, self._schema, commit)
+            fitted = Fitted()
+            if commit.columns != columns:
+                fitted = fit_commit(session, contract, self._schema, commit)
+                columns = commit.columns
             counted = retrying(budget, before_retry=note)(_VersionLoad(session, self._schema, contract, log), commit)
             total = total.plus(commit, counted, fitted)
             logger.info("loaded", version=version, kind=commit.kind.value, rows=commit.rows)
