@@ -10,6 +10,7 @@ from pathlib import Path
 from threading import Event
 
 from ingest.contracts.model import StreamContract
+from ingest.lake.log import CommitLog
 from tests.chaos.campaign import Report
 from tests.chaos.lake_side import read_lake
 from tests.chaos.line import Line
@@ -17,6 +18,7 @@ from tests.chaos.victims import Victim, start
 from tests.chaos.watcher import Kind, Request, Stage, watcher
 
 _HOUR = 3600.0
+_STREAM = "customers"
 
 
 def collect_garbage(line: Line, contracts: Sequence[StreamContract], report: Report) -> None:
@@ -28,10 +30,13 @@ def collect_garbage(line: Line, contracts: Sequence[StreamContract], report: Rep
     report.expect(_orphans(line, contracts) == orphans, "gc --dry-run changed the lake")
     _remove_the_older_ones(line, contracts, report)
     _spare_a_running_batch(line, report)
+    version = _litter_above_the_head(line)
     rest = _orphans(line, contracts)
     said = _gc(line, "--grace-hours", "0")
     report.expect(set(said.removed) == set(rest), f"gc removed {len(said.removed)} files, not {len(rest)}")
     report.expect(not _orphans(line, contracts), "gc left orphans")
+    taken = CommitLog(line.store, _STREAM).read(version)
+    report.expect(taken and not taken.files, f"gc did not take version {version} before it removed a file of it")
 
 
 def _orphans(line: Line, contracts: Sequence[StreamContract]) -> dict[str, datetime]:
@@ -62,6 +67,14 @@ def _remove_the_older_ones(line: Line, contracts: Sequence[StreamContract], repo
     report.expect(left == set(orphans) - old, f"gc with a grace left {len(left)} files, not {len(orphans) - len(old)}")
 
 
+def _litter_above_the_head(line: Line) -> int:
+    """Leave what a batch killed in its upload leaves: a file of the version that comes next."""
+    head = CommitLog(line.store, _STREAM).head()
+    assert head is not None
+    line.store.put(f"inventory/{_STREAM}/dt=2026-06-01/{head.version + 1:010d}-0000-0123456789ab.parquet", b"half")
+    return head.version + 1
+
+
 def _spare_a_running_batch(line: Line, report: Report) -> None:
     """A batch whose files are there and whose commit is not yet: gc leaves them, and the batch commits."""
     with line.session() as session, session.cursor() as cursor:
@@ -77,7 +90,7 @@ def _spare_a_running_batch(line: Line, report: Report) -> None:
     with watcher(line.settings.lake.endpoint_url or "") as watching:
         watching.watch = hold
         environment = {"AWS_ENDPOINT_URL": watching.endpoint_url, "HORIZON_MARGIN_SECONDS": "0"}
-        batch = _start(line, ["ingest", "run", "--stream", "customers", "--no-keys"], "batch", **environment)
+        batch = _start(line, ["ingest", "run", "--stream", _STREAM, "--no-keys"], "batch", **environment)
         try:
             report.expect(uploaded.wait(60), f"the batch never came to its commit: {batch.said[-500:]}")
             _gc(line, "--grace-hours", "0.05")
