@@ -43,7 +43,7 @@ def run(ground: Ground, order: Order) -> Report:
             _write(session, chance)
             proxy.cuts.clear()
             # From the first bytes to the end of a long read, evenly by magnitude.
-            proxy.cuts.extend(int(10 ** chance.uniform(1, 7)) for _ in range(chance.randint(1, 12)))
+            proxy.cuts.extend(int(10 ** chance.uniform(1, 6.3)) for _ in range(chance.randint(1, 12)))
             try:
                 line.ingest([contract], settings=shaky)
             except TransientError as error:
@@ -65,7 +65,7 @@ def _write(session: Connection, chance: random.Random) -> None:
             "insert into customers (email, full_name, country, marketing_consent, signed_up_at)"
             " select gen_random_uuid() || '@example.com', repeat('x', 250), 'NL', true, '2026-06-01'"
             " from generate_series(1, %s)",
-            (chance.randint(1, 5_000),),
+            (chance.randint(1, 1_500),),
         )
         cursor.execute("update customers set country = 'DE' where customer_id %% 97 = %s", (chance.randint(0, 96),))
         cursor.execute("delete from customers where customer_id %% 89 = %s", (chance.randint(0, 88),))
