@@ -18,6 +18,7 @@ from bench.report import render
 from bench.results import CaseResult, Results
 from bench.scale import SCALES
 from bench.world import World, open_world
+from orchestration.local.postgres_server import SERVER_SETTINGS
 from orchestration.local.settings import REPOSITORY
 from orchestration.local.stack import describe
 
@@ -85,6 +86,7 @@ def _measure(case: Case, world: World) -> CaseResult:
         description=case.description,
         series=measured.series,
         checks=measured.checks,
+        profile=measured.profile,
         error=error,
         machine=_machine(world),
         seconds=seconds,
@@ -92,8 +94,12 @@ def _measure(case: Case, world: World) -> CaseResult:
 
 
 def _machine(world: World) -> Machine:
+    shown = ("fsync", "full_page_writes", "synchronous_commit")
+    settings = ", ".join(f"{name} {SERVER_SETTINGS[name]}" for name in shown)
     return Machine.here(
-        postgres=describe(world.postgres.binaries), folder=world.directory.path.resolve(), peers=world.peers
+        postgres=f"{describe(world.postgres.binaries)}, {settings}, all else as initdb leaves it",
+        folder=world.directory.path.resolve(),
+        peers=world.peers,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bench.results import Check, Series
 from bench.world import World
@@ -11,10 +11,11 @@ from bench.world import World
 
 @dataclass(frozen=True)
 class Measured:
-    """What a case found."""
+    """What a case found: series, targets, and the CPU seconds of one run of ours by stage."""
 
     series: tuple[Series, ...]
     checks: tuple[Check, ...]
+    profile: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

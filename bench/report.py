@@ -62,6 +62,9 @@ def _case(case: CaseResult) -> Iterator[str]:
     notes = [f"- {series.name}: {series.note}" for series in case.series if series.note]
     if notes:
         yield "\n".join(notes) + "\n"
+    if case.profile:
+        yield "Where the CPU of one run of ours goes:\n"
+        yield from _table(["stage", "CPU, s"], [[stage, f"{cpu:.2f}"] for stage, cpu in case.profile.items()])
     words = NOTES / f"{case.name}.md"
     if words.exists():
         yield words.read_text()

@@ -61,13 +61,17 @@ class Check(_Model):
 
 
 class CaseResult(_Model):
-    """One case: its contenders' series and its targets, or the error that ended it."""
+    """One case: its contenders' series and its targets, or the error that ended it.
+
+    `profile` are the CPU seconds of one run of ours by stage, where a target asks for an explanation.
+    """
 
     name: str
     title: str
     description: str
     series: tuple[Series, ...] = ()
     checks: tuple[Check, ...] = ()
+    profile: dict[str, float] = Field(default_factory=dict)
     error: str | None = None
     machine: Machine
     measured_at: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))

@@ -40,6 +40,11 @@ class Lake:
         answer = httpx.get(f"{self.server.endpoint_url}/-/requests/{self.bucket}", trust_env=False)
         return int(answer.raise_for_status().text)
 
+    def drop(self) -> None:
+        """Remove the bucket with all that is in it."""
+        url = f"{self.server.endpoint_url}/-/bucket/{self.bucket}"
+        httpx.delete(url, timeout=300, trust_env=False).raise_for_status()
+
     def put_directly(self, objects: Mapping[str, str]) -> None:
         """Objects by key, put there without a request of S3's."""
         url = f"{self.server.endpoint_url}/-/objects/{self.bucket}"
@@ -104,12 +109,7 @@ class World:
         try:
             yield lake
         finally:
-            client = self.s3.client()
-            for page in client.get_paginator("list_objects_v2").paginate(Bucket=lake.bucket):
-                keys = [{"Key": item["Key"]} for item in page.get("Contents", [])]
-                if keys:
-                    client.delete_objects(Bucket=lake.bucket, Delete={"Objects": keys})  # type: ignore[typeddict-item]
-            client.delete_bucket(Bucket=lake.bucket)
+            lake.drop()
 
     def environment(self, *additions: Mapping[str, str]) -> dict[str, str]:
         """The environment of a measured program: nothing of the user's accounts."""

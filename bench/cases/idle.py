@@ -9,7 +9,7 @@ from functools import partial
 from statistics import median
 
 from bench.case import Case, Measured, find, wall_of
-from bench.cases.lakes import commits
+from bench.cases.lakes import newest
 from bench.measure import BenchError, Command, Contender, interleave, run
 from bench.results import Check, series_of
 from bench.world import Lake, World, python
@@ -41,26 +41,25 @@ class _Idle:
 
     @contextmanager
     def trial(self) -> Iterator[Command]:
-        before, length = self._lake.requests(), self._length()
+        versions = self._versions()
+        before = self._lake.requests()
         yield self._command
         self.requests.append(self._lake.requests() - before)
-        if self._length() != length:
+        if self._versions() != versions:
             raise BenchError("the run found something new")
 
     def _lengthen(self, stream: str, length: int) -> None:
         """Commits of no rows on top of the log, the newest set of keys carried on."""
-        newest = commits(self._lake, stream)[-1]
-        empty = newest.model_copy(update={"files": (), "counts": Counts(read=0, landed=0, quarantined=0)})
-        following = [empty.model_copy(update={"version": n}) for n in range(newest.version + 1, length + 1)]
+        head = newest(self._lake, stream)
+        empty = head.model_copy(update={"files": (), "counts": Counts(read=0, landed=0, quarantined=0)})
+        following = [empty.model_copy(update={"version": n}) for n in range(head.version + 1, length + 1)]
         objects = {layout.commit_key(stream, commit.version): commit.encode().decode() for commit in following}
-        last = max([newest.version, *(commit.version for commit in following)])
+        last = max([head.version, *(commit.version for commit in following)])
         self._lake.put_directly(objects | {layout.latest_key(stream): f'{{"version":{last}}}'})
 
-    def _length(self) -> int:
-        """How many commits there are, without a request of the run's bucket that would be counted with it."""
-        client = self._lake.server.client()
-        pages = client.get_paginator("list_objects_v2").paginate(Bucket=self._lake.bucket, Prefix=layout.LOG)
-        return sum(page["KeyCount"] for page in pages)
+    def _versions(self) -> dict[str, int]:
+        """The newest version of each stream."""
+        return {stream: newest(self._lake, stream).version for stream in ContractRegistry.load()}
 
 
 def measure(world: World) -> Measured:

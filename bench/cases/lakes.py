@@ -38,5 +38,17 @@ def require_rows(lake: Lake, stream: str, rows: int) -> None:
 
 def commits(lake: Lake, stream: str) -> list[Commit]:
     """All commits of a stream."""
+    return list(_log(lake, stream).since(0))
+
+
+def newest(lake: Lake, stream: str) -> Commit:
+    """The newest commit of a stream that has some."""
+    head = _log(lake, stream).head()
+    if head is None:
+        raise BenchError(f"{stream} has no commit")
+    return head
+
+
+def _log(lake: Lake, stream: str) -> CommitLog:
     settings = LakeSettings(bucket=lake.bucket, endpoint_url=lake.server.endpoint_url, region=REGION)
-    return list(CommitLog(ObjectStore(settings, lake.server.client()), stream).since(0))
+    return CommitLog(ObjectStore(settings, lake.server.client()), stream)

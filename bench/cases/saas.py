@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
 from bench.case import Case, Measured, wall_of
 from bench.cases.lakes import require_rows
-from bench.measure import Command, Contender, interleave
+from bench.measure import Command, Contender, interleave, run
 from bench.results import Check, Series, series_of
 from bench.servers.events_api import PAGE_SIZE
 from bench.world import World, python
@@ -24,7 +25,8 @@ def measure(world: World) -> Measured:
     near = _contenders(world, world.scale.events, 0)
     far = _contenders(world, world.scale.latency_events, _LATENCY_MS)
     series = series_of(interleave([*near, *far], world.scale.rounds, world.tell))
-    return Measured(series, tuple(_check(series, a, b, limit) for (a, b), limit in ((near, 1.3), (far, 1.2))))
+    checks = tuple(_check(series, a, b, limit) for (a, b), limit in ((near, 1.3), (far, 1.2)))
+    return Measured(series, checks, _profile(world))
 
 
 def _check(series: tuple[Series, ...], mine: Contender, floor: Contender, limit: float) -> Check:
@@ -39,6 +41,16 @@ def _contenders(world: World, events: int, latency_ms: int) -> tuple[Contender, 
         Contender(f"{OURS}, {size}", partial(_ours, world, events, latency_ms), partial(_ours, world, few, 0)),
         Contender(f"{LOOP}, {size}", partial(_loop, world, events, latency_ms), partial(_loop, world, few, 0)),
     )
+
+
+def _profile(world: World) -> dict[str, float]:
+    """Where the CPU goes, at the size of the first pair."""
+    with world.lake() as lake, world.folder("profile") as folder:
+        variables = {"SAAS_BASE_URL": _base_url(world, world.scale.events, 0), "SAAS_API_KEY": "bench"}
+        arguments = [python(), "-m", "bench.programs.profile_events", folder / "stages.json"]
+        run(Command(arguments, world.environment(lake.environment, variables)))
+        stages: dict[str, float] = json.loads((folder / "stages.json").read_text())
+        return stages
 
 
 @contextmanager

@@ -1,9 +1,10 @@
-"""The local S3 endpoint with two doors more: how many requests a bucket has had, and objects put straight into it.
+"""The local S3 endpoint with three doors more, for what would take too long through the front.
 
 python -m bench.servers.s3_app --port-file FILE
 
-GET  /-/requests/<bucket>   a number
-POST /-/objects/<bucket>    a JSON object of bodies by key
+GET    /-/requests/<bucket>   how many requests the bucket has had
+POST   /-/objects/<bucket>    put objects, a JSON object of bodies by key
+DELETE /-/bucket/<bucket>     remove the bucket with all that is in it
 """
 
 from __future__ import annotations
@@ -39,16 +40,29 @@ class BackDoors:
             self._requests[first] += 1
             return self._application(environ, start_response)
         door, _, bucket = rest.partition("/")
-        answer = str(self._requests[bucket]) if door == "requests" else self._put(bucket, environ)
+        if environ["REQUEST_METHOD"] == "DELETE":
+            answer = _drop(bucket)
+        else:
+            answer = str(self._requests[bucket]) if door == "requests" else _put(bucket, environ)
         start_response("200 OK", [("Content-Length", str(len(answer)))])
         return [answer.encode()]
 
-    def _put(self, bucket: str, environ: Environ) -> str:
-        objects: dict[str, str] = orjson.loads(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))
-        backend = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
-        for key, body in objects.items():
-            backend.put_object(bucket, key, body.encode())
-        return str(len(objects))
+
+def _put(bucket: str, environ: Environ) -> str:
+    objects: dict[str, str] = orjson.loads(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))
+    backend = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
+    for key, body in objects.items():
+        backend.put_object(bucket, key, body.encode())
+    return str(len(objects))
+
+
+def _drop(bucket: str) -> str:
+    backend = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
+    keys = backend.buckets[bucket].keys
+    for key in list(keys):
+        del keys[key]
+    backend.delete_bucket(bucket)
+    return "gone"
 
 
 def main() -> None:

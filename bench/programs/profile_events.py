@@ -1,0 +1,73 @@
+"""Where the CPU of landing the event list goes, by stage.
+
+    python -m bench.programs.profile_events RESULT.json    the settings of `ingest` in the environment
+
+CPU seconds of the calling threads, so that waiting and the work of other threads are left out.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ingest.batch import Batch
+from ingest.contracts.registry import ContractRegistry
+from ingest.run_id import run_id_now
+from ingest.runner import open_run
+from ingest.settings import IngestSettings
+from ingest.sources.http import ApiClient
+from ingest.sources.records import RecordDecoder
+from ingest.sources.saas import SaasStream
+
+STREAM = "email_events"
+
+
+class Stages:
+    """CPU seconds by stage; a stage inside another one counts for itself alone."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._inner = threading.local()
+
+    def watch(self, owner: type, method: str, stage: str) -> None:
+        """Count what `owner.method` takes as `stage`."""
+        original: Callable[..., Any] = getattr(owner, method)
+
+        def watched(*arguments: Any, **options: Any) -> Any:
+            outer, self._inner.spent = getattr(self._inner, "spent", 0.0), 0.0
+            started = time.thread_time()
+            try:
+                return original(*arguments, **options)
+            finally:
+                took = time.thread_time() - started
+                self.seconds[stage] = self.seconds.get(stage, 0.0) + took - self._inner.spent
+                self._inner.spent = outer + took
+
+        setattr(owner, method, watched)
+
+
+def main(result: Path) -> None:
+    """Land the stream and write the seconds of each stage."""
+    stages = Stages()
+    stages.watch(ApiClient, "get", "fetching pages (httpx)")
+    stages.watch(SaasStream, "_page", "cutting pages into records")
+    stages.watch(RecordDecoder, "decode", "checking records, typing the envelope")
+    stages.watch(Batch, "write", "handing rows to the writer")
+    stages.watch(Batch, "commit", "waiting for files, committing")
+    started = time.process_time()
+    stages.seconds["start-up: interpreter and imports"] = started
+    settings = IngestSettings.load()
+    with open_run(settings, [ContractRegistry.load()[STREAM]], run_id_now()) as run:
+        run.ingest(STREAM, keys=False, count=False)
+    total = time.process_time()
+    stages.seconds["the rest: settings, S3 client, Parquet, uploads"] = total - sum(stages.seconds.values())
+    result.write_text(json.dumps(stages.seconds))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
