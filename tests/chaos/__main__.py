@@ -49,7 +49,7 @@ class Campaign:
 
 
 CAMPAIGNS = {
-    overtaken.NAME: Campaign(overtaken.run, 170, "transactions that commit after later ones"),
+    overtaken.NAME: Campaign(overtaken.run, 220, "transactions that commit after later ones"),
     equal.NAME: Campaign(equal.run, 100, "rows that share one timestamp"),
     races.NAME: Campaign(races.run, 220, "several ingesters and loaders on one stream"),
     s3_campaign.NAME: Campaign(s3_campaign.run, 90, "a storm over S3"),

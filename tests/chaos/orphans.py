@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from threading import Event
@@ -18,6 +18,7 @@ from tests.chaos.victims import Victim, start
 from tests.chaos.watcher import Kind, Request, Stage, watcher
 
 _HOUR = 3600.0
+_NO_TIME = timedelta(0)
 _STREAM = "customers"
 
 
@@ -30,7 +31,7 @@ def collect_garbage(line: Line, contracts: Sequence[StreamContract], report: Rep
     report.expect(_orphans(line, contracts) == orphans, "gc --dry-run changed the lake")
     _remove_the_older_ones(line, contracts, report)
     _spare_a_running_batch(line, report)
-    version = _litter_above_the_head(line)
+    version = _litter(line, above_the_head=1)
     rest = _orphans(line, contracts)
     said = _gc(line, "--grace-hours", "0")
     report.expect(set(said.removed) == set(rest), f"gc removed {len(said.removed)} files, not {len(rest)}")
@@ -53,12 +54,12 @@ def _orphans(line: Line, contracts: Sequence[StreamContract]) -> dict[str, datet
 
 def _remove_the_older_ones(line: Line, contracts: Sequence[StreamContract], report: Report) -> None:
     """A grace that ends in the widest gap between two orphans: those before it go, those after it stay."""
+    _litter(line, above_the_head=0)
     orphans = _orphans(line, contracts)
     times = sorted(set(orphans.values()))
-    if len(times) < 2:
-        return
-    _, before, after = max((later - earlier, earlier, later) for earlier, later in pairwise(times))
-    grace = datetime.now(UTC) - (before + (after - before) / 2)
+    gap, before = max(((later - earlier, earlier) for earlier, later in pairwise(times)), default=(_NO_TIME, times[0]))
+    # Near its beginning, since gc takes a while to start, and counts from then.
+    grace = datetime.now(UTC) - (before + gap / 10)
     said = _gc(line, "--grace-hours", f"{grace.total_seconds() / _HOUR:.9f}")
     old = {key for key, modified in orphans.items() if modified <= before}
     report.figures["orphans beyond a grace"] = f"{len(old)} of {len(orphans)}"
@@ -67,12 +68,13 @@ def _remove_the_older_ones(line: Line, contracts: Sequence[StreamContract], repo
     report.expect(left == set(orphans) - old, f"gc with a grace left {len(left)} files, not {len(orphans) - len(old)}")
 
 
-def _litter_above_the_head(line: Line) -> int:
-    """Leave what a batch killed in its upload leaves: a file of the version that comes next."""
+def _litter(line: Line, *, above_the_head: int) -> int:
+    """Leave what a batch that lost (0 above the head) or was killed (1 above) leaves: a file of that version."""
     head = CommitLog(line.store, _STREAM).head()
     assert head is not None
-    line.store.put(f"inventory/{_STREAM}/dt=2026-06-01/{head.version + 1:010d}-0000-0123456789ab.parquet", b"half")
-    return head.version + 1
+    version = head.version + above_the_head
+    line.store.put(f"inventory/{_STREAM}/dt=2026-06-01/{version:010d}-0000-0123456789ab.parquet", b"half")
+    return version
 
 
 def _spare_a_running_batch(line: Line, report: Report) -> None:
