@@ -106,10 +106,12 @@ class _Keys:
             "landed", f"SELECT {self._columns}, max(_log_version) AS version", files, f"GROUP BY {self._columns}"
         )
         self._table("key_set", f"SELECT {self._columns}", key_set.files if key_set else ())
-        self._empty_table("in_flight")
-        if in_flight is not None:
+        if in_flight is None:
+            self._empty_table("in_flight")
+        else:
+            # Of the types that the source has now, which may be wider than the contract's.
             self._connection.register("in_flight_rows", in_flight)
-            self._connection.execute("INSERT INTO in_flight BY NAME SELECT * FROM in_flight_rows")
+            self._connection.execute("CREATE TABLE in_flight AS SELECT * FROM in_flight_rows")
         # A key that the newest set lacks is deleted, unless its row was landed after that set.
         self._connection.execute(
             f"CREATE TABLE current AS SELECT {self._columns} FROM landed "  # noqa: S608

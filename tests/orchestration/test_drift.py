@@ -14,7 +14,10 @@ from ingest.contracts.model import StreamContract
 from ingest.lake.commit import CommitKind
 from ingest.lake.store import ObjectStore
 from ingest.replay import append_replay
+from ingest.runner import open_run
 from ingest.settings import IngestSettings, LakeSettings
+from orchestration.reconcile import Reconciler, Reconciliation, SourceSide
+from orchestration.settings import Schemas
 from orchestration.warehouse.duckdb import DuckDBWarehouse
 from orchestration.warehouse.loader import Loader, LoadResult, load_streams
 from tests.ingest.runs.world import ITEMS, World
@@ -151,3 +154,43 @@ def test_a_stream_that_is_landed_whole_shows_a_new_column_at_once(world: World, 
     world.run(contract)
     load(warehouse, world, contract)
     assert_raw_is_the_source(warehouse, world, "t")
+
+
+def reconciled(warehouse: DuckDBWarehouse, world: World, contract: StreamContract) -> Reconciliation:
+    """What the reconciliation says after one more run and load."""
+    count = world.run(contract).source_count
+    load(warehouse, world, contract)
+    assert count is not None
+    side = SourceSide(count.rows, count.in_flight, world.commits(contract)[-1].version)
+    with warehouse.connect() as session:
+        [result] = Reconciler(world.store, Schemas()).reconcile(
+            session, [contract], {contract.stream: side}, staging=False
+        )
+    return result
+
+
+def test_the_reconciliation_counts_keys_that_have_become_wider(world: World, warehouse: DuckDBWarehouse) -> None:
+    world.execute("alter table items alter id type int; insert into items select g, 'x' from generate_series(1, 9) g")
+    contract = world.contract("items")
+    assert reconciled(warehouse, world, contract).equal
+    world.execute("alter table items alter id type bigint; insert into items values (5000000000, 'x')")
+    with world.other_session() as other:
+        other.cursor().execute("select now()")
+        world.execute("insert into items values (6000000000, 'in flight')")
+        result = reconciled(warehouse, world, contract)
+    assert (result.differences, result.in_flight, result.lake) == ((), 1, 10)
+    assert reconciled(warehouse, world, contract).lake == 11
+
+
+def test_the_reconciliation_counts_rows_that_a_retry_has_landed(world: World, warehouse: DuckDBWarehouse) -> None:
+    world.execute("alter table items add price numeric(6,2)")
+    world.execute("insert into items values (1, 'x', default, 'NaN'), (2, 'y', default, 1), (3, 'z', default, 'NaN')")
+    contract = world.contract("items", max_quarantine_ratio=1.0)
+    assert reconciled(warehouse, world, contract).equal
+
+    world.execute("alter table items disable trigger all; update items set price = 5 where id = 1")
+    assert reconciled(warehouse, world, contract).differences == ("the source has 2 rows, the lake 1",)
+    with open_run(world.settings, [contract], "retry", store=world.store) as run:
+        assert run.retry_quarantined("items").rows_landed == 1
+    result = reconciled(warehouse, world, contract)
+    assert (result.differences, result.lake) == ((), 2)
