@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
@@ -52,17 +52,22 @@ class Contender:
     name: str
     trial: Callable[[], AbstractContextManager[Command]]
     warmup: Callable[[], AbstractContextManager[Command]] | None = None
-    tell: Callable[[str], None] = field(default=lambda line: None)
+    at_most: int | None = None
+    """Rounds that it takes part in, where it is so slow that all of them would take too long."""
 
 
-def interleave(contenders: Sequence[Contender], rounds: int, tell: Callable[[str], None]) -> dict[str, list[Sample]]:
+def interleave(
+    contenders: Sequence[Contender], rounds: int, tell: Callable[[str], None], *, warm_up: bool = True
+) -> dict[str, list[Sample]]:
     """Warm each contender up once, then run all of them `rounds` times in turn. Raises BenchError."""
-    for contender in contenders:
+    for contender in contenders if warm_up else ():
         with (contender.warmup or contender.trial)() as command:
             run(command)
     samples: dict[str, list[Sample]] = {contender.name: [] for contender in contenders}
     for number in range(1, rounds + 1):
         for contender in contenders:
+            if contender.at_most is not None and number > contender.at_most:
+                continue
             with contender.trial() as command:
                 sample = run(command)
             samples[contender.name].append(sample)
