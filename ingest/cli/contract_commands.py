@@ -35,7 +35,7 @@ def new(
 
     from ingest.contracts.author import draft_contract
     from ingest.contracts.introspect import live_tables, resolve_table
-    from ingest.contracts.model import parse_contract
+    from ingest.contracts.parse import parse_contract
     from ingest.contracts.registry import SUFFIX
     from ingest.sources.connection import connect, postgres_errors
 

@@ -12,7 +12,8 @@ from typing import Any
 from ingest.contracts.author import property_of
 from ingest.contracts.drift import Difference, Effect, compare, landing_of, same_type
 from ingest.contracts.introspect import LiveColumn, LiveTable
-from ingest.contracts.model import Column, StreamContract, parse_contract
+from ingest.contracts.model import Column, StreamContract
+from ingest.contracts.parse import parse_contract
 from ingest.contracts.types import Kind
 from ingest.contracts.widening import landing_widens
 from ingest.contracts.yaml_edit import YamlText

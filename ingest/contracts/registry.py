@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from ingest.contracts.model import StreamContract, load_contract
+from ingest.contracts.model import StreamContract
+from ingest.contracts.parse import load_contract
 from ingest.errors import ConfigurationError, ContractError
 
 SUFFIX = ".odcs.yaml"

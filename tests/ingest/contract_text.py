@@ -7,7 +7,8 @@ from typing import Any
 
 import yaml
 
-from ingest.contracts.model import StreamContract, parse_contract
+from ingest.contracts.model import StreamContract
+from ingest.contracts.parse import parse_contract
 
 Document = dict[str, Any]
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ingest.contracts.model import StreamContract, load_contract
+from ingest.contracts.model import StreamContract
+from ingest.contracts.parse import load_contract
 from ingest.contracts.yaml_edit import YamlText
 from tests.ingest.command import CommandLine
 from tests.ingest.runs.world import ITEMS, World

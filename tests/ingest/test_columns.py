@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg2 import sql
 
-from ingest.contracts.model import StreamContract, parse_contract
+from ingest.contracts.model import StreamContract
+from ingest.contracts.parse import parse_contract
 from ingest.errors import QuarantineRatioError
 from ingest.lake.commit import CommitKind
 from ingest.lake.log import CommitLog

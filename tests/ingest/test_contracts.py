@@ -15,7 +15,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.contracts.model import Clock, Mode, load_contract, parse_contract
+from ingest.contracts.model import Clock, Mode
+from ingest.contracts.parse import load_contract, parse_contract
 from ingest.contracts.registry import PACKAGED, ContractRegistry
 from ingest.errors import ConfigurationError, ContractError
 from tests.ingest.contract_text import Document, add_column, column, good_document, parsed, set_custom, text_of

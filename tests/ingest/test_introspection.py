@@ -19,7 +19,8 @@ from pydantic import SecretStr
 from ingest.contracts.author import draft_contract, stream_name
 from ingest.contracts.drift import compare
 from ingest.contracts.introspect import live_tables, resolve_table
-from ingest.contracts.model import META_COLUMNS, Mode, StreamContract, parse_contract
+from ingest.contracts.model import META_COLUMNS, Mode, StreamContract
+from ingest.contracts.parse import parse_contract
 from ingest.contracts.types import Kind
 from ingest.errors import AccessError, ConfigurationError, ContractError, SchemaDriftError
 from ingest.run_all import ingest_all

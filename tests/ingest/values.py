@@ -11,7 +11,8 @@ from psycopg2 import sql
 
 from ingest.contracts.author import draft_contract
 from ingest.contracts.introspect import live_tables
-from ingest.contracts.model import StreamContract, parse_contract
+from ingest.contracts.model import StreamContract
+from ingest.contracts.parse import parse_contract
 from ingest.contracts.types import Kind
 from ingest.lake.commit import CommitKind
 from ingest.lake.log import CommitLog

@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 import yaml
 
 from ingest.batch import QUARANTINE_SCHEMA
-from ingest.contracts.model import StreamContract, parse_contract
+from ingest.contracts.model import StreamContract
+from ingest.contracts.parse import parse_contract
 from ingest.lake import layout
 from ingest.lake.commit import Commit, CommitKind, Counts, DataFile, Watermark
 from ingest.lake.log import CommitLog

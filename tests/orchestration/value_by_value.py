@@ -13,7 +13,8 @@ from psycopg2 import sql
 
 from ingest.contracts.author import draft_contract
 from ingest.contracts.introspect import live_tables
-from ingest.contracts.model import Column, StreamContract, parse_contract
+from ingest.contracts.model import Column, StreamContract
+from ingest.contracts.parse import parse_contract
 from ingest.contracts.types import Kind
 from ingest.runner import open_run
 from orchestration.warehouse.duckdb import DuckDBWarehouse

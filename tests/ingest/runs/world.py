@@ -64,7 +64,7 @@ class World:
 
     def contract(self, table: str, **spec: object) -> StreamContract:
         """The contract that introspection drafts for `public.<table>`, with `spec` changed."""
-        from ingest.contracts.model import parse_contract
+        from ingest.contracts.parse import parse_contract
 
         name = f"public.{table}"
         drafted = parse_contract(draft_contract(live_tables(self.connection, [name])[name]), origin=table)
