@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 _ATTEMPTS = {Source.POSTGRES: 4, Source.SAAS: 2}
 """Tries of a whole stream; a request to the API is tried again on its own before that."""
+_UNREACHABLE_ATTEMPTS = {Source.POSTGRES: 10, Source.SAAS: 2}
+"""Tries where nothing answers any more, which did when the run began: a server needs a minute to start again."""
 
 
 class IngestRun:
@@ -117,7 +119,12 @@ class IngestRun:
 
         try:
             with bound_contextvars(run_id=self._context.run_id, stream=stream):
-                result = retrying(budget, attempts=_ATTEMPTS[contract.spec.source], before_retry=note)(once)
+                result = retrying(
+                    budget,
+                    attempts=_ATTEMPTS[contract.spec.source],
+                    unreachable_attempts=_UNREACHABLE_ATTEMPTS[contract.spec.source],
+                    before_retry=note,
+                )(once)
         except PlatformError as error:
             error.stream = error.stream or stream
             log.error("failed", error=str(error), kind=type(error).__name__)  # noqa: TRY400 - told, not traced

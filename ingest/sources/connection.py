@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -102,10 +103,13 @@ def postgres_errors(doing: str, contract: StreamContract | None = None) -> Itera
 CONNECTING = "connect"
 _TRANSIENT_CLASSES = ("08", "40", "53", "57", "55", "58")
 _ACCESS = {"28P01", "28000", "42501"}
+_DRIVERS_QUERY = re.compile(r"Failed to execute query '.*?': ", re.DOTALL)
+"""The driver quotes its own queries, of many lines, before it says what went wrong."""
 
 
 def _platform_error(doing: str, sqlstate: str | None, text: str, stream: str | None) -> PlatformError:
-    reason = next((line for line in text.splitlines() if line.strip()), "no reason given").strip()
+    said = _DRIVERS_QUERY.sub("", text)
+    reason = next((line for line in said.splitlines() if line.strip()), "no reason given").strip()
     if sqlstate in _ACCESS or "authentication failed" in text or "no password supplied" in text:
         return AccessError(
             f"Postgres refuses to {doing}: {reason}",

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event, Thread
 
+import adbc_driver_manager
 import psycopg2
 import pytest
 from psycopg2 import sql
@@ -256,6 +257,13 @@ def _wait_for_a_lock(world: World) -> None:
 
 def test_connections_cut_at_any_byte_lose_and_double_nothing(ground: Ground) -> None:
     postgres_campaign.run(ground, Order(seed=1, scale=0.16)).require_passed()
+
+
+def test_what_the_driver_says_of_its_own_queries_is_told_without_them() -> None:
+    said = "IO: [libpq] Failed to execute query '\nSELECT\n  attrelid\n': server closed the connection\n\tThis probably"
+    with pytest.raises(TransientError, match=r"cannot read: IO: \[libpq\] server closed the connection\. Is"):  # noqa: SIM117
+        with connection.postgres_errors("read"):
+            raise adbc_driver_manager.OperationalError(said, status_code=adbc_driver_manager.AdbcStatusCode.IO)
 
 
 def test_a_server_that_goes_without_a_word_is_noticed(world: World) -> None:

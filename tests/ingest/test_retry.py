@@ -122,6 +122,21 @@ def test_the_last_error_is_raised_as_it_is_and_at_once_where_the_wait_does_not_f
     assert slept == [5]
 
 
+def test_a_server_that_does_not_answer_is_given_more_tries_than_one_that_fails() -> None:
+    """It needs about a minute to start again."""
+
+    def tries(error: TransientError) -> tuple[int, float]:
+        call, slept = Calls([error] * 30), list[float]()
+        with pytest.raises(type(error)):
+            retrying(WaitBudget(1000), attempts=4, unreachable_attempts=10, sleep=slept.append)(call)
+        return call.count, sum(slept)
+
+    assert tries(TransientError("x"))[0] == 4
+    assert tries(UnreachableError("x"))[0] == 10
+    mean = sum(tries(UnreachableError("x"))[1] for _ in range(200)) / 200
+    assert 35 < mean < 60
+
+
 def test_a_budget_of_nothing_tries_once() -> None:
     slept: list[float] = []
     call = Calls([limited(1)])
