@@ -142,3 +142,14 @@ def test_every_module_and_script_that_is_shown_can_be_run() -> None:
             assert importlib.util.find_spec(words[2]) is not None, words
         else:
             assert (REPOSITORY / words[1]).is_file(), words
+
+
+def test_every_ingest_command_is_shown() -> None:
+    shown = {tuple(word for word in words[1:3] if not word.startswith("-")) for words in _commands("ingest")}
+    group = typer.main.get_command(app)
+    assert isinstance(group, click.Group)
+    for name, command in group.commands.items():
+        inner = command.commands if isinstance(command, click.Group) else {}
+        paths = [(name, further) for further in inner] or [(name,)]
+        for path in paths:
+            assert any(words[: len(path)] == path for words in shown), f"ingest {' '.join(path)}"
