@@ -11,7 +11,7 @@ import psycopg2
 from psycopg2.extensions import make_dsn, parse_dsn
 from pydantic import SecretStr
 
-from ingest.errors import AccessError, ConfigurationError, PlatformError, TransientError, UnreachableError
+from ingest.errors import AccessError, ConfigurationError, DataError, PlatformError, TransientError, UnreachableError
 from ingest.sources.horizon import APPLICATION_NAME
 
 if TYPE_CHECKING:
@@ -115,6 +115,13 @@ def _platform_error(doing: str, sqlstate: str | None, text: str, stream: str | N
             f"Postgres refuses to {doing}: {reason}",
             stream=stream,
             hint="Check the login and password in POSTGRES_DSN, and its SELECT grants.",
+        )
+    if "invalid byte sequence for encoding" in text:
+        return DataError(
+            f"cannot {doing}: {reason}",
+            stream=stream,
+            hint="The database does not say which encoding its texts have (SQL_ASCII). Mend the text, or land the "
+            "table through a view that decodes it.",
         )
     if "invalid snapshot identifier" in text:
         return TransientError("the session that held the snapshot has ended", stream=stream)

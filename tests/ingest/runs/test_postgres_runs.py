@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import psycopg2
 import pytest
 from pydantic import SecretStr
 
 from ingest.contracts.model import Clock, Deletes, Mode
-from ingest.errors import AccessError, ConfigurationError, ConflictError, SchemaDriftError
+from ingest.errors import AccessError, ConfigurationError, ConflictError, DataError, SchemaDriftError
 from ingest.lake.commit import CommitKind
 from ingest.lake.gc import find_orphans, remove
 from ingest.lake.store import ObjectStore
@@ -291,3 +293,22 @@ def test_a_policy_that_hides_rows_stops_the_stream_instead_of_deleting_them(item
         assert len(items.current(contract)) == 1000
     finally:
         items.execute(f"drop owned by {role}; drop role {role}")
+
+
+def test_a_text_of_no_known_encoding_stops_the_stream_at_once(world: World, empty_database: str) -> None:
+    name = f"ascii_{empty_database.rpartition('/')[2]}"
+    world.execute(f"create database {name} encoding 'SQL_ASCII' lc_collate 'C' lc_ctype 'C' template template0")
+    try:
+        dsn = f"{empty_database.rpartition('/')[0]}/{name}"
+        with closing(psycopg2.connect(dsn)) as connection:
+            connection.autocommit = True
+            settings = world.settings.model_copy(update={"postgres_dsn": SecretStr(dsn)})
+            unknown = World(settings, connection, world.store)
+            unknown.execute("create table t (id int primary key, v text)")
+            unknown.execute("insert into t values (1, convert_from('\\xe9'::bytea, 'SQL_ASCII'))")
+            contract = unknown.contract("t")
+            with pytest.raises(DataError, match=r"invalid byte sequence.*SQL_ASCII"):
+                unknown.run(contract)
+            assert unknown.commits(contract) == []
+    finally:
+        world.execute(f"drop database {name} with (force)")
