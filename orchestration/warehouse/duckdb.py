@@ -213,6 +213,7 @@ class DuckDBWarehouse:
         try:
             lake_files.remove_leftovers()  # DuckDB lets one process at a time open the file: nobody is loading
             yield DuckDBSession(connection, lake_files)
+            lake_files.remove_leftovers()
         finally:
             connection.close()
 

@@ -28,6 +28,8 @@ from orchestration.warehouse.ledger import Ledger, LedgerEntry
 from orchestration.warehouse.protocol import Session
 
 APPENDED = (CommitKind.DATA, CommitKind.SNAPSHOT, CommitKind.BACKFILL)
+_UNREACHABLE_ATTEMPTS = 10
+"""Tries of a version where the lake, whose log could be read, does not answer any more: about a minute."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,10 @@ class Loader:
             if commit.columns != columns:
                 fitted = fit_commit(session, contract, self._schema, commit)
                 columns = commit.columns
-            counted = retrying(budget, before_retry=note)(_VersionLoad(session, self._schema, contract, log), commit)
+            load_version = _VersionLoad(session, self._schema, contract, log)
+            counted = retrying(budget, unreachable_attempts=_UNREACHABLE_ATTEMPTS, before_retry=note)(
+                load_version, commit
+            )
             total = total.plus(commit, counted, fitted)
             logger.info("loaded", version=version, kind=commit.kind.value, rows=commit.rows)
         return total.result(contract.stream, version, monotonic() - started)
