@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import uuid
 from collections.abc import Iterator
 
@@ -25,7 +26,10 @@ def ground(
     shop_passwords: ShopPasswords,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Ground:
-    return Ground(postgres_server, s3_server, mock_saas_server, shop_passwords, tmp_path_factory.mktemp("chaos"))
+    folder = tmp_path_factory.mktemp("chaos")
+    # Under xdist the parent of a worker's own folder belongs to all of them.
+    shared = folder.parent.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+    return Ground(postgres_server, s3_server, mock_saas_server, shop_passwords, folder, dbt=shared / "chaos-dbt")
 
 
 @pytest.fixture(autouse=True)

@@ -6,11 +6,12 @@ transaction is open, the horizon, and so the end of the window, is its own times
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
+from unittest.mock import patch
 
 import psycopg2
 from psycopg2.extensions import connection as Connection
@@ -25,8 +26,8 @@ from tests.chaos.line import Ground, Line
 
 NAME = "equal"
 FULL = 50_000
-_TABLE_BYTES = 60_000_000
-"""What the rows of the first scene weigh in all: more than a row group, so that several files are cut."""
+_ROW_BYTES = 2_000
+"""What a row of the first scene weighs: 50,000 of them fill several row groups, and so several files."""
 _TICK = timedelta(microseconds=1)
 
 
@@ -35,7 +36,7 @@ def run(ground: Ground, order: Order) -> Report:
     contract = ContractRegistry.load()["customers"]
     rows = order.size(FULL, least=2_000)
     report = Report(NAME, order, wanted=len(_SCENES), figures={"rows of one value": rows})
-    with ground.line(NAME) as line, line.session() as session:
+    with ground.line(NAME) as line, line.session() as session, _pieces(order):
         settings = line.settings.model_copy(update={"target_file_bytes": 1})
         scene = _Scene(line, settings, contract, session, report, rows)
         line.ingest([contract])
@@ -49,6 +50,16 @@ def run(ground: Ground, order: Order) -> Report:
         line.load([contract])
         report.take(line.judge([contract], landed_once=False))
     return report
+
+
+@contextmanager
+def _pieces(order: Order) -> Iterator[None]:
+    """Fewer rows than the full size has are cut into as many pieces: smaller driver batches and row groups."""
+    with ExitStack() as stack:
+        if order.scale < 1:
+            stack.enter_context(patch("ingest.sources.postgres.BATCH_BYTES", 2**18))
+            stack.enter_context(patch("ingest.lake.writer.ROW_GROUP_BYTES", 2**20))
+        yield
 
 
 @dataclass
@@ -66,7 +77,7 @@ class _Scene:
         self._a_row_before()
         with self._other() as writer:
             self.shared = _started(writer)
-            _insert(writer, self.rows, _TABLE_BYTES // self.rows)
+            _insert(writer, self.rows, _ROW_BYTES)
             before = self._run()
             writer.commit()
         self._expect_end(before, self.shared)

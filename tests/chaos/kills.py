@@ -38,7 +38,7 @@ def run(ground: Ground, order: Order) -> Report:
     contracts = ContractRegistry.load().select([] if order.scale >= 1 else _FEW)
     with ground.line(NAME, margin_seconds=_MARGIN_SECONDS) as line:
         with (
-            hunting_ground(line, contracts, order, line.scratch.parent / f"{NAME}-victims") as hunters,
+            hunting_ground(line, contracts, order, line.warehouse.parent / f"{NAME}-victims") as hunters,
             busy_shop(line, order.seed),
         ):
             chance = order.chance("kills")

@@ -106,7 +106,8 @@ class Line:
 class Ground:
     """Running servers on which lines are laid. `folder` is for warehouses and dbt's files.
 
-    `clock_may_move` says whether the provider is ours alone, so that its time may be moved on.
+    `dbt` is where dbt's own files are kept, if not in `folder`: several processes may share them. `clock_may_move`
+    says whether the provider is ours alone, so that its time may be moved on.
     """
 
     postgres: PostgresServer
@@ -115,6 +116,7 @@ class Ground:
     passwords: ShopPasswords
     folder: Path
     clock_may_move: bool = False
+    dbt: Path | None = None
     _templates: set[str] = field(default_factory=set)
 
     @contextmanager
@@ -143,7 +145,7 @@ class Ground:
                 horizon_margin_seconds=margin_seconds,
                 lake=LakeSettings(bucket=bucket, endpoint_url=self.s3.endpoint_url, region=REGION),
             )
-            yield Line(shop, settings, self.folder / name, self.folder / "dbt")
+            yield Line(shop, settings, self.folder / name, self.dbt or self.folder / "dbt")
         finally:
             self._administer(sql.SQL("drop database {} with (force)").format(sql.Identifier(database)))
 

@@ -118,5 +118,5 @@ def _gc(line: Line, *options: str) -> _Said:
 
 
 def _start(line: Line, command: Sequence[str], name: str, **settings: str) -> Victim:
-    output = Path(line.scratch.parent, "gc", f"{name}.out")
+    output = Path(line.warehouse.parent, "gc", f"{name}.out")
     return start(command, line.environment | settings, output)

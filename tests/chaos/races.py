@@ -68,7 +68,7 @@ class _Track:
         # A loader that waits takes its turn; one that does not, ends as a loser.
         commands += [["warehouse", "load", "--stream", STREAM, "--wait", wait] for wait in ("60", "0")]
         self.chance.shuffle(commands)
-        folder = self.line.scratch.parent / f"{NAME}-racers"
+        folder = self.line.warehouse.parent / f"{NAME}-racers"
         racers = [
             start(command, self.line.environment, folder / f"{number:03d}-{place}.out")
             for place, command in enumerate(commands)

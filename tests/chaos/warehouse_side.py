@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+from filelock import FileLock
 
 from ingest.contracts.model import StreamContract
 from ingest.contracts.registry import ContractRegistry
@@ -84,9 +85,11 @@ def build_staging(directory: Path, contracts: Sequence[StreamContract], *, scrat
     SQL holds in this one too; to start dbt for each judgement would take longer than most campaigns' tests.
     """
     compiled = scratch / "run" / "target" / "compiled"
-    if not compiled.exists():
-        scratch.mkdir(parents=True, exist_ok=True)
-        _run_dbt(scratch, [contract for contract in ContractRegistry.load().values() if has_staging(contract)])
+    scratch.mkdir(parents=True, exist_ok=True)
+    with FileLock(scratch / "lock"):
+        if not (scratch / "built").exists():
+            _run_dbt(scratch, [contract for contract in ContractRegistry.load().values() if has_staging(contract)])
+            (scratch / "built").touch()
     with duckdb.connect(str(database_file(directory))) as connection:
         connection.execute("create schema if not exists STAGING")
         for contract in contracts:
