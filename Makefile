@@ -70,7 +70,7 @@ $(PEERS)/.installed: requirements/bench.txt | $(STAMP)
 
 clean: ## Remove what runs and tools have left behind (not .venv, .venv-bench)
 	@rm -rf .local .mypy_cache .ruff_cache .pytest_cache .hypothesis dbt/target dbt/logs dbt/dbt_packages
-	@find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+	@find . -name __pycache__ -type d -not -path './$(VENV)/*' -not -path './$(PEERS)/*' -prune -exec rm -rf {} +
 
 $(STAMP): requirements/install.sh requirements/uv.txt requirements/dev.txt pyproject.toml
 	@echo "Installing into $(VENV):"
