@@ -127,9 +127,9 @@ class Dialect:
         return f"CREATE TABLE IF NOT EXISTS {self.table(table)} ({', '.join(lines)})"
 
     def add_column(self, table: Table, column: TableColumn) -> str:
-        """ALTER TABLE ADD COLUMN, nullable: the rows that are there already have no value for it."""
+        """ALTER TABLE ADD COLUMN, nullable, unless another loader has: the rows that are there have no value for it."""
         name, type_ = self.quote(column.name), self.type(column.type)
-        return f"ALTER TABLE {self.table(table)} ADD COLUMN {name} {type_}"
+        return f"ALTER TABLE {self.table(table)} ADD COLUMN IF NOT EXISTS {name} {type_}"
 
     def widen_column(self, table: Table, change: TypeChange) -> str:
         """ALTER TABLE to a type that holds every value that is there."""
