@@ -1,25 +1,26 @@
-"""The object store: the few S3 calls that the lake needs, with their errors put into the platform's taxonomy."""
+"""The object store: the few S3 calls that the lake needs, and what is read checked to the byte."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
+from typing import TYPE_CHECKING, TypedDict, TypeVar
 
 from ingest.disk import disk_errors
-from ingest.errors import (
-    AccessError,
-    ConfigurationError,
-    ConflictError,
-    FatalError,
-    PlatformError,
-    TransientError,
-    UnreachableError,
+from ingest.errors import ConflictError, FatalError, TransientError
+from ingest.lake.s3 import (
+    AbsentError,
+    AlteredError,
+    BrokenBodyError,
+    StrangeRefusalError,
+    WritesMetError,
+    make_client,
+    s3_errors,
 )
 from ingest.settings import LakeSettings
 
@@ -29,23 +30,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_EXISTS = {"PreconditionFailed", "412"}
-_WRITES_MET = {"ConditionalRequestConflict", "409"}
-_ABSENT = "NoSuchKey"
-"""Not any 404: a server that is not S3 answers that too, and must not pass for an empty lake."""
-_FAULTS_OF_THE_MOMENT = {"RequestTimeout", "BadDigest", "IncompleteBody", "OperationAborted", "SlowDown", "408", "429"}
-_DENIED = {
-    "AccessDenied",
-    "InvalidAccessKeyId",
-    "SignatureDoesNotMatch",
-    "ExpiredToken",
-    "InvalidToken",
-    "AuthorizationHeaderMalformed",
-    "403",
-    "401",
-}
-_CONNECT_SECONDS = 5.0
-_READ_SECONDS = 60.0
 _BODY_TRIES = 3
 """boto3 tries a request again whose answer does not begin; not one whose body breaks off."""
 _CHUNK = 2**20
@@ -68,26 +52,6 @@ class StoredObject:
     modified: datetime
 
 
-class _AbsentError(FatalError):
-    """There is no such object."""
-
-
-class _AlteredError(FatalError):
-    """The object's content is not what it must be."""
-
-
-class _StrangeRefusalError(ConfigurationError):
-    """What refused does not speak as S3 does; or it does, and was cut off."""
-
-
-class _BrokenBodyError(TransientError):
-    """The answer began and then broke off."""
-
-
-class _WritesMetError(ConflictError):
-    """S3 was just writing that object, and has answered for neither write."""
-
-
 class ObjectStore:
     """A bucket. Thread-safe. Every method raises TransientError, AccessError or ConfigurationError.
 
@@ -97,7 +61,7 @@ class ObjectStore:
     def __init__(self, settings: LakeSettings, client: S3Client | None = None) -> None:
         self.bucket = settings.bucket
         self.settings = settings
-        self._client = client or _client(settings)
+        self._client = client or make_client(settings)
 
     def uri(self, key: str) -> str:
         """`s3://bucket/key`."""
@@ -113,7 +77,7 @@ class ObjectStore:
 
         try:
             return self._read(key, whole)
-        except _AbsentError:
+        except AbsentError:
             return None
 
     def download(self, key: str, path: Path, sha256: str) -> None:
@@ -132,7 +96,7 @@ class ObjectStore:
 
         try:
             self._read(key, save)
-        except _AbsentError as error:
+        except AbsentError as error:
             raise FatalError(
                 f"the lake's log names {self.uri(key)}, but there is no such file", hint=_RESTORE
             ) from error
@@ -153,7 +117,7 @@ class ObjectStore:
                 self._client.put_object(Bucket=self.bucket, Key=key, Body=body, IfNoneMatch="*", **_checksums(body))
         except ConflictError as error:
             found = self.get(key)
-            if found is None and isinstance(error, _WritesMetError):
+            if found is None and isinstance(error, WritesMetError):
                 raise TransientError(f"cannot write {key}: another write of it is under way") from error
             if found != body:
                 raise
@@ -193,7 +157,7 @@ class ObjectStore:
 
     def _check(self, key: str, digest: hashlib._Hash, sha256: str | None) -> None:
         if sha256 is not None and digest.hexdigest() != sha256:
-            raise _AlteredError(
+            raise AlteredError(
                 f"{self.uri(key)} is not what was written there: its SHA-256 is {digest.hexdigest()}, and not {sha256}",
                 hint=_RESTORE,
             )
@@ -203,7 +167,7 @@ class ObjectStore:
         for _ in range(_BODY_TRIES - 1):
             try:
                 return self._read_once(key, consume)
-            except (_BrokenBodyError, _AlteredError, _StrangeRefusalError):
+            except (BrokenBodyError, AlteredError, StrangeRefusalError):
                 continue
         return self._read_once(key, consume)
 
@@ -216,100 +180,14 @@ class ObjectStore:
         try:
             return consume(answer)
         except (BotoCoreError, HTTPError) as error:
-            raise _BrokenBodyError(
+            raise BrokenBodyError(
                 f"cannot read {key}: S3 at {self.settings.endpoint_url or 'AWS'} broke off ({type(error).__name__})"
             ) from error
         finally:
             answer["Body"].close()
 
-    @contextmanager
-    def _errors(self, doing: str) -> Iterator[None]:
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        try:
-            yield
-        except ClientError as error:
-            code = str(error.response.get("Error", {}).get("Code", ""))
-            raise self._platform_error(error, code, doing) from error
-        except BotoCoreError as error:
-            raise self._connection_error(error, doing) from error
-
-    def _platform_error(self, error: Any, code: str, doing: str) -> PlatformError:
-        status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-        where = f"s3://{self.bucket} at {self.settings.endpoint_url or 'AWS'}"
-        if code == _ABSENT:
-            return _AbsentError(f"cannot {doing} in {where}: there is no such object")
-        if code in _EXISTS:
-            return ConflictError(f"cannot {doing}: the object exists already")
-        if code in _WRITES_MET:
-            return _WritesMetError(f"cannot {doing}: another writer was writing the object")
-        if code == "NoSuchBucket":
-            return ConfigurationError(
-                f"there is no bucket {where}",
-                hint="Create it (terraform, or `aws s3 mb`), or correct RAW_BUCKET.",
-            )
-        if code in _DENIED or status in (401, 403):
-            return AccessError(
-                f"S3 refuses to {doing} in {where} ({code})",
-                hint="Check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and what their policy allows.",
-            )
-        if code in ("PermanentRedirect", "301", "IllegalLocationConstraintException"):
-            return ConfigurationError(f"{where} is in another region", hint="Correct AWS_REGION.")
-        if status >= 500 or status in (408, 429) or code in _FAULTS_OF_THE_MOMENT:
-            return TransientError(f"cannot {doing} in {where}: {code}")
-        kind = _StrangeRefusalError if code in ("", str(status)) else ConfigurationError
-        return kind(f"cannot {doing} in {where}: {code}", hint="Is it S3 that answers there? Check AWS_ENDPOINT_URL.")
-
-    def _connection_error(self, error: Exception, doing: str) -> PlatformError:
-        from botocore.exceptions import (
-            ConnectTimeoutError,
-            EndpointConnectionError,
-            EndpointResolutionError,
-            InvalidRegionError,
-            NoCredentialsError,
-            ParamValidationError,
-        )
-
-        if isinstance(error, NoCredentialsError):
-            return _no_credentials()
-        if isinstance(error, ParamValidationError | InvalidRegionError):
-            return ConfigurationError(f"cannot {doing}: {error}", hint="Check RAW_BUCKET and AWS_REGION.")
-        if isinstance(error, EndpointResolutionError):
-            return ConfigurationError(f"cannot {doing}: {error}", hint="Check AWS_ENDPOINT_URL.")
-        unreachable = isinstance(error, EndpointConnectionError | ConnectTimeoutError)
-        kind = UnreachableError if unreachable else TransientError
-        return kind(
-            f"cannot {doing}: S3 at {self.settings.endpoint_url or 'AWS'} does not answer ({type(error).__name__})",
-            hint="Check AWS_ENDPOINT_URL and the network.",
-        )
-
-
-def _client(settings: LakeSettings) -> S3Client:
-    import boto3
-    from botocore.config import Config
-    from botocore.exceptions import PartialCredentialsError
-
-    config = Config(
-        retries={"mode": "standard", "max_attempts": 4},
-        connect_timeout=_CONNECT_SECONDS,
-        read_timeout=_READ_SECONDS,
-        max_pool_connections=32,
-        s3={"addressing_style": "path" if settings.endpoint_url else "auto"},
-    )
-    try:
-        return boto3.session.Session().client(
-            "s3", endpoint_url=settings.endpoint_url, region_name=settings.region, config=config
-        )
-    except PartialCredentialsError as error:
-        raise _no_credentials() from error
-    except ValueError as error:
-        raise ConfigurationError(f"cannot make an S3 client: {error}", hint="Check AWS_ENDPOINT_URL.") from error
-
-
-def _no_credentials() -> AccessError:
-    return AccessError(
-        "there are no AWS credentials", hint="Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile."
-    )
+    def _errors(self, doing: str) -> AbstractContextManager[None]:
+        return s3_errors(self.settings, doing)
 
 
 def _checksums(body: bytes) -> _Checksums:
