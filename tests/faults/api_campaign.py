@@ -71,7 +71,7 @@ def run(ground: Ground, order: Order) -> Report:
             report.done += 1
         line.ingest(contracts)
         line.load(contracts)
-        report.take(line.judge(contracts, staging=False))
+        report.take(line.judge(contracts))
     report.figures |= {"ended": dict(ended), "faults": struck.total(), "by kind": dict(struck)}
     report.expect(struck, "no fault struck")
     report.expect(ended["done"], f"no run got through: {dict(ended)}")

@@ -53,7 +53,7 @@ def run(ground: Ground, order: Order) -> Report:
             report.done += 1
         line.ingest([contract])
         line.load([contract])
-        report.take(line.judge([contract], staging=False))
+        report.take(line.judge([contract]))
     report.figures |= {"ended": dict(ended), "connections cut": proxy.was_cut}
     report.expect(proxy.was_cut, "no connection was cut")
     return report

@@ -44,7 +44,7 @@ def run(ground: Ground, order: Order) -> Report:
             report.done += 1
         line.ingest(contracts)
         line.load(contracts)
-        report.take(line.judge(contracts, staging=False))
+        report.take(line.judge(contracts))
     report.figures |= {"ended": dict(ended), "faults": storm.struck.total(), "by kind": dict(storm.struck)}
     report.expect(storm.struck.total() > 3 * report.done, "the storm hardly struck")
     report.expect(ended["run done"] and ended["load done"], f"nothing got through: {dict(ended)}")
