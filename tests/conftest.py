@@ -43,6 +43,7 @@ from orchestration.local.settings import LocalSettings
 from orchestration.local.shop import Shop, ShopPasswords, make_shop, shop_of
 from postgres.seed import SeedReport
 from postgres.setup import INGEST_ROLE, OWNER_ROLE
+from tests.chaos.line import Ground
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -198,3 +199,18 @@ def ingest_settings(shop_database: Shop, lake_settings: LakeSettings, mock_saas_
         saas_api_key=SecretStr(mock_saas_server.api_key),
         lake=lake_settings,
     )
+
+
+@pytest.fixture(scope="session")
+def ground(
+    postgres_server: PostgresServer,
+    s3_server: S3Server,
+    mock_saas_server: SaasServer,
+    shop_passwords: ShopPasswords,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Ground:
+    """What fault campaigns run on: the servers that all tests share."""
+    folder = tmp_path_factory.mktemp("chaos")
+    # Under xdist the parent of a worker's own folder belongs to all of them.
+    shared = folder.parent.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+    return Ground(postgres_server, s3_server, mock_saas_server, shop_passwords, folder, dbt=shared / "chaos-dbt")

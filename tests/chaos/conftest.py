@@ -1,9 +1,8 @@
-"""The ground that campaigns run on in the tests: the servers that all tests share."""
+"""A line of one's own for each test, and quiet."""
 
 from __future__ import annotations
 
 import logging
-import os
 import uuid
 from collections.abc import Iterator
 
@@ -11,25 +10,7 @@ import pytest
 import structlog
 
 from ingest import logs
-from orchestration.local.postgres_server import PostgresServer
-from orchestration.local.s3_server import S3Server
-from orchestration.local.saas_server import SaasServer
-from orchestration.local.shop import ShopPasswords
 from tests.chaos.line import Ground, Line
-
-
-@pytest.fixture(scope="session")
-def ground(
-    postgres_server: PostgresServer,
-    s3_server: S3Server,
-    mock_saas_server: SaasServer,
-    shop_passwords: ShopPasswords,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Ground:
-    folder = tmp_path_factory.mktemp("chaos")
-    # Under xdist the parent of a worker's own folder belongs to all of them.
-    shared = folder.parent.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
-    return Ground(postgres_server, s3_server, mock_saas_server, shop_passwords, folder, dbt=shared / "chaos-dbt")
 
 
 @pytest.fixture(autouse=True)

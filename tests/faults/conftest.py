@@ -1,4 +1,4 @@
-"""The ground of the campaigns, and a source and a lake of one's own for each test."""
+"""A line, and a source and a lake, of one's own for each test."""
 
 from __future__ import annotations
 
@@ -12,12 +12,9 @@ from pydantic import SecretStr
 
 from ingest.lake.store import ObjectStore
 from ingest.settings import IngestSettings, LakeSettings
-from tests.chaos.conftest import ground
 from tests.chaos.line import Ground, Line
 from tests.faults.patience import without_waiting
 from tests.ingest.runs.world import World
-
-__all__ = ["ground"]
 
 
 @pytest.fixture
