@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 import typer
@@ -25,6 +26,8 @@ app.add_typer(quarantine_commands.app, name="quarantine")
 
 def main() -> None:
     """Run the command line; a PlatformError becomes one message and its exit code."""
+    # Imports make many objects that stay, which the collector would otherwise look through again and again.
+    gc.set_threshold(50_000, 20, 20)
     try:
         app()
     except PlatformError as error:

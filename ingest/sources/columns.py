@@ -6,6 +6,7 @@ five-digit years in a date or timestamp) is found here, and the row goes to quar
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,21 +93,38 @@ class RowConverter:
         Raises ContractError where a column is not of the type that the contract says.
         """
         arrays = [_storage(array) for array in batch.columns]
+        if all(_within_its_years(*pair) for pair in self._pairs(arrays)):
+            try:
+                return Converted(self._rows([self._exactly(*pair) for pair in self._pairs(arrays)]), 0)
+            except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+                pass  # which rows, or why not at all, is found out below
+        return self._without_refused(arrays)
+
+    def _without_refused(self, arrays: list[pa.Array]) -> Converted:
+        count = len(arrays[0])
         refused = None
-        for column, array in zip(self._columns, arrays, strict=True):
+        for column, array in self._pairs(arrays):
             bad = _unrepresentable_rows(column, array)
             if bad is not None:
                 refused = bad if refused is None else pc.or_(refused, bad)
         if refused is not None:
             keep = pc.invert(refused)
             arrays = [array.filter(keep) for array in arrays]
-        converted = [self._cast(column, array) for column, array in zip(self._columns, arrays, strict=True)]
-        result = pa.RecordBatch.from_arrays(converted, schema=self.schema)
-        return Converted(result, batch.num_rows - result.num_rows)
+        result = self._rows([self._cast(*pair) for pair in self._pairs(arrays)])
+        return Converted(result, count - result.num_rows)
+
+    def _pairs(self, arrays: list[pa.Array]) -> Iterator[tuple[Column, pa.Array]]:
+        return zip(self._columns, arrays, strict=True)
+
+    def _rows(self, arrays: list[pa.Array]) -> pa.RecordBatch:
+        return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
+
+    def _exactly(self, column: Column, array: pa.Array) -> pa.Array:
+        return array if array.type == column.landing.arrow else array.cast(column.landing.arrow, safe=True)
 
     def _cast(self, column: Column, array: pa.Array) -> pa.Array:
         try:
-            return array if array.type == column.landing.arrow else array.cast(column.landing.arrow, safe=True)
+            return self._exactly(column, array)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             raise ContractError(
                 f"column '{column.name}' ({column.source_type}) cannot be landed as {column.landing}: {error}",
@@ -119,16 +137,32 @@ def _storage(array: pa.Array) -> pa.Array:
     return array.storage if isinstance(array, pa.ExtensionArray) else array
 
 
+def _within_its_years(column: Column, array: pa.Array) -> bool:
+    """Whether no value lies outside the years that its landing type holds; true of anything but dates and moments."""
+    if column.landing.kind not in _TEMPORAL or not (bounds := _year_bounds(array)):
+        return True
+    values, lowest, highest = bounds
+    found = pc.min_max(values).as_py()
+    return found["min"] is None or bool(lowest <= found["min"] and found["max"] <= highest)
+
+
+def _year_bounds(array: pa.Array) -> tuple[pa.Array, int, int] | None:
+    """A date's days or a moment's microseconds as integers, and the first and last of the years 1 to 9999."""
+    if pa.types.is_date32(array.type):
+        return array.view(pa.int32()), _FIRST_DAY, _LAST_DAY
+    if pa.types.is_timestamp(array.type):
+        # The driver lets infinity wrap round to values before any year that Postgres knows.
+        return array.view(pa.int64()), _FIRST_DAY * _DAY, (_LAST_DAY + 1) * _DAY - 1
+    return None
+
+
 def _unrepresentable_rows(column: Column, array: pa.Array) -> pa.Array | None:
     if array.null_count == len(array):
         return None
     if column.landing.kind is Kind.DECIMAL and pa.types.is_string(array.type):
         bad = pc.invert(pc.match_substring_regex(array, r"^[-+]?[0-9]"))
-    elif column.landing.kind is Kind.DATE and pa.types.is_date32(array.type):
-        bad = _outside(array.view(pa.int32()), _FIRST_DAY, _LAST_DAY)
-    elif column.landing.kind in _TEMPORAL and pa.types.is_timestamp(array.type):
-        # The driver lets infinity wrap round to values before any year that Postgres knows.
-        bad = _outside(array.view(pa.int64()), _FIRST_DAY * _DAY, (_LAST_DAY + 1) * _DAY - 1)
+    elif column.landing.kind in _TEMPORAL and (bounds := _year_bounds(array)):
+        bad = _outside(*bounds)
     else:
         return None
     bad = pc.fill_null(bad, fill_value=False)
