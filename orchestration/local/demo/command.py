@@ -32,7 +32,7 @@ _NEXT_STEPS = """[bold]Done in {seconds:.0f} s.[/]
   Logs       {logs}
 
 Try next:
-  make query SQL="select * from mart.fct_campaign_performance limit 5"
+  make query SQL="select activity_date, messages_sent, attributed_revenue from mart.fct_campaign_performance limit 5"
   make stack     [dim]the same sources, kept up: run `ingest` and the flow by hand[/]
   make test      [dim]all tests, on the same stack[/]
 """
