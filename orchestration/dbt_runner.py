@@ -23,7 +23,7 @@ from orchestration.dbt_events import DbtComplaint, DbtEvent, EventReader, NodeFi
 
 NodeEvent = NodeStarted | NodeFinished
 
-_NOT_FOR_DBT = ("POSTGRES_", "SAAS_", "AWS_", "DBT_")
+_NOT_FOR_DBT = ("POSTGRES_", "SAAS_", "AWS_", "DBT_", "SNOWFLAKE_")
 """Prefixes of variables that dbt has no use for, or that would override what we pass."""
 _STOP_SECONDS = 10.0
 _TAIL_LINES = 20

@@ -17,10 +17,17 @@ from ingest.contracts.model import StreamSpec
 from ingest.contracts.registry import ContractRegistry
 from ingest.settings import IngestSettings, LakeSettings
 from orchestration.settings import OrchestrationSettings, Schemas
+from orchestration.warehouse.snowflake_settings import SnowflakeSettings
 
 REPOSITORY = Path(__file__).parents[1]
 DOCS = REPOSITORY / "docs"
-SETTINGS: tuple[type[BaseSettings], ...] = (IngestSettings, LakeSettings, OrchestrationSettings, Schemas)
+SETTINGS: tuple[type[BaseSettings], ...] = (
+    IngestSettings,
+    LakeSettings,
+    OrchestrationSettings,
+    Schemas,
+    SnowflakeSettings,
+)
 
 
 def _variables(settings: type[BaseSettings]) -> dict[str, str]:

@@ -67,6 +67,18 @@ class LandingType:
             Kind.BINARY: pa.binary(),
         }[self.kind]
 
+    @classmethod
+    def of(cls, arrow: pa.DataType) -> LandingType:
+        """The landing type that is written as this Arrow type. Raises ValueError where none is."""
+        import pyarrow as pa
+
+        if pa.types.is_decimal128(arrow):
+            return cls(Kind.DECIMAL, arrow.precision, arrow.scale)
+        for kind in Kind:
+            if kind is not Kind.DECIMAL and cls(kind).arrow == arrow:
+                return cls(kind)
+        raise ValueError(f"nothing is landed as {arrow}")
+
     def __str__(self) -> str:
         return f"decimal({self.precision},{self.scale})" if self.kind is Kind.DECIMAL else self.kind.value
 

@@ -42,6 +42,8 @@ class RunServices:
             registry=registry,
             selected=tuple(registry.select(parameters.streams)),
             store=ObjectStore(settings.lake),
-            warehouse=open_warehouse(settings, on_wait=lambda holder: progress.step("wait", f"for {holder}")),
+            warehouse=open_warehouse(
+                settings, run_id=run_id, on_wait=lambda holder: progress.step("wait", f"for {holder}")
+            ),
             progress=progress,
         )

@@ -34,7 +34,7 @@ from orchestration.reconcile import Reconciler, Reconciliation, SourceSide
 from orchestration.report import RunReport, StreamOutcome
 from orchestration.runs import RunFolder, make_run_folder
 from orchestration.warehouse.loader import Loader, LoadResult
-from orchestration.warehouse.protocol import Publication, Session
+from orchestration.warehouse.protocol import Publication, Purpose, Session
 
 _TABLES = ("table", "incremental", "snapshot", "seed")
 
@@ -159,13 +159,13 @@ def _project(run: RunServices, folder: RunFolder) -> DbtProject:
             "ENVIRONMENT": settings.environment,
         },
         partial_parse=folder.partial_parse,
-        secrets=(salt,),
+        secrets=(salt, *run.warehouse.secrets),
     )
 
 
 def _with_rows(run: RunServices, nodes: Sequence[NodeFinished]) -> tuple[NodeFinished, ...]:
     """The nodes, each table with its number of rows, which not every warehouse tells dbt."""
-    with run.warehouse.connect() as session:
+    with run.warehouse.connect(Purpose.AUDIT) as session:
         return tuple(
             replace(node, rows=int(str(session.query(f"SELECT count(*) FROM {node.relation}")[0][0])))  # noqa: S608
             if node.rows is None and node.relation and node.materialized in _TABLES and not node.failed

@@ -22,7 +22,7 @@ from orchestration.progress import Progress
 from orchestration.reconcile import Reconciler, Reconciliation, SourceSide, require_equal
 from orchestration.report import StreamOutcome
 from orchestration.warehouse.loader import Loader, LoadResult
-from orchestration.warehouse.protocol import Publication, Session, Warehouse
+from orchestration.warehouse.protocol import Publication, Purpose, Session, Warehouse
 
 
 def is_transient(task: Any, task_run: TaskRun, state: State[Any]) -> bool:
@@ -145,7 +145,7 @@ class ReconcileWork:
 
     def reconcile(self) -> None:
         """Count all streams. Raises ReconciliationError where counts differ."""
-        with self._warehouse.connect() as session:
+        with self._warehouse.connect(Purpose.AUDIT) as session:
             self.results = self._reconciler.reconcile(
                 session, self._contracts, self._sources, staging=self._staging, on_done=self._progress.reconciled
             )

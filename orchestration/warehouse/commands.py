@@ -20,8 +20,8 @@ def load(streams: Sequence[str], *, wait_seconds: float, on_wait: Waiting) -> li
     """Load streams (all for none). Raises PlatformError where nothing could be loaded."""
     settings = OrchestrationSettings.load()
     contracts = ContractRegistry.load(settings.contracts_dir).select(streams)
-    warehouse = open_warehouse(settings, wait=timedelta(seconds=wait_seconds), on_wait=on_wait)
     run_id = run_id_now()
+    warehouse = open_warehouse(settings, run_id=run_id, wait=timedelta(seconds=wait_seconds), on_wait=on_wait)
     loader = _loader(settings, run_id)
     with warehouse.lock(run_id, wait=timedelta(seconds=wait_seconds)), warehouse.connect() as session:
         return load_streams(loader, session, contracts, concurrency=settings.load_concurrency)
@@ -31,8 +31,8 @@ def reload(stream: str, *, wait_seconds: float, on_wait: Waiting) -> list[LoadOu
     """Drop a stream's tables and load it whole. Killed in between, the next load finishes it."""
     settings = OrchestrationSettings.load()
     [contract] = ContractRegistry.load(settings.contracts_dir).select([stream])
-    warehouse = open_warehouse(settings, wait=timedelta(seconds=wait_seconds), on_wait=on_wait)
     run_id = run_id_now()
+    warehouse = open_warehouse(settings, run_id=run_id, wait=timedelta(seconds=wait_seconds), on_wait=on_wait)
     loader = _loader(settings, run_id)
     with warehouse.lock(run_id, wait=timedelta(seconds=wait_seconds)), warehouse.connect() as session:
         loader.forget(session, contract)
@@ -40,12 +40,13 @@ def reload(stream: str, *, wait_seconds: float, on_wait: Waiting) -> list[LoadOu
 
 
 def status(streams: Sequence[str], *, wait_seconds: float, on_wait: Waiting) -> list[StreamStatus]:
-    """The status of streams (all for none). It needs the lock: DuckDB's file takes one process at a time."""
+    """The status of streams (all for none)."""
     settings = OrchestrationSettings.load()
     contracts = ContractRegistry.load(settings.contracts_dir).select(streams)
-    warehouse = open_warehouse(settings, wait=timedelta(seconds=wait_seconds), on_wait=on_wait)
+    run_id = run_id_now()
+    warehouse = open_warehouse(settings, run_id=run_id, wait=timedelta(seconds=wait_seconds), on_wait=on_wait)
     store = ObjectStore(settings.lake)
-    with warehouse.lock(run_id_now(), wait=timedelta(seconds=wait_seconds)), warehouse.connect() as session:
+    with warehouse.inspect(run_id, wait=timedelta(seconds=wait_seconds)) as session:
         return stream_statuses(store, session, settings.schemas.raw, contracts)
 
 

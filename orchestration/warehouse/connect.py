@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
-from ingest.errors import ConfigurationError
 from orchestration.settings import OrchestrationSettings, WarehouseKind
 from orchestration.warehouse.duckdb import DuckDBWarehouse
 from orchestration.warehouse.protocol import Warehouse
+
+if TYPE_CHECKING:
+    from orchestration.warehouse.snowflake import SnowflakeWarehouse
 
 
 def duckdb_warehouse(
@@ -28,20 +31,31 @@ def duckdb_warehouse(
     )
 
 
+def snowflake_warehouse(
+    settings: OrchestrationSettings, *, run_id: str, on_wait: Callable[[str], None] = lambda holder: None
+) -> SnowflakeWarehouse:
+    """The database WAREHOUSE_DATABASE of the account that the SNOWFLAKE_* settings name. See `open_warehouse`."""
+    # Imported here: the connector takes long, and DuckDB's users have no use for it.
+    from orchestration.warehouse.snowflake import SnowflakeWarehouse
+    from orchestration.warehouse.snowflake_settings import SnowflakeSettings
+
+    return SnowflakeWarehouse(
+        SnowflakeSettings.load(), settings.database, settings.schemas, run_id=run_id, on_wait=on_wait
+    )
+
+
 def open_warehouse(
     settings: OrchestrationSettings,
     *,
+    run_id: str,
     wait: timedelta | None = None,
     on_wait: Callable[[str], None] = lambda holder: None,
 ) -> Warehouse:
-    """The warehouse to load into.
+    """The warehouse to load into. Snowflake's history of statements names `run_id`.
 
     `wait` is how long to wait for a program that has it open without the lock, such as the dbt of a killed run (None:
-    as long as for the lock); `on_wait` hears who must be waited for. Raises ConfigurationError for a warehouse that
-    there is no loader for.
+    as long as for the lock); `on_wait` hears who must be waited for. Raises ConfigurationError for bad settings.
     """
-    if settings.warehouse is WarehouseKind.DUCKDB:
-        return duckdb_warehouse(settings, wait=wait, on_wait=on_wait)
-    raise ConfigurationError(
-        f"WAREHOUSE={settings.warehouse.value}: this version loads into DuckDB alone", hint="Set WAREHOUSE=duckdb."
-    )
+    if settings.warehouse is WarehouseKind.SNOWFLAKE:
+        return snowflake_warehouse(settings, run_id=run_id, on_wait=on_wait)
+    return duckdb_warehouse(settings, wait=wait, on_wait=on_wait)

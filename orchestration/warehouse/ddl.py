@@ -14,6 +14,7 @@ from ingest.contracts.types import TEXT, Kind, LandingType
 from ingest.contracts.widening import landing_widens
 
 LEDGER = "_loads"
+LOCKS = "_locks"
 KEYS_SUFFIX = "__keys"
 
 _INT64 = LandingType(Kind.INT64)
@@ -93,6 +94,23 @@ def ledger_table(schema: str) -> Table:
     )
 
 
+def locks_table(schema: str) -> Table:
+    """`raw._locks`: who writes the warehouse, and which streams are being loaded; only where nothing else can tell."""
+    return Table(
+        schema,
+        LOCKS,
+        (
+            TableColumn("name", TEXT, nullable=False),
+            TableColumn("run_id", TEXT),
+            TableColumn("pid", _INT64),
+            TableColumn("host", TEXT),
+            TableColumn("since", _TIMESTAMPTZ),
+            TableColumn("expires_at", _TIMESTAMPTZ),
+        ),
+        primary_key=("name",),
+    )
+
+
 @dataclass(frozen=True)
 class Dialect:
     """How one warehouse writes types and names. `types` covers every Kind but DECIMAL, as its catalog prints them."""
@@ -121,10 +139,17 @@ class Dialect:
 
     def create_table(self, table: Table) -> str:
         """CREATE TABLE, if there is none."""
+        return f"CREATE TABLE IF NOT EXISTS {self.table(table)} ({self._body(table)})"
+
+    def create_temporary_table(self, table: Table) -> str:
+        """CREATE TEMPORARY TABLE, in place of one that an earlier use has left."""
+        return f"CREATE OR REPLACE TEMPORARY TABLE {self.table(table)} ({self._body(table)})"
+
+    def _body(self, table: Table) -> str:
         lines = [self._definition(column) for column in table.columns]
         if table.primary_key:
             lines.append(f"PRIMARY KEY ({', '.join(map(self.quote, table.primary_key))})")
-        return f"CREATE TABLE IF NOT EXISTS {self.table(table)} ({', '.join(lines)})"
+        return ", ".join(lines)
 
     def add_column(self, table: Table, column: TableColumn) -> str:
         """ALTER TABLE ADD COLUMN, nullable, unless another loader has: the rows that are there have no value for it."""
@@ -148,6 +173,10 @@ class Dialect:
         """Whether type `wide` holds every value of type `narrow` as it is; also for equal types."""
         old, new = self.parse(narrow), self.parse(wide)
         return narrow == wide or (old is not None and new is not None and landing_widens(old, new))
+
+    def can_widen(self, actual: str, wanted: str) -> bool:
+        """Whether `widen_column` can make a column of type `actual` one of type `wanted`."""
+        return self.widens(actual, wanted)
 
     def _definition(self, column: TableColumn) -> str:
         constraint = "" if column.nullable else " NOT NULL"
@@ -183,5 +212,5 @@ def compare(table: Table, actual: Mapping[str, str], dialect: Dialect) -> Differ
         for column in table.columns
         if column.name.lower() in actual and not dialect.widens(dialect.type(column.type), actual[column.name.lower()])
     ]
-    narrower = tuple(change for change in changes if dialect.widens(change.actual, change.wanted))
+    narrower = tuple(change for change in changes if dialect.can_widen(change.actual, change.wanted))
     return Differences(missing, narrower, tuple(change for change in changes if change not in narrower))

@@ -19,7 +19,7 @@ from orchestration.warehouse.ddl import Dialect, Table
 from orchestration.warehouse.lake_files import LakeFiles, LocalFile
 from orchestration.warehouse.lake_reader import DESCRIBE_PARQUET, PARQUET, open_duckdb
 from orchestration.warehouse.lock import WriterLock
-from orchestration.warehouse.protocol import LockHolder, Publication, Row
+from orchestration.warehouse.protocol import LockHolder, Publication, Purpose, Row
 from orchestration.warehouse.publish import publish_copy
 
 if TYPE_CHECKING:
@@ -54,6 +54,16 @@ class DuckDBSession:
     def __init__(self, connection: duckdb.DuckDBPyConnection, lake_files: LakeFiles) -> None:
         self._connection = connection
         self._lake_files = lake_files
+
+    def create_schema(self, schema: str) -> None:
+        """Create a schema where there is none."""
+        self.execute(DIALECT.create_schema(schema))
+
+    def about(self, *, stream: str | None = None, version: int | None = None) -> None:
+        """Nothing: DuckDB keeps no history of statements."""
+
+    def claim(self, name: str) -> None:
+        """Nothing: one process at a time has the file open, and it loads a stream once at a time."""
 
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> int:
         """Run a statement; the number of rows it changed (0 for one that changes none)."""
@@ -205,8 +215,14 @@ class DuckDBWarehouse:
             yield holder
 
     @contextmanager
-    def connect(self) -> Iterator[DuckDBSession]:
-        """A session on the file that runs write; it is made where there is none."""
+    def inspect(self, run_id: str, *, wait: timedelta) -> Iterator[DuckDBSession]:
+        """A session under the lock: the file takes one process at a time."""
+        with self.lock(run_id, wait=wait), self.connect() as session:
+            yield session
+
+    @contextmanager
+    def connect(self, purpose: Purpose = Purpose.LOAD) -> Iterator[DuckDBSession]:
+        """A session on the file that runs write; it is made where there is none. DuckDB has no roles."""
         self._directory.mkdir(parents=True, exist_ok=True)
         lake_files = LakeFiles(self._lake, self._directory / f"{self._database}.loading")
         connection = self._open()
@@ -226,6 +242,11 @@ class DuckDBWarehouse:
     def dbt_environment(self) -> Mapping[str, str]:
         """Where dbt finds the file."""
         return {"DUCKDB_PATH": str(self.path)}
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """None: the path of a file is no secret."""
+        return ()
 
     def _open(self) -> duckdb.DuckDBPyConnection:
         """Open the file; a dbt whose run was killed may hold it for a moment longer.

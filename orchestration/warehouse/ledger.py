@@ -59,8 +59,9 @@ class Ledger:
 
     def ensure(self) -> None:
         """Create the schema and the ledger where they are not there yet."""
-        self._session.execute(self._session.dialect.create_schema(self._table.schema))
-        self._session.execute(self._session.dialect.create_table(self._table))
+        if not self.exists():
+            self._session.create_schema(self._table.schema)
+            self._session.execute(self._session.dialect.create_table(self._table))
 
     def exists(self) -> bool:
         """Whether anything was ever loaded into this schema."""
@@ -90,7 +91,7 @@ class Ledger:
         return int(str(newest))
 
     def record(self, entry: LedgerEntry) -> None:
-        """Add a version, inside the transaction that loads it.
+        """Add a version, inside the transaction that loads it and claimed the stream.
 
         Raises ConflictError where it does not follow the newest one: another loader was here.
         """
@@ -103,6 +104,14 @@ class Ledger:
             )
         marks = ", ".join("?" for _ in self._table.columns)
         self._session.execute(f"INSERT INTO {self._name} VALUES ({marks})", list(astuple(entry)))  # noqa: S608
+
+    def holds(self, entry: LedgerEntry) -> bool:
+        """Whether this very entry is there: the load that it is of was committed, whatever became of the answer."""
+        found = self._session.query(
+            f"SELECT batch_id, loaded_at FROM {self._name} WHERE stream = ? AND version = ?",  # noqa: S608
+            [entry.stream, entry.version],
+        )
+        return (entry.batch_id, entry.loaded_at) in found
 
     def forget(self, stream: str) -> None:
         """Remove all versions of a stream."""

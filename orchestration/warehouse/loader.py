@@ -110,6 +110,7 @@ class Loader:
         def note(error: TransientError, wait: float) -> None:
             logger.warning("trying again", error=str(error), wait_seconds=round(wait, 1))
 
+        session.about(stream=contract.stream)
         version = ledger.check_against(log)
         for commit in log.since(version):
             version = commit.version
@@ -117,22 +118,29 @@ class Loader:
             if commit.columns != columns:
                 fitted = fit_commit(session, contract, self._schema, commit)
                 columns = commit.columns
-            load_version = _VersionLoad(session, self._schema, contract, log)
-            counted = retrying(budget, unreachable_attempts=_UNREACHABLE_ATTEMPTS, before_retry=note)(
-                load_version, commit
-            )
+            session.about(stream=contract.stream, version=version)
+            load_version = _VersionLoad(session, self._schema, contract, log, commit)
+            counted = retrying(budget, unreachable_attempts=_UNREACHABLE_ATTEMPTS, before_retry=note)(load_version)
             total = total.plus(commit, counted, fitted)
             logger.info("loaded", version=version, kind=commit.kind.value, rows=commit.rows)
         return total.result(contract.stream, version, monotonic() - started)
 
     def forget(self, session: Session, contract: StreamContract) -> None:
-        """Drop a stream's tables and its ledger rows; the next load builds them anew from the lake."""
+        """Drop a stream's tables and its ledger rows; the next load builds them anew from the lake.
+
+        Emptied with the ledger first, then dropped: some warehouses commit at each DDL statement, and whatever happens
+        in between, the rows are those that the ledger tells.
+        """
         ledger = Ledger(session, self._schema)
         ledger.ensure()
+        tables = [table for table in stream_tables(contract, self._schema) if session.columns(table)]
         with session.transaction():
-            for table in stream_tables(contract, self._schema):
-                session.execute(f"DROP TABLE IF EXISTS {session.dialect.table(table)}")
+            session.claim(contract.stream)
+            for table in tables:
+                session.execute(f"DELETE FROM {session.dialect.table(table)}")  # noqa: S608
             ledger.forget(contract.stream)
+        for table in tables:
+            session.execute(f"DROP TABLE {session.dialect.table(table)}")
 
 
 def load_streams(
@@ -175,20 +183,38 @@ class _Counted:
 
 
 class _VersionLoad:
-    """Loads one version: a transaction of its own."""
+    """Loads one version, in a transaction of its own. Called again after a transient fault."""
 
-    def __init__(self, session: Session, schema: str, contract: StreamContract, log: CommitLog) -> None:
+    def __init__(self, session: Session, schema: str, contract: StreamContract, log: CommitLog, commit: Commit) -> None:
         self._session = session
         self._data = data_table(contract, schema)
         self._keys = keys_table(contract, schema) if contract.lands_keys else None
         self._ledger = Ledger(session, schema)
         self._log = log
+        self._commit = commit
+        self._entry = LedgerEntry.of(commit)
+        self._tried = False
 
-    def __call__(self, commit: Commit) -> _Counted:
+    def __call__(self) -> _Counted:
+        if self._tried and self._ledger.holds(self._entry):  # it was committed, and only the answer was lost
+            return self._promised()
+        self._tried = True
         with self._session.transaction():
-            counted = self._apply(commit)
-            self._ledger.record(LedgerEntry.of(commit))
-        return counted
+            self._session.claim(self._commit.stream)
+            self._ledger.record(self._entry)
+            return self._apply(self._commit)
+
+    def _promised(self) -> _Counted:
+        """What a load of this version counts, by the lake's word: each load is held to it."""
+        commit = self._commit
+        if commit.kind is CommitKind.REPLAY:
+            replayed = [self._committed(version) for version in range(commit.replay_from or 1, commit.version)]
+            key_sets = [item.rows for item in replayed if item.kind is CommitKind.KEYS and self._keys is not None]
+            rows = sum(item.rows for item in replayed if item.kind in APPENDED)
+            return _Counted(reloaded=rows + (key_sets[-1] if key_sets else 0), keys=key_sets[-1] if key_sets else None)
+        if commit.kind is CommitKind.KEYS:
+            return _Counted(keys=None if self._keys is None else commit.rows)
+        return _Counted(rows=commit.rows)
 
     def _apply(self, commit: Commit) -> _Counted:
         if commit.kind is CommitKind.REPLAY:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -23,6 +24,14 @@ Row = tuple[object, ...]
 
 MAX_FILES_PER_STATEMENT = 1000
 """Snowflake's limit of `COPY INTO ... FILES = (...)`; DuckDB keeps to it too, so that both load alike."""
+
+
+class Purpose(StrEnum):
+    """What a session is for: a warehouse with roles gives it the rights of that, and no more."""
+
+    LOAD = "load"
+    AUDIT = "audit"
+    """Reads everything from RAW to the marts, writes nothing."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +65,18 @@ class Session(Protocol):
 
     @property
     def dialect(self) -> Dialect: ...
+
+    def create_schema(self, schema: str) -> None:
+        """Create a schema where there is none."""
+
+    def about(self, *, stream: str | None = None, version: int | None = None) -> None:
+        """What the next statements are for: a warehouse that keeps a history of statements notes it there."""
+
+    def claim(self, name: str) -> None:
+        """Inside a transaction: wait for other transactions that claimed `name`, and hold back later ones to its end.
+
+        Raises TransientError where another one keeps it for too long.
+        """
 
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> int:
         """Run a statement; the number of rows it changed."""
@@ -92,11 +113,21 @@ class Warehouse(Protocol):
     def lock(self, run_id: str, *, wait: timedelta) -> AbstractContextManager[LockHolder]:
         """Be the only writer. Raises ConflictError naming the holder when `wait` is over."""
 
-    def connect(self) -> AbstractContextManager[Session]:
+    def connect(self, purpose: Purpose = Purpose.LOAD) -> AbstractContextManager[Session]:
         """A session on the database that runs write."""
+
+    def inspect(self, run_id: str, *, wait: timedelta) -> AbstractContextManager[Session]:
+        """A session that only reads, beside a writer where the warehouse can; else as soon as there is none.
+
+        Raises ConflictError naming the writer when `wait` is over.
+        """
 
     def publish(self, run_id: str) -> Publication:
         """Show readers the present state. Only under the lock, with no session open."""
 
     def dbt_environment(self) -> Mapping[str, str]:
         """The environment variables by which dbt's profile finds the same database."""
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Values in `dbt_environment` that no log may show."""

@@ -88,7 +88,7 @@ def test_bad_input_is_one_message_and_exit_code_2(run: Run) -> None:
 @pytest.mark.parametrize(
     ("variables", "message"),
     [
-        ({"WAREHOUSE": "snowflake"}, "WAREHOUSE=snowflake: this version loads into DuckDB alone"),
+        ({"WAREHOUSE": "snowflake"}, "SNOWFLAKE_ACCOUNT is not set"),
         ({"WAREHOUSE": "oracle"}, "bad settings: WAREHOUSE"),
         ({"ENVIRONMENT": "prod"}, "EMAIL_SALT is the demo's or empty"),
         ({"RAW_BUCKET": "no-such-bucket-here"}, "there is no bucket s3://no-such-bucket-here"),

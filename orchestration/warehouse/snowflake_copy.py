@@ -1,0 +1,63 @@
+"""COPY INTO from the stage: the statement, and its answer read file by file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ingest.errors import FatalError
+from ingest.lake.commit import DataFile
+from orchestration.warehouse.ddl import Table
+from orchestration.warehouse.snowflake_dialect import SNOWFLAKE
+
+_OPTIONS = (
+    "FILE_FORMAT = (TYPE = PARQUET USE_VECTORIZED_SCANNER = TRUE USE_LOGICAL_TYPE = TRUE BINARY_AS_TEXT = FALSE) "
+    "MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE ON_ERROR = ABORT_STATEMENT FORCE = TRUE"
+)
+"""FORCE: Snowflake's memory of loaded files lasts 64 days and knows no replay. The ledger decides what is loaded, in
+the same transaction; nothing may be left out because a file of this name was loaded before."""
+
+
+def copy_statement(table: Table, stage: str, files: Sequence[DataFile]) -> str:
+    """COPY of these files of the stage, matching columns by name."""
+    names = ", ".join(literal(file.key) for file in files)
+    return f"COPY INTO {SNOWFLAKE.table(table)} FROM @{stage} FILES = ({names}) {_OPTIONS}"
+
+
+def copied_rows(
+    table: Table, files: Sequence[DataFile], columns: Sequence[str], rows: Sequence[tuple[Any, ...]]
+) -> Mapping[str, int]:
+    """Rows loaded by file key, from what COPY answered: a row a file.
+
+    Raises FatalError for a file that it does not speak of, or of which it did not load all that it read.
+    """
+    place = {name.lower(): index for index, name in enumerate(columns)}
+    if "file" not in place or "rows_loaded" not in place:
+        # COPY answers so where it had nothing to do.
+        raise FatalError(f"COPY loaded none of {len(files)} files: {rows[0][0] if rows else 'no answer'}")
+    loaded: dict[str, int] = {}
+    for row in rows:
+        key = _key(str(row[place["file"]]), files)
+        status, parsed, taken = str(row[place["status"]]), row[place["rows_parsed"]], row[place["rows_loaded"]]
+        if status.upper() != "LOADED" or parsed != taken:
+            reason = row[place["first_error"]] or "no reason given"
+            raise FatalError(f"{key} was loaded as {status}, {taken} of {parsed} rows: {reason}", stream=table.name)
+        loaded[key] = int(taken)
+    missing = [file.key for file in files if file.key not in loaded]
+    if missing:
+        raise FatalError(f"COPY said nothing of {missing[0]} and {len(missing) - 1} more", stream=table.name)
+    return loaded
+
+
+def literal(text: str) -> str:
+    """A string constant: the places that Snowflake takes no bound value in are file names, stages and tags."""
+    escaped = text.replace("\\", "\\\\").replace("'", "''")
+    return f"'{escaped}'"
+
+
+def _key(name: str, files: Sequence[DataFile]) -> str:
+    """The file that COPY means: it names files by their URL or by their path below the stage's."""
+    for file in files:
+        if name == file.key or name.endswith(f"/{file.key}"):
+            return file.key
+    raise FatalError(f"COPY loaded {name}, which it was not asked for")

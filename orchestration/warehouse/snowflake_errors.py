@@ -1,0 +1,210 @@
+"""Snowflake's errors as ours: what happened, to which stream, and what to do, by number rather than by text.
+
+Numbers: 390xxx are of the login, 250xxx to 253xxx of the connector itself, the rest of the statement.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from snowflake.connector import errors as connector
+
+from ingest.errors import AccessError, ConfigurationError, FatalError, PlatformError, TransientError, UnreachableError
+
+_KEY_REFUSED = 390144
+_LOGIN_REFUSED = (390100, 390101, 390102, 390103, 390104)
+_ROLE_NOT_GRANTED = (390186, 390189)
+_NOT_ALLOWED_FROM_HERE = (390420, 390422, 390432)
+_SESSION_GONE = (390111, 390112, 390114, 390115, 390195, 390303)
+_CONNECTION = (250001, 250002, 250003, 250005, 251011, 251012, 252007, 252010, 252013)
+
+_NO_OBJECT = (2003, 2043)
+_NO_PRIVILEGE = (3001, 3540)
+_NO_WAREHOUSE = 606
+_CANCELLED = 604
+_LOCKED = 625
+_TIMEOUT = 630
+_FILE_GONE = 91016
+_STAGE_UNREADABLE = (91003, 91012)
+_LOCATION_REFUSED = 3167
+_QUOTA = 90073
+
+_OBJECT = re.compile(r"(?P<kind>[A-Za-z ]+?) '(?P<name>[^']+)' does not exist or not authorized")
+_OPERATE = re.compile(r"(?i)Insufficient privileges to operate on (?P<kind>[a-z_ ]+?) '?(?P<name>[^'\s]+)'?")
+_SUSPENDED = re.compile(r"(?i)warehouse '?(?P<name>[^'\s]+)'? (cannot be resumed|is suspended|was suspended)")
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who ran a statement, and for which stream: what messages name. `statement` is its first words."""
+
+    user: str
+    role: str
+    warehouse: str
+    host: str
+    stream: str | None = None
+    statement: str = ""
+
+    def running(self, statement: str) -> Caller:
+        """The same caller, running `statement`."""
+        return replace(self, statement=" ".join(statement.split()[:4]).upper())
+
+
+def is_connection_lost(error: connector.Error) -> bool:
+    """Whether the session is gone, and with it its open transaction."""
+    if isinstance(error, connector.InterfaceError):
+        return True
+    return error.errno in _CONNECTION or error.errno in _SESSION_GONE
+
+
+def statement_error(error: connector.Error, caller: Caller) -> PlatformError:
+    """A statement's error."""
+    text = _text(error)
+    translated = _account_error(error, text, caller) or _object_error(error, text, caller)
+    if translated is None:
+        query = f" (query {error.sfqid})" if error.sfqid else ""
+        translated = FatalError(f"Snowflake refused a statement: {text}{query}")
+    translated.stream = caller.stream
+    return translated
+
+
+def login_error(error: connector.Error, caller: Caller) -> PlatformError:
+    """A login's error."""
+    text, user = _text(error), caller.user
+    if error.errno == _KEY_REFUSED:
+        return AccessError(
+            f"Snowflake refuses the key of user {user}: {text}",
+            hint=f"Its public half must be one of the user's two: ALTER USER {user} SET RSA_PUBLIC_KEY = '...' (or "
+            "RSA_PUBLIC_KEY_2). A wrong clock here, or a wrong SNOWFLAKE_ACCOUNT, has the same effect.",
+        )
+    if error.errno in _LOGIN_REFUSED:
+        return AccessError(
+            f"Snowflake refuses to log in user {user}: {text}",
+            hint="Check SNOWFLAKE_USER and SNOWFLAKE_ACCOUNT, and that the user is neither disabled nor locked.",
+        )
+    if error.errno in _ROLE_NOT_GRANTED:
+        return AccessError(
+            f"user {user} may not act as role {caller.role}: {text}",
+            hint=f"GRANT ROLE {caller.role} TO USER {user};",
+        )
+    if error.errno in _NOT_ALLOWED_FROM_HERE:
+        return AccessError(
+            f"a network policy of Snowflake keeps this machine out: {text}",
+            hint="Add its address to the policy (Terraform: allowed_ip_list).",
+        )
+    if isinstance(error, connector.HttpError) and error.errno and str(error.errno).startswith("290"):
+        return UnreachableError(
+            f"Snowflake does not answer at {caller.host}: {text}",
+            hint="Check SNOWFLAKE_ACCOUNT; an account is called ORGANIZATION-ACCOUNT.",
+        )
+    if isinstance(error, connector.OperationalError | connector.InterfaceError) or error.errno in _CONNECTION:
+        return UnreachableError(
+            f"Snowflake does not answer at {caller.host}: {text}",
+            hint="Check SNOWFLAKE_ACCOUNT and the network.",
+        )
+    return AccessError(f"Snowflake refuses to log in user {user}: {text}", hint="Check the SNOWFLAKE_* settings.")
+
+
+def _account_error(error: connector.Error, text: str, caller: Caller) -> PlatformError | None:
+    """Errors of the connection, the warehouse and the clock: not of what the statement speaks of."""
+    if is_connection_lost(error):
+        return TransientError(f"the connection to Snowflake was lost: {text}")
+    if error.errno == _NO_WAREHOUSE:
+        return AccessError(
+            f"role {caller.role} cannot use warehouse {caller.warehouse}, or there is none of this name",
+            hint=f"GRANT USAGE ON WAREHOUSE {caller.warehouse} TO ROLE {caller.role}; or correct its setting.",
+        )
+    if error.errno == _QUOTA or "resource monitor" in text.lower():
+        return ConfigurationError(
+            f"warehouse {caller.warehouse} is stopped by its resource monitor: {text}",
+            hint="Raise the monitor's credit quota (Terraform: credit_quota), or wait for its next period.",
+        )
+    if match := _SUSPENDED.search(text):
+        name = match["name"]
+        return ConfigurationError(
+            f"warehouse {name} is suspended and does not resume: {text}",
+            hint=f"ALTER WAREHOUSE {name} SET AUTO_RESUME = TRUE; and GRANT USAGE, OPERATE ON WAREHOUSE {name} TO ROLE "
+            f"{caller.role};",
+        )
+    if error.errno == _LOCKED:
+        return TransientError(
+            f"another transaction holds what this one needs: {text}",
+            hint="It ends by itself, or by SYSTEM$ABORT_TRANSACTION; SHOW LOCKS names it.",
+        )
+    if error.errno == _TIMEOUT:
+        return FatalError(
+            f"a statement ({caller.statement} ...) took longer than it may: {text}",
+            hint="Nothing of it was kept. Raise SNOWFLAKE_STATEMENT_TIMEOUT_SECONDS or the warehouse's own limit, or "
+            "take a larger warehouse.",
+        )
+    if error.errno == _CANCELLED:
+        return FatalError(f"somebody cancelled a statement ({caller.statement} ...): {text}")
+    return None
+
+
+def _object_error(error: connector.Error, text: str, caller: Caller) -> PlatformError | None:
+    """Errors of the objects that a statement speaks of: tables, the stage, its files."""
+    if error.errno == _FILE_GONE:
+        return FatalError(
+            f"a file that the lake's log names is gone: {text}",
+            hint="Nothing of this version was loaded. Restore the file from the bucket's versions.",
+        )
+    if error.errno == _LOCATION_REFUSED or "not allowed by integration" in text:
+        return ConfigurationError(
+            f"the stage's place is not one that its storage integration allows: {text}",
+            hint="Add the bucket to STORAGE_ALLOWED_LOCATIONS: `terraform apply` with the right raw bucket.",
+        )
+    if error.errno in _STAGE_UNREADABLE or "Failure using stage area" in text:
+        return AccessError(
+            f"Snowflake cannot read the stage: {text}",
+            hint="The role that it assumes needs s3:GetObject on events/* and inventory/*, and must trust the "
+            "integration's user and external id: `terraform apply` makes both.",
+        )
+    if match := _OPERATE.search(text) if error.errno in _NO_PRIVILEGE else None:
+        privilege = _privilege(match["kind"].lower(), caller.statement)
+        kind, name = match["kind"].upper(), match["name"]
+        return AccessError(
+            f"role {caller.role} lacks {privilege} on {kind.lower()} {name}: {text}",
+            hint=f"GRANT {privilege} ON {kind} {name} TO ROLE {caller.role};",
+        )
+    if match := _OBJECT.search(text) if error.errno in _NO_OBJECT else None:
+        kind, name = match["kind"].split()[-1].upper(), match["name"]
+        kind = "TABLE" if kind == "OBJECT" else kind
+        privilege = _privilege(kind.lower(), caller.statement)
+        return AccessError(
+            f"there is no {kind.lower()} {name} that role {caller.role} may use: {text}",
+            hint=f"`terraform apply` makes it. Where it is there: GRANT {privilege} ON {kind} {name} "
+            f"TO ROLE {caller.role};",
+        )
+    if error.errno in (*_NO_PRIVILEGE, *_NO_OBJECT):
+        return AccessError(f"role {caller.role} was refused: {text}", hint="`terraform apply` grants what it needs.")
+    return None
+
+
+def _privilege(kind: str, statement: str) -> str:
+    """What the statement needs of an object of this kind."""
+    if kind in ("table", "view"):
+        for verb, privilege in (
+            ("COPY", "INSERT"),
+            ("INSERT", "INSERT"),
+            ("DELETE", "DELETE"),
+            ("UPDATE", "UPDATE"),
+            ("ALTER", "OWNERSHIP"),
+            ("DROP", "OWNERSHIP"),
+        ):
+            if statement.startswith(verb):
+                return privilege
+        return "SELECT"
+    if kind == "schema" and statement.startswith("CREATE"):
+        return "CREATE TABLE"
+    if kind == "database" and statement.startswith("CREATE"):
+        return "CREATE SCHEMA"
+    return "USAGE"
+
+
+def _text(error: connector.Error) -> str:
+    """The message in one line, without the connector's own prefix and without the statement."""
+    text = error.raw_msg or error.msg or type(error).__name__
+    lines = [line.strip() for line in text.splitlines() if line.strip() and line.strip() != "SQL compilation error:"]
+    return " ".join(lines[:3]).removeprefix("SQL compilation error: ").rstrip(".")

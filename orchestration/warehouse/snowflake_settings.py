@@ -1,0 +1,119 @@
+"""How to reach Snowflake, all of it by environment variables, and who we are there."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings
+
+from ingest.errors import ConfigurationError
+from ingest.settings import SETTINGS_CONFIG
+
+_HINT = "`terraform output -json app_env | python -m orchestration.env` writes those settings that are no secret."
+
+
+class SnowflakeSettings(BaseSettings):
+    """The account, the service users and their keys, and the names that Terraform made.
+
+    A password is taken for an emulator on this machine alone; an account is logged in to with a key pair.
+    """
+
+    model_config = SETTINGS_CONFIG
+
+    account: str = Field(default="", validation_alias="SNOWFLAKE_ACCOUNT")
+    """Such as MYORG-MYACCOUNT."""
+    user: str = Field(default="DP_MAILBLAZE_DEMO_DEV_SVC_LOADER", validation_alias="SNOWFLAKE_USER")
+    private_key_path: Path | None = Field(default=None, validation_alias="SNOWFLAKE_PRIVATE_KEY_PATH")
+    private_key: SecretStr | None = Field(default=None, validation_alias="SNOWFLAKE_PRIVATE_KEY")
+    """The PEM text, where there is no file."""
+    private_key_2_path: Path | None = Field(default=None, validation_alias="SNOWFLAKE_PRIVATE_KEY_2_PATH")
+    private_key_2: SecretStr | None = Field(default=None, validation_alias="SNOWFLAKE_PRIVATE_KEY_2")
+    """The second key of a rotation: tried where the first one is refused."""
+    private_key_passphrase: SecretStr | None = Field(default=None, validation_alias="SNOWFLAKE_PRIVATE_KEY_PASSPHRASE")
+    password: SecretStr | None = Field(default=None, validation_alias="SNOWFLAKE_PASSWORD")
+
+    dbt_user: str | None = Field(default=None, validation_alias="SNOWFLAKE_DBT_USER")
+    """dbt's own user, who also reads for audits and queries; by default SNOWFLAKE_USER with its key."""
+    dbt_private_key_path: Path | None = Field(default=None, validation_alias="SNOWFLAKE_DBT_PRIVATE_KEY_PATH")
+    dbt_private_key: SecretStr | None = Field(default=None, validation_alias="SNOWFLAKE_DBT_PRIVATE_KEY")
+    dbt_private_key_passphrase: SecretStr | None = Field(
+        default=None, validation_alias="SNOWFLAKE_DBT_PRIVATE_KEY_PASSPHRASE"
+    )
+
+    host: str | None = Field(default=None, validation_alias="SNOWFLAKE_HOST")
+    """Of an emulator or a private link; by default the account's own."""
+    port: int = Field(default=443, validation_alias="SNOWFLAKE_PORT")
+    protocol: Literal["https", "http"] = Field(default="https", validation_alias="SNOWFLAKE_PROTOCOL")
+
+    loader_role: str = Field(default="DP_MAILBLAZE_DEMO_DEV_LOADER", validation_alias="SNOWFLAKE_LOADER_ROLE")
+    transformer_role: str = Field(
+        default="DP_MAILBLAZE_DEMO_DEV_TRANSFORMER", validation_alias="SNOWFLAKE_TRANSFORMER_ROLE"
+    )
+    reader_role: str = Field(default="DP_MAILBLAZE_DEMO_DEV_READER", validation_alias="SNOWFLAKE_READER_ROLE")
+    load_warehouse: str = Field(default="DP_MAILBLAZE_DEMO_DEV_LOAD_WH", validation_alias="SNOWFLAKE_LOAD_WAREHOUSE")
+    transform_warehouse: str = Field(
+        default="DP_MAILBLAZE_DEMO_DEV_TRANSFORM_WH", validation_alias="SNOWFLAKE_TRANSFORM_WAREHOUSE"
+    )
+    bi_warehouse: str = Field(default="DP_MAILBLAZE_DEMO_DEV_BI_WH", validation_alias="SNOWFLAKE_BI_WAREHOUSE")
+    stage: str = Field(default="STG_S3_RAW", validation_alias="SNOWFLAKE_STAGE")
+    """The external stage of the raw bucket, in the schema RAW."""
+
+    login_timeout_seconds: int = Field(default=30, ge=1, validation_alias="SNOWFLAKE_LOGIN_TIMEOUT_SECONDS")
+    network_timeout_seconds: int = Field(default=120, ge=1, validation_alias="SNOWFLAKE_NETWORK_TIMEOUT_SECONDS")
+    """How long a request that gets no answer is tried again before the connection counts as lost."""
+    statement_timeout_seconds: int = Field(default=3600, ge=1, validation_alias="SNOWFLAKE_STATEMENT_TIMEOUT_SECONDS")
+
+    @field_validator("host", "dbt_user")
+    @classmethod
+    def _empty_means_default(cls, value: str | None) -> str | None:
+        return value or None
+
+    @model_validator(mode="after")
+    def _no_password_to_an_account(self) -> Self:
+        if self.password is not None and not self.is_local:
+            raise ValueError(
+                "SNOWFLAKE_PASSWORD is taken for an emulator on this machine alone; for an account set "
+                "SNOWFLAKE_PRIVATE_KEY_PATH"
+            )
+        if self.protocol == "http" and not self.is_local:
+            raise ValueError("SNOWFLAKE_PROTOCOL=http is taken for an emulator on this machine alone")
+        return self
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the host is this machine, and so an emulator."""
+        if self.host is None:
+            return False
+        try:
+            return ip_address(self.host.strip("[]")).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+    @classmethod
+    def load(cls) -> SnowflakeSettings:
+        """Settings from the environment, enough of them to log in.
+
+        Raises ConfigurationError naming the variable, never its value.
+        """
+        try:
+            settings = cls()
+        except ValidationError as error:
+            problem = error.errors(include_input=False, include_url=False)[0]
+            variable = ".".join(str(part) for part in problem["loc"])
+            text = str(problem["msg"]).removeprefix("Value error, ")
+            message = f"{variable}: {text}" if variable else text
+            raise ConfigurationError(f"bad settings: {message}", hint=_HINT) from None
+        if not settings.account:
+            raise ConfigurationError(
+                "SNOWFLAKE_ACCOUNT is not set; WAREHOUSE=snowflake needs one, such as MYORG-MYACCOUNT", hint=_HINT
+            )
+        keys = (settings.private_key_path, settings.private_key, settings.private_key_2_path, settings.private_key_2)
+        if settings.password is None and all(key is None for key in keys):
+            raise ConfigurationError(
+                "there is no key to log in to Snowflake with: neither SNOWFLAKE_PRIVATE_KEY_PATH nor "
+                "SNOWFLAKE_PRIVATE_KEY is set"
+            )
+        return settings
