@@ -13,6 +13,7 @@ from time import monotonic
 
 from bench.case import Case, Measured
 from bench.cases import CASES
+from bench.cost.page import write as write_costs
 from bench.machine import Machine
 from bench.measure import BenchError
 from bench.report import render
@@ -56,6 +57,9 @@ def main(arguments: Sequence[str]) -> int:
                 page.write_text(render(results, list(CASES)))
     page.write_text(render(results, list(CASES)))
     print(f"Written: {page}")
+    if folder == _DOCS:
+        write_costs(_DOCS / "COST.md", results)
+        print(f"Written: {_DOCS / 'COST.md'}")
     if failed:
         print(f"Not measured: {', '.join(failed)}", file=sys.stderr)
     return 1 if failed else 0
@@ -88,6 +92,7 @@ def _measure(case: Case, world: World) -> CaseResult:
         series=measured.series,
         checks=measured.checks,
         profile=measured.profile,
+        figures=measured.figures,
         error=error,
         machine=_machine(world),
         seconds=seconds,

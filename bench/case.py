@@ -11,11 +11,12 @@ from bench.world import World
 
 @dataclass(frozen=True)
 class Measured:
-    """What a case found: series, targets, and the CPU seconds of one run of ours by stage."""
+    """What a case found: series, targets, the CPU seconds of one run of ours by stage, and figures by name."""
 
     series: tuple[Series, ...]
     checks: tuple[Check, ...]
     profile: dict[str, float] = field(default_factory=dict)
+    figures: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

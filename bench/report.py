@@ -65,6 +65,8 @@ def _case(case: CaseResult) -> Iterator[str]:
     if case.profile:
         yield "Where the CPU of one run of ours goes:\n"
         yield from _table(["stage", "CPU, s"], [[stage, f"{cpu:.2f}"] for stage, cpu in case.profile.items()])
+    if case.figures:
+        yield from _table(["counted", ""], [[what, f"{value:,.10g}"] for what, value in case.figures.items()])
     words = NOTES / f"{case.name}.md"
     if words.exists():
         yield words.read_text()

@@ -63,7 +63,8 @@ class Check(_Model):
 class CaseResult(_Model):
     """One case: its contenders' series and its targets, or the error that ended it.
 
-    `profile` are the CPU seconds of one run of ours by stage, where a target asks for an explanation.
+    `profile` are the CPU seconds of one run of ours by stage, where a target asks for an explanation. `figures` are
+    what was counted beside the clock: rows, files, bytes, requests.
     """
 
     name: str
@@ -72,6 +73,7 @@ class CaseResult(_Model):
     series: tuple[Series, ...] = ()
     checks: tuple[Check, ...] = ()
     profile: dict[str, float] = Field(default_factory=dict)
+    figures: dict[str, float] = Field(default_factory=dict)
     error: str | None = None
     machine: Machine
     measured_at: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))

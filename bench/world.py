@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -35,10 +36,10 @@ class Lake:
     server: S3Server
     environment: Mapping[str, str]
 
-    def requests(self) -> int:
-        """How many requests the bucket has had."""
+    def requests(self) -> Counter[str]:
+        """How many requests the bucket has had, by what S3 charges for them: `put` (and LIST), `get` or `free`."""
         answer = httpx.get(f"{self.server.endpoint_url}/-/requests/{self.bucket}", trust_env=False)
-        return int(answer.raise_for_status().text)
+        return Counter(answer.raise_for_status().json())
 
     def drop(self) -> None:
         """Remove the bucket with all that is in it."""

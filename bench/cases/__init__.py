@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from bench.case import Case
-from bench.cases import dbt, idle, load, postgres, saas, small_tables, startup
+from bench.cases import cost, dbt, idle, load, postgres, saas, small_tables, startup
 
-_ALL = (postgres.CASE, postgres.MEMORY, small_tables.CASE, saas.CASE, idle.CASE, load.CASE, dbt.CASE, startup.CASE)
+_ALL = (
+    postgres.CASE,
+    postgres.MEMORY,
+    small_tables.CASE,
+    saas.CASE,
+    idle.CASE,
+    load.CASE,
+    dbt.CASE,
+    cost.CASE,
+    startup.CASE,
+)
 CASES: dict[str, Case] = {case.name: case for case in _ALL}

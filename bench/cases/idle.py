@@ -42,9 +42,9 @@ class _Idle:
     @contextmanager
     def trial(self) -> Iterator[Command]:
         versions = self._versions()
-        before = self._lake.requests()
+        before = self._lake.requests().total()
         yield self._command
-        self.requests.append(self._lake.requests() - before)
+        self.requests.append(self._lake.requests().total() - before)
         if self._versions() != versions:
             raise BenchError("the run found something new")
 

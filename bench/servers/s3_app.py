@@ -2,7 +2,7 @@
 
 python -m bench.servers.s3_app --port-file FILE
 
-GET    /-/requests/<bucket>   how many requests the bucket has had
+GET    /-/requests/<bucket>   how many requests the bucket has had, as S3 prices them: {"put": 1, "get": 2, "free": 0}
 POST   /-/objects/<bucket>    put objects, a JSON object of bodies by key
 DELETE /-/bucket/<bucket>     remove the bucket with all that is in it
 """
@@ -10,7 +10,7 @@ DELETE /-/bucket/<bucket>     remove the bucket with all that is in it
 from __future__ import annotations
 
 import argparse
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -32,20 +32,29 @@ class BackDoors:
 
     def __init__(self, application: WsgiApplication) -> None:
         self._application = application
-        self._requests: Counter[str] = Counter()
+        self._requests: defaultdict[str, Counter[str]] = defaultdict(Counter)
 
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
         first, _, rest = environ["PATH_INFO"].strip("/").partition("/")
         if first != "-":
-            self._requests[first] += 1
+            self._requests[first][_tier(environ)] += 1
             return self._application(environ, start_response)
         door, _, bucket = rest.partition("/")
         if environ["REQUEST_METHOD"] == "DELETE":
             answer = _drop(bucket)
         else:
-            answer = str(self._requests[bucket]) if door == "requests" else _put(bucket, environ)
+            answer = orjson.dumps(self._requests[bucket]).decode() if door == "requests" else _put(bucket, environ)
         start_response("200 OK", [("Content-Length", str(len(answer)))])
         return [answer.encode()]
+
+
+def _tier(environ: Environ) -> str:
+    """Which price a request has: PUT, POST, COPY and LIST have one, GET and HEAD another, DELETE none."""
+    method = environ["REQUEST_METHOD"]
+    if method == "DELETE":
+        return "free"
+    listing = method == "GET" and "/" not in environ["PATH_INFO"].strip("/")
+    return "put" if listing or method in ("PUT", "POST") else "get"
 
 
 def _put(bucket: str, environ: Environ) -> str:

@@ -1,0 +1,188 @@
+"""docs/COST.md: its prose is written by hand, its tables between markers by this module and nothing else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from bench.cost.measurement import Measurement
+from bench.cost.model import CostModel, Month, Plan, Span
+from bench.cost.prices import S3Prices, SnowflakePrices
+from bench.measure import BenchError
+from bench.results import Results
+
+SIZES = (1.0, 10.0, 100.0)
+CADENCES = (96.0, 24.0, 4.0, 1.0)
+_BLOCK = re.compile(r"(<!-- table: (?P<name>[a-z]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def render(page: str, results: Results) -> str:
+    """The page with its tables as the model gives them for these results.
+
+    Raises BenchError for a table that there is no such of, and where a case is missing from the results.
+    """
+    model = CostModel(Measurement.of(results))
+
+    def block(match: re.Match[str]) -> str:
+        if match["name"] not in _TABLES:
+            raise BenchError(f"there is no table '{match['name']}' of the cost model")
+        return f"{match[1]}{_TABLES[match['name']](model)}{match[3]}"
+
+    return _BLOCK.sub(block, page)
+
+
+def write(path: Path, results: Results) -> None:
+    """Write the page again. Raises BenchError."""
+    path.write_text(render(path.read_text(encoding="utf-8"), results), encoding="utf-8")
+
+
+def _measured(model: CostModel) -> str:
+    m = model.measured
+    return _table(
+        ["measured, the demo's shop", ""],
+        [
+            ["landed at first", f"{m.rows:,.0f} rows, {m.bytes / 1e6:.1f} MB"],
+            ["an hour's rows, on a day's average", f"{m.hour_rows:,.0f}"],
+            ["an hour's run: versions, files", f"{m.hour_versions:.1f}, {m.hour_files:.1f}"],
+            ["a file without rows, a row", f"{m.bytes_a_file / 1e3:.1f} kB, {m.bytes_a_row:.0f} B"],
+            ["an hour's run: keys landed to find deletions", f"{m.hour_keys:,.0f}, {m.key_bytes / m.keys:.1f} B each"],
+            ["keys more, an hour", f"{m.hour_new_keys:,.0f}"],
+            ["a run's S3 requests: PUT and LIST, GET", f"{m.hour_put:.0f}, {m.hour_get:.0f}"],
+            ["a run's statements of dbt", f"{m.dbt_statements:.0f}"],
+            ["a run's dbt nodes on DuckDB", f"{m.dbt_seconds:.1f} s"],
+            ["a million rows loaded by DuckDB", f"{m.load_seconds_a_row * 1e6:.2f} s"],
+            ["a million new rows through dbt on DuckDB", f"{m.dbt_seconds_a_new_row * 1e6:.2f} s"],
+            ["a million rows of history beside them", f"{m.dbt_seconds_a_row_of_history * 1e6:.2f} s"],
+            ["DuckDB file for all of it", f"{m.warehouse_bytes / 1e6:.0f} MB"],
+        ],
+    )
+
+
+def _assumed(model: CostModel) -> str:
+    a = model.assumed
+    return _table(
+        ["assumed, not measured", "low", "high"],
+        [
+            ["seconds of an XSMALL for a statement that finds hardly any data", *_ends(a.seconds_a_statement, 1)],
+            ["seconds of an XSMALL for a second of DuckDB, where rows take the time", *_ends(a.xsmall_over_duckdb, 1)],
+            ["credits of cloud services for a statement", *_ends(a.cloud_credits_a_statement, 5)],
+            ["bytes kept for a live byte (Time Travel, fail-safe)", *_ends(a.time_travel, 1)],
+            ["warehouse seconds each time that a dashboard is opened", *_ends(a.bi_seconds, 0)],
+            ["dashboards opened after a pause, a working day", *_both(a.bi_openings)],
+            ["statements of a load without news", *_both(a.statements_a_load)],
+            ["statements of a load more for each version", *_both(a.statements_a_version)],
+            ["S3 requests by which Snowflake reads a file", *_both(a.snowflake_gets_a_file)],
+            ["months after which files go to Standard-IA", *_both(a.infrequent_after_months)],
+        ],
+    )
+
+
+def _prices(model: CostModel) -> str:
+    flake, s3 = model.snowflake, model.s3
+    xsmall, snowpipe = flake.xsmall_credits_an_hour * flake.credit, flake.snowpipe_credits_a_gb * flake.credit
+    rows = [
+        ["Snowflake credit, Standard edition", f"{flake.credit:.2f}", _source(SnowflakePrices)],
+        [
+            "XSMALL, an hour",
+            f"{xsmall:.2f}",
+            "one credit; by the second, at least 60 s",
+        ],
+        ["Snowflake storage, TB and month", f"{flake.storage_tb_month:.2f}", "on demand"],
+        [
+            "Snowpipe, GB of Parquet",
+            f"{snowpipe:.4f}",
+            "no charge for each file any more",
+        ],
+        ["S3 Standard, GB and month", f"{s3.standard_gb_month:.4f}", _source(S3Prices)],
+        ["S3 Standard-IA, GB and month", f"{s3.infrequent_gb_month:.4f}", "files of 128 KB and more"],
+        ["1,000 PUT or LIST; 1,000 GET", f"{s3.put_per_thousand:.4f}; {s3.get_per_thousand:.5f}", ""],
+    ]
+    return _table(["price", "USD", ""], rows)
+
+
+def _month(model: CostModel) -> str:
+    months = [model.month(Plan(size=size)) for size in SIZES]
+    lines: list[tuple[str, Callable[[Month], Span]]] = [
+        ("LOAD_WH", lambda month: month.load),
+        ("TRANSFORM_WH", lambda month: month.transform),
+        ("cloud services above 10 %", lambda month: month.cloud_services),
+        ("Snowflake storage", lambda month: month.warehouse_storage),
+        ("S3 storage", lambda month: month.s3_storage),
+        ("S3 requests", lambda month: month.s3_requests),
+        ("**the pipeline**", lambda month: month.pipeline),
+        ("BI_WH", lambda month: month.bi),
+        ("**all**", lambda month: month.total),
+    ]
+    rows = [[name, *(_dollars(of(month)) for month in months)] for name, of in lines]
+    rows += [
+        ["a run's rows", *(f"{month.rows_a_run:,.0f}" for month in months)],
+        ["a run's seconds of LOAD_WH", *(_seconds(month.load_seconds) for month in months)],
+        ["a run's seconds of TRANSFORM_WH", *(_seconds(month.transform_seconds) for month in months)],
+        ["the lake, GB (of them key sets)", *(f"{month.lake_gb:,.1f} ({month.key_sets_gb:,.1f})" for month in months)],
+    ]
+    return _table(["USD a month, a run an hour", *(_times(size) for size in SIZES)], rows)
+
+
+def _levers(model: CostModel) -> str:
+    rows = []
+    for runs in CADENCES:
+        for shared in (False, True):
+            months = [model.month(Plan(size=size, runs_a_day=runs, shared=shared)) for size in SIZES]
+            name = f"{runs:.0f} run{'s' if runs > 1 else ''} a day" + (
+                ", load and transform on one warehouse" if shared else ""
+            )
+            rows.append([name, *(_dollars(month.pipeline) for month in months)])
+    rows.append(["24 runs a day, what Snowpipe takes for the data", *(_snowpipe(model, size) for size in SIZES)])
+    return _table(["the pipeline, USD a month", *(_times(size) for size in SIZES)], rows)
+
+
+_TABLES: dict[str, Callable[[CostModel], str]] = {
+    "measured": _measured,
+    "assumed": _assumed,
+    "prices": _prices,
+    "month": _month,
+    "levers": _levers,
+}
+
+
+def _snowpipe(model: CostModel, size: float) -> str:
+    return _amount(model.snowpipe(Plan(size=size)))
+
+
+def _times(size: float) -> str:
+    return "the demo" if size == 1 else f"{size:.0f}x"
+
+
+def _ends(span: Span, digits: int) -> list[str]:
+    return [f"{span.low:.{digits}f}", f"{span.high:.{digits}f}"]
+
+
+def _both(value: float) -> list[str]:
+    return [f"{value:g}", f"{value:g}"]
+
+
+def _dollars(span: Span) -> str:
+    low, high = _amount(span.low), _amount(span.high)
+    return low if low == high else f"{low} to {high}"
+
+
+def _amount(value: float) -> str:
+    if 0 < value < 0.01:
+        return "< 0.01"
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2f}"
+
+
+def _seconds(span: Span) -> str:
+    return f"{span.low:,.0f} to {span.high:,.0f}"
+
+
+def _source(prices: type) -> str:
+    """A price list's own words on where it is from."""
+    text = " ".join((prices.__doc__ or "").split())
+    return text.partition("Source: ")[2].rstrip(".")
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)]) + "\n"
