@@ -6,9 +6,9 @@
 
 {#- The ends of SCD2 validity. Closed by dates rather than nulls, so that `between`-like joins need no special case. -#}
 {% macro beginning_of_time() -%}
-    {{ return("cast('1900-01-01 00:00:00' as timestamp)") }}
+    {{ return(utc_timestamp('1900-01-01 00:00:00')) }}
 {%- endmacro %}
 
 {% macro end_of_time() -%}
-    {{ return("cast('9999-12-31 00:00:00' as timestamp)") }}
+    {{ return(utc_timestamp('9999-12-31 00:00:00')) }}
 {%- endmacro %}

@@ -20,7 +20,8 @@
 {%- endmacro %}
 
 {% macro duckdb__json_array_size(column, path) -%}
-    {{ return("json_array_length(json_extract(" ~ column ~ ", '$." ~ path ~ "'))") }}
+    {%- set value = "json_extract(" ~ column ~ ", '$." ~ path ~ "')" -%}
+    {{ return("case when json_type(" ~ value ~ ") = 'ARRAY' then json_array_length(" ~ value ~ ") end") }}
 {%- endmacro %}
 
 {% macro snowflake__json_array_size(column, path) -%}

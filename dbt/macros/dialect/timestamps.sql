@@ -23,9 +23,48 @@
     {{ return("(try_cast(" ~ iso_text ~ " as timestamptz) at time zone 'UTC')") }}
 {%- endmacro %}
 
-{#- Not to_timestamp_ntz(), which drops the offset. -#}
+{#- Not to_timestamp_ntz(), which drops the offset. Left to itself, Snowflake takes digits for seconds since 1970, takes
+    other spellings than ISO's, and reads a text without an offset in the session's time zone: here it is UTC, as in DuckDB. -#}
 {% macro snowflake__text_to_utc(iso_text) -%}
-    {{ return("cast(convert_timezone('UTC', try_cast(" ~ iso_text ~ " as timestamp_tz)) as timestamp_ntz)") }}
+    {%- set day = '[0-9]{4}-[0-9]{2}-[0-9]{2}' -%}
+    {%- set time = day ~ '[T ][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?' -%}
+    {%- set offset = '(Z|[+-][0-9]{2}(:?[0-9]{2})?)' -%}
+    {{ return(
+        "cast(convert_timezone('UTC', case"
+        ~ " when regexp_like(" ~ iso_text ~ ", '" ~ time ~ offset ~ "') then try_cast(" ~ iso_text ~ " as timestamp_tz)"
+        ~ " when regexp_like(" ~ iso_text ~ ", '" ~ time ~ "') then try_cast(" ~ iso_text ~ " || '+00:00' as timestamp_tz)"
+        ~ " when regexp_like(" ~ iso_text ~ ", '" ~ day ~ "') then try_cast(" ~ iso_text ~ " || ' 00:00:00+00:00' as timestamp_tz)"
+        ~ " end) as timestamp_ntz)"
+    ) }}
+{%- endmacro %}
+
+
+{#- A literal, such as '2026-03-01 00:00:00'. -#}
+{% macro utc_timestamp(text) -%}
+    {{ return(adapter.dispatch('utc_timestamp')(text)) }}
+{%- endmacro %}
+
+{% macro duckdb__utc_timestamp(text) -%}
+    {{ return("cast('" ~ text ~ "' as timestamp)") }}
+{%- endmacro %}
+
+{#- Not `timestamp`, which an account may map to another type (TIMESTAMP_TYPE_MAPPING). -#}
+{% macro snowflake__utc_timestamp(text) -%}
+    {{ return("cast('" ~ text ~ "' as timestamp_ntz)") }}
+{%- endmacro %}
+
+
+{#- Microseconds since 1970 of a UTC timestamp, a whole number: what prints alike in both warehouses, whatever the session. -#}
+{% macro epoch_microseconds(timestamp) -%}
+    {{ return(adapter.dispatch('epoch_microseconds')(timestamp)) }}
+{%- endmacro %}
+
+{% macro duckdb__epoch_microseconds(timestamp) -%}
+    {{ return("epoch_us(" ~ timestamp ~ ")") }}
+{%- endmacro %}
+
+{% macro snowflake__epoch_microseconds(timestamp) -%}
+    {{ return("date_part(epoch_microsecond, " ~ timestamp ~ ")") }}
 {%- endmacro %}
 
 

@@ -55,7 +55,7 @@
         'link_url': json_text('payload', 'link.url'),
         'link_sku': json_text('payload', 'link.sku'),
         'bounce_class': json_text('payload', 'bounce.class'),
-        'bounce_code': 'try_cast(' ~ json_text('payload', 'bounce.code') ~ ' as integer)',
+        'bounce_code': whole_number(json_text('payload', 'bounce.code')),
         'bounce_reason': json_text('payload', 'bounce.reason'),
         'user_agent': json_text('payload', 'user_agent'),
     }) }}

@@ -42,7 +42,7 @@
         {%- for column in adapter.get_columns_in_relation(relation) -%}
             {%- set name = column.name -%}
             {%- if name | lower not in mapped and not is_bookkeeping(name) -%}
-                {%- set shown = 'source_' ~ name if name | lower in taken else name -%}
+                {%- set shown = stored_name('source_' ~ name) if name | lower in taken else name -%}
                 {%- set value = adapter.quote(name) -%}
                 {%- set value = to_utc(value) if is_instant(column.data_type) else value -%}
         {{ value }} as {{ adapter.quote(shown) }},

@@ -25,15 +25,17 @@
     {%- for column in adapter.get_columns_in_relation(source_relation) -%}
         {%- do wanted.update({column.name | lower: column.data_type | upper}) -%}
     {%- endfor -%}
+    {%- set changes = {} -%}
     {%- for column in adapter.get_columns_in_relation(target_relation) -%}
         {%- set type = wanted.get(column.name | lower) -%}
         {%- if type is not none and type_widens(column.data_type | upper, type) -%}
             {%- do log(target_relation ~ ': ' ~ column.name ~ ' is widened to ' ~ type, info=true) -%}
-            {%- call statement('widen_column') -%}
-                alter table {{ target_relation }} alter column {{ adapter.quote(column.name) }} set data type {{ type }}
-            {%- endcall -%}
+            {%- do changes.update({column.name: type}) -%}
         {%- endif -%}
     {%- endfor -%}
+    {%- if changes -%}
+        {%- do set_column_types(target_relation, changes) -%}
+    {%- endif -%}
 {%- endmacro %}
 
 {#- Whether type `wide` holds every value of another type `narrow`; both as the warehouse prints them. -#}

@@ -1,3 +1,5 @@
+{{ config(secure=true) }}
+
 with
 
 source as (
@@ -15,8 +17,8 @@ flagged as (
 renamed as (
     select
         customer_id,
-        email,
-        full_name,
+        {{ personal('email') }} as email,
+        {{ personal('full_name') }} as full_name,
         country,
         marketing_consent,
         {{ to_utc('signed_up_at') }} as signed_up_at,

@@ -1,3 +1,5 @@
+{{ config(secure=true) }}
+
 with
 
 source as (
@@ -11,8 +13,8 @@ current_versions as (
 
 renamed as (
     select
-        {{ select_list(email_events_columns()) }},
-        payload,
+        {{ select_list(masked(email_events_columns(), ['recipient', 'link_url', 'bounce_reason'])) }},
+        {{ personal('payload') }} as payload,
         {{ new_columns('email_events') -}}
         {{ to_utc('_extracted_at') }} as _extracted_at,
         _log_version

@@ -22,7 +22,7 @@ renamed as (
         currency,
         {{ json_text('attributes', 'colour') }} as colour,
         {{ json_text('attributes', 'material') }} as material,
-        try_cast({{ json_text('attributes', 'weight_grams') }} as integer) as weight_grams,
+        {{ whole_number(json_text('attributes', 'weight_grams')) }} as weight_grams,
         attributes,
         is_active,
         {{ to_utc('created_at') }} as created_at,

@@ -1,4 +1,9 @@
-{{ config(materialized='incremental', incremental_strategy='merge', unique_key='event_id') }}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='merge',
+    unique_key='event_id',
+    cluster_by='event_date',
+) }}
 
 select
     event_id,

@@ -1,4 +1,9 @@
-{{ config(materialized='incremental', incremental_strategy='merge', unique_key='message_id') }}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='merge',
+    unique_key='message_id',
+    cluster_by='sent_date',
+) }}
 
 select
     message_id,

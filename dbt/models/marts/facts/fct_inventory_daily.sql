@@ -2,6 +2,7 @@
     materialized='incremental',
     incremental_strategy='merge',
     unique_key=['inventory_date', 'warehouse_key', 'product_id'],
+    cluster_by='inventory_date',
 ) }}
 
 with

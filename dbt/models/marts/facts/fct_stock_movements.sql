@@ -1,4 +1,9 @@
-{{ config(materialized='incremental', incremental_strategy='merge', unique_key='movement_id') }}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='merge',
+    unique_key='movement_id',
+    cluster_by='movement_date',
+) }}
 
 select
     movement_id,
