@@ -1,4 +1,4 @@
-"""The CI workflow: the jobs' names that the documents give, actions pinned by commit, least permissions."""
+"""The workflows: the jobs' names that the documents give, actions pinned by commit, least permissions."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 import yaml
+
+from orchestration.settings import OrchestrationSettings
+from orchestration.warehouse.snowflake_settings import SnowflakeSettings
 
 GITHUB = Path(__file__).parents[1] / ".github"
 WORKFLOW = GITHUB / "workflows" / "ci.yml"
@@ -60,7 +63,56 @@ def test_every_workflow_may_only_read_and_takes_no_input_into_a_script() -> None
         loaded = yaml.safe_load(path.read_text())
         assert loaded["permissions"] == {"contents": "read"}
         steps = [step for job in loaded["jobs"].values() for step in job["steps"]]
-        assert not [step for step in steps if "${{ inputs" in step.get("run", "")]
+        assert not [
+            step for step in steps if re.search(r"\$\{\{\s*(inputs|github\.event|secrets)", step.get("run", ""))
+        ]
+
+
+def test_only_the_account_s_job_may_ask_for_more_and_only_for_a_token_of_its_own() -> None:
+    more = {
+        (path.name, name): job["permissions"]
+        for path in WORKFLOWS
+        for name, job in yaml.safe_load(path.read_text())["jobs"].items()
+        if "permissions" in job
+    }
+
+    assert more == {("snowflake.yml", "snowflake"): {"contents": "read", "id-token": "write"}}
+
+
+@pytest.fixture(scope="module")
+def account() -> dict[Any, Any]:
+    loaded: dict[Any, Any] = yaml.safe_load((GITHUB / "workflows" / "snowflake.yml").read_text())
+    return loaded
+
+
+def test_the_account_is_only_touched_by_hand_and_by_one_run_at_a_time(account: dict[Any, Any]) -> None:
+    assert list(account[True]) == ["workflow_dispatch"]
+    assert account["concurrency"] == {"group": "${{ github.workflow }}"}
+
+
+def test_the_account_s_secrets_reach_the_tests_alone_and_come_from_a_protected_environment(
+    account: dict[Any, Any],
+) -> None:
+    job = account["jobs"]["snowflake"]
+    holders = [step for step in job["steps"] if "secrets." in str(step.get("env", ""))]
+
+    assert job["environment"] == "snowflake"
+    assert "env" not in account
+    assert "env" not in job
+    assert [step["name"] for step in holders] == ["Test"]
+    assert "SNOWFLAKE_PASSWORD" not in holders[0]["env"]
+    assert "tests/snowflake" in holders[0]["run"]
+
+
+def test_the_account_s_settings_are_ones_that_the_program_reads(account: dict[Any, Any]) -> None:
+    [step] = [step for step in account["jobs"]["snowflake"]["steps"] if step.get("name") == "Test"]
+    known = {
+        str(field.validation_alias)
+        for settings in (SnowflakeSettings, OrchestrationSettings)
+        for field in settings.model_fields.values()
+    }
+
+    assert set(step["env"]) - known == {"TESTS", "SNOWFLAKE_TEST_BUCKET"}
 
 
 def _files() -> Iterator[Path]:
