@@ -53,7 +53,7 @@ class SnowflakeWarehouse:
         schemas = self._schemas
         scratch = schemas.raw if purpose is Purpose.LOAD else schemas.staging
         session = SnowflakeSession(
-            self._login(purpose), Place(schemas.raw, self._settings.stage, scratch), self._run_id
+            self._login(purpose), Place(self._database, schemas.raw, self._settings.stage, scratch), self._run_id
         )
         try:
             yield session

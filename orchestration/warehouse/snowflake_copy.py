@@ -8,7 +8,6 @@ from typing import Any
 from ingest.errors import FatalError
 from ingest.lake.commit import DataFile
 from orchestration.warehouse.ddl import Table
-from orchestration.warehouse.snowflake_dialect import SNOWFLAKE
 
 _OPTIONS = (
     "FILE_FORMAT = (TYPE = PARQUET USE_VECTORIZED_SCANNER = TRUE USE_LOGICAL_TYPE = TRUE BINARY_AS_TEXT = FALSE) "
@@ -18,10 +17,10 @@ _OPTIONS = (
 the same transaction; nothing may be left out because a file of this name was loaded before."""
 
 
-def copy_statement(table: Table, stage: str, files: Sequence[DataFile]) -> str:
-    """COPY of these files of the stage, matching columns by name."""
+def copy_statement(target: str, stage: str, files: Sequence[DataFile]) -> str:
+    """COPY of these files of the stage, matching columns by name; `target` and `stage` are quoted already."""
     names = ", ".join(literal(file.key) for file in files)
-    return f"COPY INTO {SNOWFLAKE.table(table)} FROM @{stage} FILES = ({names}) {_OPTIONS}"
+    return f"COPY INTO {target} FROM @{stage} FILES = ({names}) {_OPTIONS}"
 
 
 def copied_rows(

@@ -33,6 +33,7 @@ _QUOTA = 90073
 _OBJECT = re.compile(r"(?P<kind>[A-Za-z ]+?) '(?P<name>[^']+)' does not exist or not authorized")
 _OPERATE = re.compile(r"(?i)Insufficient privileges to operate on (?P<kind>[a-z_ ]+?) '?(?P<name>[^'\s]+)'?")
 _SUSPENDED = re.compile(r"(?i)warehouse '?(?P<name>[^'\s]+)'? (cannot be resumed|is suspended|was suspended)")
+_PREFIX = re.compile(r"^(\d{6} \(\w+\):\s*)?([\w-]{36}:?\s*)?(SQL compilation error:\s*)?")
 
 
 @dataclass(frozen=True)
@@ -205,6 +206,6 @@ def _privilege(kind: str, statement: str) -> str:
 
 def _text(error: connector.Error) -> str:
     """The message in one line, without the connector's own prefix and without the statement."""
-    text = error.raw_msg or error.msg or type(error).__name__
-    lines = [line.strip() for line in text.splitlines() if line.strip() and line.strip() != "SQL compilation error:"]
-    return " ".join(lines[:3]).removeprefix("SQL compilation error: ").rstrip(".")
+    text = _PREFIX.sub("", error.raw_msg or error.msg or type(error).__name__)
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return " ".join(lines[:3]).rstrip(".")

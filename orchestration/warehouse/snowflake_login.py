@@ -50,7 +50,7 @@ class Login:
         return Caller(self.user, self.role, self.warehouse, host)
 
     def connect(self) -> SnowflakeConnection:
-        """A session in UTC, each statement in a transaction of its own until BEGIN.
+        """A session in UTC that commits nothing by itself.
 
         Raises AccessError for a refused key, user or role, UnreachableError where nothing answers.
         """
@@ -90,6 +90,7 @@ class Login:
             "login_timeout": settings.login_timeout_seconds,
             "network_timeout": settings.network_timeout_seconds,
             "paramstyle": "qmark",
+            "autocommit": False,
             "application": APPLICATION,
             "platform_detection_timeout_seconds": 0.0,  # else each login asks the clouds' metadata addresses
             "session_parameters": {

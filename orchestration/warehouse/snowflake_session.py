@@ -32,24 +32,28 @@ T = TypeVar("T")
 
 _ROWS_PER_INSERT = 1000
 _NO_OBJECT = (2003, 2043)
+_CHANGES = ("INSERT", "UPDATE", "DELETE")
 
 
 @dataclass(frozen=True)
 class Place:
     """Where a session works: RAW's schema, the stage in it, and a schema in which its role may make tables."""
 
+    database: str
     raw_schema: str
     stage: str
     scratch_schema: str
 
     @property
     def stage_name(self) -> str:
-        """The stage with its schema, quoted."""
-        return f"{SNOWFLAKE.quote(self.raw_schema)}.{SNOWFLAKE.quote(self.stage)}"
+        """The stage with its database and schema, quoted."""
+        return ".".join(map(SNOWFLAKE.quote, (self.database, self.raw_schema, self.stage)))
 
 
 class SnowflakeSession:
     """A connection that is made when it is first needed, and made again after it was lost.
+
+    It does not commit by itself: a statement that strayed out of its transaction is rolled back with the session.
 
     Never made again inside a transaction or while a temporary table is in use: both are gone with the old one.
     """
@@ -63,6 +67,7 @@ class SnowflakeSession:
         self._connection: SnowflakeConnection | None = None
         self._lost_session: int | None = None
         self._pinned = 0
+        self._in_transaction = False
         self._caller = login.caller
         self._wanted_tag = query_tag(run_id)
         self._tag = ""
@@ -99,7 +104,10 @@ class SnowflakeSession:
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> int:
         """Run a statement; the number of rows it changed."""
         with self._cursor(sql, parameters) as cursor:
-            return cursor.rowcount or 0
+            changed = cursor.rowcount or 0
+        if not self._in_transaction and sql.startswith(_CHANGES):
+            self._run("COMMIT")
+        return changed
 
     def query(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
         """All rows of a query."""
@@ -120,20 +128,24 @@ class SnowflakeSession:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Commits at the end, rolls back on any exception."""
-        self.execute("BEGIN")
+        self._run("BEGIN")
         with self._pin():
+            self._in_transaction = True
             try:
                 yield
+                self._run("COMMIT")
             except BaseException:
                 self._rollback()
                 raise
-            self.execute("COMMIT")
+            finally:
+                self._in_transaction = False
 
     def copy(self, table: Table, files: Sequence[DataFile]) -> Mapping[str, int]:
         """Append the rows of `files`, by column name; the rows loaded by file key. See `Session.copy`."""
+        target = f"{SNOWFLAKE.quote(self._place.database)}.{SNOWFLAKE.table(table)}"
         loaded: dict[str, int] = {}
         for group in _groups(files, MAX_FILES_PER_STATEMENT):
-            with self._cursor(copy_statement(table, self._place.stage_name, group), ()) as cursor:
+            with self._cursor(copy_statement(target, self._place.stage_name, group), ()) as cursor:
                 names = [column.name for column in cursor.description or []]
                 loaded |= copied_rows(table, group, names, cursor.fetchall())
         return loaded
@@ -169,6 +181,10 @@ class SnowflakeSession:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+    def _run(self, sql: str) -> None:
+        with self._cursor(sql, ()):
+            pass
 
     @contextmanager
     def _cursor(self, sql: str, parameters: Sequence[object]) -> Iterator[SnowflakeCursor]:
