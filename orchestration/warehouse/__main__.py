@@ -1,4 +1,4 @@
-"""`python -m orchestration.warehouse load | status | query | reload`."""
+"""`python -m orchestration.warehouse load | status | history | query | reload`."""
 
 from __future__ import annotations
 
@@ -64,14 +64,27 @@ def query(
     limit: Annotated[int, typer.Option(min=0, help="Rows to show; 0 for all.")] = 50,
     as_csv: Annotated[bool, typer.Option("--csv", help="CSV in place of a table.")] = False,
 ) -> None:
-    """Run a query on the published copy, read-only."""
-    from orchestration.settings import OrchestrationSettings
-    from orchestration.warehouse.connect import duckdb_warehouse
-    from orchestration.warehouse.query import print_answer, run_query, write_csv
+    """Run a query on what readers have: DuckDB's published copy, or Snowflake's marts by the reader's role."""
+    from orchestration.warehouse import commands
+    from orchestration.warehouse.query import print_answer, write_csv
 
-    path = duckdb_warehouse(OrchestrationSettings.load()).published_path
-    answer = run_query(path, sql, limit=limit or None)
+    answer = commands.query(sql, limit=limit or None)
     (write_csv if as_csv else print_answer)(answer)
+
+
+@app.command()
+def history(
+    stream: StreamOption = None,
+    days: Annotated[int, typer.Option(min=1, max=14, help="How far back; Snowflake keeps 14 days.")] = 14,
+) -> None:
+    """Compare the ledger with Snowflake's own COPY_HISTORY, file by file. Exit code 1 where they differ."""
+    from orchestration.warehouse import commands
+    from orchestration.warehouse.render import print_history
+
+    checks = commands.history(stream or [], days=days)
+    print_history(checks)
+    if not all(check.agrees for check in checks):
+        raise typer.Exit(1)
 
 
 def _say_waiting(holder: str) -> None:

@@ -6,11 +6,14 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from ingest.contracts.registry import ContractRegistry
+from ingest.errors import ConfigurationError
 from ingest.lake.store import ObjectStore
 from ingest.run_id import run_id_now
-from orchestration.settings import OrchestrationSettings
-from orchestration.warehouse.connect import open_warehouse
+from orchestration.settings import OrchestrationSettings, WarehouseKind
+from orchestration.warehouse.connect import duckdb_warehouse, open_warehouse, snowflake_warehouse
+from orchestration.warehouse.copy_history import HistoryCheck, check_history
 from orchestration.warehouse.loader import Loader, LoadOutcome, load_streams
+from orchestration.warehouse.query import Answer, run_query
 from orchestration.warehouse.status import StreamStatus, stream_statuses
 
 Waiting = Callable[[str], None]
@@ -48,6 +51,30 @@ def status(streams: Sequence[str], *, wait_seconds: float, on_wait: Waiting) -> 
     store = ObjectStore(settings.lake)
     with warehouse.inspect(run_id, wait=timedelta(seconds=wait_seconds)) as session:
         return stream_statuses(store, session, settings.schemas.raw, contracts)
+
+
+def history(streams: Sequence[str], *, days: int) -> list[HistoryCheck]:
+    """The ledger of streams (all for none) against Snowflake's COPY_HISTORY."""
+    settings = OrchestrationSettings.load()
+    if settings.warehouse is not WarehouseKind.SNOWFLAKE:
+        raise ConfigurationError(
+            f"WAREHOUSE={settings.warehouse.value} keeps no history of loads", hint="Set WAREHOUSE=snowflake."
+        )
+    contracts = ContractRegistry.load(settings.contracts_dir).select(streams)
+    store = ObjectStore(settings.lake)
+    run_id = run_id_now()
+    with open_warehouse(settings, run_id=run_id).inspect(run_id, wait=timedelta(0)) as session:
+        return [check_history(store, session, settings.schemas.raw, contract, days=days) for contract in contracts]
+
+
+def query(sql: str, *, limit: int | None) -> Answer:
+    """One SQL query on what readers have: DuckDB's published copy, Snowflake's marts."""
+    settings = OrchestrationSettings.load()
+    if settings.warehouse is WarehouseKind.SNOWFLAKE:
+        from orchestration.warehouse.snowflake_query import run_query as run_in_snowflake
+
+        return run_in_snowflake(snowflake_warehouse(settings, run_id=run_id_now()).reader, sql, limit=limit)
+    return run_query(duckdb_warehouse(settings).published_path, sql, limit=limit)
 
 
 def _loader(settings: OrchestrationSettings, run_id: str) -> Loader:

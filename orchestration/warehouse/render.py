@@ -8,6 +8,7 @@ from datetime import datetime
 from rich.console import Console
 from rich.table import Table
 
+from orchestration.warehouse.copy_history import HistoryCheck
 from orchestration.warehouse.loader import LoadResult
 from orchestration.warehouse.status import StreamStatus
 
@@ -52,6 +53,21 @@ def print_statuses(statuses: Sequence[StreamStatus]) -> None:
             _moment(status.loaded_at),
         )
     Console().print(table)
+
+
+def print_history(checks: Sequence[HistoryCheck]) -> None:
+    """Ledger against Snowflake's history of loads, one line per stream, and each file that they do not agree on."""
+    table = _table("stream", "versions>", "files>", "rows>", "COPY_HISTORY")
+    for check in checks:
+        agrees = "[green]agrees[/]" if check.agrees else "[red]differs[/]"
+        table.add_row(check.stream, str(check.versions), str(check.files), f"{check.rows:,}", agrees)
+    console = Console()
+    console.print(table)
+    for check in checks:
+        for file in check.missing:
+            console.print(f"{check.stream}: not in COPY_HISTORY: {file}", markup=False)
+        for file in check.foreign:
+            console.print(f"{check.stream}: in COPY_HISTORY, and no loaded version names it: {file}", markup=False)
 
 
 def _table(*columns: str) -> Table:

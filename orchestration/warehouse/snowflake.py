@@ -104,6 +104,12 @@ class SnowflakeWarehouse:
         passphrase = environment.get("SNOWFLAKE_PRIVATE_KEY_PASSPHRASE")
         return (*key, passphrase) if passphrase else key
 
+    @property
+    def reader(self) -> Login:
+        """Who queries the marts."""
+        settings = self._settings
+        return dbt_login(settings, self._database, role=settings.reader_role, warehouse=settings.bi_warehouse)
+
     def _login(self, purpose: Purpose) -> Login:
         settings = self._settings
         if purpose is Purpose.LOAD:
