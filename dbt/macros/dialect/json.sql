@@ -21,9 +21,9 @@
 
 {% macro duckdb__json_array_size(column, path) -%}
     {%- set value = "json_extract(" ~ column ~ ", '$." ~ path ~ "')" -%}
-    {{ return("case when json_type(" ~ value ~ ") = 'ARRAY' then json_array_length(" ~ value ~ ") end") }}
+    {{ return("case when json_type(" ~ value ~ ") = 'ARRAY' then cast(json_array_length(" ~ value ~ ") as bigint) end") }}
 {%- endmacro %}
 
 {% macro snowflake__json_array_size(column, path) -%}
-    {{ return("array_size(get_path(parse_json(" ~ column ~ "), '" ~ path ~ "'))") }}
+    {{ return("cast(array_size(get_path(parse_json(" ~ column ~ "), '" ~ path ~ "')) as bigint)") }}
 {%- endmacro %}
