@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from ingest.contracts.registry import ContractRegistry
 from ingest.errors import ConfigurationError
@@ -11,10 +12,12 @@ from ingest.lake.store import ObjectStore
 from ingest.run_id import run_id_now
 from orchestration.settings import OrchestrationSettings, WarehouseKind
 from orchestration.warehouse.connect import duckdb_warehouse, open_warehouse, snowflake_warehouse
-from orchestration.warehouse.copy_history import HistoryCheck, check_history
 from orchestration.warehouse.loader import Loader, LoadOutcome, load_streams
 from orchestration.warehouse.query import Answer, run_query
 from orchestration.warehouse.status import StreamStatus, stream_statuses
+
+if TYPE_CHECKING:
+    from orchestration.warehouse.copy_history import HistoryCheck
 
 Waiting = Callable[[str], None]
 
@@ -60,10 +63,12 @@ def history(streams: Sequence[str], *, days: int) -> list[HistoryCheck]:
         raise ConfigurationError(
             f"WAREHOUSE={settings.warehouse.value} keeps no history of loads", hint="Set WAREHOUSE=snowflake."
         )
+    from orchestration.warehouse.copy_history import check_history
+
     contracts = ContractRegistry.load(settings.contracts_dir).select(streams)
     store = ObjectStore(settings.lake)
     run_id = run_id_now()
-    with open_warehouse(settings, run_id=run_id).inspect(run_id, wait=timedelta(0)) as session:
+    with snowflake_warehouse(settings, run_id=run_id).connect() as session:
         return [check_history(store, session, settings.schemas.raw, contract, days=days) for contract in contracts]
 
 

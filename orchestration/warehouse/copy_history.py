@@ -20,8 +20,8 @@ from ingest.lake.store import ObjectStore
 from orchestration.warehouse.ddl import Table, ledger_table, stream_tables
 from orchestration.warehouse.ledger import Ledger
 from orchestration.warehouse.loader import APPENDED
-from orchestration.warehouse.protocol import Session
 from orchestration.warehouse.snowflake_copy import literal
+from orchestration.warehouse.snowflake_session import SnowflakeSession
 
 LONGEST = timedelta(days=14)
 
@@ -46,7 +46,7 @@ class HistoryCheck:
 
 
 def check_history(
-    store: ObjectStore, session: Session, schema: str, contract: StreamContract, *, days: int
+    store: ObjectStore, session: SnowflakeSession, schema: str, contract: StreamContract, *, days: int
 ) -> HistoryCheck:
     """Compare the last `days` days of a stream. Raises FatalError for a ledger with gaps."""
     session.about(stream=contract.stream)
@@ -72,7 +72,7 @@ def check_history(
 class _Loads:
     """The versions that the ledger counts as loaded, and their files as the lake's log names them."""
 
-    def __init__(self, store: ObjectStore, session: Session, schema: str, contract: StreamContract) -> None:
+    def __init__(self, store: ObjectStore, session: SnowflakeSession, schema: str, contract: StreamContract) -> None:
         self._log = CommitLog(store, contract.stream)
         ledger = session.dialect.table(ledger_table(schema))
         rows = session.query(
@@ -110,9 +110,9 @@ class _Loads:
         return commit
 
 
-def _copied(session: Session, table: Table, since: datetime) -> Iterator[tuple[str, int]]:
+def _copied(session: SnowflakeSession, table: Table, since: datetime) -> Iterator[tuple[str, int]]:
     """Files and rows that Snowflake says were copied into a table."""
-    name = literal(session.dialect.table(table))
+    name = literal(session.qualified(table))
     hours = int((datetime.now(UTC) - since).total_seconds() // 3600) + 1
     rows = session.query(
         "SELECT file_name, row_count FROM TABLE(information_schema.copy_history("  # noqa: S608

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
-from orchestration.warehouse.copy_history import HistoryCheck
 from orchestration.warehouse.loader import LoadResult
 from orchestration.warehouse.status import StreamStatus
+
+if TYPE_CHECKING:
+    from orchestration.warehouse.copy_history import HistoryCheck
 
 
 def print_loads(results: Sequence[LoadResult]) -> None:

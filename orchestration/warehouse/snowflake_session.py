@@ -101,6 +101,10 @@ class SnowflakeSession:
             self.execute(f"INSERT INTO {table} (name) VALUES (?)", [claimed])  # noqa: S608
             self.execute(update, [self._run_id, claimed])
 
+    def qualified(self, table: Table) -> str:
+        """`"DATABASE"."SCHEMA"."TABLE"`."""
+        return f"{SNOWFLAKE.quote(self._place.database)}.{SNOWFLAKE.table(table)}"
+
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> int:
         """Run a statement; the number of rows it changed."""
         with self._cursor(sql, parameters) as cursor:
@@ -142,10 +146,9 @@ class SnowflakeSession:
 
     def copy(self, table: Table, files: Sequence[DataFile]) -> Mapping[str, int]:
         """Append the rows of `files`, by column name; the rows loaded by file key. See `Session.copy`."""
-        target = f"{SNOWFLAKE.quote(self._place.database)}.{SNOWFLAKE.table(table)}"
         loaded: dict[str, int] = {}
         for group in _groups(files, MAX_FILES_PER_STATEMENT):
-            with self._cursor(copy_statement(target, self._place.stage_name, group), ()) as cursor:
+            with self._cursor(copy_statement(self.qualified(table), self._place.stage_name, group), ()) as cursor:
                 names = [column.name for column in cursor.description or []]
                 loaded |= copied_rows(table, group, names, cursor.fetchall())
         return loaded
