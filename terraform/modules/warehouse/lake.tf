@@ -1,0 +1,55 @@
+# How Snowflake sees the raw lake.
+
+resource "snowflake_storage_integration_aws" "this" {
+  provider = snowflake.accountadmin
+
+  name                 = "${var.name_prefix}_S3_INT"
+  comment              = "Raw lake s3://${var.bucket_name}/, data files only"
+  enabled              = true
+  storage_provider     = "S3"
+  storage_aws_role_arn = var.storage_role_arn
+
+  # The stage shows the whole bucket, because the lake's log names files by their whole keys. What is no data is blocked
+  # here, and the role may not read it either.
+  storage_allowed_locations = ["s3://${var.bucket_name}/"]
+  storage_blocked_locations = ["s3://${var.bucket_name}/_log/", "s3://${var.bucket_name}/_quarantine/"]
+}
+
+# To make a stage with an integration, a role must have USAGE on it. To read the stage afterwards it need not.
+resource "snowflake_grant_privileges_to_account_role" "integration" {
+  provider = snowflake.accountadmin
+
+  account_role_name = "SYSADMIN"
+  privileges        = ["USAGE"]
+
+  on_account_object {
+    object_type = "INTEGRATION"
+    object_name = snowflake_storage_integration_aws.this.name
+  }
+}
+
+# As the loader's own COPY statements say it.
+resource "snowflake_file_format_parquet" "this" {
+  provider = snowflake.sysadmin
+
+  database               = snowflake_database.this.name
+  schema                 = snowflake_schema.this["raw"].name
+  name                   = "PARQUET_OF_INGEST"
+  comment                = "Files of the raw lake"
+  use_vectorized_scanner = "true"
+  use_logical_type       = "true"
+  binary_as_text         = "false"
+}
+
+resource "snowflake_stage_external_s3" "this" {
+  provider = snowflake.sysadmin
+
+  database            = snowflake_database.this.name
+  schema              = snowflake_schema.this["raw"].name
+  name                = var.stage_name
+  comment             = "The raw lake"
+  url                 = "s3://${var.bucket_name}/"
+  storage_integration = snowflake_storage_integration_aws.this.name
+
+  depends_on = [snowflake_grant_privileges_to_account_role.integration]
+}

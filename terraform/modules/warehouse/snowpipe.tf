@@ -1,0 +1,59 @@
+# For the 100x case, off by default: files arrive in Snowflake within a minute, without a warehouse.
+#
+# A pipe loads whatever lies under a prefix, also what no commit names yet or ever (an orphan). So it does not fill
+# RAW.<STREAM>, which holds committed rows exactly once, but RAW.<STREAM>__PIPE; committed batches are told apart there by
+# _BATCH_ID, which is in the commit.
+
+locals {
+  pipes = {
+    for stream in var.snowpipe_streams : stream => {
+      table  = "${upper(stream)}__PIPE"
+      prefix = "${try(module.tables.streams[stream].prefix, "")}/${stream}/"
+    }
+  }
+}
+
+resource "snowflake_table" "pipe" {
+  provider = snowflake.sysadmin
+  for_each = local.pipes
+
+  database = snowflake_database.this.name
+  schema   = snowflake_schema.this["raw"].name
+  name     = each.value.table
+  comment  = "Files of ${each.key} as they arrive, committed or not"
+
+  dynamic "column" {
+    for_each = try(module.tables.tables[upper(each.key)].columns, [])
+
+    content {
+      name     = column.value.name
+      type     = column.value.type
+      nullable = column.value.nullable
+    }
+  }
+
+  lifecycle {
+    precondition {
+      condition     = contains(keys(module.tables.streams), each.key)
+      error_message = "snowpipe_streams: there is no contract of a stream '${each.key}'."
+    }
+  }
+}
+
+resource "snowflake_pipe" "this" {
+  provider = snowflake.sysadmin
+  for_each = local.pipes
+
+  database    = snowflake_database.this.name
+  schema      = snowflake_schema.this["raw"].name
+  name        = "PIPE_${upper(each.key)}"
+  comment     = "New files of ${each.key}"
+  auto_ingest = true
+
+  copy_statement = join(" ", [
+    "COPY INTO ${local.schema["raw"]}.\"${snowflake_table.pipe[each.key].name}\"",
+    "FROM @${local.schema["raw"]}.\"${snowflake_stage_external_s3.this.name}\"/${each.value.prefix}",
+    "FILE_FORMAT = (FORMAT_NAME = '${local.schema["raw"]}.\"${snowflake_file_format_parquet.this.name}\"')",
+    "MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE",
+  ])
+}

@@ -1,0 +1,17 @@
+# The modules say which versions they can live with; this root also says which exact ones were tested, so that every
+# `terraform init` takes the same. There is no lock file here: its hashes are those of the packages of your platform, as
+# your own init has verified them. Commit the one that it writes.
+terraform {
+  required_version = ">= 1.11, < 2"
+
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = "~> 5.100, 5.100.0"
+    }
+    snowflake = {
+      source  = "snowflakedb/snowflake"
+      version = ">= 2.19, < 3, 2.20.0"
+    }
+  }
+}
