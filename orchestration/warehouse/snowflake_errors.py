@@ -12,12 +12,28 @@ from snowflake.connector import errors as connector
 
 from ingest.errors import AccessError, ConfigurationError, FatalError, PlatformError, TransientError, UnreachableError
 
-_KEY_REFUSED = 390144
+KEY_REFUSED = (390144, *range(394300, 394307))
+"""A key that is not the user's, or whose token is expired or not yet valid: the clocks differ."""
 _LOGIN_REFUSED = (390100, 390101, 390102, 390103, 390104)
 _ROLE_NOT_GRANTED = (390186, 390189)
 _NOT_ALLOWED_FROM_HERE = (390420, 390422, 390432)
 _SESSION_GONE = (390111, 390112, 390114, 390115, 390195, 390303)
 _CONNECTION = (250001, 250002, 250003, 250005, 251011, 251012, 252007, 252010, 252013)
+
+_HTTP_STATUS = (
+    connector.HttpError,
+    connector.InternalServerError,
+    connector.ServiceUnavailableError,
+    connector.GatewayTimeoutError,
+    connector.ForbiddenError,
+    connector.RequestTimeoutError,
+    connector.BadRequest,
+    connector.BadGatewayError,
+    connector.MethodNotAllowed,
+    connector.TooManyRequests,
+    connector.OtherHTTPRetryableError,
+)
+"""By class: their numbers are 290000 and the status, or twice that."""
 
 _NO_OBJECT = (2003, 2043)
 _NO_PRIVILEGE = (3001, 3540)
@@ -33,12 +49,12 @@ _QUOTA = 90073
 _OBJECT = re.compile(r"(?P<kind>[A-Za-z ]+?) '(?P<name>[^']+)' does not exist or not authorized")
 _OPERATE = re.compile(r"(?i)Insufficient privileges to operate on (?P<kind>[a-z_ ]+?) '?(?P<name>[^'\s]+)'?")
 _SUSPENDED = re.compile(r"(?i)warehouse '?(?P<name>[^'\s]+)'? (cannot be resumed|is suspended|was suspended)")
-_PREFIX = re.compile(r"^(\d{6} \(\w+\):\s*)?([\w-]{36}:?\s*)?(SQL compilation error:\s*)?")
+_PREFIX = re.compile(r"^(\d{6}( \(\w+\))?:\s*)?([\w-]{36}:?\s*)?(SQL compilation error:\s*)?")
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Who ran a statement, and for which stream: what messages name. `statement` is its first words."""
+    """Who ran which statement, and for which stream: what messages name."""
 
     user: str
     role: str
@@ -49,7 +65,18 @@ class Caller:
 
     def running(self, statement: str) -> Caller:
         """The same caller, running `statement`."""
-        return replace(self, statement=" ".join(statement.split()[:4]).upper())
+        return replace(self, statement=statement)
+
+    @property
+    def words(self) -> str:
+        """The statement's first words."""
+        return " ".join(self.statement.split()[:4]).upper()
+
+    def in_full(self, name: str) -> str:
+        """An object's name with the database and schema that the statement gives it: Snowflake's messages leave them
+        out, and a GRANT needs them."""
+        match = re.search(rf'(?<![\w"])((?:"?\w+"?\.)*)"?{re.escape(name)}"?(?!\w)', self.statement, re.IGNORECASE)
+        return (match[1].replace('"', "") if match else "") + name
 
 
 def is_connection_lost(error: connector.Error) -> bool:
@@ -73,7 +100,7 @@ def statement_error(error: connector.Error, caller: Caller) -> PlatformError:
 def login_error(error: connector.Error, caller: Caller) -> PlatformError:
     """A login's error."""
     text, user = _text(error), caller.user
-    if error.errno == _KEY_REFUSED:
+    if error.errno in KEY_REFUSED:
         return AccessError(
             f"Snowflake refuses the key of user {user}: {text}",
             hint=f"Its public half must be one of the user's two: ALTER USER {user} SET RSA_PUBLIC_KEY = '...' (or "
@@ -94,7 +121,7 @@ def login_error(error: connector.Error, caller: Caller) -> PlatformError:
             f"a network policy of Snowflake keeps this machine out: {text}",
             hint="Add its address to the policy (Terraform: allowed_ip_list).",
         )
-    if isinstance(error, connector.HttpError) and error.errno and str(error.errno).startswith("290"):
+    if isinstance(error, _HTTP_STATUS):
         return UnreachableError(
             f"Snowflake does not answer at {caller.host}: {text}",
             hint="Check SNOWFLAKE_ACCOUNT; an account is called ORGANIZATION-ACCOUNT.",
@@ -111,6 +138,8 @@ def _account_error(error: connector.Error, text: str, caller: Caller) -> Platfor
     """Errors of the connection, the warehouse and the clock: not of what the statement speaks of."""
     if is_connection_lost(error):
         return TransientError(f"the connection to Snowflake was lost: {text}")
+    if isinstance(error, _HTTP_STATUS):
+        return TransientError(f"Snowflake does not serve requests at {caller.host}: {text}")
     if error.errno == _NO_WAREHOUSE:
         return AccessError(
             f"role {caller.role} cannot use warehouse {caller.warehouse}, or there is none of this name",
@@ -135,12 +164,12 @@ def _account_error(error: connector.Error, text: str, caller: Caller) -> Platfor
         )
     if error.errno == _TIMEOUT:
         return FatalError(
-            f"a statement ({caller.statement} ...) took longer than it may: {text}",
+            f"a statement ({caller.words} ...) took longer than it may: {text}",
             hint="Nothing of it was kept. Raise SNOWFLAKE_STATEMENT_TIMEOUT_SECONDS or the warehouse's own limit, or "
             "take a larger warehouse.",
         )
     if error.errno == _CANCELLED:
-        return FatalError(f"somebody cancelled a statement ({caller.statement} ...): {text}")
+        return FatalError(f"somebody cancelled a statement ({caller.words} ...): {text}")
     return None
 
 
@@ -151,20 +180,20 @@ def _object_error(error: connector.Error, text: str, caller: Caller) -> Platform
             f"a file that the lake's log names is gone: {text}",
             hint="Nothing of this version was loaded. Restore the file from the bucket's versions.",
         )
-    if error.errno == _LOCATION_REFUSED or "not allowed by integration" in text:
-        return ConfigurationError(
-            f"the stage's place is not one that its storage integration allows: {text}",
-            hint="Add the bucket to STORAGE_ALLOWED_LOCATIONS: `terraform apply` with the right raw bucket.",
-        )
-    if error.errno in _STAGE_UNREADABLE or "Failure using stage area" in text:
+    if error.errno in _STAGE_UNREADABLE or "Failure using stage area" in text or "assuming AWS_ROLE" in text:
         return AccessError(
             f"Snowflake cannot read the stage: {text}",
             hint="The role that it assumes needs s3:GetObject on events/* and inventory/*, and must trust the "
             "integration's user and external id: `terraform apply` makes both.",
         )
+    if error.errno == _LOCATION_REFUSED or "not allowed by integration" in text:
+        return ConfigurationError(
+            f"the stage's place is not one that its storage integration allows: {text}",
+            hint="Add the bucket to STORAGE_ALLOWED_LOCATIONS: `terraform apply` with the right raw bucket.",
+        )
     if match := _OPERATE.search(text) if error.errno in _NO_PRIVILEGE else None:
-        privilege = _privilege(match["kind"].lower(), caller.statement)
-        kind, name = match["kind"].upper(), match["name"]
+        privilege = _privilege(match["kind"].lower(), caller.words)
+        kind, name = match["kind"].upper(), caller.in_full(match["name"])
         return AccessError(
             f"role {caller.role} lacks {privilege} on {kind.lower()} {name}: {text}",
             hint=f"GRANT {privilege} ON {kind} {name} TO ROLE {caller.role};",
@@ -172,7 +201,7 @@ def _object_error(error: connector.Error, text: str, caller: Caller) -> Platform
     if match := _OBJECT.search(text) if error.errno in _NO_OBJECT else None:
         kind, name = match["kind"].split()[-1].upper(), match["name"]
         kind = "TABLE" if kind == "OBJECT" else kind
-        privilege = _privilege(kind.lower(), caller.statement)
+        privilege = _privilege(kind.lower(), caller.words)
         return AccessError(
             f"there is no {kind.lower()} {name} that role {caller.role} may use: {text}",
             hint=f"`terraform apply` makes it. Where it is there: GRANT {privilege} ON {kind} {name} "

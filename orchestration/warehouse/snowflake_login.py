@@ -6,22 +6,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import snowflake.connector
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from snowflake.connector import errors as connector
 
 from ingest.errors import AccessError, ConfigurationError
-from orchestration.warehouse.snowflake_errors import Caller, login_error
+from orchestration.warehouse.snowflake_connection import Connection, quiet_connector
+from orchestration.warehouse.snowflake_errors import KEY_REFUSED, Caller, login_error
 from orchestration.warehouse.snowflake_settings import SnowflakeSettings
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
-    from snowflake.connector import SnowflakeConnection
 
 APPLICATION = "dp_mailblaze_demo"
-_JWT_REFUSED = 390144
 
 
 @dataclass(frozen=True)
@@ -49,11 +47,12 @@ class Login:
         host = self.settings.host or f"{self.settings.account}.snowflakecomputing.com"
         return Caller(self.user, self.role, self.warehouse, host)
 
-    def connect(self) -> SnowflakeConnection:
+    def connect(self) -> Connection:
         """A session in UTC that commits nothing by itself.
 
         Raises AccessError for a refused key, user or role, UnreachableError where nothing answers.
         """
+        quiet_connector()
         if not self.keys:
             password = self.settings.password
             return self._open(password=password.get_secret_value() if password else "")
@@ -61,19 +60,19 @@ class Login:
             try:
                 return self._open_by_key(key)
             except connector.Error as error:
-                if error.errno != _JWT_REFUSED:
+                if error.errno not in KEY_REFUSED:
                     raise login_error(error, self.caller) from error
         try:
             return self._open_by_key(self.keys[-1])
         except connector.Error as error:
             raise login_error(error, self.caller) from error
 
-    def _open_by_key(self, key: Key) -> SnowflakeConnection:
-        return snowflake.connector.connect(**self._parameters(), authenticator="SNOWFLAKE_JWT", private_key=key.der)
+    def _open_by_key(self, key: Key) -> Connection:
+        return Connection(**self._parameters(), authenticator="SNOWFLAKE_JWT", private_key=key.der)
 
-    def _open(self, **credentials: str) -> SnowflakeConnection:
+    def _open(self, **credentials: Any) -> Connection:
         try:
-            return snowflake.connector.connect(**self._parameters(), **credentials)
+            return Connection(**self._parameters(), **credentials)
         except connector.Error as error:
             raise login_error(error, self.caller) from error
 

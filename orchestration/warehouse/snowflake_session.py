@@ -18,6 +18,7 @@ from ingest.lake.commit import DataFile
 from ingest.logs import get_logger
 from orchestration.warehouse.ddl import Table, TableColumn, locks_table
 from orchestration.warehouse.protocol import MAX_FILES_PER_STATEMENT, Row
+from orchestration.warehouse.snowflake_connection import Connection
 from orchestration.warehouse.snowflake_copy import copied_rows, copy_statement, literal
 from orchestration.warehouse.snowflake_dialect import SNOWFLAKE, declared_type
 from orchestration.warehouse.snowflake_errors import is_connection_lost, statement_error
@@ -25,13 +26,14 @@ from orchestration.warehouse.snowflake_login import APPLICATION, Login
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from snowflake.connector import SnowflakeConnection
     from snowflake.connector.cursor import SnowflakeCursor
 
 T = TypeVar("T")
 
 _ROWS_PER_INSERT = 1000
 _NO_OBJECT = (2003, 2043)
+_GRACE_SECONDS = 60
+"""What we leave Snowflake to end a statement by its own timeout before we cancel it."""
 _CHANGES = ("INSERT", "UPDATE", "DELETE")
 
 
@@ -64,7 +66,7 @@ class SnowflakeSession:
         self._login = login
         self._place = place
         self._run_id = run_id
-        self._connection: SnowflakeConnection | None = None
+        self._connection: Connection | None = None
         self._lost_session: int | None = None
         self._pinned = 0
         self._in_transaction = False
@@ -195,10 +197,9 @@ class SnowflakeSession:
         connection = self._ensure_connected()
         try:
             if self._tag != self._wanted_tag:
-                connection.cursor().execute(f"ALTER SESSION SET QUERY_TAG = {literal(self._wanted_tag)}")
+                self._run_on(connection, f"ALTER SESSION SET QUERY_TAG = {literal(self._wanted_tag)}")
                 self._tag = self._wanted_tag
-            cursor = connection.cursor()
-            cursor.execute(sql, [_bound(value) for value in parameters] or None)
+            cursor = self._run_on(connection, sql, parameters)
         except connector.Error as error:
             if is_connection_lost(error):
                 self._lose()
@@ -210,7 +211,14 @@ class SnowflakeSession:
         finally:
             cursor.close()
 
-    def _ensure_connected(self) -> SnowflakeConnection:
+    def _run_on(self, connection: Connection, sql: str, parameters: Sequence[object] = ()) -> SnowflakeCursor:
+        """A cursor that has run the statement. Raises the connector's errors."""
+        cursor = connection.cursor()
+        timeout = self._login.settings.statement_timeout_seconds + _GRACE_SECONDS
+        cursor.execute(sql, [_bound(value) for value in parameters] or None, timeout=timeout)
+        return cursor
+
+    def _ensure_connected(self) -> Connection:
         if self._connection is not None:
             return self._connection
         if self._pinned:
@@ -222,11 +230,11 @@ class SnowflakeSession:
             self._lost_session = None
         return self._connection
 
-    def _end_lost_session(self, connection: SnowflakeConnection, session_id: int) -> None:
+    def _end_lost_session(self, connection: Connection, session_id: int) -> None:
         """End the session that we lost, so that its transaction holds nobody up until Snowflake finds out."""
         try:
-            connection.cursor().execute(f"SELECT SYSTEM$ABORT_SESSION({session_id})")
-        except connector.ProgrammingError as error:
+            self._run_on(connection, f"SELECT SYSTEM$ABORT_SESSION({session_id})")
+        except connector.Error as error:
             # It may have ended by itself, or the role may not: its transaction then ends by Snowflake's own timeout.
             get_logger(run_id=self._run_id).warning("could not end the lost session", error=error.raw_msg)
 
@@ -249,7 +257,7 @@ class SnowflakeSession:
         if self._connection is None:
             return
         try:
-            self._connection.cursor().execute("ROLLBACK")
+            self._run_on(self._connection, "ROLLBACK")
         except connector.Error as error:
             # The error that led here is the one to raise. A session that cannot even roll back is not used again.
             get_logger(run_id=self._run_id).warning("could not roll back", error=error.raw_msg)
