@@ -139,7 +139,7 @@ class EventReader:
             started_at=_moment(node.get("node_started_at") or at),
             finished_at=finished,
             message=_message(result),
-            rows=self._rows.get(unique_id, _rows_affected(result)),
+            rows=self._rows.get(unique_id, _rows_affected(node, result)),
             relation=node.get("node_relation", {}).get("relation_name") or None,
             depends_on=self._manifest.depends_on(unique_id),
         )
@@ -195,7 +195,10 @@ def _message(result: Mapping[str, Any]) -> str:
     return "" if text in ("OK", "None") else text
 
 
-def _rows_affected(result: Mapping[str, Any]) -> int | None:
+def _rows_affected(node: Mapping[str, Any], result: Mapping[str, Any]) -> int | None:
+    """What the warehouse answered. A view has no rows of its own: Snowflake counts the one line of its answer."""
+    if node["materialized"] == "view":
+        return None
     rows = (result.get("adapter_response") or {}).get("rows_affected")
     return int(rows) if rows is not None and int(rows) >= 0 else None
 

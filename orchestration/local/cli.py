@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from ingest.errors import PlatformError
 from orchestration.local.errors import LocalStackError
+from orchestration.settings import WarehouseKind
 from postgres.errors import ShopError
 
 app = typer.Typer(
@@ -23,13 +24,18 @@ app = typer.Typer(
 
 Scale = Annotated[float, typer.Option(min=0.01, max=100, help="1 is 20,000 orders and 20,000 e-mail events.")]
 
+Warehouse = Annotated[
+    WarehouseKind,
+    typer.Option(envvar="WAREHOUSE", help="snowflake: the account that SNOWFLAKE_* names, else an emulated one."),
+]
+
 
 @app.command()
-def demo(scale: Scale = 1.0) -> None:
+def demo(scale: Scale = 1.0, warehouse: Warehouse = WarehouseKind.DUCKDB) -> None:
     """Run the whole line twice, source to mart, and show what came of it."""
     from orchestration.local.demo.command import demo as run
 
-    _tell_errors(lambda console: run(console, scale=scale))
+    _tell_errors(lambda console: run(console, scale=scale, warehouse=warehouse))
 
 
 @app.command()

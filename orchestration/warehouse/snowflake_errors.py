@@ -163,7 +163,7 @@ def _account_error(error: connector.Error, text: str, caller: Caller) -> Platfor
             hint="It ends by itself, or by SYSTEM$ABORT_TRANSACTION; SHOW LOCKS names it.",
         )
     if error.errno == _TIMEOUT:
-        return FatalError(
+        return ConfigurationError(
             f"a statement ({caller.words} ...) took longer than it may: {text}",
             hint="Nothing of it was kept. Raise SNOWFLAKE_STATEMENT_TIMEOUT_SECONDS or the warehouse's own limit, or "
             "take a larger warehouse.",

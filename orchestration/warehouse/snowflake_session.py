@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
+from uuid import uuid4
 
 from snowflake.connector import errors as connector
 
@@ -157,9 +158,10 @@ class SnowflakeSession:
 
     @contextmanager
     def temporary_table(self, name: str, rows: pa.Table) -> Iterator[str]:
-        """A table `name` of these rows that only this connection sees; yields it quoted."""
+        """A table `name_<random>` of these rows that only this connection sees; yields it quoted."""
         columns = tuple(TableColumn(field.name, LandingType.of(field.type)) for field in rows.schema)
-        table = Table(self._place.scratch_schema, name, columns)
+        # A name of its own: sessions at once would otherwise replace each other's, where temporary tables are shared.
+        table = Table(self._place.scratch_schema, f"{name}_{uuid4().hex}", columns)
         quoted = SNOWFLAKE.table(table)
         values = list(zip(*(column.to_pylist() for column in rows.columns), strict=True))
         row = f"({', '.join('?' for _ in columns)})"

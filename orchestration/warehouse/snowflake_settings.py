@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal, Self
@@ -98,8 +99,22 @@ class SnowflakeSettings(BaseSettings):
 
         Raises ConfigurationError naming the variable, never its value.
         """
+        return cls._complete(cls)
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str]) -> SnowflakeSettings:
+        """Settings from these variables alone. Raises as `load`."""
+        named = {
+            name: environment[str(field.validation_alias)]
+            for name, field in cls.model_fields.items()
+            if environment.get(str(field.validation_alias))
+        }
+        return cls._complete(lambda: cls.model_validate(named))
+
+    @classmethod
+    def _complete(cls, make: Callable[[], SnowflakeSettings]) -> SnowflakeSettings:
         try:
-            settings = cls()
+            settings = make()
         except ValidationError as error:
             problem = error.errors(include_input=False, include_url=False)[0]
             variable = ".".join(str(part) for part in problem["loc"])

@@ -129,11 +129,11 @@ class LakeBuilder:
         return head.version + 1 if head else 1
 
     def _append(
-        self, kind: CommitKind, schema: pa.Schema, files: Sequence[Sequence[Record]], **changes: object
+        self, kind: CommitKind, schema: pa.Schema, parts: Sequence[Sequence[Record]], **changes: object
     ) -> Commit:
         version = self.next_version
         written, first = [], 1
-        for part, rows in enumerate(files):
+        for part, rows in enumerate(parts):
             written.append(self.put(self.parquet(schema, rows, version, first), len(rows), version, part))
             first += len(rows)
         commit = Commit(

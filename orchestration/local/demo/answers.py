@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from orchestration.warehouse.query import Answer, run_query
+from orchestration.warehouse.query import Answer
 
 
 @dataclass(frozen=True)
@@ -100,7 +99,7 @@ CHANGED_PRODUCT = Question(
     left join mart.fct_order_lines as lines using (product_key)
     group by product.product_id
     having count(distinct product.list_price) > 1
-    order by count(lines.order_item_id) filter (where product.is_current) desc, product.product_id
+    order by count(case when product.is_current then lines.order_item_id end) desc, product.product_id
     limit 1
     """,
 )
@@ -136,19 +135,11 @@ class MartTable:
     rows: int
 
 
-def ask(published: Path, question: Question) -> Answer:
-    """Ask one question. Raises ConfigurationError where nothing is published, or the marts do not fit the question."""
-    return run_query(published, question.sql, limit=None)
-
-
-def marts(published: Path) -> Sequence[MartTable]:
-    """The tables of MART, with their rows."""
-    names = run_query(
-        published, "select table_name from information_schema.tables where table_schema = 'MART' order by 1", limit=None
+def marts(ask: Callable[[str], Answer]) -> Sequence[MartTable]:
+    """The tables of MART, with their rows. Raises ConfigurationError where nothing is published."""
+    names = ask("select lower(table_name) from information_schema.tables where table_schema = 'MART' order by 1").rows
+    counts = " union all ".join(
+        f"select '{name}' as mart_table, count(*) as table_rows from mart.{name}"  # noqa: S608 - the catalog's names
+        for (name,) in names
     )
-    return [MartTable(str(name), _count(published, str(name))) for (name,) in names.rows]
-
-
-def _count(published: Path, table: str) -> int:
-    answer = run_query(published, f"select count(*) from mart.{table}", limit=None)  # noqa: S608 - the catalog's name
-    return int(str(answer.rows[0][0]))
+    return [MartTable(str(name), int(str(rows))) for name, rows in ask(f"{counts} order by 1").rows]

@@ -26,7 +26,7 @@ STEP_TITLES = {
     "load": "Load: lake to RAW",
     "dbt": "dbt: RAW to marts, tested",
     "reconcile": "Reconcile: source = lake = RAW = staging",
-    "publish": "Publish: the copy that readers open",
+    "publish": "Publish: what readers have",
 }
 _TESTS = ("test", "unit_test")
 _NAMES_SHOWN = 3

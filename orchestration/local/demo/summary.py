@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from pathlib import Path
 
 from rich import box
 from rich.console import Console
@@ -19,7 +18,6 @@ from orchestration.local.demo.answers import (
     QUESTIONS,
     MartTable,
     Question,
-    ask,
     marts,
     price_history,
 )
@@ -100,15 +98,15 @@ def print_answer(console: Console, question: Question, answer: Answer) -> None:
     _print(console, question.words, table, question.reading)
 
 
-def print_answers(console: Console, published: Path) -> None:
+def print_answers(console: Console, ask: Callable[[str], Answer]) -> None:
     """The marts, what they answer, and one product's history."""
-    print_marts(console, marts(published))
+    print_marts(console, marts(ask))
     for question in QUESTIONS:
-        print_answer(console, question, ask(published, question))
-    changed = ask(published, CHANGED_PRODUCT)
+        print_answer(console, question, ask(question.sql))
+    changed = ask(CHANGED_PRODUCT.sql)
     for product_id, name in changed.rows:
         history = price_history(int(str(product_id)), str(name))
-        print_answer(console, history, ask(published, history))
+        print_answer(console, history, ask(history.sql))
 
 
 def day_in_words(report: ActivityReport) -> Sequence[str]:
