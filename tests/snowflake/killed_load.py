@@ -1,0 +1,20 @@
+"""`python -m tests.snowflake.killed_load`: loads the stream `things` by the environment's settings, and is killed."""
+
+from __future__ import annotations
+
+from ingest.lake.store import ObjectStore
+from orchestration.settings import OrchestrationSettings
+from orchestration.warehouse.connect import snowflake_warehouse
+from orchestration.warehouse.loader import Loader
+from tests.orchestration.lake_builder import contract
+
+
+def main() -> None:
+    """Load."""
+    settings = OrchestrationSettings()
+    with snowflake_warehouse(settings, run_id="killed").connect() as session:
+        Loader(ObjectStore(settings.lake), "RAW", run_id="killed").load(session, contract(deletes="none"))
+
+
+if __name__ == "__main__":
+    main()
