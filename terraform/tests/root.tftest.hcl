@@ -42,10 +42,8 @@ mock_provider "snowflake" {
   }
 }
 
+# tests/terraform.tfvars is environments/dev.tfvars.
 variables {
-  environment            = "dev"
-  bucket_suffix          = "3dfbc1"
-  aws_account_id         = "443414059898"
   snowflake_organization = "MYORG"
   snowflake_account      = "MYACCOUNT"
 }

@@ -46,21 +46,31 @@ resource "aws_s3_bucket_lifecycle_configuration" "raw" {
     }
   }
 
-  dynamic "rule" {
-    for_each = local.data_prefixes
+  rule {
+    id     = "older-events"
+    status = "Enabled"
 
-    content {
-      id     = "older-${rule.value}"
-      status = "Enabled"
+    filter {
+      prefix = "events/"
+    }
 
-      filter {
-        prefix = "${rule.value}/"
-      }
+    transition {
+      days          = var.lifecycle_days.infrequent_access
+      storage_class = "STANDARD_IA"
+    }
+  }
 
-      transition {
-        days          = var.lifecycle_days.infrequent_access
-        storage_class = "STANDARD_IA"
-      }
+  rule {
+    id     = "older-inventory"
+    status = "Enabled"
+
+    filter {
+      prefix = "inventory/"
+    }
+
+    transition {
+      days          = var.lifecycle_days.infrequent_access
+      storage_class = "STANDARD_IA"
     }
   }
 }
