@@ -12,6 +12,7 @@ from orchestration.local.processes import Command, Process, Spawner, Stop
 
 REPOSITORY = Path(__file__).parents[2]
 EMULATOR_PYTHON = REPOSITORY / ".venv-emulator" / "bin" / "python"
+"""Not there where the emulator is not installed."""
 ACCOUNT = "emulated"
 USER = "test"
 PASSWORD = "test"  # noqa: S105 - the emulator's only user with a password; it listens on this machine alone
@@ -52,13 +53,7 @@ class StartingSnowflakeEmulator:
 
 
 def start_snowflake_emulator(
-    spawner: Spawner,
-    directory: Path,
-    logs: Path,
-    s3_environment: Mapping[str, str],
-    *,
-    name: str = "snowflake",
-    python: Path = EMULATOR_PYTHON,
+    spawner: Spawner, directory: Path, logs: Path, s3_environment: Mapping[str, str], *, name: str = "snowflake"
 ) -> StartingSnowflakeEmulator:
     """Start an account on a free port, and return at once.
 
@@ -67,16 +62,16 @@ def start_snowflake_emulator(
 
     Raises ConfigurationError where its environment is not installed.
     """
-    if not python.exists():
+    if not EMULATOR_PYTHON.exists():
         raise ConfigurationError(
-            f"the emulated Snowflake is not installed: there is no {python}",
-            hint="`make demo WAREHOUSE=snowflake` and `make test-snowflake` install it.",
+            f"the emulated Snowflake is not installed: there is no {EMULATOR_PYTHON}",
+            hint="`make demo WAREHOUSE=snowflake` installs it, and so does `make test-snowflake`.",
         )
     port_file = directory / f"{name}.port"
     port_file.unlink(missing_ok=True)
     command = Command(
         "the emulated Snowflake",
-        (python, "-m", "tests.emulator.serve", "--port-file", port_file),
+        (EMULATOR_PYTHON, "-m", "tests.emulator.serve", "--port-file", port_file),
         logs / f"{name}.log",
         clean_environment(s3_environment),
         REPOSITORY,

@@ -51,7 +51,7 @@ def run(context: Context, sql: str, *, wrote: bool, uses_temporary: bool = False
     transaction.before_statement()
     _set_variables(context)
     try:
-        if transaction.would_be_lost and not uses_temporary:
+        if transaction.would_be_lost and not uses_temporary and not session.views:
             context.account.duckdb.cursor().execute(f"EXPLAIN {sql}")
         for name, rows in session.views.items():
             session.connection.register(name, rows)
