@@ -1,0 +1,139 @@
+"""The account that the tests run in: the one that SNOWFLAKE_* names, or else our emulated one."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import snowflake.connector
+
+from ingest.lake.store import ObjectStore
+from ingest.settings import LakeSettings
+from orchestration.local.snowflake_account import provision_statements
+from orchestration.settings import Schemas
+from orchestration.warehouse.protocol import Row
+from orchestration.warehouse.snowflake import SnowflakeWarehouse
+from orchestration.warehouse.snowflake_settings import SnowflakeSettings
+
+if TYPE_CHECKING:
+    from snowflake.connector import SnowflakeConnection
+
+RUN = "test-run"
+TEST_ROLE = "SNOWFLAKE_TEST_ROLE"
+"""A role of the user in a real account that may create databases and use the storage integration."""
+_PASSED_ON = ("SNOWFLAKE_", "AWS_", "WAREHOUSE_DATABASE")
+
+
+def users_account() -> dict[str, str]:
+    """The account of whoever runs the tests, with the lake that its stage reads; empty where none is named."""
+    if not os.environ.get("SNOWFLAKE_ACCOUNT"):
+        return {}
+    return {name: value for name, value in os.environ.items() if name.startswith(_PASSED_ON) and value}
+
+
+USERS_ACCOUNT = users_account()
+"""Read before the tests' environment is cleaned of the user's accounts."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """A database of the test's own, with its stage, and the lake's bucket that the stage reads."""
+
+    environment: Mapping[str, str]
+    settings: SnowflakeSettings
+    database: str
+    lake_settings: LakeSettings
+
+    @property
+    def store(self) -> ObjectStore:
+        """The lake."""
+        return ObjectStore(self.lake_settings)
+
+    def warehouse(self, run_id: str = RUN) -> SnowflakeWarehouse:
+        """The warehouse to load into."""
+        return SnowflakeWarehouse(self.settings, self.database, Schemas(), run_id=run_id)
+
+    def rows(self, sql: str) -> list[Row]:
+        """All rows of a query, asked by the loader's role; names need no database."""
+        with self.warehouse().connect() as session:
+            return session.query(sql)
+
+    def run(self, *statements: str) -> None:
+        """Statements of whoever owns the database."""
+        with closing(connect(self.environment)) as connection:
+            connection.cursor().execute(f"USE DATABASE {self.database}")
+            for statement in statements:
+                connection.cursor().execute(statement)
+
+
+def connect(environment: Mapping[str, str]) -> SnowflakeConnection:
+    """A session of the account's owner: what makes the databases of the tests."""
+    settings = SnowflakeSettings.of(environment)
+    credentials = (
+        {"password": settings.password.get_secret_value()}
+        if settings.password
+        else {
+            "authenticator": "SNOWFLAKE_JWT",
+            "private_key": _key(settings),
+            "role": environment.get(TEST_ROLE, "SYSADMIN"),
+        }
+    )
+    place = {"host": settings.host, "port": settings.port, "protocol": settings.protocol} if settings.host else {}
+    return snowflake.connector.connect(
+        account=settings.account,
+        user=settings.user,
+        platform_detection_timeout_seconds=0.0,
+        login_timeout=settings.login_timeout_seconds,
+        session_parameters={"TIMEZONE": "UTC"},
+        **place,
+        **credentials,
+    )
+
+
+@contextmanager
+def provisioned(
+    owner: SnowflakeConnection, settings: SnowflakeSettings, database: str, bucket: str
+) -> Iterator[SnowflakeSettings]:
+    """A database with what Terraform makes in one; the settings by which it is used. Dropped after the test.
+
+    In a real account the owner's role is every role: there Terraform's own are not the tests' to change.
+    """
+    if settings.is_local:
+        for statement in provision_statements(settings, database, Schemas(), bucket, user=settings.user):
+            owner.cursor().execute(statement)
+        names = settings
+    else:
+        role, warehouse = os.environ.get(TEST_ROLE, "SYSADMIN"), settings.load_warehouse
+        integration = os.environ.get("SNOWFLAKE_STORAGE_INTEGRATION", "DP_MAILBLAZE_DEMO_DEV_S3_INT")
+        owner.cursor().execute(f"CREATE DATABASE {database}")
+        for schema in Schemas().model_dump().values():
+            owner.cursor().execute(f"CREATE SCHEMA {database}.{schema}")
+        owner.cursor().execute(
+            f"CREATE STAGE {database}.RAW.{settings.stage} URL = 's3://{bucket}/' STORAGE_INTEGRATION = {integration}"
+        )
+        names = settings.model_copy(
+            update={
+                **dict.fromkeys(("loader_role", "transformer_role", "reader_role"), role),
+                **dict.fromkeys(("transform_warehouse", "bi_warehouse"), warehouse),
+            }
+        )
+    try:
+        yield names
+    finally:
+        if not settings.is_local:  # an emulated account ends with its process
+            owner.cursor().execute(f"DROP DATABASE {database}")
+
+
+def new_database() -> str:
+    """A name that no other test has."""
+    return f"DP_TEST_{uuid.uuid4().hex[:12].upper()}"
+
+
+def _key(settings: SnowflakeSettings) -> bytes:
+    from orchestration.warehouse.snowflake_login import loader_login
+
+    return loader_login(settings, "").keys[0].der

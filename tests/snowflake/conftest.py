@@ -1,0 +1,73 @@
+"""An emulated Snowflake account for each worker, or the one that SNOWFLAKE_* names; a database for each test.
+
+snowflake_environment   the SNOWFLAKE_* variables of the account, and the AWS_* ones of the lake that it reads
+account                 a fresh database with its stage, and an empty bucket that the stage reads
+lake                    the stream `things` in that bucket, still empty
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from orchestration.local.processes import ProcessGroup
+from orchestration.local.run_directory import RunDirectory
+from orchestration.local.s3_server import S3Server
+from orchestration.local.snowflake_emulator import EMULATOR_PYTHON, start_snowflake_emulator
+from orchestration.warehouse.snowflake_settings import SnowflakeSettings
+from tests.orchestration.lake_builder import LakeBuilder, contract
+from tests.snowflake.account import USERS_ACCOUNT, Account, connect, new_database, provisioned
+from tests.snowflake.lake_bucket import fresh_bucket
+
+
+@pytest.fixture(scope="session")
+def snowflake_environment(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Mapping[str, str]]:
+    with pytest.MonkeyPatch.context() as patch:
+        environment = USERS_ACCOUNT or _our_emulator(request)
+        for name, value in environment.items():
+            patch.setenv(name, value)  # boto3 finds the lake by it, and dbt and the commands the account
+        yield environment
+
+
+def _our_emulator(request: pytest.FixtureRequest) -> dict[str, str]:
+    if not EMULATOR_PYTHON.exists():
+        pytest.skip("the emulated account is not installed: `make test-snowflake` installs it")
+    s3: S3Server = request.getfixturevalue("s3_server")
+    processes: ProcessGroup = request.getfixturevalue("processes")
+    directory: RunDirectory = request.getfixturevalue("run_directory")
+    logs: Path = request.getfixturevalue("stack_logs")
+    server = start_snowflake_emulator(processes, directory.path, logs, s3.environment).ready()
+    return {**server.environment, **s3.environment}
+
+
+@pytest.fixture
+def account(snowflake_environment: Mapping[str, str]) -> Iterator[Account]:
+    settings = SnowflakeSettings.of(snowflake_environment)
+    with fresh_bucket(snowflake_environment) as lake, closing(connect(snowflake_environment)) as owner:
+        database = new_database()
+        with provisioned(owner, settings, database, lake.bucket) as names:
+            yield Account(snowflake_environment, names, database, lake)
+
+
+@pytest.fixture
+def lake(account: Account) -> LakeBuilder:
+    return LakeBuilder(account.store, contract())
+
+
+@pytest.fixture
+def emulated(snowflake_environment: Mapping[str, str]) -> None:
+    """For tests that need what no real account does."""
+    if "SNOWFLAKE_HOST" not in snowflake_environment:
+        pytest.skip("this test needs an emulated account")
+
+
+def pytest_report_header() -> str:
+    """Which account the tests run in."""
+    where = USERS_ACCOUNT.get("SNOWFLAKE_HOST") or USERS_ACCOUNT.get("SNOWFLAKE_ACCOUNT") or "our emulated account"
+    return f"snowflake: {where} (process {os.getpid()})"
