@@ -7,15 +7,20 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PEERS := .venv-bench
+EMULATOR := .venv-emulator
+CHECKOV := .venv-checkov
 JOBS ?= 2
 
 # Where this is set (in many containers), each of our many processes would compile all that it imports once more.
 unexport PYTHONDONTWRITEBYTECODE
 
 help: ## List the targets
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z_-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z_-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(STAMP) ## Run the whole line on this machine: source to mart, a full load and an incremental one
+# Without an account of one's own, Snowflake is emulated.
+EMULATED = $(if $(filter snowflake,$(WAREHOUSE)),$(if $(SNOWFLAKE_ACCOUNT),,$(EMULATOR)/.installed))
+
+demo: $(STAMP) $(EMULATED) ## Run the whole line, a full load and an incremental one (WAREHOUSE=snowflake: in place of DuckDB)
 	@$(BIN)/python -m orchestration.local demo
 
 stack: $(STAMP) ## Start the sources and the S3 endpoint and keep them up, to use `ingest` and the flow by hand
@@ -26,8 +31,14 @@ query: $(STAMP) ## Ask the marts of the demo, or of a sourced stack.env: make qu
 SQL ?= from information_schema.tables select table_schema, table_name order by all
 export SQL
 
-test: $(STAMP) ## Run all tests, JOBS at a time (default 2)
-	@$(BIN)/pytest -n $(JOBS) --dist worksteal
+test: $(STAMP) ## Run the tests that need no more than this environment, JOBS at a time (default 2)
+	@$(BIN)/pytest -n $(JOBS) --dist worksteal --ignore tests/snowflake --ignore tests/emulator --ignore tests/terraform
+
+test-snowflake: $(STAMP) $(EMULATOR)/.installed ## Run the tests on Snowflake: the account that SNOWFLAKE_* names, else an emulated one
+	@$(BIN)/pytest -n $(JOBS) --dist worksteal tests/snowflake tests/emulator
+
+test-terraform: $(STAMP) $(CHECKOV)/.installed ## Run the tests of the Terraform modules, as far as terraform and its providers are there
+	@$(BIN)/pytest tests/terraform
 
 bench: $(STAMP) $(PEERS)/.installed ## Measure it beside other tools, and write docs/BENCHMARKS.md (CASE="saas load": some alone)
 	@$(BIN)/python -m bench $(CASE)
@@ -60,21 +71,23 @@ lock: $(STAMP) ## Write the locks again from pyproject.toml, keeping what still 
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --extra ingest -c requirements/dev.txt -o requirements/ingest.txt
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --extra mock_saas -c requirements/dev.txt -o requirements/mock_saas.txt
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --extra orchestration -c requirements/dev.txt -o requirements/prefect.txt
-	@$(COMPILE) $(if $(UPGRADE),--upgrade) requirements/bench.in -o requirements/bench.txt
+	@for name in bench emulator checkov; do $(COMPILE) $(if $(UPGRADE),--upgrade) requirements/$$name.in -o requirements/$$name.txt; done
 
-# The peers of `make bench`, in an environment of their own.
-$(PEERS)/.installed: requirements/bench.txt | $(STAMP)
-	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(PEERS)
-	@$(BIN)/uv pip sync --quiet --python $(PEERS)/bin/python --require-hashes requirements/bench.txt
+# Programs that need other versions than ours, each in an environment of its own: the peers of `make bench`, the emulated
+# Snowflake, checkov.
+.venv-%/.installed: requirements/%.txt | $(STAMP)
+	@echo "Installing into $(@D)"
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(@D)
+	@$(BIN)/uv pip sync --quiet --python $(@D)/bin/python --require-hashes $<
 	@touch $@
 
-clean: ## Remove what runs and tools have left behind (not .venv, .venv-bench)
+clean: ## Remove what runs and tools have left behind (not .venv and its like)
 	@rm -rf .local .mypy_cache .ruff_cache .pytest_cache .hypothesis dbt/target dbt/logs dbt/dbt_packages
-	@find . -name __pycache__ -type d -not -path './$(VENV)/*' -not -path './$(PEERS)/*' -prune -exec rm -rf {} +
+	@find . -name __pycache__ -type d -not -path './.venv*/*' -prune -exec rm -rf {} +
 
 $(STAMP): requirements/install.sh requirements/uv.txt requirements/dev.txt pyproject.toml
 	@echo "Installing into $(VENV):"
 	@requirements/install.sh
 	@touch $@
 
-.PHONY: help demo stack query test bench chaos lint fmt typecheck install lock clean
+.PHONY: help demo stack query test test-snowflake test-terraform bench chaos lint fmt typecheck install lock clean
