@@ -46,7 +46,6 @@ def execute(context: Context) -> tuple[str, Result]:
     finally:
         query.ended = datetime.now(UTC)
         session.views.clear()
-        session.last_query = query.id
         if not session.transaction.explicit:
             context.account.locks.release(session.id)
     return query.id, result

@@ -89,7 +89,6 @@ def _set_variables(context: Context) -> None:
         "database": session.database,
         "schema": session.schema,
         "session": str(session.id),
-        "last_query": session.last_query,
     }
     current = tuple(values.items())
     if session.variables == current:

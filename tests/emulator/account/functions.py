@@ -223,7 +223,6 @@ _SESSION_VALUES = {
     "CURRENT_DATABASE": "database",
     "CURRENT_SCHEMA": "schema",
     "CURRENT_SESSION": "session",
-    "LAST_QUERY_ID": "last_query",
 }
 """Functions of the session: DuckDB variables of its connection, so that a view asks anew in each session."""
 _CONSTANTS = {"CURRENT_ACCOUNT": "EMULATED", "CURRENT_REGION": "AWS_EU_CENTRAL_1", "CURRENT_VERSION": "10.0.0"}

@@ -60,12 +60,15 @@ class Endpoint:
     def _safely(self, handler: Callable[[Request], Awaitable[Answer]]) -> Callable[[Request], Awaitable[JSONResponse]]:
         async def answer(request: Request) -> JSONResponse:
             try:
-                return JSONResponse(await handler(request))
+                answered = await handler(request)
             except SnowflakeError as error:
-                return JSONResponse(_refusal(error))
+                answered = _refusal(error)
             except Exception as error:
                 _LOG.exception("the emulator failed")
-                return JSONResponse(_refusal(_bug(error)))
+                answered = _refusal(_bug(error))
+            # On a connection that stays open, each request of the connector waits 40 ms for a delayed acknowledgement:
+            # it sends a request in two parts and leaves Nagle's algorithm on.
+            return JSONResponse(answered, headers={"Connection": "close"})
 
         return answer
 

@@ -40,7 +40,6 @@ class Session:
     ended: bool = False
     answers: OrderedDict[str, Any] = field(default_factory=OrderedDict)
     """Answers by request id: the connector sends a request again when its answer was lost."""
-    last_query: str | None = None
     interrupted_by: SnowflakeError | None = None
     deadline: float | None = None
     variables: tuple[tuple[str, str | None], ...] = ()
