@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from ingest.errors import ConfigurationError
 from ingest.settings import SETTINGS_CONFIG
@@ -109,7 +109,7 @@ class SnowflakeSettings(BaseSettings):
             for name, field in cls.model_fields.items()
             if environment.get(str(field.validation_alias))
         }
-        return cls._complete(lambda: cls.model_validate(named))
+        return cls._complete(lambda: _Given.model_validate(named))
 
     @classmethod
     def _complete(cls, make: Callable[[], SnowflakeSettings]) -> SnowflakeSettings:
@@ -132,3 +132,18 @@ class SnowflakeSettings(BaseSettings):
                 "SNOWFLAKE_PRIVATE_KEY is set"
             )
         return settings
+
+
+class _Given(SnowflakeSettings):
+    """Settings that read no environment, which `model_validate` of settings would."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
