@@ -211,9 +211,9 @@ variable "service_ip_ranges" {
 }
 
 variable "loader_creates_tables" {
-  description = "Whether the loader may make tables in RAW itself."
+  description = "Whether the loader may make tables in RAW itself; without it, `reload` is not for it."
   type        = bool
-  default     = false
+  default     = true
   nullable    = false
 }
 

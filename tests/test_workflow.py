@@ -28,7 +28,8 @@ def test_names_are_the_documents(workflow: dict[Any, Any]) -> None:
     names = {job["name"] for job in workflow["jobs"].values()}
 
     assert workflow["name"] == "CI"
-    assert {"python_lint (ruff)", "python_format_check (ruff format --check)", "dbt_compile (offline)"} <= names
+    assert {"python_lint (ruff)", "python_format_check (ruff format --check)"} <= names
+    assert {"terraform_validate", "dbt_compile (offline)"} <= names
 
 
 def test_runs_on_every_push_and_pull_request(workflow: dict[Any, Any]) -> None:

@@ -9,5 +9,4 @@ aws_region     = "eu-central-1"
 pipeline_principals = { arns = ["arn:aws:iam::443414059898:root"] }
 
 # snowflake_organization, snowflake_account and the public keys: TF_VAR_... in the environment.
-monthly_credits       = 20
-loader_creates_tables = true
+monthly_credits = 20

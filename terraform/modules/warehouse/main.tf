@@ -52,5 +52,5 @@ resource "snowflake_resource_monitor" "this" {
   notify_triggers           = [50, 75, 90]
   suspend_trigger           = 100
   suspend_immediate_trigger = 110
-  notify_users              = var.notify_users
+  notify_users              = length(var.notify_users) > 0 ? var.notify_users : null
 }

@@ -170,9 +170,9 @@ variable "service_ip_ranges" {
 }
 
 variable "loader_creates_tables" {
-  description = "Whether the loader may make tables in RAW itself: for a contract that Terraform has not seen yet, and to build a stream anew (`reload`)."
+  description = "Whether the loader may make tables in RAW itself: to build a stream anew (`reload`), and for a contract that Terraform has not seen yet."
   type        = bool
-  default     = false
+  default     = true
   nullable    = false
 }
 

@@ -43,6 +43,10 @@ variables {
 run "names_the_lake_and_costs" {
   command = plan
 
+  variables {
+    loader_creates_tables = false
+  }
+
   assert {
     condition     = jsonencode([output.database, output.schemas, output.stage, output.integration.name]) == jsonencode(["DP_MAILBLAZE_DEMO_DEV_DB", { intermediate = "INTERMEDIATE", mart = "MART", raw = "RAW", snapshots = "SNAPSHOTS", staging = "STAGING" }, "STG_S3_RAW", "DP_MAILBLAZE_DEMO_DEV_S3_INT"])
     error_message = "The names are the documents'."
@@ -102,16 +106,20 @@ run "names_the_lake_and_costs" {
     condition     = length(snowflake_tag.pii) + length(snowflake_masking_policy.pii) + length(snowflake_pipe.this) == 0
     error_message = "Masking and pipes are there only where they are asked for."
   }
+
+  assert {
+    condition     = snowflake_grant_privileges_to_account_role.schema["loader/raw"].privileges == toset(["USAGE"])
+    error_message = "A loader that makes no tables has no right to."
+  }
 }
 
 run "everything" {
   command = plan
 
   variables {
-    loader_creates_tables = true
-    snowpipe_streams      = ["email_events"]
-    masking_policies      = true
-    service_ip_ranges     = ["203.0.113.0/24"]
+    snowpipe_streams  = ["email_events"]
+    masking_policies  = true
+    service_ip_ranges = ["203.0.113.0/24"]
     service_keys = {
       loader = {
         key_1 = "-----BEGIN PUBLIC KEY-----\nMII${join("", [for i in range(6) : "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/\n"])}AQAB==\n-----END PUBLIC KEY-----\n"
