@@ -6,20 +6,30 @@ horizon, and the keys as they are now: what changed at or after the horizon land
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random
-from typing import Any
+from typing import Any, Protocol
 
 from ingest.contracts.model import StreamContract
-from tests.dbt.raw_database import RawDatabase
 
 Record = dict[str, Any]
 Key = tuple[Any, ...]
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+class LandingZone(Protocol):
+    """Where rows land: RAW itself, or a lake."""
+
+    @property
+    def contracts(self) -> Mapping[str, StreamContract]: ...
+
+    def land(self, stream: str, rows: Sequence[Mapping[str, Any]], at: datetime, *, kind: str = "data") -> int: ...
+
+    def land_keys(self, stream: str, keys: Sequence[Mapping[str, Any]], at: datetime) -> int: ...
 
 
 @dataclass
@@ -82,7 +92,7 @@ class Shop:
         keys = sorted(key for key, row in self.rows(stream).items() if wanted(row))
         return self.rng.choice(keys) if keys else None
 
-    def land(self, raw: RawDatabase, *, streams: Collection[str] = (), in_flight: timedelta = timedelta(0)) -> None:
+    def land(self, raw: LandingZone, *, streams: Collection[str] = (), in_flight: timedelta = timedelta(0)) -> None:
         """A run of ingest for some streams, or all. What changed within `in_flight` of now stays for the next run."""
         horizon = self.tick() - in_flight
         for stream in streams or raw.contracts:
@@ -93,7 +103,7 @@ class Shop:
                 self._land_window(raw, contract, contract.spec.cursor, horizon)
         self.round += 1
 
-    def _land_window(self, raw: RawDatabase, contract: StreamContract, cursor: str, horizon: datetime) -> None:
+    def _land_window(self, raw: LandingZone, contract: StreamContract, cursor: str, horizon: datetime) -> None:
         stream = contract.stream
         rows = self.deliveries if stream == "email_events" else list(self.rows(stream).values())
         new = [row for row in rows if self.watermark(stream) <= row[cursor] < horizon]
@@ -107,7 +117,7 @@ class Shop:
         """Up to where a stream has landed."""
         return self.watermarks.get(stream, NEVER)
 
-    def backfill(self, raw: RawDatabase, stream: str, count: int) -> None:
+    def backfill(self, raw: LandingZone, stream: str, count: int) -> None:
         """Land some rows again that are below the watermark."""
         rows = [row for row in self.rows(stream).values() if row["updated_at"] < self.watermark(stream)]
         raw.land(stream, self.rng.sample(rows, min(count, len(rows))), self.now, kind="backfill")

@@ -1,6 +1,6 @@
 {#- What a relation's grants say, and nothing is taken away: whoever else may read is the account's decision (Terraform's
-    future grants), and in a schema with managed access dbt's role may not grant at all. So a privilege that is there
-    already, which future grants see to, is not granted again; dbt's own would also revoke the others'. -#}
+    future grants). A privilege that is there already, which future grants see to, is not granted again: in a schema with
+    managed access that another role owns, dbt's may not. dbt's own macro would grant it, and revoke the others'. -#}
 {% macro snowflake__apply_grants(relation, grant_config, should_revoke=True) -%}
     {%- if grant_config -%}
         {%- set present = adapter.standardize_grants_dict(run_query(get_show_grant_sql(relation))) -%}

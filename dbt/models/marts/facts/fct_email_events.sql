@@ -2,7 +2,7 @@
     materialized='incremental',
     incremental_strategy='merge',
     unique_key='event_id',
-    cluster_by='event_date',
+    post_hook="{{ cluster_by('event_date') }}",
 ) }}
 
 select

@@ -2,7 +2,7 @@
     materialized='incremental',
     incremental_strategy='merge',
     unique_key='message_id',
-    cluster_by='sent_date',
+    post_hook="{{ cluster_by('sent_date') }}",
 ) }}
 
 select

@@ -2,7 +2,7 @@
     materialized='incremental',
     incremental_strategy='merge',
     unique_key=['inventory_date', 'warehouse_key', 'product_id'],
-    cluster_by='inventory_date',
+    post_hook="{{ cluster_by('inventory_date') }}",
 ) }}
 
 with

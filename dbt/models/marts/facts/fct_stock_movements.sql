@@ -2,7 +2,7 @@
     materialized='incremental',
     incremental_strategy='merge',
     unique_key='movement_id',
-    cluster_by='movement_date',
+    post_hook="{{ cluster_by('movement_date') }}",
 ) }}
 
 select

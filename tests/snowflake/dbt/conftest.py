@@ -1,0 +1,65 @@
+"""The whole line, lived through once for all tests of this package: it takes a while."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing
+from datetime import timedelta
+
+import pytest
+
+from orchestration.warehouse.duckdb import DuckDBWarehouse
+from orchestration.warehouse.snowflake_settings import SnowflakeSettings
+from tests.snowflake.account import Account, connect, new_database, provisioned
+from tests.snowflake.dbt.history import History
+from tests.snowflake.dbt.landed_lake import LandedLake
+from tests.snowflake.dbt.two_warehouses import two_warehouses
+from tests.snowflake.lake_bucket import fresh_bucket
+from tests.snowflake.statement_proxy import StatementProxy, statement_proxy
+
+
+@pytest.fixture(scope="session")
+def recorder(snowflake_environment: Mapping[str, str]) -> Iterator[tuple[StatementProxy, Mapping[str, str]] | None]:
+    """A proxy that notes every statement, and the environment that leads through it; None before a real account."""
+    if snowflake_environment.get("SNOWFLAKE_PROTOCOL") != "http":
+        yield None
+        return
+    host, port = snowflake_environment["SNOWFLAKE_HOST"], int(snowflake_environment["SNOWFLAKE_PORT"])
+    with statement_proxy(host, port) as (proxy, own_port):
+        yield proxy, {**snowflake_environment, "SNOWFLAKE_HOST": "127.0.0.1", "SNOWFLAKE_PORT": str(own_port)}
+
+
+@pytest.fixture(scope="session")
+def line_account(
+    snowflake_environment: Mapping[str, str], recorder: tuple[StatementProxy, Mapping[str, str]] | None
+) -> Iterator[Account]:
+    """A database and a bucket for the line."""
+    environment = recorder[1] if recorder else snowflake_environment
+    with ExitStack() as stack:
+        lake = stack.enter_context(fresh_bucket(environment))
+        owner = stack.enter_context(closing(connect(snowflake_environment)))
+        database = new_database()
+        settings = SnowflakeSettings.of(environment)
+        names = stack.enter_context(provisioned(owner, settings, database, lake.bucket))
+        yield Account(environment, names, database, lake)
+
+
+@pytest.fixture(scope="session")
+def history(line_account: Account, tmp_path_factory: pytest.TempPathFactory) -> History:
+    """Three runs from lake to MART, in DuckDB and in Snowflake."""
+    work = tmp_path_factory.mktemp("two_warehouses")
+    duckdb = DuckDBWarehouse(
+        work / "warehouse", line_account.database, line_account.lake_settings, open_wait=timedelta(seconds=30)
+    )
+    lake = LandedLake(line_account.store)
+    history = History(two_warehouses(lake, duckdb, line_account.warehouse(), work))
+    history.live()
+    return history
+
+
+@pytest.fixture(scope="session")
+def statements(history: History, recorder: tuple[StatementProxy, Mapping[str, str]] | None) -> list[str]:
+    """Every statement that the line has sent, in order."""
+    if recorder is None:
+        pytest.skip("statements are noted on their way to an emulated account only")
+    return list(recorder[0].statements)

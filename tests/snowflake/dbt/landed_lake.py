@@ -1,0 +1,66 @@
+"""The lake that the shop of tests/dbt leaves behind, written by ingest's own batches and commit log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+
+from ingest.batch import Batch, BatchOrigin
+from ingest.contracts.model import Column, StreamContract
+from ingest.contracts.registry import ContractRegistry
+from ingest.contracts.types import LandingType
+from ingest.lake.commit import CommitKind, Watermark
+from ingest.lake.log import CommitLog
+from ingest.lake.store import ObjectStore
+
+Row = Mapping[str, Any]
+
+_FILE_BYTES = 32 * 2**20
+
+
+@dataclass
+class LandedLake:
+    """Where `Shop.land` lands: as RawDatabase, but in the lake. A source may gain columns and widen them."""
+
+    store: ObjectStore
+    contracts: dict[str, StreamContract] = field(default_factory=lambda: dict(ContractRegistry.load()))
+
+    def land(self, stream: str, rows: Sequence[Row], at: datetime, *, kind: str = "data") -> int:
+        """Append `rows`, read at `at`, as the stream's next version, of kind data, snapshot or backfill."""
+        return self._commit(stream, self.contracts[stream].columns, rows, at, CommitKind(kind))
+
+    def land_keys(self, stream: str, keys: Sequence[Row], at: datetime) -> int:
+        """The stream's key set, as its next version."""
+        return self._commit(stream, self.contracts[stream].key_columns, keys, at, CommitKind.KEYS)
+
+    def gain(self, stream: str, name: str, landing: LandingType) -> None:
+        """The source has a further column from now on."""
+        contract = self.contracts[stream]
+        column = Column(name, "gained", landing, required=False, key_position=None, pii=False, description="")
+        self.contracts[stream] = replace(contract, columns=(*contract.columns, column))
+
+    def widen(self, stream: str, name: str, landing: LandingType) -> None:
+        """A column of the source has another type from now on."""
+        contract = self.contracts[stream]
+        columns = tuple(
+            replace(column, landing=landing) if column.name == name else column for column in contract.columns
+        )
+        self.contracts[stream] = replace(contract, columns=columns)
+
+    def _commit(
+        self, stream: str, columns: Sequence[Column], rows: Sequence[Row], at: datetime, kind: CommitKind
+    ) -> int:
+        schema = pa.schema([(column.name, column.landing.arrow) for column in columns])
+        origin = BatchOrigin("run", CommitLog(self.store, stream).head(), at)
+        with Batch(
+            self.store, self.contracts[stream], origin, kind=kind, columns=schema, target_file_bytes=_FILE_BYTES
+        ) as batch:
+            if rows:
+                values = [{name: row.get(name) for name in schema.names} for row in rows]
+                batch.write(pa.RecordBatch.from_pylist(values, schema=schema))
+            batch.commit(window=None, watermark=Watermark(before=None, after=at))
+        return origin.version

@@ -1,0 +1,111 @@
+"""What dbt does in Snowflake: how it builds, what it keeps, who may read it, and who sees whose address."""
+
+from __future__ import annotations
+
+import re
+from contextlib import closing
+
+import pytest
+
+from orchestration.warehouse.protocol import Purpose
+from tests.snowflake.account import Account, connect
+from tests.snowflake.dbt.history import History
+
+DATABASE = r"(?:\w+)"
+
+
+def sent(statements: list[str], pattern: str) -> list[str]:
+    """The statements that match, with single spaces and without dbt's comment."""
+    plain = (re.sub(r"\s+", " ", re.sub(r"/\*.*?\*/", "", statement)).strip() for statement in statements)
+    return [statement for statement in plain if re.search(pattern, statement, re.IGNORECASE)]
+
+
+def test_every_model_snapshot_and_data_test_succeeds_run_after_run(history: History) -> None:
+    for run in history.runs:
+        statuses = run.result.statuses()
+        assert set(statuses.values()) <= {"success", "pass", "no-op"}
+        assert len(statuses) > 90
+
+
+def test_dbts_unit_tests_hold_in_snowflake(history: History) -> None:
+    result = history.two.snowflake.dbt.succeed("test", "--select", "test_type:unit")
+    assert len(result.statuses()) >= 31
+
+
+def test_later_runs_merge_and_rebuild_nothing_that_is_incremental(history: History, statements: list[str]) -> None:
+    for table in ("INTERMEDIATE.int_orders", "INTERMEDIATE.int_email_events", "MART.fct_inventory_daily"):
+        assert len(sent(statements, rf"^create or replace .*table {DATABASE}\.{table}\b")) == 1, table
+        assert len(sent(statements, rf"^merge into {DATABASE}\.{table}\b")) == 2, table
+
+
+def test_what_raw_can_rebuild_is_transient_and_marts_and_snapshots_are_not(
+    history: History, statements: list[str]
+) -> None:
+    assert sent(statements, rf"^create or replace transient table {DATABASE}\.INTERMEDIATE\.")
+    assert not sent(statements, rf"^create or replace table {DATABASE}\.INTERMEDIATE\.")
+    assert sent(statements, rf"^create or replace table {DATABASE}\.(MART|SNAPSHOTS)\.")
+    assert not sent(statements, rf"^create or replace transient table {DATABASE}\.(MART|SNAPSHOTS)\.")
+
+
+def test_large_facts_have_a_clustering_key_from_the_day_they_are_made(history: History, statements: list[str]) -> None:
+    clustered = sent(statements, r"^alter table .* cluster by")
+    assert len(clustered) == 5, "once each, and not again at every run"
+    assert any("fct_email_events cluster by (event_date)" in statement for statement in clustered)
+
+
+def test_readers_may_read_the_marts_and_nobody_loses_a_privilege(
+    history: History, statements: list[str], line_account: Account
+) -> None:
+    reader = line_account.settings.reader_role
+    marts = {node["alias"] for node in history.runs[-1].result.manifest()["nodes"].values() if node["schema"] == "MART"}
+    assert not sent(statements, "^revoke")
+    for statement in sent(statements, "^grant"):
+        assert re.search(rf"\.MART\.({'|'.join(marts)}) to {reader}", statement), "readers get nothing but marts"
+    if line_account.settings.is_local:
+        with closing(line_account.warehouse().reader.connect()) as connection:
+            for mart in marts:
+                connection.cursor().execute(f"select * from MART.{mart} limit 1")
+
+
+def test_descriptions_are_kept_with_tables_and_columns(history: History, statements: list[str]) -> None:
+    assert sent(statements, rf"comment on table {DATABASE}\.MART\.fct_order_lines IS \$\$What was ordered")
+    assert sent(statements, r"alter table .*MART\.fct_order_lines alter .*COMMENT \$\$The UTC day of placed_at\.\$\$")
+    assert sent(statements, rf"comment on table {DATABASE}\.SNAPSHOTS\.snap_products")
+
+
+def test_a_statement_says_which_node_sent_it(statements: list[str]) -> None:
+    """The session's tag says which run."""
+    built = [statement for statement in statements if re.match(r"\s*(create or replace|merge into) .*MART", statement)]
+    assert len(built) > 30
+    assert [statement for statement in built if '"node_id": "model.dp_mailblaze_demo.' not in statement] == []
+
+
+def test_a_scale_that_has_grown_is_the_one_thing_that_needs_a_hand(history: History) -> None:
+    """Snowflake cannot alter a NUMBER's scale. RAW is loaded anew by a command; dbt rewrites its own tables itself."""
+    assert "unit_price" in history.refused
+    assert "orchestration.warehouse reload order_items" in history.refused
+
+
+def test_addresses_are_masked_for_every_role_but_the_transformers(
+    history: History, statements: list[str], line_account: Account
+) -> None:
+    role = line_account.settings.transformer_role
+    [view, *_] = sent(statements, r"view .*STAGING\.stg_customers")
+    assert view.startswith("create or replace secure view")
+    assert f"case when current_role() = '{role}' then email else '*****' end as email" in view
+    with line_account.warehouse().connect(Purpose.AUDIT) as session:
+        [(count,)] = session.query("select count(*) from STAGING.stg_customers where email like '%@%'")
+    assert count, "the transformer sees them"
+
+    with closing(connect(line_account.environment)) as owner:
+        cursor = owner.cursor()
+        cursor.execute(f"use database {line_account.database}")
+        cursor.execute(f"use role {role}")
+        cursor.execute("create or replace view STAGING.WHO as select current_role() as role")
+        cursor.execute("use role ACCOUNTADMIN")
+        if cursor.execute("select role from STAGING.WHO").fetchall() == [(role,)]:
+            pytest.skip("this emulated account takes a view's role for that of whoever made it")
+        cursor.execute("select distinct email, full_name from STAGING.stg_customers")
+        assert cursor.fetchall() == [("*****", "*****")], "others do not"
+        cursor.execute("select distinct recipient, payload from STAGING.stg_email_events")
+        assert cursor.fetchall() == [("*****", "*****")]

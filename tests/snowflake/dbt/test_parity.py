@@ -1,0 +1,45 @@
+"""Row for row, Snowflake holds what DuckDB holds, run after run.
+
+Compared are all relations of STAGING, INTERMEDIATE, MART and SNAPSHOTS: names and order of columns, what the types are
+(integer, decimals of a scale, text, time with or without zone, ...), and every value, times to the microsecond and
+decimals to the digit. Not equal, and so not compared as they are:
+  - a time that dbt took from the clock when it found a deletion (see CLOCK_COLUMNS) counts as the number of the build
+    in which it was taken;
+  - dbt_scd_id of such a row is a hash over that time;
+  - Snowflake has one type for all integers, and keeps more digits before the point in computed decimals.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.snowflake.dbt.history import History
+
+
+@pytest.mark.parametrize("run", [1, 2, 3])
+def test_snowflake_holds_what_duckdb_holds(history: History, run: int) -> None:
+    compared = history.runs[run - 1]
+    assert compared.differences == []
+    assert compared.relations == 30
+    assert compared.rows > 1000
+
+
+def test_all_that_can_happen_has_happened(history: History) -> None:
+    """Else parity would prove little."""
+    duckdb, _ = history.two.relations(history.runs[-1].result.manifest())
+
+    def values(relation: str, column: str) -> set[str]:
+        names = [name for name, _ in duckdb[relation].columns]
+        return {row[names.index(column)] for row in duckdb[relation].rows}
+
+    assert "found by build 3" in values("SNAPSHOTS.SNAP_PRODUCTS", "DBT_VALID_FROM")
+    assert "found by build 3" in values("SNAPSHOTS.SNAP_CAMPAIGNS", "DBT_VALID_TO")
+    assert values("MART.DIM_PRODUCT", "VERSION_NUMBER") > {"int 1", "int 2"}
+    assert "str unknown" in values("MART.FCT_ORDER_LINES", "CUSTOMER_KEY")
+    assert values("MART.DIM_PRODUCT", "IS_DELETED") == {"bool True", "bool False"}
+    assert values("INTERMEDIATE.INT_ORDERS", "IS_DELETED") == {"bool True", "bool False"}
+    assert len(values("MART.FCT_CAMPAIGN_PERFORMANCE", "ATTRIBUTED_REVENUE")) > 5
+    assert len(values("STAGING.STG_ORDERS", "SEEN AT")) > 5
+    assert any("the source's name of" in value for value in values("STAGING.STG_PRODUCTS", "SOURCE_PRODUCT_NAME"))
+    assert dict(duckdb["INTERMEDIATE.INT_ORDER_ITEMS"].columns)["UNIT_PRICE"] == "scale 4"
+    assert dict(duckdb["MART.FCT_ORDER_LINES"].columns)["UNIT_PRICE"] == "scale 2"

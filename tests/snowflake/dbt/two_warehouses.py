@@ -1,0 +1,92 @@
+"""One lake, loaded and built twice: by the real loaders and dbt adapters into DuckDB and into Snowflake."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from orchestration.warehouse.duckdb import DuckDBWarehouse
+from orchestration.warehouse.loader import Loader, LoadOutcome, load_streams
+from orchestration.warehouse.protocol import Purpose, Warehouse
+from orchestration.warehouse.snowflake import SnowflakeWarehouse
+from tests.dbt.project import Dbt, DbtResult
+from tests.snowflake.dbt.landed_lake import LandedLake
+from tests.snowflake.dbt.relations import Period, Relation, read_relation
+
+_RELATIONS = ("model", "snapshot")
+MODELS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
+# In the shop of tests/dbt a sale may be dated before the goods came in.
+MODELS_AND_DATA_TESTS = ("--exclude-resource-type", "unit_test", "--exclude", "assert_stock_is_never_negative")
+
+
+@dataclass(frozen=True)
+class Built:
+    """A warehouse with dbt on it."""
+
+    warehouse: Warehouse
+    dbt: Dbt
+
+    def load(self, lake: LandedLake) -> dict[str, LoadOutcome]:
+        """Load all streams; how each ended."""
+        loader = Loader(lake.store, "RAW", run_id="parity")
+        with self.warehouse.connect() as session:
+            outcomes = load_streams(loader, session, list(lake.contracts.values()), concurrency=2)
+        return {outcome.stream: outcome for outcome in outcomes}
+
+    def reload(self, lake: LandedLake, stream: str) -> None:
+        """Build a stream's tables in RAW anew from the lake."""
+        with self.warehouse.connect() as session:
+            Loader(lake.store, "RAW", run_id="parity").forget(session, lake.contracts[stream])
+        assert self.load(lake)[stream].error is None
+
+    def build(self, *selection: str) -> DbtResult:
+        """dbt build, which must succeed."""
+        return self.dbt.succeed("build", *selection)
+
+    def relations(self, names: Iterable[tuple[str, str]], builds: Sequence[Period]) -> dict[str, Relation]:
+        """Relations by `SCHEMA.NAME`."""
+        with self.warehouse.connect(Purpose.AUDIT) as session:
+            return {f"{schema}.{name}": read_relation(session, schema, name, builds) for schema, name in names}
+
+
+@dataclass
+class TwoWarehouses:
+    """The same lake in DuckDB and in Snowflake."""
+
+    lake: LandedLake
+    duckdb: Built
+    snowflake: Built
+    builds: list[Period] = field(default_factory=list)
+
+    def build(self) -> DbtResult:
+        """Build both: the models in DuckDB, models and data tests in Snowflake, whose result this is."""
+        began = datetime.now(UTC)
+        self.duckdb.build(*MODELS)
+        result = self.snowflake.build(*MODELS_AND_DATA_TESTS)
+        self.builds.append(Period(began, datetime.now(UTC)))
+        return result
+
+    def relations(self, manifest: Mapping[str, Any]) -> tuple[dict[str, Relation], dict[str, Relation]]:
+        """All that a manifest of dbt's says is there, as each of them holds it."""
+        nodes = manifest["nodes"].values()
+        names = [(node["schema"], node["alias"].upper()) for node in nodes if node["resource_type"] in _RELATIONS]
+        return self.duckdb.relations(names, self.builds), self.snowflake.relations(names, self.builds)
+
+
+def two_warehouses(
+    lake: LandedLake, duckdb: DuckDBWarehouse, snowflake: SnowflakeWarehouse, work: Path
+) -> TwoWarehouses:
+    """Both warehouses, empty; dbt works in folders of `work`."""
+    return TwoWarehouses(
+        lake,
+        Built(duckdb, _dbt(work / "duckdb", duckdb.dbt_environment(), "duckdb")),
+        Built(snowflake, _dbt(work / "snowflake", snowflake.dbt_environment(), "snowflake")),
+    )
+
+
+def _dbt(work: Path, environment: Mapping[str, str], target: str) -> Dbt:
+    work.mkdir()
+    return Dbt(work, variables={**environment, "DBT_TARGET": target})
