@@ -11,7 +11,7 @@ from fakesnow import statement_type
 
 from tests.emulator.account.catalog import Relation
 from tests.emulator.account.context import Context
-from tests.emulator.account.errors import no_such_object, unsupported
+from tests.emulator.account.errors import SnowflakeError, no_such_object, unsupported
 from tests.emulator.account.information_schema import row_count, visible
 from tests.emulator.account.keys import fingerprint
 from tests.emulator.account.privileges import Grant
@@ -96,10 +96,7 @@ def _filter(context: Context, kind: str, *, terse: bool) -> _Filter:
                 limits.database = parts[0]
             else:
                 limits.database, limits.schema = session.resolve_schema(parts, "SHOW")
-    if limits.database is not None:
-        context.account.catalog.database(limits.database)
-        if limits.schema is not None:
-            context.require_schema(limits.database, limits.schema)
+    _check_scope(context, limits)
     if tokens.accept("STARTS", "WITH"):
         limits.starts_with = tokens.text()
     if tokens.accept("LIMIT"):
@@ -108,6 +105,19 @@ def _filter(context: Context, kind: str, *, terse: bool) -> _Filter:
             limits.after = tokens.text()
     tokens.end()
     return limits
+
+
+def _check_scope(context: Context, limits: _Filter) -> None:
+    try:
+        if limits.database is not None:
+            context.account.catalog.database(limits.database)
+            if limits.schema is not None:
+                context.require_schema(limits.database, limits.schema)
+    except SnowflakeError:
+        # SHOW has a number of its own for a place that is not there, by which dbt knows it.
+        raise SnowflakeError(
+            2043, "02000", "SQL compilation error:\nObject does not exist, or operation cannot be performed."
+        ) from None
 
 
 def _like(pattern: str, name: str) -> bool:
@@ -128,9 +138,8 @@ def _relations(context: Context, limits: _Filter, kinds: tuple[str, ...]) -> Ite
 def _objects(context: Context, limits: _Filter) -> Rows:
     for relation in _relations(context, limits, ("TABLE", "VIEW")):
         rows = 0 if relation.temporary else row_count(context, relation)
-        kind = "VIEW" if relation.kind == "VIEW" else _table_kind(relation)
         yield (
-            relation.created_on, relation.name.name, relation.name.database, relation.name.schema, kind,
+            relation.created_on, relation.name.name, relation.name.database, relation.name.schema, relation.kind,
             relation.comment or "", relation.cluster_by, rows, None if rows is None else rows * 1024, relation.owner,
             "1", "ROLE", "N", "N", "N", "N",
         )  # fmt: skip
@@ -290,7 +299,7 @@ _SHOWN: dict[str, tuple[Columns, Callable[[Context, _Filter], Rows]]] = {
     "INTEGRATIONS": (_columns("name type category enabled comment created_on:t"), _integrations),
     "STORAGE INTEGRATIONS": (_columns("name type category enabled comment created_on:t"), _integrations),
     "DYNAMIC TABLES": (_columns("created_on:t name database_name schema_name"), _nothing),
-    "USER FUNCTIONS": (_columns("created_on:t name schema_name catalog_name arguments description"), _nothing),
+    "USER FUNCTIONS": (_columns("created_on:t name schema_name is_builtin catalog_name arguments description"), _nothing),
 }  # fmt: skip
 _IN_SCHEMA = ("OBJECTS", "TABLES", "VIEWS", "STAGES", "FILE FORMATS", "DYNAMIC TABLES", "USER FUNCTIONS")
 
@@ -306,6 +315,7 @@ def _parameters(context: Context) -> Result:
 
 
 _GRANTS = _columns("created_on:t privilege granted_on name granted_to grantee_name grant_option granted_by")
+_GRANTABLE = ("TABLE", "VIEW", "SCHEMA", "DATABASE", "WAREHOUSE", "STAGE", "INTEGRATION", "FILE FORMAT")
 _ROLE_GRANTS = _columns("created_on:t role granted_to grantee_name granted_by")
 _FUTURE_GRANTS = _columns("created_on:t privilege grant_on name grant_to grantee_name grant_option")
 
@@ -333,7 +343,8 @@ def _grants(context: Context, *, future: bool) -> Result:
         ]
         return typed_rows(_ROLE_GRANTS, rows, statement_type.SHOW)
     tokens.expect("ON")
-    kind = tokens.one_of("TABLE", "VIEW", "SCHEMA", "DATABASE", "WAREHOUSE", "STAGE", "INTEGRATION", "FILE FORMAT")
+    # Without a kind it is a table or a view: so dbt asks.
+    kind = next((kind for kind in _GRANTABLE if tokens.accept(*kind.split())), "TABLE")
     parts = tokens.name()
     tokens.end()
     name = _full_name(context, kind, parts)
