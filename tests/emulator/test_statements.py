@@ -7,7 +7,12 @@ from decimal import Decimal
 
 from tests.emulator.conftest import Client
 
+CLOCK = datetime(1969, 12, 31, 23, 59, 59, 7)  # noqa: DTZ001
 INSTANT = datetime(2024, 1, 1, 10, 0, 0, 123456, tzinfo=UTC)
+
+
+def naive(*parts: int) -> datetime:
+    return datetime(*parts)  # type: ignore[arg-type]  # noqa: DTZ001
 
 
 def test_every_type_is_bound_stored_and_read_without_loss(client: Client) -> None:
@@ -17,15 +22,13 @@ def test_every_type_is_bound_stored_and_read_without_loss(client: Client) -> Non
     )
     berlin = INSTANT.astimezone(timezone(timedelta(hours=2)))
     row = [10**30, ("TIMESTAMP_TZ", berlin), "it's \\ ünï", Decimal("1.25"), b"\x00\xff", True, date(2024, 2, 29), 0.1]
-    client.run(
-        "INSERT INTO EVERY_TYPE VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", [*row, datetime(1969, 12, 31, 23, 59, 59, 7)]
-    )
+    client.run("INSERT INTO EVERY_TYPE VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", [*row, CLOCK])
     client.run("INSERT INTO EVERY_TYPE (ID, AT, CLOCK) VALUES (?, ?, ?)", [-1, None, None])
 
     empty, full = client.run("SELECT * FROM EVERY_TYPE ORDER BY ID")
 
     assert full == (10**30, INSTANT, "it's \\ ünï", Decimal("1.25"), b"\x00\xff", True, date(2024, 2, 29), 0.1,
-                    datetime(1969, 12, 31, 23, 59, 59, 7))  # fmt: skip
+                    CLOCK)  # fmt: skip
     assert empty == (-1, *[None] * 8)
 
 
@@ -57,7 +60,8 @@ def test_a_key_is_not_enforced_and_not_null_is(client: Client) -> None:
 def test_what_is_unknown_is_an_error(client: Client) -> None:
     client.run("CREATE TABLE KNOWN (A INT, B VARCHAR)")
 
-    assert client.refused("SELECT LIST_SORT(B) FROM KNOWN") == (2140, "002140 (42601): SQL compilation error:\nUnknown function LIST_SORT")  # fmt: skip # noqa: E501
+    number, words = client.refused("SELECT LIST_SORT(B) FROM KNOWN")
+    assert (number, words.splitlines()[1]) == (2140, "Unknown function LIST_SORT")
     assert client.errno("SELECT EPOCH_MS(1)") == 2140
     assert client.errno("SELEC 1") == 1003
     assert client.errno("SELECT NOPE FROM KNOWN") == 904
@@ -118,7 +122,7 @@ def test_times_follow_snowflakes_rules(client: Client) -> None:
     assert client.run(
         f"SELECT {text}::TIMESTAMP_NTZ, CONVERT_TIMEZONE('UTC', {text}::TIMESTAMP_TZ)::TIMESTAMP_NTZ, "
         "TRY_CAST('soon' AS TIMESTAMP_TZ), CAST('2024-03-01 01:30:00'::TIMESTAMP_NTZ AS VARCHAR)"
-    ) == [(datetime(2024, 3, 1, 1, 30), datetime(2024, 2, 29, 23, 30), None, "2024-03-01 01:30:00.000")]
+    ) == [(naive(2024, 3, 1, 1, 30), naive(2024, 2, 29, 23, 30), None, "2024-03-01 01:30:00.000")]
     assert client.run(
         "SELECT DATEADD('month', 1, '2024-01-31'::DATE), DATEDIFF('day', '2024-01-31'::DATE, '2024-03-01'::DATE), "
         "DAYOFWEEKISO('2024-03-03'::DATE), WEEKISO('2024-01-01'::DATE), DATE_TRUNC('month', '2024-03-03'::DATE)"

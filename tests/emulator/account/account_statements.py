@@ -292,7 +292,8 @@ def _triggers(tokens: Tokens, _: Any) -> None:
 
 _USER: dict[str, Setter] = {
     "PASSWORD": _text("password"), "LOGIN_NAME": _name("login_name"), "DISPLAY_NAME": _text("display_name"),
-    "EMAIL": _text("email"), "COMMENT": _text("comment"), "TYPE": _choice("type", "PERSON", "SERVICE", "LEGACY_SERVICE"),
+    "EMAIL": _text("email"), "COMMENT": _text("comment"),
+    "TYPE": _choice("type", "PERSON", "SERVICE", "LEGACY_SERVICE"),
     "DEFAULT_ROLE": _name("default_role"), "DEFAULT_WAREHOUSE": _name("default_warehouse"),
     "DEFAULT_NAMESPACE": _text("default_namespace"), "DEFAULT_SECONDARY_ROLES": _ignored,
     "MUST_CHANGE_PASSWORD": _ignored, "DISABLED": _flag("disabled"), "RSA_PUBLIC_KEY": _key(1),
@@ -314,6 +315,7 @@ _INTEGRATION: dict[str, Setter] = {
     "STORAGE_AWS_EXTERNAL_ID": _ignored,
 }  # fmt: skip
 _MONITOR: dict[str, Setter] = {
-    "CREDIT_QUOTA": _number("credit_quota"), "FREQUENCY": _choice(None, "MONTHLY", "DAILY", "WEEKLY", "YEARLY", "NEVER"),
+    "CREDIT_QUOTA": _number("credit_quota"),
+    "FREQUENCY": _choice(None, "MONTHLY", "DAILY", "WEEKLY", "YEARLY", "NEVER"),
     "START_TIMESTAMP": _ignored, "END_TIMESTAMP": _ignored, "NOTIFY_USERS": _ignored, "TRIGGERS": _triggers,
 }  # fmt: skip

@@ -1,8 +1,4 @@
-"""The functions that the account knows, and how those that DuckDB has under other rules are written for it.
-
-`KNOWN` lists what was looked at; any other name is Snowflake's error 002140, so that a DuckDB function, or one that
-nobody has checked, cannot slip through. sqlglot writes most of them for DuckDB; the rest is here.
-"""
+"""How functions that DuckDB has under other rules are written for it; sqlglot writes the others."""
 
 from __future__ import annotations
 
@@ -10,210 +6,10 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
+from tests.emulator.account.conversions import as_text, to_instant, to_naive, try_to_naive
 from tests.emulator.account.errors import unknown_function, unsupported
+from tests.emulator.account.known_functions import KNOWN
 from tests.emulator.account.macros import call
-
-KNOWN = frozenset(
-    [
-        "ABS",
-        "ADD_MONTHS",
-        "ANY_VALUE",
-        "APPROX_COUNT_DISTINCT",
-        "ARRAY_AGG",
-        "ARRAY_SIZE",
-        "ASCII",
-        "AVG",
-        "BITAND",
-        "BITOR",
-        "BITXOR",
-        "BOOLAND_AGG",
-        "BOOLOR_AGG",
-        "CAST",
-        "CEIL",
-        "CEILING",
-        "CHARINDEX",
-        "CHR",
-        "COALESCE",
-        "CONCAT",
-        "CONCAT_WS",
-        "CONTAINS",
-        "CONVERT_TIMEZONE",
-        "CORR",
-        "COUNT",
-        "COUNT_IF",
-        "CUME_DIST",
-        "CURRENT_ACCOUNT",
-        "CURRENT_DATABASE",
-        "CURRENT_DATE",
-        "CURRENT_REGION",
-        "CURRENT_ROLE",
-        "CURRENT_SCHEMA",
-        "CURRENT_SESSION",
-        "CURRENT_TIMESTAMP",
-        "CURRENT_USER",
-        "CURRENT_VERSION",
-        "CURRENT_WAREHOUSE",
-        "DATE",
-        "DATEADD",
-        "DATEDIFF",
-        "DATE_FROM_PARTS",
-        "DATE_PART",
-        "DATE_TRUNC",
-        "DAY",
-        "DAYNAME",
-        "DAYOFMONTH",
-        "DAYOFWEEK",
-        "DAYOFWEEKISO",
-        "DAYOFYEAR",
-        "DECODE",
-        "DENSE_RANK",
-        "DIV0",
-        "DIV0NULL",
-        "ENDSWITH",
-        "EQUAL_NULL",
-        "EXP",
-        "EXTRACT",
-        "FIRST_VALUE",
-        "FLATTEN",
-        "FLOOR",
-        "GENERATOR",
-        "GET",
-        "GET_PATH",
-        "GETDATE",
-        "GREATEST",
-        "HASH",
-        "HEX_ENCODE",
-        "HOUR",
-        "IFF",
-        "IFNULL",
-        "ILIKE",
-        "IS_ROLE_IN_SESSION",
-        "LAG",
-        "LAST_DAY",
-        "LAST_QUERY_ID",
-        "LAST_VALUE",
-        "LEAD",
-        "LEAST",
-        "LEFT",
-        "LENGTH",
-        "LEN",
-        "LIKE",
-        "LISTAGG",
-        "LN",
-        "LOWER",
-        "LPAD",
-        "LTRIM",
-        "MAX",
-        "MAX_BY",
-        "MD5",
-        "MD5_HEX",
-        "MEDIAN",
-        "MIN",
-        "MIN_BY",
-        "MINUTE",
-        "MOD",
-        "MODE",
-        "MONTH",
-        "MONTHNAME",
-        "NTH_VALUE",
-        "NTILE",
-        "NULLIF",
-        "NULLIFZERO",
-        "NVL",
-        "NVL2",
-        "OBJECT_CONSTRUCT",
-        "OBJECT_KEYS",
-        "PARSE_JSON",
-        "PERCENTILE_CONT",
-        "PERCENT_RANK",
-        "POSITION",
-        "POW",
-        "POWER",
-        "QUARTER",
-        "RANK",
-        "REGEXP_COUNT",
-        "REGEXP_LIKE",
-        "REGEXP_REPLACE",
-        "REGEXP_SUBSTR",
-        "REPEAT",
-        "REPLACE",
-        "REVERSE",
-        "RIGHT",
-        "RLIKE",
-        "ROUND",
-        "ROW_NUMBER",
-        "RPAD",
-        "RTRIM",
-        "SECOND",
-        "SEQ1",
-        "SEQ2",
-        "SEQ4",
-        "SEQ8",
-        "SHA2",
-        "SHA2_HEX",
-        "SIGN",
-        "SPACE",
-        "SPLIT_PART",
-        "SQRT",
-        "STARTSWITH",
-        "STDDEV",
-        "STDDEV_POP",
-        "STDDEV_SAMP",
-        "SUBSTR",
-        "SUBSTRING",
-        "SUM",
-        "SYSDATE",
-        "TIMEADD",
-        "TIMEDIFF",
-        "TIMESTAMPADD",
-        "TIMESTAMPDIFF",
-        "TO_BINARY",
-        "TO_BOOLEAN",
-        "TO_CHAR",
-        "TO_DATE",
-        "TO_DECIMAL",
-        "TO_DOUBLE",
-        "TO_JSON",
-        "TO_NUMBER",
-        "TO_NUMERIC",
-        "TO_TIME",
-        "TO_TIMESTAMP",
-        "TO_TIMESTAMP_LTZ",
-        "TO_TIMESTAMP_NTZ",
-        "TO_TIMESTAMP_TZ",
-        "TO_VARCHAR",
-        "TO_VARIANT",
-        "TRANSLATE",
-        "TRIM",
-        "TRUNC",
-        "TRY_CAST",
-        "TRY_PARSE_JSON",
-        "TRY_TO_BOOLEAN",
-        "TRY_TO_DATE",
-        "TRY_TO_DECIMAL",
-        "TRY_TO_DOUBLE",
-        "TRY_TO_NUMBER",
-        "TRY_TO_NUMERIC",
-        "TRY_TO_TIMESTAMP",
-        "TRY_TO_TIMESTAMP_NTZ",
-        "TRY_TO_TIMESTAMP_TZ",
-        "TYPEOF",
-        "UPPER",
-        "UUID_STRING",
-        "VARIANCE",
-        "VARIANCE_POP",
-        "VARIANCE_SAMP",
-        "VAR_POP",
-        "VAR_SAMP",
-        "WEEK",
-        "WEEKISO",
-        "WEEKOFYEAR",
-        "YEAR",
-        "YEAROFWEEK",
-        "YEAROFWEEKISO",
-        "ZEROIFNULL",
-    ]
-)
 
 _WHOLE_PARTS = {"DAY", "WEEK", "MONTH", "QUARTER", "YEAR"}
 _SESSION_VALUES = {
@@ -282,11 +78,11 @@ def _convert_timezone(node: exp.ConvertTimezone) -> exp.Expression:
     target, source = node.args["target_tz"], node.args.get("source_tz")
     value = node.args["timestamp"]
     if source is not None:
-        instant = exp.AtTimeZone(this=call("to_naive", value), zone=source)
+        instant = exp.AtTimeZone(this=to_naive(value), zone=source)
         return exp.AtTimeZone(this=exp.Paren(this=instant), zone=target)
     if not (isinstance(target, exp.Literal) and target.name.upper() == "UTC"):
         raise unsupported("CONVERT_TIMEZONE of two arguments to another zone than UTC")
-    return call("to_instant", value)
+    return to_instant(value)
 
 
 def _average(node: exp.Avg) -> exp.Expression:
@@ -309,7 +105,7 @@ def _window(node: exp.Window) -> exp.Expression:
 def _to_char(node: exp.ToChar) -> exp.Expression:
     form = node.args.get("format")
     if form is None:
-        return call("as_text", node.this)
+        return as_text(node.this)
     text = "".join(_literal_text(form))
     out, at = "", 0
     while at < len(text):
@@ -344,7 +140,7 @@ def _array_size(node: exp.ArraySize) -> exp.Expression:
 def _concat_operand(node: exp.Expression) -> exp.Expression:
     if isinstance(node, exp.DPipe) or (isinstance(node, exp.Literal) and node.is_string):
         return node
-    return call("as_text", node)
+    return as_text(node)
 
 
 def _pipe(node: exp.DPipe) -> exp.Expression:
@@ -381,7 +177,7 @@ def _object_keys(node: exp.Expression) -> exp.Expression:
 
 
 def _json_format(node: exp.JSONFormat) -> exp.Expression:
-    return call("as_text", node.this)
+    return as_text(node.this)
 
 
 def _to_variant(node: exp.ToVariant) -> exp.Expression:
@@ -456,11 +252,11 @@ def rewrite_anonymous(node: exp.Anonymous) -> exp.Expression:
     if name in _CONSTANTS:
         return exp.Literal.string(_CONSTANTS[name])
     if name in ("TO_TIMESTAMP", "TO_TIMESTAMP_NTZ") and len(arguments) == 1:
-        return call("to_naive", arguments[0])
+        return to_naive(arguments[0])
     if name in ("TRY_TO_TIMESTAMP", "TRY_TO_TIMESTAMP_NTZ") and len(arguments) == 1:
-        return call("try_to_naive", arguments[0])
+        return try_to_naive(arguments[0])
     if name in ("TO_TIMESTAMP_TZ", "TO_TIMESTAMP_LTZ") and len(arguments) == 1:
-        return call("to_instant", arguments[0])
+        return to_instant(arguments[0])
     if name == "TRY_TO_TIMESTAMP_TZ" and len(arguments) == 1:
         return exp.TryCast(this=arguments[0], to=exp.DataType.build("TIMESTAMPTZ", dialect="duckdb"))
     if name == "IS_ROLE_IN_SESSION" and len(arguments) == 1:

@@ -186,7 +186,7 @@ def _object(context: Context, kind: str, parts: tuple[str, ...]) -> str:
 
 
 def _check_may_grant(context: Context, target: _Target) -> None:
-    """In a schema with managed access, only the schema's owner and SECURITYADMIN grant; elsewhere the object's owner."""
+    """With managed access, only the schema's owner and SECURITYADMIN grant; elsewhere the object's owner does."""
     actor = context.actor
     if actor.all_powerful or "SECURITYADMIN" in actor.roles:
         return

@@ -1,4 +1,4 @@
-"""The account over HTTP, as snowflake-connector-python speaks to one. After fakesnow's server, but never an HTTP 500."""
+"""The account over HTTP, as the connector speaks to one: fakesnow's routes and more, and never an HTTP 500."""
 
 from __future__ import annotations
 

@@ -40,7 +40,8 @@ CREATE MACRO {SCHEMA}.fitting_text(x, n) AS
 -- A text's own clock: TIMESTAMP_NTZ drops the offset that a text carries.
 CREATE MACRO {SCHEMA}.without_offset(x) AS
     CASE WHEN typeof(x) = 'VARCHAR'
-         THEN regexp_replace(x::VARCHAR, '(\\d{{2}}:\\d{{2}}(?::\\d{{2}}(?:\\.\\d+)?)?)\\s*(Z|[+-]\\d{{2}}:?\\d{{0,2}})$', '\\1')
+         THEN regexp_replace(
+             x::VARCHAR, '(\\d{{2}}:\\d{{2}}(?::\\d{{2}}(?:\\.\\d+)?)?)\\s*(Z|[+-]\\d{{2}}:?\\d{{0,2}})$', '\\1')
          ELSE x::VARCHAR END;
 CREATE MACRO {SCHEMA}.to_naive(x) AS
     CASE WHEN typeof(x) = 'VARCHAR' THEN {SCHEMA}.without_offset(x)::TIMESTAMP

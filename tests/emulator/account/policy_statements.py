@@ -81,6 +81,7 @@ def set_column_policy(context: Context, tokens: Tokens, relation: Relation, colu
         raise SnowflakeError(
             2,
             "42601",
-            f"SQL compilation error:\nSpecified column already attached to another masking policy {column.masking_policy}.",
+            "SQL compilation error:\nSpecified column already attached to another masking policy "
+            f"{column.masking_policy}.",
         )
     column.masking_policy = name

@@ -86,10 +86,13 @@ class Listing:
         )
 
     def _refused(self, key: str, error: ClientError | BotoCoreError) -> SnowflakeError:
+        """S3 said no, or nothing."""
+        cause = str(error)
+        if isinstance(error, ClientError):
+            code, status = error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]
+            cause = f"{error.response['Error'].get('Message', '')} (Status Code: {status}; Error Code: {code})"
         return SnowflakeError(
-            100139,
-            "22000",
-            f"Failed to access remote file: access denied. Please check your credentials. (s3://{self._stage.bucket}/{key}: {error})",
+            91003, "22000", f"Failure using stage area. Cause: [{cause}] at s3://{self._stage.bucket}/{key}"
         )
 
 

@@ -162,8 +162,8 @@ def _tables(context: Context, limits: _Filter) -> Rows:
 def _views(context: Context, limits: _Filter) -> Rows:
     for relation in _relations(context, limits, ("VIEW",)):
         yield (
-            relation.created_on, relation.name.name, relation.name.database, relation.name.schema, "VIEW", relation.owner,
-            relation.comment or "", relation.text, str(relation.secure).lower(), "false", "ROLE",
+            relation.created_on, relation.name.name, relation.name.database, relation.name.schema, "VIEW",
+            relation.owner, relation.comment or "", relation.text, str(relation.secure).lower(), "false", "ROLE",
         )  # fmt: skip
 
 
@@ -217,7 +217,7 @@ def _users(context: Context, _: _Filter) -> Rows:
         yield (
             user.name, user.created_on, user.login_name, user.display_name, user.email, str(user.disabled).lower(),
             user.comment, user.default_warehouse or "", user.default_namespace or "", user.default_role or "",
-            user.type, str(1 in user.public_keys or 2 in user.public_keys).lower(), str(user.password is not None).lower(),
+            user.type, str(bool(user.public_keys)).lower(), str(user.password is not None).lower(),
         )  # fmt: skip
 
 
@@ -299,7 +299,7 @@ _SHOWN: dict[str, tuple[Columns, Callable[[Context, _Filter], Rows]]] = {
     "INTEGRATIONS": (_columns("name type category enabled comment created_on:t"), _integrations),
     "STORAGE INTEGRATIONS": (_columns("name type category enabled comment created_on:t"), _integrations),
     "DYNAMIC TABLES": (_columns("created_on:t name database_name schema_name"), _nothing),
-    "USER FUNCTIONS": (_columns("created_on:t name schema_name is_builtin catalog_name arguments description"), _nothing),
+    "USER FUNCTIONS": (_columns("created_on:t name schema_name is_builtin catalog_name arguments"), _nothing),
 }  # fmt: skip
 _IN_SCHEMA = ("OBJECTS", "TABLES", "VIEWS", "STAGES", "FILE FORMATS", "DYNAMIC TABLES", "USER FUNCTIONS")
 

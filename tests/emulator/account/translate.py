@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import sqlglot
 from sqlglot import exp
@@ -13,6 +14,7 @@ from sqlglot.expressions import DataType
 from sqlglot.tokens import TokenType
 
 from tests.emulator.account.catalog import ObjectName, Relation
+from tests.emulator.account.conversions import as_text, to_instant, to_naive, try_to_naive
 from tests.emulator.account.errors import (
     SnowflakeError,
     invalid_identifier,
@@ -20,33 +22,11 @@ from tests.emulator.account.errors import (
     unknown_function,
     unsupported,
 )
-from tests.emulator.account.functions import KNOWN, REWRITES, rewrite_anonymous
+from tests.emulator.account.functions import REWRITES, rewrite_anonymous
+from tests.emulator.account.known_functions import KNOWN, TYPES
 from tests.emulator.account.macros import call
 from tests.emulator.account.types import declared_type, duckdb_type, text_length
 
-_TYPE_WORDS = frozenset(
-    [
-        "NUMBER",
-        "DECIMAL",
-        "NUMERIC",
-        "VARCHAR",
-        "CHAR",
-        "CHARACTER",
-        "STRING",
-        "TEXT",
-        "BINARY",
-        "VARBINARY",
-        "TIMESTAMP",
-        "TIMESTAMP_NTZ",
-        "TIMESTAMP_TZ",
-        "TIMESTAMP_LTZ",
-        "TIME",
-        "DATETIME",
-        "NVARCHAR",
-        "NCHAR",
-        "FLOAT",
-    ]
-)
 _TABLE_FUNCTIONS = frozenset({"COPY_HISTORY", "QUERY_HISTORY", "RESULT_SCAN"})
 _GRAMMAR_WORDS = frozenset({"EXCLUDE", "RENAME", "CLUSTER", "TAG", "OBJECT", "ARRAY"})
 
@@ -74,11 +54,11 @@ def check_functions(sql: str, expression: exp.Expression) -> None:
     """
     tokens = sqlglot.tokenize(sql, read="snowflake")
     names = {identifier.name.upper() for identifier in expression.find_all(exp.Identifier)}
-    for at, (token, following) in enumerate(zip(tokens, tokens[1:], strict=False)):
+    for at, (token, following) in enumerate(pairwise(tokens)):
         if following.token_type is not TokenType.L_PAREN or token.token_type not in _CALLABLE:
             continue
         word = token.text.upper()
-        if word in KNOWN or word in _TYPE_WORDS or word in names or word in _GRAMMAR_WORDS:
+        if word in KNOWN or word in TYPES or word in names or word in _GRAMMAR_WORDS:
             continue
         if at and tokens[at - 1].token_type is TokenType.DOT and word in _TABLE_FUNCTIONS:
             continue
@@ -226,7 +206,7 @@ def _rewritten(node: exp.Expression) -> exp.Expression:
     if isinstance(node, exp.Avg) and isinstance(node.parent, exp.Window):
         return node
     if isinstance(node, exp.Anonymous):
-        return node if node.name.lower() in _OURS or "." in node.name else rewrite_anonymous(node)
+        return rewrite_anonymous(node)
     if isinstance(node, exp.Lateral | exp.TableFromRows) and isinstance(node.this, exp.Explode):
         return _flatten(node)
     if isinstance(node, exp.Values):
@@ -235,25 +215,6 @@ def _rewritten(node: exp.Expression) -> exp.Expression:
         return exp.Anonymous(this="unhex", expressions=[exp.Literal.string(node.name)])
     change = REWRITES.get(type(node))
     return change(node) if change else node
-
-
-_OURS = frozenset(
-    [
-        "getvariable",
-        "cast_to_type",
-        "date_trunc",
-        "strftime",
-        "json_type",
-        "json_array_length",
-        "json_object",
-        "json_keys",
-        "to_json",
-        "sha256",
-        "md5",
-        "unhex",
-        "list_contains",
-    ]
-)
 
 
 def _cast(node: exp.Cast) -> exp.Expression:
@@ -266,12 +227,12 @@ def _cast(node: exp.Cast) -> exp.Expression:
     target.meta["duckdb"] = True
     if target.this is DataType.Type.TEXT:
         length = text_length(declared_type(type_)) or 0
-        text = call("as_text", node.this)
+        text = as_text(node.this)
         return call("fitting_text", text, exp.Literal.number(length)) if length < 16777216 else text
     if target.this is DataType.Type.TIMESTAMP:
-        return call("try_to_naive" if safe else "to_naive", node.this)
+        return try_to_naive(node.this) if safe else to_naive(node.this)
     if target.this is DataType.Type.TIMESTAMPTZ and not safe:
-        return call("to_instant", node.this)
+        return to_instant(node.this)
     if target.this is DataType.Type.JSON:
         return exp.Anonymous(this="to_json", expressions=[node.this])
     node.set("to", target)
