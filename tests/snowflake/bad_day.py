@@ -28,8 +28,12 @@ class BadDay:
     account: Account
     settings: SnowflakeSettings
 
+    @property
+    def stream(self) -> str:
+        return self.lake.contract.stream
+
     def load(self, of: StreamContract | None = None, *, patience: float = 60) -> LoadResult:
-        """Load the stream `things`, with `patience` seconds for retries. Raises what the load raised."""
+        """Load the stream, with `patience` seconds for retries. Raises what the load raised."""
         warehouse = replace(self.account, settings=self.settings).warehouse()
         with warehouse.connect() as session:
             loader = Loader(self.lake.store, "RAW", run_id="bad-day", wait_budget_seconds=patience)
@@ -54,8 +58,8 @@ class BadDay:
 
     def loaded(self) -> list[int]:
         """The versions in the ledger, which must be those in RAW, each with the rows that the ledger says."""
-        ledger = self.account.rows("select version, \"ROWS\" from raw._loads where stream = 'things' and kind = 'data'")
-        raw = self.account.rows("select _log_version, count(*) from raw.things group by _log_version")
+        ledger = self.account.rows(f"select version, \"ROWS\" from raw._loads where stream = '{self.stream}'")
+        raw = self.account.rows(f"select _log_version, count(*) from raw.{self.stream} group by _log_version")
         assert sorted(raw) == sorted(row for row in ledger if row[1]), "RAW and the ledger disagree"
         return sorted(int(str(version)) for version, _ in ledger)
 
@@ -63,7 +67,7 @@ class BadDay:
         """Nothing goes wrong any more: a load completes, and RAW is the lake row for row, none of them twice."""
         self.proxy.calm()
         self.load()
-        raw = self.account.rows("select id, name, _log_version, _row_number from raw.things")
+        raw = self.account.rows(f"select id, name, _log_version, _row_number from raw.{self.stream}")
         assert Counter(raw) == Counter(self._landed())
         self.loaded()
 

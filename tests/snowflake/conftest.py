@@ -2,6 +2,7 @@
 
 snowflake_environment   the SNOWFLAKE_* variables of the account, and the AWS_* ones of the lake that it reads
 account                 a fresh database with its stage, and an empty bucket that the stage reads
+shared_account          the same for all tests of a module: each of them takes streams of its own
 lake                    the stream `things` in that bucket, still empty
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -46,13 +47,25 @@ def _our_emulator(request: pytest.FixtureRequest) -> dict[str, str]:
     return {**server.environment, **s3.environment}
 
 
-@pytest.fixture
-def account(snowflake_environment: Mapping[str, str]) -> Iterator[Account]:
-    settings = SnowflakeSettings.of(snowflake_environment)
-    with fresh_bucket(snowflake_environment) as lake, closing(connect(snowflake_environment)) as owner:
+@contextmanager
+def _fresh_account(environment: Mapping[str, str]) -> Iterator[Account]:
+    settings = SnowflakeSettings.of(environment)
+    with fresh_bucket(environment) as lake, closing(connect(environment)) as owner:
         database = new_database()
         with provisioned(owner, settings, database, lake.bucket) as names:
-            yield Account(snowflake_environment, names, database, lake)
+            yield Account(environment, names, database, lake)
+
+
+@pytest.fixture
+def account(snowflake_environment: Mapping[str, str]) -> Iterator[Account]:
+    with _fresh_account(snowflake_environment) as account:
+        yield account
+
+
+@pytest.fixture(scope="module")
+def shared_account(snowflake_environment: Mapping[str, str]) -> Iterator[Account]:
+    with _fresh_account(snowflake_environment) as account:
+        yield account
 
 
 @pytest.fixture
@@ -60,7 +73,7 @@ def lake(account: Account) -> LakeBuilder:
     return LakeBuilder(account.store, contract())
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def emulated(snowflake_environment: Mapping[str, str]) -> None:
     """For tests that need what no real account does."""
     if "SNOWFLAKE_HOST" not in snowflake_environment:

@@ -7,8 +7,10 @@ import re
 import signal
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pyarrow.parquet as pq
 import pytest
@@ -32,10 +34,11 @@ def proxy(snowflake_environment: Mapping[str, str]) -> Iterator[tuple[StatementP
 
 
 @pytest.fixture
-def day(proxy: tuple[StatementProxy, int], account: Account) -> Iterator[BadDay]:
-    """Version 1 of the stream is loaded; version 2, of two files, is new."""
+def day(proxy: tuple[StatementProxy, int], shared_account: Account) -> Iterator[BadDay]:
+    """Version 1 of a stream is loaded; version 2, of two files, is new."""
     control, port = proxy
-    lake = LakeBuilder(account.store, contract(deletes="none"))
+    account = shared_account
+    lake = LakeBuilder(account.store, contract(stream=f"things_{uuid.uuid4().hex[:8]}", deletes="none"))
     # A request that gets no answer counts as lost soon.
     through = {"host": "127.0.0.1", "port": port, "network_timeout_seconds": 1, "login_timeout_seconds": 2}
     day = BadDay(lake, control, account, account.settings.model_copy(update=through))
@@ -146,15 +149,16 @@ REFUSALS = {
 def test_what_the_user_must_mend_is_said_with_the_way_to_do_it(day: BadDay, subtests: pytest.Subtests) -> None:
     for case, (pattern, refusal, expected, words) in REFUSALS.items():
         with subtests.test(case):
-            day.proxy.on(pattern, refusal)
+            table = day.stream.upper()
+            day.proxy.on(pattern, replace(refusal, message=refusal.message.replace("THINGS", table)))
 
             with pytest.raises(expected) as raised:
                 day.load()
 
             said = str(raised.value)
-            assert said.startswith("things: ")
+            assert said.startswith(f"{day.stream}: ")
             assert "\n" not in said
-            assert [word for word in words if not re.search(word, said)] == [], said
+            assert [word for word in words if not re.search(word.replace("THINGS", table), said)] == [], said
             assert raised.value.exit_code == 2
             assert day.loaded() == [1]
     day.finish()
@@ -234,7 +238,7 @@ def test_a_snowflake_that_is_busy_is_asked_again(day: BadDay, status: int) -> No
 def test_a_snowflake_that_stays_busy_is_a_transient_fault(day: BadDay, status: int) -> None:
     day.proxy.on("^COPY", Unavailable(status), times=float("inf"))
 
-    with pytest.raises(TransientError, match=rf"^things: .*HTTP {status}"):
+    with pytest.raises(TransientError, match=rf"^{day.stream}: .*HTTP {status}"):
         day.load(patience=0)
 
     assert day.loaded() == [1]
@@ -270,7 +274,7 @@ def test_two_loaders_at_once_load_each_version_once(day: BadDay) -> None:
         assert first.result(30).commits == (2,)
         with pytest.raises(PlatformError) as raised:
             second.result(30)
-    assert raised.value.stream == "things"
+    assert raised.value.stream == day.stream
     assert day.loaded() == [1, 2]
     day.finish()
 
@@ -278,7 +282,7 @@ def test_two_loaders_at_once_load_each_version_once(day: BadDay) -> None:
 def test_a_loader_that_is_killed_in_the_middle_leaves_nothing_and_the_next_run_goes_on(day: BadDay) -> None:
     copied = Held()
     day.proxy.on("^COPY", copied)
-    killed = subprocess.Popen([sys.executable, "-m", "tests.snowflake.killed_load"], env=day.environment)
+    killed = subprocess.Popen([sys.executable, "-m", "tests.snowflake.killed_load", day.stream], env=day.environment)
     assert copied.reached.wait(60)
     killed.kill()
     assert killed.wait(30) == -signal.SIGKILL
@@ -291,10 +295,11 @@ def test_a_loader_that_is_killed_in_the_middle_leaves_nothing_and_the_next_run_g
 
 
 def test_a_type_of_another_family_is_refused_with_the_way_out(day: BadDay) -> None:
-    changed = contract({"id": "bigint", "name": "bigint", "price": "numeric(12,2)", "updated_at": "timestamptz"})
+    columns = {"id": "bigint", "name": "bigint", "price": "numeric(12,2)", "updated_at": "timestamptz"}
+    changed = contract(columns, stream=day.stream, deletes="none")
 
     with pytest.raises(
-        ConfigurationError, match=r"things: column 'name' is VARCHAR.*warehouse reload things"
+        ConfigurationError, match=rf"{day.stream}: column 'name' is VARCHAR.*warehouse reload {day.stream}"
     ) as raised:
         day.load(changed)
 

@@ -33,8 +33,9 @@ def log_in(settings: SnowflakeSettings, database: str) -> str:
 
 
 @pytest.fixture
-def as_user(account: Account, emulated: None) -> Iterator[LogIn]:
+def as_user(shared_account: Account, emulated: None) -> Iterator[LogIn]:
     """Logs in as a user whose public key is MINE, by the settings that it is called with."""
+    account = shared_account
     user = f"SVC_{uuid.uuid4().hex[:8].upper()}"
     role = account.settings.loader_role
     account.run(f"CREATE USER {user} TYPE = SERVICE RSA_PUBLIC_KEY = '{MINE.public}'")
@@ -143,8 +144,9 @@ ANSWERS: dict[str, tuple[Effect, type[PlatformError], str]] = {
 
 
 def test_what_snowflake_says_to_a_login_is_told_with_the_way_out(
-    account: Account, emulated: None, subtests: pytest.Subtests
+    shared_account: Account, emulated: None, subtests: pytest.Subtests
 ) -> None:
+    account = shared_account
     with statement_proxy(str(account.settings.host), account.settings.port) as (proxy, port):
         settings = account.settings.model_copy(
             update={"host": "127.0.0.1", "port": port, "password": None, "private_key": SecretStr(MINE.private)}
