@@ -1,0 +1,43 @@
+"""Two opinions on whether a statement is Snowflake's: sqlfluff's is strict, and sqlglot's knows functions."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+
+import sqlglot
+from sqlglot import exp
+
+SQLFLUFF_PYTHON = Path(__file__).resolve().parents[2] / ".venv-sqlfluff" / "bin" / "python"
+"""Not there where sqlfluff is not installed."""
+_PROGRAM = Path(__file__).with_name("sqlfluff_parse.py")
+_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+
+
+def refused_by_sqlfluff(statements: Iterable[str]) -> dict[str, str]:
+    """Why, by statement. Comments are left out, so that equal statements are parsed once."""
+    distinct = sorted({_COMMENT.sub("", statement).strip() for statement in statements})
+    finished = subprocess.run(
+        [str(SQLFLUFF_PYTHON), str(_PROGRAM)], input=json.dumps(distinct), capture_output=True, text=True, check=False
+    )
+    assert finished.returncode == 0, finished.stderr
+    reasons: dict[str, str] = json.loads(finished.stdout)
+    return reasons
+
+
+def refused_by_sqlglot(sql: str, *, commands: bool) -> str | None:
+    """Why a statement is not Snowflake's. Functions that sqlglot does not know there count as not Snowflake's; what it
+    takes for a command is not looked into, and refused unless `commands`."""
+    try:
+        statements = sqlglot.parse(sql, read="snowflake", error_level=sqlglot.ErrorLevel.RAISE)
+    except sqlglot.ParseError as error:
+        return str(error).splitlines()[0]
+    for statement in statements:
+        if statement is None or (isinstance(statement, exp.Command) and not commands):
+            return "not understood"
+        if unknown := sorted({call.name for call in statement.find_all(exp.Anonymous)}):
+            return f"unknown functions: {', '.join(unknown)}"
+    return None

@@ -1,0 +1,33 @@
+"""Every statement that loader and dbt have sent is Snowflake's, by two parsers that are not the emulated account's."""
+
+from __future__ import annotations
+
+import logging
+import re
+
+import pytest
+
+from tests.dbt.snowflake_grammar import SQLFLUFF_PYTHON, refused_by_sqlfluff, refused_by_sqlglot
+
+
+@pytest.fixture(scope="module")
+def distinct(statements: list[str]) -> list[str]:
+    """The statements, each once, with a value for each placeholder of the loader's."""
+    dbts = {statement for statement in statements if '"app": "dbt"' in statement}
+    loaders = {re.sub(r"\?", "1", statement) for statement in statements if statement not in dbts}
+    assert len(dbts) > 300
+    assert len(loaders) > 50
+    return sorted(dbts | loaders)
+
+
+@pytest.mark.skipif(not SQLFLUFF_PYTHON.exists(), reason="there is no .venv-sqlfluff (requirements/sqlfluff.txt)")
+def test_every_statement_parses_under_sqlfluffs_snowflake_dialect(distinct: list[str]) -> None:
+    assert refused_by_sqlfluff(distinct) == {}
+
+
+def test_every_statement_uses_functions_that_snowflake_has(
+    distinct: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL, logger="sqlglot")
+    reasons = {statement: refused_by_sqlglot(statement, commands=True) for statement in distinct}
+    assert {statement: reason for statement, reason in reasons.items() if reason} == {}
