@@ -48,6 +48,7 @@ module "raw_lake" {
   kms_enabled         = var.kms_enabled
   lifecycle_days      = var.lifecycle_days
   pipeline_principals = var.pipeline_principals
+  loader_reads_data   = var.loader_reads_data
   github              = var.github
 
   snowflake = {

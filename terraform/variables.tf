@@ -108,6 +108,13 @@ variable "pipeline_principals" {
   nullable = false
 }
 
+variable "loader_reads_data" {
+  description = "Whether the AWS role of the loader may read data files too, as DuckDB does; Snowflake reads them with a role of its own."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "github" {
   description = "The repository and environment whose GitHub Actions jobs may deploy; null: none."
   type = object({
