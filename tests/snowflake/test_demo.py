@@ -16,7 +16,7 @@ from orchestration.local.snowflake_emulator import EMULATOR_PYTHON
 from orchestration.settings import Schemas
 from orchestration.warehouse.snowflake_settings import SnowflakeSettings
 from tests.local.test_demo import MARTS
-from tests.snowflake.account import connect, new_database, provisioned
+from tests.snowflake.account import USERS_ACCOUNT, connect, new_database, provisioned
 from tests.snowflake.lake_bucket import fresh_bucket
 
 DEMO = (sys.executable, "-m", "orchestration.local", "demo", "--warehouse", "snowflake", "--scale", "0.05")
@@ -49,6 +49,8 @@ def proves_itself(text: str) -> None:
 
 
 def test_without_an_account_it_says_so_and_uses_an_emulated_one(tmp_path: Path) -> None:
+    if USERS_ACCOUNT:
+        pytest.skip("the other test runs the demo in the account that SNOWFLAKE_* names")
     if not EMULATOR_PYTHON.exists():
         pytest.skip("the emulated account is not installed: `make test-snowflake` installs it")
     text = run_demo(tmp_path, {})
@@ -60,6 +62,8 @@ def test_without_an_account_it_says_so_and_uses_an_emulated_one(tmp_path: Path) 
 def test_an_account_of_the_user_s_is_loaded_from_the_user_s_lake(
     snowflake_environment: Mapping[str, str], tmp_path: Path
 ) -> None:
+    if not USERS_ACCOUNT:
+        pytest.skip("no SNOWFLAKE_ACCOUNT is set")
     settings = SnowflakeSettings.of(snowflake_environment)
     with fresh_bucket(snowflake_environment) as lake, closing(connect(snowflake_environment)) as owner:
         database = new_database()
