@@ -9,6 +9,7 @@ STAMP := $(VENV)/.installed
 PEERS := .venv-bench
 EMULATOR := .venv-emulator
 CHECKOV := .venv-checkov
+SQLFLUFF := .venv-sqlfluff
 JOBS ?= 2
 
 # Where this is set (in many containers), each of our many processes would compile all that it imports once more.
@@ -34,7 +35,7 @@ export SQL
 test: $(STAMP) ## Run the tests that need no more than this environment, JOBS at a time (default 2)
 	@$(BIN)/pytest -n $(JOBS) --dist worksteal --ignore tests/snowflake --ignore tests/emulator --ignore tests/terraform
 
-test-snowflake: $(STAMP) $(EMULATOR)/.installed ## Run the tests on Snowflake: the account that SNOWFLAKE_* names, else an emulated one
+test-snowflake: $(STAMP) $(EMULATOR)/.installed $(SQLFLUFF)/.installed ## Run the tests on Snowflake: the account that SNOWFLAKE_* names, else an emulated one
 	@$(BIN)/pytest -n $(JOBS) --dist worksteal tests/snowflake tests/emulator
 
 test-terraform: $(STAMP) $(CHECKOV)/.installed ## Run the tests of the Terraform modules, as far as terraform and its providers are there
@@ -71,10 +72,10 @@ lock: $(STAMP) ## Write the locks again from pyproject.toml, keeping what still 
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --extra ingest -c requirements/dev.txt -o requirements/ingest.txt
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --extra mock_saas -c requirements/dev.txt -o requirements/mock_saas.txt
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --extra orchestration -c requirements/dev.txt -o requirements/prefect.txt
-	@for name in bench emulator checkov; do $(COMPILE) $(if $(UPGRADE),--upgrade) requirements/$$name.in -o requirements/$$name.txt; done
+	@for name in bench emulator checkov sqlfluff; do $(COMPILE) $(if $(UPGRADE),--upgrade) requirements/$$name.in -o requirements/$$name.txt; done
 
 # Programs that need other versions than ours, each in an environment of its own: the peers of `make bench`, the emulated
-# Snowflake, checkov.
+# Snowflake, checkov, sqlfluff.
 .venv-%/.installed: requirements/%.txt | $(STAMP)
 	@echo "Installing into $(@D)"
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(@D)

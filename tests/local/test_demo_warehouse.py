@@ -72,4 +72,4 @@ def test_an_account_without_a_key_is_refused_before_anything_runs(monkeypatch: p
     monkeypatch.setenv("SNOWFLAKE_ACCOUNT", "MYORG-MYACCOUNT")
     monkeypatch.setenv("RAW_BUCKET", "my-lake")
     with pytest.raises(ConfigurationError, match="no key to log in"):
-        choose(WarehouseKind.SNOWFLAKE).make_ready(STACK)
+        choose(WarehouseKind.SNOWFLAKE)

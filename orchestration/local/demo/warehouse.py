@@ -91,14 +91,13 @@ def _users_account(own: Mapping[str, str]) -> DemoWarehouse:
             hint="Set RAW_BUCKET to the bucket that the account's stage reads, or unset SNOWFLAKE_ACCOUNT.",
         )
     account = own["SNOWFLAKE_ACCOUNT"] + (f" at {own['SNOWFLAKE_HOST']}" if own.get("SNOWFLAKE_HOST") else "")
+    reader = _snowflake_reader(own)
 
     def make_ready(stack: LocalStack) -> Target:
         lake = {"RAW_BUCKET", *stack.s3.environment}
         sources = {name: value for name, value in stack.environment.items() if name not in lake}
         environment = {**sources, **own, "WAREHOUSE": WarehouseKind.SNOWFLAKE.value}
-        return Target(
-            environment, _snowflake_reader(environment), lambda published: f"{published.location} of {account}"
-        )
+        return Target(environment, reader, lambda published: f"{published.location} of {account}")
 
     return DemoWarehouse(
         f"to the S3 lake {own['RAW_BUCKET']}, to the Snowflake account {account}, to tested marts.",
@@ -118,7 +117,7 @@ def _users_environment() -> dict[str, str]:
 
 
 def _snowflake_reader(environment: Mapping[str, str]) -> Callable[[Publication], Ask]:
-    """Asks by the reader's role. Raises ConfigurationError, at once, for settings that cannot log in."""
+    """Asks by the reader's role. Raises ConfigurationError for settings that cannot log in."""
     from orchestration.warehouse.snowflake import SnowflakeWarehouse
     from orchestration.warehouse.snowflake_query import run_query as run_in_snowflake
     from orchestration.warehouse.snowflake_settings import SnowflakeSettings
