@@ -15,6 +15,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from time import monotonic
 
+from structlog.typing import FilteringBoundLogger
+from tenacity import Retrying
+
 from ingest.contracts.model import StreamContract
 from ingest.errors import ConfigurationError, FatalError, PlatformError, TransientError
 from ingest.lake.commit import Commit, CommitKind, DataFile
@@ -79,15 +82,17 @@ class Loader:
     def prepare(self, session: Session, contracts: Sequence[StreamContract]) -> dict[str, Fitted | PlatformError]:
         """Create the schema, the ledger and the streams' tables, and bring tables up to their contracts.
 
-        Returns what was done by stream; for a stream whose table cannot take its contract, the error instead.
+        Returns what was done by stream; for a stream whose table cannot take its contract, the error instead. What a
+        lost connection left undone is done on the next one: each step looks first at what is there.
         """
-        Ledger(session, self._schema).ensure()
+        try_again = self._retrying(WaitBudget(self._wait_budget_seconds), get_logger(run_id=self._run_id))
+        try_again(Ledger(session, self._schema).ensure)
         prepared: dict[str, Fitted | PlatformError] = {}
         for contract in contracts:
             try:
                 fitted = Fitted()
                 for table in stream_tables(contract, self._schema):
-                    fitted = fitted.plus(fit_contract(session, contract, table))
+                    fitted = fitted.plus(try_again(fit_contract, session, contract, table))
                 prepared[contract.stream] = fitted
             except ConfigurationError as error:
                 prepared[contract.stream] = error
@@ -106,24 +111,27 @@ class Loader:
         ledger = Ledger(session, self._schema)
         total = _Total()
         columns: dict[str, str] = {}
-
-        def note(error: TransientError, wait: float) -> None:
-            logger.warning("trying again", error=str(error), wait_seconds=round(wait, 1))
-
+        try_again = self._retrying(budget, logger)
         session.about(stream=contract.stream)
-        version = ledger.check_against(log)
+        version = try_again(ledger.check_against, log)
         for commit in log.since(version):
             version = commit.version
             fitted = Fitted()
             if commit.columns != columns:
-                fitted = fit_commit(session, contract, self._schema, commit)
+                fitted = try_again(fit_commit, session, contract, self._schema, commit)
                 columns = commit.columns
             session.about(stream=contract.stream, version=version)
             load_version = _VersionLoad(session, self._schema, contract, log, commit)
-            counted = retrying(budget, unreachable_attempts=_UNREACHABLE_ATTEMPTS, before_retry=note)(load_version)
+            counted = self._retrying(budget, logger, unreachable_attempts=_UNREACHABLE_ATTEMPTS)(load_version)
             total = total.plus(commit, counted, fitted)
             logger.info("loaded", version=version, kind=commit.kind.value, rows=commit.rows)
         return total.result(contract.stream, version, monotonic() - started)
+
+    def _retrying(self, budget: WaitBudget, logger: FilteringBoundLogger, *, unreachable_attempts: int = 1) -> Retrying:
+        def note(error: TransientError, wait: float) -> None:
+            logger.warning("trying again", error=str(error), wait_seconds=round(wait, 1))
+
+        return retrying(budget, unreachable_attempts=unreachable_attempts, before_retry=note)
 
     def forget(self, session: Session, contract: StreamContract) -> None:
         """Drop a stream's tables and its ledger rows; the next load builds them anew from the lake.

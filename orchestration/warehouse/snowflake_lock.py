@@ -38,6 +38,9 @@ class WriterLease:
 
     def ensure(self) -> None:
         """Create the schema, with the table, and the row where they are not there yet."""
+        retrying(WaitBudget(_RELEASE_SECONDS))(self._ensure)
+
+    def _ensure(self) -> None:
         if not self._session.columns(self._table):
             self._session.create_schema(self._schema)
         [(count,)] = self._session.query(f"SELECT count(*) FROM {self._name} WHERE name = ?", [_NAME])  # noqa: S608
@@ -94,8 +97,9 @@ class WriterLease:
             self._session.execute(f"UPDATE {self._name} SET name = name WHERE name = ?", [_NAME])  # noqa: S608
             held = self._session.query(
                 f"SELECT run_id, pid, host, since FROM {self._name} "  # noqa: S608
-                "WHERE name = ? AND run_id IS NOT NULL AND expires_at > current_timestamp()",
-                [_NAME],
+                "WHERE name = ? AND run_id IS NOT NULL AND expires_at > current_timestamp() "
+                "AND NOT (run_id = ? AND pid = ? AND host = ?)",  # ours: taken, and the answer was lost
+                [_NAME, me.run_id, me.pid, me.host],
             )
             if held:
                 run_id, pid, host, since = held[0]

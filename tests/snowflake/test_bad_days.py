@@ -11,10 +11,13 @@ import uuid
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 
 import pyarrow.parquet as pq
 import pytest
 
+from bench.cost.model import Assumptions
+from ingest.contracts.registry import ContractRegistry
 from ingest.errors import AccessError, ConfigurationError, FatalError, PlatformError, TransientError
 from tests.faults.patience import without_waiting
 from tests.orchestration.lake_builder import LakeBuilder, contract, thing
@@ -215,15 +218,40 @@ def test_a_connection_that_is_lost_with_commit_s_answer_loads_the_version_once(d
     day.finish()
 
 
-@pytest.mark.parametrize("after", [False, True], ids=["before it arrives", "with its answer"])
-def test_a_connection_that_is_lost_in_the_middle_of_copy_loads_the_version_once(day: BadDay, after: bool) -> None:
-    day.proxy.on("^COPY", Lost(after=after))
+def test_a_connection_that_is_lost_in_the_middle_of_copy_loads_the_version_once(day: BadDay) -> None:
+    day.proxy.on("^COPY", Lost(after=True))
 
     result = day.load()
 
     assert (result.commits, result.rows) == ((2,), 3)
     assert day.loaded() == [1, 2]
     day.finish()
+
+
+def test_a_connection_may_be_lost_at_any_statement_of_a_load(day: BadDay, subtests: pytest.Subtests) -> None:
+    day.load()
+    statements = len(day.proxy.statements)
+    for number in range(1, statements + 1):
+        day.lake.data([thing(100 + number)])
+        day.proxy.calm()
+        day.proxy.on("", Lost(after=number % 2 == 0), nth=number)
+        with subtests.test(f"statement {number}"):
+            assert day.load().rows == 1
+            assert day.loaded() == list(range(1, 3 + number))
+    day.finish()
+
+
+def test_a_connection_that_is_lost_while_the_warehouse_is_locked_is_no_other_writer(day: BadDay) -> None:
+    warehouse = replace(day.account, settings=day.settings).warehouse()
+    with warehouse.lock("first", wait=timedelta(0)):
+        pass
+    statements = len(day.proxy.statements)
+    for number in range(1, statements):
+        day.proxy.calm()
+        day.proxy.on("", Lost(after=True), nth=number)
+
+        with warehouse.lock("again", wait=timedelta(0)) as holder:
+            assert holder.run_id == "again"
 
 
 @pytest.mark.parametrize("status", [429, 503])
@@ -306,6 +334,18 @@ def test_a_type_of_another_family_is_refused_with_the_way_out(day: BadDay) -> No
     assert raised.value.exit_code == 2
     assert day.loaded() == [1]
     day.finish()
+
+
+def test_a_load_has_no_more_statements_than_the_cost_model_counts(day: BadDay) -> None:
+    assumed, streams = Assumptions(), len(list(ContractRegistry.load()))
+    day.load()
+    with_a_version = len(day.proxy.statements)
+    day.proxy.calm()
+    day.load()
+    idle = len(day.proxy.statements)
+
+    assert with_a_version - idle <= assumed.statements_a_version
+    assert idle <= assumed.statements_a_load / streams
 
 
 def _without_last_row(parquet: bytes) -> bytes:
