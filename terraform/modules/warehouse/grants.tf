@@ -1,5 +1,6 @@
-# Who may do what: all of it is in these lists. Beside them there are the ownerships: the loader owns RAW's tables
-# (raw.tf), the transformer the four schemas that dbt fills (below).
+# Who may do what: all of it is in these lists. Beside them there is ownership: the loader owns RAW's tables (raw.tf), and
+# the transformer what dbt makes. Nobody of them owns a schema, and in schemas with managed access only that owner grants:
+# so readers see what these lists say, whatever dbt's models may say.
 
 locals {
   database = snowflake_database.this.name
@@ -19,6 +20,9 @@ locals {
     "loader/raw"      = { role = "loader", schema = "raw", privileges = concat(["USAGE"], var.loader_creates_tables ? ["CREATE TABLE"] : []) }
     "transformer/raw" = { role = "transformer", schema = "raw", privileges = ["USAGE"] }
     "reader/mart"     = { role = "reader", schema = "mart", privileges = ["USAGE"] }
+  }
+  building_grants = {
+    for key in local.dbt_schemas : "transformer/${key}" => { role = "transformer", schema = key, privileges = ["USAGE", "CREATE TABLE", "CREATE VIEW"] }
   }
 
   select_grants = merge(
@@ -40,26 +44,9 @@ resource "snowflake_grant_privileges_to_account_role" "account_object" {
   }
 }
 
-# In schemas with managed access only the schema's owner grants. It is dbt that makes the relations there and says who
-# may read them, so it owns the four schemas that it fills. It cannot make schemas.
-resource "snowflake_grant_ownership" "schema" {
-  provider = snowflake.sysadmin
-  for_each = local.dbt_schemas
-
-  account_role_name   = snowflake_account_role.this["transformer"].name
-  outbound_privileges = "COPY"
-
-  on {
-    object_type = "SCHEMA"
-    object_name = local.schema[each.key]
-  }
-
-  depends_on = [snowflake_grant_account_role.to_sysadmin]
-}
-
 resource "snowflake_grant_privileges_to_account_role" "schema" {
   provider = snowflake.securityadmin
-  for_each = local.schema_grants
+  for_each = merge(local.schema_grants, local.building_grants)
 
   account_role_name = snowflake_account_role.this[each.value.role].name
   privileges        = each.value.privileges
@@ -67,8 +54,6 @@ resource "snowflake_grant_privileges_to_account_role" "schema" {
   on_schema {
     schema_name = local.schema[each.value.schema]
   }
-
-  depends_on = [snowflake_grant_ownership.schema]
 }
 
 resource "snowflake_grant_privileges_to_account_role" "select_all" {
@@ -86,7 +71,7 @@ resource "snowflake_grant_privileges_to_account_role" "select_all" {
   }
 
   # Once, for what is there; later tables have the grant below.
-  depends_on = [snowflake_grant_ownership.schema, snowflake_grant_ownership.raw_table]
+  depends_on = [snowflake_table.raw]
 }
 
 resource "snowflake_grant_privileges_to_account_role" "select_future" {
@@ -102,8 +87,6 @@ resource "snowflake_grant_privileges_to_account_role" "select_future" {
       in_schema          = local.schema[each.value.schema]
     }
   }
-
-  depends_on = [snowflake_grant_ownership.schema]
 }
 
 resource "snowflake_grant_privileges_to_account_role" "lake" {

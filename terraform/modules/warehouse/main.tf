@@ -6,7 +6,7 @@ module "tables" {
 }
 
 locals {
-  dbt_schemas = { for key in ["staging", "intermediate", "mart", "snapshots"] : key => var.schemas[key] }
+  dbt_schemas = ["staging", "intermediate", "mart", "snapshots"]
 }
 
 resource "snowflake_database" "this" {

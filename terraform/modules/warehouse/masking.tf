@@ -49,6 +49,4 @@ resource "snowflake_tag_association" "pii" {
   object_identifiers = [for column in local.masked_columns : "${local.schema["raw"]}.\"${snowflake_table.raw[column.table].name}\".\"${column.column}\""]
   tag_id             = "${local.schema["raw"]}.\"${snowflake_tag.pii[0].name}\""
   tag_value          = "contract"
-
-  depends_on = [snowflake_grant_ownership.raw_table]
 }

@@ -32,6 +32,8 @@ resource "snowflake_table" "pipe" {
     }
   }
 
+  depends_on = [snowflake_grant_ownership.raw_tables, snowflake_grant_account_role.to_sysadmin]
+
   lifecycle {
     precondition {
       condition     = contains(keys(module.tables.streams), each.key)
