@@ -86,7 +86,10 @@ class Plan:
 
 @dataclass(frozen=True)
 class Month:
-    """One month's bill in dollars, and the quantities behind it. Storage is that of the last month of a first year."""
+    """One month's bill in dollars, and the quantities behind it. Storage is that of the last month of a first year.
+
+    `credits` are those of the three warehouses, which are what a resource monitor counts.
+    """
 
     load: Span
     transform: Span
@@ -95,6 +98,7 @@ class Month:
     warehouse_storage: Span
     s3_storage: Span
     s3_requests: Span
+    credits: Span
     load_seconds: Span
     transform_seconds: Span
     rows_a_run: float
@@ -138,6 +142,7 @@ class CostModel:
             warehouse_storage=self._warehouse_bytes(plan) * (self.snowflake.storage_tb_month / _TB),
             s3_storage=exactly(self._storage(data, keys, plan)),
             s3_requests=exactly(self._requests(plan)),
+            credits=load_credits + transform_credits + bi_credits,
             load_seconds=load,
             transform_seconds=transform,
             rows_a_run=self._rows_a_run(plan),

@@ -116,6 +116,7 @@ def _month(model: CostModel) -> str:
     ]
     rows = [[name, *(_dollars(of(month)) for month in months)] for name, of in lines]
     rows += [
+        ["credits of the three warehouses", *(_dollars(month.credits) for month in months)],
         ["a run's rows", *(f"{month.rows_a_run:,.0f}" for month in months)],
         ["a run's seconds of LOAD_WH", *(_seconds(month.load_seconds) for month in months)],
         ["a run's seconds of TRANSFORM_WH", *(_seconds(month.transform_seconds) for month in months)],

@@ -104,7 +104,8 @@ def login_error(error: connector.Error, caller: Caller) -> PlatformError:
         return AccessError(
             f"Snowflake refuses the key of user {user}: {text}",
             hint=f"Its public half must be one of the user's two: ALTER USER {user} SET RSA_PUBLIC_KEY = '...' (or "
-            "RSA_PUBLIC_KEY_2). A wrong clock here, or a wrong SNOWFLAKE_ACCOUNT, has the same effect.",
+            "RSA_PUBLIC_KEY_2; Terraform: loader_public_key, dbt_public_key). A wrong clock here, or a wrong "
+            "SNOWFLAKE_ACCOUNT, has the same effect.",
         )
     if error.errno in _LOGIN_REFUSED:
         return AccessError(
@@ -119,7 +120,7 @@ def login_error(error: connector.Error, caller: Caller) -> PlatformError:
     if error.errno in _NOT_ALLOWED_FROM_HERE:
         return AccessError(
             f"a network policy of Snowflake keeps this machine out: {text}",
-            hint="Add its address to the policy (Terraform: allowed_ip_list).",
+            hint="Add its address to the policy (Terraform: service_ip_ranges).",
         )
     if isinstance(error, _HTTP_STATUS):
         return UnreachableError(
@@ -148,7 +149,7 @@ def _account_error(error: connector.Error, text: str, caller: Caller) -> Platfor
     if error.errno == _QUOTA or "resource monitor" in text.lower():
         return ConfigurationError(
             f"warehouse {caller.warehouse} is stopped by its resource monitor: {text}",
-            hint="Raise the monitor's credit quota (Terraform: credit_quota), or wait for its next period.",
+            hint="Raise the monitor's credit quota (Terraform: monthly_credits), or wait for its next period.",
         )
     if match := _SUSPENDED.search(text):
         name = match["name"]

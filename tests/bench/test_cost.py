@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -118,6 +119,20 @@ def test_small_files_stay_where_they_are_and_large_ones_go_to_infrequent_access(
 
     assert small.s3_storage.low == pytest.approx(small.lake_gb * 0.0245)
     assert large.s3_storage.low < large.lake_gb * 0.0245
+
+
+def test_the_quotas_of_the_environments_carry_what_the_page_says() -> None:
+    model = CostModel(Measurement.of(Results.read(DOCS / "benchmarks.json")))
+    folder = DOCS.parent / "terraform" / "environments"
+    dev, prod = (
+        float(re.findall(r"^monthly_credits\s*=\s*(\d+)", (folder / name).read_text(), re.MULTILINE)[0])
+        for name in ("dev.tfvars", "prod.tfvars")
+    )
+
+    few_runs = model.month(Plan(runs_a_day=4)).credits
+    assert few_runs.low < dev < few_runs.high
+    assert dev < model.month(Plan(runs_a_day=24)).credits.low
+    assert prod > model.month(Plan(size=100, runs_a_day=24)).credits.high
 
 
 def test_every_price_has_its_source_and_date() -> None:
