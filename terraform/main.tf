@@ -21,6 +21,8 @@ module "warehouse" {
 
   name_prefix           = local.snowflake_name_prefix
   contracts_dir         = local.contracts_dir
+  schemas               = var.schemas
+  stage_name            = var.stage_name
   bucket_name           = local.bucket_name
   storage_role_arn      = local.snowflake_role_arn
   retention_days        = var.retention_days

@@ -149,6 +149,26 @@ variable "snowflake_account" {
   }
 }
 
+variable "schemas" {
+  description = "Names of the schemas."
+  type = object({
+    raw          = optional(string, "RAW")
+    staging      = optional(string, "STAGING")
+    intermediate = optional(string, "INTERMEDIATE")
+    mart         = optional(string, "MART")
+    snapshots    = optional(string, "SNAPSHOTS")
+  })
+  default  = {}
+  nullable = false
+}
+
+variable "stage_name" {
+  description = "Name of the external stage in the raw schema."
+  type        = string
+  default     = "STG_S3_RAW"
+  nullable    = false
+}
+
 variable "retention_days" {
   description = "Days of Snowflake's Time Travel: at most 1 on Standard edition."
   type        = number
@@ -225,7 +245,7 @@ variable "loader_creates_tables" {
 }
 
 variable "masking_policies" {
-  description = "Whether the Snowflake edition has masking policies (Enterprise and above), and they are to be used."
+  description = "Whether the Snowflake edition has masking policies (Enterprise and above), and they are to be used. Terraform's own user then needs a warehouse: SNOWFLAKE_WAREHOUSE, or its default one."
   type        = bool
   default     = false
   nullable    = false
