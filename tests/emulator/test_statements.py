@@ -34,7 +34,8 @@ def test_every_type_is_bound_stored_and_read_without_loss(client: Client) -> Non
 
 def test_describe_and_information_schema_print_snowflakes_types(client: Client) -> None:
     client.run(
-        "CREATE TABLE PRINTED (A INT NOT NULL, B DECIMAL(12,2), C STRING, D VARCHAR(5), E TIMESTAMP, F DOUBLE, G BINARY)"
+        "CREATE TABLE PRINTED "
+        "(A INT NOT NULL, B DECIMAL(12,2), C STRING, D VARCHAR(5), E TIMESTAMP, F DOUBLE, G BINARY)"
     )
 
     types = {name: type_ for name, type_, *_ in client.run("DESCRIBE TABLE PRINTED")}

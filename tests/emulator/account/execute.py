@@ -8,7 +8,7 @@ import duckdb
 import pyarrow as pa
 from sqlglot import exp
 
-from tests.emulator.account.catalog import quoted
+from tests.emulator.account.catalog import Column, quoted
 from tests.emulator.account.context import Context
 from tests.emulator.account.duckdb_errors import snowflake_error
 from tests.emulator.account.errors import SnowflakeError
@@ -16,7 +16,7 @@ from tests.emulator.account.functions import variable
 from tests.emulator.account.information_schema import view
 from tests.emulator.account.results import ResultColumn
 from tests.emulator.account.table_functions import replace_table_functions
-from tests.emulator.account.translate import Names, TableReference, bind, check_case, rewrite, upper_case
+from tests.emulator.account.translate import Names, TableReference, bind, check_case, parse, rewrite, upper_case
 from tests.emulator.account.types import printed_type
 
 
@@ -30,10 +30,22 @@ def prepare(context: Context, expression: exp.Expression, *, values: bool = True
         resolve=lambda parts: context.session.resolve(parts),
         find=context.relation,
         information_schema=lambda database, name: view(context, database, name),
+        masking=lambda column: _masked(context, column),
     )
     names.apply(expression)
     check_case(expression, names.references)
     return rewrite(expression), names
+
+
+def _masked(context: Context, column: Column) -> exp.Expression:
+    """The body of a column's policy, with the column in the place of its argument."""
+    assert column.masking_policy is not None
+    policy = context.account.policies[column.masking_policy]
+    body = upper_case(parse(f"SELECT {policy.body}")).expressions[0]
+    for node in list(body.find_all(exp.Column)):
+        if node.name == policy.argument:
+            node.replace(exp.column(exp.to_identifier(column.name, quoted=True)))
+    return body
 
 
 def require_select(context: Context, references: list[TableReference], targets: set[int]) -> None:

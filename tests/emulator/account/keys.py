@@ -13,6 +13,8 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from tests.emulator.account.errors import SnowflakeError
 from tests.emulator.account.objects import User
 
+ACCOUNT = "EMULATED"
+"""The account's name, which a token must name."""
 CLOCK_SKEW_SECONDS = 60
 
 
@@ -33,9 +35,9 @@ def fingerprint(text: str) -> str:
     return f"SHA256:{base64.b64encode(digest).decode()}"
 
 
-def verify_token(token: str, user: User, account: str) -> None:
+def verify_token(token: str, user: User) -> None:
     """Raise SnowflakeError 390144 unless one of the user's keys signed the token for this account and user, lately."""
-    subject = f"{account}.{user.login_name}".upper()
+    subject = f"{ACCOUNT}.{user.login_name}".upper()
     for text in user.public_keys.values():
         try:
             claims = jwt.decode(

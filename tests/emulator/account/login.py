@@ -35,7 +35,7 @@ def _authenticate(account: Account, data: dict[str, Any]) -> User:
     if data.get("AUTHENTICATOR") == "SNOWFLAKE_JWT":
         if user is None:
             raise SnowflakeError(390144, "08001", "JWT token is invalid.")
-        verify_token(str(data.get("TOKEN", "")), user, str(data.get("ACCOUNT_NAME", "")))
+        verify_token(str(data.get("TOKEN", "")), user)
     elif user is None or user.name != TEST_USER or user.password != data.get("PASSWORD"):
         raise SnowflakeError(390100, "08001", "Incorrect username or password was specified.")
     if user.disabled:

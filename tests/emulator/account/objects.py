@@ -77,4 +77,8 @@ class StorageIntegration:
     def allows(self, url: str) -> bool:
         """Whether a stage of this integration may point at `url`."""
         inside = any(location == "*" or url.startswith(location) for location in self.allowed_locations)
-        return self.enabled and inside and not any(url.startswith(location) for location in self.blocked_locations)
+        return self.enabled and inside and not self.blocks(url)
+
+    def blocks(self, url: str) -> bool:
+        """Whether a file or a place is one that no stage of this integration may read."""
+        return any(url.startswith(location) for location in self.blocked_locations)

@@ -34,12 +34,8 @@ class Listing:
 
     def __init__(self, integration: StorageIntegration, stage: Stage) -> None:
         if not integration.allows(stage.url):
-            raise SnowflakeError(
-                3167,
-                "42601",
-                f"Location '{stage.url}' is not allowed by integration '{integration.name}'. Please use DESC "
-                "INTEGRATION to check out allowed and blocked locations.",
-            )
+            raise location_not_allowed(stage.url, integration.name)
+        self._integration = integration
         self._stage = stage
         config = Config(s3={"addressing_style": "path"}, retries={"max_attempts": 3, "mode": "standard"})
         self._client = boto3.client("s3", config=config)
@@ -58,6 +54,8 @@ class Listing:
     def head(self, path: str) -> StagedFile:
         """One file. Raises SnowflakeError 091016 where it is not there."""
         key = self._stage.prefix + path.lstrip("/")
+        if self._integration.blocks(url := f"s3://{self._stage.bucket}/{key}"):
+            raise location_not_allowed(url, self._integration.name)
         try:
             found = self._client.head_object(Bucket=self._stage.bucket, Key=key)
         except ClientError as error:
@@ -94,6 +92,15 @@ class Listing:
         return SnowflakeError(
             91003, "22000", f"Failure using stage area. Cause: [{cause}] at s3://{self._stage.bucket}/{key}"
         )
+
+
+def location_not_allowed(url: str, integration: str) -> SnowflakeError:
+    return SnowflakeError(
+        3167,
+        "42601",
+        f"Location '{url}' is not allowed by integration '{integration}'. Please use DESC INTEGRATION to check out "
+        "allowed and blocked locations.",
+    )
 
 
 def _missing(path: str) -> SnowflakeError:

@@ -13,7 +13,7 @@ from tests.emulator.account.errors import (
     unsupported,
 )
 from tests.emulator.account.results import Result, status, typed_rows
-from tests.emulator.account.s3 import Listing
+from tests.emulator.account.s3 import Listing, location_not_allowed
 from tests.emulator.account.stage_objects import FileFormat, Stage, check_type, format_options
 from tests.emulator.account.tokens import Tokens
 
@@ -119,15 +119,6 @@ def _check_location(context: Context, stage: Stage) -> None:
         raise insufficient_privileges("integration", integration.name)
     if not integration.allows(stage.url):
         raise location_not_allowed(stage.url, integration.name)
-
-
-def location_not_allowed(url: str, integration: str) -> SnowflakeError:
-    return SnowflakeError(
-        3167,
-        "42601",
-        f"Location '{url}' is not allowed by integration '{integration}'. Please use DESC INTEGRATION to check out "
-        "allowed and blocked locations.",
-    )
 
 
 def drop_stage(context: Context, *, if_exists: bool) -> Result:

@@ -57,15 +57,15 @@ def create_table(context: Context, expression: exp.Create) -> Result:
 def create_view(context: Context, expression: exp.Create) -> Result:
     name, definitions, _ = _target(context, expression)
     options = _options(expression)
-    existing = context.account.catalog.find(name)
-    if done := _taken(context, expression, name, existing, "VIEW", temporary=False):
+    existing = context.session.temporary.get(name) if options.temporary else context.account.catalog.find(name)
+    if done := _taken(context, expression, name, existing, "VIEW", temporary=options.temporary):
         return done
     query = expression.expression
     text = context.sql
     name_columns(query)
     query, names = prepare(context, query)
     require_select(context, names.references, set())
-    if any(reference.relation.temporary for reference in names.references):
+    if not options.temporary and any(reference.relation.temporary for reference in names.references):
         raise unsupported("a view over a temporary table")
     if any(reference.relation.name == name for reference in names.references):
         raise SnowflakeError(2121, "42P19", f"SQL compilation error:\nView definition for '{name}' is recursive.")
@@ -79,8 +79,11 @@ def create_view(context: Context, expression: exp.Create) -> Result:
             column.name = definition.this.name
             column.comment = _comment(definition)
     listed = ", ".join(quoted(column.name) for column in columns)
-    run(context, f"CREATE OR REPLACE VIEW {name.duckdb} ({listed}) AS {sql}", wrote=True)
-    relation = Relation(name, "VIEW", columns, context.role, secure=options.secure, comment=options.comment, text=text)
+    relation = Relation(
+        name, "VIEW", columns, context.role, temporary=options.temporary, secure=options.secure,
+        comment=options.comment, text=text,
+    )  # fmt: skip
+    run(context, f"CREATE OR REPLACE {_kind(relation)} {relation.duckdb} ({listed}) AS {sql}", wrote=True)
     _register(context, relation, existing, copy_grants=options.copy_grants)
     return status(f"View {name.name} successfully created.")
 
@@ -114,7 +117,10 @@ def _taken(
     context: Context, expression: exp.Create, name: ObjectName, existing: Relation | None, kind: str, *, temporary: bool
 ) -> Result | None:
     """Whether there is nothing to do. Raises where the name is taken, or may not be used."""
-    if not temporary:
+    if temporary:
+        # Needs no CREATE privilege.
+        context.require_schema(name.database, name.schema)
+    else:
         context.require_create(kind, name.database, name.schema)
     context.lock(name, LockMode.DDL)
     if existing is None:
@@ -305,7 +311,7 @@ def _comment(definition: exp.ColumnDef) -> str | None:
 
 
 def _kind(relation: Relation) -> str:
-    return "TEMPORARY TABLE" if relation.temporary else "TABLE"
+    return f"TEMPORARY {relation.kind}" if relation.temporary else relation.kind
 
 
 def _wrong_number(wanted: int, found: int) -> SnowflakeError:

@@ -13,7 +13,7 @@ from sqlglot.errors import SqlglotError, UnsupportedError
 from sqlglot.expressions import DataType
 from sqlglot.tokens import TokenType
 
-from tests.emulator.account.catalog import ObjectName, Relation
+from tests.emulator.account.catalog import Column, ObjectName, Relation
 from tests.emulator.account.conversions import as_text, to_instant, to_naive, try_to_naive
 from tests.emulator.account.errors import (
     SnowflakeError,
@@ -114,6 +114,8 @@ class Names:
     find: Callable[[ObjectName], Relation]
     information_schema: Callable[[str, str], str]
     """DuckDB's relation for `view` of a database's INFORMATION_SCHEMA."""
+    masking: Callable[[Column], exp.Expression]
+    """What is shown of a column that has a masking policy."""
     references: list[TableReference] = field(default_factory=list)
     metadata_only: bool = True
 
@@ -142,6 +144,28 @@ class Names:
             _rename(table, ("temp", "main", str(relation.name)), name.name)
         else:
             _rename(table, (name.database, name.schema, name.name), name.name)
+        if not _is_target(table):
+            self._mask(table, relation, name.name)
+
+    def _mask(self, table: exp.Table, relation: Relation, name: str) -> None:
+        """Read columns with a masking policy through it, whoever asks: also from within a view."""
+        masked = [
+            exp.alias_(self.masking(column), column.name, quoted=True)
+            for column in relation.columns
+            if column.masking_policy is not None
+        ]
+        if masked:
+            alias = table.args.get("alias") or exp.TableAlias(this=exp.to_identifier(name, quoted=True))
+            plain = table.copy()
+            plain.set("alias", None)
+            star = exp.Star(replace=masked)
+            table.replace(exp.Subquery(this=exp.Select(expressions=[star]).from_(plain), alias=alias))
+
+
+def _is_target(table: exp.Table) -> bool:
+    """Whether a statement changes this table, rather than reads it."""
+    node = table.parent if isinstance(table.parent, exp.Schema) else table
+    return isinstance(node.parent, exp.Insert | exp.Update | exp.Delete | exp.Merge) and node.arg_key == "this"
 
 
 def _rename(table: exp.Table, parts: tuple[str, str, str], alias: str) -> None:
