@@ -45,7 +45,11 @@ def line_account(
 
 
 @pytest.fixture(scope="session")
-def history(line_account: Account, tmp_path_factory: pytest.TempPathFactory) -> History:
+def history(
+    line_account: Account,
+    recorder: tuple[StatementProxy, Mapping[str, str]] | None,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> History:
     """Three runs from lake to MART, in DuckDB and in Snowflake."""
     work = tmp_path_factory.mktemp("two_warehouses")
     duckdb = DuckDBWarehouse(
@@ -54,12 +58,13 @@ def history(line_account: Account, tmp_path_factory: pytest.TempPathFactory) -> 
     lake = LandedLake(line_account.store)
     history = History(two_warehouses(lake, duckdb, line_account.warehouse(), work))
     history.live()
+    history.statements = tuple(recorder[0].statements) if recorder else ()
     return history
 
 
-@pytest.fixture(scope="session")
-def statements(history: History, recorder: tuple[StatementProxy, Mapping[str, str]] | None) -> list[str]:
+@pytest.fixture
+def statements(history: History) -> tuple[str, ...]:
     """Every statement that the line has sent, in order."""
-    if recorder is None:
+    if not history.statements:
         pytest.skip("statements are noted on their way to an emulated account only")
-    return list(recorder[0].statements)
+    return history.statements

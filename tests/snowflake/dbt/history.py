@@ -9,6 +9,7 @@ from random import Random
 
 from ingest.contracts.types import Kind, LandingType
 from orchestration.warehouse.loader import LoadOutcome
+from tests.dbt import trade
 from tests.dbt.history import live_through_a_round, open_shop
 from tests.dbt.project import DbtResult
 from tests.dbt.shop import Shop
@@ -31,18 +32,26 @@ class Run:
 
 @dataclass
 class History:
-    """What was done, run by run; `refused` is why Snowflake's loader did not widen a number's scale by itself."""
+    """What was done, run by run; `refused` is why Snowflake's loader did not widen a number's scale by itself.
+
+    `statements` are all that were sent to an emulated account.
+    """
 
     two: TwoWarehouses
     shop: Shop = field(default_factory=lambda: open_shop(Random(3)))
     runs: list[Run] = field(default_factory=list)
     refused: str = ""
+    statements: tuple[str, ...] = ()
 
     def live(self) -> None:
         """The first load, an incremental one, and one after the source has changed its tables."""
+        trade.add_product(self.shop)
+        self.shop.tick(timedelta(hours=1).total_seconds())
+        trade.add_customer(self.shop)
         self.shop.land(self.two.lake, in_flight=timedelta(minutes=15))
         self._load_and_build()
 
+        trade.delete_product(self.shop)
         live_through_a_round(self.shop)
         self.shop.land(self.two.lake, streams=NEWS, in_flight=timedelta(minutes=10))
         self._load_and_build()

@@ -9,11 +9,16 @@ import pytest
 
 from tests.dbt.snowflake_grammar import SQLFLUFF_PYTHON, refused_by_sqlfluff, refused_by_sqlglot
 
+ASKS_COLUMNS = re.compile(r"where false\s+limit 0")
 
-@pytest.fixture(scope="module")
-def distinct(statements: list[str]) -> list[str]:
-    """The statements, each once, with a value for each placeholder of the loader's."""
-    dbts = {statement for statement in statements if '"app": "dbt"' in statement}
+
+@pytest.fixture
+def distinct(statements: tuple[str, ...]) -> list[str]:
+    """The statements, each once, with a value for each placeholder of the loader's.
+
+    Not those by which dbt asks for the columns of a query that it sends in another statement too.
+    """
+    dbts = {statement for statement in statements if '"app": "dbt"' in statement and not ASKS_COLUMNS.search(statement)}
     loaders = {re.sub(r"\?", "1", statement) for statement in statements if statement not in dbts}
     assert len(dbts) > 300
     assert len(loaders) > 50
