@@ -60,9 +60,10 @@ def provision_statements(
             _warehouses(settings),
             _database(settings, database, schemas),
             _stage(settings, database, schemas, bucket),
+            # Before other grants on the schemas, which would stand in the way.
+            _ownership(settings, database, schemas),
             _raw_grants(settings, database, schemas),
             _mart_grants(settings, database, schemas),
-            _ownership(settings, database, schemas),
         )
     )
 
@@ -136,4 +137,4 @@ def _mart_grants(settings: SnowflakeSettings, database: str, schemas: Schemas) -
 def _ownership(settings: SnowflakeSettings, database: str, schemas: Schemas) -> Iterator[str]:
     """In a schema with managed access its owner grants: dbt owns the four that it fills."""
     for schema in (schemas.staging, schemas.intermediate, schemas.mart, schemas.snapshots):
-        yield (f"GRANT OWNERSHIP ON SCHEMA {database}.{schema} TO ROLE {settings.transformer_role} COPY CURRENT GRANTS")
+        yield f"GRANT OWNERSHIP ON SCHEMA {database}.{schema} TO ROLE {settings.transformer_role}"
