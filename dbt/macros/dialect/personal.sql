@@ -20,5 +20,5 @@
 {%- endmacro %}
 
 {% macro snowflake__personal(column) -%}
-    {{ return("case when current_role() = '" ~ target.role | upper ~ "' then " ~ column ~ " else '*****' end") }}
+    {{ return("case when current_role() = '" ~ target.role | upper ~ "' then " ~ column ~ " else '********' end") }}
 {%- endmacro %}

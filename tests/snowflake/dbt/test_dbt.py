@@ -93,7 +93,7 @@ def test_addresses_are_masked_for_every_role_but_the_transformers(
     role = line_account.settings.transformer_role
     [view, *_] = sent(statements, r"view .*STAGING\.stg_customers")
     assert view.startswith("create or replace secure view")
-    assert f"case when current_role() = '{role}' then email else '*****' end as email" in view
+    assert f"case when current_role() = '{role}' then email else '********' end as email" in view
     with line_account.warehouse().connect(Purpose.AUDIT) as session:
         [(count,)] = session.query("select count(*) from STAGING.stg_customers where email like '%@%'")
     assert count, "the transformer sees them"
@@ -107,6 +107,6 @@ def test_addresses_are_masked_for_every_role_but_the_transformers(
         if cursor.execute("select role from STAGING.WHO").fetchall() == [(role,)]:
             pytest.skip("this emulated account takes a view's role for that of whoever made it")
         cursor.execute("select distinct email, full_name from STAGING.stg_customers")
-        assert cursor.fetchall() == [("*****", "*****")], "others do not"
+        assert cursor.fetchall() == [("********", "********")], "others do not"
         cursor.execute("select distinct recipient, payload from STAGING.stg_email_events")
-        assert cursor.fetchall() == [("*****", "*****")]
+        assert cursor.fetchall() == [("********", "********")]
