@@ -5,11 +5,13 @@ A real account is provisioned by Terraform (terraform/modules/warehouse) and by 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from itertools import chain
 
 from ingest.errors import ConfigurationError
+from ingest.settings import LakeSettings
 from orchestration.settings import OrchestrationSettings, Schemas
 from orchestration.warehouse.snowflake_settings import SnowflakeSettings
 
@@ -68,6 +70,14 @@ def provision_statements(
     )
 
 
+def integration_of(bucket: str) -> str:
+    """Terraform's integration for the bucket of the documents; for another bucket one of its own, so that an account
+    can hold the databases of several lakes."""
+    if bucket == LakeSettings.model_fields["bucket"].default:
+        return INTEGRATION
+    return f"{INTEGRATION}_{re.sub('[^A-Z0-9]', '_', bucket.upper())}"
+
+
 def _roles(settings: SnowflakeSettings, user: str) -> Iterator[str]:
     for role in (settings.loader_role, settings.transformer_role, settings.reader_role):
         yield f"CREATE ROLE IF NOT EXISTS {role}"
@@ -97,19 +107,19 @@ def _database(settings: SnowflakeSettings, database: str, schemas: Schemas) -> I
 
 
 def _stage(settings: SnowflakeSettings, database: str, schemas: Schemas, bucket: str) -> Iterator[str]:
-    """The raw bucket, its data alone. The integration is the account's: the bucket that was named last is allowed."""
+    """The raw bucket, its data alone."""
     raw = f"{database}.{schemas.raw}"
+    integration = integration_of(bucket)
     allowed = f"STORAGE_ALLOWED_LOCATIONS = ('s3://{bucket}/')"
     closed = ", ".join(f"'s3://{bucket}/{prefix}'" for prefix in _BLOCKED)
     blocked = f"STORAGE_BLOCKED_LOCATIONS = ({closed})"
     yield (
-        f"CREATE STORAGE INTEGRATION IF NOT EXISTS {INTEGRATION} TYPE = EXTERNAL_STAGE STORAGE_PROVIDER = 'S3' "
+        f"CREATE STORAGE INTEGRATION IF NOT EXISTS {integration} TYPE = EXTERNAL_STAGE STORAGE_PROVIDER = 'S3' "
         f"ENABLED = TRUE STORAGE_AWS_ROLE_ARN = '{STORAGE_ROLE}' {allowed} {blocked}"
     )
-    yield f"ALTER STORAGE INTEGRATION {INTEGRATION} SET {allowed} {blocked}"
     yield f"CREATE FILE FORMAT IF NOT EXISTS {raw}.{FILE_FORMAT} {_PARQUET}"
     yield (
-        f"CREATE STAGE IF NOT EXISTS {raw}.{settings.stage} URL = 's3://{bucket}/' STORAGE_INTEGRATION = {INTEGRATION} "
+        f"CREATE STAGE IF NOT EXISTS {raw}.{settings.stage} URL = 's3://{bucket}/' STORAGE_INTEGRATION = {integration} "
         f"FILE_FORMAT = ({_PARQUET})"
     )
     yield f"GRANT USAGE ON FILE FORMAT {raw}.{FILE_FORMAT} TO ROLE {settings.loader_role}"

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generat
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from snowflake.connector.errors import Error
 
-from orchestration.local.snowflake_account import provision_statements
+from orchestration.local.snowflake_account import integration_of, provision_statements
 from orchestration.local.snowflake_emulator import SnowflakeEmulator
 from orchestration.settings import Schemas
 from orchestration.warehouse.snowflake_settings import SnowflakeSettings
@@ -234,4 +234,4 @@ def test_the_account_is_provisioned_with_least_privilege_and_again_without_chang
     assert reader.errno("SELECT * FROM RAW.THINGS") == 2003
     assert reader.errno("INSERT INTO MART.DIM_THINGS VALUES (2)") == 3001
     assert loader.errno(f"GRANT SELECT ON TABLE RAW.THINGS TO ROLE {settings.reader_role}") == 3001
-    assert loader.run("DESCRIBE INTEGRATION DP_MAILBLAZE_DEMO_DEV_S3_INT")[2][2] == "s3://lake/"
+    assert loader.run(f"DESCRIBE INTEGRATION {integration_of('lake')}")[2][2] == "s3://lake/"
