@@ -96,6 +96,22 @@ def test_a_table_of_declared_columns_from_a_query(client: Client) -> None:
     assert client.errno("CREATE OR REPLACE VIEW DECLARED AS SELECT 1 AS A") == 2203
 
 
+def test_a_text_that_is_too_long_for_its_column_is_refused(client: Client) -> None:
+    client.run("CREATE OR REPLACE TABLE SHORT (ID INT, NAME VARCHAR(3))")
+    client.run("INSERT INTO SHORT VALUES (1, 'abc'), (2, NULL)")
+    for statement in (
+        "INSERT INTO SHORT VALUES (3, 'abcd')",
+        "INSERT INTO SHORT (NAME) SELECT 'abc' || ID FROM SHORT",
+        "UPDATE SHORT SET NAME = 'abcd' WHERE ID = 1",
+        "MERGE INTO SHORT T USING (SELECT 9 AS ID, 'abcd' AS NAME) S ON S.ID = T.ID "
+        "WHEN NOT MATCHED THEN INSERT (ID, NAME) VALUES (S.ID, S.NAME)",
+        "CREATE TABLE SHORTER (NAME VARCHAR(2)) AS SELECT NAME FROM SHORT",
+    ):
+        assert client.errno(statement) == 100078, statement
+    assert client.run("SELECT * FROM SHORT ORDER BY ID") == [(1, "abc"), (2, None)]
+    assert client.value("SELECT 'abcd'::VARCHAR(3)") == "abc"  # a cast cuts
+
+
 def test_copied_grants_stay_and_others_go_with_a_table(client: Client, database: str) -> None:
     client.run("CREATE ROLE IF NOT EXISTS BROWSER")
     client.run("CREATE OR REPLACE TABLE GRANTED AS SELECT 1 AS A")

@@ -12,6 +12,8 @@ _RULES: tuple[tuple[str, int, str, str], ...] = (
     (r"Division by zero", 100051, "22012", "Division by zero"),
     (r"cannot affect the same target row more than once", 100090, "42P18", "Duplicate row detected during DML action"),
     (r"NOT NULL constraint failed: \S*?([^.\s]+)$", 100072, "22000", "NULL result in a non-nullable column"),
+    (r'String "(.*)" is too long and would be truncated', 100078, "22000",
+     "String '{0}' is too long and would be truncated"),
     (r"Malformed JSON", 100069, "22P02", "Error parsing JSON"),
     (r"Could not convert string [\"'](.*)[\"'] to (?:INT|DECIMAL|DOUBLE|FLOAT)", 100038, "22018",
      "Numeric value '{0}' is not recognized"),

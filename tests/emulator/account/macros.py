@@ -37,6 +37,10 @@ CREATE MACRO {SCHEMA}.as_text(x) AS CASE
 CREATE MACRO {SCHEMA}.fitting_text(x, n) AS
     CASE WHEN length(x) > n THEN left(x, n) ELSE x END;
 
+-- A text that goes into a column of n characters.
+CREATE MACRO {SCHEMA}.stored_text(x, n) AS
+    CASE WHEN length(x) > n THEN error('String "' || x || '" is too long and would be truncated') ELSE x END;
+
 -- A text's own clock: TIMESTAMP_NTZ drops the offset that a text carries.
 CREATE MACRO {SCHEMA}.without_offset(x) AS
     CASE WHEN typeof(x) = 'VARCHAR'

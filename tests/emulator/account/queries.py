@@ -9,6 +9,7 @@ from sqlglot import exp
 from tests.emulator.account.context import Context
 from tests.emulator.account.errors import SnowflakeError, unsupported
 from tests.emulator.account.execute import describe, prepare, require_select, run
+from tests.emulator.account.lengths import check_assignments, check_insert, check_merged
 from tests.emulator.account.locks import LockMode
 from tests.emulator.account.results import Result, ResultColumn, counts, status
 from tests.emulator.account.translate import Names, TableReference, generate, name_columns
@@ -44,6 +45,7 @@ def insert(context: Context, expression: exp.Insert) -> Result:
         raise unsupported("INSERT OVERWRITE")
     if target.node.args.get("alias"):
         target.node.set("alias", None)
+    check_insert(target.relation, expression)
     table = run(context, generate(expression), wrote=True, uses_temporary=_temporary(names))
     return counts(["number of rows inserted"], [_count(table)], statement_type.INSERT)
 
@@ -52,6 +54,7 @@ def update(context: Context, expression: exp.Update) -> Result:
     expression, names, target = _prepare_change(context, expression, "UPDATE")
     for assignment in expression.expressions:
         _unqualify(assignment.this)
+    check_assignments(target.relation, expression.expressions)
     context.lock(target.relation.name, LockMode.WRITE)
     table = run(context, generate(expression), wrote=True, uses_temporary=_temporary(names))
     return counts(
@@ -75,10 +78,12 @@ def merge(context: Context, expression: exp.Merge) -> Result:
             kinds.append("INSERT")
             for column in then.this.expressions if then.this is not None else []:
                 _unqualify(column)
+            check_merged(target.relation, then)
         elif isinstance(then, exp.Update):
             kinds.append("UPDATE")
             for assignment in then.expressions:
                 _unqualify(assignment.this)
+            check_assignments(target.relation, then.expressions)
         else:
             kinds.append("DELETE")
     for kind in kinds:

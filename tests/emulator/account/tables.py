@@ -12,6 +12,7 @@ from tests.emulator.account.catalog import Column, ObjectName, Relation, quoted
 from tests.emulator.account.context import Context
 from tests.emulator.account.errors import SnowflakeError, already_exists, no_such_object, unsupported
 from tests.emulator.account.execute import describe, prepare, require_select, run
+from tests.emulator.account.lengths import checked
 from tests.emulator.account.locks import LockMode
 from tests.emulator.account.privileges import Grant
 from tests.emulator.account.results import Result, status
@@ -151,10 +152,7 @@ def _create_as(context: Context, expression: exp.Create, relation: Relation, dec
     if declared:
         if len(described) != len(relation.columns):
             raise _wrong_number(len(relation.columns), len(described))
-        listed = ", ".join(
-            f"CAST({quoted(column.name)} AS {_stored(column.type)}) AS {quoted(column.name)}"
-            for column in relation.columns
-        )
+        listed = ", ".join(_as_declared(relation, column) for column in relation.columns)
         named = ", ".join(quoted(column.name) for column in relation.columns)
         sql = f"SELECT {listed} FROM ({sql}) AS _query({named})"
     else:
@@ -297,6 +295,11 @@ def _definition(definition: exp.ColumnDef, column: Column, defaults: dict[str, s
     if column.name in defaults:
         line += f" DEFAULT {defaults[column.name]}"
     return line if column.nullable else f"{line} NOT NULL"
+
+
+def _as_declared(relation: Relation, column: Column) -> str:
+    value = checked(relation, column.name, exp.column(exp.to_identifier(column.name, quoted=True)))
+    return f"CAST({value.sql('duckdb')} AS {_stored(column.type)}) AS {quoted(column.name)}"
 
 
 def _stored(printed: str) -> str:
