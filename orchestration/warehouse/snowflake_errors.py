@@ -37,6 +37,7 @@ _HTTP_STATUS = (
 
 _NO_OBJECT = (2003, 2043)
 _NO_PRIVILEGE = (3001, 3540)
+_NO_DATABASE = (90105, 90106)
 _NO_WAREHOUSE = 606
 _CANCELLED = 604
 _LOCKED = 625
@@ -49,7 +50,9 @@ _QUOTA = 90073
 _OBJECT = re.compile(r"(?P<kind>[A-Za-z ]+?) '(?P<name>[^']+)' does not exist or not authorized")
 _OPERATE = re.compile(r"(?i)Insufficient privileges to operate on (?P<kind>[a-z_ ]+?) '?(?P<name>[^'\s]+)'?")
 _SUSPENDED = re.compile(r"(?i)warehouse '?(?P<name>[^'\s]+)'? (cannot be resumed|is suspended|was suspended)")
-_PREFIX = re.compile(r"^(\d{6}( \(\w+\))?:\s*)?([\w-]{36}:?\s*)?(SQL compilation error:\s*)?")
+_PREFIX = re.compile(r"^(\d{6}( \(\w+\))?:\s*)?([\w-]{36}:?\s*)?(SQL (compilation|access control) error:\s*)?")
+_PARTS = {"SCHEMA": 2, "TABLE": 3, "VIEW": 3, "STAGE": 3, "FILE FORMAT": 3}
+"""How many names name an object of a kind in full: 1 for all others."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,7 @@ class Caller:
     role: str
     warehouse: str
     host: str
+    database: str
     stream: str | None = None
     statement: str = ""
 
@@ -72,11 +76,14 @@ class Caller:
         """The statement's first words."""
         return " ".join(self.statement.split()[:4]).upper()
 
-    def in_full(self, name: str) -> str:
-        """An object's name with the database and schema that the statement gives it: Snowflake's messages leave them
-        out, and a GRANT needs them."""
-        match = re.search(rf'(?<![\w"])((?:"?\w+"?\.)*)"?{re.escape(name)}"?(?!\w)', self.statement, re.IGNORECASE)
-        return (match[1].replace('"', "") if match else "") + name
+    def in_full(self, kind: str, name: str) -> str:
+        """An object's name with its database and schema: Snowflake's messages leave them out, a GRANT needs them."""
+        parts = _PARTS.get(kind, 1)
+        if name.count(".") < parts - 1:
+            pattern = rf'(?<![\w"])((?:"?\w+"?\.)*)"?{re.escape(name)}"?(?!\w)'
+            match = re.search(pattern, self.statement, re.IGNORECASE)
+            name = (match[1].replace('"', "") if match else "") + name
+        return f"{self.database}.{name}" if name.count(".") == parts - 2 else name
 
 
 def is_connection_lost(error: connector.Error) -> bool:
@@ -192,17 +199,24 @@ def _object_error(error: connector.Error, text: str, caller: Caller) -> Platform
             f"the stage's place is not one that its storage integration allows: {text}",
             hint="Add the bucket to STORAGE_ALLOWED_LOCATIONS: `terraform apply` with the right raw bucket.",
         )
+    if error.errno in _NO_DATABASE:
+        return AccessError(
+            f"there is no database {caller.database} that role {caller.role} may use: {text}",
+            hint=f"Correct WAREHOUSE_DATABASE, or GRANT USAGE ON DATABASE {caller.database} TO ROLE {caller.role};",
+        )
     if match := _OPERATE.search(text) if error.errno in _NO_PRIVILEGE else None:
         privilege = _privilege(match["kind"].lower(), caller.words)
-        kind, name = match["kind"].upper(), caller.in_full(match["name"])
+        kind = match["kind"].upper()
+        name = caller.in_full(kind, match["name"])
         return AccessError(
             f"role {caller.role} lacks {privilege} on {kind.lower()} {name}: {text}",
             hint=f"GRANT {privilege} ON {kind} {name} TO ROLE {caller.role};",
         )
     if match := _OBJECT.search(text) if error.errno in _NO_OBJECT else None:
         kind, name = match["kind"].split()[-1].upper(), match["name"]
-        kind = "TABLE" if kind == "OBJECT" else kind
-        privilege = _privilege(kind.lower(), caller.words)
+        if kind == "OBJECT":
+            kind = "SCHEMA" if name.count(".") == 1 else "TABLE"
+        privilege = "USAGE" if kind == "SCHEMA" else _privilege(kind.lower(), caller.words)
         return AccessError(
             f"there is no {kind.lower()} {name} that role {caller.role} may use: {text}",
             hint=f"`terraform apply` makes it. Where it is there: GRANT {privilege} ON {kind} {name} "

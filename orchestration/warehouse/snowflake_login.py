@@ -45,7 +45,7 @@ class Login:
     def caller(self) -> Caller:
         """What messages name."""
         host = self.settings.host or f"{self.settings.account}.snowflakecomputing.com"
-        return Caller(self.user, self.role, self.warehouse, host)
+        return Caller(self.user, self.role, self.warehouse, host, self.database)
 
     def connect(self) -> Connection:
         """A session in UTC that commits nothing by itself.

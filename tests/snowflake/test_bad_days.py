@@ -65,13 +65,30 @@ REFUSALS = {
         r"^INSERT INTO \S*_LOADS",
         Refused(3001, "42501", "SQL access control error:\nInsufficient privileges to operate on table '_LOADS'"),
         AccessError,
-        [f"role {ROLE} lacks INSERT on table", rf"GRANT INSERT ON TABLE RAW\._LOADS TO ROLE {ROLE};"],
+        [f"role {ROLE} lacks INSERT on table", rf"GRANT INSERT ON TABLE \w+\.RAW\._LOADS TO ROLE {ROLE};"],
     ),
     "a table that the role may not see": (
         r"^COPY",
         Refused(2003, "02000", "SQL compilation error:\nTable 'DB.RAW.THINGS' does not exist or not authorized."),
         AccessError,
         ["there is no table DB.RAW.THINGS", f"GRANT INSERT ON TABLE DB.RAW.THINGS TO ROLE {ROLE};"],
+    ),
+    "a schema that the role may not use": (
+        r"^SELECT",
+        Refused(2003, "02000", "SQL compilation error:\nSchema 'DB.RAW' does not exist or not authorized."),
+        AccessError,
+        ["there is no schema DB.RAW", f"GRANT USAGE ON SCHEMA DB.RAW TO ROLE {ROLE};"],
+    ),
+    "a database that the role may not use": (
+        r"^SELECT",
+        Refused(
+            90105,
+            "22000",
+            "Cannot perform SELECT. This session does not have a current database. Call 'USE DATABASE', or use a "
+            "qualified name.",
+        ),
+        AccessError,
+        [rf"GRANT USAGE ON DATABASE \w+ TO ROLE {ROLE};"],
     ),
     "no stage": (
         r"^COPY",
