@@ -70,7 +70,15 @@ def test_what_is_unknown_is_an_error(client: Client) -> None:
     assert client.errno("SELECT * FROM NOPE") == 2003
     assert client.errno('SELECT * FROM "known"') == 2003
     assert client.errno("PRAGMA database_list") in (2, 1003)
+    for duckdbs_own in (
+        "FROM KNOWN", "SELECT DISTINCT ON (A) A FROM KNOWN", "SELECT A == 1 FROM KNOWN", "SELECT * FROM 'x.parquet'",
+        "SELECT * FROM READ_PARQUET('x')", "SELECT 1::HUGEINT", "SELECT CURRENT_DATE() + INTERVAL '1 day'",
+        "SELECT * FROM KNOWN AT(OFFSET => -60)", "CREATE TABLE COPIED CLONE KNOWN", "SUMMARIZE KNOWN", "SELECT [1, 2]",
+        "ATTACH 'x' AS y", "CALL PRAGMA_VERSION()",
+    ):  # fmt: skip
+        assert client.errno(duckdbs_own) in (2, 1003, 2140), duckdbs_own
     assert client.errno("CREATE PIPE P AS COPY INTO KNOWN FROM @S") == 2
+    assert client.errno("USE SCHEMA NOWHERE") == 2043
     assert client.errno("ALTER SESSION SET NO_SUCH_PARAMETER = 1") == 1006
     assert client.errno("ALTER SESSION SET TIMEZONE = 'Europe/Berlin'") == 2
 

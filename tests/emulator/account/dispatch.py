@@ -22,8 +22,9 @@ from tests.emulator.account.queries import delete, describe_only, insert, insert
 from tests.emulator.account.results import Result, status
 from tests.emulator.account.session import StatementTimer
 from tests.emulator.account.show import describe, show
+from tests.emulator.account.strictness import check
 from tests.emulator.account.tables import create_table, create_view, drop_relation
-from tests.emulator.account.translate import check_functions, parse
+from tests.emulator.account.translate import parse
 
 Handler = Callable[[Context], Result]
 
@@ -67,7 +68,7 @@ def _dispatch(context: Context) -> Result:
 def describe_statement(context: Context) -> Result:
     """A statement's columns without running it; one text column for anything but a query."""
     expression = parse(context.sql)
-    check_functions(context.sql, expression)
+    check(context.sql, expression)
     if isinstance(expression, exp.Query):
         return describe_only(context, expression)
     return status("", statement_type.UNKNOWN)
@@ -75,7 +76,7 @@ def describe_statement(context: Context) -> Result:
 
 def _parsed(context: Context) -> Result:
     expression = parse(context.sql)
-    check_functions(context.sql, expression)
+    check(context.sql, expression)
     if isinstance(expression, exp.Query):
         _begin_unless_autocommit(context)
         return select(context, expression)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from sqlglot import exp
@@ -27,6 +28,11 @@ _DATE_FORMATS = {
     "HH12": "%I", "AM": "%p", "PM": "%p", "MI": "%M", "SS": "%S", "FF3": "%g", "FF6": "%f", "FF": "%f000",
     "FF9": "%f000", "TZHTZM": "+0000", "TZH:TZM": "+00:00",
 }  # fmt: skip
+
+
+_FORMAT_PARTS = re.compile(
+    '"[^"]*"|UTC|' + "|".join(sorted(_DATE_FORMATS, key=len, reverse=True)) + "|.", re.IGNORECASE | re.DOTALL
+)
 
 
 def variable(name: str) -> str:
@@ -107,19 +113,19 @@ def _to_char(node: exp.ToChar) -> exp.Expression:
     if form is None:
         return as_text(node.this)
     text = "".join(_literal_text(form))
-    out, at = "", 0
-    while at < len(text):
-        match = next(
-            (key for key in sorted(_DATE_FORMATS, key=len, reverse=True) if text[at:].upper().startswith(key)), None
-        )
-        if match is None and text[at].isalpha() and text[at].upper() != "T":
-            if text[at:].upper() == "UTC":
-                out, at = out + "UTC", len(text)
-                continue
-            raise unsupported(f"TO_CHAR format '{text}'")
-        out += _DATE_FORMATS[match] if match else text[at]
-        at += len(match) if match else 1
+    out = "".join(_date_part(text, part) for part in _FORMAT_PARTS.findall(text))
     return exp.Anonymous(this="strftime", expressions=[_cast(node.this, "TIMESTAMP"), exp.Literal.string(out)])
+
+
+def _date_part(form: str, part: str) -> str:
+    """One element of a date's format, a text in quotes, or what stands between."""
+    if part.startswith('"'):
+        return part[1:-1]
+    if known := _DATE_FORMATS.get(part.upper()):
+        return known
+    if part.isalpha() and part.upper() not in ("T", "UTC"):
+        raise unsupported(f"TO_CHAR format '{form}'")
+    return part
 
 
 def _literal_text(node: exp.Expression) -> list[str]:
@@ -166,10 +172,7 @@ def _array_agg(node: exp.ArrayAgg) -> exp.Expression:
 
 
 def _object_construct(node: exp.Struct) -> exp.Expression:
-    pairs: list[exp.Expression] = []
-    for pair in node.expressions:
-        pairs += [pair.this, pair.expression]
-    return exp.Anonymous(this="json_object", expressions=pairs)
+    raise unsupported("OBJECT_CONSTRUCT and objects in braces")
 
 
 def _object_keys(node: exp.Expression) -> exp.Expression:

@@ -7,6 +7,7 @@ from fakesnow import statement_type
 from tests.emulator.account.context import Context
 from tests.emulator.account.errors import SnowflakeError, no_such_object, syntax_error, unknown_function
 from tests.emulator.account.results import Result, status, text_rows
+from tests.emulator.account.strictness import operation_cannot_be_performed
 from tests.emulator.account.tokens import Tokens
 
 DONE = "Statement executed successfully."
@@ -14,7 +15,17 @@ DONE = "Statement executed successfully."
 
 def use(context: Context) -> Result:
     """USE [DATABASE | SCHEMA | ROLE | WAREHOUSE | SECONDARY ROLES] name."""
-    tokens = context.tokens
+    try:
+        _use(context, context.tokens)
+    except SnowflakeError as error:
+        if "does not exist or not authorized" in error.message:
+            raise operation_cannot_be_performed() from None
+        raise
+    context.tokens.end()
+    return status(DONE, statement_type.USE)
+
+
+def _use(context: Context, tokens: Tokens) -> None:
     if tokens.accept("SECONDARY", "ROLES"):
         tokens.one_of("ALL", "NONE")
     elif tokens.accept("ROLE"):
@@ -30,8 +41,6 @@ def use(context: Context) -> Result:
             _use_schema(context, parts)
         else:
             use_database(context, parts[0])
-    tokens.end()
-    return status(DONE, statement_type.USE)
 
 
 def use_role(context: Context, name: str) -> None:

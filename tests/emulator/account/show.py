@@ -16,6 +16,7 @@ from tests.emulator.account.information_schema import row_count, visible
 from tests.emulator.account.keys import fingerprint
 from tests.emulator.account.privileges import Grant
 from tests.emulator.account.results import Result, typed_rows
+from tests.emulator.account.strictness import operation_cannot_be_performed
 
 _TEXT, _NUMBER, _TIME = "VARCHAR(16777216)", "NUMBER(38,0)", "TIMESTAMP_LTZ(9)"
 Columns = tuple[tuple[str, str], ...]
@@ -114,10 +115,7 @@ def _check_scope(context: Context, limits: _Filter) -> None:
             if limits.schema is not None:
                 context.require_schema(limits.database, limits.schema)
     except SnowflakeError:
-        # SHOW has a number of its own for a place that is not there, by which dbt knows it.
-        raise SnowflakeError(
-            2043, "02000", "SQL compilation error:\nObject does not exist, or operation cannot be performed."
-        ) from None
+        raise operation_cannot_be_performed() from None
 
 
 def _like(pattern: str, name: str) -> bool:

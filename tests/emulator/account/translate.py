@@ -5,13 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError, UnsupportedError
 from sqlglot.expressions import DataType
-from sqlglot.tokens import TokenType
 
 from tests.emulator.account.catalog import Column, ObjectName, Relation
 from tests.emulator.account.conversions import as_text, to_instant, to_naive, try_to_naive
@@ -19,16 +17,11 @@ from tests.emulator.account.errors import (
     SnowflakeError,
     invalid_identifier,
     syntax_error,
-    unknown_function,
     unsupported,
 )
 from tests.emulator.account.functions import REWRITES, rewrite_anonymous
-from tests.emulator.account.known_functions import KNOWN, TYPES
 from tests.emulator.account.macros import call
 from tests.emulator.account.types import declared_type, duckdb_type, text_length
-
-_TABLE_FUNCTIONS = frozenset({"COPY_HISTORY", "QUERY_HISTORY", "RESULT_SCAN"})
-_GRAMMAR_WORDS = frozenset({"EXCLUDE", "RENAME", "CLUSTER", "TAG", "OBJECT", "ARRAY"})
 
 
 def parse(sql: str) -> exp.Expression:
@@ -45,28 +38,6 @@ def parse(sql: str) -> exp.Expression:
             8, "0A000", f"Actual statement count {len(statements)} did not match the desired statement count 1."
         )
     return statements[0]
-
-
-def check_functions(sql: str, expression: exp.Expression) -> None:
-    """Raise where a function is called that is not known to be Snowflake's, by the name that was written.
-
-    A word before a bracket is a call unless the statement has it as the name of a table, an alias or the like.
-    """
-    tokens = sqlglot.tokenize(sql, read="snowflake")
-    names = {identifier.name.upper() for identifier in expression.find_all(exp.Identifier)}
-    for at, (token, following) in enumerate(pairwise(tokens)):
-        if following.token_type is not TokenType.L_PAREN or token.token_type not in _CALLABLE:
-            continue
-        word = token.text.upper()
-        if word in KNOWN or word in TYPES or word in names or word in _GRAMMAR_WORDS:
-            continue
-        if at and tokens[at - 1].token_type is TokenType.DOT and word in _TABLE_FUNCTIONS:
-            continue
-        if word not in _TABLE_FUNCTIONS and not word.startswith("SYSTEM$"):
-            raise unknown_function(word)
-
-
-_CALLABLE = {TokenType.VAR, TokenType.UNNEST, TokenType.STRUCT, TokenType.MAP, TokenType.LIST, TokenType.RANGE}
 
 
 def bind(expression: exp.Expression, values: Sequence[exp.Expression]) -> exp.Expression:
@@ -121,7 +92,11 @@ class Names:
 
     def apply(self, expression: exp.Expression) -> None:
         for table in list(expression.find_all(exp.Table)):
-            if isinstance(table.this, exp.Identifier) and not table.meta.get("resolved") and not _is_cte(table):
+            if table.meta.get("resolved"):
+                continue
+            if not isinstance(table.this, exp.Identifier):
+                raise unsupported(f"FROM {table.sql('snowflake')}")
+            if not _is_cte(table):
                 self._replace(table)
         for column in expression.find_all(exp.Column):
             if column.args.get("db"):

@@ -17,7 +17,7 @@ from sqlglot.expressions import DataType
 from tests.emulator.account.errors import SnowflakeError, unsupported
 
 _T = DataType.Type
-_WHOLE = {_T.INT, _T.BIGINT, _T.SMALLINT, _T.TINYINT, _T.INT128, _T.MEDIUMINT}
+_WHOLE = {_T.INT, _T.BIGINT, _T.SMALLINT, _T.TINYINT}
 _FLOATS = {_T.FLOAT, _T.DOUBLE}
 _TEXTS = {_T.VARCHAR, _T.TEXT, _T.NVARCHAR, _T.CHAR, _T.NCHAR}
 _BINARIES = {_T.BINARY, _T.VARBINARY}
