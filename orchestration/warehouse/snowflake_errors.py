@@ -43,8 +43,8 @@ _CANCELLED = 604
 _LOCKED = 625
 _TIMEOUT = 630
 _FILE_GONE = 91016
-_STAGE_UNREADABLE = (91003, 91012)
-_LOCATION_REFUSED = 3167
+_STAGE_UNREADABLE = (91003, 91012, 3167)
+_LOCATION_REFUSED = 3127
 _QUOTA = 90073
 
 _OBJECT = re.compile(r"(?P<kind>[A-Za-z ]+?) '(?P<name>[^']+)' does not exist or not authorized")
@@ -188,16 +188,16 @@ def _object_error(error: connector.Error, text: str, caller: Caller) -> Platform
             f"a file that the lake's log names is gone: {text}",
             hint="Nothing of this version was loaded. Restore the file from the bucket's versions.",
         )
-    if error.errno in _STAGE_UNREADABLE or "Failure using stage area" in text or "assuming AWS_ROLE" in text:
-        return AccessError(
-            f"Snowflake cannot read the stage: {text}",
-            hint="The role that it assumes needs s3:GetObject on events/* and inventory/*, and must trust the "
-            "integration's user and external id: `terraform apply` makes both.",
-        )
     if error.errno == _LOCATION_REFUSED or "not allowed by integration" in text:
         return ConfigurationError(
             f"the stage's place is not one that its storage integration allows: {text}",
             hint="Add the bucket to STORAGE_ALLOWED_LOCATIONS: `terraform apply` with the right raw bucket.",
+        )
+    if error.errno in _STAGE_UNREADABLE or "Failure using stage area" in text:
+        return AccessError(
+            f"Snowflake cannot read the stage: {text}",
+            hint="The role that it assumes needs s3:GetObject on events/* and inventory/*, and must trust the "
+            "integration's user and external id: `terraform apply` makes both.",
         )
     if error.errno in _NO_DATABASE:
         return AccessError(

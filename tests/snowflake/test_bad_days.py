@@ -105,10 +105,10 @@ REFUSALS = {
     "an integration that does not allow the bucket": (
         r"^COPY",
         Refused(
-            3167,
+            3127,
             "42601",
-            "Location 's3://other/' is not allowed by integration DP_INT. Please use DESC INTEGRATION to check out "
-            "allowed and blocked locations.",
+            "SQL compilation error:\nLocation 's3://other/' is not allowed by integration DP_INT. Please use DESC "
+            "INTEGRATION to check out allowed and blocked locations.",
         ),
         ConfigurationError,
         ["s3://other/", "STORAGE_ALLOWED_LOCATIONS"],
@@ -143,6 +143,17 @@ REFUSALS = {
         ),
         ConfigurationError,
         [WAREHOUSE, "resource monitor 'DP_MONITOR'", "quota"],
+    ),
+    "a warehouse that is suspended and does not resume": (
+        r"^COPY",
+        Refused(
+            608,
+            "57P03",
+            f"Warehouse '{WAREHOUSE}' is suspended.  Use 'alter warehouse {WAREHOUSE} resume;' command if you need to "
+            "use it again.",
+        ),
+        ConfigurationError,
+        [f"warehouse {WAREHOUSE} is suspended", f"ALTER WAREHOUSE {WAREHOUSE} SET AUTO_RESUME = TRUE;"],
     ),
     "a statement that takes too long": (
         r"^COPY",
