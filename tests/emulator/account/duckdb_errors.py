@@ -18,6 +18,8 @@ _RULES: tuple[tuple[str, int, str, str], ...] = (
     (r"Could not convert string [\"'](.*)[\"'] to (?:INT|DECIMAL|DOUBLE|FLOAT)", 100038, "22018",
      "Numeric value '{0}' is not recognized"),
     (r"(?:invalid )?timestamp(?: field format)?: \"(.*?)\"", 100035, "22007", "Timestamp '{0}' is not recognized"),
+    (r"Could not parse string \"(.*?)\" according to format", 100035, "22007",
+     "Can't parse '{0}' as timestamp with the format that was given"),
     (r"invalid date field format: \"(.*?)\"", 100040, "22007", "Date '{0}' is not recognized"),
     (r"Could not convert string '(.*)' to BOOL", 100037, "22018", "Boolean value '{0}' is not recognized"),
     (r"Could not cast value (\S+) to DECIMAL", 100039, "22003", "Numeric value '{0}' is out of range"),

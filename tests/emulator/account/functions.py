@@ -60,12 +60,21 @@ def _timestamp_of(value: exp.Expression) -> exp.Expression:
     return _cast(value, "TIMESTAMP") if isinstance(value, exp.Literal) and value.is_string else value
 
 
-def _date_add(node: exp.DateAdd | exp.TimestampAdd) -> exp.Expression:
+def _date_add(node: exp.DateAdd | exp.TimeAdd | exp.TimestampAdd) -> exp.Expression:
     unit = (node.unit.name if node.unit else "DAY").upper()
     value = _timestamp_of(node.this)
     amount = _whole(node.expression)
     added = exp.Add(this=value.copy(), expression=exp.Interval(this=exp.Paren(this=amount), unit=exp.Var(this=unit)))
     return exp.Paren(this=_same_type_as(added, value) if unit in _WHOLE_PARTS else added)
+
+
+def _extract(node: exp.Extract) -> exp.Expression:
+    """EPOCH_SECOND is cut, not rounded."""
+    part = node.this.name.upper()
+    if part not in ("EPOCH", "EPOCH_SECOND"):
+        return node
+    epoch = exp.Anonymous(this="epoch", expressions=[node.expression])
+    return _cast(exp.Floor(this=epoch), "BIGINT")
 
 
 def _date_diff(node: exp.DateDiff) -> exp.Expression:
@@ -211,6 +220,9 @@ REWRITES: dict[type[exp.Expression], Callable[..., exp.Expression]] = {
     exp.Avg: _average,
     exp.Window: _window,
     exp.DateAdd: _date_add,
+    exp.TimeAdd: _date_add,
+    exp.Extract: _extract,
+    exp.CurrentSession: lambda _: _session_value("session"),
     exp.TimestampAdd: _date_add,
     exp.DateDiff: _date_diff,
     exp.TimestampDiff: _date_diff,

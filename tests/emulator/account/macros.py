@@ -14,7 +14,7 @@ ATTACH ':memory:' AS _emulator;
 
 -- A quotient has six more digits after the point than the dividend has; FLOAT stays FLOAT. It is exact to its last
 -- digit: the double's error is found by multiplying back.
-CREATE MACRO {SCHEMA}.quotient_type(a, b) AS a * 1.000000::DECIMAL(7,6) + b;
+CREATE MACRO {SCHEMA}.quotient_type(a, b) AS coalesce(a, 0) * 1.000000::DECIMAL(7,6) + coalesce(b, 0);
 CREATE MACRO {SCHEMA}.rough(a, b) AS cast_to_type(a::DOUBLE / b::DOUBLE, {SCHEMA}.quotient_type(a, b));
 CREATE MACRO {SCHEMA}.divide(a, b) AS
     CASE WHEN b = 0 THEN cast_to_type(error('Division by zero' || left(b::VARCHAR, 0)), {SCHEMA}.quotient_type(a, b))

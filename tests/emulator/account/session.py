@@ -17,7 +17,7 @@ from tests.emulator.account.history import LoadHistory
 from tests.emulator.account.parameters import Parameters
 from tests.emulator.account.transaction import Transaction
 
-REMEMBERED_REQUESTS = 16
+REMEMBERED_REQUESTS = 4
 
 
 @dataclass

@@ -19,6 +19,7 @@ _NOT_EMULATED: dict[type[exp.Expression], str] = {
     exp.Pivot: "PIVOT and UNPIVOT",
     exp.TableSample: "SAMPLE",
     exp.HistoricalData: "time travel",
+    exp.Parameter: "session variables and columns by number",
     exp.Clone: "CLONE",
     exp.MatchRecognize: "MATCH_RECOGNIZE",
     exp.Connect: "CONNECT BY",
