@@ -195,6 +195,23 @@ def test_what_the_user_must_mend_is_said_with_the_way_to_do_it(day: BadDay, subt
     day.finish()
 
 
+@pytest.mark.parametrize(
+    "right", ["USAGE ON STAGE {db}.RAW.STG_S3_RAW", "USAGE ON SCHEMA {db}.RAW", "USAGE ON DATABASE {db}"]
+)
+def test_the_grant_that_a_message_ends_with_mends_it(day: BadDay, right: str) -> None:
+    day.account.run(f"REVOKE {right.format(db=day.account.database)} FROM ROLE {ROLE}")
+    try:
+        day.load(patience=0)
+    except AccessError as error:
+        grants = re.findall(r"GRANT [^;]+", str(error))
+    else:
+        pytest.skip("this account records privileges and does not enforce them")
+
+    assert grants
+    day.account.run(*grants)
+    day.finish()
+
+
 def test_a_file_that_is_gone_is_named_and_nothing_of_its_version_is_loaded(day: BadDay) -> None:
     gone = next(iter(day.lake.log.since(1))).files[1]
     body = day.lake.store.get(gone.key)
