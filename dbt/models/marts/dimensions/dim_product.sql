@@ -8,7 +8,7 @@ versions as (
         row_number() over (
             partition by product_id
             order by _log_version, dbt_is_deleted, dbt_valid_from
-        ) as position
+        ) as version_order
     from {{ ref('snap_products') }}
 ),
 
@@ -19,7 +19,7 @@ dated as (
         *,
         min(dbt_valid_from) over (
             partition by product_id
-            order by position
+            order by version_order
             rows between current row and unbounded following
         ) as begins_at
     from versions
@@ -28,15 +28,15 @@ dated as (
 bounded as (
     select
         *,
-        case when position = 1 then {{ beginning_of_time() }} else begins_at end as valid_from,
-        coalesce(lead(begins_at) over (partition by product_id order by position), {{ end_of_time() }}) as valid_to
+        case when version_order = 1 then {{ beginning_of_time() }} else begins_at end as valid_from,
+        coalesce(lead(begins_at) over (partition by product_id order by version_order), {{ end_of_time() }}) as valid_to
     from dated
 ),
 
 numbered as (
     select
         *,
-        row_number() over (partition by product_id order by position) as version_number
+        row_number() over (partition by product_id order by version_order) as version_number
     from bounded
     where valid_from < valid_to
 ),
