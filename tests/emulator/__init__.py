@@ -15,7 +15,7 @@ module a rule, and each rule has a test here, asked through the real connector:
     queries, tables, alter_table, schemas   what is asked and changed; catalog: what DuckDB does not keep
     stage_*, s3, copy, parquet              stages within their integration; COPY of Parquet, all or nothing
     privileges, *_statements, objects       roles, grants and future grants, enforced; users, warehouses, policies
-    show, information_schema,               what the account tells of itself, with COPY_HISTORY and QUERY_HISTORY
+    show*, describe, information_schema,    what the account tells of itself, with COPY_HISTORY and QUERY_HISTORY
       table_functions, history
 
 What is unknown is an error, with Snowflake's number where it has one, else 000002 "Unsupported feature". What is let

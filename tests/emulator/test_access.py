@@ -172,7 +172,7 @@ def test_a_statement_that_needs_a_warehouse_says_so(
     assert session.value(query) == 0
     client.run(f"ALTER WAREHOUSE {warehouse} SET AUTO_RESUME = FALSE")
     client.run(f"ALTER WAREHOUSE {warehouse} SUSPEND")
-    assert session.errno(query) == 606
+    assert session.errno(query) == 608
     client.run(f"ALTER WAREHOUSE {warehouse} SET AUTO_RESUME = TRUE")
     assert session.value(query) == 0
     assert client.errno("CREATE WAREHOUSE W2 WAREHOUSE_SIZE = HUGE") == 1008

@@ -76,7 +76,7 @@ class Context:
             self.actor.require(privilege, relation.kind, str(relation.name), owner=relation.owner, label="Object")
 
     def require_warehouse(self) -> None:
-        """Raise 000606 where a statement that needs a warehouse has none that runs."""
+        """Raise where a statement that needs a warehouse has none (000606), or none that runs (000608, 090073)."""
         session = self.session
         if session.warehouse is None:
             if session.all_powerful:
@@ -95,7 +95,12 @@ class Context:
             )
         if warehouse.suspended:
             if not warehouse.auto_resume:
-                raise _no_warehouse()
+                raise SnowflakeError(
+                    608,
+                    "57P03",
+                    f"Warehouse '{warehouse.name}' is suspended.  Use 'alter warehouse {warehouse.name} resume;' "
+                    "command if you need to use it again.",
+                )
             warehouse.suspended = False
 
     def lock(self, name: ObjectName, mode: LockMode) -> None:

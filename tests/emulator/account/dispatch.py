@@ -14,6 +14,7 @@ from tests.emulator.account import schemas, session_statements, stage_statements
 from tests.emulator.account.alter_table import alter_relation, comment_on
 from tests.emulator.account.context import Context
 from tests.emulator.account.copy import copy_into
+from tests.emulator.account.describe import describe
 from tests.emulator.account.errors import SnowflakeError, unsupported
 from tests.emulator.account.grant_statements import grant, revoke
 from tests.emulator.account.history import Query
@@ -21,7 +22,7 @@ from tests.emulator.account.policy_statements import create_masking_policy, crea
 from tests.emulator.account.queries import delete, describe_only, insert, insert_batch, merge, select, truncate, update
 from tests.emulator.account.results import Result, status
 from tests.emulator.account.session import StatementTimer
-from tests.emulator.account.show import describe, show
+from tests.emulator.account.show import show
 from tests.emulator.account.strictness import check
 from tests.emulator.account.tables import create_table, create_view, drop_relation
 from tests.emulator.account.translate import parse

@@ -132,6 +132,12 @@ def typed_rows(
     return Result(described, pa.Table.from_arrays(arrays, names=[name for name, _ in columns]), statement)
 
 
+def named_columns(text: str) -> tuple[tuple[str, str], ...]:
+    """Columns by their names, in one text: `name`, `name:n` for a number and `name:t` for a time."""
+    types = {"": "VARCHAR(16777216)", "n": "NUMBER(38,0)", "t": "TIMESTAMP_LTZ(9)"}
+    return tuple((name, types[type_]) for name, _, type_ in (word.partition(":") for word in text.split()))
+
+
 def counts(names: Sequence[str], values: Sequence[int], statement: int) -> Result:
     """How many rows were changed."""
     columns = tuple(ResultColumn(name, "NUMBER(38,0)", nullable=False) for name in names)

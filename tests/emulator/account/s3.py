@@ -90,16 +90,16 @@ class Listing:
             code, status = error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]
             cause = f"{error.response['Error'].get('Message', '')} (Status Code: {status}; Error Code: {code})"
         return SnowflakeError(
-            91003, "22000", f"Failure using stage area. Cause: [{cause}] at s3://{self._stage.bucket}/{key}"
+            91003, "55000", f"Failure using stage area. Cause: [{cause}] at s3://{self._stage.bucket}/{key}"
         )
 
 
 def location_not_allowed(url: str, integration: str) -> SnowflakeError:
     return SnowflakeError(
-        3167,
+        3127,
         "42601",
-        f"Location '{url}' is not allowed by integration '{integration}'. Please use DESC INTEGRATION to check out "
-        "allowed and blocked locations.",
+        f"SQL compilation error:\nLocation '{url}' is not allowed by integration {integration}. Please use DESC "
+        "INTEGRATION to check out allowed and blocked locations.",
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from tests.emulator.account.catalog import ObjectName
 from tests.emulator.account.context import Context
 from tests.emulator.account.errors import (
-    SnowflakeError,
     already_exists,
     insufficient_privileges,
     invalid_parameter,
@@ -75,9 +74,7 @@ def _set_options(context: Context, stage: Stage) -> None:
             stage.directory = tokens.value() == "TRUE"
             tokens.expect(")")
         elif option == "CREDENTIALS":
-            raise SnowflakeError(
-                3167, "42601", "Stages with credentials of their own are refused here: name a STORAGE_INTEGRATION."
-            )
+            raise unsupported("a stage with CREDENTIALS of its own")
         else:
             raise invalid_parameter(option)
 
@@ -113,7 +110,7 @@ def _named_format(context: Context, tokens: Tokens) -> ObjectName:
 def _check_location(context: Context, stage: Stage) -> None:
     """The integration must be there, usable, and allow the place."""
     if stage.integration is None:
-        raise SnowflakeError(3167, "42601", f"A stage on {stage.url} needs a STORAGE_INTEGRATION here.")
+        raise unsupported("a stage without a STORAGE_INTEGRATION")
     integration = context.account.integration(stage.integration)
     if "USAGE" not in context.actor.held("INTEGRATION", integration.name, integration.owner):
         raise insufficient_privileges("integration", integration.name)
