@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import uuid
 from threading import Thread
 
+import httpx
 import pytest
 
+from orchestration.local.snowflake_emulator import SnowflakeEmulator
 from tests.emulator.conftest import Client, Connect
 
 
@@ -105,6 +108,22 @@ def test_an_aborted_session_leaves_nothing_behind(connect: Connect, client: Clie
     assert client.value(f"SELECT SUM(AMOUNT) FROM {table}") == 3
     client.run(f"UPDATE {table} SET AMOUNT = 7")
     assert lost.errno("SELECT 1") == 390111
+
+
+def test_a_request_that_is_sent_again_is_not_run_again(emulator: SnowflakeEmulator, client: Client, table: str) -> None:
+    """The connector does so where an answer was lost."""
+    rest = client.connection.rest
+    assert rest is not None
+    request = {
+        "url": f"http://127.0.0.1:{emulator.port}/queries/v1/query-request",
+        "params": {"requestId": str(uuid.uuid4())},
+        "headers": {"Authorization": f'Snowflake Token="{rest.token}"'},
+        "json": {"sqlText": f"INSERT INTO {table} VALUES ('c', 3)"},
+    }
+    first, second = (httpx.post(**request).json() for _ in range(2))
+
+    assert first == second
+    assert client.value(f"SELECT COUNT(*) FROM {table}") == 3
 
 
 def test_a_statement_ends_at_its_timeout(connect: Connect, database: str) -> None:
