@@ -131,6 +131,19 @@ def test_kinds_of_which_there_are_none_are_shown_empty(client: Client, database:
     assert client.run(f"SHOW {kind} IN SCHEMA {database}.RAW") == []
 
 
+def test_dbts_catalog_is_answered(client: Client, database: str) -> None:
+    client.run("CREATE OR REPLACE TABLE CATALOGUED (ID INT)")
+    assert client.run(
+        'WITH TABLES AS (SELECT TABLE_SCHEMA AS "table_schema", TABLE_NAME AS "table_name", '
+        "TO_VARCHAR(CONVERT_TIMEZONE('UTC', LAST_ALTERED), 'yyyy-mm-dd HH24:MI'||'UTC') AS \"altered\" "
+        f"FROM {database}.INFORMATION_SCHEMA.TABLES WHERE (\"table_schema\" ILIKE 'raw')), "
+        'COLUMNS AS (SELECT TABLE_SCHEMA AS "table_schema", TABLE_NAME AS "table_name", COLUMN_NAME AS "column_name" '
+        f"FROM {database}.INFORMATION_SCHEMA.COLUMNS) "
+        'SELECT "column_name", LENGTH("altered") FROM TABLES JOIN COLUMNS USING ("table_schema", "table_name") '
+        "WHERE \"table_name\" = 'CATALOGUED'"
+    ) == [("ID", 19)]
+
+
 def test_a_schema_that_is_not_there_has_the_number_that_dbt_knows(client: Client, database: str) -> None:
     assert client.errno(f"SHOW OBJECTS IN {database}.NOWHERE LIMIT 10") == 2043
     assert client.run(f"SELECT COUNT(*) FROM {database}.INFORMATION_SCHEMA.SCHEMATA WHERE SCHEMA_NAME = 'RAW'") == [

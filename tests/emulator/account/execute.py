@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 
 import duckdb
@@ -19,6 +20,8 @@ from tests.emulator.account.table_functions import replace_table_functions
 from tests.emulator.account.translate import Names, TableReference, bind, check_case, parse, rewrite, upper_case
 from tests.emulator.account.types import printed_type
 
+_FLATTENED = ("SEQ", "KEY", "PATH", "INDEX", "VALUE", "THIS")
+
 
 def prepare(context: Context, expression: exp.Expression, *, values: bool = True) -> tuple[exp.Expression, Names]:
     """Names, bindings, functions and types of a statement. Raises SnowflakeError, before DuckDB is touched."""
@@ -33,7 +36,8 @@ def prepare(context: Context, expression: exp.Expression, *, values: bool = True
         masking=lambda column: _masked(context, column),
     )
     names.apply(expression)
-    check_case(expression, names.references)
+    listed = itertools.chain.from_iterable(rows.column_names for rows in context.session.views.values())
+    check_case(expression, names.references, [*listed, *_FLATTENED])
     return rewrite(expression), names
 
 

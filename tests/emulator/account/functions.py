@@ -126,6 +126,12 @@ def _to_char(node: exp.ToChar) -> exp.Expression:
     return exp.Anonymous(this="strftime", expressions=[_cast(node.this, "TIMESTAMP"), exp.Literal.string(out)])
 
 
+def _time_to_text(node: exp.TimeToStr) -> exp.Expression:
+    """TO_CHAR of what sqlglot sees to be a time; a format in one piece is translated already."""
+    form = node.args["format"]
+    return node if isinstance(form, exp.Literal) else _to_char(exp.ToChar(this=node.this, format=form))
+
+
 def _date_part(form: str, part: str) -> str:
     """One element of a date's format, a text in quotes, or what stands between."""
     if part.startswith('"'):
@@ -230,6 +236,7 @@ REWRITES: dict[type[exp.Expression], Callable[..., exp.Expression]] = {
     exp.TimestampTrunc: _date_trunc,
     exp.ConvertTimezone: _convert_timezone,
     exp.ToChar: _to_char,
+    exp.TimeToStr: _time_to_text,
     exp.ArraySize: _array_size,
     exp.ArrayAgg: _array_agg,
     exp.DPipe: _pipe,

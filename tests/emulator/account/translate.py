@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import sqlglot
@@ -174,9 +174,12 @@ def _names(ctes: Sequence[exp.Expression], name: str) -> bool:
     return any(cte.alias == name for cte in ctes)
 
 
-def check_case(expression: exp.Expression, references: Sequence[TableReference]) -> None:
-    """Raise where a column is named in the wrong case, which DuckDB would let pass."""
-    known = {column.name for reference in references for column in reference.relation.columns}
+def check_case(expression: exp.Expression, references: Sequence[TableReference], others: Iterable[str]) -> None:
+    """Raise where a column is named in the wrong case, which DuckDB would let pass.
+
+    `others` are columns of what is no table of the catalog.
+    """
+    known = {column.name for reference in references for column in reference.relation.columns} | set(others)
     known |= {alias.alias for alias in expression.find_all(exp.Alias)}
     for alias in expression.find_all(exp.TableAlias):
         known |= {column.name for column in alias.args.get("columns") or []}
