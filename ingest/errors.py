@@ -12,6 +12,7 @@
     │   └── UnreachableError    nothing answers at that address   exit code 2
     ├── ConflictError           another writer won                exit code 3
     └── FatalError              a promise was broken; look at it  exit code 1
+        └── DamagedLakeError    a file must be brought back       exit code 2
 
 A message says what happened, to which stream, and what to do. No message ever holds a secret.
 """
@@ -118,3 +119,9 @@ class ConflictError(PlatformError):
 
 class FatalError(PlatformError):
     """A promise of the platform was found broken (a checksum, a count, a missing file)."""
+
+
+class DamagedLakeError(FatalError):
+    """A file that the log names is missing, or is not the one that was committed: somebody must bring it back."""
+
+    exit_code = 2

@@ -10,6 +10,7 @@ from ingest.errors import (
     AccessError,
     ConfigurationError,
     ConflictError,
+    DamagedLakeError,
     FatalError,
     PlatformError,
     TransientError,
@@ -44,7 +45,7 @@ class AbsentError(FatalError):
     """There is no such object."""
 
 
-class AlteredError(FatalError):
+class AlteredError(DamagedLakeError):
     """The object's content is not what it must be."""
 
 

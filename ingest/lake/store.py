@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, TypeVar
 
 from ingest.disk import disk_errors
-from ingest.errors import ConflictError, FatalError, TransientError
+from ingest.errors import ConflictError, DamagedLakeError, TransientError
 from ingest.lake.s3 import (
     AbsentError,
     AlteredError,
@@ -68,7 +68,7 @@ class ObjectStore:
         return f"s3://{self.bucket}/{key}"
 
     def get(self, key: str) -> bytes | None:
-        """An object's body, None where there is none. Raises FatalError where it is not the one that was put."""
+        """An object's body, None where there is none. Raises DamagedLakeError where it is another one."""
 
         def whole(answer: GetObjectOutputTypeDef) -> bytes:
             body = answer["Body"].read()
@@ -83,7 +83,7 @@ class ObjectStore:
     def download(self, key: str, path: Path, sha256: str) -> None:
         """Write an object's content to `path`, and make sure that its SHA-256 (hex) is `sha256`.
 
-        Raises FatalError where there is no such object, or its content is another one, however often it is read.
+        Raises DamagedLakeError where there is no such object, or its content is another one, however often it is read.
         """
 
         def save(answer: GetObjectOutputTypeDef) -> None:
@@ -97,7 +97,7 @@ class ObjectStore:
         try:
             self._read(key, save)
         except AbsentError as error:
-            raise FatalError(
+            raise DamagedLakeError(
                 f"the lake's log names {self.uri(key)}, but there is no such file", hint=_RESTORE
             ) from error
 

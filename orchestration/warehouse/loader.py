@@ -19,7 +19,7 @@ from structlog.typing import FilteringBoundLogger
 from tenacity import Retrying
 
 from ingest.contracts.model import StreamContract
-from ingest.errors import ConfigurationError, FatalError, PlatformError, TransientError
+from ingest.errors import ConfigurationError, DamagedLakeError, FatalError, PlatformError, TransientError
 from ingest.lake.commit import Commit, CommitKind, DataFile
 from ingest.lake.log import CommitLog
 from ingest.lake.store import ObjectStore
@@ -254,7 +254,7 @@ class _VersionLoad:
         return self._copy(self._keys, commit)
 
     def _copy(self, table: Table, commit: Commit) -> int:
-        """Load a commit's files. Raises FatalError naming the file whose rows are not those that were committed."""
+        """Load a commit's files. Raises DamagedLakeError naming a file whose rows are not those committed."""
         files = [file for file in commit.files if file.rows]
         if not files:
             return 0
@@ -314,7 +314,7 @@ class _Total:
 
 def _check_rows(commit: Commit, file: DataFile, loaded: int) -> None:
     if loaded != file.rows:
-        raise FatalError(
+        raise DamagedLakeError(
             f"{file.key} gave {loaded} rows, but version {commit.version} committed {file.rows}",
             stream=commit.stream,
             hint="Nothing of this version was loaded. Restore the file from the bucket's versions.",

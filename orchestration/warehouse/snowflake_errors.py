@@ -10,7 +10,15 @@ from dataclasses import dataclass, replace
 
 from snowflake.connector import errors as connector
 
-from ingest.errors import AccessError, ConfigurationError, FatalError, PlatformError, TransientError, UnreachableError
+from ingest.errors import (
+    AccessError,
+    ConfigurationError,
+    DamagedLakeError,
+    FatalError,
+    PlatformError,
+    TransientError,
+    UnreachableError,
+)
 
 KEY_REFUSED = (390144, *range(394300, 394307))
 """A key that is not the user's, or whose token is expired or not yet valid: the clocks differ."""
@@ -184,7 +192,7 @@ def _account_error(error: connector.Error, text: str, caller: Caller) -> Platfor
 def _object_error(error: connector.Error, text: str, caller: Caller) -> PlatformError | None:
     """Errors of the objects that a statement speaks of: tables, the stage, its files."""
     if error.errno == _FILE_GONE:
-        return FatalError(
+        return DamagedLakeError(
             f"a file that the lake's log names is gone: {text}",
             hint="Nothing of this version was loaded. Restore the file from the bucket's versions.",
         )

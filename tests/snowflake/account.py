@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -100,32 +100,45 @@ def provisioned(
 ) -> Iterator[SnowflakeSettings]:
     """A database with what Terraform makes in one; the settings by which it is used. Dropped after the test.
 
-    In a real account the owner's role is every role: there Terraform's own are not the tests' to change.
+    In an account of the user's the owner's role is every role: there Terraform's own are not the tests' to change.
     """
-    if settings.is_local:
-        for statement in provision_statements(settings, database, Schemas(), bucket, user=settings.user):
-            owner.cursor().execute(statement)
-        names = settings
-    else:
-        role, warehouse = os.environ.get(TEST_ROLE, "SYSADMIN"), settings.load_warehouse
-        integration = os.environ.get("SNOWFLAKE_STORAGE_INTEGRATION", "DP_MAILBLAZE_DEMO_DEV_S3_INT")
-        owner.cursor().execute(f"CREATE DATABASE {database}")
-        for schema in Schemas().model_dump().values():
-            owner.cursor().execute(f"CREATE SCHEMA {database}.{schema}")
-        owner.cursor().execute(
-            f"CREATE STAGE {database}.RAW.{settings.stage} URL = 's3://{bucket}/' STORAGE_INTEGRATION = {integration}"
-        )
-        names = settings.model_copy(
+    if not USERS_ACCOUNT:
+        _run(owner, provision_statements(settings, database, Schemas(), bucket, user=settings.user))
+        yield settings
+        return
+    _run(owner, _bare_database(settings, database, bucket))
+    role, warehouse = os.environ.get(TEST_ROLE, "SYSADMIN"), settings.load_warehouse
+    try:
+        yield settings.model_copy(
             update={
                 **dict.fromkeys(("loader_role", "transformer_role", "reader_role"), role),
                 **dict.fromkeys(("transform_warehouse", "bi_warehouse"), warehouse),
             }
         )
-    try:
-        yield names
     finally:
-        if not settings.is_local:  # an emulated account ends with its process
-            owner.cursor().execute(f"DROP DATABASE {database}")
+        if not settings.is_local:  # an emulated account ends with its process, and need not know how to drop one
+            _run(owner, [f"DROP DATABASE {database}"])
+
+
+def _bare_database(settings: SnowflakeSettings, database: str, bucket: str) -> Iterator[str]:
+    """The least that a loader needs, by an integration of the account's that allows the test's bucket."""
+    integration = os.environ.get("SNOWFLAKE_STORAGE_INTEGRATION", "DP_MAILBLAZE_DEMO_DEV_S3_INT")
+    yield f"CREATE DATABASE {database}"
+    for schema in Schemas().model_dump().values():
+        yield f"CREATE SCHEMA {database}.{schema}"
+    if settings.is_local:
+        integration = f"S3_INT_OF_{database}"
+        yield (
+            f"CREATE STORAGE INTEGRATION {integration} TYPE = EXTERNAL_STAGE STORAGE_PROVIDER = 'S3' ENABLED = TRUE "
+            "STORAGE_AWS_ROLE_ARN = 'arn:aws:iam::443414059898:role/dp-mailblaze-demo-dev-snowflake-storage' "
+            f"STORAGE_ALLOWED_LOCATIONS = ('s3://{bucket}/')"
+        )
+    yield f"CREATE STAGE {database}.RAW.{settings.stage} URL = 's3://{bucket}/' STORAGE_INTEGRATION = {integration}"
+
+
+def _run(owner: SnowflakeConnection, statements: Iterable[str]) -> None:
+    for statement in statements:
+        owner.cursor().execute(statement)
 
 
 def new_database() -> str:

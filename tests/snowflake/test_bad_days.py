@@ -18,7 +18,7 @@ import pytest
 
 from bench.cost.model import Assumptions
 from ingest.contracts.registry import ContractRegistry
-from ingest.errors import AccessError, ConfigurationError, FatalError, PlatformError, TransientError
+from ingest.errors import AccessError, ConfigurationError, DamagedLakeError, PlatformError, TransientError
 from tests.faults.patience import without_waiting
 from tests.orchestration.lake_builder import LakeBuilder, contract, thing
 from tests.snowflake.account import Account
@@ -217,7 +217,7 @@ def test_a_file_that_is_gone_is_named_and_nothing_of_its_version_is_loaded(day: 
     body = day.lake.store.get(gone.key)
     day.lake.store.delete([gone.key])
 
-    with pytest.raises(FatalError) as raised:
+    with pytest.raises(DamagedLakeError) as raised:
         day.load()
 
     assert gone.key in str(raised.value)
@@ -232,7 +232,7 @@ def test_a_file_of_other_rows_than_were_committed_is_named_and_nothing_of_its_ve
     body = day.lake.store.get(changed.key)
     day.lake.store.put(changed.key, _without_last_row(body))
 
-    with pytest.raises(FatalError) as raised:
+    with pytest.raises(DamagedLakeError) as raised:
         day.load()
 
     assert f"{changed.key} gave 0 rows, but version 2 committed 1" in str(raised.value)

@@ -18,6 +18,7 @@ from ingest.errors import (
     AccessError,
     ConfigurationError,
     ConflictError,
+    DamagedLakeError,
     FatalError,
     PlatformError,
     TransientError,
@@ -449,7 +450,7 @@ def test_one_stream_s_fault_does_not_stop_the_others(warehouse: DuckDBWarehouse,
         session.execute("create table raw.retyped (id text)")
         loader = Loader(store, "RAW", run_id="test")
         outcomes = load_streams(loader, session, [lake.contract for lake in lakes], concurrency=3)
-    assert [type(outcome.error) for outcome in outcomes] == [FatalError, type(None), ConfigurationError]
+    assert [type(outcome.error) for outcome in outcomes] == [DamagedLakeError, type(None), ConfigurationError]
     assert outcomes[1].result is not None
     assert outcomes[1].result.rows == 1
 
