@@ -12,6 +12,8 @@ from orchestration.warehouse.protocol import Purpose
 from tests.snowflake.account import Account, connect
 from tests.snowflake.dbt.history import History
 
+pytestmark = pytest.mark.xdist_group("the line in two warehouses")
+
 DATABASE = r"(?:\w+)"
 
 

@@ -9,6 +9,8 @@ import pytest
 
 from tests.dbt.snowflake_grammar import SQLFLUFF_PYTHON, refused_by_sqlfluff, refused_by_sqlglot
 
+pytestmark = pytest.mark.xdist_group("the line in two warehouses")
+
 ASKS_COLUMNS = re.compile(r"where false\s+limit 0")
 
 

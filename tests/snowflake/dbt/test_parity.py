@@ -15,6 +15,8 @@ import pytest
 
 from tests.snowflake.dbt.history import History
 
+pytestmark = pytest.mark.xdist_group("the line in two warehouses")
+
 
 @pytest.mark.parametrize("run", [1, 2, 3])
 def test_snowflake_holds_what_duckdb_holds(history: History, run: int) -> None:
