@@ -36,7 +36,7 @@ test: $(STAMP) $(SQLFLUFF)/.installed ## Run the tests that need no more than th
 	@$(BIN)/pytest -n $(JOBS) --dist worksteal --ignore tests/snowflake --ignore tests/emulator --ignore tests/terraform
 
 test-snowflake: $(STAMP) $(EMULATOR)/.installed $(SQLFLUFF)/.installed ## Run the tests on Snowflake: the account that SNOWFLAKE_* names, else an emulated one
-	@$(BIN)/pytest -n $(JOBS) --dist worksteal tests/snowflake tests/emulator
+	@$(BIN)/pytest -n $(JOBS) --dist loadgroup tests/snowflake tests/emulator
 
 test-terraform: $(STAMP) $(CHECKOV)/.installed ## Run the tests of the Terraform modules, as far as terraform and its providers are there
 	@$(BIN)/pytest tests/terraform

@@ -63,7 +63,7 @@ def provision_statements(
             _database(settings, database, schemas),
             _stage(settings, database, schemas, bucket),
             # Before other grants on the schemas, which would stand in the way.
-            _ownership(settings, database, schemas),
+            _building_grants(settings, database, schemas),
             _raw_grants(settings, database, schemas),
             _mart_grants(settings, database, schemas),
         )
@@ -144,7 +144,8 @@ def _mart_grants(settings: SnowflakeSettings, database: str, schemas: Schemas) -
         yield f"GRANT SELECT ON FUTURE {kind} IN {mart} TO ROLE {settings.reader_role}"
 
 
-def _ownership(settings: SnowflakeSettings, database: str, schemas: Schemas) -> Iterator[str]:
-    """In a schema with managed access its owner grants: dbt owns the four that it fills."""
+def _building_grants(settings: SnowflakeSettings, database: str, schemas: Schemas) -> Iterator[str]:
+    """dbt fills four schemas and owns what it makes there, but no schema: under managed access it grants nothing."""
+    role = settings.transformer_role
     for schema in (schemas.staging, schemas.intermediate, schemas.mart, schemas.snapshots):
-        yield f"GRANT OWNERSHIP ON SCHEMA {database}.{schema} TO ROLE {settings.transformer_role}"
+        yield f"GRANT USAGE, CREATE TABLE, CREATE VIEW ON SCHEMA {database}.{schema} TO ROLE {role}"

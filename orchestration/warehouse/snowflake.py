@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import cached_property
 
 from orchestration.settings import Schemas
 from orchestration.warehouse.protocol import LockHolder, Publication, Purpose
 from orchestration.warehouse.snowflake_lock import WriterLease
-from orchestration.warehouse.snowflake_login import Login, dbt_login, loader_login
+from orchestration.warehouse.snowflake_login import Key, Login, dbt_login, loader_login
 from orchestration.warehouse.snowflake_session import Place, SnowflakeSession, query_tag
 from orchestration.warehouse.snowflake_settings import SnowflakeSettings
 
@@ -72,11 +73,8 @@ class SnowflakeWarehouse:
 
     def dbt_environment(self) -> Mapping[str, str]:
         """What the target `snowflake` of dbt's profile reads."""
-        settings, login = self._settings, self._login(Purpose.AUDIT)
-        own_key = settings.dbt_user is not None and (settings.dbt_private_key_path or settings.dbt_private_key)
-        path = settings.dbt_private_key_path if own_key else settings.private_key_path
-        text = settings.dbt_private_key if own_key else settings.private_key
-        passphrase = settings.dbt_private_key_passphrase if own_key else settings.private_key_passphrase
+        settings, login, key = self._settings, self._login(Purpose.AUDIT), self._dbt_key
+        path, text, passphrase = (key.path, key.text, key.passphrase) if key else (None, None, None)
         values = {
             "SNOWFLAKE_ACCOUNT": settings.account,
             "SNOWFLAKE_USER": login.user,
@@ -109,6 +107,11 @@ class SnowflakeWarehouse:
         """Who queries the marts."""
         settings = self._settings
         return dbt_login(settings, self._database, role=settings.reader_role, warehouse=settings.bi_warehouse)
+
+    @cached_property
+    def _dbt_key(self) -> Key | None:
+        """dbt takes one key: while keys rotate, the one that is accepted."""
+        return self._login(Purpose.AUDIT).accepted_key()
 
     def _login(self, purpose: Purpose) -> Login:
         settings = self._settings

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,10 +24,12 @@ APPLICATION = "dp_mailblaze_demo"
 
 @dataclass(frozen=True)
 class Key:
-    """A private key as DER, and the setting it is from."""
+    """A private key as DER, and where it is from: a file or a text, with its passphrase."""
 
-    setting: str
     der: bytes = field(repr=False)
+    path: Path | None
+    text: SecretStr | None
+    passphrase: SecretStr | None
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,21 @@ class Login:
         """What messages name."""
         host = self.settings.host or f"{self.settings.account}.snowflakecomputing.com"
         return Caller(self.user, self.role, self.warehouse, host, self.database)
+
+    def accepted_key(self) -> Key | None:
+        """The key to give to a program that knows of one alone; None where there is a password.
+
+        Raises as `connect`, which is only asked where there are two.
+        """
+        if len(self.keys) < 2:
+            return self.keys[0] if self.keys else None
+        for key in self.keys[:-1]:
+            try:
+                replace(self, keys=(key,)).connect().close()
+            except AccessError:
+                continue
+            return key
+        return self.keys[-1]
 
     def connect(self) -> Connection:
         """A session in UTC that commits nothing by itself.
@@ -162,4 +179,4 @@ def _read(setting: str, path: Path | None, text: SecretStr | None, passphrase: S
     if not isinstance(key, RSAPrivateKey):
         raise AccessError(f"{setting}: Snowflake takes RSA keys alone")
     der = key.private_bytes(serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    return Key(setting, der)
+    return Key(der, path, text, passphrase)

@@ -107,6 +107,9 @@ def provisioned(
         yield settings
         return
     _run(owner, _bare_database(settings, database, bucket))
+    if settings.is_local:  # an emulated account may do without grants; it ends with its process
+        yield settings
+        return
     role, warehouse = os.environ.get(TEST_ROLE, "SYSADMIN"), settings.load_warehouse
     try:
         yield settings.model_copy(
@@ -116,8 +119,7 @@ def provisioned(
             }
         )
     finally:
-        if not settings.is_local:  # an emulated account ends with its process, and need not know how to drop one
-            _run(owner, [f"DROP DATABASE {database}"])
+        _run(owner, [f"DROP DATABASE {database}"])
 
 
 def _bare_database(settings: SnowflakeSettings, database: str, bucket: str) -> Iterator[str]:

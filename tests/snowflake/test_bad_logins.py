@@ -66,6 +66,18 @@ def test_the_second_key_of_a_rotation_is_tried_where_the_first_is_refused(as_use
     assert as_user(private_key=OTHER.private, private_key_2=MINE.private).startswith("SVC_")
 
 
+def test_dbt_is_given_the_key_that_is_accepted(shared_account: Account, emulated: None) -> None:
+    user, settings = f"SVC_{uuid.uuid4().hex[:8].upper()}", shared_account.settings
+    shared_account.run(f"CREATE USER {user} TYPE = SERVICE RSA_PUBLIC_KEY_2 = '{MINE.public}'")
+    shared_account.run(f"GRANT ROLE {settings.transformer_role} TO USER {user}")
+    keys = {"private_key": SecretStr(OTHER.private), "private_key_2": SecretStr(MINE.private)}
+    rotating = settings.model_copy(update={"user": user, "password": None} | keys)
+    warehouse = SnowflakeWarehouse(rotating, shared_account.database, Schemas(), run_id="rotation")
+
+    assert warehouse.dbt_environment()["SNOWFLAKE_PRIVATE_KEY"] == MINE.private
+    assert MINE.private.splitlines()[1] in warehouse.secrets
+
+
 def test_keys_that_are_not_the_user_s_are_refused_with_the_statement_that_sets_one(as_user: LogIn) -> None:
     with pytest.raises(AccessError, match=r"refuses the key of user SVC_\w+: .*ALTER USER SVC_\w+ SET RSA_PUBLIC_KEY"):
         as_user(private_key=OTHER.private, private_key_2=key_pair("third").private)

@@ -57,6 +57,11 @@ resource "snowflake_service_user" "this" {
   rsa_public_key                 = local.service_keys[each.key].key_1
   rsa_public_key_2               = local.service_keys[each.key].key_2
   network_policy                 = one(snowflake_network_policy.services[*].name)
+
+  # What the models take for granted, whatever the account's own defaults are. The loader's sessions say so themselves.
+  timezone               = "UTC"
+  timestamp_type_mapping = "TIMESTAMP_NTZ"
+  timestamp_input_format = "AUTO"
 }
 
 resource "snowflake_grant_account_role" "to_user" {

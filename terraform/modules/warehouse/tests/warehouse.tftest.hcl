@@ -218,6 +218,13 @@ run "everything" {
   }
 
   assert {
+    condition = alltrue([
+      for user in snowflake_service_user.this : user.timezone == "UTC" && user.timestamp_type_mapping == "TIMESTAMP_NTZ" && user.timestamp_input_format == "AUTO"
+    ])
+    error_message = "Times mean the same in every account."
+  }
+
+  assert {
     condition = snowflake_tag_association.pii[0].object_identifiers == toset([
       "\"DP_MAILBLAZE_DEMO_DEV_DB\".\"RAW\".\"CUSTOMERS\".\"EMAIL\"",
       "\"DP_MAILBLAZE_DEMO_DEV_DB\".\"RAW\".\"CUSTOMERS\".\"FULL_NAME\"",
