@@ -36,7 +36,7 @@ _NEXT_STEPS = """[bold]Done in {seconds:.0f} s.[/]
 Try next:
   {try_next}
   make stack     [dim]the same sources, kept up: run `ingest` and the flow by hand[/]
-  make test      [dim]all tests, on the same stack[/]
+  make test      [dim]the tests, on the same stack[/]
 """
 
 

@@ -57,7 +57,7 @@ def choose_warehouse(kind: WarehouseKind, state: State, spawner: Spawner, run: R
     return DemoWarehouse(
         "to an S3 lake, to Snowflake, to tested marts.\n"
         "[yellow]No SNOWFLAKE_ACCOUNT is set: this is an EMULATED account, on this machine.[/]",
-        "make demo      [dim]the same on DuckDB, and faster[/]",
+        "make demo      [dim]the same, on DuckDB[/]",
         lambda stack: _emulated(stack, state, spawner, run),
     )
 
