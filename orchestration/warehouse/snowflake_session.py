@@ -95,14 +95,19 @@ class SnowflakeSession:
         """Hold the row `name` of RAW._LOCKS until the transaction ends. See `Session.claim`.
 
         Snowflake enforces no key and reads what is committed as of each statement: without this, two loaders would
-        both find a version missing and both load it.
+        both find a version missing and both load it. The row must be a committed one: of rows that two transactions
+        insert, each sees and holds its own alone. So another session inserts it, once in a stream's life; where two
+        did, both rows are held together from then on.
         """
         table = SNOWFLAKE.table(locks_table(self._place.raw_schema))
         claimed = f"load:{name}"
         update = f"UPDATE {table} SET run_id = ?, since = current_timestamp() WHERE name = ?"  # noqa: S608
+        if self.execute(update, [self._run_id, claimed]):
+            return
+        with self.fork() as other:
+            other.execute(f"INSERT INTO {table} (name) VALUES (?)", [claimed])  # noqa: S608
         if not self.execute(update, [self._run_id, claimed]):
-            self.execute(f"INSERT INTO {table} (name) VALUES (?)", [claimed])  # noqa: S608
-            self.execute(update, [self._run_id, claimed])
+            raise TransientError("the row to claim the stream by is not to be seen yet", stream=self._caller.stream)
 
     def qualified(self, table: Table) -> str:
         """`"DATABASE"."SCHEMA"."TABLE"`."""

@@ -45,7 +45,7 @@ class Context:
         return self.session.role
 
     def relation(self, name: ObjectName, kind: str = "Object") -> Relation:
-        """A table or view that this session sees; its temporary tables hide others."""
+        """A table or view that the session sees; its temporary tables hide others."""
         if temporary := self.session.temporary.get(name):
             return temporary
         self.require_schema(name.database, name.schema)
