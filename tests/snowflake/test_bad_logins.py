@@ -68,7 +68,7 @@ def test_the_second_key_of_a_rotation_is_tried_where_the_first_is_refused(as_use
 
 def test_dbt_is_given_the_key_that_is_accepted(shared_account: Account, emulated: None) -> None:
     user, settings = f"SVC_{uuid.uuid4().hex[:8].upper()}", shared_account.settings
-    shared_account.run(f"CREATE USER {user} TYPE = SERVICE RSA_PUBLIC_KEY_2 = '{MINE.public}'")
+    shared_account.run(f"CREATE USER {user} TYPE = SERVICE RSA_PUBLIC_KEY = '{MINE.public}'")
     shared_account.run(f"GRANT ROLE {settings.transformer_role} TO USER {user}")
     keys = {"private_key": SecretStr(OTHER.private), "private_key_2": SecretStr(MINE.private)}
     rotating = settings.model_copy(update={"user": user, "password": None} | keys)
