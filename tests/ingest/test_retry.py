@@ -65,6 +65,7 @@ def test_a_transient_error_is_tried_again(error: TransientError) -> None:
                 "QuarantineRatioError",
                 "ConflictError",
                 "FatalError",
+                "DamagedLakeError",
             )
         ),
         ValueError("x"),
@@ -88,7 +89,7 @@ def test_every_error_of_the_taxonomy_is_covered_above() -> None:
         "RateLimitedError",
         "UnreachableError",
     }
-    assert len(kinds) == 12
+    assert len(kinds) == 13
 
 
 def test_what_the_provider_asks_for_is_waited() -> None:
