@@ -32,7 +32,7 @@ query: $(STAMP) ## Ask the marts of the demo, or of a sourced stack.env: make qu
 SQL ?= from information_schema.tables select table_schema, table_name order by all
 export SQL
 
-test: $(STAMP) $(SQLFLUFF)/.installed ## Run the tests that need no more than this environment, JOBS at a time (default 2)
+test: $(STAMP) ## Run the tests that need no more than this environment, JOBS at a time (default 2)
 	@$(BIN)/pytest -n $(JOBS) --dist worksteal --ignore tests/snowflake --ignore tests/emulator --ignore tests/terraform
 
 test-snowflake: $(STAMP) $(EMULATOR)/.installed $(SQLFLUFF)/.installed ## Run the tests on Snowflake: the account that SNOWFLAKE_* names, else an emulated one

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
-from tests.dbt.project import CI_PROFILES, Dbt, DbtResult
+from tests.dbt.project import CI_PROFILES, PROJECT, Dbt, DbtResult
 from tests.dbt.raw_database import RawDatabase
 
 LAYERS = {"STAGING", "INTERMEDIATE", "MART", "SNAPSHOTS"}
@@ -118,3 +119,9 @@ def test_a_salt_that_protects_nothing_is_refused(ci: Dbt, variables: dict[str, s
     result = ci.run("parse", **variables)
     assert (result.code == 0) is (message is None), result.output
     assert message is None or message in result.output
+
+
+def test_models_know_no_dialect() -> None:
+    dialect = re.compile(r"target\.type|adapter\.dispatch|adapter\.type|duckdb__|snowflake__")
+    for path in [*(PROJECT / "models").rglob("*.sql"), *(PROJECT / "tests").rglob("*.sql")]:
+        assert not dialect.search(path.read_text()), path

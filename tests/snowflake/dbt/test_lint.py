@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from tests.dbt.snowflake_grammar import SQLFLUFF_PYTHON, refused_by_sqlfluff, refused_by_sqlglot
+from tests.snowflake.dbt.snowflake_grammar import SQLFLUFF_PYTHON, refused_by_sqlfluff, refused_by_sqlglot
 
 pytestmark = pytest.mark.xdist_group("the line in two warehouses")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import sqlglot
 from sqlglot import exp
 
-SQLFLUFF_PYTHON = Path(__file__).resolve().parents[2] / ".venv-sqlfluff" / "bin" / "python"
+SQLFLUFF_PYTHON = Path(__file__).resolve().parents[3] / ".venv-sqlfluff" / "bin" / "python"
 """Not there where sqlfluff is not installed."""
 _PROGRAM = Path(__file__).with_name("sqlfluff_parse.py")
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)

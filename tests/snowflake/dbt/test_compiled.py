@@ -7,13 +7,14 @@ its table exists; a copy of the project answers for it, both ways.
 from __future__ import annotations
 
 import logging
-import re
 import shutil
 
 import pytest
 
 from tests.dbt.project import PROJECT, Dbt
-from tests.dbt.snowflake_grammar import SQLFLUFF_PYTHON, refused_by_sqlfluff, refused_by_sqlglot
+from tests.snowflake.dbt.snowflake_grammar import SQLFLUFF_PYTHON, refused_by_sqlfluff, refused_by_sqlglot
+
+pytestmark = pytest.mark.xdist_group("compiled for snowflake")
 
 OFFLINE = "{% macro is_incremental() %}{{ return(var('incremental')) }}{% endmacro %}"
 
@@ -48,9 +49,3 @@ def test_compiles_to_what_snowflake_understands(compiled: dict[str, str], caplog
 @pytest.mark.skipif(not SQLFLUFF_PYTHON.exists(), reason="there is no .venv-sqlfluff (requirements/sqlfluff.txt)")
 def test_compiles_to_what_sqlfluff_understands(compiled: dict[str, str]) -> None:
     assert refused_by_sqlfluff(compiled.values()) == {}
-
-
-def test_models_know_no_dialect() -> None:
-    dialect = re.compile(r"target\.type|adapter\.dispatch|adapter\.type|duckdb__|snowflake__")
-    for path in [*(PROJECT / "models").rglob("*.sql"), *(PROJECT / "tests").rglob("*.sql")]:
-        assert not dialect.search(path.read_text()), path
