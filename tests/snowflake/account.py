@@ -7,8 +7,9 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
+import pytest
 import snowflake.connector
 
 from ingest.lake.store import ObjectStore
@@ -141,6 +142,13 @@ def _bare_database(settings: SnowflakeSettings, database: str, bucket: str) -> I
 def _run(owner: SnowflakeConnection, statements: Iterable[str]) -> None:
     for statement in statements:
         owner.cursor().execute(statement)
+
+
+def not_shown_here(reason: str) -> NoReturn:
+    """Skip in an account of the user's that cannot show something; ours can, so that there it is a failure."""
+    if USERS_ACCOUNT:
+        pytest.skip(reason)
+    pytest.fail(f"our emulated account must show this: {reason}")
 
 
 def new_database() -> str:
