@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ingest.batch import BatchOrigin
 from ingest.lake.commit import Commit, CommitKind, Watermark, watermark_of
+from ingest.lake.log import CommitLog
 from ingest.lake.store import ObjectStore
 from ingest.settings import IngestSettings
 
@@ -82,6 +83,20 @@ class RunContext:
         self._first_heads.setdefault(commit.stream, self.heads[commit.stream])
         self._landed.setdefault(commit.stream, []).append(commit)
         self.heads[commit.stream] = commit
+
+    def take_over_newer(self, stream: str) -> Commit | None:
+        """Go on from what was committed since; the newest commit of another run among it, if there is one.
+
+        Commits of this run are its own: the answer to one may have been lost, or its process may have died.
+        """
+        foreign = None
+        known = self.heads[stream]
+        for commit in CommitLog(self.store, stream).since(known.version if known else 0):
+            if commit.run_id == self.run_id:
+                self.committed(commit)
+            else:
+                self.heads[stream] = foreign = commit
+        return foreign
 
     def result(
         self,

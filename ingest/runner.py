@@ -12,10 +12,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -26,12 +25,13 @@ from ingest.contracts.drift import adapted
 from ingest.contracts.model import Source, StreamContract
 from ingest.errors import ConfigurationError, PlatformError, TransientError
 from ingest.extract_postgres import PostgresExtraction
-from ingest.lake.commit import Commit, Window
-from ingest.lake.log import CommitLog
+from ingest.lake.commit import Window
 from ingest.lake.store import ObjectStore
 from ingest.logs import get_logger
+from ingest.opening import open_session, read_heads
 from ingest.retry import WaitBudget, retrying
 from ingest.settings import IngestSettings
+from ingest.shared_run import SharedRun, join_run
 from ingest.sources.postgres import PostgresSession
 
 if TYPE_CHECKING:
@@ -112,7 +112,8 @@ class IngestRun:
         def once() -> StreamResult:
             nonlocal session, broken_off
             if broken_off:
-                self._refresh_head(stream)
+                # What was committed since: by us too, where the answer to a commit was lost.
+                self._context.take_over_newer(stream)
                 session = self._fresh_session(stream) if contract.spec.source is Source.POSTGRES else None
                 broken_off = False
             return work(self._extraction(contract, session, budget))
@@ -154,17 +155,8 @@ class IngestRun:
         assert self._api is not None  # noqa: S101 - open_run made it
         return SaasExtraction(self._context, contract, self._api, budget)
 
-    def _refresh_head(self, stream: str) -> None:
-        """Read what was committed since: by us too, where the answer to a commit was lost."""
-        known = self._context.heads[stream]
-        for commit in CommitLog(self._context.store, stream).since(known.version if known else 0):
-            if commit.run_id == self._context.run_id:
-                self._context.committed(commit)
-            else:
-                self._context.heads[stream] = commit
-
     def _fresh_session(self, stream: str) -> PostgresSession:
-        session = _session(self._context.settings, [self._contracts[stream]])
+        session = open_session(self._context.settings, [self._contracts[stream]])
         with self._lock:
             self._private_sessions.enter_context(session)
         return session
@@ -178,16 +170,25 @@ def open_run(
     *,
     progress: Progress = lambda stream, rows: None,
     store: ObjectStore | None = None,
+    shared: SharedRun | None = None,
 ) -> Iterator[IngestRun]:
-    """Open a run over `contracts`. Raises PlatformError where lake, Postgres or API cannot be used."""
+    """Open a run over `contracts`, or with `shared` join one that another process keeps open.
+
+    Raises PlatformError where lake, Postgres or API cannot be used, ConflictError where a shared run was overtaken.
+    """
     store = store or ObjectStore(settings.lake)
     context = RunContext(settings, store, run_id, progress)
     sources = {contract.spec.source for contract in contracts}
     with ExitStack() as resources:
-        context.heads = _heads(store, contracts)
         session = api = None
-        if Source.POSTGRES in sources:
-            session = resources.enter_context(_session(settings, contracts))
+        if shared is not None:
+            session = join_run(context, contracts, shared)
+        else:
+            context.heads = read_heads(store, contracts)
+            if Source.POSTGRES in sources:
+                session = open_session(settings, contracts)
+        if session is not None:
+            resources.enter_context(session)
         if Source.SAAS in sources:
             from ingest.sources.http import ApiClient
 
@@ -195,24 +196,6 @@ def open_run(
         run = IngestRun(context, contracts, session, api)
         resources.callback(run.close)
         yield run
-
-
-def _heads(store: ObjectStore, contracts: Sequence[StreamContract]) -> dict[str, Commit | None]:
-    if not contracts:
-        raise ConfigurationError("no stream was named")
-    with ThreadPoolExecutor(max_workers=min(len(contracts), 16)) as pool:
-        heads = pool.map(lambda contract: CommitLog(store, contract.stream).head(), contracts)
-        return {contract.stream: head for contract, head in zip(contracts, heads, strict=True)}
-
-
-def _session(settings: IngestSettings, contracts: Sequence[StreamContract]) -> PostgresSession:
-    return PostgresSession(
-        settings.postgres_dsn,
-        [contract.source_object for contract in contracts if contract.spec.source is Source.POSTGRES],
-        margin=timedelta(seconds=settings.horizon_margin_seconds),
-        lock_timeout=timedelta(seconds=settings.postgres_lock_timeout_seconds),
-        readers=settings.postgres_readers,
-    )
 
 
 __all__ = ["IngestRun", "Progress", "SourceCount", "StreamResult", "open_run"]

@@ -103,6 +103,10 @@ def postgres_errors(doing: str, contract: StreamContract | None = None) -> Itera
 CONNECTING = "connect"
 _TRANSIENT_CLASSES = ("08", "40", "53", "57", "55", "58")
 _ACCESS = {"28P01", "28000", "42501"}
+_SNAPSHOT_ENDED = re.compile(
+    'invalid snapshot identifier|snapshot "[^"]*" does not exist|could not import the requested snapshot'
+)
+"""How Postgres 14 to 16, Postgres 17, and each of them where the session died just now, say it."""
 _DRIVERS_QUERY = re.compile(r"Failed to execute query '.*?': ", re.DOTALL)
 """The driver quotes its own queries, of many lines, before it says what went wrong."""
 
@@ -123,7 +127,7 @@ def _platform_error(doing: str, sqlstate: str | None, text: str, stream: str | N
             hint="The database does not say which encoding its texts have (SQL_ASCII). Mend the text, or land the "
             "table through a view that decodes it.",
         )
-    if "invalid snapshot identifier" in text:
+    if _SNAPSHOT_ENDED.search(text):
         return TransientError("the session that held the snapshot has ended", stream=stream)
     if "does not exist" in text and (sqlstate is None or sqlstate == "3D000") and "database" in text:
         return ConfigurationError(f"cannot {doing}: {reason}", hint="Correct the database in POSTGRES_DSN.")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypedDict
 
 import psycopg2
 from psycopg2 import sql
@@ -22,7 +22,7 @@ from ingest.sources.horizon import Horizon, read_horizon
 from ingest.sources.overlap import overlapped
 from ingest.sources.pool import ConnectionPool
 from ingest.sources.queries import Blocks
-from ingest.sources.snapshot import Snapshot, export_snapshot
+from ingest.sources.snapshot import Snapshot, export_snapshot, join_snapshot
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -47,6 +47,19 @@ class RefusedRow:
     record: str
 
 
+@dataclass(frozen=True)
+class SharedSnapshot:
+    """An open session's snapshot, by the name that Postgres exported it under, and the horizon that goes with it."""
+
+    name: str
+    horizon: Horizon
+
+
+class _Locking(TypedDict):
+    lock_timeout: timedelta
+    other: Callable[[], Connection]
+
+
 class PostgresSession:
     """A horizon, then a REPEATABLE READ snapshot, shared by all readers of a run.
 
@@ -62,7 +75,9 @@ class PostgresSession:
         margin: timedelta,
         lock_timeout: timedelta = timedelta(seconds=10),
         readers: int = 2,
+        shared: SharedSnapshot | None = None,
     ) -> None:
+        """With `shared`, join the snapshot of another session that is open, and take over its horizon."""
         self._dsn = connection_string(dsn)
         self._max_readers = readers
         self._readers: ConnectionPool[Reader] = ConnectionPool(self._open_reader)
@@ -70,10 +85,13 @@ class PostgresSession:
         self._control = connect(dsn)
         try:
             with postgres_errors("open a snapshot"):
-                self.horizon: Horizon = read_horizon(self._control, margin=margin)
-                self._snapshot: Snapshot = export_snapshot(
-                    self._control, tables, lock_timeout=lock_timeout, other=partial(connect, dsn)
-                )
+                locking: _Locking = {"lock_timeout": lock_timeout, "other": partial(connect, dsn)}
+                if shared is None:
+                    self.horizon: Horizon = read_horizon(self._control, margin=margin)
+                    self._snapshot: Snapshot = export_snapshot(self._control, tables, **locking)
+                else:
+                    self.horizon = shared.horizon
+                    self._snapshot = join_snapshot(self._control, shared.name, tables, **locking)
                 lockable = [table for table in tables if table not in self._snapshot.busy]
                 self._tables = live_tables(self._control, lockable)
         except BaseException:
@@ -91,6 +109,11 @@ class PostgresSession:
         self._readers.close()
         self._sessions.close()
         self._control.close()
+
+    @property
+    def shared(self) -> SharedSnapshot:
+        """What other sessions need to join the snapshot, while this one is open."""
+        return SharedSnapshot(self._snapshot.name, self.horizon)
 
     def table(self, name: str) -> LiveTable | None:
         """A table's shape in the snapshot, None where there is none. Raises TransientError for one that is locked."""

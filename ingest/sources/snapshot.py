@@ -3,6 +3,10 @@
 A REPEATABLE READ snapshot does not protect against a table that is rewritten after it was taken (ALTER TABLE ... TYPE,
 CLUSTER, VACUUM FULL): the table then looks empty, and a set of keys would delete every row. So each table is locked
 against that (ACCESS SHARE, which any SELECT takes) before the snapshot, until the run has ended, as pg_dump does.
+
+A session elsewhere, such as another container's, can join the snapshot for as long as the one that exported it is
+open. It takes locks of its own first: that the snapshot can still be imported then shows that the first ones have held
+until then, so that there is no moment without any.
 """
 
 from __future__ import annotations
@@ -51,6 +55,35 @@ def export_snapshot(
 
     `other` opens a connection to ask who holds a lock. A table that stays locked for `lock_timeout` is left out.
     """
+    busy = _lock(control, tables, lock_timeout, other)
+    with control.cursor() as cursor:
+        cursor.execute("select pg_export_snapshot()")
+        ((name,),) = cursor.fetchall()
+    return Snapshot(name, busy)
+
+
+def join_snapshot(
+    control: Connection,
+    name: str,
+    tables: Sequence[str],
+    *,
+    lock_timeout: timedelta,
+    other: Callable[[], Connection],
+) -> Snapshot:
+    """Begin a transaction on `control` that sees what the session that exported snapshot `name` sees.
+
+    Raises psycopg2.Error where that session has ended.
+    """
+    busy = _lock(control, tables, lock_timeout, other)
+    with control.cursor() as cursor:
+        cursor.execute("set transaction snapshot %s", (name,))
+    return Snapshot(name, busy)
+
+
+def _lock(
+    control: Connection, tables: Sequence[str], lock_timeout: timedelta, other: Callable[[], Connection]
+) -> dict[str, str]:
+    """Begin a transaction and lock what can be locked; the tables that could not be, each with what keeps it."""
     control.set_session(isolation_level="REPEATABLE READ", readonly=True, autocommit=False)
     busy: dict[str, str] = {}
     with control.cursor() as cursor:
@@ -65,9 +98,7 @@ def export_snapshot(
                 busy[table] = _holder(other, control, table)
             except _NOT_LOCKABLE:
                 cursor.execute("rollback to one_table; release one_table")
-        cursor.execute("select pg_export_snapshot()")
-        ((name,),) = cursor.fetchall()
-    return Snapshot(name, busy)
+    return busy
 
 
 def _holder(other: Callable[[], Connection], control: Connection, table: str) -> str:
