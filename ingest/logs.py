@@ -1,4 +1,7 @@
-"""Structured logs: JSON lines for machines, readable lines on a terminal, always on standard error."""
+"""Structured logs: JSON lines for machines, readable lines on a terminal, always on standard error.
+
+Where an orchestrator collects logs, they go to its logger instead.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +28,21 @@ def configure(
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(file=out),
+        cache_logger_on_first_use=False,
+    )
+
+
+def forward_to(logger: logging.Logger | logging.LoggerAdapter[logging.Logger], *, level: int = logging.INFO) -> None:
+    """Set up logging for this process: each line goes to `logger`, as `event key=value ...`."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.KeyValueRenderer(
+                key_order=["stream", "event"], drop_missing=True, repr_native_str=False
+            ),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=lambda *_: logger,
         cache_logger_on_first_use=False,
     )
 

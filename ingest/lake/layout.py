@@ -4,6 +4,7 @@
 _log/<stream>/<version, 20 digits>.json                                  commit, put-if-absent
 _log/<stream>/_latest.json                                               hint, never trusted
 _quarantine/<stream>/dt=YYYY-MM-DD/<version>-<part>-<sha256[:12]>.parquet
+_runs/<flow run>.json                                                    what one process of a run tells another
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from datetime import datetime
 
 LOG = "_log"
 QUARANTINE = "_quarantine"
+RUNS = "_runs/"
 _VERSION_DIGITS = 20
 _FILE_KEY = re.compile(r"/(\d{10,})-\d{4,}-[0-9a-f]{12}\.parquet$")
 _COMMIT_KEY = re.compile(rf"/(\d{{{_VERSION_DIGITS}}})\.json$")
@@ -36,6 +38,11 @@ def commit_key(stream: str, version: int) -> str:
 def latest_key(stream: str) -> str:
     """The key of the hint at the newest version."""
     return f"{log_prefix(stream)}_latest.json"
+
+
+def outcome_key(flow_run_id: str) -> str:
+    """The key of what a flow run that landed a stream tells the one that asked for it, who alone reads it."""
+    return f"{RUNS}{flow_run_id}.json"
 
 
 def version_of(key: str) -> int | None:

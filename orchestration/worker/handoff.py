@@ -1,0 +1,154 @@
+"""How a stream's outcome gets from the process that landed it to the one that asked for it: as an object in the lake.
+
+Its rows are in the commit log already; what is handed over is which commits, what was counted at the source, and the
+error if there was one. Prefect's own results would need a disk that both can reach.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Self
+
+import pyarrow as pa
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+
+from ingest.context import SourceCount, StreamResult
+from ingest.errors import FatalError, PlatformError, TransientError
+from ingest.lake import layout
+from ingest.lake.log import CommitLog
+from ingest.lake.store import ObjectStore
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_bytes="base64", val_json_bytes="base64")
+
+
+class ErrorNote(_Model):
+    """A PlatformError by the name of its class."""
+
+    kind: str
+    message: str
+    stream: str | None = None
+    hint: str | None = None
+
+    @classmethod
+    def of(cls, error: PlatformError) -> Self:
+        """What there is to say of `error`."""
+        return cls(kind=type(error).__name__, message=error.message, stream=error.stream, hint=error.hint)
+
+    def error(self) -> PlatformError:
+        """The error again; one of a class that this release does not know is a FatalError."""
+        kind = _kinds(PlatformError).get(self.kind, FatalError)
+        return kind(self.message, stream=self.stream, hint=self.hint)
+
+
+class ResultNote(_Model):
+    """A StreamResult without the commits, which are in the log, and with the keys in flight as an Arrow IPC stream."""
+
+    versions: tuple[int, ...]
+    rows_landed: int
+    rows_quarantined: int
+    seconds: float
+    watermark_before: AwareDatetime | None
+    watermark_after: AwareDatetime | None
+    lag_seconds: float | None
+    blocker: str | None
+    notices: tuple[str, ...]
+    source_rows: int | None
+    in_flight: bytes | None
+
+    @classmethod
+    def of(cls, result: StreamResult) -> Self:
+        """What there is to say of `result`."""
+        counted = result.source_count
+        return cls(
+            versions=tuple(commit.version for commit in result.commits),
+            rows_landed=result.rows_landed,
+            rows_quarantined=result.rows_quarantined,
+            seconds=result.seconds,
+            watermark_before=result.watermark_before,
+            watermark_after=result.watermark_after,
+            lag_seconds=result.lag_seconds,
+            blocker=result.blocker,
+            notices=result.notices,
+            source_rows=counted.rows if counted else None,
+            in_flight=_packed(counted.in_flight) if counted and counted.in_flight is not None else None,
+        )
+
+    def result(self, store: ObjectStore, stream: str) -> StreamResult:
+        """The result again, with its commits read from the log. Raises FatalError where the log has not got one."""
+        log = CommitLog(store, stream)
+        commits = {version: log.read(version) for version in self.versions}
+        absent = [version for version, commit in commits.items() if commit is None]
+        if absent:
+            raise FatalError(f"a worker says that it committed version {absent[0]}, which is not there", stream=stream)
+        counted = (
+            SourceCount(self.source_rows, _unpacked(self.in_flight) if self.in_flight is not None else None)
+            if self.source_rows is not None
+            else None
+        )
+        return StreamResult(
+            stream=stream,
+            commits=tuple(commit for commit in commits.values() if commit is not None),
+            rows_landed=self.rows_landed,
+            rows_quarantined=self.rows_quarantined,
+            seconds=self.seconds,
+            watermark_before=self.watermark_before,
+            watermark_after=self.watermark_after,
+            lag_seconds=self.lag_seconds,
+            blocker=self.blocker,
+            notices=self.notices,
+            source_count=counted,
+        )
+
+
+class Handoff(_Model):
+    """What one flow run made of one stream, and on which host: a result or an error."""
+
+    stream: str
+    host: str
+    result: ResultNote | None = None
+    error: ErrorNote | None = None
+
+    def write(self, store: ObjectStore, flow_run_id: str) -> None:
+        """Leave it for whoever asked for the flow run."""
+        store.put(layout.outcome_key(flow_run_id), self.model_dump_json().encode())
+
+    @classmethod
+    def read(cls, store: ObjectStore, flow_run_id: str) -> Self:
+        """What that flow run left. Raises TransientError where it left nothing, FatalError for something else."""
+        key = layout.outcome_key(flow_run_id)
+        body = store.get(key)
+        if body is None:
+            raise TransientError("the worker ended without saying what it had done")
+        try:
+            return cls.model_validate_json(body)
+        except ValidationError as error:
+            raise FatalError(f"{store.uri(key)} is not of this release: {error}") from error
+
+
+def remove_handoffs(store: ObjectStore, *, older_than: datetime) -> int:
+    """Remove what was handed over before `older_than`, by the store's clock; how many there were."""
+    old = [item.key for item in store.list(layout.RUNS) if item.modified < older_than]
+    if old:
+        store.delete(old)
+    return len(old)
+
+
+def _kinds(base: type[PlatformError]) -> dict[str, type[PlatformError]]:
+    found = {base.__name__: base}
+    for kind in base.__subclasses__():
+        found |= _kinds(kind)
+    return found
+
+
+def _packed(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue())
+
+
+def _unpacked(body: bytes) -> pa.Table:
+    with pa.ipc.open_stream(body) as reader:
+        return reader.read_all()

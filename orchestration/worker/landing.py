@@ -1,0 +1,72 @@
+"""Landing one stream as part of a run, with a line in the log now and then."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime
+from time import monotonic
+
+from ingest.context import StreamResult
+from ingest.contracts.registry import ContractRegistry
+from ingest.errors import TransientError
+from ingest.lake.store import ObjectStore
+from ingest.retry import WaitBudget, retrying
+from ingest.runner import IngestRun, open_run
+from ingest.settings import IngestSettings
+from ingest.shared_run import SharedRun
+from orchestration.worker.heartbeat import Logger
+
+_OPEN_BUDGET_SECONDS = 60.0
+_LINE_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class StreamOrder:
+    """What to land. `run_id` is the run that commits belong to, and `shared` its horizon and snapshot, if it has them.
+
+    `backfill` is a window `[from, to)` of cursors to land again, in place of what is new.
+    """
+
+    stream: str
+    run_id: str
+    shared: SharedRun | None = None
+    backfill: tuple[datetime, datetime] | None = None
+    keys: bool = True
+    count: bool = True
+
+
+def land(order: StreamOrder, settings: IngestSettings, store: ObjectStore, logger: Logger) -> StreamResult:
+    """Land a stream. Raises PlatformError, ConflictError where another writer won."""
+    (contract,) = ContractRegistry.load(settings.contracts_dir).select([order.stream])
+    lines = _ProgressLines(logger)
+
+    def note(error: TransientError, wait: float) -> None:
+        logger.warning("trying again in %.0f s: %s", wait, error)
+
+    with ExitStack() as opened:
+
+        def once() -> IngestRun:
+            return opened.enter_context(
+                open_run(settings, [contract], order.run_id, progress=lines.read, store=store, shared=order.shared)
+            )
+
+        # What happens to a run that was opened, it tries again by itself.
+        run = retrying(WaitBudget(_OPEN_BUDGET_SECONDS), attempts=4, before_retry=note)(once)
+        if order.backfill is not None:
+            start, end = order.backfill
+            return run.backfill(order.stream, start=start, end=end)
+        return run.ingest(order.stream, keys=order.keys, count=order.count)
+
+
+class _ProgressLines:
+    """Says how far a stream is, every few seconds."""
+
+    def __init__(self, logger: Logger) -> None:
+        self._logger = logger
+        self._next = monotonic() + _LINE_SECONDS
+
+    def read(self, stream: str, records: int) -> None:
+        if monotonic() >= self._next:
+            self._next = monotonic() + _LINE_SECONDS
+            self._logger.info("%s: %s records read", stream, f"{records:,}")

@@ -1,0 +1,84 @@
+"""The flow that lands one stream. The platform's flow hands streams to it, each as a run of its deployment `stream`.
+
+What it did is in the lake when it ends: commits in the log, and a hand-off for whoever asked.
+"""
+
+# Prefect reads the flow's annotations as they are.
+import socket
+from datetime import datetime
+from typing import Any
+
+from prefect import flow
+from prefect.context import FlowRunContext
+from prefect.logging import get_run_logger
+from prefect.states import Completed, Failed
+
+from ingest import logs
+from ingest.errors import ConflictError, PlatformError
+from ingest.lake.store import ObjectStore
+from ingest.settings import IngestSettings
+from ingest.shared_run import SharedRun
+from orchestration.worker.handoff import ErrorNote, Handoff, ResultNote
+from orchestration.worker.heartbeat import Logger, beating
+from orchestration.worker.landing import StreamOrder, land
+from orchestration.worker.names import STREAM_FLOW
+from orchestration.worker.patience import wait_for_a_restarting_server
+
+
+@flow(name=STREAM_FLOW, flow_run_name="{stream}", description="Lands what is new in one stream.")
+def land_stream(
+    stream: str,
+    run_id: str | None = None,
+    shared: SharedRun | None = None,
+    backfill_from: datetime | None = None,
+    backfill_to: datetime | None = None,
+    keys: bool = True,
+    count: bool = False,
+) -> Any:
+    """Land what is new in one stream.
+
+    Args:
+        stream (str): the stream to land.
+        run_id (str): the run that its commits belong to; this one by default.
+        shared (SharedRun): the horizon and snapshot of that run; its own by default.
+        backfill_from (datetime): with `backfill_to`, land this window of cursors again instead.
+        backfill_to (datetime): the window's end, not within it.
+        keys (bool): look for deletions.
+        count (bool): count the rows at the source.
+    """
+    wait_for_a_restarting_server()
+    logger = get_run_logger()
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None:
+        raise RuntimeError("the flow runs outside of a flow run")
+    flow_run = context.flow_run
+    logs.forward_to(logger)
+    logger.info("%s: on host %s", stream, socket.gethostname())
+    with beating(flow_run, logger):
+        backfill = (backfill_from, backfill_to) if backfill_from and backfill_to else None
+        order = StreamOrder(stream, run_id or str(flow_run.id), shared, backfill=backfill, keys=keys, count=count)
+        return _landed(order, str(flow_run.id), logger)
+
+
+def _landed(order: StreamOrder, flow_run_id: str, logger: Logger) -> Any:
+    """Land the stream, leave the hand-off, and say how the run ended: its state."""
+    try:
+        settings = IngestSettings.load()
+        store = ObjectStore(settings.lake)
+    except PlatformError as error:
+        return Failed(message=str(error))
+    try:
+        result = land(order, settings, store, logger)
+        Handoff(stream=order.stream, host=socket.gethostname(), result=ResultNote.of(result)).write(store, flow_run_id)
+    except PlatformError as error:
+        note = ErrorNote.of(error)
+        try:
+            Handoff(stream=order.stream, host=socket.gethostname(), error=note).write(store, flow_run_id)
+        except PlatformError as unwritten:
+            # The state's message says the same.
+            logger.warning("the outcome could not be left in the lake: %s", unwritten)
+        if isinstance(error, ConflictError):
+            return Completed(message=str(error))
+        return Failed(message=str(error))
+    refused = f", {result.rows_quarantined:,} quarantined" if result.rows_quarantined else ""
+    return Completed(message=f"{result.rows_landed:,} rows landed{refused} on {socket.gethostname()}")
