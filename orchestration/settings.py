@@ -73,9 +73,23 @@ class OrchestrationSettings(BaseSettings):
     """How often the orchestrator runs a task again after a transient fault, beyond the retries inside the task."""
     task_retry_seconds: float = Field(default=10.0, ge=0, validation_alias="TASK_RETRY_SECONDS")
 
+    ingest_deployment: str | None = Field(default=None, validation_alias="INGEST_DEPLOYMENT")
+    """The deployment, `flow/deployment`, that streams are handed to; by default the flow lands them itself."""
+    ingest_start_seconds: float = Field(default=600.0, gt=0, validation_alias="INGEST_START_SECONDS")
+    """How long a stream that was handed out may wait for a worker to take it."""
+    stale_run_seconds: float = Field(default=45.0, ge=15, validation_alias="STALE_RUN_SECONDS")
+    """A flow run that gave no sign of life for so long is taken for lost, and marked as crashed."""
+
     runs_dir: Path = Field(default=Path(".local/runs"), validation_alias="RUNS_DIR")
     """One folder for each run: dbt's compiled SQL, its results, its log."""
     runs_kept: int = Field(default=20, ge=1, validation_alias="RUNS_KEPT")
+
+    @field_validator("ingest_deployment")
+    @classmethod
+    def _names_flow_and_deployment(cls, value: str | None) -> str | None:
+        if value and len(value.split("/")) != 2:
+            raise ValueError("it is not of the form flow/deployment")
+        return value or None
 
     @field_validator("duckdb_memory_limit", "dbt_target")
     @classmethod
@@ -99,6 +113,11 @@ class OrchestrationSettings(BaseSettings):
     def target(self) -> str:
         """The dbt target to run."""
         return self.dbt_target or self.warehouse.value
+
+    @property
+    def stale_run(self) -> timedelta:
+        """How long a flow run may give no sign of life."""
+        return timedelta(seconds=self.stale_run_seconds)
 
     @property
     def lock_wait(self) -> timedelta:

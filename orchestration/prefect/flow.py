@@ -3,6 +3,7 @@
 python orchestration/prefect/flow.py runs it once, against the Prefect API that is configured, else an ephemeral one.
 """
 
+import logging
 from collections.abc import Callable
 from datetime import datetime
 
@@ -10,6 +11,7 @@ from prefect import flow
 from prefect.context import FlowRunContext
 from prefect.logging import get_run_logger
 
+from ingest import logs
 from orchestration import progress
 from orchestration.prefect import artifacts
 from orchestration.prefect.api import prefect_api
@@ -18,6 +20,8 @@ from orchestration.prefect.run_logs import without_tracebacks
 from orchestration.prefect.services import RunServices
 from orchestration.prefect.steps import execute
 from orchestration.report import RunFailedError, RunReport
+from orchestration.worker.heartbeat import beating
+from orchestration.worker.patience import wait_for_a_restarting_server
 
 FLOW_NAME = "dp-maiblaze-demo-dev-flow"
 
@@ -50,10 +54,13 @@ def dp_maiblaze_demo_dev_flow(
     Raises RunFailedError, with the report, where anything failed.
     """
     without_tracebacks()
+    wait_for_a_restarting_server()
     logger = get_run_logger()
     context = FlowRunContext.get()
     if context is None or context.flow_run is None:
         raise RuntimeError("the flow runs outside of a flow run")
+    if context.flow_run.deployment_id is not None:
+        logs.forward_to(logger, level=logging.WARNING)
     parameters = RunParameters.of(
         streams=streams,
         full_refresh=full_refresh,
@@ -66,8 +73,9 @@ def dp_maiblaze_demo_dev_flow(
         keys=keys,
     )
     run = RunServices.for_run(str(context.flow_run.id), parameters, progress.current(logger))
-    report = execute(run, context.flow_run.id, logger)
-    artifacts.show(report)
+    with beating(context.flow_run, logger):
+        report = execute(run, context.flow_run.id, logger)
+        artifacts.show(report)
     if report.problems:
         raise RunFailedError.of(report)
     return report

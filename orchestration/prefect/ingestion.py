@@ -1,14 +1,16 @@
 """The ingest step: every selected stream at once, over one open run for each kind of source.
 
-A source that cannot be opened fails its own streams; a stream that fails stops no other.
+Streams are landed by this process, or with INGEST_DEPLOYMENT by workers elsewhere, which join that run. A source that
+cannot be opened fails its own streams; a stream that fails stops no other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from typing import Any
+from contextlib import AbstractContextManager, ExitStack
+from datetime import timedelta
+from typing import Any, TypeVar
 
 from prefect import Task
 from prefect.states import State
@@ -19,10 +21,14 @@ from ingest.lake.log import CommitLog
 from ingest.lake.store import ObjectStore
 from ingest.retry import WaitBudget, retrying
 from ingest.runner import IngestRun, open_run
+from ingest.shared_run import SharedRun, share_run
+from orchestration.prefect.dispatch import DispatchSettings, StreamDispatcher
 from orchestration.prefect.services import RunServices
-from orchestration.prefect.tasks import IngestWork, ingest_stream
+from orchestration.prefect.tasks import IngestWork, StreamWork, ingest_stream
 from orchestration.report import StreamOutcome
 from orchestration.settings import OrchestrationSettings
+
+T = TypeVar("T")
 
 _OPEN_BUDGET_SECONDS = 60.0
 
@@ -33,24 +39,71 @@ def ingest(run: RunServices) -> list[StreamOutcome]:
     # The heads come first: what another writer commits from here on is seen to be another's.
     versions = _versions(run.store, run.selected)
     with ExitStack() as opened:
-        runs, failed = _open(run, opened)
-        work = IngestWork(
-            runs,
-            run.registry,
-            versions,
-            run.progress,
-            backfill=run.parameters.backfill,
-            keys=run.parameters.keys,
-            slots=run.ingest_settings.concurrency,
-        )
+        work, failed = _work(run, versions, opened)
         task = with_retries(ingest_stream, run.settings)
-        futures = {stream: task.submit(stream, work) for stream in runs}
+        streams = [contract.stream for contract in run.selected if contract.stream not in failed]
+        futures = {stream: task.submit(stream, work) for stream in streams}
         outcomes = {stream: _outcome(stream, versions[stream], future.wait()) for stream, future in futures.items()}
     outcomes |= {stream: StreamOutcome(stream, versions[stream], error=error) for stream, error in failed.items()}
     for outcome in outcomes.values():
         if outcome.error is not None:
             run.progress.stream_finished(outcome)
     return [outcomes[contract.stream] for contract in run.selected]
+
+
+def _work(
+    run: RunServices, versions: Mapping[str, int], opened: ExitStack
+) -> tuple[StreamWork, dict[str, PlatformError]]:
+    """What lands streams, and the errors of those whose source cannot be opened."""
+    deployment = run.settings.ingest_deployment
+    return _handed_out(run, deployment, opened) if deployment else _here(run, versions, opened)
+
+
+def _here(
+    run: RunServices, versions: Mapping[str, int], opened: ExitStack
+) -> tuple[IngestWork, dict[str, PlatformError]]:
+    """Lands streams in this process."""
+    runs: dict[str, IngestRun] = {}
+    failed: dict[str, PlatformError] = {}
+    for contracts in _by_source(run.selected).values():
+        source = _opened(run, contracts, failed, opened, _run_of)
+        runs |= {contract.stream: source for contract in contracts} if source else {}
+    work = IngestWork(
+        runs,
+        run.registry,
+        versions,
+        run.progress,
+        backfill=run.parameters.backfill,
+        keys=run.parameters.keys,
+        slots=run.ingest_settings.concurrency,
+    )
+    return work, failed
+
+
+def _handed_out(
+    run: RunServices, deployment: str, opened: ExitStack
+) -> tuple[StreamDispatcher, dict[str, PlatformError]]:
+    """Has streams landed by workers, at one snapshot that is kept open here meanwhile."""
+    shared: dict[str, SharedRun] = {}
+    failed: dict[str, PlatformError] = {}
+    for contracts in _by_source(run.selected).values():
+        source = _opened(run, contracts, failed, opened, _shared_run_of)
+        shared |= {contract.stream: source for contract in contracts} if source else {}
+    work = StreamDispatcher(
+        DispatchSettings(
+            deployment,
+            stale=run.settings.stale_run,
+            start_within=timedelta(seconds=run.settings.ingest_start_seconds),
+        ),
+        run.run_id,
+        shared,
+        run.registry,
+        run.store,
+        run.progress,
+        backfill=run.parameters.backfill,
+        keys=run.parameters.keys,
+    )
+    return opened.enter_context(work), failed
 
 
 def with_retries(task: Task[Any, Any], settings: OrchestrationSettings) -> Task[Any, Any]:
@@ -84,30 +137,34 @@ def _versions(store: ObjectStore, contracts: Sequence[StreamContract]) -> dict[s
         return {contract.stream: head.version if head else 0 for contract, head in zip(contracts, heads, strict=True)}
 
 
-def _open(run: RunServices, opened: ExitStack) -> tuple[dict[str, IngestRun], dict[str, PlatformError]]:
-    """Open a run for each kind of source: runs by stream, and the errors of those that cannot be opened."""
-    runs: dict[str, IngestRun] = {}
-    failed: dict[str, PlatformError] = {}
-    for contracts in _by_source(run.selected).values():
-        try:
-            ingest_run = _open_one(run, contracts, opened)
-        except PlatformError as error:
-            failed |= {contract.stream: error for contract in contracts}
-        else:
-            runs |= {contract.stream: ingest_run for contract in contracts}
-    return runs, failed
+def _run_of(run: RunServices, contracts: Sequence[StreamContract]) -> AbstractContextManager[IngestRun]:
+    return open_run(run.ingest_settings, contracts, run.run_id, progress=run.progress.stream_read, store=run.store)
 
 
-def _open_one(run: RunServices, contracts: Sequence[StreamContract], opened: ExitStack) -> IngestRun:
-    def once() -> IngestRun:
-        return opened.enter_context(
-            open_run(run.ingest_settings, contracts, run.run_id, progress=run.progress.stream_read, store=run.store)
-        )
+def _shared_run_of(run: RunServices, contracts: Sequence[StreamContract]) -> AbstractContextManager[SharedRun]:
+    return share_run(run.ingest_settings, contracts, store=run.store)
+
+
+def _opened(
+    run: RunServices,
+    contracts: Sequence[StreamContract],
+    failed: dict[str, PlatformError],
+    opened: ExitStack,
+    source: Callable[[RunServices, Sequence[StreamContract]], AbstractContextManager[T]],
+) -> T | None:
+    """What `source` opens; where it cannot be opened, its error goes to `failed` for each of its streams."""
+
+    def once() -> T:
+        return opened.enter_context(source(run, contracts))
 
     def note(error: TransientError, wait: float) -> None:
         run.progress.step("wait", f"{wait:.0f} s, then try again: {error}")
 
-    return retrying(WaitBudget(_OPEN_BUDGET_SECONDS), attempts=4, before_retry=note)(once)
+    try:
+        return retrying(WaitBudget(_OPEN_BUDGET_SECONDS), attempts=4, before_retry=note)(once)
+    except PlatformError as error:
+        failed |= {contract.stream: error for contract in contracts}
+        return None
 
 
 def _by_source(contracts: Sequence[StreamContract]) -> Mapping[Source, list[StreamContract]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from prefect import task
 from prefect.client.schemas.objects import TaskRun
@@ -77,8 +77,14 @@ class IngestWork:
         return StreamOutcome(stream, version=version, result=result)
 
 
+class StreamWork(Protocol):
+    """Lands one stream, wherever that is."""
+
+    def ingest(self, stream: str) -> StreamOutcome: ...
+
+
 @task(name="ingest", task_run_name="{stream}", retry_condition_fn=is_transient)
-def ingest_stream(stream: str, work: IngestWork) -> Any:
+def ingest_stream(stream: str, work: StreamWork) -> Any:
     """Land one stream in the lake. The state's data is its StreamOutcome."""
     outcome = work.ingest(stream)
     if outcome.result is None:

@@ -6,44 +6,40 @@ needs ten to start. The run would crash, though all it had to say is that a task
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
 from functools import wraps
 from typing import Any
 
 import httpx
-from prefect.client.base import PrefectHttpxAsyncClient
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_fixed
+from prefect.client.base import PrefectHttpxAsyncClient, PrefectHttpxSyncClient
+from tenacity import AsyncRetrying, Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-_PATIENCE_SECONDS = 120.0
+PATIENCE_SECONDS = 120.0
 _MARK = "_waits_for_the_server"
 
-Send = Callable[..., Coroutine[Any, Any, Any]]
 
-
-def wait_for_a_restarting_server(
-    client: type[Any] = PrefectHttpxAsyncClient, *, seconds: float = _PATIENCE_SECONDS
-) -> None:
+def wait_for_a_restarting_server(*, seconds: float = PATIENCE_SECONDS) -> None:
     """Let every Prefect client of this process try for so long to connect. A second call changes nothing.
 
     Only requests that never reached a server are sent again, so none can count twice.
     """
-    if getattr(client.send, _MARK, False):
+    if getattr(PrefectHttpxAsyncClient, _MARK, False):
         return
-    client.send = _patient(client.send, seconds)
+    setattr(PrefectHttpxAsyncClient, _MARK, True)
+    policy: dict[str, Any] = {
+        "retry": retry_if_exception_type(httpx.ConnectError),
+        "wait": wait_fixed(1),
+        "stop": stop_after_delay(seconds),
+        "reraise": True,
+    }
+    send, send_at_once = PrefectHttpxAsyncClient.send, PrefectHttpxSyncClient.send
 
-
-def _patient(send: Send, seconds: float) -> Send:
     @wraps(send)
     async def patient(self: Any, *args: Any, **kwargs: Any) -> Any:
-        async for attempt in AsyncRetrying(
-            retry=retry_if_exception_type(httpx.ConnectError),
-            wait=wait_fixed(1),
-            stop=stop_after_delay(seconds),
-            reraise=True,
-        ):
-            with attempt:
-                return await send(self, *args, **kwargs)
-        raise AssertionError("a retried block returns or raises")
+        return await AsyncRetrying(**policy)(send, self, *args, **kwargs)
 
-    setattr(patient, _MARK, True)
-    return patient
+    @wraps(send_at_once)
+    def patient_at_once(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return Retrying(**policy)(send_at_once, self, *args, **kwargs)
+
+    for client, sender in ((PrefectHttpxAsyncClient, patient), (PrefectHttpxSyncClient, patient_at_once)):
+        setattr(client, "send", sender)  # noqa: B010 - mypy forbids to assign to a method

@@ -1,0 +1,207 @@
+"""Handing streams out: each becomes a run of the worker's deployment, on whichever worker is free, and is followed.
+
+A worker that dies leaves a run that stays Running for ever. Its heartbeat stops, so the run is marked as crashed and
+the stream is handed out again; the next worker goes on from what the first one had committed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Self
+from uuid import UUID
+
+from prefect import get_client
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.deployments.deployments import run_deployment
+from prefect.exceptions import ObjectNotFound
+from prefect.logging import get_run_logger
+from prefect.states import Cancelled, Cancelling, Crashed
+
+from ingest.contracts.model import StreamContract
+from ingest.errors import ConfigurationError, ConflictError, PlatformError, TransientError
+from ingest.lake.store import ObjectStore
+from ingest.shared_run import SharedRun
+from orchestration.progress import Logger, Progress
+from orchestration.report import StreamOutcome
+from orchestration.worker.handoff import Handoff
+
+_POLL_SECONDS = 1.0
+_HANDED_OUT_AT_MOST = 4
+_GAP_SECONDS = 3.0
+"""Longer between two looks, and it was us who could not look."""
+
+
+@dataclass(frozen=True)
+class DispatchSettings:
+    """`deployment` is `flow/deployment`. A run without a sign of life for `stale` is lost; one that no worker has taken
+    for `start_within` is given up."""
+
+    deployment: str
+    stale: timedelta
+    start_within: timedelta
+
+
+class StreamDispatcher:
+    """Lands streams by runs of a deployment. Thread-safe. Leaving its context cancels what has not ended."""
+
+    def __init__(
+        self,
+        settings: DispatchSettings,
+        run_id: str,
+        shared: Mapping[str, SharedRun],
+        contracts: Mapping[str, StreamContract],
+        store: ObjectStore,
+        progress: Progress,
+        *,
+        backfill: tuple[datetime, datetime] | None,
+        keys: bool,
+    ) -> None:
+        self._settings = settings
+        self._run_id = run_id
+        self._shared = shared
+        self._contracts = contracts
+        self._store = store
+        self._progress = progress
+        self._backfill = backfill
+        self._keys = keys
+        self._open: dict[UUID, str] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: object) -> None:
+        if self._open:
+            with _client() as client:
+                for flow_run_id, stream in list(self._open.items()):
+                    _end(client, flow_run_id, Cancelling(message=f"the run that {stream} belongs to has ended"))
+
+    def ingest(self, stream: str) -> StreamOutcome:
+        """Land one stream. That another writer won is an outcome; everything else that fails is raised."""
+        logger = get_run_logger()
+        self._progress.stream_started(stream)
+        for attempt in range(1, _HANDED_OUT_AT_MOST + 1):
+            flow_run = self._hand_out(stream)
+            logger.info("%s: handed out as flow run '%s'", stream, flow_run.id)
+            with _client() as client:
+                ended = self._follow(client, stream, flow_run.id, logger)
+            self._open.pop(flow_run.id, None)
+            if not (ended.state and ended.state.is_crashed()):
+                outcome = self._outcome(stream, ended, logger)
+                self._progress.stream_finished(outcome)
+                return outcome
+            logger.warning("%s: %s; handing it out again (%d)", stream, ended.state.message, attempt)
+        raise TransientError(
+            f"{_HANDED_OUT_AT_MOST} workers in turn died of it, or were killed",
+            stream=stream,
+            hint="Look at the logs of `ingest`; is it short of memory?",
+        )
+
+    def _hand_out(self, stream: str) -> FlowRun:
+        contract = self._contracts[stream]
+        start, end = self._backfill or (None, None)
+        parameters = {
+            "stream": stream,
+            "run_id": self._run_id,
+            "shared": self._shared[stream].model_dump(mode="json"),
+            "backfill_from": start.isoformat() if start else None,
+            "backfill_to": end.isoformat() if end else None,
+            "keys": self._keys,
+            # Without a keys pass, rows deleted at the source are still in the lake: counts could not be compared.
+            "count": self._backfill is None and (self._keys or not contract.lands_keys),
+        }
+        start_run: Callable[..., Any] = run_deployment
+        try:
+            flow_run: FlowRun = start_run(
+                self._settings.deployment, parameters=parameters, flow_run_name=stream, timeout=0
+            )
+        except ObjectNotFound as error:
+            raise ConfigurationError(
+                f"Prefect has no deployment '{self._settings.deployment}'",
+                hint="Register it: python orchestration/prefect/flow.py --deploy; or leave INGEST_DEPLOYMENT empty.",
+            ) from error
+        self._open[flow_run.id] = stream
+        return flow_run
+
+    def _follow(self, client: SyncPrefectClient, stream: str, flow_run_id: UUID, logger: Logger) -> FlowRun:
+        """Wait until the flow run has ended, or is found to be lost and marked so."""
+        watch = _Watch()
+        host = None
+        while True:
+            flow_run = client.read_flow_run(flow_run_id)
+            state = flow_run.state
+            if state is None or state.is_final():
+                return flow_run
+            silence = watch.silence(flow_run)
+            if state.type is StateType.SCHEDULED:
+                if silence > self._settings.start_within:
+                    _end(client, flow_run_id, Cancelled(message="no worker took it"))
+                    raise TransientError(
+                        f"no worker took it within {silence.total_seconds():.0f} s",
+                        stream=stream,
+                        hint="Is a container `ingest` running? `docker compose ps ingest` and its logs tell.",
+                    )
+            elif silence > self._settings.stale * (2 if state.type is StateType.PENDING else 1):
+                lost = f"the worker on {flow_run.infrastructure_pid or 'an unknown host'} gave no sign of life"
+                _end(client, flow_run_id, Crashed(message=f"{lost} for {silence.total_seconds():.0f} s"))
+            elif state.is_running() and host is None and flow_run.infrastructure_pid:
+                host = flow_run.infrastructure_pid.partition(":")[0]
+                logger.info("%s: being landed on host %s", stream, host)
+            time.sleep(_POLL_SECONDS)
+
+    def _outcome(self, stream: str, flow_run: FlowRun, logger: Logger) -> StreamOutcome:
+        version = self._shared[stream].versions[stream]
+        state = flow_run.state
+        if state is not None and state.is_cancelled():
+            raise PlatformError("its flow run was cancelled", stream=stream)
+        try:
+            handoff = Handoff.read(self._store, str(flow_run.id))
+        except TransientError as error:
+            said = state.message if state and state.message else error.message
+            raise TransientError(said, stream=None if stream in said else stream) from error
+        if handoff.error is not None:
+            failure = handoff.error.error()
+            if isinstance(failure, ConflictError):
+                return StreamOutcome(stream, version=version, overtaken=f"another writer won: {failure.message}")
+            raise failure
+        if handoff.result is None:
+            raise TransientError("the worker said neither what it landed nor what went wrong", stream=stream)
+        result = handoff.result.result(self._store, stream)
+        logger.info("%s: %s rows landed on host %s", stream, f"{result.rows_landed:,}", handoff.host)
+        newest = result.commits[-1].version if result.commits else version
+        return StreamOutcome(stream, version=newest, result=result)
+
+
+class _Watch:
+    """How long a flow run has not been updated, as far as we could look."""
+
+    def __init__(self) -> None:
+        self._updated: object = None
+        self._since = self._looked = time.monotonic()
+
+    def silence(self, flow_run: FlowRun) -> timedelta:
+        now = time.monotonic()
+        if now - self._looked > _GAP_SECONDS:
+            # The server was away: nobody could have given a sign of life meanwhile.
+            self._since += now - self._looked
+        self._looked = now
+        if flow_run.updated != self._updated:
+            self._updated, self._since = flow_run.updated, now
+        return timedelta(seconds=now - self._since)
+
+
+def _client() -> SyncPrefectClient:
+    client = get_client(sync_client=True)
+    if not isinstance(client, SyncPrefectClient):
+        raise TypeError(f"Prefect gave a {type(client).__name__}")
+    return client
+
+
+def _end(client: SyncPrefectClient, flow_run_id: UUID, state: Any) -> None:
+    """Set the state of a flow run, unless it has ended meanwhile."""
+    current = client.read_flow_run(flow_run_id).state
+    if current is None or not current.is_final():
+        client.set_flow_run_state(flow_run_id, state)
