@@ -1,0 +1,132 @@
+"""Prefect's REST API, as any client has it: start runs, wait for them, and read what their pages show."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import httpx
+
+from orchestration.worker.names import PLATFORM_FLOW
+from tests.e2e.waiting import until
+
+_PAGE = 200
+FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A flow run or a task run: its name and its state, as the UI shows them."""
+
+    id: str
+    name: str
+    type: str
+    state: str
+    message: str
+    seconds: float
+
+    @classmethod
+    def of(cls, answer: Mapping[str, Any]) -> Run:
+        """From the API's JSON."""
+        state = answer["state"] or {"type": "PENDING", "name": "none", "message": None}
+        message = state["message"] or ""
+        return cls(answer["id"], answer["name"], state["type"], state["name"], message, answer["total_run_time"])
+
+    @property
+    def ended(self) -> bool:
+        """Whether its state is final."""
+        return self.type in FINAL
+
+    def require_completed(self) -> Run:
+        """Itself. Raises AssertionError with the state's message otherwise."""
+        assert self.state == "Completed", f"{self.name} is {self.state}: {self.message}"
+        return self
+
+
+@dataclass(frozen=True)
+class PrefectApi:
+    """The API at `url`, such as http://127.0.0.1:4200/api."""
+
+    url: str
+
+    @cached_property
+    def client(self) -> httpx.Client:
+        """Without the user's proxy."""
+        return httpx.Client(base_url=self.url, trust_env=False, timeout=30)
+
+    def start(self, deployment: str, flow: str = PLATFORM_FLOW, **parameters: Any) -> str:
+        """Create a run of a deployment; its id."""
+        found = self._get(f"/deployments/name/{flow}/{deployment}")
+        return str(self._post(f"/deployments/{found['id']}/create_flow_run", {"parameters": parameters})["id"])
+
+    def run(self, run_id: str) -> Run:
+        """A flow run as it is now."""
+        return Run.of(self._get(f"/flow_runs/{run_id}"))
+
+    def ended(self, run_id: str, *, seconds: float = 240) -> Run:
+        """The run when its state is final; the server may go away meanwhile."""
+
+        def look() -> Run | None:
+            try:
+                run = self.run(run_id)
+            except (httpx.TransportError, httpx.HTTPStatusError):
+                return None
+            return run if run.ended else None
+
+        return until(look, seconds=seconds, what=f"the end of run {run_id}", every=0.5)
+
+    def in_state(self, run_id: str, *states: str, seconds: float = 60) -> Run:
+        """The run when its state has one of these names."""
+
+        def look() -> Run | None:
+            run = self.run(run_id)
+            assert not run.ended or run.state in states, f"{run.name} has ended as {run.state}: {run.message}"
+            return run if run.state in states else None
+
+        return until(look, seconds=seconds, what=f"run {run_id} to be {' or '.join(states)}")
+
+    def runs(self, deployment: str, flow: str = PLATFORM_FLOW) -> list[Run]:
+        """The deployment's runs, the newest first."""
+        found = self._get(f"/deployments/name/{flow}/{deployment}")
+        asked = {"deployments": {"id": {"any_": [found["id"]]}}, "sort": "EXPECTED_START_TIME_DESC"}
+        return [Run.of(answer) for answer in self._pages("/flow_runs/filter", asked)]
+
+    def children(self, run_id: str) -> list[Run]:
+        """The flow runs that a run has started."""
+        asked = {"flow_runs": {"parent_flow_run_id": {"any_": [run_id]}}, "sort": "START_TIME_ASC"}
+        return [Run.of(answer) for answer in self._pages("/flow_runs/filter", asked)]
+
+    def tasks(self, run_id: str) -> list[Run]:
+        """The task runs of a flow run."""
+        asked = {"flow_runs": {"id": {"any_": [run_id]}}}
+        return [Run.of(answer) for answer in self._pages("/task_runs/filter", asked)]
+
+    def task(self, run_id: str, name: str) -> Run | None:
+        """A task run by its name, the newest one; None where there is none yet."""
+        return next((task for task in reversed(self.tasks(run_id)) if task.name == name), None)
+
+    def log(self, run_id: str) -> str:
+        """All that a flow run and its tasks have logged, a line each."""
+        asked = {"logs": {"flow_run_id": {"any_": [run_id]}}, "sort": "TIMESTAMP_ASC"}
+        return "\n".join(entry["message"] for entry in self._pages("/logs/filter", asked))
+
+    def artifacts(self, run_id: str) -> dict[str, Any]:
+        """A flow run's artifacts by key: rows of a table, or markdown."""
+        asked = {"artifacts": {"flow_run_id": {"any_": [run_id]}}}
+        found = [one for one in self._pages("/artifacts/filter", asked) if one["key"]]
+        return {one["key"]: json.loads(one["data"]) if one["type"] == "table" else one["data"] for one in found}
+
+    def _get(self, path: str) -> Any:
+        return self.client.get(path).raise_for_status().json()
+
+    def _post(self, path: str, body: Mapping[str, Any]) -> Any:
+        return self.client.post(path, json=body).raise_for_status().json()
+
+    def _pages(self, path: str, asked: Mapping[str, Any]) -> Iterator[Any]:
+        offset = 0
+        while page := self._post(path, {**asked, "limit": _PAGE, "offset": offset}):
+            yield from page
+            offset += len(page)

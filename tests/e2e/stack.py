@@ -1,0 +1,154 @@
+"""One compose project: its own name, ports and images, and nothing of the user's `.env` and accounts."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+from collections.abc import Mapping
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parents[2]
+HERE = Path(__file__).parent
+LOGS = HERE / ".logs"
+"""What every container wrote, kept when the tests have ended."""
+PROJECT = "dp-mailblaze-demo-e2e"
+INGEST_CONTAINERS = 3
+
+_OF_THE_MACHINE = ("DOCKER_", "BUILDX_", "BUILDKIT_")
+_OF_THE_USER = ("PATH", "HOME", "LANG", "TMPDIR", "XDG_RUNTIME_DIR")
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Ports on 127.0.0.1."""
+
+    postgres: int
+    saas: int
+    lake: int
+    prefect: int
+    alerts: int
+
+    @classmethod
+    def free(cls) -> Ports:
+        """Five ports that nobody listens on."""
+        with ExitStack() as held:
+            sockets = [held.enter_context(closing(socket.socket())) for _ in range(5)]
+            for one in sockets:
+                one.bind(("127.0.0.1", 0))
+            return cls(*(one.getsockname()[1] for one in sockets))
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """As docker-compose.yml names them."""
+        return {
+            "POSTGRES_PORT": str(self.postgres),
+            "SAAS_PORT": str(self.saas),
+            "LAKE_PORT": str(self.lake),
+            "PREFECT_PORT": str(self.prefect),
+            "ALERTS_PORT": str(self.alerts),
+        }
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The project. `variables` are what a user would write into `.env`."""
+
+    ports: Ports
+    variables: Mapping[str, str] = field(default_factory=dict)
+    files: tuple[Path, ...] = (REPOSITORY / "docker-compose.yml", HERE / "compose.yml")
+    project: str = PROJECT
+
+    def given(self, **variables: str) -> Stack:
+        """The same project with other variables in its `.env`; running containers are as they were."""
+        return replace(self, variables={**self.variables, **variables})
+
+    def overridden(self, file: Path) -> Stack:
+        """The same project by one compose file more."""
+        return replace(self, files=(*self.files, file))
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """All that the commands see."""
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if name in _OF_THE_USER or name.startswith(_OF_THE_MACHINE) or name.lower().endswith("_proxy")
+        }
+        return {**kept, **self.ports.variables, **self.variables, "COMPOSE_PROJECT_NAME": self.project}
+
+    def compose(self, *arguments: str, seconds: float = 120, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run `docker compose`. Raises AssertionError with its output where it fails and `check` is set."""
+        files = [part for file in self.files for part in ("--file", str(file))]
+        command = ["docker", "compose", "--project-name", self.project, "--env-file", os.devnull, *files, *arguments]
+        return _run(command, self.environment, seconds=seconds, check=check)
+
+    def docker(self, *arguments: str, seconds: float = 120) -> str:
+        """Run `docker`; its standard output. Raises AssertionError where it fails."""
+        return _run(["docker", *arguments], self.environment, seconds=seconds, check=True).stdout
+
+    def up(self, *services: str, build: bool = False, seconds: float = 300) -> None:
+        """Start (these services), and return when they are healthy."""
+        options = ["--build"] if build else ["--no-build"]
+        scale = ["--scale", f"ingest={INGEST_CONTAINERS}"] if not services or "ingest" in services else []
+        alone = ["--no-deps"] if services else []
+        self.compose("up", "--detach", "--wait", *options, *scale, *alone, *services, seconds=seconds)
+
+    def down(self, *, volumes: bool = False) -> None:
+        """Stop and remove all containers, and what they kept where `volumes` is set."""
+        self.compose("--profile", "*", "down", "--remove-orphans", *(["--volumes"] if volumes else []))
+
+    def containers(self, service: str) -> list[str]:
+        """The ids of a service's containers, stopped ones too."""
+        return self.compose("ps", "--all", "--quiet", service).stdout.split()
+
+    def host_names(self, service: str) -> dict[str, str]:
+        """Container ids of a service by the host name that programs in them see."""
+        form = "{{.Config.Hostname}} {{.Id}}"
+        shown = self.docker("inspect", "--format", form, *self.containers(service)).splitlines()
+        return dict(line.split() for line in shown)
+
+    def kill(self, *containers: str) -> None:
+        """SIGKILL, as by a machine that is gone."""
+        self.docker("kill", "--signal", "KILL", *containers)
+
+    def copy_out(self, service: str, path: str, to: Path) -> None:
+        """Copy a file out of a service's container."""
+        self.compose("cp", f"{service}:{path}", str(to))
+
+    def keep_logs(self) -> None:
+        """Write what each service has said into LOGS, one file for each."""
+        LOGS.mkdir(exist_ok=True)
+        for service in self.compose("--profile", "*", "config", "--services").stdout.split():
+            shown = self.compose("--profile", "*", "logs", "--no-color", "--timestamps", service, check=False)
+            (LOGS / f"{service}.log").write_text(shown.stdout + shown.stderr)
+
+
+def engine_problem() -> str | None:
+    """Why no container can be run here; None where an engine answers."""
+    try:
+        _run(["docker", "info"], dict(os.environ), seconds=30, check=True)
+        _run(["docker", "compose", "version"], dict(os.environ), seconds=30, check=True)
+    except (OSError, AssertionError, subprocess.TimeoutExpired) as error:
+        return f"no container engine answers: {error}"
+    return None
+
+
+def _run(
+    command: list[str], environment: Mapping[str, str], *, seconds: float, check: bool
+) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        command,
+        cwd=REPOSITORY,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    said = f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout[-4000:]}\n{done.stderr[-8000:]}"
+    assert not check or done.returncode == 0, said
+    return done
