@@ -5,6 +5,8 @@ set -euo pipefail
 unfinished=$(dirname "$PGDATA")/unfinished
 
 if [ "${1:-}" = postgres ]; then
+  # In memory, and so root's at each start.
+  chown postgres: /var/run/postgresql
   if [ -e "$unfinished" ]; then
     echo "The last first start did not finish; beginning anew."
     rm -rf "$PGDATA"
