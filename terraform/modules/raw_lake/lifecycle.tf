@@ -46,6 +46,20 @@ resource "aws_s3_bucket_lifecycle_configuration" "raw" {
     }
   }
 
+  # What a worker tells the run that asked for a stream; read within seconds.
+  rule {
+    id     = "hand-offs"
+    status = "Enabled"
+
+    filter {
+      prefix = "${local.handoffs}/"
+    }
+
+    expiration {
+      days = 7
+    }
+  }
+
   rule {
     id     = "older-events"
     status = "Enabled"

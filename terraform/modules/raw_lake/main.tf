@@ -7,6 +7,7 @@ locals {
   data_prefixes = ["events", "inventory"]
   log           = "_log"
   quarantine    = "_quarantine"
+  handoffs      = "_runs"
 
   partition  = data.aws_partition.current.partition
   bucket_arn = "arn:${local.partition}:s3:::${var.bucket_name}"
@@ -15,6 +16,7 @@ locals {
 
   log_arn        = "${local.bucket_arn}/${local.log}/*"
   quarantine_arn = "${local.bucket_arn}/${local.quarantine}/*"
+  handoffs_arn   = "${local.bucket_arn}/${local.handoffs}/*"
 }
 
 resource "aws_s3_bucket" "raw" {

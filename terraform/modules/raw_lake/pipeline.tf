@@ -13,24 +13,24 @@ locals {
       description = "Land batches in the raw lake, delete nothing"
       statements = concat([
         local.see_which_keys_exist,
-        { Sid = "Write", Effect = "Allow", Action = ["s3:PutObject"], Resource = concat(local.data_arns, [local.log_arn, local.quarantine_arn]) },
+        { Sid = "Write", Effect = "Allow", Action = ["s3:PutObject"], Resource = concat(local.data_arns, [local.log_arn, local.quarantine_arn, local.handoffs_arn]) },
         { Sid = "ReadLogAndQuarantine", Effect = "Allow", Action = ["s3:GetObject"], Resource = [local.log_arn, local.quarantine_arn] },
       ], local.encrypt)
     }
 
     # Beside ingest-writer, for whoever runs `ingest gc`; nobody has it by default.
     orphan-collector = {
-      description = "Delete files that no commit names"
+      description = "Delete files that no commit names, and hand-offs"
       statements = [
-        { Sid = "DeleteOrphans", Effect = "Allow", Action = ["s3:DeleteObject"], Resource = concat(local.data_arns, [local.quarantine_arn]) },
+        { Sid = "DeleteOrphans", Effect = "Allow", Action = ["s3:DeleteObject"], Resource = concat(local.data_arns, [local.quarantine_arn, local.handoffs_arn]) },
       ]
     }
 
     loader-reader = {
-      description = "Read the log of the raw lake"
+      description = "Read the log of the raw lake, and hand-offs"
       statements = concat([
         local.see_which_keys_exist,
-        { Sid = "ReadLog", Effect = "Allow", Action = ["s3:GetObject"], Resource = concat([local.log_arn], var.loader_reads_data ? local.data_arns : []) },
+        { Sid = "ReadLogAndHandoffs", Effect = "Allow", Action = ["s3:GetObject"], Resource = concat([local.log_arn, local.handoffs_arn], var.loader_reads_data ? local.data_arns : []) },
       ], local.decrypt)
     }
   }

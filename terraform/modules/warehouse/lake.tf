@@ -12,7 +12,7 @@ resource "snowflake_storage_integration_aws" "this" {
   # The stage shows the whole bucket, because the lake's log names files by their whole keys. What is no data is blocked
   # here, and the role may not read it either.
   storage_allowed_locations = ["s3://${var.bucket_name}/"]
-  storage_blocked_locations = ["s3://${var.bucket_name}/_log/", "s3://${var.bucket_name}/_quarantine/"]
+  storage_blocked_locations = ["s3://${var.bucket_name}/_log/", "s3://${var.bucket_name}/_quarantine/", "s3://${var.bucket_name}/_runs/"]
 }
 
 # To make a stage with an integration, a role must have USAGE on it. To read the stage afterwards it need not.

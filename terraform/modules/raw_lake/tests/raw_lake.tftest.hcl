@@ -86,6 +86,7 @@ run "defaults" {
       { id = "noncurrent-versions-and-removed-orphans", prefix = "", noncurrent = 30, expires = null, marker = true, aborts = null, moves = [] },
       { id = "broken-off-uploads", prefix = "", noncurrent = null, expires = null, marker = false, aborts = 3, moves = [] },
       { id = "quarantine", prefix = "_quarantine/", noncurrent = null, expires = 180, marker = false, aborts = null, moves = [] },
+      { id = "hand-offs", prefix = "_runs/", noncurrent = null, expires = 7, marker = false, aborts = null, moves = [] },
       { id = "older-events", prefix = "events/", noncurrent = null, expires = null, marker = false, aborts = null, moves = ["90 STANDARD_IA"] },
       { id = "older-inventory", prefix = "inventory/", noncurrent = null, expires = null, marker = false, aborts = null, moves = ["90 STANDARD_IA"] },
     ])
@@ -107,6 +108,7 @@ run "defaults" {
         Resource = [
           "arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/events/*", "arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/inventory/*",
           "arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/_log/*", "arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/_quarantine/*",
+          "arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/_runs/*",
         ]
       },
       {
@@ -116,7 +118,7 @@ run "defaults" {
         Resource = ["arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/_log/*", "arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/_quarantine/*"]
       },
     ])
-    error_message = "Ingest writes under the lake's four prefixes, reads log and quarantine, deletes nothing."
+    error_message = "Ingest writes under the lake's five prefixes, reads log and quarantine, deletes nothing."
   }
 
   assert {
@@ -126,7 +128,7 @@ run "defaults" {
       Action = ["s3:DeleteObject"]
       Resource = [
         "arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/events/*", "arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/inventory/*",
-        "arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/_quarantine/*",
+        "arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/_quarantine/*", "arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/_runs/*",
       ]
     }])
     error_message = "The collector deletes files, never the log and never old versions."
@@ -135,9 +137,9 @@ run "defaults" {
   assert {
     condition = jsonencode(jsondecode(aws_iam_policy.pipeline["loader-reader"].policy).Statement) == jsonencode([
       { Sid = "SeeWhichKeysExist", Effect = "Allow", Action = ["s3:ListBucket"], Resource = "arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1" },
-      { Sid = "ReadLog", Effect = "Allow", Action = ["s3:GetObject"], Resource = ["arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/_log/*"] },
+      { Sid = "ReadLogAndHandoffs", Effect = "Allow", Action = ["s3:GetObject"], Resource = ["arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/_log/*", "arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/_runs/*"] },
     ])
-    error_message = "The loader reads the log."
+    error_message = "The loader reads the log and hand-offs."
   }
 
   assert {
@@ -239,8 +241,8 @@ run "everything" {
   }
 
   assert {
-    condition = jsonencode([for statement in jsondecode(aws_iam_policy.pipeline["loader-reader"].policy).Statement : statement.Resource if statement.Sid == "ReadLog"]) == jsonencode([[
-      "arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/_log/*",
+    condition = jsonencode([for statement in jsondecode(aws_iam_policy.pipeline["loader-reader"].policy).Statement : statement.Resource if statement.Sid == "ReadLogAndHandoffs"]) == jsonencode([[
+      "arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/_log/*", "arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/_runs/*",
       "arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/events/*", "arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/inventory/*",
     ]])
     error_message = "A loader that downloads data may read it."
