@@ -10,13 +10,14 @@ PEERS := .venv-bench
 EMULATOR := .venv-emulator
 CHECKOV := .venv-checkov
 SQLFLUFF := .venv-sqlfluff
+BROWSER := .venv-browser
 JOBS ?= 2
 
 # Where this is set (in many containers), each of our many processes would compile all that it imports once more.
 unexport PYTHONDONTWRITEBYTECODE
 
 help: ## List the targets
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z_-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9_-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # Without an account of one's own, Snowflake is emulated.
 EMULATED = $(if $(filter snowflake,$(WAREHOUSE)),$(if $(SNOWFLAKE_ACCOUNT),,$(EMULATOR)/.installed))
@@ -33,13 +34,16 @@ SQL ?= from information_schema.tables select table_schema, table_name order by a
 export SQL
 
 test: $(STAMP) ## Run the tests that need no more than this environment, JOBS at a time (default 2)
-	@$(BIN)/pytest -n $(JOBS) --dist worksteal --ignore tests/snowflake --ignore tests/emulator --ignore tests/terraform
+	@$(BIN)/pytest -n $(JOBS) --dist worksteal --ignore tests/snowflake --ignore tests/emulator --ignore tests/terraform --ignore tests/e2e
 
 test-snowflake: $(STAMP) $(EMULATOR)/.installed $(SQLFLUFF)/.installed ## Run the tests on Snowflake: the account that SNOWFLAKE_* names, else an emulated one
 	@$(BIN)/pytest -n $(JOBS) --dist loadgroup tests/snowflake tests/emulator
 
 test-terraform: $(STAMP) $(CHECKOV)/.installed ## Run the tests of the Terraform modules, as far as terraform and its providers are there
 	@$(BIN)/pytest tests/terraform
+
+e2e: $(STAMP) $(BROWSER)/.installed ## Run the platform in containers, try bad days on it and its UI in a browser, in at most 20 minutes
+	@$(BIN)/pytest tests/e2e
 
 bench: $(STAMP) $(PEERS)/.installed ## Measure it beside other tools, and write docs/BENCHMARKS.md (CASE="saas load": some alone)
 	@$(BIN)/python -m bench $(CASE)
@@ -72,10 +76,10 @@ lock: $(STAMP) ## Write the locks again from pyproject.toml, keeping what still 
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --extra ingest -c requirements/dev.txt -o requirements/ingest.txt
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --extra mock_saas -c requirements/dev.txt -o requirements/mock_saas.txt
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --extra orchestration -c requirements/dev.txt -o requirements/prefect.txt
-	@for name in bench emulator checkov sqlfluff; do $(COMPILE) $(if $(UPGRADE),--upgrade) requirements/$$name.in -o requirements/$$name.txt; done
+	@for name in bench emulator checkov sqlfluff browser; do $(COMPILE) $(if $(UPGRADE),--upgrade) requirements/$$name.in -o requirements/$$name.txt; done
 
 # Programs that need other versions than ours, each in an environment of its own: the peers of `make bench`, the emulated
-# Snowflake, checkov, sqlfluff.
+# Snowflake, checkov, sqlfluff, the browser's driver.
 .venv-%/.installed: requirements/%.txt | $(STAMP)
 	@echo "Installing into $(@D)"
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(@D)
@@ -91,4 +95,4 @@ $(STAMP): requirements/install.sh requirements/uv.txt requirements/dev.txt pypro
 	@requirements/install.sh
 	@touch $@
 
-.PHONY: help demo stack query test test-snowflake test-terraform bench chaos lint fmt typecheck install lock clean
+.PHONY: help demo stack query test test-snowflake test-terraform e2e bench chaos lint fmt typecheck install lock clean

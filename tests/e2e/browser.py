@@ -1,0 +1,180 @@
+"""A user of Prefect's UI: opens pages in a headless Chromium, clicks, and says what is to be read there.
+
+    .venv-browser/bin/python -m tests.e2e.browser run http://127.0.0.1:4200 pictures/ full <flow>
+
+Run in the environment of requirements/browser.txt by `ui.py`. Prints one JSON object; every page is kept as a PNG.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Error, Locator, Page, sync_playwright
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+_VIEWPORT = {"width": 1440, "height": 1000}
+_RUN_MILLISECONDS = 240_000
+_ENDED = re.compile("^(Completed|Failed|Crashed|Cancelled)$")
+
+
+class Visitor:
+    """One window on the UI at `url`."""
+
+    def __init__(self, page: Page, url: str, pictures: Path) -> None:
+        self.page = page
+        self.url = url
+        self.pictures = pictures
+        self.pictured = 0
+
+    def deployments(self) -> list[str]:
+        """Open the list of deployments; their names."""
+        self.page.goto(f"{self.url}/deployments")
+        links = self.page.locator("a[href^='/deployments/deployment/']")
+        links.first.wait_for()
+        self.picture("deployments")
+        return sorted(links.all_inner_texts())
+
+    def open_deployment(self, name: str, flow: str) -> None:
+        """From the list of deployments, the page of one."""
+        row = self.page.get_by_role("row").filter(has_text=flow)
+        row.get_by_role("link", name=name, exact=True).click()
+        self.page.get_by_role("button", name="Run", exact=True).wait_for()
+        self.picture(f"deployment-{name}")
+
+    def quick_run(self) -> dict[str, Any]:
+        """Click Run, Quick run; watch the run's page until it has ended, without loading it anew."""
+        self.page.get_by_role("button", name="Run", exact=True).click()
+        self.page.get_by_text("Quick run").click()
+        told = self.page.locator(".toast-flow-run-create__message").first.inner_text()
+        name = told.split()[0]
+        self.page.get_by_role("link", name=name, exact=True).first.click()
+        self.page.wait_for_url("**/flow-runs/flow-run/*")
+        seen = self._watch(name)
+        return {"run": name, "run_id": self.page.url.split("/flow-run/")[1].split("?")[0], "states": seen}
+
+    def _watch(self, name: str) -> list[str]:
+        """The states that the page shows, one after the other, until a final one."""
+        badge = self.heading_badge(name)
+        seen: list[str] = []
+        while not seen or not _ENDED.match(seen[-1]):
+            badge.filter(has_not_text=seen[-1] if seen else "-").wait_for(timeout=_RUN_MILLISECONDS)
+            seen.append(badge.inner_text().strip())
+            self.picture(f"run-{seen[-1].lower()}")
+        return seen
+
+    def heading_badge(self, name: str) -> Locator:
+        """The badge of the run's own state, on its page."""
+        self.page.locator(".page-heading__crumbs, .page-heading", has_text=name).first.wait_for()
+        return self.page.locator(".flow-run-page-heading__header-meta .state-badge, .page-heading .state-badge").first
+
+    def tab(self, name: str) -> str:
+        """Open a tab of a run's page; its text."""
+        chosen = self.page.locator(".p-tab__active", has_text=name)
+        while not chosen.count():
+            # A click on a page that is still being put together is lost.
+            self.page.locator(".p-tab", has_text=name).first.click()
+            self.page.wait_for_load_state("networkidle")
+        self.picture(f"tab-{name.lower().replace(' ', '-')}")
+        return self.page.locator(".p-tabs__content").inner_text()
+
+    def artifact(self, key: str) -> str:
+        """From the artifacts of a run's page, the page of one."""
+        self.page.get_by_role("link", name=key).first.click()
+        shown = self.page.locator(".artifact-data-view")
+        shown.locator("table, article").first.wait_for()
+        self.picture(f"artifact-{key}")
+        text = shown.inner_text()
+        self.page.go_back()
+        return text
+
+    def custom_run(self) -> str:
+        """Click Run, Custom run; the form's text."""
+        self.page.get_by_role("button", name="Run", exact=True).click()
+        self.page.get_by_text("Custom run").click()
+        self.page.get_by_text("Validate parameters before submitting").wait_for()
+        self.picture("custom-run")
+        return self.page.locator("form").first.inner_text()
+
+    def picture(self, name: str) -> None:
+        """Keep what is to be seen."""
+        self.pictured += 1
+        self.page.screenshot(path=self.pictures / f"{self.pictured:02d}-{name}.png", full_page=True)
+
+
+def run(visitor: Visitor, deployment: str, flow: str) -> dict[str, Any]:
+    """Start a run by clicking, see it end, and open what it left."""
+    facts: dict[str, Any] = {"deployments": visitor.deployments()}
+    visitor.open_deployment(deployment, flow)
+    facts |= visitor.quick_run()
+    for tab in ("Logs", "Task Runs", "Subflow Runs", "Artifacts"):
+        facts[tab] = visitor.tab(tab)
+    for key in ("run-summary", "run-reconciliation"):
+        visitor.tab("Artifacts")
+        facts[key] = visitor.artifact(key)
+    return facts
+
+
+def form(visitor: Visitor, deployment: str, flow: str) -> dict[str, Any]:
+    """The form of a custom run."""
+    visitor.deployments()
+    visitor.open_deployment(deployment, flow)
+    return {"form": visitor.custom_run()}
+
+
+def page(visitor: Visitor, path: str, name: str) -> dict[str, Any]:
+    """Any page, by its path."""
+    visitor.page.goto(f"{visitor.url}{path}")
+    visitor.page.wait_for_load_state("networkidle")
+    visitor.picture(name)
+    return {"text": visitor.page.locator("#app").inner_text()}
+
+
+VISITS = {"run": run, "form": form, "page": page}
+
+
+@contextmanager
+def window() -> Iterator[Page]:
+    """A page of the machine's Chromium. CHROMIUM names it; else it is found on PATH."""
+    binary = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
+    with sync_playwright() as playwright:
+        # Chromium's sandbox needs privileges that root in a container has given up; the pages are our own.
+        options = ["--no-sandbox", "--disable-dev-shm-usage"]
+        browser = playwright.chromium.launch(executable_path=binary, args=options)
+        try:
+            yield browser.new_page(viewport=_VIEWPORT, locale="en-GB", timezone_id="UTC")
+        finally:
+            browser.close()
+
+
+def main() -> int:
+    """The exit code."""
+    parser = argparse.ArgumentParser(description="Visit Prefect's UI.")
+    parser.add_argument("visit", choices=VISITS)
+    parser.add_argument("url")
+    parser.add_argument("pictures", type=Path)
+    parser.add_argument("arguments", nargs=2)
+    given = parser.parse_args()
+    given.pictures.mkdir(parents=True, exist_ok=True)
+    with window() as opened:
+        visitor = Visitor(opened, given.url, given.pictures)
+        try:
+            facts = VISITS[given.visit](visitor, *given.arguments)
+        except Error as error:
+            visitor.picture("failed")
+            print(f"{opened.url}: {error}", file=sys.stderr)
+            return 1
+    print(json.dumps(facts))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,124 @@
+"""One stack for all tests of this package, built and started by the first, and forgotten after the last.
+
+    platform    the running platform, after its first run
+    ui          its pages, in a browser
+
+Nothing is read of the user's `.env`; ports, project and images are the tests' own.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from time import monotonic
+
+import pytest
+
+from ingest.settings import LakeSettings
+from orchestration.local.postgres_server import dsn
+from orchestration.local.shop import Shop
+from postgres.setup import INGEST_ROLE, OWNER_ROLE
+from tests.e2e.platform import Alerts, Platform
+from tests.e2e.prefect_api import PrefectApi
+from tests.e2e.provider import Provider
+from tests.e2e.receiver import PORT as RECEIVER_PORT
+from tests.e2e.stack import Ports, Stack, engine_problem
+from tests.e2e.ui import Ui, browser_problem
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """Passwords and keys as a user would write them into `.env`."""
+
+    owner: str
+    ingest: str
+    superuser: str
+    api_key: str
+    admin_key: str
+    lake_key: str
+
+    @classmethod
+    def generate(cls) -> Secrets:
+        """New ones."""
+        return cls(*(secrets.token_hex(12) for _ in range(6)))
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """As docker-compose.yml names them."""
+        return {
+            "SHOP_OWNER_PASSWORD": self.owner,
+            "SHOP_INGEST_PASSWORD": self.ingest,
+            "POSTGRES_PASSWORD": self.superuser,
+            "SAAS_API_KEY": self.api_key,
+            "SAAS_ADMIN_KEY": self.admin_key,
+            "AWS_ACCESS_KEY_ID": "e2e",
+            "AWS_SECRET_ACCESS_KEY": self.lake_key,
+        }
+
+
+TUNING = {
+    "IMAGE_TAG": "e2e",
+    "SHOP_SCALE": "0.1",
+    "EVENTS_PER_DAY": "1000",
+    # Small pages and commits, and one load at a time: a container can be killed in the middle of a window or of a load.
+    "SAAS_PAGE_SIZE": "100",
+    "SAAS_COMMIT_BYTES": "100000",
+    "LOAD_CONCURRENCY": "1",
+    "SAAS_SETTLING_SECONDS": "5",
+    "STALE_RUN_SECONDS": "20",
+    "ALERT_WEBHOOK_URL": f"http://alerts:{RECEIVER_PORT}/",
+}
+
+
+@pytest.fixture(scope="session")
+def keys() -> Secrets:
+    return Secrets.generate()
+
+
+@pytest.fixture(scope="session")
+def stack(keys: Secrets) -> Iterator[Stack]:
+    """The stack, up and healthy; its images are built first."""
+    problem = engine_problem()
+    if problem is not None:
+        pytest.skip(problem)
+    stack = Stack(Ports.free(), {**TUNING, **keys.variables})
+    stack.down(volumes=True)  # what a killed session has left
+    try:
+        started = monotonic()
+        stack.compose("build", "--quiet", seconds=900)
+        built = monotonic()
+        stack.up()
+        print(f"\nbuilt in {built - started:.0f} s, up in {monotonic() - built:.0f} s")
+        yield stack
+    finally:
+        stack.keep_logs()
+        stack.down(volumes=True)
+
+
+@pytest.fixture(scope="session")
+def platform(stack: Stack, keys: Secrets, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    ports = stack.ports
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ACCESS_KEY_ID", "e2e")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", keys.lake_key)
+        yield Platform(
+            stack=stack,
+            prefect=PrefectApi(f"http://127.0.0.1:{ports.prefect}/api"),
+            shop=Shop(
+                owner_dsn=dsn(ports.postgres, OWNER_ROLE, keys.owner, "shop"),
+                ingest_dsn=dsn(ports.postgres, INGEST_ROLE, keys.ingest, "shop"),
+            ),
+            provider=Provider(f"http://127.0.0.1:{ports.saas}", keys.api_key, keys.admin_key),
+            alerts=Alerts(f"http://127.0.0.1:{ports.alerts}"),
+            lake=LakeSettings(endpoint_url=f"http://127.0.0.1:{ports.lake}"),
+            folder=tmp_path_factory.mktemp("e2e"),
+        )
+
+
+@pytest.fixture(scope="session")
+def ui(platform: Platform) -> Ui:
+    problem = browser_problem()
+    if problem is not None:
+        pytest.skip(problem)
+    return Ui(f"http://localhost:{platform.stack.ports.prefect}")

@@ -1,0 +1,156 @@
+"""The running platform as the tests see it: its stack, its API, its sources, its alerts, and whether all is equal."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import httpx
+import psycopg2
+from pydantic import SecretStr
+
+from ingest.contracts.registry import ContractRegistry
+from ingest.lake.store import ObjectStore
+from ingest.settings import IngestSettings, LakeSettings
+from orchestration.local.shop import Shop
+from postgres.activity.advance import latest_business_time
+from postgres.connection import connected
+from tests.chaos.judge import Judge
+from tests.chaos.warehouse_side import DATABASE, database_file
+from tests.e2e.prefect_api import PrefectApi, Run
+from tests.e2e.provider import Provider
+from tests.e2e.stack import Stack
+from tests.marts import assert_marts_equal_sources, landed_events
+
+STREAMS = 9
+
+
+@dataclass(frozen=True)
+class Alerts:
+    """The receiver of alerts at `url`."""
+
+    url: str
+
+    def received(self) -> list[dict[str, Any]]:
+        """All bodies, the oldest first."""
+        answer: list[dict[str, Any]] = httpx.get(self.url, trust_env=False, timeout=10).raise_for_status().json()
+        return answer
+
+    def about(self, run: Run) -> list[dict[str, Any]]:
+        """Those that link to a flow run."""
+        return [body for body in self.received() if run.id in str(body)]
+
+
+@dataclass(frozen=True)
+class Warehouse:
+    """A copy of the warehouse's files: of the one that runs write, and of the one that readers have."""
+
+    directory: Path
+
+    @contextmanager
+    def published(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """What readers have, read-only."""
+        path = self.directory / "published" / f"{DATABASE}.duckdb"
+        with duckdb.connect(str(path), read_only=True) as connection:
+            yield connection
+
+
+@dataclass(frozen=True)
+class Platform:
+    """Everything that a test needs. `folder` is for copies of the warehouse."""
+
+    stack: Stack
+    prefect: PrefectApi
+    shop: Shop
+    provider: Provider
+    alerts: Alerts
+    lake: LakeSettings
+    folder: Path = field(repr=False)
+
+    def full(self) -> Run:
+        """Start a run of everything, and wait for its end."""
+        return self.prefect.ended(self.prefect.start("full"))
+
+    def live_on(self, span: timedelta = timedelta(hours=6)) -> None:
+        """Let time go by in the shop and at the provider."""
+        with connected(self.shop.owner_dsn, application_name="e2e") as connection:
+            now = latest_business_time(connection)
+        assert now is not None
+        self.shop.advance(business_now=now, span=span, seed=round(now.timestamp()))
+        self.provider.advance_clock(span)
+
+    def recover(self) -> None:
+        """The next run: completed, by its own reconciliation equal, and by the tests' comparison too."""
+        run = self.full().require_completed()
+        rows = self.prefect.artifacts(run.id)["run-reconciliation"]
+        assert len(rows) == STREAMS
+        assert {row["equal"] for row in rows} == {"yes"}, rows
+        self.require_equal()
+
+    def require_equal(self, *, landed_once: bool = True) -> None:
+        """Sources, lake, RAW and staging hold the same rows, one by one, and marts say what the sources say.
+
+        Without `landed_once`, versions of rows may have been landed twice, as after a backfill.
+        """
+        contracts = list(ContractRegistry.load().values())
+        warehouse = self.warehouse()
+        judge = Judge(self._ingest_settings, self._store, warehouse.directory)
+        judge.judge(contracts, landed_once=landed_once).require_innocent()
+        assert_marts_equal_sources(_Sides(self, warehouse))
+
+    def warehouse(self) -> Warehouse:
+        """A fresh copy of the warehouse, taken while no run writes it."""
+        directory = self.folder / "warehouse"
+        shutil.rmtree(directory, ignore_errors=True)
+        (directory / "published").mkdir(parents=True)
+        copy = Warehouse(directory)
+        file = database_file(directory)
+        self.stack.copy_out("prefect_agent", f"/warehouse/{file.name}", file)
+        self.stack.copy_out("prefect_agent", f"/warehouse/published/{file.name}", directory / "published" / file.name)
+        return copy
+
+    def source(self, query: str) -> list[tuple[Any, ...]]:
+        """A query on the shop, as its owner."""
+        with closing(psycopg2.connect(self.shop.owner_dsn)) as connection, connection.cursor() as cursor:
+            cursor.execute("set timezone to 'UTC'")
+            cursor.execute(query)
+            return cursor.fetchall()
+
+    @property
+    def _store(self) -> ObjectStore:
+        return ObjectStore(self.lake)
+
+    @property
+    def _ingest_settings(self) -> IngestSettings:
+        return IngestSettings(
+            environment="dev",
+            postgres_dsn=SecretStr(self.shop.ingest_dsn),
+            saas_base_url=self.provider.url,
+            saas_api_key=SecretStr(self.provider.api_key),
+            lake=self.lake,
+        )
+
+
+@dataclass(frozen=True)
+class _Sides:
+    """The platform at rest, as the comparison of marts asks for it."""
+
+    platform: Platform
+    warehouse: Warehouse
+
+    def mart(self, query: str) -> list[tuple[Any, ...]]:
+        with self.warehouse.published() as connection:
+            return connection.execute(query).fetchall()
+
+    def source(self, query: str) -> list[tuple[Any, ...]]:
+        return self.platform.source(query)
+
+    def events(self) -> list[dict[str, Any]]:
+        provider = self.platform.provider
+        return landed_events(self.platform._store, provider.url, provider.api_key)

@@ -1,0 +1,68 @@
+"""Runs on a healthy day: the first one by `docker compose up`, the next ones by the API and by clicks."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+from orchestration.worker.names import PLATFORM_FLOW
+from tests.e2e.platform import STREAMS, Platform
+from tests.e2e.ui import Ui
+from tests.e2e.waiting import until
+
+DEPLOYMENTS = {"full", "incremental", "backfill", "keys", "maintenance"}
+
+
+def test_first_run_begins_with_the_stack_and_makes_the_marts(platform: Platform) -> None:
+    [first] = until(lambda: platform.prefect.runs("full"), seconds=60, what="the first run")
+
+    platform.prefect.ended(first.id).require_completed()
+    platform.require_equal()
+    [exited] = platform.stack.containers("prefect_flow")
+    assert platform.stack.docker("wait", exited).strip() == "0"
+
+
+def test_streams_run_in_several_containers(platform: Platform) -> None:
+    platform.live_on()
+
+    run = platform.full().require_completed()
+
+    assert len(platform.prefect.children(run.id)) == STREAMS
+    landed = dict(re.findall(r"(\w+): [\d,]+ rows landed on host (\w+)", platform.prefect.log(run.id)))
+    assert len(landed) == STREAMS
+    assert set(landed.values()) == set(platform.stack.host_names("ingest"))
+    platform.require_equal()
+
+
+def test_a_run_shows_each_stream_and_each_node_with_their_logs(platform: Platform) -> None:
+    run = platform.prefect.runs("full")[0]
+
+    names = {task.name for task in platform.prefect.tasks(run.id)}
+
+    assert {"orders", "email_events", "load orders", "reconcile"} <= names
+    assert any("fct_order_lines" in name for name in names)
+    assert {task.type for task in platform.prefect.tasks(run.id)} == {"COMPLETED"}
+    assert {"run-summary", "run-streams", "run-dbt", "run-reconciliation"} <= set(platform.prefect.artifacts(run.id))
+
+
+def test_a_run_started_by_clicks_is_seen_to_complete(platform: Platform, ui: Ui) -> None:
+    platform.live_on(timedelta(hours=1))
+
+    seen = ui.visit("run", "full", PLATFORM_FLOW, pictures="run")
+
+    assert set(seen["deployments"]) >= DEPLOYMENTS
+    assert seen["states"][-1] == "Completed"
+    assert "orders" in seen["Task Runs"]
+    assert "email_events" in seen["Subflow Runs"]
+    assert "rows landed" in seen["Logs"]
+    assert "Run completed" in seen["run-summary"]
+    assert "stock_movements" in seen["run-reconciliation"]
+    platform.require_equal()
+
+
+def test_backfill_is_asked_for_by_a_form(platform: Platform, ui: Ui) -> None:
+    form = ui.visit("form", "backfill", PLATFORM_FLOW, pictures="backfill")["form"].lower()
+
+    assert "from" in form
+    assert "to" in form
+    assert "streams" in form

@@ -1,0 +1,188 @@
+"""Bad days: something is killed, stopped, full or wrong in the middle of a run.
+
+The run ends in a state that says why, and after the next one all rows are equal.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from time import sleep
+
+import psycopg2
+import pytest
+
+from tests.e2e.platform import Platform
+from tests.e2e.prefect_api import Run
+from tests.e2e.provider import EVENTS
+from tests.e2e.small_lake import small_lake
+from tests.e2e.ui import Ui
+from tests.e2e.waiting import until
+
+POSTGRES_AWAY_SECONDS = 20
+API_AWAY_SECONDS = 30
+
+
+@pytest.fixture(autouse=True)
+def _something_new(platform: Platform) -> None:
+    """Each day has rows to land."""
+    platform.live_on()
+
+
+def test_a_worker_killed_in_mid_stream_is_replaced_by_another(platform: Platform) -> None:
+    with platform.provider.fault(kind="latency", path=EVENTS, seconds=3, skip=2) as slow:
+        run_id = platform.prefect.start("full")
+        until(lambda: platform.provider.fired(slow) >= 2, seconds=90, what="pages of events")
+        lost = next(child for child in platform.prefect.children(run_id) if child.name == "email_events")
+        host = _host(platform, lost)
+        platform.stack.kill(platform.stack.host_names("ingest")[host])
+        until(lambda: platform.prefect.run(lost.id).ended, seconds=90, what="the lost worker to be missed")
+
+    platform.prefect.ended(run_id).require_completed()
+
+    attempts = [child for child in platform.prefect.children(run_id) if child.name == "email_events"]
+    assert [child.state for child in attempts] == ["Crashed", "Completed"]
+    assert "no sign of life" in attempts[0].message
+    assert host in attempts[0].message
+    assert _host(platform, attempts[1]) != host
+    platform.stack.up("ingest")
+    platform.recover()
+
+
+def test_an_agent_killed_in_mid_load_leaves_a_crashed_run(platform: Platform) -> None:
+    run_id = platform.prefect.start("full")
+    until(lambda: _loads(platform, run_id, "COMPLETED"), seconds=90, what="the first load", every=0.05)
+    with _paused(platform, "lake"):
+        assert _loads(platform, run_id, "RUNNING"), "the loads were over before the lake was held up"
+        platform.stack.kill(*platform.stack.containers("prefect_agent"))
+
+    platform.stack.up("prefect_agent")
+
+    run = platform.prefect.ended(run_id)
+    assert run.state == "Crashed"
+    assert "no sign of life" in run.message
+    platform.recover()
+
+
+def test_postgres_gone_for_a_while_in_a_run(platform: Platform) -> None:
+    with _locked(platform, "orders"):
+        run_id = platform.prefect.start("full")
+        until(lambda: _waits_for_lock(platform), seconds=60, what="a reader of orders")
+        platform.stack.compose("stop", "postgres")
+    sleep(POSTGRES_AWAY_SECONDS)
+    platform.stack.up("postgres")
+
+    run = platform.prefect.ended(run_id)
+
+    assert run.state in ("Completed", "Failed")
+    assert run.state == "Completed" or "orders" in run.message
+    platform.recover()
+
+
+def test_a_provider_that_answers_503_for_a_while_is_waited_for(platform: Platform) -> None:
+    with platform.provider.fault(kind="error", status=503) as away:
+        run_id = platform.prefect.start("full")
+        until(lambda: platform.provider.fired(away), seconds=60, what="a request")
+        sleep(API_AWAY_SECONDS)
+
+    platform.prefect.ended(run_id).require_completed()
+
+    platform.recover()
+
+
+def test_a_full_lake_is_said_to_be_full_and_once_there_is_room_nothing_is_missing(platform: Platform) -> None:
+    with small_lake(platform.stack) as lake:
+        lake.fill()
+
+        run = platform.full()
+
+        assert run.state == "Failed"
+        assert "lake" in run.message
+        lake.free()
+        platform.recover()
+    platform.recover()
+
+
+def test_a_run_outlives_a_restart_of_prefects_server(platform: Platform) -> None:
+    with platform.provider.fault(kind="latency", path=EVENTS, seconds=1) as slow:
+        run_id = platform.prefect.start("full")
+        until(lambda: platform.provider.fired(slow), seconds=60, what="a stream that is being landed")
+        platform.stack.compose("restart", "prefect_server")
+
+    platform.prefect.ended(run_id).require_completed()
+
+    platform.recover()
+
+
+def test_of_two_full_runs_at_once_one_waits_for_the_other(platform: Platform) -> None:
+    first, second = platform.prefect.start("full"), platform.prefect.start("full")
+    runs = {first, second}
+    overlapped = set()
+
+    def both_ended() -> bool:
+        seen = [platform.prefect.run(run_id) for run_id in runs]
+        overlapped.add(sum(run.type == "RUNNING" for run in seen))
+        return all(run.ended for run in seen)
+
+    until(both_ended, seconds=240, what="both runs")
+
+    assert overlapped <= {0, 1}
+    for run_id in runs:
+        platform.prefect.run(run_id).require_completed()
+    platform.require_equal()
+
+
+def test_a_wrong_api_key_is_named_and_the_alert_comes_once(platform: Platform, ui: Ui) -> None:
+    wrong = platform.stack.given(SAAS_API_KEY="not-the-key")
+    wrong.up("ingest", "prefect_agent")
+
+    run = platform.full()
+
+    assert run.state == "Failed"
+    assert "SAAS_API_KEY" in run.message
+    until(lambda: platform.alerts.about(run), seconds=60, what="an alert")
+    shown = ui.see(f"/flow-runs/flow-run/{run.id}", pictures="failed")
+    assert "SAAS_API_KEY" in shown
+    platform.stack.up("ingest", "prefect_agent")
+    platform.recover()
+    [alert] = platform.alerts.about(run)
+    assert "email_events" in alert["text"]
+    assert "not-the-key" not in str(alert)
+
+
+def _host(platform: Platform, stream_run: Run) -> str:
+    """The host on which a stream is landed."""
+
+    def look() -> str | None:
+        found = re.search(r"on host (\w+)", platform.prefect.log(stream_run.id))
+        return found[1] if found else None
+
+    return until(look, seconds=60, what=f"the host of {stream_run.name}")
+
+
+def _loads(platform: Platform, run_id: str, state: str) -> list[Run]:
+    return [task for task in platform.prefect.tasks(run_id) if task.name.startswith("load ") and task.type == state]
+
+
+@contextmanager
+def _paused(platform: Platform, service: str) -> Iterator[None]:
+    """No process of the service runs while the block lasts."""
+    platform.stack.compose("pause", service)
+    try:
+        yield
+    finally:
+        platform.stack.compose("unpause", service)
+
+
+@contextmanager
+def _locked(platform: Platform, table: str) -> Iterator[None]:
+    """Nobody can read the table; ends with the server."""
+    with closing(psycopg2.connect(platform.shop.owner_dsn)) as connection:
+        connection.cursor().execute(f"lock table {table} in access exclusive mode")
+        yield
+
+
+def _waits_for_lock(platform: Platform) -> bool:
+    query = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and usename = 'ingest'"
+    return platform.source(query) != [(0,)]

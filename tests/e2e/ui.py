@@ -1,0 +1,48 @@
+"""Visits to Prefect's UI, each by a browser in the environment that is made for it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.e2e.stack import HERE, REPOSITORY
+
+PYTHON = REPOSITORY / ".venv-browser" / "bin" / "python"
+PICTURES = HERE / ".screenshots"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+_SECONDS = 400
+
+
+def browser_problem() -> str | None:
+    """Why the UI cannot be looked at here; None where it can."""
+    if not PYTHON.exists():
+        return "the browser's driver is not installed: `make e2e` installs it"
+    if not os.environ.get("CHROMIUM") and not any(map(shutil.which, BROWSERS)):
+        return "there is no Chromium on PATH (Debian: apt install chromium), and CHROMIUM names none"
+    return None
+
+
+@dataclass(frozen=True)
+class Ui:
+    """The UI at `url`; pictures of what was seen go to a folder of PICTURES for each visit."""
+
+    url: str
+
+    def visit(self, kind: str, *arguments: str, pictures: str) -> dict[str, Any]:
+        """Go there (see `browser.py`), and what was to be read. Raises AssertionError where something is not there."""
+        folder = PICTURES / pictures
+        shutil.rmtree(folder, ignore_errors=True)
+        command = [str(PYTHON), "-m", "tests.e2e.browser", kind, self.url, str(folder), *arguments]
+        done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=_SECONDS, check=False)
+        assert done.returncode == 0, f"{done.stderr}\npictures: {folder}"
+        facts: dict[str, Any] = json.loads(done.stdout)
+        return facts
+
+    def see(self, path: str, *, pictures: str) -> str:
+        """The text of one page."""
+        return str(self.visit("page", path, Path(path).name, pictures=pictures)["text"])
