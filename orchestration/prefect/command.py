@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Annotated
 
@@ -38,21 +38,36 @@ def _command(run: Run) -> Callable[..., None]:
         skip_dbt: Annotated[bool, typer.Option("--skip-dbt", help="Leave the models as they are.")] = False,
         skip_publish: Annotated[bool, typer.Option("--skip-publish", help="Leave readers what they have.")] = False,
         keys: Annotated[bool, typer.Option(help="Look for deletions.")] = True,
+        deploy: Annotated[
+            bool,
+            typer.Option("--deploy", help="Register everything with the Prefect server, and let its agent run it."),
+        ] = False,
     ) -> None:
-        _run(
-            run,
-            streams=stream or [],
-            full_refresh=full_refresh,
-            backfill_from=backfill_from,
-            backfill_to=backfill_to,
-            skip_ingest=skip_ingest,
-            skip_load=skip_load,
-            skip_dbt=skip_dbt,
-            skip_publish=skip_publish,
-            keys=keys,
-        )
+        parameters = {
+            "streams": stream or [],
+            "full_refresh": full_refresh,
+            "backfill_from": backfill_from,
+            "backfill_to": backfill_to,
+            "skip_ingest": skip_ingest,
+            "skip_load": skip_load,
+            "skip_dbt": skip_dbt,
+            "skip_publish": skip_publish,
+            "keys": keys,
+        }
+        if deploy:
+            _deploy(parameters)
+        else:
+            _run(run, **parameters)
 
     return command
+
+
+def _deploy(parameters: Mapping[str, object]) -> None:
+    from rich.console import Console
+
+    from orchestration.prefect.deploy import deploy_and_run
+
+    raise typer.Exit(deploy_and_run(parameters, Console(soft_wrap=True, highlight=False)))
 
 
 def _run(run: Run, **parameters: object) -> None:

@@ -1,0 +1,44 @@
+"""python -m orchestration.prefect.agent: the agent that runs the platform's flow and the maintenance.
+
+The janitor goes on beside it. `... health` exits 0 if it polled its queues within a minute.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from orchestration.worker import health
+
+AGENT = "prefect_agent"
+
+
+def main(arguments: list[str]) -> int:
+    """The exit code."""
+    if arguments == ["health"]:
+        return health.check(AGENT)
+    if arguments:
+        print("usage: python -m orchestration.prefect.agent [health]", file=sys.stderr)
+        return 2
+    return _run()
+
+
+def _run() -> int:
+    from functools import partial
+
+    from ingest.errors import PlatformError
+    from orchestration.prefect.janitor import keep_watch
+    from orchestration.settings import OrchestrationSettings
+    from orchestration.worker.agent import AgentSpec, run_agent
+    from orchestration.worker.names import MAINTENANCE_QUEUE, PLATFORM_QUEUE
+
+    try:
+        janitor = partial(keep_watch, stale_after=OrchestrationSettings.load().stale_run)
+        run_agent(AgentSpec(AGENT, (PLATFORM_QUEUE, MAINTENANCE_QUEUE), beside=(janitor,)))
+    except PlatformError as error:
+        print(f"error {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

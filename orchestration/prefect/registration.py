@@ -1,0 +1,96 @@
+"""What Prefect's API is told of the platform: pool, queues, infrastructure, deployments, alerts. Any number of times.
+
+What was set in the UI stays as it is there: whether a schedule is on, its times, a paused queue, a paused automation,
+a limit. All else is made to be what the code says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.actions import DeploymentScheduleCreate
+from prefect.client.schemas.responses import DeploymentResponse
+from prefect.client.schemas.schedules import CronSchedule
+from prefect.exceptions import ObjectNotFound
+from prefect.infrastructure import Process
+from pydantic import SecretStr
+
+from orchestration.prefect.deployments import DeploymentSpec, ScheduleSpec
+from orchestration.prefect.notifications import ensure_alerts
+from orchestration.worker.names import WORK_POOL
+from orchestration.worker.pool import ensure_pool
+
+
+@dataclass(frozen=True)
+class Code:
+    """Where an agent finds the code, an absolute path, and which release of it that is."""
+
+    root: Path
+    release: str
+
+
+@dataclass(frozen=True)
+class Registered:
+    """What was told: the deployments' ids by full name, and the names of the automations that send alerts."""
+
+    deployments: Mapping[str, UUID]
+    alerts: tuple[str, ...]
+
+
+async def register(
+    client: PrefectClient, specs: Sequence[DeploymentSpec], code: Code, *, alert_url: SecretStr | None
+) -> Registered:
+    """Tell the API everything. Raises ConfigurationError, and httpx.HTTPError where the API fails."""
+    await ensure_pool(client)
+    infrastructure = await _ensure_infrastructure(code)
+    deployments = {spec.full_name: await _ensure_deployment(client, spec, code, infrastructure) for spec in specs}
+    alerts = await ensure_alerts(client, alert_url)
+    return Registered(deployments, tuple(alerts))
+
+
+async def _ensure_infrastructure(code: Code) -> UUID:
+    """A process in the code's own folder: an agent would copy the code to any other, before each run."""
+    process = Process(working_dir=str(code.root))
+    return UUID(str(await process.save(WORK_POOL, overwrite=True)))
+
+
+async def _ensure_deployment(client: PrefectClient, spec: DeploymentSpec, code: Code, infrastructure: UUID) -> UUID:
+    existing = await _existing(client, spec)
+    return await client.create_deployment(
+        flow_id=await client.create_flow_from_name(spec.flow),
+        name=spec.name,
+        version=code.release,
+        description=spec.description,
+        tags=list(spec.tags),
+        work_pool_name=WORK_POOL,
+        work_queue_name=spec.queue,
+        infrastructure_document_id=infrastructure,
+        path=str(code.root),
+        entrypoint=spec.entrypoint,
+        parameters=dict(spec.parameters),
+        parameter_openapi_schema=spec.schema,
+        enforce_parameter_schema=True,
+        schedules=_kept(existing) if existing else _made(spec.schedule),
+        paused=existing.paused if existing else False,
+    )
+
+
+async def _existing(client: PrefectClient, spec: DeploymentSpec) -> DeploymentResponse | None:
+    try:
+        return await client.read_deployment_by_name(spec.full_name)
+    except ObjectNotFound:
+        return None
+
+
+def _kept(existing: DeploymentResponse) -> list[DeploymentScheduleCreate]:
+    return [DeploymentScheduleCreate(schedule=item.schedule, active=item.active) for item in existing.schedules]
+
+
+def _made(schedule: ScheduleSpec | None) -> list[DeploymentScheduleCreate]:
+    if schedule is None:
+        return []
+    return [DeploymentScheduleCreate(schedule=CronSchedule(cron=schedule.cron, timezone="UTC"), active=schedule.active)]
