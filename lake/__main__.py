@@ -1,4 +1,4 @@
-"""``python -m lake``: serves S3 on LAKE_PORT from S3_DATA_DIR, with the bucket RAW_BUCKET in it, until it is told to stop.
+"""``python -m lake``: serves S3 from a folder, with the bucket RAW_BUCKET in it, until it is told to stop.
 
 Environment: RAW_BUCKET, AWS_REGION, LAKE_PORT (4566), S3_DATA_DIR (/data), LAKE_RESERVE_BYTES (16 MiB).
 """
@@ -15,8 +15,8 @@ PORT = int(os.environ.get("LAKE_PORT", "4566"))
 DATA = Path(os.environ.get("S3_DATA_DIR", "/data"))
 RESERVE_BYTES = int(os.environ.get("LAKE_RESERVE_BYTES", str(16 * 2**20)))
 
-# ministack reads its settings while it is imported. S3, IAM and STS are what an S3 client and Terraform's module ask for;
-# none of its other services listens, or answers.
+# ministack reads its settings while it is imported. S3, IAM and STS are what an S3 client and Terraform ask for; its
+# other services are switched off.
 os.environ.update(S3_PERSIST="1", S3_DATA_DIR=str(DATA), SERVICES="s3,iam,sts", SFTP_ENABLED="0", IOT_MTLS_ENABLED="0")
 
 

@@ -1,9 +1,9 @@
 """What S3 has acknowledged, it has. ministack needs help with that.
 
-It writes each object to its folder before it answers, atomically by rename; but it does not wait for the disk, and where
-the disk refuses, it logs a warning, answers 200, and holds the object in memory alone: the next restart would lose an
-acknowledged commit. So here each write reaches the disk before the answer, and whatever ministack could not do with its
-disk ends the process: the container restarts, and serves what is on the disk.
+It writes each object to its folder before it answers, atomically by rename; but it does not wait for the disk, and
+where the disk refuses, it logs a warning, answers 200, and holds the object in memory alone: the next restart would
+lose an acknowledged commit. So here each write reaches the disk before the answer, and whatever ministack could not do
+with its disk ends the process: the container restarts, and serves what is on the disk.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def write_through() -> None:
     """Change ministack's S3 in this process. Raises AttributeError where it is another version than we know."""
     from ministack.services import s3
 
-    if not callable(s3._atomic_write):
+    if not hasattr(s3, "_atomic_write"):
         raise AttributeError("ministack's S3 has no _atomic_write: lake/durable.py fits version 1.5.33")
     s3._atomic_write = _write_durably
     logging.getLogger(s3.logger.name).addHandler(_EndWithoutDisk())

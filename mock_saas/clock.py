@@ -16,12 +16,19 @@ class ProviderClock:
     Args:
         offset_seconds: added to real time; may be negative.
         read_ns: the host's clock, nanoseconds since the Unix epoch.
+        keep: is told the new offset (seconds) before the clock is moved.
     """
 
-    def __init__(self, offset_seconds: float = 0.0, read_ns: Callable[[], int] = time.time_ns) -> None:
+    def __init__(
+        self,
+        offset_seconds: float = 0.0,
+        read_ns: Callable[[], int] = time.time_ns,
+        keep: Callable[[float], None] | None = None,
+    ) -> None:
         self._offset_us = round(offset_seconds * MICROSECONDS)
         self._read_ns = read_ns
         self._latest_us = 0
+        self._keep = keep
         self._lock = Lock()
 
     def now_us(self) -> int:
@@ -39,7 +46,10 @@ class ProviderClock:
         if seconds < 0:
             raise ValueError(f"the clock can only be advanced, not moved by {seconds} seconds")
         with self._lock:
-            self._offset_us += round(seconds * MICROSECONDS)
+            offset_us = self._offset_us + round(seconds * MICROSECONDS)
+            if self._keep is not None:
+                self._keep(offset_us / MICROSECONDS)
+            self._offset_us = offset_us
 
     @property
     def offset_seconds(self) -> float:

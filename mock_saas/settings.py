@@ -11,6 +11,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 DEV_API_KEY = "dev-api-key"
 """The API key where ENVIRONMENT=dev and none is given."""
 
+_PLACEHOLDERS = frozenset({DEV_API_KEY, "dev-admin-key"})
+"""Keys of the demo, refused where ENVIRONMENT is not dev."""
+
 _BEARER = re.compile(r"[A-Za-z0-9\-._~+/]+=*", re.ASCII)
 _EMAIL_ADDRESS = re.compile(r"[A-Za-z0-9._%+\-]+@[A-Za-z0-9.\-]+", re.ASCII)
 _URL_SAFE = re.compile(r"[A-Za-z0-9._~\-]+", re.ASCII)
@@ -78,6 +81,10 @@ class Settings(BaseSettings):
     def _check_together(self) -> Self:
         if self.api_key is None and self.environment != "dev":
             raise ValueError("API_KEY is not set: set it, or set ENVIRONMENT=dev for the built-in development key")
+        if self.environment != "dev":
+            for name, key in (("API_KEY", self.api_key), ("ADMIN_KEY", self.admin_key)):
+                if key is not None and key.get_secret_value() in _PLACEHOLDERS:
+                    raise ValueError(f"{name} is the demo's placeholder: ENVIRONMENT={self.environment} needs another")
         if self.epoch is not None and self.epoch < datetime(1970, 1, 2, tzinfo=UTC):
             raise ValueError("EPOCH is before 1970")
         for number in (1, self.recipients):

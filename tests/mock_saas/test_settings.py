@@ -21,6 +21,12 @@ def test_a_key_is_required_outside_dev() -> None:
     assert Settings(environment="dev", api_key=SecretStr("k")).effective_api_key == "k"
 
 
+@pytest.mark.parametrize("changes", [{"api_key": DEV_API_KEY}, {"api_key": "k", "admin_key": "dev-admin-key"}])
+def test_the_demo_s_keys_are_refused_outside_dev(changes: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match="is the demo's placeholder: ENVIRONMENT=production needs another"):
+        Settings(environment="production", **changes)
+
+
 def test_environment_variables_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("API_KEY", "k")
     monkeypatch.setenv("ADMIN_KEY", "")

@@ -1,0 +1,96 @@
+"""What must outlive a restart: where history began, how far the clock was moved, and what kind of world it is.
+
+History follows from these alone. A provider that forgot them would tell another history than before, under the same
+identifiers, to clients who rely on a record being final.
+"""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+
+from mock_saas.clock import ProviderClock
+from mock_saas.settings import Settings
+
+
+class StateError(ValueError):
+    """The state file cannot be read or written, or is of another world."""
+
+
+class World(BaseModel):
+    """The settings that every record depends on."""
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+    seed: int
+    events_per_day: int
+    broken_rate: float
+    recipient_pattern: str
+    recipients: int
+    sku_pattern: str
+    skus: int
+
+
+class State(BaseModel):
+    """The content of the state file."""
+
+    model_config = ConfigDict(frozen=True)
+
+    epoch: AwareDatetime
+    clock_offset_seconds: float
+    world: World
+
+    @classmethod
+    def begin(cls, settings: Settings, epoch_us: int) -> Self:
+        """The state at the first start."""
+        return cls(
+            epoch=datetime.fromtimestamp(epoch_us / 1_000_000, UTC),
+            clock_offset_seconds=settings.clock_offset_seconds,
+            world=World.model_validate(settings),
+        )
+
+
+class StateFile:
+    """The state in a JSON file. Every method raises StateError."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def resume(self, settings: Settings, first_epoch_us: int) -> tuple[Settings, ProviderClock]:
+        """Settings and clock that go on where the file left off; `first_epoch_us` counts where there is no file yet.
+
+        The clock writes the file whenever it is moved.
+        """
+        state = self._read() or self._write(State.begin(settings, first_epoch_us))
+        for name, value in state.world:
+            if value != getattr(settings, name):
+                raise StateError(
+                    f"{name.upper()} was {value} when this history began and is {getattr(settings, name)} now: "
+                    f"set it back, or begin anew without {self._path}"
+                )
+
+        def keep(offset_seconds: float) -> None:
+            self._write(state.model_copy(update={"clock_offset_seconds": offset_seconds}))
+
+        return (
+            settings.model_copy(update={"epoch": state.epoch}),
+            ProviderClock(state.clock_offset_seconds, keep=keep),
+        )
+
+    def _read(self) -> State | None:
+        try:
+            return State.model_validate_json(self._path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except (OSError, ValidationError) as error:
+            raise StateError(f"cannot read {self._path}: {str(error).splitlines()[0]}") from error
+
+    def _write(self, state: State) -> State:
+        draft = self._path.with_suffix(".new")
+        try:
+            draft.write_text(state.model_dump_json())
+            draft.replace(self._path)
+        except OSError as error:
+            raise StateError(f"cannot write {self._path}: {error.strerror}") from error
+        return state
