@@ -17,8 +17,8 @@ PATIENCE_SECONDS = 120.0
 _MARK = "_waits_for_the_server"
 
 
-def wait_for_a_restarting_server(*, seconds: float = PATIENCE_SECONDS) -> None:
-    """Let every Prefect client of this process try for so long to connect. A second call changes nothing.
+def wait_for_a_restarting_server(*, seconds: float = PATIENCE_SECONDS, every: float = 1.0) -> None:
+    """Let every Prefect client of this process try to connect for so long, so often. A second call changes nothing.
 
     Only requests that never reached a server are sent again, so none can count twice.
     """
@@ -27,7 +27,7 @@ def wait_for_a_restarting_server(*, seconds: float = PATIENCE_SECONDS) -> None:
     setattr(PrefectHttpxAsyncClient, _MARK, True)
     policy: dict[str, Any] = {
         "retry": retry_if_exception_type(httpx.ConnectError),
-        "wait": wait_fixed(1),
+        "wait": wait_fixed(every),
         "stop": stop_after_delay(seconds),
         "reraise": True,
     }
