@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -29,14 +28,13 @@ class Server:
 
 
 @pytest.fixture
-def patient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Patience for a second, taken back afterwards."""
     for client in (PrefectHttpxAsyncClient, PrefectHttpxSyncClient):
         monkeypatch.setattr(client, "send", client.send)
     monkeypatch.setattr(PrefectHttpxAsyncClient, patience._MARK, False, raising=False)
     patience.wait_for_a_restarting_server(seconds=1, every=0.01)
     patience.wait_for_a_restarting_server(seconds=1, every=0.01)
-    yield
 
 
 def ask(server: Server) -> httpx.Response:
