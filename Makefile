@@ -28,6 +28,12 @@ demo: $(STAMP) $(EMULATED) ## Run the whole line, a full load and an incremental
 stack: $(STAMP) ## Start the sources and the S3 endpoint and keep them up, to use `ingest` and the flow by hand
 	@$(BIN)/python -m orchestration.local up
 
+up: ## Start the platform in containers, and wait until it is healthy (http://localhost:4200)
+	@orchestration/local/compose_up.sh
+
+down: ## Stop the containers; their volumes stay
+	@docker compose --profile alive --profile tools down
+
 query: $(STAMP) ## Ask the marts of the demo, or of a sourced stack.env: make query SQL="select * from MART.dim_product limit 5"
 	@WAREHOUSE_DIR=$${WAREHOUSE_DIR:-$${LOCAL_STATE:-.local}/demo/warehouse} $(BIN)/python -m orchestration.warehouse query "$$SQL"
 SQL ?= from information_schema.tables select table_schema, table_name order by all
@@ -76,7 +82,10 @@ lock: $(STAMP) ## Write the locks again from pyproject.toml, keeping what still 
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --extra ingest -c requirements/dev.txt -o requirements/ingest.txt
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --extra mock_saas -c requirements/dev.txt -o requirements/mock_saas.txt
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --extra orchestration -c requirements/dev.txt -o requirements/prefect.txt
-	@for name in bench emulator checkov sqlfluff browser; do $(COMPILE) $(if $(UPGRADE),--upgrade) requirements/$$name.in -o requirements/$$name.txt; done
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml requirements/worker.in --extra ingest -c requirements/dev.txt -o requirements/worker.txt
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) --no-config --python-version 3.13 requirements/postgres.in -o requirements/postgres.txt \
+		-c <(sed -n 's/^\([^ ;]*==[^ ;]*\).*/\1/p' requirements/dev.txt)
+	@for name in bench emulator checkov sqlfluff browser lake; do $(COMPILE) $(if $(UPGRADE),--upgrade) requirements/$$name.in -o requirements/$$name.txt; done
 
 # Programs that need other versions than ours, each in an environment of its own: the peers of `make bench`, the emulated
 # Snowflake, checkov, sqlfluff, the browser's driver.
@@ -95,4 +104,4 @@ $(STAMP): requirements/install.sh requirements/uv.txt requirements/dev.txt pypro
 	@requirements/install.sh
 	@touch $@
 
-.PHONY: help demo stack query test test-snowflake test-terraform e2e bench chaos lint fmt typecheck install lock clean
+.PHONY: help demo stack up down query test test-snowflake test-terraform e2e bench chaos lint fmt typecheck install lock clean
