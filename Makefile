@@ -83,7 +83,7 @@ lock: $(STAMP) ## Write the locks again from pyproject.toml, keeping what still 
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --extra mock_saas -c requirements/dev.txt -o requirements/mock_saas.txt
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --extra orchestration -c requirements/dev.txt -o requirements/prefect.txt
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml requirements/worker.in --extra ingest -c requirements/dev.txt -o requirements/worker.txt
-	@$(COMPILE) $(if $(UPGRADE),--upgrade) --no-config --python-version 3.13 requirements/postgres.in -o requirements/postgres.txt \
+	@$(subst 3.11,3.13,$(COMPILE)) $(if $(UPGRADE),--upgrade) --no-config requirements/postgres.in -o requirements/postgres.txt \
 		-c <(sed -n 's/^\([^ ;]*==[^ ;]*\).*/\1/p' requirements/dev.txt)
 	@for name in bench emulator checkov sqlfluff browser lake; do $(COMPILE) $(if $(UPGRADE),--upgrade) requirements/$$name.in -o requirements/$$name.txt; done
 
