@@ -197,9 +197,7 @@ def _maintenance() -> DeploymentSpec:
         ),
         "allowed_age_hours": number(
             "Allowed age, hours",
-            "How old a stream's watermark may be where its contract does not say.",
-            default=24,
-            minimum=0,
+            "How old a stream's watermark may be where its contract does not say. Not judged if empty.",
         ),
     }
     return DeploymentSpec(

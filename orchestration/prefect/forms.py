@@ -19,15 +19,17 @@ def form(
     fields: Mapping[str, Schema], *, required: Sequence[str] = (), fixed: Mapping[str, object] | None = None
 ) -> Schema:
     """A form of these fields, in their order. Any other parameter is refused, but `fixed` ones with their values."""
-    return {
+    schema: Schema = {
         "title": "Parameters",
         "type": "object",
         "properties": {name: {**field, "position": index} for index, (name, field) in enumerate(fields.items())},
-        # The API takes it for a draft-4 schema, in which `required` is never empty.
-        **({"required": list(required)} if required else {}),
-        "patternProperties": {f"^{name}$": {"const": value} for name, value in (fixed or {}).items()},
         "additionalProperties": False,
     }
+    if required:  # the API takes no empty list
+        schema["required"] = list(required)
+    if fixed:
+        schema["patternProperties"] = {f"^{name}$": {"const": value} for name, value in fixed.items()}
+    return schema
 
 
 def choice(title: str, description: str, names: Sequence[str], *, required: bool = False) -> Schema:
@@ -47,9 +49,10 @@ def switch(title: str, description: str, *, default: bool = False) -> Schema:
     return {"title": title, "description": description, "type": "boolean", "default": default}
 
 
-def number(title: str, description: str, *, default: float, minimum: float = 0) -> Schema:
-    """A number from `minimum` on."""
-    return {"title": title, "description": description, "type": "number", "default": default, "minimum": minimum}
+def number(title: str, description: str, *, default: float | None = None, minimum: float = 0) -> Schema:
+    """A number from `minimum` on; it may be left out where it has no default."""
+    field: Schema = {"title": title, "description": description, "type": "number", "minimum": minimum}
+    return field if default is None else {**field, "default": default}
 
 
 def time(title: str, description: str) -> Schema:

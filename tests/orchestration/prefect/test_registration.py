@@ -1,0 +1,149 @@
+"""What the server is told: once or twice, it is the same; what a user set there stays; wrong parameters are refused."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.filters import WorkPoolFilter, WorkPoolFilterName
+
+from ingest.contracts.registry import ContractRegistry
+from orchestration.prefect.deployments import deployment_specs
+from orchestration.prefect.flow import dp_maiblaze_demo_dev_flow
+from orchestration.prefect.maintenance import maintain
+from orchestration.prefect.registration import Code, Registered, register
+from orchestration.settings import REPOSITORY
+from orchestration.worker.names import MAINTENANCE_FLOW, PLATFORM_FLOW, PLATFORM_QUEUE, STREAM_FLOW, WORK_POOL
+from orchestration.worker.stream_flow import land_stream
+from tests.orchestration.prefect.conftest import QUIET, Server
+
+pytestmark = QUIET
+
+SPECS = deployment_specs(ContractRegistry.load())
+FLOWS: dict[str, Any] = {
+    PLATFORM_FLOW: dp_maiblaze_demo_dev_flow,
+    STREAM_FLOW: land_stream,
+    MAINTENANCE_FLOW: maintain,
+}
+WINDOW = {"backfill_from": "2026-01-01T00:00:00.000Z", "backfill_to": "2026-01-02T00:00:00+02:00"}
+
+
+async def register_all(client: PrefectClient) -> Registered:
+    return await register(client, SPECS, Code(REPOSITORY, "test"), alert_url=None)
+
+
+async def everything(client: PrefectClient) -> dict[str, int]:
+    """How many of each thing there are."""
+    pool = WorkPoolFilter(name=WorkPoolFilterName(any_=[WORK_POOL]))
+    return {
+        "pools": len(await client.read_work_pools(work_pool_filter=pool)),
+        "queues": len(await client.read_work_queues(work_pool_name=WORK_POOL)),
+        "deployments": len(await client.read_deployments()),
+        "blocks": len(await client.read_block_documents()),
+    }
+
+
+@pytest.fixture(scope="module")
+def registered(server: Server) -> Registered:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return server.call(register_all)
+
+
+def test_registering_twice_changes_nothing(server: Server) -> None:
+    first = server.call(register_all)
+    counted = server.call(everything)
+    assert server.call(register_all) == first
+    assert server.call(everything) == counted
+    assert set(first.deployments) == {spec.full_name for spec in SPECS}
+
+
+def test_a_schedule_that_a_user_switched_on_stays_on(server: Server) -> None:
+    server.call(register_all)
+    name = f"{PLATFORM_FLOW}/incremental"
+
+    async def switch(client: PrefectClient) -> list[bool]:
+        found = await client.read_deployment_by_name(name)
+        [schedule] = found.schedules
+        await client.update_deployment_schedule(found.id, schedule.id, active=not schedule.active)
+        await register_all(client)
+        return [schedule.active, (await client.read_deployment_by_name(name)).schedules[0].active]
+
+    assert server.call(switch) == [False, True]
+    assert server.call(switch) == [True, False]
+
+
+def test_the_platforms_queue_takes_one_run_at_a_time_even_where_somebody_lifted_its_limit(server: Server) -> None:
+    async def lift(client: PrefectClient) -> int | None:
+        await register_all(client)
+        queue = await client.read_work_queue_by_name(PLATFORM_QUEUE, work_pool_name=WORK_POOL)
+        await client._client.patch(f"/work_queues/{queue.id}", json={"concurrency_limit": None})
+        await register_all(client)
+        return (await client.read_work_queue_by_name(PLATFORM_QUEUE, work_pool_name=WORK_POOL)).concurrency_limit
+
+    assert server.call(lift) == 1
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.name)
+def test_a_form_shows_only_parameters_that_the_flow_has_with_the_flows_defaults(spec: Any) -> None:
+    parameters = inspect.signature(FLOWS[spec.flow].fn).parameters
+    fields = spec.schema["properties"]
+    hidden = {pattern.strip("^$") for pattern in spec.schema.get("patternProperties", {})}
+    assert set(fields) | hidden <= set(parameters)
+    for name, field in fields.items():
+        assert field["title"]
+        assert field["description"]
+        if "default" in field:
+            assert field["default"] == parameters[name].default
+    assert (REPOSITORY / Path(spec.entrypoint.partition(":")[0])).is_file()
+
+
+@pytest.mark.parametrize(
+    ("deployment", "parameters", "refusal"),
+    [
+        ("full", {"streams": ["order"]}, "'order' is not one of"),
+        ("full", {"stream": ["orders"]}, "Additional properties are not allowed"),
+        ("full", {"backfill_from": WINDOW["backfill_from"]}, "Additional properties are not allowed"),
+        ("incremental", {"keys": True}, "False was expected"),
+        ("backfill", WINDOW, "'streams' is a required property"),
+        ("backfill", {**WINDOW, "streams": []}, "[]"),
+        ("backfill", {**WINDOW, "streams": ["orders"], "backfill_to": "tomorrow"}, "does not match"),
+        ("keys", {"streams": ["email_events"]}, "'email_events' is not one of"),
+    ],
+)
+def test_the_api_refuses_wrong_parameters(
+    server: Server, registered: Registered, deployment: str, parameters: dict[str, Any], refusal: str
+) -> None:
+    deployment_id = registered.deployments[f"{PLATFORM_FLOW}/{deployment}"]
+    with pytest.raises(httpx.HTTPStatusError) as caught:
+        server.call(lambda client: client.create_flow_run_from_deployment(deployment_id, parameters=parameters))
+    assert refusal in caught.value.response.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("deployment", "parameters"),
+    [
+        ("full", {}),
+        ("full", {"streams": ["orders", "customers"], "full_refresh": True, "keys": False}),
+        ("incremental", {}),
+        ("backfill", {**WINDOW, "streams": ["orders"]}),
+        ("keys", {}),
+    ],
+)
+def test_the_api_takes_right_parameters(
+    server: Server, registered: Registered, deployment: str, parameters: dict[str, Any]
+) -> None:
+    deployment_id = registered.deployments[f"{PLATFORM_FLOW}/{deployment}"]
+
+    async def create(client: PrefectClient) -> dict[str, Any]:
+        run = await client.create_flow_run_from_deployment(deployment_id, parameters=parameters)
+        await client.delete_flow_run(run.id)
+        return run.parameters
+
+    spec = next(spec for spec in SPECS if spec.name == deployment)
+    assert server.call(create) == {**spec.parameters, **parameters}
