@@ -37,6 +37,8 @@ class PlatformError(Exception):
         subject = f"{self.stream}: " if self.stream else ""
         if not self.hint:
             return f"{subject}{self.message}"
+        if self.message.endswith("\n"):
+            return f"{subject}{self.message}{self.hint}"
         stop = "" if self.message.endswith((".", "!", "?")) else "."
         return f"{subject}{self.message}{stop} {self.hint}"
 

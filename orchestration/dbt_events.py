@@ -1,12 +1,15 @@
 """dbt's JSON log, one line at a time, as the few events that orchestration acts on.
 
 The names and fields are those of dbt 1.10's `NodeStart` (Q024), `NodeFinished` (Q025) and `MainEncounteredError`
-(Z002). Their order: every node that was selected starts and finishes once, a skipped one too.
+(Z002). Their order: every node that was selected starts and finishes once, a skipped one too; what dbt says of a node
+may come after its end.
 """
 
 from __future__ import annotations
 
 import json
+import logging
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -74,8 +77,11 @@ class NodeFinished:
         return self.status.failed
 
     def __str__(self) -> str:
-        place = f"; compiled SQL: {self.compiled_path}" if self.compiled_path else ""
-        return f"{self.name}: {self.message or self.status.value}{place}"
+        text = f"{self.name}: {self.message or self.status.value}"
+        if self.compiled_path is None:
+            return text
+        separator = "\n  " if "\n" in text else "; "
+        return f"{text}{separator}compiled SQL: {self.compiled_path}"
 
 
 @dataclass(frozen=True)
@@ -85,7 +91,21 @@ class DbtComplaint:
     message: str
 
 
-DbtEvent = NodeStarted | NodeFinished | DbtComplaint
+@dataclass(frozen=True)
+class NodeMessage:
+    """What dbt says of a node, for people: `level` is one of the logging module's."""
+
+    unique_id: str
+    level: int
+    text: str
+    at: datetime
+
+
+DbtEvent = NodeStarted | NodeFinished | NodeMessage | DbtComplaint
+
+_LEVELS = {"info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
+_LEADER = re.compile(r" \.{2,} (?=\[)")
+"""The dots that fill a line of dbt's up to 80 columns."""
 
 
 class EventReader:
@@ -109,11 +129,11 @@ class EventReader:
                 return self._started(data["node_info"], info["ts"])
             case "NodeFinished":
                 return self._finished(data["node_info"], data["run_result"], info["ts"])
-            case "JinjaLogInfo" | "JinjaLogDebug":
-                self._note_rows(data)
+            case "JinjaLogInfo" | "JinjaLogDebug" if self._note_rows(data):
+                return None
             case "MainEncounteredError":
                 return DbtComplaint(str(info.get("msg", "")).removeprefix("Encountered an error:").strip())
-        return None
+        return _message_of_node(info, data)
 
     def _started(self, node: Mapping[str, Any], at: str) -> NodeStarted:
         return NodeStarted(
@@ -147,10 +167,13 @@ class EventReader:
             event = replace(event, failures=int(result.get("num_failures") or 0))
         return replace(event, compiled_path=self._manifest.compiled_path(unique_id)) if event.failed else event
 
-    def _note_rows(self, data: Mapping[str, Any]) -> None:
+    def _note_rows(self, data: Mapping[str, Any]) -> bool:
+        """Note what a model tells of its rows; whether it did."""
         text = str(data.get("msg", ""))
-        if text.startswith(ROW_COUNT_PREFIX) and text.removeprefix(ROW_COUNT_PREFIX).isdigit():
+        told = text.startswith(ROW_COUNT_PREFIX) and text.removeprefix(ROW_COUNT_PREFIX).isdigit()
+        if told:
             self._rows[data.get("node_info", {}).get("unique_id", "")] = int(text.removeprefix(ROW_COUNT_PREFIX))
+        return told
 
 
 class _Manifest:
@@ -188,6 +211,15 @@ class _Manifest:
             return {}
         nodes: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))["nodes"]
         return nodes
+
+
+def _message_of_node(info: Mapping[str, Any], data: Mapping[str, Any]) -> NodeMessage | None:
+    unique_id = data.get("node_info", {}).get("unique_id")
+    text = _LEADER.sub(" ", str(info.get("msg", ""))).strip()
+    level = _LEVELS.get(str(info.get("level")))
+    if not unique_id or not text or level is None:
+        return None
+    return NodeMessage(unique_id, level, text, _moment(str(info["ts"])))
 
 
 def _message(result: Mapping[str, Any]) -> str:

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import IO
 
 from ingest.errors import ConfigurationError, FatalError
-from orchestration.dbt_events import DbtComplaint, DbtEvent, EventReader, NodeFinished, NodeStarted
+from orchestration.dbt_events import DbtComplaint, DbtEvent, EventReader, NodeFinished, NodeMessage, NodeStarted
 
-NodeEvent = NodeStarted | NodeFinished
+NodeEvent = NodeStarted | NodeFinished | NodeMessage
 
 _NOT_FOR_DBT = ("POSTGRES_", "SAAS_", "AWS_", "DBT_", "SNOWFLAKE_")
 """Prefixes of variables that dbt has no use for, or that would override what we pass."""
@@ -81,7 +81,7 @@ class DbtRunner:
         exclude: Sequence[str] = ("resource_type:unit_test",),
         on_event: Callable[[NodeEvent], None] = lambda event: None,
     ) -> tuple[NodeFinished, ...]:
-        """Build and test; every node's end. `on_event` hears each start and end at once.
+        """Build and test; every node's end. `on_event` hears each start, message and end at once.
 
         Raises DbtFailure naming the failed nodes and their compiled SQL, or what dbt itself could not do, and
         ConfigurationError where there is no dbt or no project. Any exception that passes through ends dbt.

@@ -1,4 +1,6 @@
-"""A run's artifacts in Prefect's UI: the summary as markdown; streams, dbt results and reconciliation as tables."""
+"""A run's artifacts in Prefect's UI: the summary to read; streams, dbt's nodes and the reconciliation as tables to
+search.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +9,13 @@ from typing import Any
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
-from orchestration.dbt_events import NodeFinished
-from orchestration.reconcile import Reconciliation
+from ingest.errors import PlatformError
+from orchestration.prefect import markdown
+from orchestration.prefect.tables import HISTORY, Cells, node_rows, notes, readable, reconciliation_rows, stream_rows
 from orchestration.report import RunReport, StreamOutcome
-from orchestration.warehouse.loader import LoadResult
 
-Cells = dict[str, Any]
+SUMMARY = "run-summary"
+_SLOWEST = 5
 
 # Prefect types them as coroutines; called from a flow that is not async, they return when the artifact is there.
 _create_markdown: Callable[..., object] = create_markdown_artifact
@@ -21,113 +24,110 @@ _create_table: Callable[..., object] = create_table_artifact
 
 def show(report: RunReport) -> None:
     """Write all artifacts of a run. Parts that the run did not reach have none."""
-    _create_markdown(summary(report), key="run-summary", description="What the run did.")
     tables: Sequence[tuple[str, str, list[Cells]]] = (
-        ("run-streams", "Rows landed and loaded, by stream.", stream_rows(report)),
-        ("run-dbt", "dbt's nodes, failures first.", node_rows(report.nodes)),
         (
-            "run-reconciliation",
-            "source - refused = lake = RAW = staging, without rows in flight; landed rows in lake = RAW.",
-            reconciliation_rows(report.reconciliations),
+            "run-streams",
+            "Each stream: rows landed in the lake and loaded into RAW. Times are UTC.",
+            stream_rows(report),
         ),
+        ("run-dbt", "dbt's models, snapshots and tests: failures first, then the slowest.", node_rows(report.nodes)),
+        ("run-reconciliation", RECONCILIATION, reconciliation_rows(report.reconciliations)),
     )
     for key, description, rows in tables:
         if rows:
-            _create_table(rows, key=key, description=description)
+            _create_table(readable(rows), key=key, description=description)
+    _create_markdown(summary(report), key=SUMMARY, description="What the run did. Start here.")
+
+
+def show_refusal(error: PlatformError) -> None:
+    """Write the summary of a run that could not begin."""
+    text = f"# The run could not begin\n\n{_shown(str(error))}\n\nNothing was read or written."
+    _create_markdown(text, key=SUMMARY, description="Why the run did nothing.")
+
+
+RECONCILIATION = (
+    "Current rows, counted at each stage: source less refused = lake = RAW = staging. "
+    "Rows that were changed while the run read them are in flight, and left out of all counts."
+)
+
+
+def headline(report: RunReport) -> str:
+    """What a run did, in one line."""
+    parts = [
+        f"{_total(report.streams, _landed):,} rows landed" if report.streams else "",
+        f"{sum(load.rows for load in report.loads):,} loaded" if report.loads else "",
+        f"{len(report.nodes):,} dbt nodes" if report.nodes else "",
+        f"{_equal(report)} of {len(report.reconciliations)} streams equal" if report.reconciliations else "",
+        "published" if report.publication else "nothing published",
+    ]
+    return f"{', '.join(filter(None, parts))}, in {report.seconds:,.0f} s"
 
 
 def summary(report: RunReport) -> str:
-    """The run in a few lines of markdown."""
-    failed = sum(node.failed for node in report.nodes)
-    equal = sum(item.equal for item in report.reconciliations)
-    lines = [
-        f"# Run {'failed' if report.problems else 'completed'} in {report.seconds:,.0f} s",
-        "",
-        f"- **Landed** {_total(report.streams, _landed):,} rows of {len(report.streams)} streams, "
-        f"{_total(report.streams, _quarantined):,} quarantined",
-        f"- **Loaded** {sum(load.rows for load in report.loads):,} rows into RAW",
-        f"- **dbt** {len(report.nodes)} nodes, {failed} failed{', full refresh' if report.full_refresh else ''}",
-        f"- **Reconciled** {equal} of {len(report.reconciliations)} streams are equal",
-        f"- **Published** {f'`{report.publication.location}`' if report.publication else 'nothing'}",
-    ]
+    """The run as one page of markdown: what failed, the numbers, streams, reconciliation, dbt."""
+    lines = [f"# Run {'failed' if report.problems else 'completed'} in {report.seconds:,.0f} s", ""]
     if report.problems:
-        lines += ["", "## Problems", "", *(f"```\n{problem}\n```" for problem in report.problems)]
-    notes = [f"- {outcome.stream}: {text}" for outcome in report.streams for text in _notes(outcome)]
-    if notes:
-        lines += ["", "## Notes", "", *notes]
+        lines += [*_problems(report.problems), "## What was done", ""]
+    lines += [*_numbers(report), ""]
+    noted = [f"- `{outcome.stream}`: {markdown.text(text)}" for outcome in report.streams for text in _notes(outcome)]
+    if noted:
+        lines += ["## Notes", "", *noted, ""]
+    lines += _section("Streams", stream_rows(report), leave_out=("files", "lag, s", "note"))
+    history = [] if any(item.lake_history != item.raw_history for item in report.reconciliations) else HISTORY
+    lines += _section(
+        "Reconciliation", reconciliation_rows(report.reconciliations), text=RECONCILIATION, leave_out=history
+    )
+    lines += _section(f"dbt: the slowest {_SLOWEST}", node_rows(_slowest(report)), leave_out=("message", "status"))
     return "\n".join(lines)
 
 
-def stream_rows(report: RunReport) -> list[Cells]:
-    """One row for each stream that was ingested or loaded."""
-    streams = {outcome.stream: outcome for outcome in report.streams}
-    loads = {load.stream: load for load in report.loads}
-    return [_stream_row(name, streams.get(name), loads.get(name)) for name in dict.fromkeys([*streams, *loads])]
+def _problems(problems: Sequence[PlatformError]) -> list[str]:
+    blocks = [line for problem in problems for line in (_shown(str(problem).strip()), "")]
+    return [f"## What failed: {len(problems)} problem{'s' if len(problems) > 1 else ''}", "", *blocks]
 
 
-def node_rows(nodes: Sequence[NodeFinished]) -> list[Cells]:
-    """One row for each dbt node; failures first, then the slowest."""
-    ordered = sorted(nodes, key=lambda node: (not node.failed, -node.seconds))
-    return [
-        {
-            "node": node.name,
-            "kind": node.materialized if node.resource_type == "model" else node.resource_type,
-            "status": node.status.value,
-            "rows": "" if node.rows is None else node.rows,
-            "seconds": round(node.seconds, 2),
-            "message": node.message,
-            "compiled SQL": str(node.compiled_path or ""),
-        }
-        for node in ordered
+def _shown(problem: str) -> str:
+    """One line is prose, and wraps; several were laid out by whoever wrote them."""
+    return markdown.code(problem) if "\n" in problem else f"> {markdown.text(problem)}"
+
+
+def _numbers(report: RunReport) -> list[str]:
+    failed = sum(node.failed for node in report.nodes)
+    refused = _total(report.streams, _quarantined)
+    quarantined = f", {refused:,} quarantined (`ingest quarantine list`)" if refused else ""
+    landed = f"- **Landed** {_total(report.streams, _landed):,} rows of {len(report.streams)} streams{quarantined}"
+    loaded = f"- **Loaded** {sum(load.rows for load in report.loads):,} rows into RAW"
+    refresh = ", full refresh" if report.full_refresh else ""
+    dbt = f"- **dbt** {len(report.nodes)} nodes, {failed} failed{refresh}"
+    reconciled = f"- **Reconciled** {_equal(report)} of {len(report.reconciliations)} streams are equal"
+    published = f"- **Published** {f'`{report.publication.location}`' if report.publication else 'nothing'}"
+    told = [
+        (landed, report.streams),
+        (loaded, report.loads),
+        (dbt, report.nodes),
+        (reconciled, report.reconciliations),
+        (published, True),
     ]
+    return [line for line, reached in told if reached]
 
 
-def reconciliation_rows(reconciliations: Sequence[Reconciliation]) -> list[Cells]:
-    """One row for each stream."""
-    return [
-        {
-            "stream": item.stream,
-            "source": "" if item.source is None else item.source,
-            "refused": item.refused,
-            "in flight": item.in_flight,
-            "lake": item.lake,
-            "RAW": item.raw,
-            "staging": "" if item.staging is None else item.staging,
-            "landed, lake": item.lake_history,
-            "landed, RAW": item.raw_history,
-            "equal": "yes" if item.equal else "NO",
-            "note": "; ".join(item.differences) or item.note,
-        }
-        for item in reconciliations
-    ]
+def _section(title: str, rows: list[Cells], *, text: str = "", leave_out: Sequence[str] = ()) -> list[str]:
+    if not rows:
+        return []
+    return [f"## {title}", "", *([text, ""] if text else []), *markdown.table(readable(rows, leave_out=leave_out))]
 
 
-def _stream_row(name: str, outcome: StreamOutcome | None, load: LoadResult | None) -> Cells:
-    result = outcome.result if outcome else None
-    return {
-        "stream": name,
-        "landed": result.rows_landed if result else "",
-        "quarantined": result.rows_quarantined if result else "",
-        "files": result.files if result else "",
-        "bytes": result.bytes if result else "",
-        "watermark": f"{result.watermark_after:%Y-%m-%d %H:%M:%S}" if result and result.watermark_after else "",
-        "lag, s": round(result.lag_seconds, 1) if result and result.lag_seconds is not None else "",
-        "loaded": load.rows if load else "",
-        "version in RAW": load.version if load else "",
-        "seconds": round((result.seconds if result else 0.0) + (load.seconds if load else 0.0), 2),
-        "note": "; ".join(_notes(outcome)) if outcome else "",
-    }
+def _slowest(report: RunReport) -> list[Any]:
+    return sorted(report.nodes, key=lambda node: -node.seconds)[:_SLOWEST]
 
 
 def _notes(outcome: StreamOutcome) -> list[str]:
-    if outcome.error is not None:
-        return [str(outcome.error)]
-    if outcome.overtaken is not None:
-        return [outcome.overtaken]
-    if outcome.result is None:
-        return []
-    blocked = [f"held up by {outcome.result.blocker}"] if outcome.result.blocker else []
-    return [*blocked, *outcome.result.notices]
+    """Errors are among the problems already."""
+    return [] if outcome.error is not None else notes(outcome)
+
+
+def _equal(report: RunReport) -> int:
+    return sum(item.equal for item in report.reconciliations)
 
 
 def _total(outcomes: Sequence[StreamOutcome], number: Callable[[Any], int]) -> int:

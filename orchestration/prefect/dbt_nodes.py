@@ -1,7 +1,8 @@
 """A Prefect task run for each dbt node: made when the node starts, ended when it ends, linked to what it reads.
 
-Nodes are not run as Prefect tasks (dbt runs them), so their runs are recorded through the API. That happens in a
-thread of its own: the thread that listens to dbt is never held up, and the UI is behind by no more than an API call.
+Its log is what dbt says of the node. Nodes are not run as Prefect tasks (dbt runs them), so their runs are recorded
+through the API. That happens in a thread of its own: the thread that listens to dbt is never held up, and the UI is
+behind by no more than an API call.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import logging
 import threading
 from collections.abc import Mapping
 from contextvars import copy_context
+from datetime import UTC, datetime
 from typing import Any, Self
 from uuid import UUID
 
@@ -19,8 +21,9 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import Constant, Parameter, TaskRunResult
 from prefect.states import Cancelled, Completed, Failed, Running, State
 
-from orchestration.dbt_events import NodeFinished, NodeStarted, NodeStatus
+from orchestration.dbt_events import NodeFinished, NodeMessage, NodeStarted, NodeStatus
 from orchestration.dbt_runner import NodeEvent
+from orchestration.prefect.task_run_logs import TaskRunLogs
 from orchestration.warehouse.ddl import KEYS_SUFFIX
 
 _CALLS_AT_ONCE = 4
@@ -97,19 +100,37 @@ class _Recorder:
         self._slots = asyncio.Semaphore(_CALLS_AT_ONCE)
         self._created: dict[str, asyncio.Task[UUID]] = {}
         self._ended: dict[str, asyncio.Task[Any]] = {}
+        self._logs = TaskRunLogs(client, name="dbt")
+        self._noted: set[asyncio.Task[None]] = set()
         self._tasks: dict[str, Task[Any, Any]] = {}
 
     def take(self, event: NodeEvent) -> None:
-        if isinstance(event, NodeStarted):
-            self._created[event.unique_id] = asyncio.create_task(self._create(event))
-        elif event.unique_id in self._created:
-            self._ended[event.unique_id] = asyncio.create_task(self._end(event.unique_id, _state(event)))
+        match event:
+            case NodeStarted():
+                self._created[event.unique_id] = asyncio.create_task(self._create(event))
+            case _ if event.unique_id not in self._created:
+                return
+            case NodeMessage():
+                self._note(event)
+            case NodeFinished():
+                self._ended[event.unique_id] = asyncio.create_task(self._end(event.unique_id, _state(event)))
+                if event.rows is not None and not event.failed:
+                    text = f"{event.rows:,} rows in {event.seconds:.2f} s"
+                    self._note(NodeMessage(event.unique_id, logging.INFO, text, datetime.now(UTC)))
 
     async def finish(self) -> None:
         """Wait for all calls; then end what dbt left unfinished."""
-        await asyncio.gather(*self._created.values(), *self._ended.values())
+        await asyncio.gather(*self._created.values(), *self._ended.values(), *self._noted)
+        await self._logs.close()
         left = [unique_id for unique_id in self._created if unique_id not in self._ended]
         await asyncio.gather(*(self._end(unique_id, Cancelled(message="dbt was ended")) for unique_id in left))
+
+    def _note(self, message: NodeMessage) -> None:
+        self._noted.add(asyncio.create_task(self._add_to_log(message)))
+
+    async def _add_to_log(self, message: NodeMessage) -> None:
+        run_id = await self._created[message.unique_id]
+        self._logs.add(run_id, message.level, message.text, message.at)
 
     async def _create(self, node: NodeStarted) -> UUID:
         upstream = [await self._created[name] for name in node.depends_on if name in self._created]

@@ -6,20 +6,22 @@ python orchestration/prefect/flow.py runs it once, against the Prefect API that 
 import logging
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 from prefect import flow
 from prefect.context import FlowRunContext
 from prefect.logging import get_run_logger
 
 from ingest import logs
+from ingest.errors import PlatformError
 from orchestration import progress
-from orchestration.prefect import artifacts
 from orchestration.prefect.api import prefect_api
+from orchestration.prefect.endings import ended, refused
 from orchestration.prefect.parameters import RunParameters
-from orchestration.prefect.run_logs import without_tracebacks
+from orchestration.prefect.run_logs import RunLogger, readable_logs
 from orchestration.prefect.services import RunServices
 from orchestration.prefect.steps import execute
-from orchestration.report import RunFailedError, RunReport
+from orchestration.report import RunReport
 from orchestration.worker.heartbeat import beating
 from orchestration.worker.patience import wait_for_a_restarting_server
 
@@ -37,7 +39,7 @@ def dp_maiblaze_demo_dev_flow(
     skip_dbt: bool = False,
     skip_publish: bool = False,
     keys: bool = True,
-) -> RunReport:
+) -> Any:
     """Run the platform once.
 
     Args:
@@ -51,34 +53,33 @@ def dp_maiblaze_demo_dev_flow(
         skip_publish (bool): leave readers what they have.
         keys (bool): look for deletions. Without, streams with deletions are not compared with the source.
 
-    Raises RunFailedError, with the report, where anything failed.
+    Returns the state that it ends with. Its result is a RunReport, or a RunFailedError with the report.
     """
-    without_tracebacks()
+    readable_logs()
     wait_for_a_restarting_server()
-    logger = get_run_logger()
+    logger = RunLogger(get_run_logger())
     context = FlowRunContext.get()
     if context is None or context.flow_run is None:
         raise RuntimeError("the flow runs outside of a flow run")
     if context.flow_run.deployment_id is not None:
         logs.forward_to(logger, level=logging.WARNING)
-    parameters = RunParameters.of(
-        streams=streams,
-        full_refresh=full_refresh,
-        backfill_from=backfill_from,
-        backfill_to=backfill_to,
-        skip_ingest=skip_ingest,
-        skip_load=skip_load,
-        skip_dbt=skip_dbt,
-        skip_publish=skip_publish,
-        keys=keys,
-    )
-    run = RunServices.for_run(str(context.flow_run.id), parameters, progress.current(logger))
+    try:
+        parameters = RunParameters.of(
+            streams=streams,
+            full_refresh=full_refresh,
+            backfill_from=backfill_from,
+            backfill_to=backfill_to,
+            skip_ingest=skip_ingest,
+            skip_load=skip_load,
+            skip_dbt=skip_dbt,
+            skip_publish=skip_publish,
+            keys=keys,
+        )
+        run = RunServices.for_run(str(context.flow_run.id), parameters, progress.current(logger))
+    except PlatformError as error:
+        return refused(error)
     with beating(context.flow_run, logger):
-        report = execute(run, context.flow_run.id, logger)
-        artifacts.show(report)
-    if report.problems:
-        raise RunFailedError.of(report)
-    return report
+        return ended(execute(run, context.flow_run.id, logger))
 
 
 def run_once(**parameters: object) -> RunReport:

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from orchestration.dbt_events import NodeFinished, NodeStarted, NodeStatus
-from orchestration.prefect.artifacts import reconciliation_rows, stream_rows
+from orchestration.prefect.tables import HISTORY, reconciliation_rows, stream_rows
 from orchestration.reconcile import Reconciliation
 from orchestration.report import RunReport, StreamOutcome
 from orchestration.warehouse.loader import LoadResult
@@ -71,7 +71,7 @@ class Lines:
 def print_report(report: RunReport) -> None:
     """The streams and the reconciliation as tables, and how it ended."""
     console = Console()
-    _print_table(console, stream_rows(report), leave_out=("bytes", "files", "seconds", "watermark", "lag, s"))
+    _print_table(console, stream_rows(report), leave_out=("bytes", "files", "seconds", "watermark, UTC", "lag, s"))
     _print_table(console, reconciliation_rows(report.reconciliations), leave_out=_of_no_interest(report))
     failed = sum(node.failed for node in report.nodes)
     if report.nodes:
@@ -84,7 +84,7 @@ def print_report(report: RunReport) -> None:
 def _of_no_interest(report: RunReport) -> list[str]:
     """Columns that only say something where they differ, or are not zero."""
     items = report.reconciliations
-    landed = [] if any(item.lake_history != item.raw_history for item in items) else ["landed, lake", "landed, RAW"]
+    landed = [] if any(item.lake_history != item.raw_history for item in items) else [*HISTORY]
     return landed if any(item.in_flight for item in items) else [*landed, "in flight"]
 
 

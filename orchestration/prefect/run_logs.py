@@ -1,18 +1,51 @@
-"""An expected error is one line in a run's log. Prefect prints a traceback for every exception."""
+"""What a run's log in Prefect's UI is made of: our lines, each at its task; none that says nothing; no traceback for an
+expected error.
+"""
 
 from __future__ import annotations
 
+import ast
 import logging
+import re
+from typing import Any
+
+from prefect.context import TaskRunContext
+from prefect.logging import get_run_logger
 
 from ingest.errors import PlatformError
+from orchestration.progress import Logger
 
 _LOGGERS = ("prefect.flow_runs", "prefect.task_runs")
+_OF_NO_INTEREST = re.compile(
+    r"Created task run '|Submitted task run '|Executing '.*' immediately\.\.\.$"
+    r"|Finished in state (Completed\(|Failed\(.Task run encountered)"
+)
+"""Prefect numbers tasks in these lines, our names of them come later; or our own line before has said the same."""
+_FINISHED = re.compile(r"""Finished in state (?P<name>[\w ]+)\((?P<message>['"].*['"])(, type=\w+)?\)$""", re.DOTALL)
+"""How Prefect ends a run's log: the state's message as a literal."""
 
 
-class _NoTraceback(logging.Filter):
-    """Puts the message of a PlatformError in place of its traceback."""
+class RunLogger(logging.LoggerAdapter[Any]):
+    """The log of the task in which a line is written; outside of tasks, the flow run's."""
+
+    def __init__(self, flow_run_logger: Logger) -> None:
+        super().__init__(flow_run_logger)
+
+    def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
+        logger = self.logger if TaskRunContext.get() is None else get_run_logger()
+        logger.log(level, msg, *args, **kwargs)
+
+
+class _Readable(logging.Filter):
+    """Drops lines of no interest, and writes Prefect's others for people."""
 
     def filter(self, record: logging.LogRecord) -> bool:
+        text = str(record.msg)
+        if _OF_NO_INTEREST.match(text):
+            return False
+        finished = _FINISHED.match(text)
+        if finished:
+            record.msg, record.args = "%s: %s", (finished["name"], ast.literal_eval(finished["message"]))
         error = record.exc_info[1] if record.exc_info else None
         if isinstance(error, PlatformError):
             record.msg, record.args = "%s: %s", (type(error).__name__, error)
@@ -20,10 +53,10 @@ class _NoTraceback(logging.Filter):
         return True
 
 
-_FILTER = _NoTraceback()
+_FILTER = _Readable()
 
 
-def without_tracebacks() -> None:
+def readable_logs() -> None:
     """Set up Prefect's run loggers; a second call changes nothing."""
     for name in _LOGGERS:
         logging.getLogger(name).addFilter(_FILTER)

@@ -11,11 +11,15 @@ import pytest
 from rich.console import Console
 
 from ingest.context import StreamResult
-from ingest.errors import DataError
+from ingest.errors import DataError, FatalError
 from orchestration.dbt_events import NodeFinished, NodeStatus
-from orchestration.prefect.artifacts import node_rows, reconciliation_rows, stream_rows, summary
+from orchestration.dbt_runner import DbtFailure
+from orchestration.prefect import markdown
+from orchestration.prefect.artifacts import headline, summary
+from orchestration.prefect.endings import failure_message
 from orchestration.prefect.render import Lines
-from orchestration.prefect.run_logs import without_tracebacks
+from orchestration.prefect.run_logs import readable_logs
+from orchestration.prefect.tables import node_rows, readable, reconciliation_rows, size, stream_rows
 from orchestration.progress import BothProgress, LogProgress, Progress, current, report_to
 from orchestration.reconcile import Reconciliation
 from orchestration.report import RunFailedError, RunReport, StreamOutcome
@@ -81,8 +85,61 @@ def test_the_summary_tells_what_went_wrong() -> None:
     assert "**dbt** 2 nodes, 1 failed" in text
     assert "**Reconciled** 1 of 2 streams are equal" in text
     assert "orders: 7 of 10 records break the contract" in text
-    assert "- things: a notice" in text
-    assert "- other: another writer won" in text
+    assert "- `things`: a notice" in text
+    assert "- `other`: another writer won" in text
+    assert text.index("What failed: 1 problem") < text.index("**Landed**")
+
+
+def test_the_summary_s_tables_are_aligned_and_have_no_empty_columns() -> None:
+    lines = summary(REPORT).splitlines()
+    streams = lines[lines.index("## Streams") + 2 :][:5]
+    assert streams == [
+        "| stream | landed | quarantined | loaded | bytes | version in RAW | seconds |",
+        "| :--- | ---: | ---: | ---: | ---: | ---: | ---: |",
+        "| orders |  |  |  |  |  | 0.0 |",
+        "| things | 1,500 | 2 | 1,500 | 0 B | 2 | 0.0 |",
+        "| other |  |  |  |  |  | 0.0 |",
+    ]
+    assert "| orders | 10 | 10 | 9 | 9 | 10 | 9 | NO |" in " ".join(lines)
+    assert "| error |" not in " ".join(lines), "the slowest nodes have no status"
+
+
+def test_a_completed_run_is_told_in_one_line() -> None:
+    completed = RunReport(run_id="r", seconds=61.2, streams=REPORT.streams[1:], loads=REPORT.loads)
+    assert headline(completed) == "1,500 rows landed, 1,500 loaded, nothing published, in 61 s"
+    assert "What failed" not in summary(completed)
+    assert "dbt" not in summary(completed)
+
+
+def test_a_table_s_cells_are_what_people_write() -> None:
+    rows = [
+        {"stream": "a", "bytes": 999, "rows": 1_234_567, "seconds": 0.25, "note": "", "refused": 0},
+        {"stream": "b", "bytes": 1_234_567, "rows": "", "seconds": 1_000.0, "note": "", "refused": 0},
+    ]
+    assert readable(rows, leave_out=["rows"])[1] == {"stream": "b", "bytes": "1.2 MB", "seconds": "1,000.0"}
+    assert readable(rows)[0]["rows"] == "1,234,567"
+    assert readable([]) == []
+    assert [size(count) for count in (0, 999, 1_000, 999_949, 2_500_000_000)] == [
+        "0 B",
+        "999 B",
+        "1.0 kB",
+        "999.9 kB",
+        "2.5 GB",
+    ]
+
+
+def test_markdown_shows_texts_as_they_are() -> None:
+    rows = [{"model": "a_b*c", "note": "x | <b>y</b>\n`z`", "n": "1,000"}, {"model": "", "note": "", "n": ""}]
+    assert markdown.table(rows) == [
+        "| model | note | n |",
+        "| :--- | :--- | ---: |",
+        r"| a\_b\*c | x \| &lt;b>y&lt;/b> \`z\` | 1,000 |",
+        "|  |  |  |",
+        "",
+    ]
+    assert markdown.table([]) == []
+    assert markdown.text("a_b <c> `d_e <f>`") == r"a\_b &lt;c> `d_e <f>`"
+    assert markdown.code("a\n```\nb").splitlines() == ["````", "a", "```", "b", "````"]
 
 
 def test_the_tables_name_failures_first() -> None:
@@ -141,8 +198,8 @@ def test_lines_and_log_tell_of_each_event(caplog: pytest.LogCaptureFixture) -> N
 
 
 def test_an_expected_error_is_one_line_in_a_run_s_log() -> None:
-    without_tracebacks()
-    without_tracebacks()
+    readable_logs()
+    readable_logs()
     logger = logging.getLogger("prefect.flow_runs")
 
     def logged(error: Exception) -> logging.LogRecord:
@@ -154,3 +211,36 @@ def test_an_expected_error_is_one_line_in_a_run_s_log() -> None:
     assert logged(ERROR).getMessage() == "DataError: orders: 7 of 10 records break the contract"
     assert logged(ERROR).exc_info is None
     assert logged(ValueError("a bug")).exc_info is not None
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("Created task run 'ingest-0' for task 'ingest'", None),
+        ("Submitted task run 'ingest-0' for execution.", None),
+        ("Executing 'reconcile-0' immediately...", None),
+        ("Finished in state Completed('29 rows landed; at version 2')", None),
+        ("Finished in state Failed('Task run encountered an exception DataError: too much')", None),
+        ("""Finished in state Failed("it's\\n  two lines")""", "Failed: it's\n  two lines"),
+        ("""Finished in state Skipped('of 50%', type=CANCELLED)""", "Skipped: of 50%"),
+        ("Finished in state Cancelled()", "Finished in state Cancelled()"),
+        ("a line of ours: Created task run", "a line of ours: Created task run"),
+    ],
+)
+def test_prefect_s_own_lines_are_for_people(line: str, shown: str | None) -> None:
+    readable_logs()
+    logger = logging.getLogger("prefect.task_runs")
+    record = logger.makeRecord(logger.name, logging.INFO, __file__, 1, line, (), None)
+    assert bool(logger.filter(record)) == (shown is not None)
+    assert shown is None or record.getMessage() == shown
+
+
+def test_a_failed_run_s_first_line_names_what_failed() -> None:
+    dbt = DbtFailure("2 of 2 nodes failed:\n  much", results=[node("broken", NodeStatus.ERROR, 0.5)] * 2)
+    other = FatalError("the disk is full.\nMore of it")
+    assert failure_message([ERROR]) == str(ERROR)
+    assert failure_message([ERROR, dbt, other]).splitlines()[0] == (
+        "3 problems: orders, dbt model broken and 1 more, the disk is full."
+    )
+    assert failure_message([dbt]) == f"1 problem: dbt model broken and 1 more\n\n{str(dbt).strip()}"
+    assert "7 of 10 records break the contract" in failure_message([ERROR, dbt])
