@@ -1,23 +1,47 @@
-"""Makes the bucket by the AWS SDK, as any client would."""
+"""The bucket, over HTTP: whether it answers, and making it. The server takes requests that nobody signed."""
 
 from __future__ import annotations
 
-from botocore.config import Config
-from botocore.session import get_session
+import time
+from http.client import HTTPConnection, HTTPException
+
+_ANSWER_SECONDS = 3.0
+_START_SECONDS = 30.0
+_LOCATION = (
+    '<CreateBucketConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
+    "<LocationConstraint>{}</LocationConstraint></CreateBucketConfiguration>"
+)
 
 
-def make_bucket(endpoint: str, *, bucket: str, region: str) -> None:
-    """Make `bucket` at `endpoint` unless it is there; waits for the endpoint. Raises ClientError or BotoCoreError."""
-    client = get_session().create_client(
-        "s3",
-        endpoint_url=endpoint,
-        region_name=region,
-        # The server takes any.
-        aws_access_key_id="lake",
-        aws_secret_access_key="lake",  # noqa: S106
-        config=Config(s3={"addressing_style": "path"}, retries={"mode": "standard", "max_attempts": 10}),
-    )
-    if bucket in {each["Name"] for each in client.list_buckets()["Buckets"]}:
-        return
-    location = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
-    client.create_bucket(Bucket=bucket, **location)
+class BucketError(Exception):
+    """The server does not answer, or refuses."""
+
+
+def make_bucket(port: int, bucket: str, region: str) -> None:
+    """Make `bucket` on this machine's server unless it is there. Waits for the server; raises BucketError."""
+    give_up = time.monotonic() + _START_SECONDS
+    while True:
+        try:
+            status = request_bucket(port, bucket)
+            break
+        except BucketError:
+            if time.monotonic() > give_up:
+                raise
+            time.sleep(0.05)
+    if status == 404:
+        body = "" if region == "us-east-1" else _LOCATION.format(region)
+        status = request_bucket(port, bucket, method="PUT", body=body)
+    if status != 200:
+        raise BucketError(f"the server answers {status} to the making of s3://{bucket} in {region}")
+
+
+def request_bucket(port: int, bucket: str, *, method: str = "HEAD", body: str = "") -> int:
+    """The status of one request for the bucket. Raises BucketError where the server does not answer."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=_ANSWER_SECONDS)
+    try:
+        connection.request(method, f"/{bucket}", body=body)
+        return connection.getresponse().status
+    except (OSError, HTTPException) as error:
+        raise BucketError(f"port {port} does not answer: {error}") from error
+    finally:
+        connection.close()

@@ -49,4 +49,5 @@ class SpaceGuard:
 
 
 def _is_deletion(scope: Scope) -> bool:
-    return scope["method"] == "POST" and scope["query_string"].split(b"=")[0] == b"delete"
+    query: bytes = scope["query_string"]
+    return scope["method"] == "POST" and query.split(b"=")[0] == b"delete"

@@ -1,0 +1,1 @@
+"""The containers: their files, and what their programs promise."""
