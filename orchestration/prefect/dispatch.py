@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Self
-from uuid import UUID
+from uuid import UUID, uuid4
 
+import httpx
 from prefect import get_client
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun, StateType
@@ -31,6 +32,7 @@ from orchestration.worker.handoff import Handoff
 
 _POLL_SECONDS = 1.0
 _HANDED_OUT_AT_MOST = 4
+_API_TRIES = 10
 _GAP_SECONDS = 3.0
 """Longer between two looks, and it was us who could not look."""
 
@@ -116,8 +118,15 @@ class StreamDispatcher:
         start_run: Callable[..., Any] = run_deployment
         try:
             flow_run: FlowRun = start_run(
-                self._settings.deployment, parameters=parameters, flow_run_name=stream, timeout=0
+                self._settings.deployment,
+                parameters=parameters,
+                flow_run_name=stream,
+                timeout=0,
+                # A busy server may have made the run though it said that it could not; the client asks it again.
+                idempotency_key=f"{self._run_id}-{stream}-{uuid4()}",
             )
+        except httpx.HTTPError as error:
+            raise TransientError(f"Prefect's API could not take the stream: {_reason(error)}", stream=stream) from error
         except ObjectNotFound as error:
             raise ConfigurationError(
                 f"Prefect has no deployment '{self._settings.deployment}'",
@@ -131,7 +140,7 @@ class StreamDispatcher:
         watch = _Watch()
         host = None
         while True:
-            flow_run = client.read_flow_run(flow_run_id)
+            flow_run = self._read(client, flow_run_id, stream, logger)
             state = flow_run.state
             if state is None or state.is_final():
                 return flow_run
@@ -151,6 +160,17 @@ class StreamDispatcher:
                 host = flow_run.infrastructure_pid.partition(":")[0]
                 logger.info("%s: being landed on host %s", stream, host)
             time.sleep(_POLL_SECONDS)
+
+    def _read(self, client: SyncPrefectClient, flow_run_id: UUID, stream: str, logger: Logger) -> FlowRun:
+        """The flow run as the API has it. An API that fails is asked again: the worker goes on meanwhile."""
+        for _ in range(_API_TRIES):
+            try:
+                return client.read_flow_run(flow_run_id)
+            except httpx.HTTPError as error:
+                logger.warning("%s: Prefect's API failed, and is asked again: %s", stream, _reason(error))
+                failure = error
+                time.sleep(_POLL_SECONDS)
+        raise TransientError(f"Prefect's API does not say how it goes: {_reason(failure)}", stream=stream)
 
     def _outcome(self, stream: str, flow_run: FlowRun, logger: Logger) -> StreamOutcome:
         version = self._shared[stream].versions[stream]
@@ -191,6 +211,11 @@ class _Watch:
         if flow_run.updated != self._updated:
             self._updated, self._since = flow_run.updated, now
         return timedelta(seconds=now - self._since)
+
+
+def _reason(error: httpx.HTTPError) -> str:
+    """The first line: Prefect adds the whole answer, and a link to read about its status."""
+    return str(error).partition("\n")[0] or type(error).__name__
 
 
 def _client() -> SyncPrefectClient:
