@@ -34,8 +34,16 @@ up: ## Start the platform in containers, and wait until it is healthy (http://lo
 down: ## Stop the containers; their volumes stay
 	@docker compose --profile alive --profile tools down
 
-query: $(STAMP) ## Ask the marts of the demo, or of a sourced stack.env: make query SQL="select * from MART.dim_product limit 5"
+# Whose warehouse: the one that WAREHOUSE_DIR names (a sourced stack.env does); else that of the containers, where they are
+# up; else the demo's.
+query: ## Ask the marts, of the containers where they are up, else of the demo: make query SQL="select * from MART.dim_product limit 5"
+	@if [ -z "$$WAREHOUSE_DIR" ] && [ -n "$$(docker compose ps --status running --quiet prefect_agent 2>/dev/null)" ]; then \
+		docker compose run --rm --no-deps $$([ -t 0 ] && [ -t 1 ] || echo -T) query "$$SQL"; \
+	else $(MAKE) query_here; fi
+
+query_here: $(STAMP)
 	@WAREHOUSE_DIR=$${WAREHOUSE_DIR:-$${LOCAL_STATE:-.local}/demo/warehouse} $(BIN)/python -m orchestration.warehouse query "$$SQL"
+
 SQL ?= from information_schema.tables select table_schema, table_name order by all
 export SQL
 
@@ -104,4 +112,4 @@ $(STAMP): requirements/install.sh requirements/uv.txt requirements/dev.txt pypro
 	@requirements/install.sh
 	@touch $@
 
-.PHONY: help demo stack up down query test test-snowflake test-terraform e2e bench chaos lint fmt typecheck install lock clean
+.PHONY: help demo stack up down query query_here test test-snowflake test-terraform e2e bench chaos lint fmt typecheck install lock clean

@@ -1,0 +1,139 @@
+"""The compose files and the Dockerfiles, as they are written: what each container is held to."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+REPOSITORY = Path(__file__).parents[2]
+COMPOSE: dict[str, Any] = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text(encoding="utf-8"))
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+ALWAYS = {"postgres", "mock_saas", "lake", "prefect_server", "ingest", "prefect_agent", "prefect_flow"}
+ON_REQUEST = {"activity": ["alive"], "query": ["tools"]}
+DOCKERFILES = (
+    "Dockerfile.ingest",
+    "Dockerfile.prefect",
+    "lake/Dockerfile",
+    "mock_saas/Dockerfile",
+    "postgres/Dockerfile",
+)
+
+
+def test_the_services_are_those_of_the_documents() -> None:
+    assert set(SERVICES) == ALWAYS | set(ON_REQUEST)
+    assert {name: service["profiles"] for name, service in SERVICES.items() if "profiles" in service} == ON_REQUEST
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES))
+def test_a_service_has_no_more_rights_than_it_needs(name: str) -> None:
+    service = SERVICES[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert "privileged" not in service
+    assert "network_mode" not in service
+    if name == "postgres":
+        # Its entrypoint begins as root; the server is its own user's.
+        assert set(service["cap_add"]) == {"CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID"}
+    else:
+        assert "cap_add" not in service
+        assert service["user"] == "10001:10001"
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES))
+def test_a_service_is_bounded_and_stops_soon(name: str) -> None:
+    service = SERVICES[name]
+    assert service["init"] is True
+    assert service["mem_limit"]
+    assert service["pids_limit"]
+    assert service["logging"]["options"] == {"max-size": "10m", "max-file": "3"}
+    assert int(service["stop_grace_period"].removesuffix("s")) < 15
+    assert all("size=" in mount for mount in service["tmpfs"])
+
+
+@pytest.mark.parametrize("name", sorted(ALWAYS - {"prefect_flow"}))
+def test_a_service_that_stays_up_shows_its_health_without_curl_and_comes_back(name: str) -> None:
+    service = SERVICES[name]
+    assert service["restart"] == "unless-stopped"
+    assert service["healthcheck"]["test"][0] == "CMD"
+    assert not {"curl", "wget"} & set(service["healthcheck"]["test"])
+
+
+@pytest.mark.parametrize("name", ["prefect_flow", "query"])
+def test_a_service_that_ends_is_not_started_again(name: str) -> None:
+    assert SERVICES[name]["restart"] == "no"
+
+
+@pytest.mark.parametrize("name", ["ingest", "prefect_agent", "prefect_flow"])
+def test_a_service_that_needs_others_waits_for_their_health(name: str) -> None:
+    needs = SERVICES[name]["depends_on"]
+    assert set(needs) == {"postgres", "mock_saas", "lake", "prefect_server"}
+    assert {need["condition"] for need in needs.values()} == {"service_healthy"}
+
+
+def test_every_port_is_published_on_loopback_and_by_a_variable() -> None:
+    published = {name: port for name, service in SERVICES.items() for port in service.get("ports", [])}
+    assert set(published) == {"postgres", "mock_saas", "lake", "prefect_server"}
+    for port in published.values():
+        assert re.fullmatch(r"127\.0\.0\.1:\$\{[A-Z]+_PORT:-(\d+)\}:\1", port), port
+
+
+def test_every_image_of_ours_has_the_same_tag() -> None:
+    for service in SERVICES.values():
+        assert re.fullmatch(r"dp-mailblaze-demo/[a-z_]+:\$\{IMAGE_TAG:-dev\}", service["image"])
+
+
+def test_the_root_password_reaches_the_database_alone() -> None:
+    assert [name for name, service in SERVICES.items() if "POSTGRES_PASSWORD" in str(service)] == ["postgres"]
+
+
+def test_no_variable_without_a_default_is_needed() -> None:
+    for path in REPOSITORY.glob("docker-compose*.yml"):
+        for expression in re.findall(r"\$\{([^}]+)\}", path.read_text(encoding="utf-8")):
+            assert ":-" in expression or ":+" in expression, f"{path.name}: {expression}"
+
+
+@pytest.mark.parametrize("name", DOCKERFILES)
+def test_an_image_is_labelled_locked_and_not_root_s(name: str) -> None:
+    text = (REPOSITORY / name).read_text(encoding="utf-8")
+    for label in ("title", "description", "licenses", "version", "revision"):
+        assert f"org.opencontainers.image.{label}=" in text
+    assert "--require-hashes" in text
+    if name != "postgres/Dockerfile":
+        assert re.findall(r"^USER (.+)$", text, re.MULTILINE) == ["10001:10001"]
+    assert ":latest" not in text
+
+
+@pytest.mark.parametrize("name", DOCKERFILES)
+def test_an_image_takes_its_packages_before_its_code(name: str) -> None:
+    last_stage = (REPOSITORY / name).read_text(encoding="utf-8").split("\nFROM ")[-1]
+    copied = re.findall(r"^COPY (?:--from=\w+ )?(\S+)", last_stage, re.MULTILINE)
+    assert copied[0] == "/opt/venv"
+    assert not any(path.startswith("requirements") for path in copied)
+
+
+def test_what_is_not_named_stays_out_of_the_build_context() -> None:
+    lines = (REPOSITORY / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    assert next(line for line in lines if not line.startswith("#")) == "*"
+    assert {line.removeprefix("!") for line in lines if line.startswith("!")} == {
+        "dbt",
+        "ingest",
+        "lake",
+        "mock_saas",
+        "orchestration",
+        "postgres",
+        "requirements",
+    }
+
+
+def test_on_aws_no_lake_is_started_and_nobody_waits_for_it() -> None:
+    aws = yaml.safe_load((REPOSITORY / "docker-compose.aws.yml").read_text(encoding="utf-8"))["services"]
+    assert aws["lake"] == {"profiles": ["emulated"]}
+    for name in ("ingest", "prefect_agent", "prefect_flow"):
+        assert aws[name]["depends_on"]["lake"]["required"] is False
+    for name in ("ingest", "prefect_agent"):
+        assert aws[name]["environment"]["AWS_ENDPOINT_URL"] == "${AWS_ENDPOINT_URL:-}"
