@@ -11,6 +11,7 @@ EMULATOR := .venv-emulator
 CHECKOV := .venv-checkov
 SQLFLUFF := .venv-sqlfluff
 BROWSER := .venv-browser
+WORKFLOWS := .venv-workflows
 JOBS ?= 2
 
 # Where this is set (in many containers), each of our many processes would compile all that it imports once more.
@@ -65,10 +66,12 @@ bench: $(STAMP) $(PEERS)/.installed ## Measure it beside other tools, and write 
 chaos: $(STAMP) ## Break it on purpose, at full size, in at most 20 minutes (CAMPAIGN=kills SEED=7 SCALE=0.1: one, again, small)
 	@$(BIN)/python -m tests.chaos $(CAMPAIGN) $(if $(SEED),--seed $(SEED)) $(if $(SCALE),--scale $(SCALE))
 
-lint: $(STAMP) ## Check style and format, and that nothing has drifted from the contracts
+lint: $(STAMP) ## Check style and format, that nothing has drifted from the contracts, and workflows, containers and scripts
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/python -m orchestration.dbt_sources --check
+	@$(MAKE) --silent $(WORKFLOWS)/.installed || echo "lint: $(WORKFLOWS) cannot be installed here" >&2
+	@.ci/lint_files
 
 fmt: $(STAMP) ## Fix style and format
 	@$(BIN)/ruff check --fix
@@ -93,10 +96,10 @@ lock: $(STAMP) ## Write the locks again from pyproject.toml, keeping what still 
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml requirements/worker.in --extra ingest -c requirements/dev.txt -o requirements/worker.txt
 	@$(subst 3.11,3.13,$(COMPILE)) $(if $(UPGRADE),--upgrade) --no-config requirements/postgres.in -o requirements/postgres.txt \
 		-c <(sed -n 's/^\([^ ;]*==[^ ;]*\).*/\1/p' requirements/dev.txt)
-	@for name in bench emulator checkov sqlfluff browser lake; do $(COMPILE) $(if $(UPGRADE),--upgrade) requirements/$$name.in -o requirements/$$name.txt; done
+	@for name in bench emulator checkov sqlfluff browser lake workflows; do $(COMPILE) $(if $(UPGRADE),--upgrade) requirements/$$name.in -o requirements/$$name.txt; done
 
 # Programs that need other versions than ours, each in an environment of its own: the peers of `make bench`, the emulated
-# Snowflake, checkov, sqlfluff, the browser's driver.
+# Snowflake, checkov, sqlfluff, the browser's driver, linters of workflows and containers.
 .venv-%/.installed: requirements/%.txt | $(STAMP)
 	@echo "Installing into $(@D)"
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(@D)
