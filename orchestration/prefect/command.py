@@ -74,6 +74,7 @@ def _run(run: Run, **parameters: object) -> None:
     from ingest import logs
     from ingest.contracts.registry import ContractRegistry
     from ingest.settings import IngestSettings
+    from orchestration.prefect.dispatch import require_server
     from orchestration.prefect.parameters import RunParameters
     from orchestration.prefect.render import Lines, print_report
     from orchestration.prefect.stopping import leave_when_stopped
@@ -82,7 +83,10 @@ def _run(run: Run, **parameters: object) -> None:
 
     # At once, before the API takes its seconds to start.
     streams = RunParameters.of(**parameters).streams
-    ContractRegistry.load(OrchestrationSettings.load().contracts_dir).select(streams)
+    settings = OrchestrationSettings.load()
+    ContractRegistry.load(settings.contracts_dir).select(streams)
+    if settings.ingest_deployment:
+        require_server()
     logs.configure(IngestSettings.load().log_format, level=logging.WARNING)
     with leave_when_stopped(lambda text: typer.echo(text, err=True)), report_to(Lines()):
         try:

@@ -20,6 +20,7 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.deployments.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound
 from prefect.logging import get_run_logger
+from prefect.settings import PREFECT_API_URL
 from prefect.states import Cancelled, Cancelling, Crashed
 
 from ingest.contracts.model import StreamContract
@@ -45,6 +46,15 @@ class DispatchSettings:
     deployment: str
     stale: timedelta
     start_within: timedelta
+
+
+def require_server() -> None:
+    """Raises ConfigurationError where there is no server that workers could take streams from."""
+    if not PREFECT_API_URL.value():
+        raise ConfigurationError(
+            "INGEST_DEPLOYMENT is set, but PREFECT_API_URL is not: there is no server that workers take streams from",
+            hint="Set PREFECT_API_URL, or leave INGEST_DEPLOYMENT empty.",
+        )
 
 
 class StreamDispatcher:

@@ -13,17 +13,16 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from prefect import Task
-from prefect.settings import PREFECT_API_URL
 from prefect.states import State
 
 from ingest.contracts.model import Source, StreamContract
-from ingest.errors import ConfigurationError, PlatformError, TransientError
+from ingest.errors import PlatformError, TransientError
 from ingest.lake.log import CommitLog
 from ingest.lake.store import ObjectStore
 from ingest.retry import WaitBudget, retrying
 from ingest.runner import IngestRun, open_run
 from ingest.shared_run import SharedRun, share_run
-from orchestration.prefect.dispatch import DispatchSettings, StreamDispatcher
+from orchestration.prefect.dispatch import DispatchSettings, StreamDispatcher, require_server
 from orchestration.prefect.services import RunServices
 from orchestration.prefect.tasks import IngestWork, StreamWork, ingest_stream
 from orchestration.report import StreamOutcome
@@ -85,11 +84,7 @@ def _handed_out(
     run: RunServices, deployment: str, opened: ExitStack
 ) -> tuple[StreamDispatcher, dict[str, PlatformError]]:
     """Has streams landed by workers, at one snapshot that is kept open here meanwhile."""
-    if not PREFECT_API_URL.value():
-        raise ConfigurationError(
-            "INGEST_DEPLOYMENT is set, but PREFECT_API_URL is not: there is no server that workers take streams from",
-            hint="Set PREFECT_API_URL, or leave INGEST_DEPLOYMENT empty.",
-        )
+    require_server()
     shared: dict[str, SharedRun] = {}
     failed: dict[str, PlatformError] = {}
     for contracts in _by_source(run.selected).values():
