@@ -30,7 +30,7 @@ def test_names_are_the_documents(workflow: dict[Any, Any]) -> None:
 
     assert workflow["name"] == "CI"
     assert {"python_lint (ruff)", "python_format_check (ruff format --check)"} <= names
-    assert {"terraform_validate", "dbt_compile (offline)"} <= names
+    assert {"terraform_validate", "dbt_compile (offline)", "docker_build"} <= names
 
 
 def test_runs_on_every_push_and_pull_request(workflow: dict[Any, Any]) -> None:
@@ -79,6 +79,41 @@ def test_only_the_account_s_job_may_ask_for_more_and_only_for_a_token_of_its_own
     }
 
     assert more == {("snowflake.yml", "snowflake"): {"contents": "read", "id-token": "write"}}
+
+
+def test_every_image_of_compose_is_built_with_its_own_context_on_both_architectures(workflow: dict[Any, Any]) -> None:
+    job = workflow["jobs"]["docker_build"]
+    matrix = job["strategy"]["matrix"]
+    [build] = [step["with"] for step in job["steps"] if "build-push-action" in step.get("uses", "")]
+    dockerfiles = {(REPOSITORY / build["context"] / entry["dockerfile"]).resolve() for entry in matrix["include"]}
+
+    assert {entry["image"] for entry in matrix["include"]} == set(matrix["image"])
+    assert dockerfiles == {(REPOSITORY / place["context"] / place["dockerfile"]).resolve() for place in _builds()}
+    assert matrix["runner"] == ["ubuntu-24.04", "ubuntu-24.04-arm"]
+    assert any("hadolint" in step.get("run", "") for step in job["steps"])
+
+
+def test_the_end_to_end_tests_keep_their_pictures_and_logs_however_they_end(workflow: dict[Any, Any]) -> None:
+    steps = workflow["jobs"]["compose_e2e"]["steps"]
+    ignored = (REPOSITORY / ".gitignore").read_text().split()
+    [kept] = [step for step in steps if "upload-artifact" in step.get("uses", "")]
+
+    assert "make e2e" in [step.get("run") for step in steps]
+    assert kept["if"] == "always()"
+    assert kept["with"]["include-hidden-files"] is True
+    assert {f"{path}/" for path in kept["with"]["path"].split()} == {path for path in ignored if "tests/e2e/" in path}
+
+
+def test_linters_of_workflows_must_be_there_in_ci(workflow: dict[Any, Any]) -> None:
+    runs = " ".join(step.get("run", "") for step in workflow["jobs"]["workflow_lint"]["steps"])
+
+    assert "REQUIRE=1 .ci/lint_files" in runs
+    assert ".ci/lint_files" in (REPOSITORY / "Makefile").read_text()
+
+
+def _builds() -> list[dict[str, str]]:
+    services = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text())["services"]
+    return [service["build"] for service in services.values() if "build" in service]
 
 
 @pytest.fixture(scope="module")
