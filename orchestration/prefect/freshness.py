@@ -38,8 +38,9 @@ class Freshness:
         return _text(self.allowed)
 
     def __str__(self) -> str:
-        age = f"{self.age_text} old" if self.age is not None else "never landed"
-        return f"{self.stream} is {age}, {self.allowed_text} allowed" if self.allowed else f"{self.stream} is {age}"
+        if self.age is None:
+            return f"{self.stream} was never landed"
+        return f"{self.stream} is {self.age_text} old, and may be {self.allowed_text}"
 
 
 def freshness_of(

@@ -88,11 +88,13 @@ async def watch_once(
 ) -> list[FlowRun]:
     """Watch for as long as it takes to tell a lost run from a living one; the runs that were ended."""
     watch = Watch(stale_after)
-    ended: list[FlowRun] = []
-    end = monotonic() + stale_after.total_seconds() + look_every
-    while monotonic() < end:
-        ended += await sweep(client, watch, stale_after)
+    ended = await sweep(client, watch, stale_after)
+    first_look = monotonic()
+    last = False
+    while not last:
         await asyncio.sleep(look_every)
+        last = monotonic() - first_look >= stale_after.total_seconds()
+        ended += await sweep(client, watch, stale_after)
     return ended
 
 

@@ -106,8 +106,8 @@ def freshness(house: House, allowed: timedelta | None) -> Any:
     stale = [item for item in streams if item.stale]
     if stale:
         raise DataError(
-            f"too old: {'; '.join(map(str, stale))}",
-            hint="Does the source still get new rows, and is `incremental` switched on? See its last runs.",
+            f"{len(stale)} of {len(streams)} streams are too old: {'; '.join(map(str, stale))}",
+            hint="Do the last runs land them? Is the schedule of `incremental` on? Does the source still get new rows?",
         )
     return Completed(message=f"{len(streams)} streams are fresh enough")
 

@@ -1,0 +1,103 @@
+"""Maintenance: what it removes, what it judges, what it says."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect import get_client
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.states import Running, State
+
+from ingest.contracts.registry import ContractRegistry
+from ingest.lake.store import ObjectStore
+from ingest.settings import LakeSettings
+from orchestration.prefect.api import prefect_api
+from orchestration.prefect.freshness import freshness_of
+from orchestration.prefect.janitor import watch_once
+from orchestration.prefect.maintenance import maintain
+from orchestration.worker.handoff import Handoff
+from tests.orchestration.lake_builder import AT, LakeBuilder, contract, thing
+from tests.orchestration.prefect.conftest import QUIET, Server, deployment, start_run
+
+pytestmark = QUIET
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def house(lake_settings: LakeSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
+    """The lake that the flow's settings lead to."""
+    variables = {
+        "RAW_BUCKET": lake_settings.bucket,
+        "AWS_ENDPOINT_URL": lake_settings.endpoint_url or "",
+        "AWS_REGION": lake_settings.region,
+        "PREFECT_HOME": str(tmp_path),
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    return ObjectStore(lake_settings)
+
+
+def run(**parameters: object) -> tuple[State[Any], dict[str, Any]]:
+    """Run the flow by the ephemeral API: its state, and its tables by key."""
+    with prefect_api(quiet=True):
+        state: State[Any] = maintain(**parameters, return_state=True)
+        with get_client(sync_client=True) as client:
+            artifacts = client._client.post("/artifacts/latest/filter", json={}).json()
+    return state, {artifact["key"]: json.loads(artifact["data"]) for artifact in artifacts}
+
+
+def test_what_nothing_reads_is_removed_and_streams_that_were_never_landed_fail_the_run(house: ObjectStore) -> None:
+    orphan = LakeBuilder(house, ContractRegistry.load()["orders"]).put(b"lost", 1, version=1, part=0)
+    Handoff(stream="orders", host="worker").write(house, "a-run")
+
+    run()
+    assert house.get(orphan.key) == b"lost"
+    assert Handoff.read(house, "a-run").host == "worker"
+
+    state, tables = run(grace_hours=0, handoff_hours=0)
+    assert house.get(orphan.key) is None
+    assert list(house.list("_runs/")) == []
+    assert {row["stream"]: row["removed"] for row in tables["maintenance-gc"]}["orders"] == 1
+    assert state.type is StateType.FAILED
+    assert "orders was never landed" in str(state.message)
+    assert {row["fresh"] for row in tables["maintenance-freshness"]} == {"NO"}
+
+
+@pytest.mark.parametrize(("age", "stale"), [(DAY, False), (DAY + timedelta(seconds=1), True)])
+def test_a_stream_is_too_old_where_its_watermark_is(lake: LakeBuilder, age: timedelta, stale: bool) -> None:
+    lake.data([thing(1)])
+    judged = freshness_of(lake.store, lake.contract, now=AT + age, default=DAY)
+    assert judged.stale is stale
+    assert judged.age_text == "1 d"
+
+
+def test_a_stream_of_which_nobody_says_how_old_it_may_be_is_not_judged(lake: LakeBuilder) -> None:
+    lake.data([thing(1)])
+    judged = freshness_of(lake.store, lake.contract, now=AT + 100 * DAY, default=None)
+    assert not judged.judged
+    assert not judged.stale
+
+
+def test_a_stream_that_is_landed_whole_is_not_too_old_because_it_did_not_change(store: ObjectStore) -> None:
+    lake = LakeBuilder(store, contract(mode="snapshot", deletes="none"))
+    never = freshness_of(store, lake.contract, now=AT, default=DAY)
+    assert never.stale
+    assert str(never) == "things was never landed"
+    lake.snapshot([thing(1)])
+    assert not freshness_of(store, lake.contract, now=AT + 100 * DAY, default=DAY).stale
+
+
+def test_the_janitor_of_a_maintenance_run_watches_for_as_long_as_it_takes(server: Server) -> None:
+    run_id = start_run(server, deployment("sleeper"))
+
+    async def lose(client: PrefectClient) -> list[FlowRun]:
+        await client.set_flow_run_state(run_id, Running())
+        return await watch_once(client, timedelta(seconds=1), look_every=0.2)
+
+    assert run_id in {lost.id for lost in server.call(lose)}
+    assert server.run(run_id).state_type is StateType.CRASHED
