@@ -66,7 +66,8 @@ TUNING = {
     "SAAS_COMMIT_BYTES": "100000",
     "LOAD_CONCURRENCY": "1",
     "SAAS_SETTLING_SECONDS": "5",
-    "STALE_RUN_SECONDS": "20",
+    # Nine streams on three workers: each of them has something to do.
+    "INGEST_SLOTS": "1",
     "ALERT_WEBHOOK_URL": f"http://alerts:{RECEIVER_PORT}/",
 }
 

@@ -54,8 +54,9 @@ class PrefectApi:
 
     @cached_property
     def client(self) -> httpx.Client:
-        """Without the user's proxy."""
-        return httpx.Client(base_url=self.url, trust_env=False, timeout=30)
+        """Without the user's proxy, and without connections that the server has closed meanwhile."""
+        limits = httpx.Limits(max_keepalive_connections=0)
+        return httpx.Client(base_url=self.url, trust_env=False, timeout=30, limits=limits)
 
     def start(self, deployment: str, flow: str = PLATFORM_FLOW, **parameters: Any) -> str:
         """Create a run of a deployment; its id."""
@@ -89,9 +90,12 @@ class PrefectApi:
         return until(look, seconds=seconds, what=f"run {run_id} to be {' or '.join(states)}")
 
     def runs(self, deployment: str, flow: str = PLATFORM_FLOW) -> list[Run]:
-        """The deployment's runs, the newest first."""
-        found = self._get(f"/deployments/name/{flow}/{deployment}")
-        asked = {"deployments": {"id": {"any_": [found["id"]]}}, "sort": "EXPECTED_START_TIME_DESC"}
+        """The deployment's runs, the newest first; none where it is not registered yet."""
+        asked = {
+            "deployments": {"name": {"any_": [deployment]}},
+            "flows": {"name": {"any_": [flow]}},
+            "sort": "EXPECTED_START_TIME_DESC",
+        }
         return [Run.of(answer) for answer in self._pages("/flow_runs/filter", asked)]
 
     def children(self, run_id: str) -> list[Run]:
