@@ -27,7 +27,7 @@ def ended(report: RunReport) -> State[Any]:
 def refused(error: PlatformError) -> State[Any]:
     """The state for a run that could not begin: bad parameters or settings."""
     artifacts.show_refusal(error)
-    return Failed(message=f"The run could not begin. {error}", data=error)
+    return Failed(message=f"The run could not begin: {error}", data=error)
 
 
 def failure_message(problems: Sequence[PlatformError]) -> str:
