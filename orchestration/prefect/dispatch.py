@@ -6,6 +6,7 @@ the stream is handed out again; the next worker goes on from what the first one 
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,7 +15,6 @@ from typing import Any, Self
 from uuid import UUID, uuid4
 
 import httpx
-from prefect import get_client
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.deployments.deployments import run_deployment
@@ -29,6 +29,7 @@ from ingest.lake.store import ObjectStore
 from ingest.shared_run import SharedRun
 from orchestration.progress import Logger, Progress
 from orchestration.report import StreamOutcome
+from orchestration.worker.client import async_client, sync_client
 from orchestration.worker.handoff import Handoff
 
 _POLL_SECONDS = 1.0
@@ -87,7 +88,7 @@ class StreamDispatcher:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: object) -> None:
         if self._open:
-            with _client() as client:
+            with sync_client() as client:
                 for flow_run_id, stream in list(self._open.items()):
                     _end(client, flow_run_id, Cancelling(message=f"the run that {stream} belongs to has ended"))
 
@@ -98,7 +99,7 @@ class StreamDispatcher:
         for attempt in range(1, _HANDED_OUT_AT_MOST + 1):
             flow_run = self._hand_out(stream)
             logger.info("%s: handed out as flow run '%s'", stream, flow_run.id)
-            with _client() as client:
+            with sync_client() as client:
                 ended = self._follow(client, stream, flow_run.id, logger)
             self._open.pop(flow_run.id, None)
             if not (ended.state and ended.state.is_crashed()):
@@ -125,16 +126,8 @@ class StreamDispatcher:
             # Without a keys pass, rows deleted at the source are still in the lake: counts could not be compared.
             "count": self._backfill is None and (self._keys or not contract.lands_keys),
         }
-        start_run: Callable[..., Any] = run_deployment
         try:
-            flow_run: FlowRun = start_run(
-                self._settings.deployment,
-                parameters=parameters,
-                flow_run_name=stream,
-                timeout=0,
-                # A busy server may have made the run though it said that it could not; the client asks it again.
-                idempotency_key=f"{self._run_id}-{stream}-{uuid4()}",
-            )
+            flow_run = self._start(stream, parameters)
         except httpx.HTTPError as error:
             raise TransientError(f"Prefect's API could not take the stream: {_reason(error)}", stream=stream) from error
         except ObjectNotFound as error:
@@ -143,6 +136,21 @@ class StreamDispatcher:
                 hint="Register it: python orchestration/prefect/flow.py --deploy; or leave INGEST_DEPLOYMENT empty.",
             ) from error
         self._open[flow_run.id] = stream
+        return flow_run
+
+    def _start(self, stream: str, parameters: dict[str, Any]) -> FlowRun:
+        # Prefect types it as a coroutine; called from a task that is not async, it returns when the run is there.
+        start: Callable[..., Any] = run_deployment
+        flow_run: FlowRun = start(
+            self._settings.deployment,
+            parameters=parameters,
+            flow_run_name=stream,
+            timeout=0,
+            # A busy server may have made the run though it said that it could not; the client asks it again.
+            idempotency_key=f"{self._run_id}-{stream}-{uuid4()}",
+        )
+        if flow_run.parent_task_run_id is not None:
+            asyncio.run(_name(flow_run.parent_task_run_id, f"{stream}, by a worker"))
         return flow_run
 
     def _follow(self, client: SyncPrefectClient, stream: str, flow_run_id: UUID, logger: Logger) -> FlowRun:
@@ -228,11 +236,10 @@ def _reason(error: httpx.HTTPError) -> str:
     return str(error).partition("\n")[0] or type(error).__name__
 
 
-def _client() -> SyncPrefectClient:
-    client = get_client(sync_client=True)
-    if not isinstance(client, SyncPrefectClient):
-        raise TypeError(f"Prefect gave a {type(client).__name__}")
-    return client
+async def _name(task_run_id: UUID, name: str) -> None:
+    """Name the task run that stands for a run elsewhere, in place of two words by chance."""
+    async with async_client() as client:
+        await client.set_task_run_name(task_run_id, name)
 
 
 def _end(client: SyncPrefectClient, flow_run_id: UUID, state: Any) -> None:

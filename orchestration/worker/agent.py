@@ -17,7 +17,6 @@ from typing import Any
 from uuid import UUID
 
 import httpx
-from prefect import get_client
 from prefect._internal.compatibility.deprecated import PrefectDeprecationWarning
 from prefect.agent import PrefectAgent
 from prefect.client.orchestration import PrefectClient
@@ -27,6 +26,7 @@ from prefect.logging import get_logger
 from prefect.settings import PREFECT_AGENT_QUERY_INTERVAL, PREFECT_API_URL
 
 from ingest.errors import ConfigurationError
+from orchestration.worker.client import async_client
 from orchestration.worker.endings import GOES_ON, end_parts, end_run, end_runs_lost_here
 from orchestration.worker.health import heartbeat_file
 from orchestration.worker.names import WORK_POOL
@@ -71,7 +71,7 @@ async def _run(spec: AgentSpec) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     heartbeat_file(spec.name).unlink(missing_ok=True)
-    async with _connected() as client:
+    async with async_client() as client:
         if not await _until(stop, _prepare(client, spec)):
             return
         async with _Agent(spec) as agent:
@@ -82,13 +82,6 @@ async def _run(spec: AgentSpec) -> None:
                 _logger.info("%s stops; runs going on: %d", spec.name, len(agent.processes))
                 await agent.end_all(f"The agent {spec.name} on {socket.gethostname()} was stopped. {GOES_ON}")
     heartbeat_file(spec.name).unlink(missing_ok=True)
-
-
-def _connected() -> PrefectClient:
-    client = get_client()
-    if not isinstance(client, PrefectClient):
-        raise TypeError(f"Prefect gave a {type(client).__name__}")
-    return client
 
 
 async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:

@@ -18,10 +18,10 @@ from contextvars import copy_context
 from uuid import UUID
 
 import httpx
-from prefect import get_client
-from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun
 from prefect.settings import PREFECT_API_URL
+
+from orchestration.worker.client import async_client
 
 BEAT_SECONDS = 5.0
 
@@ -56,10 +56,7 @@ def beating(flow_run: FlowRun, logger: Logger, *, every: float = BEAT_SECONDS) -
 
 
 async def _beat(flow_run_id: UUID, place: str, stop: threading.Event, every: float, logger: Logger) -> None:
-    client = get_client()
-    if not isinstance(client, PrefectClient):
-        raise TypeError(f"Prefect gave a {type(client).__name__}")
-    async with client:
+    async with async_client() as client:
         while not stop.is_set():
             try:
                 await client.update_flow_run(flow_run_id, infrastructure_pid=place)
