@@ -7,6 +7,7 @@ the stream is handed out again; the next worker goes on from what the first one 
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -82,6 +83,8 @@ class StreamDispatcher:
         self._backfill = backfill
         self._keys = keys
         self._open: dict[UUID, str] = {}
+        self._one_at_a_time = threading.Lock()
+        """Streams are handed out one after the other: a server on SQLite has one writer."""
 
     def __enter__(self) -> Self:
         return self
@@ -97,7 +100,8 @@ class StreamDispatcher:
         logger = get_run_logger()
         self._progress.stream_started(stream)
         for attempt in range(1, _HANDED_OUT_AT_MOST + 1):
-            flow_run = self._hand_out(stream)
+            with self._one_at_a_time:
+                flow_run = self._hand_out(stream)
             logger.info("%s: handed out as flow run '%s'", stream, flow_run.id)
             with sync_client() as client:
                 ended = self._follow(client, stream, flow_run.id, logger)
