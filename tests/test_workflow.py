@@ -99,6 +99,9 @@ def test_the_end_to_end_tests_keep_their_pictures_and_logs_however_they_end(work
     [kept] = [step for step in steps if "upload-artifact" in step.get("uses", "")]
 
     assert "make e2e" in [step.get("run") for step in steps]
+    assert "make e2e" in (REPOSITORY / ".ci" / "run").read_text()
+    [step] = [step for step in workflow["jobs"]["tests"]["steps"] if step.get("run") == ".ci/run"]
+    assert step["env"] == {"WITHOUT_CONTAINERS": "1"}, "they run once"
     assert kept["if"] == "always()"
     assert kept["with"]["include-hidden-files"] is True
     assert {f"{path}/" for path in kept["with"]["path"].split()} == {path for path in ignored if "tests/e2e/" in path}
