@@ -1,0 +1,34 @@
+"""The worker's image has ingest, the worker and Prefect's client: what runs there may need no more."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[3]
+PROGRAM = """
+import sys
+import orchestration.worker.__main__, orchestration.worker.agent, orchestration.worker.stream_flow
+print("\\n".join(sys.modules))
+"""
+
+
+def test_the_worker_imports_neither_warehouse_nor_dbt_nor_the_rest_of_orchestration() -> None:
+    answer = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", PROGRAM], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    modules = set(answer.stdout.split())
+
+    assert "orchestration.worker.stream_flow" in modules
+    for foreign in ("duckdb", "dbt", "snowflake", "mock_saas", "postgres"):
+        assert foreign not in modules
+    ours = {name for name in modules if name.startswith("orchestration.")}
+    assert {name for name in ours if not name.startswith("orchestration.worker")} == set()
+
+
+def test_its_dockerfile_copies_no_more_than_that() -> None:
+    lines = (ROOT / "Dockerfile.ingest").read_text().splitlines()
+    copied = [line.split()[-2] for line in lines if line.startswith("COPY") and "--from" not in line]
+
+    assert not {"orchestration", "orchestration/", "dbt", "dbt/", "."} & set(copied), copied
