@@ -3,7 +3,8 @@
 Prefect 2.20.4 has nothing that can: its `call-webhook` action sends a JSON string in place of an object, and its custom
 webhook, where the receiver answers with an error, is called again and again without a pause.
 
-The server runs the block, so it must know it: PREFECT_EXTRA_ENTRYPOINTS=orchestration.prefect.alert_webhook.
+The server runs the block, so it must know it: `orchestration.prefect.server` does. Another server of the same release
+of Prefect learns it by PREFECT_EXTRA_ENTRYPOINTS=orchestration.prefect.alert_webhook.
 """
 
 from __future__ import annotations

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import httpx
-from prefect import get_client
 from prefect._internal.compatibility.deprecated import PrefectDeprecationWarning
 from prefect.client.orchestration import PrefectClient
 from prefect.settings import PREFECT_API_URL
@@ -21,6 +20,7 @@ from orchestration.prefect.follow import start_and_follow
 from orchestration.prefect.registration import Code, Registered, register
 from orchestration.prefect.settings import DeploySettings
 from orchestration.settings import REPOSITORY, OrchestrationSettings
+from orchestration.worker.client import async_client
 from orchestration.worker.names import PLATFORM_FLOW
 
 _WAIT_SECONDS = 60
@@ -39,10 +39,7 @@ async def server() -> AsyncIterator[PrefectClient]:
             "PREFECT_API_URL is not set, and deployments need a Prefect server",
             hint="Set it to the server's API, such as http://127.0.0.1:4200/api; without one, leave out --deploy.",
         )
-    client = get_client()
-    if not isinstance(client, PrefectClient):
-        raise TypeError(f"Prefect gave a {type(client).__name__}")
-    async with client:
+    async with async_client() as client:
         await _until_it_answers(client, url)
         try:
             yield client

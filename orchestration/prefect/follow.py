@@ -76,9 +76,11 @@ class _Follower:
             try:
                 run = await self._client.read_flow_run(self._flow_run_id)
                 ended = await self._newly_ended()
-            except httpx.TransportError as error:
+            except httpx.HTTPError as error:
+                if isinstance(error, httpx.HTTPStatusError) and not error.response.is_server_error:
+                    raise
                 if not self._away:
-                    self._line(f"[yellow]the server does not answer[/], trying on: {escape(str(error))}")
+                    self._line(f"[yellow]the server does not answer[/], trying on: {escape(_first_line(error))}")
                 self._away = True
             else:
                 self._away = False
@@ -117,6 +119,10 @@ class _Follower:
 
     def _line(self, text: str) -> None:
         self._console.print(f"[dim]{monotonic() - self._started:6.1f}[/] {text}", soft_wrap=True)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).partition("\n")[0]
 
 
 def _task_line(run: TaskRun) -> str:

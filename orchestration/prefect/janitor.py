@@ -77,9 +77,8 @@ async def keep_watch(client: PrefectClient, stale_after: timedelta) -> None:
             for run in await sweep(client, watch, stale_after):
                 _logger.warning("the run %s of %s was lost, and is ended", run.name, run.infrastructure_pid)
         except httpx.HTTPError as error:
-            # The agent says that the server is away.
+            # The agent says that the server is away; what the gap means, the watch knows.
             _logger.debug("cannot look for lost runs: %s", error)
-            watch = Watch(stale_after)
         await asyncio.sleep(_LOOK_SECONDS)
 
 

@@ -6,9 +6,8 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from prefect import flow, get_client, task
+from prefect import flow, task
 from prefect.artifacts import create_table_artifact
-from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun
 from prefect.context import FlowRunContext
 from prefect.logging import get_run_logger
@@ -23,6 +22,7 @@ from orchestration.prefect.freshness import Freshness, freshness_of
 from orchestration.prefect.janitor import watch_once
 from orchestration.prefect.run_logs import readable_logs
 from orchestration.settings import OrchestrationSettings
+from orchestration.worker.client import async_client
 from orchestration.worker.handoff import remove_handoffs
 from orchestration.worker.heartbeat import beating
 from orchestration.worker.names import MAINTENANCE_FLOW
@@ -131,10 +131,7 @@ def _problem(state: State[Any]) -> str:
 
 
 async def _watch(stale_after: timedelta) -> list[FlowRun]:
-    client = get_client()
-    if not isinstance(client, PrefectClient):
-        raise TypeError(f"Prefect gave a {type(client).__name__}")
-    async with client:
+    async with async_client() as client:
         return await watch_once(client, stale_after)
 
 

@@ -24,6 +24,9 @@ from orchestration.prefect.notifications import ensure_alerts
 from orchestration.worker.names import WORK_POOL
 from orchestration.worker.pool import ensure_pool
 
+_QUIET = "ignore::RuntimeWarning:runpy,ignore::DeprecationWarning:__main__"
+"""What Prefect's engine warns of with each run: how it is started, and that it is old."""
+
 
 @dataclass(frozen=True)
 class Code:
@@ -54,7 +57,7 @@ async def register(
 
 async def _ensure_infrastructure(code: Code) -> UUID:
     """A process in the code's own folder: an agent would copy the code to any other, before each run."""
-    process = Process(working_dir=str(code.root))
+    process = Process(working_dir=str(code.root), env={"PYTHONWARNINGS": _QUIET})
     return UUID(str(await process.save(WORK_POOL, overwrite=True)))
 
 

@@ -34,8 +34,8 @@ from orchestration.worker.pool import ensure_pool
 
 _CANCEL_SECONDS = 5.0
 _RETRY_SECONDS = 2.0
-_STATE_SECONDS = 3.0
-_STOP_SECONDS = 6.0
+_STATE_SECONDS = 2.0
+_STOP_SECONDS = 5.0
 """How long flow runs may take to end before they are killed. A container is given ten seconds in all."""
 
 _logger = get_logger("agent")

@@ -107,11 +107,10 @@ def start_server(processes: ProcessGroup, home: Path, port: int) -> Server:
         "PREFECT_UI_URL": ui_url,
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_EXPERIMENTAL_EVENTS": "true",
-        "PREFECT_EXTRA_ENTRYPOINTS": "orchestration.prefect.alert_webhook",
         "PREFECT_API_SERVICES_LATE_RUNS_AFTER_SECONDS": str(LATE_AFTER_SECONDS),
         "PREFECT_API_SERVICES_LATE_RUNS_LOOP_SECONDS": "1",
     }
-    factory = ("--factory", "prefect.server.api.server:create_app", "--host", "127.0.0.1", "--port", str(port))
+    factory = ("--factory", "orchestration.prefect.server:create_app", "--host", "127.0.0.1", "--port", str(port))
     command = Command(
         "Prefect server",
         (sys.executable, "-m", "uvicorn", *factory),
