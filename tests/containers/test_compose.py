@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,12 @@ COMPOSE: dict[str, Any] = yaml.safe_load((REPOSITORY / "docker-compose.yml").rea
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 ALWAYS = {"postgres", "mock_saas", "lake", "prefect_server", "ingest", "prefect_agent", "prefect_flow"}
 ON_REQUEST = {"activity": ["alive"], "query": ["tools"]}
+DEFAULTS = dict(
+    line.split("=", 1)
+    for line in (REPOSITORY / ".env.example").read_text(encoding="utf-8").splitlines()
+    if line and not line.startswith("#")
+)
+"""What .env.example shows, which another test holds to the programs' defaults."""
 DOCKERFILES = (
     "Dockerfile.ingest",
     "Dockerfile.prefect",
@@ -128,6 +137,25 @@ def test_what_is_not_named_stays_out_of_the_build_context() -> None:
         "postgres",
         "requirements",
     }
+
+
+@pytest.mark.skipif(shutil.which("docker") is None, reason="docker compose renders the file")
+def test_a_copied_env_example_changes_nothing(tmp_path: Path) -> None:
+    nothing = tmp_path / "nothing"
+    nothing.touch()
+    assert rendered(REPOSITORY / ".env.example") == rendered(nothing)
+
+
+def rendered(env_file: Path) -> dict[str, Any]:
+    """The services as compose would start them, with no variable set but those of the file."""
+    command = ["docker", "compose", "--env-file", str(env_file), "config"]
+    environment = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME")}
+    text = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=True).stdout
+    services: dict[str, Any] = yaml.safe_load(text)["services"]
+    for service in services.values():
+        # Programs take an empty variable for one that is not set, and most defaults are theirs.
+        service["environment"] = {k: v for k, v in service["environment"].items() if v and v != DEFAULTS.get(k)}
+    return services
 
 
 def test_on_aws_no_lake_is_started_and_nobody_waits_for_it() -> None:
