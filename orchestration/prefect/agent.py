@@ -1,6 +1,8 @@
 """python -m orchestration.prefect.agent: the agent that runs the platform's flow and the maintenance.
 
-The janitor goes on beside it. `... health` exits 0 if it polled its queues within a minute.
+Beside it, lost runs are ended (`janitor`), and scheduled ones kept from piling up (`catch_up`).
+
+`... health` exits 0 if it polled its queues within a minute.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ def _run() -> int:
     from functools import partial
 
     from ingest.errors import PlatformError
+    from orchestration.prefect.catch_up import keep_from_catching_up
     from orchestration.prefect.janitor import keep_watch
     from orchestration.settings import OrchestrationSettings
     from orchestration.worker.agent import AgentSpec, run_agent
@@ -33,7 +36,7 @@ def _run() -> int:
 
     try:
         janitor = partial(keep_watch, stale_after=OrchestrationSettings.load().stale_run)
-        run_agent(AgentSpec(AGENT, (PLATFORM_QUEUE, MAINTENANCE_QUEUE), beside=(janitor,)))
+        run_agent(AgentSpec(AGENT, (PLATFORM_QUEUE, MAINTENANCE_QUEUE), beside=(janitor, keep_from_catching_up)))
     except PlatformError as error:
         print(f"error {error}", file=sys.stderr)
         return error.exit_code

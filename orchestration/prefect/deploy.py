@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import warnings
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -84,7 +85,11 @@ def deploy_and_run(parameters: Mapping[str, object], console: Console) -> int:
             hint=f"Register with --deploy, then run the deployment {PLATFORM_FLOW}/{BACKFILL}.",
         )
     given = {name: value for name, value in parameters.items() if value is not None}
-    return asyncio.run(_deploy_and_run(given, console))
+    try:
+        return asyncio.run(_deploy_and_run(given, console))
+    except KeyboardInterrupt:
+        console.print("No longer followed. A run that was started goes on: its agent runs it.")
+        return 128 + signal.SIGINT
 
 
 async def _deploy_and_run(parameters: Mapping[str, object], console: Console) -> int:

@@ -61,6 +61,7 @@ def test_an_agent_runs_what_its_queues_hold_and_is_healthy_once_it_polls(
         assert agent.health() == 0
         assert agent.stop() == 0
         assert agent.health() == 1
+        assert "Warning" not in agent.log.read_text()
 
 
 def test_an_agent_that_has_not_polled_for_a_minute_is_not_healthy(server: Server, tmp_path: Path) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import subprocess
+import sys
+import uuid
 import warnings
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,7 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import WorkPoolFilter, WorkPoolFilterName
 
 from ingest.contracts.registry import ContractRegistry
+from orchestration.local.environment import clean_environment
 from orchestration.prefect.deployments import deployment_specs
 from orchestration.prefect.flow import dp_maiblaze_demo_dev_flow
 from orchestration.prefect.maintenance import maintain
@@ -147,3 +151,25 @@ def test_the_api_takes_right_parameters(
 
     spec = next(spec for spec in SPECS if spec.name == deployment)
     assert server.call(create) == {**spec.parameters, **parameters}
+
+
+def test_prefects_command_line_starts_a_run(server: Server, registered: Registered, tmp_path: Path) -> None:
+    name = f"{PLATFORM_FLOW}/backfill"
+    arguments = ["deployment", "run", name, "-p", 'streams=["orders"]', *_windowed()]
+    process = subprocess.run(
+        [Path(sys.executable).with_name("prefect"), *arguments],
+        env=clean_environment({**server.environment, "PREFECT_HOME": str(tmp_path), "COLUMNS": "200"}),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.returncode == 0, process.stderr
+    run_id = uuid.UUID(process.stdout.partition("UUID: ")[2].split()[0])
+    run = server.run(run_id)
+    assert run.parameters == {"streams": ["orders"], **WINDOW}
+    assert f"{server.ui_url}/flow-runs/flow-run/{run_id}" in process.stdout
+    server.call(lambda client: client.delete_flow_run(run_id))
+
+
+def _windowed() -> list[str]:
+    return [argument for name, value in WINDOW.items() for argument in ("-p", f'{name}="{value}"')]
