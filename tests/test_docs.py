@@ -10,12 +10,14 @@ from pathlib import Path
 import click
 import pytest
 import typer
+import yaml
 from pydantic_settings import BaseSettings
 
 from ingest.cli.app import app
 from ingest.contracts.model import StreamSpec
 from ingest.contracts.registry import ContractRegistry
 from ingest.settings import IngestSettings, LakeSettings
+from orchestration.prefect.deployments import deployment_specs
 from orchestration.settings import OrchestrationSettings, Schemas
 from orchestration.warehouse.snowflake_settings import SnowflakeSettings
 
@@ -137,6 +139,73 @@ def test_every_make_target_that_is_shown_exists() -> None:
 
     assert {"demo", "query", "test"} <= shown
     assert shown <= targets
+
+
+@pytest.fixture(scope="module")
+def services() -> dict[str, list[str]]:
+    """Profiles by service of docker-compose.yml."""
+    loaded = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text(encoding="utf-8"))
+    return {name: service.get("profiles", []) for name, service in loaded["services"].items()}
+
+
+_TAKES_SERVICES = ("build", "exec", "kill", "logs", "port", "ps", "restart", "run", "start", "stop", "up")
+_OPTIONS_WITH_VALUE = ("--profile", "--scale", "--since", "--tail", "--user", "--timeout", "-f", "-p")
+
+
+def _compose_words(words: list[str]) -> tuple[list[str], str, list[str]]:
+    """Profiles, subcommand and services of a `docker compose` command."""
+    profiles, plain, scaled = [], [], []
+    rest = iter(words[2:])
+    for word in rest:
+        if word in _OPTIONS_WITH_VALUE:
+            value = next(rest)
+            profiles += [value] if word == "--profile" else []
+            scaled += [value.partition("=")[0]] if word == "--scale" else []
+        elif not word.startswith("-"):
+            plain.append(word)
+            if plain[0] in ("exec", "run") and len(plain) == 2:
+                break  # the rest is what runs in there
+    return profiles, plain[0], [*plain[1:], *scaled]
+
+
+def test_every_compose_command_that_is_shown_names_services_and_profiles_that_exist(
+    services: dict[str, list[str]],
+) -> None:
+    shown = [words for words in _commands("docker") if words[1] == "compose"]
+    profiles = {profile for named in services.values() for profile in named}
+
+    assert {words[2] for words in shown} >= {"up", "down", "exec", "logs", "run"}
+    for words in shown:
+        given, command, named = _compose_words(words)
+        assert set(given) <= profiles, words
+        if command in _TAKES_SERVICES:
+            assert set(named) <= set(services), words
+        else:
+            assert named == [], words
+
+
+def test_every_command_in_a_container_that_is_shown_exists_there() -> None:
+    group = typer.main.get_command(app)
+    assert isinstance(group, click.Group)
+    inside = [words[4:] for words in _commands("docker") if words[1:3] == ["compose", "exec"]]
+
+    assert inside
+    for program, *arguments in inside:
+        if program == "python":
+            assert importlib.util.find_spec(arguments[1]) is not None, arguments
+            assert arguments[1] != "ingest" or arguments[2] in group.commands, arguments
+        else:
+            assert program in ("prefect", "psql", "cat"), program
+
+
+def test_every_deployment_that_is_shown_exists_and_takes_the_parameters() -> None:
+    specs = {spec.full_name: spec for spec in deployment_specs(ContractRegistry.load())}
+    shown = [words[words.index("run") + 1 :] for words in _commands("docker") if "deployment" in words]
+
+    assert shown
+    for name, *options in shown:
+        parameters = {value.partition("=")[0] for value in options if "=" in value}
+        assert parameters <= set(specs[name].schema["properties"]), name
 
 
 def test_every_ingest_command_that_is_shown_exists_with_its_options() -> None:
