@@ -1,6 +1,6 @@
 """Bad days: something is killed, stopped, full or wrong in the middle of a run.
 
-The run ends in a state that says why, and after the next one all rows are equal.
+Either the run completes all the same, or its state says why not and the next one makes up for it. All rows are equal then.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def test_a_worker_killed_in_mid_stream_is_replaced_by_another(platform: Platform
     assert host in attempts[0].message
     assert _host(platform, attempts[1]) != host
     platform.stack.up("ingest")
-    platform.recover()
+    platform.require_equal()
 
 
 def test_an_agent_killed_in_mid_load_leaves_a_crashed_run(platform: Platform) -> None:
@@ -75,9 +75,12 @@ def test_postgres_gone_for_a_while_in_a_run(platform: Platform) -> None:
 
     run = platform.prefect.ended(run_id)
 
-    assert run.state in ("Completed", "Failed")
-    assert run.state == "Completed" or "orders" in run.message
-    platform.recover()
+    if run.state == "Completed":
+        platform.require_equal()
+    else:
+        assert run.state == "Failed"
+        assert "orders" in run.message
+        platform.recover()
 
 
 def test_a_provider_that_answers_503_for_a_while_is_waited_for(platform: Platform) -> None:
@@ -88,7 +91,7 @@ def test_a_provider_that_answers_503_for_a_while_is_waited_for(platform: Platfor
 
     platform.prefect.ended(run_id).require_completed()
 
-    platform.recover()
+    platform.require_equal()
 
 
 def test_a_full_lake_is_said_to_be_full_and_once_there_is_room_nothing_is_missing(platform: Platform) -> None:
@@ -101,7 +104,6 @@ def test_a_full_lake_is_said_to_be_full_and_once_there_is_room_nothing_is_missin
         assert "lake" in run.message
         lake.free()
         platform.recover()
-    platform.recover()
 
 
 def test_a_run_outlives_a_restart_of_prefects_server(platform: Platform) -> None:
@@ -112,7 +114,7 @@ def test_a_run_outlives_a_restart_of_prefects_server(platform: Platform) -> None
 
     platform.prefect.ended(run_id).require_completed()
 
-    platform.recover()
+    platform.require_equal()
 
 
 def test_of_two_full_runs_at_once_one_waits_for_the_other(platform: Platform) -> None:
