@@ -1,6 +1,6 @@
 """Bad days: something is killed, stopped, full or wrong in the middle of a run.
 
-Either the run completes all the same, or its state says why not and the next one makes up for it. All rows are equal then.
+Either the run completes all the same, or its state says why not and the next one makes up for it: all rows are equal.
 """
 
 from __future__ import annotations
