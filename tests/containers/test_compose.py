@@ -94,6 +94,8 @@ def test_every_port_is_published_on_loopback_and_by_a_variable() -> None:
 def test_every_image_of_ours_has_the_same_tag() -> None:
     for service in SERVICES.values():
         assert re.fullmatch(r"dp-mailblaze-demo/[a-z_]+:\$\{IMAGE_TAG:-dev\}", service["image"])
+        # A registry has none of them, or a stranger's.
+        assert service["pull_policy"] == "never"
 
 
 def test_the_root_password_reaches_the_database_alone() -> None:
