@@ -22,7 +22,7 @@ from playwright.sync_api import Error, Locator, Page, sync_playwright
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _VIEWPORT = {"width": 1440, "height": 1000}
-_RUN_MILLISECONDS = 240_000
+_RUN_MILLISECONDS = 600_000
 _SLOW_MOTION = """{
     const draw = requestAnimationFrame;
     window.requestAnimationFrame = frame => setTimeout(() => draw(frame), 250);
@@ -73,7 +73,7 @@ class Visitor:
         while not seen or not _ENDED.match(seen[-1]):
             badge.filter(has_not_text=seen[-1] if seen else "-").wait_for(timeout=_RUN_MILLISECONDS)
             seen.append(badge.inner_text().strip())
-            self.picture(f"run-{seen[-1].lower()}")
+            self.picture(f"run-{seen[-1].lower()}", at_rest=False)
         return seen
 
     def heading_badge(self, name: str) -> Locator:
@@ -87,8 +87,7 @@ class Visitor:
         while not chosen.count():
             # A click on a page that is still being put together is lost.
             self.page.locator(".p-tab", has_text=name).first.click()
-            self.page.wait_for_load_state("networkidle")
-        self.picture(f"tab-{name.lower().replace(' ', '-')}")
+            self.picture(f"tab-{name.lower().replace(' ', '-')}")
         return self.page.locator(".p-tabs__content").inner_text()
 
     def artifact(self, key: str) -> str:
@@ -109,9 +108,11 @@ class Visitor:
         self.picture("custom-run")
         return self.page.locator("form").first.inner_text()
 
-    def picture(self, name: str) -> None:
-        """Keep what is to be seen."""
+    def picture(self, name: str, *, at_rest: bool = True) -> None:
+        """Keep what is to be seen, once the page asks for nothing more; that of a run that goes on asks again and again."""
         self.pictured += 1
+        if at_rest:
+            self.page.wait_for_load_state("networkidle")
         self.page.screenshot(path=self.pictures / f"{self.pictured:02d}-{name}.png", full_page=True)
 
 
@@ -138,7 +139,6 @@ def form(visitor: Visitor, deployment: str, flow: str) -> dict[str, Any]:
 def page(visitor: Visitor, path: str, name: str) -> dict[str, Any]:
     """Any page, by its path."""
     visitor.page.goto(f"{visitor.url}{path}")
-    visitor.page.wait_for_load_state("networkidle")
     visitor.picture(name)
     return {"text": visitor.page.locator("#app").inner_text()}
 
@@ -176,7 +176,7 @@ def main() -> int:
         try:
             facts = VISITS[given.visit](visitor, *given.arguments)
         except Error as error:
-            visitor.picture("failed")
+            visitor.picture("failed", at_rest=False)
             print(f"{opened.url}: {error}", file=sys.stderr)
             return 1
     print(json.dumps(facts))

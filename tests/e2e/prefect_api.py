@@ -67,7 +67,7 @@ class PrefectApi:
         """A flow run as it is now."""
         return Run.of(self._get(f"/flow_runs/{run_id}"))
 
-    def ended(self, run_id: str, *, seconds: float = 240) -> Run:
+    def ended(self, run_id: str, *, seconds: float = 600) -> Run:
         """The run when its state is final; the server may go away meanwhile."""
 
         def look() -> Run | None:

@@ -33,11 +33,11 @@ def _something_new(platform: Platform) -> None:
 def test_a_worker_killed_in_mid_stream_is_replaced_by_another(platform: Platform) -> None:
     with platform.provider.fault(kind="latency", path=EVENTS, seconds=3, skip=2) as slow:
         run_id = platform.prefect.start("full")
-        until(lambda: platform.provider.fired(slow) >= 2, seconds=90, what="pages of events")
+        until(lambda: platform.provider.fired(slow) >= 2, seconds=240, what="pages of events")
         lost = next(child for child in platform.prefect.children(run_id) if child.name == "email_events")
         host = _host(platform, lost)
         platform.stack.kill(platform.stack.host_names("ingest")[host])
-        until(lambda: platform.prefect.run(lost.id).ended, seconds=90, what="the lost worker to be missed")
+        until(lambda: platform.prefect.run(lost.id).ended, seconds=240, what="the lost worker to be missed")
 
     platform.prefect.ended(run_id).require_completed()
 
@@ -52,7 +52,7 @@ def test_a_worker_killed_in_mid_stream_is_replaced_by_another(platform: Platform
 
 def test_an_agent_killed_in_mid_load_leaves_a_crashed_run(platform: Platform) -> None:
     run_id = platform.prefect.start("full")
-    until(lambda: _loads(platform, run_id, "COMPLETED"), seconds=90, what="the first load", every=0.05)
+    until(lambda: _loads(platform, run_id, "COMPLETED"), seconds=240, what="the first load")
     with _paused(platform, "lake"):
         assert _loads(platform, run_id, "RUNNING"), "the loads were over before the lake was held up"
         platform.stack.kill(*platform.stack.containers("prefect_agent"))
@@ -61,14 +61,15 @@ def test_an_agent_killed_in_mid_load_leaves_a_crashed_run(platform: Platform) ->
 
     run = platform.prefect.ended(run_id)
     assert run.state == "Crashed"
-    assert "no sign of life" in run.message
+    assert "No sign of life" in run.message
     platform.recover()
+    assert len(platform.alerts.about(run)) == 1
 
 
 def test_postgres_gone_for_a_while_in_a_run(platform: Platform) -> None:
     with _locked(platform, "orders"):
         run_id = platform.prefect.start("full")
-        until(lambda: _waits_for_lock(platform), seconds=60, what="a reader of orders")
+        until(lambda: _waits_for_lock(platform), seconds=240, what="a reader of orders")
         platform.stack.compose("stop", "postgres")
     sleep(POSTGRES_AWAY_SECONDS)
     platform.stack.up("postgres")
@@ -86,7 +87,7 @@ def test_postgres_gone_for_a_while_in_a_run(platform: Platform) -> None:
 def test_a_provider_that_answers_503_for_a_while_is_waited_for(platform: Platform) -> None:
     with platform.provider.fault(kind="error", status=503) as away:
         run_id = platform.prefect.start("full")
-        until(lambda: platform.provider.fired(away), seconds=60, what="a request")
+        until(lambda: platform.provider.fired(away), seconds=240, what="a request")
         sleep(API_AWAY_SECONDS)
 
     platform.prefect.ended(run_id).require_completed()
@@ -109,7 +110,7 @@ def test_a_full_lake_is_said_to_be_full_and_once_there_is_room_nothing_is_missin
 def test_a_run_outlives_a_restart_of_prefects_server(platform: Platform) -> None:
     with platform.provider.fault(kind="latency", path=EVENTS, seconds=1) as slow:
         run_id = platform.prefect.start("full")
-        until(lambda: platform.provider.fired(slow), seconds=60, what="a stream that is being landed")
+        until(lambda: platform.provider.fired(slow), seconds=240, what="a stream that is being landed")
         platform.stack.compose("restart", "prefect_server")
 
     platform.prefect.ended(run_id).require_completed()
@@ -127,7 +128,7 @@ def test_of_two_full_runs_at_once_one_waits_for_the_other(platform: Platform) ->
         overlapped.add(sum(run.type == "RUNNING" for run in seen))
         return all(run.ended for run in seen)
 
-    until(both_ended, seconds=240, what="both runs")
+    until(both_ended, seconds=600, what="both runs")
 
     assert overlapped <= {0, 1}
     for run_id in runs:
@@ -143,7 +144,7 @@ def test_a_wrong_api_key_is_named_and_the_alert_comes_once(platform: Platform, u
 
     assert run.state == "Failed"
     assert "SAAS_API_KEY" in run.message
-    until(lambda: platform.alerts.about(run), seconds=60, what="an alert")
+    until(lambda: platform.alerts.about(run), seconds=120, what="an alert")
     shown = ui.see(f"/flow-runs/flow-run/{run.id}", pictures="failed")
     assert "SAAS_API_KEY" in shown
     platform.stack.up("ingest", "prefect_agent")
@@ -160,7 +161,7 @@ def _host(platform: Platform, stream_run: Run) -> str:
         found = re.search(r"on host (\w+)", platform.prefect.log(stream_run.id))
         return found[1] if found else None
 
-    return until(look, seconds=60, what=f"the host of {stream_run.name}")
+    return until(look, seconds=120, what=f"the host of {stream_run.name}")
 
 
 def _loads(platform: Platform, run_id: str, state: str) -> list[Run]:

@@ -14,7 +14,7 @@ def test_down_in_mid_run_is_quick_and_up_goes_on_with_all_that_was_there(platfor
     platform.live_on()
     before = {run.id for run in platform.prefect.runs("full")}
     run_id = platform.prefect.start("full")
-    until(lambda: platform.prefect.children(run_id), seconds=60, what="streams that are being landed")
+    until(lambda: platform.prefect.children(run_id), seconds=240, what="streams that are being landed")
 
     begin = monotonic()
     platform.stack.down()

@@ -15,7 +15,7 @@ from tests.e2e.stack import HERE, REPOSITORY
 PYTHON = REPOSITORY / ".venv-browser" / "bin" / "python"
 PICTURES = HERE / ".screenshots"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-_SECONDS = 400
+_SECONDS = 900
 
 
 def browser_problem() -> str | None:
