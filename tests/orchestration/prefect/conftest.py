@@ -98,8 +98,8 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def start_server(processes: ProcessGroup, home: Path, port: int) -> Server:
-    """Start a server; its runs are late after LATE_AFTER_SECONDS."""
+def start_server(processes: ProcessGroup, home: Path, port: int, **variables: str) -> Server:
+    """Start a server, with these variables in its environment; its runs are late after LATE_AFTER_SECONDS."""
     ui_url = f"http://localhost:{port}"
     environment = {
         "PREFECT_HOME": str(home),
@@ -109,6 +109,7 @@ def start_server(processes: ProcessGroup, home: Path, port: int) -> Server:
         "PREFECT_EXPERIMENTAL_EVENTS": "true",
         "PREFECT_API_SERVICES_LATE_RUNS_AFTER_SECONDS": str(LATE_AFTER_SECONDS),
         "PREFECT_API_SERVICES_LATE_RUNS_LOOP_SECONDS": "1",
+        **variables,
     }
     factory = ("--factory", "orchestration.prefect.server:create_app", "--host", "127.0.0.1", "--port", str(port))
     command = Command(
