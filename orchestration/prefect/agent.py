@@ -36,7 +36,9 @@ def _run() -> int:
 
     try:
         janitor = partial(keep_watch, stale_after=OrchestrationSettings.load().stale_run)
-        run_agent(AgentSpec(AGENT, (PLATFORM_QUEUE, MAINTENANCE_QUEUE), beside=(janitor, keep_from_catching_up)))
+        flows = ("orchestration.prefect.flow", "orchestration.prefect.maintenance")
+        beside = (janitor, keep_from_catching_up)
+        run_agent(AgentSpec(AGENT, (PLATFORM_QUEUE, MAINTENANCE_QUEUE), preload=flows, beside=beside))
     except PlatformError as error:
         print(f"error {error}", file=sys.stderr)
         return error.exit_code

@@ -26,7 +26,8 @@ def _run() -> int:
     from orchestration.worker.settings import WorkerSettings
 
     try:
-        run_agent(AgentSpec(AGENT, (INGEST_QUEUE,), slots=WorkerSettings.load().slots))
+        slots = WorkerSettings.load().slots
+        run_agent(AgentSpec(AGENT, (INGEST_QUEUE,), preload=("orchestration.worker.stream_flow",), slots=slots))
     except PlatformError as error:
         print(f"error {error}", file=sys.stderr)
         return error.exit_code

@@ -31,6 +31,7 @@ from orchestration.worker.endings import GOES_ON, end_parts, end_run, end_runs_l
 from orchestration.worker.health import heartbeat_file
 from orchestration.worker.names import WORK_POOL
 from orchestration.worker.pool import ensure_pool
+from orchestration.worker.warm import WarmProcesses
 
 _CANCEL_SECONDS = 5.0
 _RETRY_SECONDS = 2.0
@@ -47,10 +48,14 @@ Beside = Callable[[PrefectClient], Coroutine[Any, Any, None]]
 
 @dataclass(frozen=True)
 class AgentSpec:
-    """An agent: its name, its queues, how many runs it takes at once (None: as many as the queues' limits let)."""
+    """An agent: its name, its queues, how many runs it takes at once (None: as many as the queues' limits let).
+
+    `preload` are the modules that its flows need.
+    """
 
     name: str
     queues: tuple[str, ...]
+    preload: tuple[str, ...] = ()
     slots: int | None = None
     beside: tuple[Beside, ...] = ()
 
@@ -71,10 +76,12 @@ async def _run(spec: AgentSpec) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     heartbeat_file(spec.name).unlink(missing_ok=True)
+    processes = WarmProcesses(spec.preload)
+    processes.warm_up()
     async with async_client() as client:
         if not await _until(stop, _prepare(client, spec)):
             return
-        async with _Agent(spec) as agent:
+        async with _Agent(spec, processes) as agent:
             _logger.info("%s takes work from %s of %s", spec.name, " and ".join(spec.queues), WORK_POOL)
             try:
                 await _until(stop, _work(agent, client, spec))
@@ -159,8 +166,9 @@ def _reason(error: BaseException) -> str:
 class _Agent(PrefectAgent):
     """Prefect's agent, which here knows its processes, and can end them."""
 
-    def __init__(self, spec: AgentSpec) -> None:
+    def __init__(self, spec: AgentSpec, warm: WarmProcesses) -> None:
         super().__init__(work_queues=list(spec.queues), work_pool_name=WORK_POOL, limit=spec.slots)
+        self._warm = warm
         self.processes: dict[UUID, int] = {}
         self._stopping = False
 
@@ -183,11 +191,17 @@ class _Agent(PrefectAgent):
             self.processes[flow_run.id] = int(place.rpartition(":")[2])
 
         try:
+            warmed: Any = _Warmed(self._warm, infrastructure)
             return await super()._submit_run_and_capture_errors(
-                flow_run, infrastructure, task_status=_HeardStatus(task_status, started)
+                flow_run, warmed, task_status=_HeardStatus(task_status, started)
             )
         finally:
             self.processes.pop(flow_run.id, None)
+
+    async def _propose_crashed_state(self, flow_run: FlowRun, message: str) -> None:
+        """A process that was killed has left its tasks behind too."""
+        await super()._propose_crashed_state(flow_run, f"{message} {GOES_ON}")
+        await self._end_parts([flow_run])
 
     async def end_all(self, message: str) -> None:
         """End every run: its state first, so that it is clear whatever becomes of the process; then the process."""
@@ -239,6 +253,17 @@ class _Agent(PrefectAgent):
         if self.client is None:
             raise RuntimeError("the agent is not started")
         return self.client
+
+
+class _Warmed:
+    """A prepared process in place of which a warm one is started."""
+
+    def __init__(self, warm: WarmProcesses, process: Any) -> None:
+        self._warm = warm
+        self._process = process
+
+    async def run(self, task_status: Any) -> Any:
+        return await self._warm.run(self._process, task_status)
 
 
 class _HeardStatus:

@@ -96,6 +96,21 @@ def test_a_stopped_agent_ends_its_runs_and_says_so_on_their_pages(
     assert not is_there(pid)
 
 
+def test_a_run_whose_process_is_killed_ends_at_once_with_its_tasks(server: Server, tmp_path: Path) -> None:
+    run_id = start_run(server, deployment("sleeper"), seconds=600)
+    with running_agent(PLATFORM_AGENT, server.api_url, tmp_path):
+        server.wait_for(run_id, ["Running"])
+        while not task_states(server, run_id):
+            time.sleep(0.1)
+        os.kill(process_of(server, run_id), signal.SIGKILL)
+        run = server.wait_for(run_id, ["Crashed"])
+        assert run.state is not None
+        assert "the next run goes on from there" in str(run.state.message)
+        while StateType.RUNNING in task_states(server, run_id):
+            time.sleep(0.1)
+        assert task_states(server, run_id) == {StateType.CRASHED}
+
+
 def test_runs_of_a_killed_agent_are_ended_when_it_starts_again(server: Server, tmp_path: Path) -> None:
     run_id = start_run(server, deployment("sleeper"), seconds=600)
     with running_agent(PLATFORM_AGENT, server.api_url, tmp_path) as agent:

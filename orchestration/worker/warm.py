@@ -1,0 +1,76 @@
+"""Processes of flow runs, forked from one that has imported what they all need.
+
+Prefect starts each flow run as a new interpreter, whose imports alone take two to four seconds of a core: more than
+most streams do. Python's fork server imports them once. It has one thread, and does nothing else, so that a fork is
+safe.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import runpy
+import socket
+import sys
+import warnings
+from collections.abc import Mapping, Sequence
+from multiprocessing import forkserver
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+from pathlib import Path
+from typing import Any
+
+from prefect.infrastructure import Process
+from prefect.infrastructure.process import ProcessResult
+
+_ENGINE = "prefect.engine"
+
+
+class WarmProcesses:
+    """Starts flow runs. `preload` are the modules that their flows need, beside Prefect's engine."""
+
+    def __init__(self, preload: Sequence[str]) -> None:
+        self._context: ForkServerContext = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload([_ENGINE, "prefect.deployments", *preload])
+        self._starting = asyncio.Lock()
+
+    def warm_up(self) -> None:
+        """Start the fork server, which imports while others wait for work."""
+        forkserver.ensure_running()
+
+    async def run(self, infrastructure: Process, task_status: Any) -> ProcessResult:
+        """Run a prepared infrastructure's flow run to its end; `task_status` hears where its process is."""
+        environment: dict[str, str] = infrastructure._get_environment_variables()
+        directory = str(infrastructure.working_dir or Path.cwd())
+        process = self._context.Process(target=_run_engine, args=(environment, directory))
+        async with self._starting:
+            await asyncio.to_thread(process.start)
+        task_status.started(f"{socket.gethostname()}:{process.pid}")
+        code = await _end_of(process)
+        return ProcessResult(status_code=code, identifier=str(process.pid))
+
+
+async def _end_of(process: ForkServerProcess) -> int:
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_reader(process.sentinel, ended.set)
+    try:
+        await ended.wait()
+    finally:
+        loop.remove_reader(process.sentinel)
+    process.join()
+    code = process.exitcode
+    process.close()
+    return 1 if code is None else code
+
+
+def _run_engine(environment: Mapping[str, str], directory: str) -> None:
+    """Be the flow run's process: what `python -m prefect.engine` does, in that environment and directory."""
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(directory)
+    sys.argv = [_ENGINE]
+    # That the engine is imported already, and that it is old.
+    warnings.filterwarnings("ignore", category=RuntimeWarning, module="runpy")
+    warnings.filterwarnings("ignore", category=DeprecationWarning)
+    runpy.run_module(_ENGINE, run_name="__main__", alter_sys=True)
