@@ -9,6 +9,7 @@ STAMP := $(VENV)/.installed
 PEERS := .venv-bench
 EMULATOR := .venv-emulator
 CHECKOV := .venv-checkov
+LAKE := .venv-lake
 SQLFLUFF := .venv-sqlfluff
 BROWSER := .venv-browser
 WORKFLOWS := .venv-workflows
@@ -48,7 +49,7 @@ query_here: $(STAMP)
 SQL ?= from information_schema.tables select table_schema, table_name order by all
 export SQL
 
-test: $(STAMP) ## Run the tests that need no more than this environment, JOBS at a time (default 2)
+test: $(STAMP) $(LAKE)/.installed ## Run the tests that need no more than this environment, JOBS at a time (default 2)
 	@$(BIN)/pytest -n $(JOBS) --dist worksteal --ignore tests/snowflake --ignore tests/emulator --ignore tests/terraform --ignore tests/e2e
 
 test-snowflake: $(STAMP) $(EMULATOR)/.installed $(SQLFLUFF)/.installed ## Run the tests on Snowflake: the account that SNOWFLAKE_* names, else an emulated one
@@ -99,7 +100,7 @@ lock: $(STAMP) ## Write the locks again from pyproject.toml, keeping what still 
 	@for name in bench emulator checkov sqlfluff browser lake workflows; do $(COMPILE) $(if $(UPGRADE),--upgrade) requirements/$$name.in -o requirements/$$name.txt; done
 
 # Programs that need other versions than ours, each in an environment of its own: the peers of `make bench`, the emulated
-# Snowflake, checkov, sqlfluff, the browser's driver, linters of workflows and containers.
+# Snowflake, the lake of the containers, checkov, sqlfluff, the browser's driver, linters of workflows and containers.
 .venv-%/.installed: requirements/%.txt | $(STAMP)
 	@echo "Installing into $(@D)"
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(@D)
