@@ -109,7 +109,7 @@ class Visitor:
         return self.page.locator("form").first.inner_text()
 
     def picture(self, name: str, *, at_rest: bool = True) -> None:
-        """Keep what is to be seen, once the page asks for nothing more; that of a run that goes on asks again and again."""
+        """Keep what is to be seen, once the page asks for nothing more; that of a run that goes on never stops."""
         self.pictured += 1
         if at_rest:
             self.page.wait_for_load_state("networkidle")
