@@ -63,6 +63,9 @@ async def serve(settings: LakeServerSettings) -> None:
     making = asyncio.create_task(asyncio.to_thread(make_bucket, settings.port, settings.bucket, settings.region))
     await asyncio.wait((server, making), return_when=asyncio.FIRST_COMPLETED)
     if making.done():
+        if making.exception():
+            stopped.set()
+            await server
         making.result()
         print(f"lake: s3://{settings.bucket} on port {settings.port}, kept in {settings.data}", flush=True)
     await server

@@ -34,9 +34,7 @@ class SpaceGuard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] == "http" and scope["method"] in _WRITES and not self._fits(scope):
-            headers = [(b"content-type", b"application/xml"), (b"content-length", str(len(_BODY)).encode())]
-            await send({"type": "http.response.start", "status": 507, "headers": headers})
-            await send({"type": "http.response.body", "body": _BODY})
+            await _refuse(scope, receive, send)
             return
         await self._application(scope, receive, send)
 
@@ -46,6 +44,21 @@ class SpaceGuard:
         if length == 0 or _is_deletion(scope):
             return True
         return shutil.disk_usage(self._folder).free >= length + self._reserve
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
+    # Who waits to be told to send the body is told not to, and a connection without it is of no more use. Who sends it
+    # unasked reads no answer before its end.
+    if b"expect" not in dict(scope["headers"]):
+        while (await receive()).get("more_body"):
+            pass
+    headers = [
+        (b"content-type", b"application/xml"),
+        (b"content-length", str(len(_BODY)).encode()),
+        (b"connection", b"close"),
+    ]
+    await send({"type": "http.response.start", "status": 507, "headers": headers})
+    await send({"type": "http.response.body", "body": _BODY})
 
 
 def _is_deletion(scope: Scope) -> bool:

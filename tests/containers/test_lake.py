@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
 from importlib import resources
 from pathlib import Path
 
@@ -198,12 +199,25 @@ def test_a_full_volume_refuses_writes_and_goes_on_reading_and_deleting(tmp_path:
     with running_lake(tmp_path) as before:
         before.store.put("kept", b"body")
     with running_lake(tmp_path, LAKE_RESERVE_BYTES=str(2**60)) as full:
-        with pytest.raises(TransientError, match="InsufficientStorage"):
-            full.store.put("refused", b"body")
-        assert full.store.get("kept") == b"body"
-        assert full.store.get("refused") is None
-        full.store.delete(["kept"])
-        assert full.store.get("kept") is None
+        store = full.store
+        for body in (b"body", b"x" * 5 * MIB, b"again"):
+            with pytest.raises(TransientError, match="InsufficientStorage"):
+                store.put("refused", body)
+        assert store.get("kept") == b"body"
+        assert store.get("refused") is None
+        store.delete(["kept"])
+        assert store.get("kept") is None
+
+
+def test_a_client_that_sends_without_asking_is_told_too(tmp_path: Path) -> None:
+    with running_lake(tmp_path) as before:
+        before.store.put("kept", b"body")
+    with running_lake(tmp_path, LAKE_RESERVE_BYTES=str(2**60)) as full:
+        connection = HTTPConnection("127.0.0.1", full.port, timeout=30)
+        connection.request("PUT", f"/{BUCKET}/refused", body=b"x" * 5 * MIB)
+        answer = connection.getresponse()
+        assert (answer.status, b"InsufficientStorage" in answer.read()) == (507, True)
+        connection.close()
 
 
 def test_a_disk_that_refuses_amid_a_write_ends_the_server_and_acknowledges_nothing(own_lake: Lake) -> None:
