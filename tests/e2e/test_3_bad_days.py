@@ -187,5 +187,4 @@ def _locked(platform: Platform, table: str) -> Iterator[None]:
 
 
 def _waits_for_lock(platform: Platform) -> bool:
-    query = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and usename = 'ingest'"
-    return platform.source(query) != [(0,)]
+    return platform.source("select count(*) from pg_locks where not granted") != [(0,)]
