@@ -45,9 +45,9 @@ class WarmProcesses:
         process = self._context.Process(target=_run_engine, args=(environment, directory))
         async with self._starting:
             await asyncio.to_thread(process.start)
-        task_status.started(f"{socket.gethostname()}:{process.pid}")
-        code = await _end_of(process)
-        return ProcessResult(status_code=code, identifier=str(process.pid))
+        pid = process.pid
+        task_status.started(f"{socket.gethostname()}:{pid}")
+        return ProcessResult(status_code=await _end_of(process), identifier=str(pid))
 
 
 async def _end_of(process: ForkServerProcess) -> int:

@@ -62,6 +62,7 @@ def test_an_agent_runs_what_its_queues_hold_and_is_healthy_once_it_polls(
         assert agent.stop() == 0
         assert agent.health() == 1
         assert "Warning" not in agent.log.read_text()
+        assert "ERROR" not in agent.log.read_text()
 
 
 def test_an_agent_that_has_not_polled_for_a_minute_is_not_healthy(server: Server, tmp_path: Path) -> None:
@@ -105,6 +106,7 @@ def test_a_run_whose_process_is_killed_ends_at_once_with_its_tasks(server: Serve
         os.kill(process_of(server, run_id), signal.SIGKILL)
         run = server.wait_for(run_id, ["Crashed"])
         assert run.state is not None
+        assert "non-zero status code -9" in str(run.state.message)
         assert "the next run goes on from there" in str(run.state.message)
         while StateType.RUNNING in task_states(server, run_id):
             time.sleep(0.1)
