@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from tests.e2e.stack import HERE, Stack
 
-_KEEPER = "python:3.11-slim-bookworm"
 _FILL = """
 with open("/small/ballast", "wb", buffering=0) as ballast:
     try:
@@ -21,10 +20,9 @@ with open("/small/ballast", "wb", buffering=0) as ballast:
 
 @dataclass(frozen=True)
 class SmallLake:
-    """A running lake on the small volume; `keeper` is a container that holds both volumes."""
+    """A running lake on the small volume, by the stack's compose files and small_lake.yml."""
 
     stack: Stack
-    keeper: str
 
     def fill(self) -> None:
         """Leave no byte free."""
@@ -40,26 +38,23 @@ class SmallLake:
         self._run("cp", "-a", f"{source}/.", target)
 
     def _run(self, *command: str) -> None:
-        self.stack.docker("exec", self.keeper, *command)
+        self.stack.compose("exec", "--no-TTY", "keeper", *command)
 
 
 @contextmanager
 def small_lake(stack: Stack) -> Iterator[SmallLake]:
     """The lake lives on the small volume while the block lasts; what it holds at the end goes back."""
     small = stack.overridden(HERE / "small_lake.yml")
-    volumes = [f"{stack.project}_lake_data:/big", f"{stack.project}_small_lake:/small"]
+    lake = SmallLake(small)
     stack.compose("stop", "lake")
-    small.compose("create", "--no-build", "lake")
-    mounts = [part for volume in volumes for part in ("--volume", volume)]
-    keeper = stack.docker("run", "--detach", "--init", *mounts, _KEEPER, "sleep", "infinity").strip()
-    lake = SmallLake(stack, keeper)
     try:
+        small.up("keeper")
         lake.move("/big", "/small")
         small.up("lake")
         yield lake
-        stack.compose("stop", "lake")
+        small.compose("stop", "lake")
         lake.move("/small", "/big")
     finally:
-        stack.docker("rm", "--force", keeper)
+        small.compose("rm", "--force", "--stop", "keeper")
         stack.up("lake")
         stack.docker("volume", "rm", f"{stack.project}_small_lake")
