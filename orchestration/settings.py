@@ -37,6 +37,13 @@ class Schemas(BaseSettings):
     mart: str = Field(default="MART", validation_alias="MART_SCHEMA")
     snapshots: str = Field(default="SNAPSHOTS", validation_alias="SNAPSHOTS_SCHEMA")
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables by which dbt gets them. It takes an empty one for a name."""
+        names = (self.raw, self.staging, self.intermediate, self.mart, self.snapshots)
+        variables = ("RAW_SCHEMA", "STAGING_SCHEMA", "INTERMEDIATE_SCHEMA", "MART_SCHEMA", "SNAPSHOTS_SCHEMA")
+        return dict(zip(variables, names, strict=True))
+
 
 class OrchestrationSettings(BaseSettings):
     """Settings of the loaders, of the dbt runner and of the flow."""

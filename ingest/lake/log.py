@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import orjson
 from pydantic import ValidationError
 
-from ingest.errors import ConflictError, FatalError, PlatformError
+from ingest.errors import ConflictError, DamagedLakeError, FatalError, PlatformError
 from ingest.lake import layout
 from ingest.lake.commit import Commit
 from ingest.lake.store import ObjectStore
@@ -78,7 +78,12 @@ class CommitLog:
             get_logger(stream=self.stream, version=version).warning("the hint was not written", error=str(error))
 
     def _hint(self) -> int:
-        body = self._store.get(layout.latest_key(self.stream))
+        try:
+            body = self._store.get(layout.latest_key(self.stream))
+        except DamagedLakeError as error:
+            # A store that was killed while it wrote over the older one; the next commit writes it anew.
+            get_logger(stream=self.stream).warning("the hint is damaged", error=str(error))
+            return 0
         if body is None:
             return 0
         try:

@@ -132,7 +132,7 @@ def _build(run: RunServices, draft: _Draft, folder: RunFolder, flow_run_id: UUID
             task_runs.tell(event)
             if isinstance(event, NodeStarted):
                 run.progress.dbt_started(event)
-            else:
+            elif isinstance(event, NodeFinished):
                 run.progress.dbt_finished(event)
 
         try:
@@ -154,6 +154,7 @@ def _project(run: RunServices, folder: RunFolder) -> DbtProject:
         target=settings.target,
         threads=settings.dbt_threads,
         environment={
+            **settings.schemas.environment,
             **run.warehouse.dbt_environment(),
             "EMAIL_SALT": salt,
             "ENVIRONMENT": settings.environment,

@@ -4,6 +4,19 @@
 set -euo pipefail
 unfinished=$(dirname "$PGDATA")/unfinished
 
+refuse_demo_password() {
+  if [ "${!1:-}" = "$2" ]; then
+    echo "$1 is the demo's; ENVIRONMENT=$ENVIRONMENT needs a secret one" >&2
+    exit 2
+  fi
+}
+
+if [ "${ENVIRONMENT:-dev}" != dev ]; then
+  refuse_demo_password POSTGRES_PASSWORD postgres
+  refuse_demo_password SHOP_OWNER_PASSWORD shop
+  refuse_demo_password SHOP_INGEST_PASSWORD ingest
+fi
+
 if [ "${1:-}" = postgres ]; then
   # In memory, and so root's at each start.
   chown postgres: /var/run/postgresql

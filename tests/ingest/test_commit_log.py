@@ -125,6 +125,17 @@ def test_the_head_is_found_whatever_the_hint_says(hint: bytes | None, log: Commi
     assert log.head() == commits[2]
 
 
+def test_the_head_is_found_though_the_hint_is_not_what_was_written(
+    log: CommitLog, store: ObjectStore, s3_server: S3Server
+) -> None:
+    """As where the store was killed while it wrote over the older one."""
+    commits = fill(log, 2)
+    s3_server.client().put_object(
+        Bucket=store.bucket, Key=layout.latest_key(log.stream), Body=b'{"version": 2}', Metadata={"sha256": "0" * 64}
+    )
+    assert log.head() == commits[1]
+
+
 def test_a_hint_without_any_commit_is_no_head(log: CommitLog, store: ObjectStore) -> None:
     store.put(layout.latest_key(log.stream), b'{"version": 5}')
     assert log.head() is None
