@@ -51,9 +51,11 @@ def small_lake(stack: Stack) -> Iterator[SmallLake]:
         small.up("keeper")
         lake.move("/big", "/small")
         small.up("lake")
-        yield lake
-        small.compose("stop", "lake")
-        lake.move("/small", "/big")
+        try:
+            yield lake
+        finally:
+            small.compose("stop", "lake")
+            lake.move("/small", "/big")
     finally:
         small.compose("rm", "--force", "--stop", "keeper")
         stack.up("lake")
