@@ -25,9 +25,17 @@ _VIEWPORT = {"width": 1440, "height": 1000}
 _RUN_MILLISECONDS = 600_000
 _SLOW_MOTION = """{
     const draw = requestAnimationFrame;
-    window.requestAnimationFrame = frame => setTimeout(() => draw(frame), 250);
+    window.requestAnimationFrame = frame => window.slowMotion ? setTimeout(() => draw(frame), 250) : draw(frame);
 }"""
 """Without a GPU, the graph of a run, drawn sixty times a second, takes the processor that the run needs."""
+_AT_REST = "document.getAnimations().every(moving => !(moving instanceof CSSTransition))"
+_TABS = {
+    "Logs": "text=handed out",
+    "Task Runs": "a[href^='/task-runs/']",
+    "Subflow Runs": "a[href^='/flow-runs/']",
+    "Artifacts": "a[href^='/artifacts/']",
+}
+"""The tabs of a run's page, and what is to be seen in each."""
 _ENDED = re.compile("^(Completed|Failed|Crashed|Cancelled)$")
 
 
@@ -40,11 +48,11 @@ class Visitor:
         self.pictures = pictures
         self.pictured = 0
 
-    def deployments(self) -> list[str]:
-        """Open the list of deployments; their names."""
+    def deployments(self, flow: str) -> list[str]:
+        """Open the list of deployments, `flow`'s and others'; their names."""
         self.page.goto(f"{self.url}/deployments")
         links = self.page.locator("a[href^='/deployments/deployment/']")
-        links.first.wait_for()
+        self.page.get_by_role("row").filter(has_text=flow).first.wait_for()
         self.picture("deployments")
         return sorted(links.all_inner_texts())
 
@@ -69,11 +77,13 @@ class Visitor:
     def _watch(self, name: str) -> list[str]:
         """The states that the page shows, one after the other, until a final one."""
         badge = self.heading_badge(name)
+        self.page.evaluate("window.slowMotion = true")
         seen: list[str] = []
         while not seen or not _ENDED.match(seen[-1]):
             badge.filter(has_not_text=seen[-1] if seen else "-").wait_for(timeout=_RUN_MILLISECONDS)
             seen.append(badge.inner_text().strip())
             self.picture(f"run-{seen[-1].lower()}", at_rest=False)
+        self.page.evaluate("window.slowMotion = false")
         return seen
 
     def heading_badge(self, name: str) -> Locator:
@@ -87,8 +97,11 @@ class Visitor:
         while not chosen.count():
             # A click on a page that is still being put together is lost.
             self.page.locator(".p-tab", has_text=name).first.click()
-            self.picture(f"tab-{name.lower().replace(' ', '-')}")
-        return self.page.locator(".p-tabs__content").inner_text()
+            self.page.wait_for_timeout(200)
+        content = self.page.locator(".p-tabs__content")
+        content.locator(_TABS[name]).first.wait_for()
+        self.picture(f"tab-{name.lower().replace(' ', '-')}")
+        return content.inner_text()
 
     def artifact(self, key: str) -> str:
         """From the artifacts of a run's page, the page of one."""
@@ -109,19 +122,19 @@ class Visitor:
         return self.page.locator("form").first.inner_text()
 
     def picture(self, name: str, *, at_rest: bool = True) -> None:
-        """Keep what is to be seen, once the page asks for nothing more; that of a run that goes on never stops."""
+        """Keep what is to be seen, once nothing moves any more."""
         self.pictured += 1
         if at_rest:
-            self.page.wait_for_load_state("networkidle")
+            self.page.wait_for_function(_AT_REST)
         self.page.screenshot(path=self.pictures / f"{self.pictured:02d}-{name}.png", full_page=True)
 
 
 def run(visitor: Visitor, deployment: str, flow: str) -> dict[str, Any]:
     """Start a run by clicking, see it end, and open what it left."""
-    facts: dict[str, Any] = {"deployments": visitor.deployments()}
+    facts: dict[str, Any] = {"deployments": visitor.deployments(flow)}
     visitor.open_deployment(deployment, flow)
     facts |= visitor.quick_run()
-    for tab in ("Logs", "Task Runs", "Subflow Runs", "Artifacts"):
+    for tab in _TABS:
         facts[tab] = visitor.tab(tab)
     for key in ("run-summary", "run-reconciliation"):
         visitor.tab("Artifacts")
@@ -131,15 +144,16 @@ def run(visitor: Visitor, deployment: str, flow: str) -> dict[str, Any]:
 
 def form(visitor: Visitor, deployment: str, flow: str) -> dict[str, Any]:
     """The form of a custom run."""
-    visitor.deployments()
+    visitor.deployments(flow)
     visitor.open_deployment(deployment, flow)
     return {"form": visitor.custom_run()}
 
 
-def page(visitor: Visitor, path: str, name: str) -> dict[str, Any]:
-    """Any page, by its path."""
+def page(visitor: Visitor, path: str, words: str) -> dict[str, Any]:
+    """Any page, by its path, when it shows these words."""
     visitor.page.goto(f"{visitor.url}{path}")
-    visitor.picture(name)
+    visitor.page.get_by_text(words).first.wait_for()
+    visitor.picture(Path(path).parent.name)
     return {"text": visitor.page.locator("#app").inner_text()}
 
 

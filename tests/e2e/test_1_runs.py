@@ -52,9 +52,9 @@ def test_a_run_started_by_clicks_is_seen_to_complete(platform: Platform, ui: Ui)
 
     assert set(seen["deployments"]) >= DEPLOYMENTS
     assert seen["states"][-1] == "Completed"
-    assert "orders" in seen["Task Runs"]
+    assert "publish" in seen["Task Runs"]
     assert "email_events" in seen["Subflow Runs"]
-    assert "rows landed" in seen["Logs"]
+    assert "handed out" in seen["Logs"]
     assert "Run completed" in seen["run-summary"]
     assert "stock_movements" in seen["run-reconciliation"]
     platform.require_equal()

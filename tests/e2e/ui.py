@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from tests.e2e.stack import HERE, REPOSITORY
@@ -43,6 +42,6 @@ class Ui:
         facts: dict[str, Any] = json.loads(done.stdout)
         return facts
 
-    def see(self, path: str, *, pictures: str) -> str:
-        """The text of one page."""
-        return str(self.visit("page", path, Path(path).name, pictures=pictures)["text"])
+    def see(self, path: str, words: str, *, pictures: str) -> str:
+        """The text of one page, when it shows these words."""
+        return str(self.visit("page", path, words, pictures=pictures)["text"])
