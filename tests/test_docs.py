@@ -195,7 +195,7 @@ def test_every_command_in_a_container_that_is_shown_exists_there() -> None:
             assert importlib.util.find_spec(arguments[1]) is not None, arguments
             assert arguments[1] != "ingest" or arguments[2] in group.commands, arguments
         else:
-            assert program in ("prefect", "psql", "cat"), program
+            assert program in ("prefect", "psql", "cat", "df"), program
 
 
 def test_every_deployment_that_is_shown_exists_and_takes_the_parameters() -> None:
