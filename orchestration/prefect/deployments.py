@@ -33,10 +33,10 @@ _ALL_BY_DEFAULT = "All streams where none is chosen."
 
 @dataclass(frozen=True)
 class ScheduleSpec:
-    """A schedule as it is made: a cron line, in UTC."""
+    """A schedule as it is made: a cron line, in UTC. While it is not `on`, its deployment is paused, and run by hand."""
 
     cron: str
-    active: bool
+    on: bool
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def _incremental(streams: Sequence[str]) -> DeploymentSpec:
         "What is new, every 15 minutes once its schedule is switched on: as `full`, but without looking for deletions, "
         "so that no table's keys are read. Run `keys` or `full` now and then for those."
     )
-    schedule = ScheduleSpec("*/15 * * * *", active=False)
+    schedule = ScheduleSpec("*/15 * * * *", on=False)
     return _platform(INCREMENTAL, description, form(fields, fixed=fixed), parameters=fixed, schedule=schedule)
 
 
@@ -211,5 +211,5 @@ def _maintenance() -> DeploymentSpec:
         queue=MAINTENANCE_QUEUE,
         tags=("maintenance",),
         schema=form(fields),
-        schedule=ScheduleSpec("17 3 * * *", active=False),
+        schedule=ScheduleSpec("17 3 * * *", on=False),
     )

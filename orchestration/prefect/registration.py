@@ -78,7 +78,7 @@ async def _ensure_deployment(client: PrefectClient, spec: DeploymentSpec, code: 
         parameter_openapi_schema=spec.schema,
         enforce_parameter_schema=True,
         schedules=_kept(existing) if existing else _made(spec.schedule),
-        paused=existing.paused if existing else False,
+        paused=existing.paused if existing else spec.schedule is not None and not spec.schedule.on,
     )
 
 
@@ -96,4 +96,4 @@ def _kept(existing: DeploymentResponse) -> list[DeploymentScheduleCreate]:
 def _made(schedule: ScheduleSpec | None) -> list[DeploymentScheduleCreate]:
     if schedule is None:
         return []
-    return [DeploymentScheduleCreate(schedule=CronSchedule(cron=schedule.cron, timezone="UTC"), active=schedule.active)]
+    return [DeploymentScheduleCreate(schedule=CronSchedule(cron=schedule.cron, timezone="UTC"), active=True)]

@@ -46,7 +46,7 @@ def test_a_run_that_somebody_asked_for_is_never_superseded() -> None:
 
 def test_the_server_shows_superseded_runs_as_skipped(server: Server) -> None:
     """An agent that was away for forty minutes."""
-    quarter_hourly = ScheduleSpec("*/15 * * * *", active=True)
+    quarter_hourly = ScheduleSpec("*/15 * * * *", on=True)
     spec = replace(deployment("sleeper"), name="scheduled", schedule=quarter_hourly)
 
     async def fall_due(client: PrefectClient) -> list[str | None]:

@@ -73,13 +73,14 @@ def test_a_schedule_that_a_user_switched_on_stays_on(server: Server) -> None:
 
     async def switch(client: PrefectClient) -> list[bool]:
         found = await client.read_deployment_by_name(name)
-        [schedule] = found.schedules
-        await client.update_deployment_schedule(found.id, schedule.id, active=not schedule.active)
+        await client.set_deployment_paused_state(found.id, not found.paused)
         await register_all(client)
-        return [schedule.active, (await client.read_deployment_by_name(name)).schedules[0].active]
+        again = await client.read_deployment_by_name(name)
+        assert [schedule.active for schedule in again.schedules] == [True]
+        return [found.paused, again.paused]
 
-    assert server.call(switch) == [False, True]
     assert server.call(switch) == [True, False]
+    assert server.call(switch) == [False, True]
 
 
 def test_the_platforms_queue_takes_one_run_at_a_time_even_where_somebody_lifted_its_limit(server: Server) -> None:
