@@ -33,7 +33,7 @@ _ALL_BY_DEFAULT = "All streams where none is chosen."
 
 @dataclass(frozen=True)
 class ScheduleSpec:
-    """A schedule as it is made: a cron line, in UTC. While it is not `on`, its deployment is paused, and run by hand."""
+    """A schedule as it is made: a cron line, in UTC. While not `on`, its deployment is paused, and run by hand."""
 
     cron: str
     on: bool
