@@ -59,7 +59,7 @@ test-terraform: $(STAMP) $(CHECKOV)/.installed ## Run the tests of the Terraform
 	@$(BIN)/pytest tests/terraform
 
 e2e: $(STAMP) $(BROWSER)/.installed ## Run the platform in containers, try bad days on it and its UI in a browser, in at most 20 minutes
-	@$(BIN)/pytest tests/e2e
+	@$(BIN)/pytest -v --durations=20 tests/e2e
 
 bench: $(STAMP) $(PEERS)/.installed ## Measure it beside other tools, and write docs/BENCHMARKS.md (CASE="saas load": some alone)
 	@$(BIN)/python -m bench $(CASE)

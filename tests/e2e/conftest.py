@@ -12,7 +12,6 @@ import os
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
-from time import monotonic
 
 import pytest
 
@@ -85,11 +84,8 @@ def stack(keys: Secrets) -> Iterator[Stack]:
     stack = Stack(Ports.free(), {**TUNING, **keys.variables})
     stack.down(volumes=True)  # what a killed session has left
     try:
-        started = monotonic()
         stack.compose("build", "--quiet", seconds=900)
-        built = monotonic()
         stack.up()
-        print(f"\nbuilt in {built - started:.0f} s, up in {monotonic() - built:.0f} s")
         yield stack
     finally:
         stack.keep_logs()
