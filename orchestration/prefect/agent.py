@@ -36,13 +36,10 @@ def _run() -> int:
 
     try:
         janitor = partial(keep_watch, stale_after=OrchestrationSettings.load().stale_run)
-        flows = ("orchestration.prefect.flow", "orchestration.prefect.maintenance")
-        beside = (janitor, keep_from_catching_up)
-        run_agent(AgentSpec(AGENT, (PLATFORM_QUEUE, MAINTENANCE_QUEUE), preload=flows, beside=beside))
+        run_agent(AgentSpec(AGENT, (PLATFORM_QUEUE, MAINTENANCE_QUEUE), beside=(janitor, keep_from_catching_up)))
     except PlatformError as error:
         print(f"error {error}", file=sys.stderr)
         return error.exit_code
-    return 0
 
 
 if __name__ == "__main__":

@@ -26,12 +26,10 @@ def _run() -> int:
     from orchestration.worker.settings import WorkerSettings
 
     try:
-        slots = WorkerSettings.load().slots
-        run_agent(AgentSpec(AGENT, (INGEST_QUEUE,), preload=("orchestration.worker.stream_flow",), slots=slots))
+        run_agent(AgentSpec(AGENT, (INGEST_QUEUE,), slots=WorkerSettings.load().slots))
     except PlatformError as error:
         print(f"error {error}", file=sys.stderr)
         return error.exit_code
-    return 0
 
 
 if __name__ == "__main__":

@@ -7,13 +7,14 @@ that shows each poll, and an end within seconds that leaves no run in state Runn
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import socket
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 from uuid import UUID
 
 import httpx
@@ -48,20 +49,19 @@ Beside = Callable[[PrefectClient], Coroutine[Any, Any, None]]
 
 @dataclass(frozen=True)
 class AgentSpec:
-    """An agent: its name, its queues, how many runs it takes at once (None: as many as the queues' limits let).
-
-    `preload` are the modules that its flows need.
-    """
+    """An agent: its name, its queues, how many runs it takes at once (None: as many as the queues' limits let)."""
 
     name: str
     queues: tuple[str, ...]
-    preload: tuple[str, ...] = ()
     slots: int | None = None
     beside: tuple[Beside, ...] = ()
 
 
-def run_agent(spec: AgentSpec) -> None:
-    """Run an agent until SIGTERM or SIGINT. Raises ConfigurationError where PREFECT_API_URL is not set."""
+def run_agent(spec: AgentSpec) -> NoReturn:
+    """Run an agent until SIGTERM or SIGINT, which end the process with code 0.
+
+    Raises ConfigurationError where PREFECT_API_URL is not set.
+    """
     if not PREFECT_API_URL.value():
         raise ConfigurationError(
             "PREFECT_API_URL is not set, so there is no server to take work from",
@@ -69,6 +69,9 @@ def run_agent(spec: AgentSpec) -> None:
         )
     warnings.filterwarnings("ignore", category=PrefectDeprecationWarning)
     asyncio.run(_run(spec))
+    # The interpreter's own end takes apart all that Prefect has imported: seconds of a container's ten.
+    logging.shutdown()
+    os._exit(0)
 
 
 async def _run(spec: AgentSpec) -> None:
@@ -76,7 +79,7 @@ async def _run(spec: AgentSpec) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     heartbeat_file(spec.name).unlink(missing_ok=True)
-    processes = WarmProcesses(spec.preload)
+    processes = WarmProcesses()
     processes.warm_up()
     async with async_client() as client:
         if not await _until(stop, _prepare(client, spec)):

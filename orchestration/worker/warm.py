@@ -1,8 +1,8 @@
-"""Processes of flow runs, forked from one that has imported what they all need.
+"""Processes of flow runs, forked from one that has imported Prefect.
 
-Prefect starts each flow run as a new interpreter, whose imports alone take two to four seconds of a core: more than
-most streams do. Python's fork server imports them once. It has one thread, and does nothing else, so that a fork is
-safe.
+Prefect starts each flow run as a new interpreter, and importing Prefect takes two to three seconds of a core: more than
+landing most streams does. Python's fork server imports it once. It must have one thread for a fork to be safe, so it
+imports nothing that starts another, as pyarrow and duckdb do for their memory; those cost a run little.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import runpy
 import socket
 import sys
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
@@ -24,14 +24,15 @@ from prefect.infrastructure import Process
 from prefect.infrastructure.process import ProcessResult
 
 _ENGINE = "prefect.engine"
+_IMPORTED = (_ENGINE, "prefect.deployments", "boto3", "pydantic_settings")
 
 
 class WarmProcesses:
-    """Starts flow runs. `preload` are the modules that their flows need, beside Prefect's engine."""
+    """Starts flow runs."""
 
-    def __init__(self, preload: Sequence[str]) -> None:
+    def __init__(self) -> None:
         self._context: ForkServerContext = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload([_ENGINE, "prefect.deployments", *preload])
+        self._context.set_forkserver_preload(list(_IMPORTED))
         self._starting = asyncio.Lock()
 
     def warm_up(self) -> None:

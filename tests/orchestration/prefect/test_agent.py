@@ -8,6 +8,7 @@ import time
 import uuid
 from pathlib import Path
 
+import psutil
 import pytest
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import StateType
@@ -20,6 +21,7 @@ from orchestration.worker.agent import AgentSpec, run_agent
 from orchestration.worker.names import INGEST_QUEUE, MAINTENANCE_QUEUE, PLATFORM_QUEUE
 from tests.orchestration.prefect.conftest import (
     QUIET,
+    Agent,
     Server,
     deployment,
     free_port,
@@ -44,6 +46,13 @@ def process_of(server: Server, flow_run_id: uuid.UUID) -> int:
     return int(str(server.run(flow_run_id).infrastructure_pid).partition(":")[2])
 
 
+def fork_server(agent: Agent) -> psutil.Process:
+    """What the agent's flow runs are forked from."""
+    children = psutil.Process(agent.process.pid).children()
+    [found] = [child for child in children if "multiprocessing.forkserver" in " ".join(child.cmdline())]
+    return found
+
+
 def is_there(pid: int) -> bool:
     return Path(f"/proc/{pid}").exists()
 
@@ -59,6 +68,7 @@ def test_an_agent_runs_what_its_queues_hold_and_is_healthy_once_it_polls(
         for run_id in runs:
             server.wait_for(run_id, ["Completed"])
         assert agent.health() == 0
+        assert fork_server(agent).num_threads() == 1  # else a fork is not safe
         assert agent.stop() == 0
         assert agent.health() == 1
         assert "Warning" not in agent.log.read_text()
