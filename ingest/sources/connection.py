@@ -132,7 +132,9 @@ def _platform_error(doing: str, sqlstate: str | None, text: str, stream: str | N
     if "does not exist" in text and (sqlstate is None or sqlstate == "3D000") and "database" in text:
         return ConfigurationError(f"cannot {doing}: {reason}", hint="Correct the database in POSTGRES_DSN.")
     if "could not translate host name" in text:
-        return ConfigurationError(f"cannot {doing}: {reason}", hint="Correct the host in POSTGRES_DSN.")
+        # A container that is stopped, or a server that moves, has no name for a while.
+        hint = "Is Postgres up, and is its host in POSTGRES_DSN right?"
+        return UnreachableError(f"cannot {doing}: {reason}", stream=stream, hint=hint)
     if sqlstate is None or sqlstate[:2] in _TRANSIENT_CLASSES:
         kind = UnreachableError if doing == CONNECTING else TransientError
         return kind(f"cannot {doing}: {reason}", stream=stream, hint="Is Postgres up, and is POSTGRES_DSN right?")

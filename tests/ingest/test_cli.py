@@ -184,7 +184,7 @@ def test_a_misspelt_command_line_ends_in_its_usage(arguments: list[str]) -> None
         (f"postgresql://ingest:{SECRET}%zz@127.0.0.1/shop", "POSTGRES_DSN is not a connection string"),
         (f"postgresql://ingest:at@{SECRET}@127.0.0.1/shop", "percent-encoded"),
         (f"postgresql://ingest:{SECRET}/slash@127.0.0.1/shop", "percent-encoded"),
-        (f"postgresql://ingest:{SECRET}@no-such-host.invalid/shop", "Correct the host in POSTGRES_DSN"),
+        (f"postgresql://ingest:{SECRET}@no-such-host.invalid/shop", "is its host in POSTGRES_DSN right?"),
         (f"postgresql://ingest:{SECRET}@127.0.0.1:port/shop", "POSTGRES_DSN"),
     ],
 )
