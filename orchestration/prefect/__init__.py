@@ -6,6 +6,14 @@ steps       ingest, load, build, reconcile, publish: each over the tasks of its 
 tasks       one stream's ingestion, one stream's load
 dbt_nodes   a task run for each dbt node, live
 artifacts   the summary and the tables of a run
+
+deploy      registers everything with a server: python -m orchestration.prefect.deploy, and the flow's --deploy
+deployments, forms, registration, notifications, alert_webhook: what is registered
+follow      a run on its agent, followed from the terminal
+agent       the agent of the platform's and the maintenance's queue; beside it janitor and catch_up
+maintenance the flow that keeps house; freshness judges how old streams are
+server      Prefect's server, with the alerts' block
+
 api         the configured Prefect API, else the ephemeral one
 run_logs    an expected error is one line in the log, not a traceback
 """

@@ -6,4 +6,7 @@ names         what the work pool, its queues, the flows and their deployments ar
 stream_flow   the flow that lands one stream
 handoff       how a stream's outcome gets back to the run that asked for it: through the lake
 heartbeat     the sign of life of every run of ours
+agent         polls queues, and runs what it finds; warm forks its processes; health shows that it polls
+pool          the work pool and its queues
+endings       ends runs whose process is gone
 """
