@@ -26,6 +26,8 @@ _EXISTS = {"PreconditionFailed", "412"}
 _WRITES_MET = {"ConditionalRequestConflict", "409"}
 _ABSENT = "NoSuchKey"
 """Not any 404: a server that is not S3 answers that too, and must not pass for an empty lake."""
+_FULL = 507
+"""Insufficient Storage (RFC 4918), as servers that keep S3 on a disk of their own answer."""
 _FAULTS_OF_THE_MOMENT = {"RequestTimeout", "BadDigest", "IncompleteBody", "OperationAborted", "SlowDown", "408", "429"}
 _DENIED = {
     "AccessDenied",
@@ -119,6 +121,8 @@ def _platform_error(settings: LakeSettings, error: ClientError, doing: str) -> P
         )
     if code in ("PermanentRedirect", "301", "IllegalLocationConstraintException"):
         return ConfigurationError(f"{where} is in another region", hint="Correct AWS_REGION.")
+    if status == _FULL:
+        return TransientError(f"cannot {doing} in {where}: the disk of the lake is full", hint="Make room, run again.")
     if status >= 500 or status in (408, 429) or code in _FAULTS_OF_THE_MOMENT:
         return TransientError(f"cannot {doing} in {where}: {code}")
     kind = StrangeRefusalError if code in ("", str(status)) else ConfigurationError

@@ -102,7 +102,7 @@ def test_a_full_lake_is_said_to_be_full_and_once_there_is_room_nothing_is_missin
         run = platform.full()
 
         assert run.state == "Failed"
-        assert "lake" in run.message
+        assert "the disk of the lake is full" in run.message
         lake.free()
         platform.recover()
 

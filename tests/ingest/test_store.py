@@ -181,6 +181,7 @@ def test_without_another_try_a_lost_answer_is_a_fault_of_the_moment(
         (429, "TooManyRequests", TransientError, "TooManyRequests"),
         (500, "InternalError", TransientError, "InternalError"),
         (503, "SlowDown", TransientError, "SlowDown"),
+        (507, "InsufficientStorage", TransientError, "the disk of the lake is full. Make room"),
     ],
 )
 def test_each_answer_of_s3_has_its_place_in_the_taxonomy(
