@@ -30,7 +30,9 @@ def test_streams_run_in_several_containers(platform: Platform) -> None:
     assert len(platform.prefect.children(run.id)) == STREAMS
     landed = dict(re.findall(r"(\w+): [\d,]+ rows landed on host (\w+)", platform.prefect.log(run.id)))
     assert len(landed) == STREAMS
-    assert set(landed.values()) == set(platform.stack.host_names("ingest"))
+    hosts = set(landed.values())
+    assert len(hosts) > 1
+    assert hosts <= set(platform.stack.host_names("ingest"))
     platform.require_equal()
 
 
