@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import socket
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -13,9 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
-from prefect import get_client
 from prefect.client.orchestration import PrefectClient
-from prefect.settings import PREFECT_API_URL, PREFECT_EXPERIMENTAL_EVENTS, temporary_settings
 
 from ingest.contracts.registry import ContractRegistry
 from ingest.settings import IngestSettings
@@ -26,11 +22,10 @@ from orchestration.local.s3_server import ACCESS_KEY_ID, SECRET_ACCESS_KEY
 from orchestration.prefect.deployments import deployment_specs
 from orchestration.prefect.registration import Code, register
 from orchestration.worker.names import STREAM_DEPLOYMENT, STREAM_FLOW
+from tests.orchestration.prefect.conftest import free_port, start_server
 
 ROOT = Path(__file__).parents[3]
 _READY_SECONDS = 120.0
-_SERVER = ("--factory", "prefect.server.api.server:create_app", "--log-level", "warning")
-_SERVER_ENVIRONMENT = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "PREFECT_EXPERIMENTAL_EVENTS": "true"}
 
 
 @dataclass(frozen=True)
@@ -74,28 +69,14 @@ class Fleet:
 
 
 @pytest.fixture(scope="session")
-def prefect_api(processes: ProcessGroup, stack_logs: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The API of a server that has all deployments; one for all tests of a worker process."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    home = tmp_path_factory.mktemp("prefect_server")
-    server = processes.spawn(
-        Command(
-            "Prefect server",
-            (sys.executable, "-m", "uvicorn", *_SERVER, "--host", "127.0.0.1", "--port", str(port)),
-            stack_logs / "prefect_server.log",
-            clean_environment({"PREFECT_HOME": str(home), **_SERVER_ENVIRONMENT}),
-            home,
-        )
-    )
-    api = f"http://127.0.0.1:{port}/api"
-    server.wait_until(lambda: _answers(f"{api}/health"), _READY_SECONDS)
-    updates = {PREFECT_API_URL: api, PREFECT_EXPERIMENTAL_EVENTS: True}
-    with temporary_settings(updates=updates), warnings.catch_warnings():
+def prefect_api(processes: ProcessGroup, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The API of a server that has all deployments and, other than that of the other tests, no other's runs."""
+    server = start_server(processes, tmp_path_factory.mktemp("prefect_server"), free_port())
+    with warnings.catch_warnings():
         # Prefect hands the machine's certificates on in a way that newer releases of httpx warn of.
         warnings.simplefilter("ignore", DeprecationWarning)
-        asyncio.run(_register())
-    return api
+        server.call(_register)
+    return server.api_url
 
 
 @pytest.fixture
@@ -135,15 +116,5 @@ def wait_until() -> Callable[[Process, Callable[[], bool]], None]:
     return lambda process, so: process.wait_until(so, _READY_SECONDS)
 
 
-async def _register() -> None:
-    async with get_client() as client:
-        assert isinstance(client, PrefectClient)
-        specs = deployment_specs(ContractRegistry.load())
-        await register(client, specs, Code(ROOT, "tests"), alert_url=None)
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx.get(url, timeout=5, trust_env=False).is_success
-    except httpx.HTTPError:
-        return False
+async def _register(client: PrefectClient) -> None:
+    await register(client, deployment_specs(ContractRegistry.load()), Code(ROOT, "tests"), alert_url=None)
