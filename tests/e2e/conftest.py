@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -23,7 +24,7 @@ from tests.e2e.platform import Alerts, Platform
 from tests.e2e.prefect_api import PrefectApi
 from tests.e2e.provider import Provider
 from tests.e2e.receiver import PORT as RECEIVER_PORT
-from tests.e2e.stack import Ports, Stack, engine_problem
+from tests.e2e.stack import LOGS, Ports, Stack, engine_problem
 from tests.e2e.ui import Ui, browser_problem
 
 
@@ -83,12 +84,12 @@ def stack(keys: Secrets) -> Iterator[Stack]:
     _require(engine_problem())
     stack = Stack(Ports.free(), {**TUNING, **keys.variables})
     stack.down(volumes=True)  # what a killed session has left
+    shutil.rmtree(LOGS, ignore_errors=True)
     try:
         stack.compose("build", "--quiet", seconds=900)
         stack.up()
         yield stack
     finally:
-        stack.keep_logs()
         stack.down(volumes=True)
 
 

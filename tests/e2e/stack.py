@@ -97,7 +97,8 @@ class Stack:
         self.compose("up", "--detach", "--wait", *options, *scale, *alone, *services, seconds=seconds)
 
     def down(self, *, volumes: bool = False) -> None:
-        """Stop and remove all containers, and what they kept where `volumes` is set."""
+        """Stop and remove all containers, and what they kept where `volumes` is set. Their logs stay, in LOGS."""
+        self.keep_logs()
         self.compose("--profile", "*", "down", "--remove-orphans", *(["--volumes"] if volumes else []))
 
     def containers(self, service: str) -> list[str]:
@@ -119,11 +120,12 @@ class Stack:
         self.compose("cp", f"{service}:{path}", str(to))
 
     def keep_logs(self) -> None:
-        """Write what each service has said into LOGS, one file for each."""
+        """Add what each service has said to its file in LOGS."""
         LOGS.mkdir(exist_ok=True)
         for service in self.compose("--profile", "*", "config", "--services").stdout.split():
             shown = self.compose("--profile", "*", "logs", "--no-color", "--timestamps", service, check=False)
-            (LOGS / f"{service}.log").write_text(shown.stdout + shown.stderr)
+            with (LOGS / f"{service}.log").open("a") as log:
+                log.write(shown.stdout + shown.stderr)
 
 
 def engine_problem() -> str | None:
