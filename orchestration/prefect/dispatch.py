@@ -35,6 +35,8 @@ from orchestration.worker.handoff import Handoff
 
 _POLL_SECONDS = 1.0
 _HANDED_OUT_AT_MOST = 4
+_HANDED_OUT_AT_ONCE = 3
+"""Each takes a second, most of it in Python; a server on SQLite has one writer anyway."""
 _API_TRIES = 10
 _GAP_SECONDS = 3.0
 """Longer between two looks, and it was us who could not look."""
@@ -83,8 +85,7 @@ class StreamDispatcher:
         self._backfill = backfill
         self._keys = keys
         self._open: dict[UUID, str] = {}
-        self._one_at_a_time = threading.Lock()
-        """Streams are handed out one after the other: a server on SQLite has one writer."""
+        self._few_at_a_time = threading.BoundedSemaphore(_HANDED_OUT_AT_ONCE)
 
     def __enter__(self) -> Self:
         return self
@@ -100,7 +101,7 @@ class StreamDispatcher:
         logger = get_run_logger()
         self._progress.stream_started(stream)
         for attempt in range(1, _HANDED_OUT_AT_MOST + 1):
-            with self._one_at_a_time:
+            with self._few_at_a_time:
                 flow_run = self._hand_out(stream)
             logger.info("%s: handed out as flow run '%s'", stream, flow_run.id)
             with sync_client() as client:

@@ -52,6 +52,7 @@ class Secrets:
             "SHOP_INGEST_PASSWORD": self.ingest,
             "POSTGRES_PASSWORD": self.superuser,
             "SAAS_API_KEY": self.api_key,
+            "MOCK_SAAS_API_KEY": self.api_key,
             "SAAS_ADMIN_KEY": self.admin_key,
             "AWS_ACCESS_KEY_ID": "e2e",
             "AWS_SECRET_ACCESS_KEY": self.lake_key,
