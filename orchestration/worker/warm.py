@@ -13,6 +13,7 @@ import os
 import runpy
 import socket
 import sys
+import tempfile
 import warnings
 from collections.abc import Mapping
 from multiprocessing import forkserver
@@ -22,6 +23,8 @@ from typing import Any
 
 from prefect.infrastructure import Process
 from prefect.infrastructure.process import ProcessResult
+
+from ingest.errors import ConfigurationError
 
 _ENGINE = "prefect.engine"
 _IMPORTED = (_ENGINE, "prefect.deployments", "boto3", "pydantic_settings")
@@ -36,8 +39,17 @@ class WarmProcesses:
         self._starting = asyncio.Lock()
 
     def warm_up(self) -> None:
-        """Start the fork server, which imports while others wait for work."""
-        forkserver.ensure_running()
+        """Start the fork server, which imports while others wait for work. Raises ConfigurationError.
+
+        Its socket is in the temporary directory.
+        """
+        try:
+            forkserver.ensure_running()
+        except OSError as error:
+            raise ConfigurationError(
+                f"cannot make a socket in the temporary directory {tempfile.gettempdir()}: {error}",
+                hint="Set TMPDIR to a shorter one that can be written.",
+            ) from error
 
     async def run(self, infrastructure: Process, task_status: Any) -> ProcessResult:
         """Run a prepared infrastructure's flow run to its end; `task_status` hears where its process is."""

@@ -13,6 +13,8 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import Any, TypeVar
 
 import httpx
@@ -144,6 +146,7 @@ class Agent:
     process: subprocess.Popen[str]
     module: str
     environment: dict[str, str]
+    temporary: Path
     log: Path
 
     def health(self) -> int:
@@ -168,15 +171,17 @@ class Agent:
 
 @contextmanager
 def running_agent(module: str, api_url: str, folder: Path, **variables: str) -> Iterator[Agent]:
-    """An agent, which is killed at the end if it is still there."""
+    """An agent, which is killed at the end if it is still there. `folder` is its home, and holds its log."""
     folder.mkdir(parents=True, exist_ok=True)
+    # Its socket is in its temporary directory, and the path of a socket has 107 characters at most.
+    temporary = Path(mkdtemp(prefix="agent-"))
     environment = clean_environment(
         {
             "PREFECT_API_URL": api_url,
             "PREFECT_EXPERIMENTAL_EVENTS": "true",
             "PREFECT_AGENT_QUERY_INTERVAL": "1",
             "PREFECT_HOME": str(folder),
-            "TMPDIR": str(folder),
+            "TMPDIR": str(temporary),
             **variables,
         }
     )
@@ -186,10 +191,11 @@ def running_agent(module: str, api_url: str, folder: Path, **variables: str) -> 
             [sys.executable, "-m", module], env=environment, stdout=output, stderr=subprocess.STDOUT, text=True
         )
     try:
-        yield Agent(process, module, environment, log)
+        yield Agent(process, module, environment, temporary, log)
     finally:
         process.kill()
         process.wait()
+        rmtree(temporary, ignore_errors=True)
 
 
 def deployment(function: str, queue: str = PLATFORM_QUEUE) -> DeploymentSpec:

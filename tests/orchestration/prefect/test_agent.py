@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 import uuid
 from pathlib import Path
@@ -16,6 +18,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Cancelling
 
 from ingest.errors import ConfigurationError
+from orchestration.local.environment import clean_environment
 from orchestration.local.processes import ProcessGroup
 from orchestration.worker.agent import AgentSpec, run_agent
 from orchestration.worker.names import INGEST_QUEUE, MAINTENANCE_QUEUE, PLATFORM_QUEUE
@@ -80,7 +83,7 @@ def test_an_agent_that_has_not_polled_for_a_minute_is_not_healthy(server: Server
         agent.wait_for_line("takes work from")
         agent.process.kill()
         agent.process.wait()
-        heartbeat = tmp_path / "ingest.polled"
+        heartbeat = agent.temporary / "ingest.polled"
         heartbeat.touch()
         assert agent.health() == 0
         minute_ago = time.time() - 61
@@ -149,6 +152,19 @@ def test_a_run_that_is_cancelled_in_the_ui_is_ended(server: Server, tmp_path: Pa
         server.call(lambda client: client.set_flow_run_state(run_id, Cancelling()))
         server.wait_for(run_id, ["Cancelled"])
         assert not is_there(pid)
+
+
+def test_a_temporary_directory_with_a_path_too_long_for_a_socket_is_named(server: Server, tmp_path: Path) -> None:
+    deep = tmp_path / ("deep" * 30)
+    deep.mkdir()
+    environment = clean_environment({"PREFECT_API_URL": server.api_url, "TMPDIR": str(deep)})
+    answer = subprocess.run(
+        [sys.executable, "-m", INGEST_AGENT], env=environment, capture_output=True, text=True, check=False, timeout=120
+    )
+
+    assert answer.returncode == 2
+    assert "Set TMPDIR to a shorter one" in answer.stderr
+    assert "Traceback" not in answer.stderr
 
 
 def test_an_agent_waits_for_a_server_that_starts_later(processes: ProcessGroup, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from orchestration.settings import REPOSITORY
 from tests.orchestration.prefect.conftest import QUIET, Server, deployment, running_agent
 
 pytestmark = QUIET
+_PATIENCE_SECONDS = 120
 
 
 def follow_run(server: Server, spec: DeploymentSpec, **parameters: object) -> tuple[int, str]:
@@ -31,7 +33,8 @@ def follow_run(server: Server, spec: DeploymentSpec, **parameters: object) -> tu
     async def start(client: PrefectClient) -> int:
         registered = await register(client, [spec], Code(REPOSITORY, "test"), alert_url=None)
         deployment_id: uuid.UUID = registered.deployments[spec.full_name]
-        return await follow.start_and_follow(client, deployment_id, parameters, console)
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            return await follow.start_and_follow(client, deployment_id, parameters, console)
 
     code = server.call(start)
     assert isinstance(console.file, io.StringIO)
