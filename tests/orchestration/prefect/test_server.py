@@ -39,7 +39,10 @@ async def count_up_at_once(path: Path) -> int:
             await session.execute(sa.text("update counter set value = :value"), {"value": value + 1})
 
     try:
-        await asyncio.gather(*(count_up() for _ in range(TRANSACTIONS)))
+        # All of them end before the engine does, so that each gives its connection back.
+        ends = await asyncio.gather(*(count_up() for _ in range(TRANSACTIONS)), return_exceptions=True)
+        for error in filter(None, ends):
+            raise error
         async with await configuration.session(engine) as session:
             found: int = (await session.execute(sa.text("select value from counter"))).scalar_one()
             return found
