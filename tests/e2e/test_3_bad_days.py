@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import timedelta
 from time import sleep
 
 import psycopg2
@@ -31,6 +32,7 @@ def _something_new(platform: Platform) -> None:
 
 
 def test_a_worker_killed_in_mid_stream_is_replaced_by_another(platform: Platform) -> None:
+    platform.live_on(timedelta(days=1))  # ten pages of events
     with platform.provider.fault(kind="latency", path=EVENTS, seconds=3, skip=2) as slow:
         run_id = platform.prefect.start("full")
         until(lambda: platform.provider.fired(slow) >= 2, seconds=240, what="pages of events")
