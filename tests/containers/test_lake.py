@@ -201,7 +201,7 @@ def test_a_full_volume_refuses_writes_and_goes_on_reading_and_deleting(tmp_path:
     with running_lake(tmp_path, LAKE_RESERVE_BYTES=str(2**60)) as full:
         store = full.store
         for body in (b"body", b"x" * 5 * MIB, b"again"):
-            with pytest.raises(TransientError, match="InsufficientStorage"):
+            with pytest.raises(TransientError, match="the disk of the lake is full"):
                 store.put("refused", body)
         assert store.get("kept") == b"body"
         assert store.get("refused") is None

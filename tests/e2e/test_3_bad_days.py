@@ -152,7 +152,7 @@ def test_a_wrong_api_key_is_named_and_the_alert_comes_once(platform: Platform, u
 
 
 def _kill_in_mid_load(platform: Platform) -> str:
-    """Kill the agent while a run loads, the lake held up meanwhile; the run. Loads that are too quick are tried again."""
+    """Kill the agent while a run loads, the lake held up meanwhile; which run. Too quick loads are done again."""
     [lake] = platform.stack.containers("lake")
     for _ in range(3):
         run_id = platform.prefect.start("full")
