@@ -35,8 +35,8 @@ def test_a_worker_killed_in_mid_stream_is_replaced_by_another(platform: Platform
     platform.live_on(timedelta(days=1))  # ten pages of events
     with platform.provider.fault(kind="latency", path=EVENTS, seconds=3, skip=2) as slow:
         run_id = platform.prefect.start("full")
+        lost = until(lambda: _events_run(platform, run_id), seconds=240, what="a run of email_events")
         until(lambda: platform.provider.fired(slow) >= 2, seconds=240, what="pages of events")
-        lost = next(child for child in platform.prefect.children(run_id) if child.name == "email_events")
         host = _host(platform, lost)
         platform.stack.kill(platform.stack.host_names("ingest")[host])
         until(lambda: platform.prefect.run(lost.id).ended, seconds=240, what="the lost worker to be missed")
@@ -149,6 +149,11 @@ def test_a_wrong_api_key_is_named_and_the_alert_comes_once(platform: Platform, u
     [alert] = platform.alerts.about(run)
     assert "email_events" in alert["text"]
     assert "not-the-key" not in str(alert)
+
+
+def _events_run(platform: Platform, run_id: str) -> Run | None:
+    runs = platform.prefect.children(run_id)
+    return next((run for run in runs if run.name == "email_events" and run.type == "RUNNING"), None)
 
 
 def _kill_in_mid_load(platform: Platform) -> str:
