@@ -29,6 +29,12 @@ _STOP_SECONDS = 10.0
 _TAIL_LINES = 20
 
 
+def failed_nodes(results: Sequence[NodeFinished]) -> tuple[NodeFinished, ...]:
+    """The nodes that failed: what could not be built, then tests, each by name, since threads end in any order."""
+    failed = [node for node in results if node.failed]
+    return tuple(sorted(failed, key=lambda node: (node.resource_type == "test", node.name)))
+
+
 class DbtFailure(FatalError):
     """dbt failed: `failed` are the nodes that did, `results` all that ended; empty where dbt never got there."""
 
@@ -42,7 +48,7 @@ class DbtFailure(FatalError):
     ) -> None:
         super().__init__(message, stream=stream, hint=hint)
         self.results = tuple(results)
-        self.failed = tuple(node for node in results if node.failed)
+        self.failed = failed_nodes(results)
 
 
 @dataclass(frozen=True)
@@ -190,7 +196,7 @@ class DbtRunner:
             draft.replace(self._project.partial_parse)
 
     def _failure(self, code: int, results: Sequence[NodeFinished], complaints: Sequence[str]) -> DbtFailure:
-        failed = [node for node in results if node.failed]
+        failed = failed_nodes(results)
         log = f"dbt's log: {self._run_dir / 'dbt.jsonl'}"
         if failed:
             listed = "\n".join(f"  {node}" for node in failed)

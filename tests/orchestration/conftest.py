@@ -1,4 +1,4 @@
-"""A store on the embedded endpoint, and an empty DuckDB warehouse."""
+"""A store on the embedded endpoint, an empty DuckDB warehouse, and a home for the ephemeral Prefect API."""
 
 from __future__ import annotations
 
@@ -28,3 +28,9 @@ def lake(store: ObjectStore) -> LakeBuilder:
 @pytest.fixture
 def warehouse(tmp_path: Path, lake_settings: LakeSettings) -> DuckDBWarehouse:
     return DuckDBWarehouse(tmp_path / "warehouse", DATABASE, lake_settings)
+
+
+@pytest.fixture(scope="session")
+def prefect_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One for all tests of a process: in it, Prefect's ephemeral API keeps to the first database that it was given."""
+    return tmp_path_factory.mktemp("prefect")

@@ -107,12 +107,6 @@ class Platform:
         return {run.name: run for run in runs}
 
 
-@pytest.fixture(scope="session")
-def prefect_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One database for all tests of a worker: making it takes seconds."""
-    return tmp_path_factory.mktemp("prefect")
-
-
 @pytest.fixture
 def platform(
     shop_database: Shop,

@@ -29,13 +29,13 @@ DAY = timedelta(days=1)
 
 
 @pytest.fixture
-def house(lake_settings: LakeSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
+def house(lake_settings: LakeSettings, prefect_home: Path, monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
     """The lake that the flow's settings lead to."""
     variables = {
         "RAW_BUCKET": lake_settings.bucket,
         "AWS_ENDPOINT_URL": lake_settings.endpoint_url or "",
         "AWS_REGION": lake_settings.region,
-        "PREFECT_HOME": str(tmp_path),
+        "PREFECT_HOME": str(prefect_home),
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
@@ -46,8 +46,9 @@ def run(**parameters: object) -> tuple[State[Any], dict[str, Any]]:
     """Run the flow by the ephemeral API: its state, and its tables by key."""
     with prefect_api(quiet=True):
         state: State[Any] = maintain(**parameters, return_state=True)
+        run = {"id": {"any_": [str(state.state_details.flow_run_id)]}}
         with get_client(sync_client=True) as client:
-            artifacts = client._client.post("/artifacts/latest/filter", json={}).json()
+            artifacts = client._client.post("/artifacts/filter", json={"flow_runs": run}).json()
     return state, {artifact["key"]: json.loads(artifact["data"]) for artifact in artifacts}
 
 
