@@ -50,7 +50,7 @@ class Passage:
         with open_run(self.world.settings, contracts, "test", store=self.world.store) as run:
             results = [run.ingest(contract.stream) for contract in contracts]
         with self.warehouse.connect() as session:
-            loader = Loader(self.world.store, "RAW", run_id="test", wait_budget_seconds=0)
+            loader = Loader(self.world.store, "RAW", run_id="test")
             outcomes = load_streams(loader, session, contracts, concurrency=2)
         assert [outcome.error for outcome in outcomes] == [None] * len(contracts)
         return sum(result.rows_quarantined for result in results)
