@@ -19,7 +19,7 @@ from ingest.contracts.model import Source, StreamContract
 from ingest.errors import PlatformError, TransientError
 from ingest.lake.log import CommitLog
 from ingest.lake.store import ObjectStore
-from ingest.retry import WaitBudget, retrying
+from ingest.opening import retrying_to_open
 from ingest.runner import IngestRun, open_run
 from ingest.shared_run import SharedRun, share_run
 from orchestration.prefect.dispatch import DispatchSettings, StreamDispatcher, require_server
@@ -29,8 +29,6 @@ from orchestration.report import StreamOutcome
 from orchestration.settings import OrchestrationSettings
 
 T = TypeVar("T")
-
-_OPEN_BUDGET_SECONDS = 60.0
 
 
 def ingest(run: RunServices) -> list[StreamOutcome]:
@@ -162,7 +160,7 @@ def _opened(
         run.progress.step("wait", f"{wait:.0f} s, then try again: {error}")
 
     try:
-        return retrying(WaitBudget(_OPEN_BUDGET_SECONDS), attempts=4, before_retry=note)(once)
+        return retrying_to_open(run.ingest_settings, note)(once)
     except PlatformError as error:
         failed |= {contract.stream: error for contract in contracts}
         return None

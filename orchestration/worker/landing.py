@@ -11,13 +11,12 @@ from ingest.context import StreamResult
 from ingest.contracts.registry import ContractRegistry
 from ingest.errors import TransientError
 from ingest.lake.store import ObjectStore
-from ingest.retry import WaitBudget, retrying
+from ingest.opening import retrying_to_open
 from ingest.runner import IngestRun, open_run
 from ingest.settings import IngestSettings
 from ingest.shared_run import SharedRun
 from orchestration.worker.heartbeat import Logger
 
-_OPEN_BUDGET_SECONDS = 60.0
 _LINE_SECONDS = 5.0
 
 
@@ -52,7 +51,7 @@ def land(order: StreamOrder, settings: IngestSettings, store: ObjectStore, logge
             )
 
         # What happens to a run that was opened, it tries again by itself.
-        run = retrying(WaitBudget(_OPEN_BUDGET_SECONDS), attempts=4, before_retry=note)(once)
+        run = retrying_to_open(settings, note)(once)
         if order.backfill is not None:
             start, end = order.backfill
             return run.backfill(order.stream, start=start, end=end)

@@ -15,16 +15,16 @@ _CHUNK = 4096
 
 
 class TcpProxy:
-    """Listens on a port of 127.0.0.1 and passes on to `port` of 127.0.0.1.
+    """Listens on a port of 127.0.0.1, any by default, and passes on to `port` of 127.0.0.1.
 
     Each connection takes the next of `cuts`: after so many bytes from the server it is reset on both sides.
     """
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, *, listen: int = 0) -> None:
         self.cuts: deque[int] = deque()
         self.was_cut = 0
         self._upstream = ("127.0.0.1", port)
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(("127.0.0.1", listen))
         self._threads: list[Thread] = []
 
     @property
@@ -88,9 +88,9 @@ def _will_be_reset(*ends: socket.socket) -> None:
 
 
 @contextmanager
-def tcp_proxy(port: int) -> Iterator[TcpProxy]:
+def tcp_proxy(port: int, *, listen: int = 0) -> Iterator[TcpProxy]:
     """A running proxy."""
-    proxy = TcpProxy(port)
+    proxy = TcpProxy(port, listen=listen)
     thread = Thread(target=proxy.serve, daemon=True)
     thread.start()
     try:
