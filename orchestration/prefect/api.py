@@ -39,10 +39,14 @@ def prefect_api(*, quiet: bool) -> Iterator[None]:
         _console_level("CRITICAL" if quiet else None),
         warnings.catch_warnings(),
     ):
-        # Prefect's own migrations of its SQLite file cannot reflect two of its own indexes.
-        warnings.filterwarnings("ignore", "Skipped unsupported reflection of expression-based index", SAWarning)
+        quiet_migrations()
         _ensure_database()
         yield
+
+
+def quiet_migrations() -> None:
+    """Hide what Prefect's migrations of its SQLite file warn of: that they cannot reflect two of its own indexes."""
+    warnings.filterwarnings("ignore", "Skipped unsupported reflection of expression-based index", SAWarning)
 
 
 def _ephemeral_settings() -> dict[Any, Any]:

@@ -13,12 +13,14 @@ from prefect.server.database.configurations import AioSqliteConfiguration
 from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
 
 from orchestration.prefect import alert_webhook
+from orchestration.prefect.api import quiet_migrations
 
 
 def create_app() -> FastAPI:
     """The server's application, by Prefect's own settings."""
     # Importing it has registered the block; the server makes one from its document when an alert is due.
     assert alert_webhook  # noqa: S101
+    quiet_migrations()
     take_write_locks_first()
     return server.create_app()
 
