@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 import shlex
+from itertools import dropwhile
 from pathlib import Path
 
 import click
@@ -187,7 +188,8 @@ def test_every_compose_command_that_is_shown_names_services_and_profiles_that_ex
 def test_every_command_in_a_container_that_is_shown_exists_there() -> None:
     group = typer.main.get_command(app)
     assert isinstance(group, click.Group)
-    inside = [words[4:] for words in _commands("docker") if words[1:3] == ["compose", "exec"]]
+    shown = [words[3:] for words in _commands("docker") if words[1:3] == ["compose", "exec"]]
+    inside = [[*dropwhile(lambda word: word.startswith("-"), words)][1:] for words in shown]
 
     assert inside
     for program, *arguments in inside:
