@@ -1,20 +1,28 @@
-"""One SQL query on the published copy, read-only, shown as a table."""
+"""One SQL query on the published copy, read-only, shown as a table or as records."""
 
 from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 
 from ingest.errors import ConfigurationError, FatalError
 from orchestration.warehouse.lake_reader import open_duckdb
 from orchestration.warehouse.protocol import Row
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+_ANY_WIDTH = 100_000
 
 
 @dataclass(frozen=True)
@@ -74,21 +82,54 @@ def run_query(path: Path, sql: str, *, limit: int | None) -> Answer:
     )
 
 
-def print_answer(answer: Answer) -> None:
-    """The answer as a table on standard output."""
+def print_answer(answer: Answer, *, console: Console | None = None) -> None:
+    """The answer on standard output as a table; as a record a row, where a terminal is too narrow for one.
+
+    What is no terminal has room for any table.
+    """
     from rich.console import Console
+
+    console = console or Console()
+    table = _table(answer)
+    width = console.measure(table, options=console.options.update(width=_ANY_WIDTH)).maximum
+    if not console.is_terminal:
+        console.width = max(console.width, width)
+    if width <= console.width or len(answer.columns) == 1:
+        console.print(table)
+    else:
+        for number, row in enumerate(answer.rows, start=1):
+            console.rule(f"row {number}", align="left", style="dim")
+            console.print(_record(answer.columns, row))
+    if answer.more:
+        console.print(f"[dim]The first {len(answer.rows)} rows; --limit 0 shows all.[/]")
+
+
+def _table(answer: Answer) -> Table:
     from rich.table import Table
-    from rich.text import Text
 
     table = Table(header_style="bold")
     for name, numeric in zip(answer.columns, answer.numeric, strict=True):
         table.add_column(name, justify="right" if numeric else "left", overflow="fold")
     for row in answer.rows:
-        table.add_row(*(Text("null", style="dim") if value is None else Text(_shown(value)) for value in row))
-    console = Console()
-    console.print(table)
-    if answer.more:
-        console.print(f"[dim]The first {len(answer.rows)} rows; --limit 0 shows all.[/]")
+        table.add_row(*map(_cell, row))
+    return table
+
+
+def _record(columns: Sequence[str], row: Row) -> Table:
+    from rich.table import Table
+
+    record = Table.grid(padding=(0, 2))
+    record.add_column(style="bold", no_wrap=True)
+    record.add_column(overflow="fold")
+    for name, value in zip(columns, row, strict=True):
+        record.add_row(name, _cell(value))
+    return record
+
+
+def _cell(value: object) -> Text:
+    from rich.text import Text
+
+    return Text("null", style="dim") if value is None else Text(_shown(value))
 
 
 def write_csv(answer: Answer) -> None:

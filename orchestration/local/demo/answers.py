@@ -22,7 +22,7 @@ CAMPAIGNS = Question(
     "Revenue goes to the customer's last click within 7 days before the order.",
     """
     select
-        campaign.campaign_name as campaign,
+        coalesce(campaign.campaign_name, 'not told of yet: ' || campaign.campaign_id) as campaign,
         sum(daily.messages_delivered) as delivered,
         sum(daily.messages_clicked) as clicked,
         sum(daily.attributed_orders) as orders,
@@ -30,7 +30,7 @@ CAMPAIGNS = Question(
         any_value(campaign.budget) as budget
     from mart.fct_campaign_performance as daily
     inner join mart.dim_campaign as campaign using (campaign_key)
-    group by campaign_key, campaign.campaign_name
+    group by campaign_key, campaign.campaign_name, campaign.campaign_id
     order by revenue desc, campaign
     limit 5
     """,
