@@ -176,11 +176,12 @@ class Batch:
         return commit
 
     def _check_ratio(self) -> None:
-        allowed = self._contract.spec.max_quarantine_ratio
-        if self.read and self.quarantined / self.read > allowed:
+        spec = self._contract.spec
+        # A share says nothing of a small batch, where one record of twenty is 5 %.
+        if self.quarantined > spec.quarantine_allowance and self.quarantined / self.read > spec.max_quarantine_ratio:
             raise QuarantineRatioError(
                 f"{self.quarantined} of {self.read} records break the contract, more than maxQuarantineRatio "
-                f"{allowed:g} allows; the batch was refused whole. The first: {self._first_reason}",
+                f"{spec.max_quarantine_ratio:g} allows; the batch was refused whole. The first: {self._first_reason}",
                 stream=self._contract.stream,
                 hint="Correct the source or the contract, then run again.",
             )

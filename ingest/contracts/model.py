@@ -63,9 +63,15 @@ class StreamSpec(BaseModel):
     allowed_lateness: timedelta = Field(default=timedelta(0), ge=timedelta(0))
     deletes: Deletes = Deletes.NONE
     max_quarantine_ratio: float = Field(default=0.0, ge=0, le=1)
+    quarantine_allowance: int = Field(default=0, ge=0)
     likely_cursor: str | None = None
     excluded_columns: tuple[str, ...] = ()
     key_enforced: bool = True
+
+    @property
+    def may_refuse_records(self) -> bool:
+        """Whether a batch can be landed without some of its records."""
+        return self.max_quarantine_ratio > 0 or self.quarantine_allowance > 0
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -143,7 +143,7 @@ def _unsettled(contract: StreamContract, moment: datetime) -> sql.Composable:
     """Rows at or above `moment`, and, where the contract lets a batch land without them, rows that do not fit."""
     column = contract.cursor_column
     tests = [sql.SQL("{} >= {}").format(sql.Identifier(column.name), _moment(moment, column))]
-    if contract.spec.max_quarantine_ratio:
+    if contract.spec.may_refuse_records:
         misfits = [predicate for _, predicate in unrepresentable(contract.columns)]
         tests += [sql.SQL("coalesce({}, false)").format(_any(misfits))] if misfits else []
     return _any(tests)

@@ -45,7 +45,8 @@ def test_a_worker_killed_in_mid_stream_is_replaced_by_another(platform: Platform
 
     attempts = [child for child in platform.prefect.children(run_id) if child.name == "email_events"]
     assert [child.state for child in attempts] == ["Crashed", "Completed"]
-    assert "no sign of life" in attempts[0].message
+    # Whoever misses it first says so: the run that handed the stream out, or the janitor.
+    assert "no sign of life" in attempts[0].message.lower()
     assert host in attempts[0].message
     assert _host(platform, attempts[1]) != host
     platform.stack.up("ingest")

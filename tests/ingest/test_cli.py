@@ -295,17 +295,17 @@ def test_an_api_that_does_not_answer_or_is_another_one_is_told(events: CommandLi
 def test_a_record_that_is_no_object_is_quarantined_or_refuses_the_batch(
     events: CommandLine, provider: FakeProvider, store: ObjectStore
 ) -> None:
-    provider.records = [good_event(1), "5", good_event(2)]
+    provider.records = [good_event(1), *["5"] * 6, good_event(2)]
     done = events.run("run", SAAS_BASE_URL=provider.base_url)
-    refused(done, "email_events: 1 of 3 records break the contract.*Expected `object`, got `int`")
+    refused(done, "email_events: 6 of 8 records break the contract.*Expected `object`, got `int`")
     assert list(store.list("")) == []
 
-    provider.records = ["5", *(good_event(number) for number in range(60))]
+    provider.records = [good_event(1), "5", good_event(2)]
     done = events.run("run", SAAS_BASE_URL=provider.base_url)
     assert done.exit_code == 0
     head = CommitLog(store, "email_events").head()
     assert head is not None
-    assert (head.counts.landed, head.counts.quarantined) == (60, 1)
+    assert (head.counts.landed, head.counts.quarantined) == (2, 1)
 
 
 # The lake

@@ -187,6 +187,7 @@ BAD: dict[str, tuple[Callable[[Document], Any], str]] = {
     "client clock without lateness": (_client_clock, "customProperties: cursorClock 'client' needs an allowedLateness"),
     "ratio above one": (lambda d: set_custom(d, "maxQuarantineRatio", 2), "customProperties: maxQuarantineRatio"),
     "ratio not a number": (lambda d: set_custom(d, "maxQuarantineRatio", "few"), "customProperties: maxQuarantineR"),
+    "negative allowance": (lambda d: set_custom(d, "quarantineAllowance", -1), "customProperties: quarantineAllowance"),
     "incremental without cursor": (lambda d: set_custom(d, "cursor", None), "'incremental' needs a cursor"),
     "snapshot with cursor": (_snapshot_with_cursor, "'snapshot' takes none"),
     "snapshot with keys pass": (_snapshot_with_keys, "deletes must be 'none'"),

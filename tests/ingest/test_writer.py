@@ -7,6 +7,7 @@ import io
 import random
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
@@ -214,6 +215,24 @@ def test_more_refused_than_the_contract_allows_refuses_the_batch_whole(
             batch.commit(window=None, watermark=NOWHERE)
     assert caught.value.stream == "things"
     assert all_keys(store) == []
+
+
+def test_a_few_refused_records_of_a_small_batch_are_let_through_where_the_contract_says_how_many(
+    store: ObjectStore, contract: StreamContract
+) -> None:
+    lenient = replace(contract, spec=contract.spec.model_copy(update={"quarantine_allowance": 2}))
+    parent = None
+    for bad in (1, 2):
+        with new_batch(store, lenient, parent) as batch:
+            batch.write(things(1, 5))
+            batch.refuse(refused(bad))
+            parent = batch.commit(window=None, watermark=NOWHERE)
+        assert parent.counts.quarantined == bad
+    with new_batch(store, lenient, parent) as batch:
+        batch.write(things(1, 5))
+        batch.refuse(refused(3))
+        with pytest.raises(QuarantineRatioError, match="3 of 8"):
+            batch.commit(window=None, watermark=NOWHERE)
 
 
 def test_a_full_sets_digest_is_of_rows_and_refused_records(store: ObjectStore, contract: StreamContract) -> None:

@@ -264,9 +264,10 @@ def test_a_key_revoked_in_mid_run_keeps_what_was_committed(saas: World, events: 
 
 
 def test_above_the_ratio_the_batch_is_refused_whole(saas: World, events: StreamContract) -> None:
-    strict = replace(events, spec=events.spec.model_copy(update={"max_quarantine_ratio": 0.0}))
+    strict = {"max_quarantine_ratio": 0.0, "quarantine_allowance": 0}
+    events = replace(events, spec=events.spec.model_copy(update=strict))
     with pytest.raises(QuarantineRatioError, match="records break the contract, more than maxQuarantineRatio 0 allows"):
-        saas.run(strict)
+        saas.run(events)
     assert saas.commits(events) == []
 
 
