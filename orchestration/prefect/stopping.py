@@ -38,9 +38,11 @@ def leave_when_stopped(say: Callable[[str], object], *, unwind_seconds: float = 
         raise KeyboardInterrupt
 
     def give_up(number: int) -> None:
-        say(_STOPPED)
-        _flush()
-        os._exit(128 + number)
+        try:
+            say(_STOPPED)
+            _flush()
+        finally:
+            os._exit(128 + number)
 
     before = signal.signal(signal.SIGINT, interrupt)
     try:
