@@ -121,6 +121,22 @@ def test_a_salt_that_protects_nothing_is_refused(ci: Dbt, variables: dict[str, s
     assert message is None or message in result.output
 
 
+@pytest.mark.parametrize(
+    ("business_now", "day"),
+    [
+        ("2028-02-29T23:58:00Z", "2028-02-29"),
+        ("2028-02-29T23:58:00-05:00", "2028-03-01"),
+        ("2027-03-28t00:30:00.5+02:00", "2027-03-27"),
+        ("2028-02-29", None),
+        ("2028-02-29T23:58:00", None),
+    ],
+)
+def test_the_runs_day_is_the_utc_day_of_business_now(ci: Dbt, business_now: str, day: str | None) -> None:
+    result = ci.run("compile", "--inline", "day: {{ business_day() }}", BUSINESS_NOW=business_now)
+    assert (result.code == 0) is (day is not None), result.output
+    assert ("BUSINESS_NOW is" if day is None else f"day: cast('{day}' as date)") in result.output
+
+
 def test_models_know_no_dialect() -> None:
     dialect = re.compile(r"target\.type|adapter\.dispatch|adapter\.type|duckdb__|snowflake__")
     for path in [*(PROJECT / "models").rglob("*.sql"), *(PROJECT / "tests").rglob("*.sql")]:
