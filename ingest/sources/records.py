@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from operator import attrgetter
 from typing import Annotated, Any, Literal
 
 import msgspec
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from ingest import moments
 from ingest.batch import QuarantinedRecord
 from ingest.contracts.model import RecordField, StreamContract
 from ingest.contracts.types import Kind
@@ -20,18 +20,12 @@ from ingest.errors import ContractError, DataError
 PAYLOAD = "payload"
 
 _BROKEN = (ValueError, OverflowError, RecursionError)
-"""What a record can make of its decoding: malformed or mistyped, a moment outside the years 1 to 9999, nested deep."""
+"""What a record can make of its decoding: malformed or mistyped, a number that no type holds, nested deep."""
 
-# At most microseconds, which is what a lake timestamp holds: more digits would be rounded.
-_ExactTimestamp = Annotated[
-    str, msgspec.Meta(pattern=r"^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)$")
-]
-# The same for a whole column, narrower: what Arrow and Python are sure to read alike. Other spellings of a moment, and
-# years far away, are read one by one.
-_USUAL_TIMESTAMP = r"^[12]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$"
+_Moment = Annotated[str, msgspec.Meta(pattern=moments.PATTERN)]
 _TYPES: dict[str, Any] = {
     "string": str,
-    "timestamp": Annotated[datetime, msgspec.Meta(tz=True)],
+    "timestamp": _Moment,
     "date": str,
     "integer": int,
     "number": float,
@@ -59,16 +53,23 @@ class RecordDecoder:
         missing = [column.name for column in self._envelope if column.name not in fields]
         if missing:
             raise ContractError(f"column '{missing[0]}' is not among the fields of '{PAYLOAD}'", stream=contract.stream)
-        landed_times = {column.name for column in self._envelope if column.landing.kind is Kind.TIMESTAMPTZ}
-        kinds = {name: _kind(field, exact=name in landed_times) for name, field in fields.items()}
+        kinds = {name: _kind(field) for name, field in fields.items()}
+        # Moments that stay in the payload are read too: staging must be able to.
+        times = [name for name, field in fields.items() if field.logical_type == "timestamp"]
         optional = {name for name, field in fields.items() if not field.required}
-        names = [column.name for column in self._envelope]
-        self._read = _reader(contract, kinds, optional=optional, wanted=names)
-        # Landed moments are checked as a column, which is quicker than a pattern for each.
-        self._read_page = _page_reader(contract, kinds | dict.fromkeys(landed_times, str), optional, wanted=names)
-        self._parse: list[Callable[[Any], Any]] = [
-            _utc if column.name in landed_times else _as_is for column in self._envelope
-        ]
+        landed = [column.name for column in self._envelope]
+        self._wanted = landed + [name for name in times if name not in landed]
+        self._times = frozenset(times)
+        self._landed_times = {column.name for column in self._envelope if column.landing.kind is Kind.TIMESTAMPTZ}
+        if mistyped := self._landed_times - self._times:
+            raise ContractError(
+                f"column '{min(mistyped)}' is a timestamptz, its field in '{PAYLOAD}' no timestamp",
+                stream=contract.stream,
+                hint="Give the field `logicalType: timestamp`.",
+            )
+        self._read = _reader(contract, kinds, optional=optional, wanted=self._wanted)
+        # Moments are checked as columns, which is quicker than a pattern for each.
+        self._read_page = _page_reader(contract, kinds | dict.fromkeys(times, str), optional, wanted=self._wanted)
         self.schema = pa.schema([pa.field(column.name, column.landing.arrow) for column in contract.columns])
 
     def decode(self, records: list[bytes], *, first_position: int) -> Decoded:
@@ -83,10 +84,13 @@ class RecordDecoder:
 
     def _whole_page(self, records: list[bytes]) -> pa.RecordBatch:
         """All records as rows. Raises one of _BROKEN where any of them is not plainly good."""
-        found = self._read_page(records)
+        found = dict(zip(self._wanted, self._read_page(records), strict=True))
+        read = {name: moments.utc_column(found[name]) for name in self._times}
         arrays = {
-            column.name: _utc_column(values) if parse is _utc else pa.array(values, type=column.landing.arrow)
-            for column, parse, values in zip(self._envelope, self._parse, found, strict=True)
+            column.name: read[column.name]
+            if column.name in self._landed_times
+            else pa.array(found[column.name], type=column.landing.arrow)
+            for column in self._envelope
         }
         # The cast checks that it is UTF-8.
         arrays[PAYLOAD] = pa.array(records, type=pa.binary()).cast(pa.string())
@@ -105,10 +109,9 @@ class RecordDecoder:
         return Decoded(pa.RecordBatch.from_arrays(arrays, schema=self.schema), refused)
 
     def _row(self, record: bytes) -> tuple[Any, ...]:
-        found = self._read(record)
-        values = {
-            column.name: parse(value) for column, parse, value in zip(self._envelope, self._parse, found, strict=True)
-        }
+        values = dict(zip(self._wanted, self._read(record), strict=True))
+        moments_read = {name: _utc(name, values[name]) for name in self._times if values[name] is not None}
+        values |= {name: moment for name, moment in moments_read.items() if name in self._landed_times}
         values[PAYLOAD] = record.decode()
         return tuple(values[name] for name in self.schema.names)
 
@@ -129,7 +132,7 @@ class KeyDecoder:
     def __init__(self, contract: StreamContract) -> None:
         self._contract = contract
         self._names = [*contract.key, contract.cursor_column.name]
-        kinds: dict[str, Any] = dict.fromkeys(contract.key, str) | {contract.cursor_column.name: _ExactTimestamp}
+        kinds: dict[str, Any] = dict.fromkeys(contract.key, str) | {contract.cursor_column.name: _Moment}
         self._read = _reader(contract, kinds, optional=set(), wanted=self._names)
         columns = [contract.column(name) for name in self._names]
         self._schema = pa.schema([pa.field(column.name, column.landing.arrow) for column in columns])
@@ -140,7 +143,7 @@ class KeyDecoder:
         for record in records:
             try:
                 *values, moment = self._read(record)
-                cursor = _utc(moment)
+                cursor = moments.utc(moment)
             except _BROKEN as error:
                 raise DataError(
                     f"a record without a readable key cannot be told from a deleted one: {_reason(error)}",
@@ -204,28 +207,19 @@ def _struct(contract: StreamContract, kinds: dict[str, Any], optional: set[str])
         raise ContractError(f"a field's name cannot be read from JSON: {error}", stream=contract.stream) from error
 
 
-def _kind(field: RecordField, *, exact: bool) -> Any:
+def _kind(field: RecordField) -> Any:
     if field.logical_type not in _TYPES:
         raise ContractError(f"field '{field.name}' has the unknown logicalType '{field.logical_type}'")
     if field.enum:
         return Literal[field.enum]
-    return _ExactTimestamp if exact else _TYPES[field.logical_type]
+    return _TYPES[field.logical_type]
 
 
-def _as_is(value: Any) -> Any:
-    return value
-
-
-def _utc(value: str) -> datetime:
-    return datetime.fromisoformat(value.upper()).astimezone(UTC)
-
-
-def _utc_column(values: list[str]) -> pa.Array:
-    """The same for a column. Raises ValueError where any of them is not spelt as usual, or is no moment."""
-    texts = pa.array(values, type=pa.string())
-    if not pc.all(pc.match_substring_regex(texts, _USUAL_TIMESTAMP), min_count=0).as_py():
-        raise ValueError("a moment is spelt in an unusual way")
-    return texts.cast(pa.timestamp("us", tz="UTC"))
+def _utc(name: str, text: str) -> datetime:
+    try:
+        return moments.utc(text)
+    except ValueError as error:
+        raise ValueError(f"{error} - at `$.{name}`") from None
 
 
 def _reason(error: Exception) -> str:

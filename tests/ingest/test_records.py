@@ -136,16 +136,23 @@ def test_the_spellings_of_rfc_3339_are_one_moment(spelling: str, decoder: Record
     assert [row["received_at"] for row in rows_of(decoded)] == [RECEIVED]
 
 
+def test_a_moment_in_lower_case_is_kept_to_the_byte_in_the_payload(decoder: RecordDecoder) -> None:
+    record = event(occurred_at="2026-01-31t12:00:00z", received_at="2026-01-31t12:00:05.123456z")
+    (row,) = rows_of(decoder.decode([record], first_position=1))
+    assert row == {"event_id": "evt_1", "received_at": RECEIVED, "payload": record.decode()}
+
+
 moments = st.datetimes(timezones=st.just(UTC)).map(lambda moment: moment.isoformat()) | st.from_regex(
-    r"(0000|0001|1969|2026|3000|9999)-(01|02|12)-(01|30|31)T(00|23|24):59:(59|60)(\.\d{1,7})?(Z|z|[+-]\d\d:\d\d)",
+    r"(0000|0001|1969|2026|3000|9999)-(01|02|12)-(01|30|31)[Tt](00|23|24):59:(59|60)(\.\d{1,7})?(Z|z|[+-]\d\d:\d\d)",
     fullmatch=True,
 )
 
 
-@given(st.lists(moments, min_size=1, max_size=5))
-def test_a_moment_means_the_same_alone_and_among_others(decoder: RecordDecoder, texts: list[str]) -> None:
+@pytest.mark.parametrize("field", ["received_at", "occurred_at"])
+@given(texts=st.lists(moments, min_size=1, max_size=5))
+def test_a_moment_means_the_same_alone_and_among_others(decoder: RecordDecoder, field: str, texts: list[str]) -> None:
     """Among others it is read as a column, by another library."""
-    records = [event(received_at=text) for text in texts]
+    records = [event(**{field: text}) for text in texts]
     together = decoder.decode(records, first_position=1)
     broken = decoder.decode([*records, b"[]"], first_position=1)  # which is read one by one
     assert rows_of(together) == rows_of(broken)
@@ -173,10 +180,23 @@ BROKEN: dict[str, tuple[bytes, str, bool]] = {
     "leap second": (event(received_at="2026-12-31T23:59:60Z"), "second must be in 0..59", True),
     "24 o'clock": (event(received_at="2026-01-31T24:00:00Z"), "hour must be in 0..23", True),
     "no such zone": (event(received_at="2026-01-31T12:00:05+25:00"), "offset", True),
-    "line break": (event(received_at="2026-01-31T12:00:05Z\n"), "isoformat", True),
+    "line break": (event(received_at="2026-01-31T12:00:05Z\n"), "RFC 3339", True),
     "before the year 1": (event(received_at="0001-01-01T00:00:00+14:00"), "out of range", True),
     "after the year 9999": (event(received_at="9999-12-31T23:59:59-12:00"), "out of range", True),
-    "other digits": (event(received_at="2026-01-31T12:00:0\uff15Z"), "received_at|isoformat", True),
+    "other digits": (event(received_at="2026-01-31T12:00:0\uff15Z"), r"\$.received_at", True),
+    "occurred_at in seven digits": (event(occurred_at="2026-01-31T12:00:05.1234567Z"), r"\$.occurred_at", True),
+    "occurred_at with a blank": (event(occurred_at="2026-01-31 12:00:05Z"), r"\$.occurred_at", True),
+    "occurred_at in a leap second": (event(occurred_at="2016-12-31T23:59:60Z"), r"\$.occurred_at", True),
+    "occurred_at in the year 0": (
+        event(occurred_at="0001-01-01T00:00:00+14:00"),
+        r"out of range.*\$.occurred_at",
+        True,
+    ),
+    "occurred_at in the year 10000": (
+        event(occurred_at="9999-12-31T23:59:59-14:00"),
+        r"out of range.*\$.occurred_at",
+        True,
+    ),
     "bad occurred_at": (event(occurred_at="yesterday"), r"\$.occurred_at", True),
     "not UTF-8 in the key": (event().replace(b"evt_1", b"evt_\xff"), "not UTF-8", False),
     "not UTF-8 in a field of nobody's": (event(note="x").replace(b'"x"', b'"\xff"'), "not UTF-8", False),

@@ -14,18 +14,20 @@
 {%- endmacro %}
 
 
-{#- ISO 8601 text with an offset as a UTC timestamp without zone; null where it is not one. -#}
+{#- ISO 8601 text with an offset as a UTC timestamp without zone; null where it is not one. RFC 3339 allows a lower-case
+    `t` and `z`, which neither warehouse reads. -#}
 {% macro text_to_utc(iso_text) -%}
     {{ return(adapter.dispatch('text_to_utc')(iso_text)) }}
 {%- endmacro %}
 
 {% macro duckdb__text_to_utc(iso_text) -%}
-    {{ return("(try_cast(" ~ iso_text ~ " as timestamptz) at time zone 'UTC')") }}
+    {{ return("(try_cast(upper(" ~ iso_text ~ ") as timestamptz) at time zone 'UTC')") }}
 {%- endmacro %}
 
 {#- Not to_timestamp_ntz(), which drops the offset. Left to itself, Snowflake takes digits for seconds since 1970, takes
     other spellings than ISO's, and reads a text without an offset in the session's time zone: here it is UTC, as in DuckDB. -#}
 {% macro snowflake__text_to_utc(iso_text) -%}
+    {%- set iso_text = 'upper(' ~ iso_text ~ ')' -%}
     {%- set day = '[0-9]{4}-[0-9]{2}-[0-9]{2}' -%}
     {%- set time = day ~ '[T ][0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?' -%}
     {%- set offset = '(Z|[+-][0-9]{2}(:?[0-9]{2})?)' -%}

@@ -1,0 +1,40 @@
+"""The one reader of a moment in a record: RFC 3339, in the years 1 to 9999 of UTC, to the microsecond.
+
+The envelope lands what it reads. A moment that stays in the payload is read by staging, and must be one that staging
+reads as the same value: so it passes through here too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+# RFC 3339, section 5.6: `t` and `z` may be of either case. At most microseconds, which is what a lake timestamp holds:
+# more digits would be rounded.
+PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?([Zz]|[+-][0-9]{2}:[0-9]{2})$"
+# The same for a whole column, narrower: what Arrow and Python are sure to read alike. Other spellings of a moment, and
+# years far away, are read one by one.
+_USUAL = r"^[12]\d{3}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)$"
+
+
+def utc(text: str) -> datetime:
+    """The moment in UTC. Raises ValueError for any other text, and for one that is in no year from 1 to 9999 in UTC."""
+    if not re.fullmatch(PATTERN.removesuffix("$"), text):
+        raise ValueError("not an RFC 3339 time with an offset and at most microseconds")
+    moment = datetime.fromisoformat(text.upper())
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("out of range: in UTC it is not in the years 1 to 9999") from None
+
+
+def utc_column(texts: Sequence[str | None]) -> pa.Array:
+    """The same for a column; None stays null. Raises ValueError where any is unusually spelt, or is no moment."""
+    column = pa.array(texts, type=pa.string())
+    if not pc.all(pc.match_substring_regex(column, _USUAL), min_count=0).as_py():
+        raise ValueError("a moment is spelt in an unusual way")
+    return pc.ascii_upper(column).cast(pa.timestamp("us", tz="UTC"))
