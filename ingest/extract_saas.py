@@ -99,7 +99,12 @@ class SaasExtraction:
     def _under_way(self, window: Window, page: Page) -> Watermark:
         before = watermark_of(self._head)
         assert page.next_cursor is not None  # noqa: S101 - a window's last page ends it
-        resume = Resume(page_cursor=page.next_cursor, window=window, page_digest=page.newest_digest)
+        resume = Resume(
+            page_cursor=page.next_cursor,
+            window=window,
+            page_digest=page.newest.digest if page.newest else None,
+            digest_cursor=page.newest.cursor if page.newest else None,
+        )
         return Watermark(before=before, after=before, resume=resume)
 
     def _fill(self, batch: Batch, pages: Iterator[Page]) -> Page | None:

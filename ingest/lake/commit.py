@@ -49,12 +49,14 @@ class Window(_Model):
 class Resume(_Model):
     """A window that is not read to its end yet: where the next run goes on.
 
-    `page_digest` is of the newest records that were landed, to know them again where the API repeats their page.
+    `page_digest` and `digest_cursor` are of the newest page of records that was landed, to know it again where the API
+    repeats it: a digest of its records, and the cursor that it was asked for with (None for the first page).
     """
 
     page_cursor: str
     window: Window
     page_digest: str | None = None
+    digest_cursor: str | None = None
 
 
 class Watermark(_Model):

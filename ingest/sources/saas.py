@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import msgspec
 
+from ingest import moments
 from ingest.contracts.model import StreamContract
 from ingest.errors import AccessError, ConfigurationError, DataError, FatalError, TransientError
 from ingest.lake.commit import Resume, Window
@@ -39,20 +40,23 @@ class _RepeatedCursorError(TransientError):
 
 
 @dataclass(frozen=True)
+class LandedPage:
+    """A page of records by which it is known again: their digest, and the cursor that it was asked for with."""
+
+    digest: str
+    cursor: str | None
+
+
+@dataclass(frozen=True)
 class Page:
     """Records to the byte, and the cursor of the page after; None after the last.
 
-    `newest` are the records of the newest page that had any, this one's most often; a digest where only that is known.
+    `newest` is the newest page that had any records, this one most often.
     """
 
     records: list[bytes]
     next_cursor: str | None
-    newest: list[bytes] | str | None = None
-
-    @property
-    def newest_digest(self) -> str | None:
-        """By which the newest records are known again."""
-        return _digest(self.newest) if isinstance(self.newest, list) else self.newest
+    newest: LandedPage | None = None
 
 
 class ExpiredCursorError(ConfigurationError):
@@ -66,6 +70,8 @@ class SaasStream:
         self._client = client
         self._stream = contract.stream
         self._path = contract.source_object
+        self._key = contract.key
+        self._cursor_name = contract.cursor_column.name
         self._page_size = page_size
         self._budget = budget
         self._log = get_logger(stream=contract.stream)
@@ -82,7 +88,7 @@ class SaasStream:
         """
         resumed = cursor = resume.page_cursor if resume else None
         seen = set() if cursor is None else {cursor}
-        newest: list[bytes] | str | None = resume.page_digest if resume else None
+        newest = LandedPage(resume.page_digest, resume.digest_cursor) if resume and resume.page_digest else None
         repeats = 0
         while True:
             try:
@@ -95,19 +101,47 @@ class SaasStream:
                 if cursor is not None and cursor == resumed:
                     raise ExpiredCursorError(error.message, stream=self._stream) from error
                 raise
-            if page.records and _are_the_same(page.records, newest):
+            landed = LandedPage(_digest(page.records), cursor)
+            if page.records and newest and self._is_given_again(window, page, landed, newest):
                 repeats += 1
                 self._log.warning("the API gave the same page again; it is not landed twice", repeats=repeats)
                 if repeats > _REPEATS_ALLOWED:
                     raise FatalError("the API gives the same page again and again", stream=self._stream)
                 page = Page([], page.next_cursor)
             elif page.records:
-                newest, repeats = page.records, 0
+                newest, repeats = landed, 0
             yield replace(page, newest=newest)
             if page.next_cursor is None:
                 return
             cursor = page.next_cursor
             seen.add(cursor)
+
+    def _is_given_again(self, window: Window, page: Page, landed: LandedPage, before: LandedPage) -> bool:
+        """Whether `page` is the page `before` once more, under another cursor, and not one of equal records.
+
+        Records at different positions say it: the API pages in their order, and would go back to the first of them.
+        Equal records in a row do not: then the page before is asked for again, and it is the same one where both lead
+        to the same cursor.
+        """
+        if landed.digest != before.digest:
+            return False
+        if len({self._position(record) for record in page.records} - {None}) > 1:
+            return True
+        try:
+            asked = self._retry(partial(self._page, window, before.cursor, set()))
+        except AccessError:
+            raise
+        except ConfigurationError:
+            return False  # the provider has forgotten the older cursor
+        return asked.next_cursor == page.next_cursor and _digest(asked.records) == landed.digest
+
+    def _position(self, record: bytes) -> tuple[datetime, *tuple[str, ...]] | None:
+        """Cursor and key of a record; None where they cannot be read."""
+        try:
+            content = msgspec.json.decode(record)
+            return moments.utc(content[self._cursor_name]), *(str(content[name]) for name in self._key)
+        except (ValueError, TypeError, KeyError, RecursionError):
+            return None
 
     def count(self, *, until: datetime) -> int:
         """Distinct records below `until`, as the provider counts them."""
@@ -149,10 +183,6 @@ class SaasStream:
             self._log.warning("retrying", error=error.message, wait_seconds=round(wait, 1))
 
         return retrying(self._budget, before_retry=note)(call)
-
-
-def _are_the_same(records: list[bytes], newest: list[bytes] | str | None) -> bool:
-    return records == newest if isinstance(newest, list) else newest is not None and _digest(records) == newest
 
 
 def _digest(records: list[bytes]) -> str:
