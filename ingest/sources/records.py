@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
@@ -16,8 +16,11 @@ from ingest.batch import QuarantinedRecord
 from ingest.contracts.model import RecordField, StreamContract
 from ingest.contracts.types import Kind
 from ingest.errors import ContractError, DataError
+from ingest.sources import json_scanner
 
 PAYLOAD = "payload"
+DEEPEST = 500
+"""Levels of arrays and objects in a record that every reader behind the border takes."""
 
 _BROKEN = (ValueError, OverflowError, RecursionError)
 """What a record can make of its decoding: malformed or mistyped, a number that no type holds, nested deep."""
@@ -84,6 +87,8 @@ class RecordDecoder:
 
     def _whole_page(self, records: list[bytes]) -> pa.RecordBatch:
         """All records as rows. Raises one of _BROKEN where any of them is not plainly good."""
+        if any(map(_is_too_deep, records)):
+            raise ValueError("a record is nested too deeply")
         found = dict(zip(self._wanted, self._read_page(records), strict=True))
         read = {name: moments.utc_column(found[name]) for name in self._times}
         arrays = {
@@ -109,6 +114,8 @@ class RecordDecoder:
         return Decoded(pa.RecordBatch.from_arrays(arrays, schema=self.schema), refused)
 
     def _row(self, record: bytes) -> tuple[Any, ...]:
+        if _is_too_deep(record):
+            raise ValueError(f"nested too deeply: more than {DEEPEST} levels")
         values = dict(zip(self._wanted, self._read(record), strict=True))
         moments_read = {name: _utc(name, values[name]) for name in self._times if values[name] is not None}
         values |= {name: moment for name, moment in moments_read.items() if name in self._landed_times}
@@ -117,13 +124,12 @@ class RecordDecoder:
 
     def _loose_key(self, record: bytes) -> str | None:
         """The key's fields as JSON where the record shows them all, for finding it again."""
-        try:
-            content = msgspec.json.decode(record)
-        except _BROKEN:
-            return None
-        if not isinstance(content, dict) or any(content.get(name) is None for name in self._contract.key):
-            return None
-        return msgspec.json.encode({name: content[name] for name in self._contract.key}).decode()
+        content = _shown(record, self._contract.key)
+        return msgspec.json.encode(content).decode() if content else None
+
+
+class UnreadableKeyError(DataError):
+    """A record does not show its key: which keys are still there cannot be said."""
 
 
 class KeyDecoder:
@@ -138,14 +144,17 @@ class KeyDecoder:
         self._schema = pa.schema([pa.field(column.name, column.landing.arrow) for column in columns])
 
     def table(self, records: list[bytes]) -> pa.Table:
-        """Keys and cursors of `records`, sorted by key, each key once (its latest cursor). Raises DataError."""
+        """Keys and cursors of `records`, sorted by key, each key once (its latest cursor).
+
+        Raises UnreadableKeyError.
+        """
         latest: dict[tuple[str, ...], datetime] = {}
         for record in records:
             try:
-                *values, moment = self._read(record)
+                *values, moment = self._values(record)
                 cursor = moments.utc(moment)
             except _BROKEN as error:
-                raise DataError(
+                raise UnreadableKeyError(
                     f"a record without a readable key cannot be told from a deleted one: {_reason(error)}",
                     stream=self._contract.stream,
                 ) from error
@@ -155,6 +164,15 @@ class KeyDecoder:
         columns = list(zip(*rows, strict=True)) if rows else [()] * len(self._schema)
         arrays = [pa.array(values, type=field.type) for values, field in zip(columns, self._schema, strict=True)]
         return pa.Table.from_arrays(arrays, schema=self._schema)
+
+    def _values(self, record: bytes) -> list[Any]:
+        try:
+            return self._read(record)
+        except _BROKEN:
+            shown = _shown(record, self._names)
+            if shown is None or not all(isinstance(value, str) for value in shown.values()):
+                raise
+            return list(shown.values())
 
 
 def _reader(
@@ -220,6 +238,36 @@ def _utc(name: str, text: str) -> datetime:
         return moments.utc(text)
     except ValueError as error:
         raise ValueError(f"{error} - at `$.{name}`") from None
+
+
+def _is_too_deep(record: bytes) -> bool:
+    """Whether it has more levels than `DEEPEST`. Each takes two brackets: most records are too short for it."""
+    return (
+        len(record) > 2 * DEEPEST
+        and record.count(b"[") + record.count(b"{") > DEEPEST
+        and json_scanner.depth(record) > DEEPEST
+    )
+
+
+def _shown(record: bytes, names: Sequence[str]) -> dict[str, Any] | None:
+    """The values of `names` in a record whose other members may be unreadable; None where one is not to be had."""
+    quoted_names = {msgspec.json.encode(name): name for name in names}
+    found: dict[str, Any] = {}
+    try:
+        for quoted, value in json_scanner.members(record):
+            if name := quoted_names.get(_respelt(quoted)):
+                found[name] = msgspec.json.decode(value)
+    except _BROKEN:
+        return None
+    return {name: found[name] for name in names} if all(found.get(name) is not None for name in names) else None
+
+
+def _respelt(quoted: bytes) -> bytes:
+    """A member's name without the escapes that it does not need; as it is where it cannot be read."""
+    try:
+        return msgspec.json.encode(msgspec.json.decode(quoted))
+    except _BROKEN:
+        return quoted
 
 
 def _reason(error: Exception) -> str:

@@ -17,7 +17,9 @@ from ingest.errors import AccessError, ConfigurationError, DataError, FatalError
 from ingest.lake.commit import Resume, Window
 from ingest.logs import get_logger
 from ingest.retry import WaitBudget, retrying
+from ingest.sources import json_scanner
 from ingest.sources.http import ApiClient, server_time
+from ingest.sources.json_scanner import UnreadableError
 
 T = TypeVar("T")
 
@@ -37,6 +39,10 @@ class _Stats(msgspec.Struct):
 
 class _RepeatedCursorError(TransientError):
     """The API gave a cursor that it gave before; once may be a cache's fault, so it is asked again."""
+
+
+class _TooDeepError(DataError):
+    """More levels of arrays and objects than the parser takes."""
 
 
 @dataclass(frozen=True)
@@ -155,7 +161,7 @@ class SaasStream:
             params["until"] = _rfc3339(window.end)
         if cursor is not None:
             params["cursor"] = cursor
-        body = self._decode(self._client.get(self._path, params).content, _Body, f"a page of {self._path}")
+        body = self._body(self._client.get(self._path, params).content)
         following = body.next_cursor if body.has_more else None
         if body.has_more and following is None:
             raise DataError("the API says that there are more pages and gives no cursor", stream=self._stream)
@@ -167,6 +173,21 @@ class SaasStream:
         path = f"{self._path}/stats"
         return self._decode(self._client.get(path, {"until": _rfc3339(until)}).content, _Stats, path)
 
+    def _body(self, content: bytes) -> _Body:
+        """The page; one that a record makes unreadable is taken apart, where that can be done without a guess."""
+        what = f"a page of {self._path}"
+        try:
+            return self._decode(content, _Body, what)
+        except (TransientError, _TooDeepError) as error:
+            try:
+                envelope, records = _taken_apart(content)
+            except UnreadableError as unreadable:
+                raise TransientError(f"{error.message}; {unreadable}", stream=self._stream) from error
+            self._log.warning("one of the page's records is not JSON; the others are told apart", error=error.message)
+        body = self._decode(envelope, _Body, what)
+        body.data = [msgspec.Raw(record) for record in records]
+        return body
+
     def _decode(self, content: bytes, shape: type[T], what: str) -> T:
         try:
             return msgspec.json.decode(content, type=shape)
@@ -174,7 +195,7 @@ class SaasStream:
             fields = ", ".join(field.name for field in msgspec.structs.fields(shape))  # type: ignore[arg-type]
             raise DataError(f"{what} is not {{{fields}}}: {error}", stream=self._stream) from error
         except RecursionError as error:
-            raise DataError(f"{what} is nested too deeply to be read", stream=self._stream) from error
+            raise _TooDeepError(f"{what} is nested too deeply to be read", stream=self._stream) from error
         except ValueError as error:
             raise TransientError(f"{what} is not JSON: {error}", stream=self._stream) from error
 
@@ -183,6 +204,39 @@ class SaasStream:
             self._log.warning("retrying", error=error.message, wait_seconds=round(wait, 1))
 
         return retrying(self._budget, before_retry=note)(call)
+
+
+def _taken_apart(content: bytes) -> tuple[bytes, list[bytes]]:
+    """A page without its records, and its records. Raises UnreadableError where they cannot surely be told apart."""
+    members = json_scanner.members(content)
+    records: list[bytes] = []
+    kept: dict[str, bytes] = {}
+    for quoted, value in members:
+        name = _name(quoted)
+        if name in kept:
+            raise UnreadableError(f"it has '{name}' twice")
+        kept[name] = quoted + b":" + value
+        if name == "data":
+            records = json_scanner.parts(value, b"[")
+            kept[name] = quoted + b":[]"
+    if not all(_is_json(record) or json_scanner.is_plain(record) for record in records):
+        raise UnreadableError("a quotation mark is missing or too many")
+    return b"{" + b",".join(kept.values()) + b"}", records
+
+
+def _name(quoted: bytes) -> str:
+    try:
+        return msgspec.json.decode(quoted, type=str)
+    except ValueError as error:
+        raise UnreadableError(f"a member's name is unreadable: {error}") from error
+
+
+def _is_json(record: bytes) -> bool:
+    try:
+        msgspec.json.decode(record, type=msgspec.Raw)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _digest(records: list[bytes]) -> str:
