@@ -1,6 +1,6 @@
 # The modules say which versions they can live with; this root also says which exact ones were tested, so that every
-# `terraform init` takes the same. There is no lock file here: its hashes are those of the packages of your platform, as
-# your own init has verified them. Commit the one that it writes.
+# `terraform init` takes the same. There is no lock file here: its hashes would be those of one build of the providers.
+# Commit the one that your own init has verified with the registry (README.md).
 terraform {
   required_version = ">= 1.11, < 2"
 

@@ -1,6 +1,6 @@
 """The embedded stack: a real Postgres, an S3 endpoint and the e-mail provider, in one process tree.
 
-Used by `make demo`, `make stack` and the tests. Nothing else imports it.
+Used by `make demo`, `make stack`, `make bench` and the tests. No image has it, and nothing else imports it.
 
     stack.LocalStack        all parts together, as a context manager
     postgres_server         initdb, start, stop (postgres_binaries finds one, accounts drops root's privileges)
