@@ -1,8 +1,8 @@
-"""What several commands share: loading settings and contracts, reading moments and lengths of time."""
+"""What several commands share: loading settings and contracts, reading lengths of time."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from ingest.errors import ConfigurationError
@@ -45,17 +45,6 @@ def store(loaded: IngestSettings) -> ObjectStore:
     from ingest.lake.store import ObjectStore
 
     return ObjectStore(loaded.lake)
-
-
-def moment(text: str, option: str) -> datetime:
-    """An ISO 8601 moment; one without a zone is UTC. Raises ConfigurationError naming `option`."""
-    try:
-        value = datetime.fromisoformat(text)
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise ConfigurationError(
-            f"{option} is '{text}', which is not an ISO 8601 moment such as 2026-01-31 or 2026-01-31T12:00:00Z"
-        ) from None
 
 
 def hours(count: float, option: str) -> timedelta:

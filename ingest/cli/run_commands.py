@@ -55,12 +55,15 @@ def backfill(
     from ingest.run_all import attempt
     from ingest.run_id import run_id_now
     from ingest.runner import open_run
+    from ingest.window import window
 
     loaded = options.settings()
     chosen = options.contract(loaded, stream)
-    window = options.moment(start, "--from"), options.moment(end, "--to")
+    bounds = window(start, end, names=("--from", "--to"), stream=stream)
+    if bounds is None:
+        raise ConfigurationError("--from and --to are blank: a backfill needs a window", stream=stream)
     with _progress() as progress, open_run(loaded, [chosen], run_id_now(), progress=progress) as opened:
-        outcome = attempt(stream, lambda: opened.backfill(stream, start=window[0], end=window[1]))
+        outcome = attempt(stream, lambda: opened.backfill(stream, start=bounds[0], end=bounds[1]))
     _finish([outcome])
 
 

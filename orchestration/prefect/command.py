@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -31,8 +30,10 @@ def _command(run: Run) -> Callable[..., None]:
     def command(
         stream: Annotated[list[str] | None, typer.Option("--stream", "-s", help="A stream; all by default.")] = None,
         full_refresh: Annotated[bool, typer.Option("--full-refresh", help="Build incremental models anew.")] = False,
-        backfill_from: Annotated[datetime | None, typer.Option(help="Land this window of cursors again (UTC).")] = None,
-        backfill_to: Annotated[datetime | None, typer.Option(help="The window's end.")] = None,
+        backfill_from: Annotated[
+            str | None, typer.Option(help="Land this window of cursors again (ISO 8601, UTC if no zone).")
+        ] = None,
+        backfill_to: Annotated[str | None, typer.Option(help="The window's end.")] = None,
         skip_ingest: Annotated[bool, typer.Option("--skip-ingest", help="Load what is in the lake.")] = False,
         skip_load: Annotated[bool, typer.Option("--skip-load", help="Build from what is in RAW.")] = False,
         skip_dbt: Annotated[bool, typer.Option("--skip-dbt", help="Leave the models as they are.")] = False,

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Self
 from uuid import UUID, uuid4
 
@@ -22,12 +22,14 @@ from prefect.deployments.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound
 from prefect.logging import get_run_logger
 from prefect.settings import PREFECT_API_URL
-from prefect.states import Cancelled, Cancelling, Crashed
+from prefect.states import Cancelled, Cancelling, Crashed, State
 
 from ingest.contracts.model import StreamContract
 from ingest.errors import ConfigurationError, ConflictError, PlatformError, TransientError
 from ingest.lake.store import ObjectStore
 from ingest.shared_run import SharedRun
+from ingest.window import Bounds
+from orchestration.prefect.silence import SilenceWatch
 from orchestration.progress import Logger, Progress
 from orchestration.report import StreamOutcome
 from orchestration.worker.client import async_client, sync_client
@@ -38,8 +40,6 @@ _HANDED_OUT_AT_MOST = 4
 _HANDED_OUT_AT_ONCE = 3
 """Each takes a second, most of it in Python; a server on SQLite has one writer anyway."""
 _API_TRIES = 10
-_GAP_SECONDS = 3.0
-"""Longer between two looks, and it was us who could not look."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class StreamDispatcher:
         store: ObjectStore,
         progress: Progress,
         *,
-        backfill: tuple[datetime, datetime] | None,
+        backfill: Bounds | None,
         keys: bool,
     ) -> None:
         self._settings = settings
@@ -93,8 +93,10 @@ class StreamDispatcher:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: object) -> None:
         if self._open:
             with sync_client() as client:
+                logger = get_run_logger()
                 for flow_run_id, stream in list(self._open.items()):
-                    _end(client, flow_run_id, Cancelling(message=f"the run that {stream} belongs to has ended"))
+                    message = f"the run that {stream} belongs to has ended"
+                    _end(client, flow_run_id, stream, Cancelling(message=message), logger)
 
     def ingest(self, stream: str) -> StreamOutcome:
         """Land one stream. That another writer won is an outcome; everything else that fails is raised."""
@@ -141,6 +143,8 @@ class StreamDispatcher:
                 hint="Register it: python orchestration/prefect/flow.py --deploy; or leave INGEST_DEPLOYMENT empty.",
             ) from error
         self._open[flow_run.id] = stream
+        if flow_run.parent_task_run_id is not None:
+            _name(flow_run.parent_task_run_id, stream)
         return flow_run
 
     def _start(self, stream: str, parameters: dict[str, Any]) -> FlowRun:
@@ -154,31 +158,32 @@ class StreamDispatcher:
             # A busy server may have made the run though it said that it could not; the client asks it again.
             idempotency_key=f"{self._run_id}-{stream}-{uuid4()}",
         )
-        if flow_run.parent_task_run_id is not None:
-            asyncio.run(_name(flow_run.parent_task_run_id, f"{stream}, by a worker"))
         return flow_run
 
     def _follow(self, client: SyncPrefectClient, stream: str, flow_run_id: UUID, logger: Logger) -> FlowRun:
         """Wait until the flow run has ended, or is found to be lost and marked so."""
-        watch = _Watch()
+        watch = SilenceWatch(self._settings.stale)
         host = None
         while True:
             flow_run = self._read(client, flow_run_id, stream, logger)
             state = flow_run.state
             if state is None or state.is_final():
                 return flow_run
+            lost = watch.look([flow_run])
             silence = watch.silence(flow_run)
             if state.type is StateType.SCHEDULED:
                 if silence > self._settings.start_within:
-                    _end(client, flow_run_id, Cancelled(message="no worker took it"))
+                    _end(client, flow_run_id, stream, Cancelled(message="no worker took it"), logger)
                     raise TransientError(
                         f"no worker took it within {silence.total_seconds():.0f} s",
                         stream=stream,
                         hint="Is a container `ingest` running? `docker compose ps ingest` and its logs tell.",
                     )
-            elif silence > self._settings.stale * (2 if state.type is StateType.PENDING else 1):
-                lost = f"the worker on {flow_run.infrastructure_pid or 'an unknown host'} gave no sign of life"
-                _end(client, flow_run_id, Crashed(message=f"{lost} for {silence.total_seconds():.0f} s"))
+            elif lost:
+                who = f"the worker on {flow_run.infrastructure_pid or 'an unknown host'}"
+                said = f"{who} gave no sign of life for {silence.total_seconds():.0f} s"
+                # Where the API does not take it, the next look says it again.
+                _end(client, flow_run_id, stream, Crashed(message=said), logger)
             elif state.is_running() and host is None and flow_run.infrastructure_pid:
                 host = flow_run.infrastructure_pid.partition(":")[0]
                 logger.info("%s: being landed on host %s", stream, host)
@@ -189,6 +194,8 @@ class StreamDispatcher:
         for _ in range(_API_TRIES):
             try:
                 return client.read_flow_run(flow_run_id)
+            except ObjectNotFound as error:
+                raise PlatformError("its flow run was deleted", stream=stream) from error
             except httpx.HTTPError as error:
                 logger.warning("%s: Prefect's API failed, and is asked again: %s", stream, _reason(error))
                 failure = error
@@ -218,37 +225,32 @@ class StreamDispatcher:
         return StreamOutcome(stream, version=newest, result=result)
 
 
-class _Watch:
-    """How long a flow run has not been updated, as far as we could look."""
-
-    def __init__(self) -> None:
-        self._updated: object = None
-        self._since = self._looked = time.monotonic()
-
-    def silence(self, flow_run: FlowRun) -> timedelta:
-        now = time.monotonic()
-        if now - self._looked > _GAP_SECONDS:
-            # The server was away: nobody could have given a sign of life meanwhile.
-            self._since += now - self._looked
-        self._looked = now
-        if flow_run.updated != self._updated:
-            self._updated, self._since = flow_run.updated, now
-        return timedelta(seconds=now - self._since)
-
-
-def _reason(error: httpx.HTTPError) -> str:
+def _reason(error: Exception) -> str:
     """The first line: Prefect adds the whole answer, and a link to read about its status."""
     return str(error).partition("\n")[0] or type(error).__name__
 
 
-async def _name(task_run_id: UUID, name: str) -> None:
-    """Name the task run that stands for a run elsewhere, in place of two words by chance."""
-    async with async_client() as client:
-        await client.set_task_run_name(task_run_id, name)
+def _name(task_run_id: UUID, stream: str) -> None:
+    """Name the task run that stands for a run elsewhere, in place of two words by chance. It is only a name."""
+
+    async def name() -> None:
+        async with async_client() as client:
+            await client.set_task_run_name(task_run_id, f"{stream}, by a worker")
+
+    try:
+        asyncio.run(name())
+    except (httpx.HTTPError, ObjectNotFound) as error:
+        get_run_logger().debug("%s: its task run was not named: %s", stream, _reason(error))
 
 
-def _end(client: SyncPrefectClient, flow_run_id: UUID, state: Any) -> None:
-    """Set the state of a flow run, unless it has ended meanwhile."""
-    current = client.read_flow_run(flow_run_id).state
-    if current is None or not current.is_final():
-        client.set_flow_run_state(flow_run_id, state)
+def _end(client: SyncPrefectClient, flow_run_id: UUID, stream: str, state: State[Any], logger: Logger) -> None:
+    """Set the state of a flow run, unless it has ended or was deleted. An API that fails is logged, and ends nothing.
+
+    A run that is not ended so does no harm: of two that commit one version one wins, and the janitor ends what is lost.
+    """
+    try:
+        current = client.read_flow_run(flow_run_id).state
+        if current is None or not current.is_final():
+            client.set_flow_run_state(flow_run_id, state)
+    except (httpx.HTTPError, ObjectNotFound) as error:
+        logger.warning("%s: its flow run '%s' could not be ended: %s", stream, flow_run_id, _reason(error))

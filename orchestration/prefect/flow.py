@@ -32,8 +32,8 @@ FLOW_NAME = "dp-maiblaze-demo-dev-flow"
 def dp_maiblaze_demo_dev_flow(
     streams: list[str] = [],  # noqa: B006 - Prefect shows the default in its form
     full_refresh: bool = False,
-    backfill_from: datetime | None = None,
-    backfill_to: datetime | None = None,
+    backfill_from: str | datetime | None = None,
+    backfill_to: str | datetime | None = None,
     skip_ingest: bool = False,
     skip_load: bool = False,
     skip_dbt: bool = False,
@@ -45,8 +45,8 @@ def dp_maiblaze_demo_dev_flow(
     Args:
         streams (list[str]): the streams to ingest and load; all where none is named. dbt builds everything.
         full_refresh (bool): build incremental models anew.
-        backfill_from (datetime): with `backfill_to`, land this window of the named streams' cursors again, only that.
-        backfill_to (datetime): the window's end, not within it.
+        backfill_from (str | datetime): with `backfill_to`, land this window of the streams' cursors again, only that.
+        backfill_to (str | datetime): the window's end, not within it.
         skip_ingest (bool): load what is in the lake.
         skip_load (bool): build from what is in RAW.
         skip_dbt (bool): leave the models as they are; nothing is published then.

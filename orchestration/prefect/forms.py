@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-Schema = dict[str, Any]
+from ingest.window import MOMENT_PATTERN
 
-_TIME = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:?\d{2})?)?$"
+Schema = dict[str, Any]
 
 
 def form(
@@ -57,4 +57,10 @@ def number(title: str, description: str, *, default: float | None = None, minimu
 
 def time(title: str, description: str) -> Schema:
     """A date and time, with its zone; UTC where it has none."""
-    return {"title": title, "description": description, "type": "string", "format": "date-time", "pattern": _TIME}
+    return {
+        "title": title,
+        "description": description,
+        "type": "string",
+        "format": "date-time",
+        "pattern": MOMENT_PATTERN,
+    }

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from ingest.errors import ConfigurationError
+from ingest.window import Bounds, window
 
 
 class RunParameters(BaseModel):
@@ -17,26 +18,17 @@ class RunParameters(BaseModel):
 
     streams: tuple[str, ...] = ()
     full_refresh: bool = False
-    backfill_from: datetime | None = None
-    backfill_to: datetime | None = None
+    backfill_from: str | datetime | None = None
+    backfill_to: str | datetime | None = None
     skip_ingest: bool = False
     skip_load: bool = False
     skip_dbt: bool = False
     skip_publish: bool = False
     keys: bool = True
 
-    @field_validator("backfill_from", "backfill_to")
-    @classmethod
-    def _aware(cls, value: datetime | None) -> datetime | None:
-        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
-
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if (self.backfill_from is None) != (self.backfill_to is None):
-            raise ValueError("a backfill needs both backfill_from and backfill_to")
-        if self.backfill_from and self.backfill_to:
-            if self.backfill_from >= self.backfill_to:
-                raise ValueError("backfill_from must be before backfill_to")
+        if self.backfill is not None:
             if not self.streams:
                 raise ValueError("a backfill needs its streams named: not every stream has the window's cursor")
             if self.skip_ingest:
@@ -44,11 +36,9 @@ class RunParameters(BaseModel):
         return self
 
     @property
-    def backfill(self) -> tuple[datetime, datetime] | None:
-        """The window `[from, to)` of cursors to land again, if one was asked for."""
-        if self.backfill_from is None or self.backfill_to is None:
-            return None
-        return self.backfill_from, self.backfill_to
+    def backfill(self) -> Bounds | None:
+        """The window `[from, to)` of cursors to land again, if one was asked for. Raises ConfigurationError."""
+        return window(self.backfill_from, self.backfill_to)
 
     @classmethod
     def of(cls, **given: object) -> RunParameters:

@@ -223,7 +223,7 @@ class _Agent(PrefectAgent):
             async with asyncio.timeout(_STATE_SECONDS):
                 runs = [await self._api.read_flow_run(run_id) for run_id in run_ids]
                 return [run for run in runs if await end_run(self._api, run, message)]
-        except (TimeoutError, httpx.HTTPError) as error:
+        except (TimeoutError, ObjectNotFound, httpx.HTTPError) as error:
             _logger.warning("the API did not hear that runs were stopped: %s", _reason(error))
             return []
 

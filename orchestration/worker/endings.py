@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from prefect.client.orchestration import PrefectClient
@@ -24,6 +25,7 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.client.schemas.responses import SetStateStatus
+from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled, Cancelling, Crashed
 
 from orchestration.worker.names import WORK_POOL
@@ -38,11 +40,14 @@ _UNFINISHED = [*_UNDER_WAY, StateType.SCHEDULED, StateType.PAUSED]
 async def end_run(client: PrefectClient, flow_run: FlowRun, message: str) -> bool:
     """End a run as crashed, or as cancelled where that was under way; whether it did not end by itself meanwhile.
 
-    Nothing is forced: the server refuses to take a run out of its final state.
+    Nothing is forced: the server refuses to take a run out of its final state. One that was deleted needs no end.
     """
     cancelling = flow_run.state_type is StateType.CANCELLING
     state: State[Any] = Cancelled(message=message) if cancelling else Crashed(message=message)
-    answer = await client.set_flow_run_state(flow_run.id, state)
+    try:
+        answer = await client.set_flow_run_state(flow_run.id, state)
+    except ObjectNotFound:
+        return False
     return answer.status is SetStateStatus.ACCEPT
 
 
@@ -54,11 +59,13 @@ async def end_parts(client: PrefectClient, flow_run: FlowRun) -> None:
         state=FlowRunFilterState(type=FlowRunFilterStateType(any_=_UNFINISHED), name=None),
     )
     for child in await client.read_flow_runs(flow_run_filter=children):
-        await client.set_flow_run_state(child.id, Cancelling(message="The run that had asked for it has crashed."))
+        with suppress(ObjectNotFound):  # deleted meanwhile
+            await client.set_flow_run_state(child.id, Cancelling(message="The run that had asked for it has crashed."))
     unfinished = TaskRunFilter(state=TaskRunFilterState(type=TaskRunFilterStateType(any_=_UNFINISHED), name=None))
     while task_runs := await client.read_task_runs(flow_run_filter=own, task_run_filter=unfinished):
         for task_run in task_runs:
-            await client.set_task_run_state(task_run.id, Crashed(message="Its flow run has crashed."), force=True)
+            with suppress(ObjectNotFound):
+                await client.set_task_run_state(task_run.id, Crashed(message="Its flow run has crashed."), force=True)
 
 
 async def runs_under_way(client: PrefectClient, queues: Sequence[str]) -> list[FlowRun]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import datetime
 from time import monotonic
 
 from ingest.context import StreamResult
@@ -15,6 +14,7 @@ from ingest.opening import retrying_to_open
 from ingest.runner import IngestRun, open_run
 from ingest.settings import IngestSettings
 from ingest.shared_run import SharedRun
+from ingest.window import Bounds
 from orchestration.worker.heartbeat import Logger
 
 _LINE_SECONDS = 5.0
@@ -30,7 +30,7 @@ class StreamOrder:
     stream: str
     run_id: str
     shared: SharedRun | None = None
-    backfill: tuple[datetime, datetime] | None = None
+    backfill: Bounds | None = None
     keys: bool = True
     count: bool = True
 

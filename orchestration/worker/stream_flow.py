@@ -5,6 +5,7 @@ What it did is in the lake when it ends: commits in the log, and a hand-off for 
 
 # Prefect reads the flow's annotations as they are.
 import socket
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +19,7 @@ from ingest.errors import ConflictError, PlatformError
 from ingest.lake.store import ObjectStore
 from ingest.settings import IngestSettings
 from ingest.shared_run import SharedRun
+from ingest.window import window
 from orchestration.worker.handoff import ErrorNote, Handoff, ResultNote
 from orchestration.worker.heartbeat import Logger, beating
 from orchestration.worker.landing import StreamOrder, land
@@ -30,8 +32,8 @@ def land_stream(
     stream: str,
     run_id: str | None = None,
     shared: SharedRun | None = None,
-    backfill_from: datetime | None = None,
-    backfill_to: datetime | None = None,
+    backfill_from: str | datetime | None = None,
+    backfill_to: str | datetime | None = None,
     keys: bool = True,
     count: bool = False,
 ) -> Any:
@@ -41,8 +43,8 @@ def land_stream(
         stream (str): the stream to land.
         run_id (str): the run that its commits belong to; this one by default.
         shared (SharedRun): the horizon and snapshot of that run; its own by default.
-        backfill_from (datetime): with `backfill_to`, land this window of cursors again instead.
-        backfill_to (datetime): the window's end, not within it.
+        backfill_from (str | datetime): with `backfill_to`, land this window of cursors again instead.
+        backfill_to (str | datetime): the window's end, not within it.
         keys (bool): look for deletions.
         count (bool): count the rows at the source.
     """
@@ -55,25 +57,29 @@ def land_stream(
     logs.forward_to(logger)
     logger.info("%s: on host %s", stream, socket.gethostname())
     with beating(flow_run, logger):
-        backfill = (backfill_from, backfill_to) if backfill_from and backfill_to else None
-        order = StreamOrder(stream, run_id or str(flow_run.id), shared, backfill=backfill, keys=keys, count=count)
-        return _landed(order, str(flow_run.id), logger)
+        flow_run_id = str(flow_run.id)
+
+        def order() -> StreamOrder:
+            backfill = window(backfill_from, backfill_to, stream=stream)
+            return StreamOrder(stream, run_id or flow_run_id, shared, backfill=backfill, keys=keys, count=count)
+
+        return _landed(stream, order, flow_run_id, logger)
 
 
-def _landed(order: StreamOrder, flow_run_id: str, logger: Logger) -> Any:
-    """Land the stream, leave the hand-off, and say how the run ended: its state."""
+def _landed(stream: str, order: Callable[[], StreamOrder], flow_run_id: str, logger: Logger) -> Any:
+    """Land the stream, leave the hand-off, and say how the run ended: its state. `order` raises ConfigurationError."""
     try:
         settings = IngestSettings.load()
         store = ObjectStore(settings.lake)
     except PlatformError as error:
         return Failed(message=str(error))
     try:
-        result = land(order, settings, store, logger)
-        Handoff(stream=order.stream, host=socket.gethostname(), result=ResultNote.of(result)).write(store, flow_run_id)
+        result = land(order(), settings, store, logger)
+        Handoff(stream=stream, host=socket.gethostname(), result=ResultNote.of(result)).write(store, flow_run_id)
     except PlatformError as error:
         note = ErrorNote.of(error)
         try:
-            Handoff(stream=order.stream, host=socket.gethostname(), error=note).write(store, flow_run_id)
+            Handoff(stream=stream, host=socket.gethostname(), error=note).write(store, flow_run_id)
         except PlatformError as unwritten:
             # The state's message says the same.
             logger.warning("the outcome could not be left in the lake: %s", unwritten)

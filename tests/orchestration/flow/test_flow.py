@@ -270,7 +270,10 @@ def test_the_lock_s_holder_is_named(platform: Platform) -> None:
     ("parameters", "message"),
     [
         ({"streams": ["nope"]}, "there is no stream 'nope'"),
-        ({"backfill_from": datetime(2026, 1, 1, tzinfo=UTC)}, "a backfill needs both"),
+        (
+            {"backfill_from": datetime(2026, 1, 1, tzinfo=UTC)},
+            "backfill_from is given without backfill_to: a window needs both",
+        ),
         (
             {"backfill_from": datetime(2026, 1, 2, tzinfo=UTC), "backfill_to": datetime(2026, 1, 1, tzinfo=UTC)},
             "must be before",

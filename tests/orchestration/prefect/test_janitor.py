@@ -4,75 +4,21 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from prefect import Task
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.objects import FlowRun, State, StateType, TaskRun
+from prefect.client.schemas.objects import State, StateType, TaskRun
 from prefect.states import Cancelling, Completed, Pending, Running, Scheduled
 
-from orchestration.prefect.janitor import PENDING_FACTOR, Watch, sweep
+from orchestration.prefect.janitor import sweep
+from orchestration.prefect.silence import SilenceWatch
 from orchestration.worker.endings import end_parts, end_run
+from tests.orchestration.prefect.clock import Clock
 from tests.orchestration.prefect.conftest import QUIET, Server, deployment, start_run
 
 pytestmark = QUIET
-STALE = timedelta(seconds=45)
-
-
-@dataclass
-class Clock:
-    now: float = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def seen(state: StateType = StateType.RUNNING, *, beat: int = 0, run_id: uuid.UUID | None = None) -> FlowRun:
-    updated = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=beat)
-    return FlowRun(id=run_id or uuid.uuid4(), flow_id=uuid.uuid4(), state_type=state, updated=updated)
-
-
-def look_on(watch: Watch, clock: Clock, runs: list[FlowRun], seconds: float) -> list[FlowRun]:
-    """Look every five seconds for so long; what the last look found."""
-    found = watch.look(runs)
-    end = clock.now + seconds
-    while clock.now < end:
-        clock.now += 5
-        found = watch.look(runs)
-    return found
-
-
-def test_a_run_is_lost_once_it_gave_no_sign_of_life_for_so_long() -> None:
-    clock = Clock()
-    watch, run = Watch(STALE, clock=clock), seen()
-    assert look_on(watch, clock, [run], 40) == []
-    assert look_on(watch, clock, [run], 5) == [run]
-
-
-def test_a_run_that_gives_signs_of_life_is_never_lost() -> None:
-    clock, run_id = Clock(), uuid.uuid4()
-    watch = Watch(STALE, clock=clock)
-    for beat in range(50):
-        assert look_on(watch, clock, [seen(beat=beat, run_id=run_id)], 5) == []
-
-
-def test_a_time_without_a_look_counts_for_nothing() -> None:
-    """The server was away: runs could give no sign of life."""
-    clock = Clock()
-    watch, run = Watch(STALE, clock=clock), seen()
-    look_on(watch, clock, [run], 40)
-    clock.now += 60
-    assert look_on(watch, clock, [run], 40) == []
-    assert look_on(watch, clock, [run], 5) == [run]
-
-
-def test_a_run_that_has_not_begun_is_given_longer() -> None:
-    clock = Clock()
-    watch, run = Watch(STALE, clock=clock), seen(StateType.PENDING)
-    assert look_on(watch, clock, [run], 45 * PENDING_FACTOR - 5) == []
-    assert look_on(watch, clock, [run], 5) == [run]
 
 
 def a_task() -> None:
@@ -100,10 +46,10 @@ def run_id(server: Server) -> Iterator[uuid.UUID]:
 async def sweep_later(client: PrefectClient) -> list[uuid.UUID]:
     """See the runs now, and look again after they have been silent for long enough."""
     clock = Clock()
-    watch = Watch(timedelta(seconds=10), clock=clock)
-    assert await sweep(client, watch, STALE) == []
+    watch = SilenceWatch(timedelta(seconds=10), clock=clock)
+    assert await sweep(client, watch) == []
     clock.now += 10
-    return [run.id for run in await sweep(client, watch, STALE)]
+    return [run.id for run in await sweep(client, watch)]
 
 
 def test_a_lost_run_ends_as_crashed_with_its_tasks_and_says_why(server: Server, run_id: uuid.UUID) -> None:
@@ -139,6 +85,18 @@ def test_a_run_that_completes_while_it_is_judged_stays_completed(server: Server,
 
     assert server.call(race) is False
     assert server.run(run_id).state_type is StateType.COMPLETED
+
+
+def test_a_run_that_is_deleted_while_it_is_judged_needs_no_end(server: Server) -> None:
+    flow_run_id = start_run(server, deployment("sleeper"))
+
+    async def race(client: PrefectClient) -> bool:
+        judged = await client.read_flow_run(flow_run_id)
+        await client.delete_flow_run(flow_run_id)
+        await end_parts(client, judged)
+        return await end_run(client, judged, "lost")
+
+    assert server.call(race) is False
 
 
 def test_runs_that_a_lost_one_had_asked_for_are_cancelled(server: Server, run_id: uuid.UUID) -> None:

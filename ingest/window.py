@@ -1,0 +1,53 @@
+"""Windows of time as people and programs ask for them: the one rule for command lines, forms and flows.
+
+A window is two moments, or none. A moment without a zone is UTC, wherever it is given.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from ingest.errors import ConfigurationError
+
+MOMENT_PATTERN = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:?\d{2})?)?$"
+"""What a form takes for a moment, as a regular expression of JSON Schema: a part of what `moment` reads."""
+
+FLOW_NAMES = ("backfill_from", "backfill_to")
+"""What the flows call the two moments."""
+
+Bounds = tuple[datetime, datetime]
+
+
+def moment(given: str | datetime, name: str) -> datetime:
+    """An ISO 8601 moment, or one that was read already, in UTC. Raises ConfigurationError naming `name`."""
+    try:
+        value = datetime.fromisoformat(given.strip()) if isinstance(given, str) else given
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ConfigurationError(
+            f"{name} is '{given}', which is not an ISO 8601 moment such as 2026-01-31 or 2026-01-31T12:00:00Z"
+        ) from None
+
+
+def window(
+    start: str | datetime | None,
+    end: str | datetime | None,
+    *,
+    names: tuple[str, str] = FLOW_NAMES,
+    stream: str | None = None,
+) -> Bounds | None:
+    """The half-open window `[start, end)` in UTC, None where neither is given (None, or blank).
+
+    Raises ConfigurationError, by `names`, for one moment without the other, for what is no moment, and for a window
+    that is empty.
+    """
+    given = [None if isinstance(value, str) and not value.strip() else value for value in (start, end)]
+    if given[0] is None and given[1] is None:
+        return None
+    if given[0] is None or given[1] is None:
+        there, absent = (names[1], names[0]) if given[0] is None else names
+        raise ConfigurationError(f"{there} is given without {absent}: a window needs both", stream=stream)
+    first, last = moment(given[0], names[0]), moment(given[1], names[1])
+    if first >= last:
+        raise ConfigurationError(f"the window is empty: {names[0]} must be before {names[1]}", stream=stream)
+    return first, last
