@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from ingest.batch import BatchOrigin
+from ingest.hints import here
 from ingest.lake.commit import Commit, CommitKind, Watermark, watermark_of
 from ingest.lake.log import CommitLog
 from ingest.lake.store import ObjectStore
@@ -118,7 +119,7 @@ class RunContext:
             watermark_after=watermark_of(self.heads[stream]),
             lag_seconds=lag_seconds,
             blocker=blocker,
-            notices=notices,
+            notices=tuple(map(here, notices)),
             source_count=source_count,
         )
 

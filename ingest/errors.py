@@ -21,6 +21,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from ingest.hints import here
+
 
 class PlatformError(Exception):
     """Base of the tree. `exit_code` is what a command ends with."""
@@ -34,13 +36,14 @@ class PlatformError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
+        """Message and hint, their commands as they work where this process runs."""
         subject = f"{self.stream}: " if self.stream else ""
         if not self.hint:
-            return f"{subject}{self.message}"
+            return here(f"{subject}{self.message}")
         if self.message.endswith("\n"):
-            return f"{subject}{self.message}{self.hint}"
+            return here(f"{subject}{self.message}{self.hint}")
         stop = "" if self.message.endswith((".", "!", "?")) else "."
-        return f"{subject}{self.message}{stop} {self.hint}"
+        return here(f"{subject}{self.message}{stop} {self.hint}")
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle with the keyword arguments, so that an error survives a process or result store."""

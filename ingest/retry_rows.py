@@ -26,7 +26,7 @@ def retry_rows(context: RunContext, contract: StreamContract, session: PostgresS
         raise ConfigurationError(
             "this stream is landed whole, so its next run tries every row again",
             stream=contract.stream,
-            hint=f"ingest run --stream {contract.stream}",
+            hint=f"Run `ingest run --stream {contract.stream}`.",
         )
     records = [record for record in Quarantine(context.store, contract).open() if record.key is not None]
     keys = sorted({record.key for record in records if record.key is not None})

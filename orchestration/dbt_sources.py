@@ -149,7 +149,8 @@ def _check(files: Sequence[GeneratedFile], project: Path) -> int:
         print(diff)
     if diffs:
         print(
-            "The dbt project has drifted from the contracts. Run: python -m orchestration.dbt_sources", file=sys.stderr
+            "The dbt project has drifted from the contracts. Run `python -m orchestration.dbt_sources`.",
+            file=sys.stderr,
         )
     return 1 if diffs else 0
 

@@ -24,7 +24,7 @@ from orchestration.settings import OrchestrationSettings, Schemas
 from orchestration.warehouse.snowflake_settings import SnowflakeSettings
 
 _SETTINGS: tuple[type[BaseSettings], ...] = (LakeSettings, OrchestrationSettings, Schemas, SnowflakeSettings)
-_COMMAND = "terraform output -json app_env | python -m orchestration.env"
+_COMMAND = "`terraform output -json app_env | python -m orchestration.env`"
 _PLAIN = re.compile(r"[A-Za-z0-9_./:@+-]*")
 """What needs no quotes, neither in `.env` nor in a shell that sources it. All names that Terraform makes are so."""
 _ACCESS_KEY = re.compile(r"(AKIA|ASIA)[A-Z0-9]{16}")
@@ -43,7 +43,7 @@ def write(
     Exit codes: 0 written, 2 bad input.
     """
     if sys.stdin.isatty():
-        raise ConfigurationError("there is nothing on standard input", hint=f"Run: {_COMMAND}")
+        raise ConfigurationError("there is nothing on standard input", hint=f"Run {_COMMAND}.")
     given = parse_output(sys.stdin.read())
     written = update(file, given)
     typer.echo(f"{written} has {len(given)} settings from Terraform.")
@@ -58,16 +58,16 @@ def parse_output(text: str) -> dict[str, str]:
     if not text.strip():
         raise ConfigurationError(
             "there is nothing on standard input",
-            hint=f"Has `terraform apply` been run? Then, in terraform/: {_COMMAND}",
+            hint=f"Has `terraform apply` been run? Then, in terraform/: {_COMMAND}.",
         )
     try:
         content = json.loads(text)
     except ValueError as error:
-        raise ConfigurationError(f"standard input is not JSON: {error}", hint=f"Run: {_COMMAND}") from None
+        raise ConfigurationError(f"standard input is not JSON: {error}", hint=f"Run {_COMMAND}.") from None
     if not isinstance(content, dict) or not content:
-        raise ConfigurationError("standard input is no JSON object of settings", hint=f"Run: {_COMMAND}")
+        raise ConfigurationError("standard input is no JSON object of settings", hint=f"Run {_COMMAND}.")
     if isinstance(content.get("app_env"), dict):
-        raise ConfigurationError("these are all of Terraform's outputs, not app_env alone", hint=f"Run: {_COMMAND}")
+        raise ConfigurationError("these are all of Terraform's outputs, not app_env alone", hint=f"Run {_COMMAND}.")
     return {variable: _checked(variable, value) for variable, value in content.items()}
 
 

@@ -7,7 +7,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class ShopSettings(BaseSettings):
     """Where the shop is, for `seed` and `activity`."""
 
-    model_config = SettingsConfigDict(extra="ignore")
+    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
 
     dsn: SecretStr | None = Field(default=None, validation_alias="POSTGRES_DSN")
 
@@ -15,7 +15,7 @@ class ShopSettings(BaseSettings):
 class SetupSettings(BaseSettings):
     """What `setup` needs to create a shop. Passwords come from the environment alone."""
 
-    model_config = SettingsConfigDict(extra="ignore")
+    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
 
     admin_dsn: SecretStr | None = Field(default=None, validation_alias="POSTGRES_ADMIN_DSN")
     owner_password: SecretStr | None = Field(default=None, validation_alias="SHOP_OWNER_PASSWORD")

@@ -12,68 +12,14 @@ import click
 import pytest
 import typer
 import yaml
-from pydantic_settings import BaseSettings
 
 from ingest.cli.app import app
 from ingest.contracts.model import StreamSpec
 from ingest.contracts.registry import ContractRegistry
-from ingest.settings import IngestSettings, LakeSettings
 from orchestration.prefect.deployments import deployment_specs
-from orchestration.settings import OrchestrationSettings, Schemas
-from orchestration.warehouse.snowflake_settings import SnowflakeSettings
 
 REPOSITORY = Path(__file__).parents[1]
 DOCS = REPOSITORY / "docs"
-SETTINGS: tuple[type[BaseSettings], ...] = (
-    IngestSettings,
-    LakeSettings,
-    OrchestrationSettings,
-    Schemas,
-    SnowflakeSettings,
-)
-
-
-def _variables(settings: type[BaseSettings]) -> dict[str, str]:
-    """Environment variable by field name."""
-    return {
-        name: str(field.validation_alias) for name, field in settings.model_fields.items() if field.validation_alias
-    }
-
-
-def _example() -> dict[str, str]:
-    lines = (REPOSITORY / ".env.example").read_text(encoding="utf-8").splitlines()
-    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
-
-
-def test_env_example_names_every_setting_and_no_other() -> None:
-    settings = {variable for settings in SETTINGS for variable in _variables(settings).values()}
-    assert set(_example()) == settings | _compose_variables()
-
-
-def _compose_variables() -> set[str]:
-    """What the compose files read of `.env`."""
-    return {
-        name
-        for path in REPOSITORY.glob("docker-compose*.yml")
-        for name in re.findall(r"\$\{(\w+)", path.read_text(encoding="utf-8"))
-    }
-
-
-@pytest.mark.parametrize("settings", SETTINGS)
-def test_env_example_shows_the_defaults(
-    settings: type[BaseSettings], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.chdir(REPOSITORY)
-    for variable in _variables(settings).values():
-        monkeypatch.delenv(variable, raising=False)
-    by_default = settings(_env_file=None)
-    for variable, value in _example().items():
-        monkeypatch.setenv(variable, value)
-    as_in_example = settings(_env_file=None)
-
-    for field in _variables(settings):
-        shown, default = getattr(as_in_example, field), getattr(by_default, field)
-        assert (shown.absolute() if isinstance(shown, Path) else shown) == default, field
 
 
 def test_every_test_that_a_guarantee_names_exists() -> None:
@@ -144,9 +90,12 @@ def test_every_make_target_that_is_shown_exists() -> None:
 
 @pytest.fixture(scope="module")
 def services() -> dict[str, list[str]]:
-    """Profiles by service of docker-compose.yml."""
-    loaded = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text(encoding="utf-8"))
-    return {name: service.get("profiles", []) for name, service in loaded["services"].items()}
+    """Profiles by service of the compose files."""
+    profiles: dict[str, list[str]] = {}
+    for path in sorted(REPOSITORY.glob("docker-compose*.yml")):
+        for name, service in yaml.safe_load(path.read_text(encoding="utf-8"))["services"].items():
+            profiles.setdefault(name, []).extend(service.get("profiles", []))
+    return profiles
 
 
 _TAKES_SERVICES = ("build", "exec", "kill", "logs", "port", "ps", "restart", "run", "start", "stop", "up")
@@ -202,7 +151,8 @@ def test_every_command_in_a_container_that_is_shown_exists_there() -> None:
 
 def test_every_deployment_that_is_shown_exists_and_takes_the_parameters() -> None:
     specs = {spec.full_name: spec for spec in deployment_specs(ContractRegistry.load())}
-    shown = [words[words.index("run") + 1 :] for words in _commands("docker") if "deployment" in words]
+    asked = [words[words.index("deployment") + 1 :] for words in _commands("docker") if "deployment" in words]
+    shown = [words[1:] for words in asked if words[0] == "run"]
 
     assert shown
     for name, *options in shown:
@@ -241,3 +191,20 @@ def test_every_ingest_command_is_shown() -> None:
         paths = [(name, further) for further in inner] or [(name,)]
         for path in paths:
             assert any(words[: len(path)] == path for words in shown), f"ingest {' '.join(path)}"
+
+
+def test_the_rotation_of_keys_stands_in_one_place_with_settings_that_exist() -> None:
+    text = (REPOSITORY / "terraform" / "README.md").read_text(encoding="utf-8")
+    steps = text.partition("## Keys change without a stop\n")[2].partition("\n## ")[0]
+    declared = (REPOSITORY / "terraform" / "variables.tf").read_text(encoding="utf-8")
+    settings = (REPOSITORY / ".env.example").read_text(encoding="utf-8")
+
+    variables = set(re.findall(r"TF_VAR_(\w+)", steps)) | set(re.findall(r"`(dbt_public_key\w*)`", steps))
+    assert variables == {"loader_public_key", "loader_public_key_2", "dbt_public_key", "dbt_public_key_2"}
+    assert all(f'variable "{name}"' in declared for name in variables)
+    assert all(f"\n{name}=" in settings for name in re.findall(r"`(SNOWFLAKE_\w+)`", steps))
+    # The new key comes first, and logs in, before the old one goes.
+    assert steps.index("`SNOWFLAKE_PRIVATE_KEY_PATH` (new)") < steps.index('TF_VAR_loader_public_key="$(cat new.pub)"')
+    for page in PAGES:
+        told = page.read_text(encoding="utf-8")
+        assert not re.search(r"public_key_2|PRIVATE_KEY_2_PATH", told), f"{page.name} has steps of its own"

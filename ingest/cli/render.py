@@ -14,6 +14,8 @@ from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from ingest.hints import here
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
@@ -150,7 +152,7 @@ def print_acceptance(path: Path, before: str, acceptance: Acceptance | None, *, 
             "RAW drops nothing: a column that is gone stays there, null in new rows, and a renamed one stands beside "
             "its old self. Staging models and marts that name what changed are to be edited."
         )
-    console.print("Then: python -m orchestration.dbt_sources")
+    console.print(here("Then: `python -m orchestration.dbt_sources`"))
 
 
 def print_quarantine(found: Mapping[str, Sequence[RefusedRecord]]) -> None:

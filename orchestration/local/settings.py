@@ -14,7 +14,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 class LocalSettings(BaseSettings):
     """Environment variables of the embedded stack; all have defaults."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
     postgres_bin: Literal["wheel"] | Path | None = Field(default=None, union_mode="left_to_right")
     """POSTGRES_BIN: the directory of `initdb` and `postgres` to use, or `wheel` for the packaged ones. Default: the

@@ -10,6 +10,7 @@ from typing import Any
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from ingest.errors import PlatformError
+from ingest.hints import here
 from orchestration.prefect import markdown
 from orchestration.prefect.tables import HISTORY, Cells, node_rows, notes, readable, reconciliation_rows, stream_rows
 from orchestration.report import RunReport, StreamOutcome
@@ -94,7 +95,7 @@ def _shown(problem: str) -> str:
 def _numbers(report: RunReport) -> list[str]:
     failed = sum(node.failed for node in report.nodes)
     refused = _total(report.streams, _quarantined)
-    quarantined = f", {refused:,} quarantined (`ingest quarantine list`)" if refused else ""
+    quarantined = here(f", {refused:,} quarantined (`ingest quarantine list`)") if refused else ""
     landed = f"- **Landed** {_total(report.streams, _landed):,} rows of {len(report.streams)} streams{quarantined}"
     loaded = f"- **Loaded** {sum(load.rows for load in report.loads):,} rows into RAW"
     refresh = ", full refresh" if report.full_refresh else ""

@@ -56,7 +56,7 @@ async def deploy(client: PrefectClient) -> Registered:
         warnings.simplefilter("ignore", PrefectDeprecationWarning)
         return await register(
             client,
-            deployment_specs(registry),
+            deployment_specs(registry, settings.schedules),
             Code(REPOSITORY, settings.release),
             alert_url=settings.alert_webhook_url,
         )
@@ -82,7 +82,9 @@ def deploy_and_run(parameters: Mapping[str, object], console: Console) -> int:
     if parameters.get("backfill_from") or parameters.get("backfill_to"):
         raise ConfigurationError(
             "--deploy runs the deployment `full`, which takes no window",
-            hint=f"Register with --deploy, then run the deployment {PLATFORM_FLOW}/{BACKFILL}.",
+            hint="Register with --deploy, then run the deployment `backfill`: `prefect deployment run "
+            f"{PLATFORM_FLOW}/{BACKFILL} -p 'streams=[\"orders\"]' -p backfill_from=2026-01-01 "
+            "-p backfill_to=2026-01-02`.",
         )
     given = {name: value for name, value in parameters.items() if value is not None}
     try:
@@ -107,6 +109,8 @@ async def _deploy(console: Console) -> None:
 def _print(registered: Registered, console: Console) -> None:
     for name in registered.deployments:
         console.print(f"Registered {name}")
+    for name, times in registered.kept.items():
+        console.print(f"{name} keeps the schedule that was set in Prefect: {times}")
     console.print("Alerts are sent to ALERT_WEBHOOK_URL" if registered.alerts else "No alerts: no ALERT_WEBHOOK_URL")
 
 

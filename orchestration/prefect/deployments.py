@@ -40,6 +40,14 @@ class ScheduleSpec:
 
 
 @dataclass(frozen=True)
+class Schedules:
+    """The cron line of each deployment that has a schedule, in UTC."""
+
+    incremental: str = "*/15 * * * *"
+    maintenance: str = "17 3 * * *"
+
+
+@dataclass(frozen=True)
 class DeploymentSpec:
     """A deployment. `parameters` are its own values, `schema` what a run may be given besides."""
 
@@ -59,18 +67,18 @@ class DeploymentSpec:
         return f"{self.flow}/{self.name}"
 
 
-def deployment_specs(registry: ContractRegistry) -> list[DeploymentSpec]:
-    """All deployments, for these contracts."""
+def deployment_specs(registry: ContractRegistry, schedules: Schedules = Schedules()) -> list[DeploymentSpec]:
+    """All deployments, for these contracts and at these times."""
     streams = list(registry)
     with_deletions = [contract.stream for contract in registry.values() if contract.lands_keys]
     with_cursor = [contract.stream for contract in registry.values() if contract.spec.cursor is not None]
     return [
         _full(streams),
-        _incremental(streams),
+        _incremental(streams, schedules.incremental),
         _backfill(with_cursor),
         _keys(with_deletions),
         _stream(streams),
-        _maintenance(),
+        _maintenance(schedules.maintenance),
     ]
 
 
@@ -111,7 +119,7 @@ def _full(streams: Sequence[str]) -> DeploymentSpec:
     return _platform(FULL, description, form(fields), parameters={})
 
 
-def _incremental(streams: Sequence[str]) -> DeploymentSpec:
+def _incremental(streams: Sequence[str], cron: str) -> DeploymentSpec:
     fixed = {"keys": False}
     fields = {
         "streams": choice("Streams", f"What to ingest and load. {_ALL_BY_DEFAULT} dbt builds everything.", streams)
@@ -120,7 +128,7 @@ def _incremental(streams: Sequence[str]) -> DeploymentSpec:
         "What is new, every 15 minutes once its schedule is switched on: as `full`, but without looking for deletions, "
         "so that no table's keys are read. Run `keys` or `full` now and then for those."
     )
-    schedule = ScheduleSpec("*/15 * * * *", on=False)
+    schedule = ScheduleSpec(cron, on=False)
     return _platform(INCREMENTAL, description, form(fields, fixed=fixed), parameters=fixed, schedule=schedule)
 
 
@@ -184,7 +192,7 @@ def _stream(streams: Sequence[str]) -> DeploymentSpec:
     )
 
 
-def _maintenance() -> DeploymentSpec:
+def _maintenance(cron: str) -> DeploymentSpec:
     fields = {
         "grace_hours": number(
             "Grace, hours",
@@ -211,5 +219,5 @@ def _maintenance() -> DeploymentSpec:
         queue=MAINTENANCE_QUEUE,
         tags=("maintenance",),
         schema=form(fields),
-        schedule=ScheduleSpec("17 3 * * *", on=False),
+        schedule=ScheduleSpec(cron, on=False),
     )

@@ -117,7 +117,7 @@ class StreamDispatcher:
         raise TransientError(
             f"{_HANDED_OUT_AT_MOST} workers in turn died of it, or were killed",
             stream=stream,
-            hint="Look at the logs of `ingest`; is it short of memory?",
+            hint="Is its machine short of memory? `python -m orchestration.worker` starts another.",
         )
 
     def _hand_out(self, stream: str) -> FlowRun:
@@ -140,7 +140,7 @@ class StreamDispatcher:
         except ObjectNotFound as error:
             raise ConfigurationError(
                 f"Prefect has no deployment '{self._settings.deployment}'",
-                hint="Register it: python orchestration/prefect/flow.py --deploy; or leave INGEST_DEPLOYMENT empty.",
+                hint="Register it: `python orchestration/prefect/flow.py --deploy`; or leave INGEST_DEPLOYMENT empty.",
             ) from error
         self._open[flow_run.id] = stream
         if flow_run.parent_task_run_id is not None:
@@ -177,7 +177,8 @@ class StreamDispatcher:
                     raise TransientError(
                         f"no worker took it within {silence.total_seconds():.0f} s",
                         stream=stream,
-                        hint="Is a container `ingest` running? `docker compose ps ingest` and its logs tell.",
+                        hint="Is a worker up, with a free slot (INGEST_SLOTS)? `python -m orchestration.worker` "
+                        "starts one.",
                     )
             elif lost:
                 who = f"the worker on {flow_run.infrastructure_pid or 'an unknown host'}"

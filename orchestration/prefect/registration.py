@@ -1,26 +1,27 @@
 """What Prefect's API is told of the platform: pool, queues, infrastructure, deployments, alerts. Any number of times.
 
-What was set in the UI stays as it is there: whether a schedule is on, its times, a paused queue, a paused automation,
-a limit. All else is made to be what the code says.
+What was set in the UI stays as it is there: whether a schedule is on, a paused queue, a paused automation, a limit. The
+times of a schedule are those that were changed last, in the settings or in the UI (`schedules.py`). All else is made to
+be what the code says.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import DeploymentScheduleCreate
 from prefect.client.schemas.responses import DeploymentResponse
-from prefect.client.schemas.schedules import CronSchedule
 from prefect.exceptions import ObjectNotFound
 from prefect.infrastructure import Process
 from pydantic import SecretStr
 
-from orchestration.prefect.deployments import DeploymentSpec, ScheduleSpec
+from orchestration.prefect.deployments import DeploymentSpec
 from orchestration.prefect.notifications import ensure_alerts
+from orchestration.prefect.schedules import MadeSchedules, times_of
 from orchestration.worker.names import WORK_POOL
 from orchestration.worker.pool import ensure_pool
 
@@ -38,10 +39,14 @@ class Code:
 
 @dataclass(frozen=True)
 class Registered:
-    """What was told: the deployments' ids by full name, and the names of the automations that send alerts."""
+    """What was told: the deployments' ids by full name, and the names of the automations that send alerts.
+
+    `kept` are the times of schedules that somebody set in Prefect, and that stay, by the deployment's full name.
+    """
 
     deployments: Mapping[str, UUID]
     alerts: tuple[str, ...]
+    kept: Mapping[str, str] = field(default_factory=dict)
 
 
 async def register(
@@ -50,9 +55,17 @@ async def register(
     """Tell the API everything. Raises ConfigurationError, and httpx.HTTPError where the API fails."""
     await ensure_pool(client)
     infrastructure = await _ensure_infrastructure(code)
-    deployments = {spec.full_name: await _ensure_deployment(client, spec, code, infrastructure) for spec in specs}
+    made = await MadeSchedules.read(client)
+    deployments, kept = {}, {}
+    for spec in specs:
+        existing = await _existing(client, spec)
+        schedules = made.wanted(spec.full_name, spec.schedule, existing.schedules if existing else None)
+        deployments[spec.full_name] = await _ensure_deployment(client, spec, code, infrastructure, existing, schedules)
+        if made.is_kept(spec.full_name, spec.schedule, schedules):
+            kept[spec.full_name] = ", ".join(map(times_of, schedules)) or "none"
+    await made.write(client, specs)
     alerts = await ensure_alerts(client, alert_url)
-    return Registered(deployments, tuple(alerts))
+    return Registered(deployments, tuple(alerts), kept)
 
 
 async def _ensure_infrastructure(code: Code) -> UUID:
@@ -61,8 +74,14 @@ async def _ensure_infrastructure(code: Code) -> UUID:
     return UUID(str(await process.save(WORK_POOL, overwrite=True)))
 
 
-async def _ensure_deployment(client: PrefectClient, spec: DeploymentSpec, code: Code, infrastructure: UUID) -> UUID:
-    existing = await _existing(client, spec)
+async def _ensure_deployment(
+    client: PrefectClient,
+    spec: DeploymentSpec,
+    code: Code,
+    infrastructure: UUID,
+    existing: DeploymentResponse | None,
+    schedules: list[DeploymentScheduleCreate],
+) -> UUID:
     return await client.create_deployment(
         flow_id=await client.create_flow_from_name(spec.flow),
         name=spec.name,
@@ -77,7 +96,7 @@ async def _ensure_deployment(client: PrefectClient, spec: DeploymentSpec, code: 
         parameters=dict(spec.parameters),
         parameter_openapi_schema=spec.schema,
         enforce_parameter_schema=True,
-        schedules=_kept(existing) if existing else _made(spec.schedule),
+        schedules=schedules,
         paused=existing.paused if existing else spec.schedule is not None and not spec.schedule.on,
     )
 
@@ -87,13 +106,3 @@ async def _existing(client: PrefectClient, spec: DeploymentSpec) -> DeploymentRe
         return await client.read_deployment_by_name(spec.full_name)
     except ObjectNotFound:
         return None
-
-
-def _kept(existing: DeploymentResponse) -> list[DeploymentScheduleCreate]:
-    return [DeploymentScheduleCreate(schedule=item.schedule, active=item.active) for item in existing.schedules]
-
-
-def _made(schedule: ScheduleSpec | None) -> list[DeploymentScheduleCreate]:
-    if schedule is None:
-        return []
-    return [DeploymentScheduleCreate(schedule=CronSchedule(cron=schedule.cron, timezone="UTC"), active=True)]

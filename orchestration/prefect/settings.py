@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from pydantic import Field, SecretStr, ValidationError
+from prefect.client.schemas.schedules import CronSchedule
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings
 
 from ingest.errors import ConfigurationError
 from ingest.settings import SETTINGS_CONFIG
+from orchestration.prefect.deployments import Schedules
 
 
 class DeploySettings(BaseSettings):
@@ -18,6 +20,24 @@ class DeploySettings(BaseSettings):
     """Where alerts go, as Slack takes them; none are sent without."""
     release: str = Field(default="dev", validation_alias="IMAGE_TAG")
     """The release that the deployments are of: their version in Prefect."""
+    incremental_schedule: str = Field(default=Schedules().incremental, validation_alias="INCREMENTAL_SCHEDULE")
+    """When `incremental` runs, once it is switched on: a cron line, in UTC."""
+    maintenance_schedule: str = Field(default=Schedules().maintenance, validation_alias="MAINTENANCE_SCHEDULE")
+    """When `maintenance` runs, once it is switched on."""
+
+    @field_validator("incremental_schedule", "maintenance_schedule")
+    @classmethod
+    def _is_cron(cls, value: str) -> str:
+        try:
+            CronSchedule(cron=value, timezone="UTC")
+        except ValueError:
+            raise ValueError("it is no cron line, such as */15 * * * *") from None
+        return value
+
+    @property
+    def schedules(self) -> Schedules:
+        """When deployments run."""
+        return Schedules(incremental=self.incremental_schedule, maintenance=self.maintenance_schedule)
 
     @classmethod
     def load(cls) -> DeploySettings:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ingest.hints import here
 from orchestration.dbt_events import NodeFinished
 from orchestration.reconcile import Reconciliation
 from orchestration.report import RunReport, StreamOutcome
@@ -59,7 +60,7 @@ def reconciliation_rows(reconciliations: Sequence[Reconciliation]) -> list[Cells
             "landed, lake": item.lake_history,
             "landed, RAW": item.raw_history,
             "equal": "yes" if item.equal else "NO",
-            "note": "; ".join(item.differences) or item.note,
+            "note": here("; ".join(item.differences) or item.note),
         }
         for item in reconciliations
     ]

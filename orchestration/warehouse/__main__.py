@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ingest.errors import PlatformError
+from ingest.hints import here
 
 if TYPE_CHECKING:
     from orchestration.warehouse.loader import LoadOutcome
@@ -46,7 +47,9 @@ def reload(
     outcomes = commands.reload(stream, wait_seconds=wait, on_wait=_say_waiting)
     print_loads([outcome.result for outcome in outcomes if outcome.result])
     _raise_first(outcomes)
-    typer.echo("Now run the flow with full_refresh: incremental models read only what is new.")
+    typer.echo(
+        here("Now `python orchestration/prefect/flow.py --full-refresh`: incremental models read only what is new.")
+    )
 
 
 @app.command()

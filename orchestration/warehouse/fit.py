@@ -74,5 +74,5 @@ def _incompatible(change: TypeChange, table: Table, stream: str, wanted_by: str)
         f"and {change.wanted} in {wanted_by}",
         stream=stream,
         hint="Nothing is ever cast. Give the column a new name; or, if the older files fit the new type, build the "
-        f"table anew from the lake: python -m orchestration.warehouse reload {stream}",
+        f"table anew from the lake: `python -m orchestration.warehouse reload {stream}`.",
     )

@@ -77,7 +77,7 @@ class Ledger:
             raise FatalError(
                 f"the ledger {self._name} has {count} of the versions 1 to {newest}",
                 stream=stream,
-                hint=f"Build the stream anew from the lake: python -m orchestration.warehouse reload {stream}",
+                hint=f"Build the stream anew from the lake: `python -m orchestration.warehouse reload {stream}`.",
             )
         return int(str(newest))
 
@@ -136,7 +136,7 @@ class Ledger:
             raise FatalError(
                 f"version {version} was loaded as batch {batch_id}, but the lake {found}: this is another lake",
                 stream=log.stream,
-                hint="Point RAW_BUCKET and AWS_ENDPOINT_URL at the lake that was loaded, or WAREHOUSE_DIR at a new "
-                "warehouse.",
+                hint="Point RAW_BUCKET and AWS_ENDPOINT_URL at the lake that was loaded. Where this one is right, "
+                f"build the stream anew from it: `python -m orchestration.warehouse reload {log.stream}`.",
             )
         return version

@@ -47,7 +47,7 @@ def open_published(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     if not path.exists():
         raise ConfigurationError(
             f"nothing is published in {path.parent} yet",
-            hint="Run the flow once (`make demo`, or python orchestration/prefect/flow.py), or correct WAREHOUSE_DIR.",
+            hint="Run the flow once (`python orchestration/prefect/flow.py`), or correct WAREHOUSE_DIR.",
         )
     try:
         connection = open_duckdb(path, read_only=True)

@@ -64,7 +64,8 @@ class WriterLease:
         if renewal.lost:
             raise ConflictError(
                 "the writer's lease of the warehouse expired while this run was writing; another run may have begun",
-                hint="Its rows are safe: each version is loaded under a claim of its own. Run dbt once more.",
+                hint="Its rows are safe: each version is loaded under a claim of its own. Run the flow "
+                "once more: `python orchestration/prefect/flow.py`.",
             )
 
     def _release(self, run_id: str) -> None:

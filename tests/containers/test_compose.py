@@ -141,16 +141,54 @@ def test_what_is_not_named_stays_out_of_the_build_context() -> None:
     }
 
 
-@pytest.mark.skipif(shutil.which("docker") is None, reason="docker compose renders the file")
+def has_compose() -> bool:
+    """Whether `docker compose` is there; it needs no engine to render a file."""
+    if shutil.which("docker") is None:
+        return False
+    return subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode == 0
+
+
+COMPOSED = pytest.mark.skipif(not has_compose(), reason="docker compose renders the file")
+
+
+@COMPOSED
 def test_a_copied_env_example_changes_nothing(tmp_path: Path) -> None:
     nothing = tmp_path / "nothing"
     nothing.touch()
     assert rendered(REPOSITORY / ".env.example") == rendered(nothing)
 
 
-def rendered(env_file: Path) -> dict[str, Any]:
+@COMPOSED
+def test_the_sources_that_env_names_are_those_of_the_containers(tmp_path: Path) -> None:
+    """As SECURITY.md and RUNBOOK.md tell a fork."""
+    own = {
+        "POSTGRES_DSN": "postgresql://reader:a@db.example:5433/shop?sslmode=verify-full&sslrootcert=system",
+        "SAAS_BASE_URL": "https://mail.example/api",
+    }
+    env_file = tmp_path / "own"
+    env_file.write_text("".join(f"{name}={value}\n" for name, value in own.items()))
+    both = rendered(env_file, "docker-compose.yml", "docker-compose.sources.yml")
+
+    assert not {"postgres", "mock_saas"} & set(both)
+    for services in (both, rendered(env_file)):
+        for name in ("ingest", "prefect_agent"):
+            assert own.items() <= services[name]["environment"].items(), name
+
+
+@COMPOSED
+def test_a_password_of_ones_own_reaches_the_login_of_the_stand_in(tmp_path: Path) -> None:
+    env_file = tmp_path / "own"
+    env_file.write_text("SHOP_INGEST_PASSWORD=another\n")
+
+    for name in ("ingest", "prefect_agent"):
+        environment = rendered(env_file)[name]["environment"]
+        assert environment["POSTGRES_DSN"] == "postgresql://ingest:another@postgres:5432/shop"
+
+
+def rendered(env_file: Path, *files: str) -> dict[str, Any]:
     """The services as compose would start them, with no variable set but those of the file."""
-    command = ["docker", "compose", "--env-file", str(env_file), "config"]
+    chosen = [f"--file={file}" for file in files]
+    command = ["docker", "compose", "--env-file", str(env_file), *chosen, "config"]
     environment = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME")}
     text = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=True).stdout
     services: dict[str, Any] = yaml.safe_load(text)["services"]
@@ -158,6 +196,22 @@ def rendered(env_file: Path) -> dict[str, Any]:
         # Programs take an empty variable for one that is not set, and most defaults are theirs.
         service["environment"] = {k: v for k, v in service["environment"].items() if v and v != DEFAULTS.get(k)}
     return services
+
+
+@pytest.mark.parametrize("name", ["ingest", "prefect_agent"])
+def test_the_sources_are_settings_with_the_stand_ins_by_default(name: str) -> None:
+    environment = SERVICES[name]["environment"]
+    assert environment["POSTGRES_DSN"] == (
+        "${POSTGRES_DSN:-postgresql://ingest:${SHOP_INGEST_PASSWORD:-ingest}@postgres:5432/shop}"
+    )
+    assert environment["SAAS_BASE_URL"] == "${SAAS_BASE_URL:-http://mock_saas:8090}"
+
+
+def test_with_sources_of_ones_own_no_stand_in_is_started_and_nobody_waits_for_one() -> None:
+    own = yaml.safe_load((REPOSITORY / "docker-compose.sources.yml").read_text(encoding="utf-8"))["services"]
+    assert own["postgres"] == own["mock_saas"] == {"profiles": ["emulated"]}
+    for name in ("ingest", "prefect_agent", "prefect_flow"):
+        assert {need["required"] for need in own[name]["depends_on"].values()} == {False}
 
 
 def test_on_aws_no_lake_is_started_and_nobody_waits_for_it() -> None:

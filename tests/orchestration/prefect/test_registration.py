@@ -13,14 +13,19 @@ from typing import Any
 import httpx
 import pytest
 from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.actions import VariableUpdate
 from prefect.client.schemas.filters import WorkPoolFilter, WorkPoolFilterName
+from prefect.client.schemas.schedules import CronSchedule
 
 from ingest.contracts.registry import ContractRegistry
+from ingest.errors import ConfigurationError
 from orchestration.local.environment import clean_environment
-from orchestration.prefect.deployments import deployment_specs
+from orchestration.prefect.deployments import DeploymentSpec, Schedules, deployment_specs
 from orchestration.prefect.flow import dp_maiblaze_demo_dev_flow
 from orchestration.prefect.maintenance import maintain
 from orchestration.prefect.registration import Code, Registered, register
+from orchestration.prefect.schedules import VARIABLE, MadeSchedules, times_of
+from orchestration.prefect.settings import DeploySettings
 from orchestration.settings import REPOSITORY
 from orchestration.worker.names import MAINTENANCE_FLOW, PLATFORM_FLOW, PLATFORM_QUEUE, STREAM_FLOW, WORK_POOL
 from orchestration.worker.stream_flow import land_stream
@@ -81,6 +86,75 @@ def test_a_schedule_that_a_user_switched_on_stays_on(server: Server) -> None:
 
     assert server.call(switch) == [True, False]
     assert server.call(switch) == [False, True]
+
+
+INCREMENTAL = f"{PLATFORM_FLOW}/incremental"
+HOURLY = deployment_specs(ContractRegistry.load(), Schedules(incremental="0 * * * *"))
+
+
+async def times(client: PrefectClient) -> list[str]:
+    return [times_of(item) for item in (await client.read_deployment_by_name(INCREMENTAL)).schedules]
+
+
+async def told(client: PrefectClient, specs: list[DeploymentSpec]) -> Registered:
+    return await register(client, specs, Code(REPOSITORY, "test"), alert_url=None)
+
+
+def test_the_times_of_a_schedule_that_is_registered_change_with_the_setting_and_it_stays_as_it_was_switched(
+    server: Server,
+) -> None:
+    async def change(client: PrefectClient) -> list[Any]:
+        await told(client, SPECS)
+        found = await client.read_deployment_by_name(INCREMENTAL)
+        await client.set_deployment_paused_state(found.id, False)
+        seen: list[Any] = [await times(client)]
+        for specs in (HOURLY, HOURLY, SPECS):
+            seen += [(await told(client, specs)).kept.get(INCREMENTAL), await times(client)]
+        seen.append((await client.read_deployment_by_name(INCREMENTAL)).paused)
+        await client.set_deployment_paused_state(found.id, True)
+        return seen
+
+    quarters, hours = ["*/15 * * * *"], ["0 * * * *"]
+    assert server.call(change) == [quarters, None, hours, None, hours, None, quarters, False]
+
+
+def test_times_that_a_user_set_in_prefect_stay_and_are_told_until_the_setting_changes(server: Server) -> None:
+    async def change(client: PrefectClient) -> list[Any]:
+        await told(client, SPECS)
+        found = await client.read_deployment_by_name(INCREMENTAL)
+        await client.delete_deployment_schedule(found.id, found.schedules[0].id)
+        by_hand = CronSchedule(cron="30 6 * * *", timezone="Europe/Berlin")
+        await client.create_deployment_schedules(found.id, [(by_hand, True)])
+        seen: list[Any] = []
+        for specs in (SPECS, HOURLY, SPECS):
+            seen += [(await told(client, specs)).kept.get(INCREMENTAL), await times(client)]
+        return seen
+
+    own = "30 6 * * * (Europe/Berlin)"
+    assert server.call(change) == [own, [own], None, ["0 * * * *"], None, ["*/15 * * * *"]]
+
+
+@pytest.mark.parametrize("text", ["no json", "[1]", '{"a": 1}'])
+def test_a_variable_that_somebody_spoilt_is_as_none(server: Server, text: str) -> None:
+    async def spoil(client: PrefectClient) -> tuple[dict[str, str], list[str]]:
+        await told(client, SPECS)
+        await client.update_variable(VariableUpdate(name=VARIABLE, value=text))
+        made = await MadeSchedules.read(client)
+        await told(client, HOURLY)
+        found = await times(client)
+        await told(client, SPECS)
+        return dict(made.crons), found
+
+    assert server.call(spoil) == ({}, ["0 * * * *"])
+
+
+@pytest.mark.parametrize("variable", ["INCREMENTAL_SCHEDULE", "MAINTENANCE_SCHEDULE"])
+def test_a_schedule_that_is_no_cron_line_is_bad_input(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    monkeypatch.setenv(variable, "every hour")
+    with pytest.raises(ConfigurationError, match=f"{variable}: .* it is no cron line"):
+        DeploySettings.load()
+    monkeypatch.setenv(variable, "0 5 * * 1")
+    assert "0 5 * * 1" in vars(DeploySettings.load().schedules).values()
 
 
 def test_the_platforms_queue_takes_one_run_at_a_time_even_where_somebody_lifted_its_limit(server: Server) -> None:

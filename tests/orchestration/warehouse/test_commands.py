@@ -71,7 +71,7 @@ def test_load_and_status(run: Run, store: ObjectStore) -> None:
     cells = [cell.strip() for cell in status.stdout.splitlines()[-2].split("│")]
     assert cells[1:6] == ["warehouses", "2", "1", "1", "2"]
     assert reloaded.code == 0
-    assert "full_refresh" in reloaded.stdout
+    assert "`python orchestration/prefect/flow.py --full-refresh`" in reloaded.stdout
 
 
 def test_bad_input_is_one_message_and_exit_code_2(run: Run) -> None:
