@@ -192,7 +192,9 @@ def open_run(
         if Source.SAAS in sources:
             from ingest.sources.http import ApiClient
 
-            api = resources.enter_context(ApiClient(settings.saas_base_url, settings.saas_api_key))
+            api = resources.enter_context(
+                ApiClient(settings.saas_base_url, settings.saas_api_key, answer_bytes=settings.saas_answer_bytes)
+            )
         run = IngestRun(context, contracts, session, api)
         resources.callback(run.close)
         yield run

@@ -65,6 +65,8 @@ class IngestSettings(BaseSettings):
     saas_settling_seconds: float = Field(default=60.0, ge=0, validation_alias="SAAS_SETTLING_SECONDS")
     """The provider's documented settling time: records younger than this are not final."""
     saas_page_size: int = Field(default=1000, ge=1, le=1000, validation_alias="SAAS_PAGE_SIZE")
+    saas_answer_bytes: int = Field(default=128 * 2**20, ge=2**20, validation_alias="SAAS_ANSWER_BYTES")
+    """The longest answer of the API that is taken, in bytes once it is decoded."""
     saas_commit_bytes: int = Field(default=64 * 2**20, ge=1, validation_alias="SAAS_COMMIT_BYTES")
     """A long window is committed every so many bytes of records, so that a crash resumes in its middle."""
     wait_budget_seconds: float = Field(default=300.0, ge=0, validation_alias="WAIT_BUDGET_SECONDS")

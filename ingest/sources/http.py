@@ -14,27 +14,46 @@ from pydantic import SecretStr
 from ingest.errors import (
     AccessError,
     ConfigurationError,
+    DataError,
     PlatformError,
     RateLimitedError,
     TransientError,
     UnreachableError,
 )
+from ingest.sources import answer_body
 
 _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 _LONGEST_ANSWER_SECONDS = 300.0
 _LONGEST_PROBLEM = 300
+_LONGEST_REFUSAL_BYTES = 64 * 2**10
+DEFAULT_ANSWER_BYTES = 128 * 2**20
 _OF_THE_TRANSFER = {"content-encoding", "content-length", "transfer-encoding"}
 """Headers that no longer hold for a body that has arrived and is decoded."""
 
 
 class ApiClient:
-    """A client for one base URL and Bearer key. Safe for several threads; `close` when done."""
+    """A client for one base URL and Bearer key. Safe for several threads; `close` when done.
 
-    def __init__(self, base_url: str, key: SecretStr, transport: httpx.BaseTransport | None = None) -> None:
+    An answer whose decoded body is longer than `answer_bytes` is refused, and never held in memory.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        key: SecretStr,
+        transport: httpx.BaseTransport | None = None,
+        *,
+        answer_bytes: int = DEFAULT_ANSWER_BYTES,
+    ) -> None:
         self._base_url = base_url
+        self._answer_bytes = answer_bytes
         self._client = httpx.Client(
             base_url=_checked_url(base_url),
-            headers={"Authorization": f"Bearer {_checked_key(key)}", "Accept": "application/json"},
+            headers={
+                "Authorization": f"Bearer {_checked_key(key)}",
+                "Accept": "application/json",
+                "Accept-Encoding": answer_body.ENCODING,
+            },
             timeout=_TIMEOUT,
             transport=transport,
         )
@@ -50,7 +69,7 @@ class ApiClient:
         self._client.close()
 
     def get(self, path: str, params: dict[str, str | int]) -> httpx.Response:
-        """One try. Raises TransientError (RateLimitedError), AccessError or ConfigurationError."""
+        """One try. Raises TransientError (RateLimitedError), AccessError, ConfigurationError, DataError (too long)."""
         try:
             response = self._whole_answer(path, params)
         except (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.LocalProtocolError) as error:
@@ -63,23 +82,36 @@ class ApiClient:
             ) from error
         except httpx.HTTPError as error:
             raise TransientError(f"the API at {self._base_url} broke off: {type(error).__name__} {error}") from error
+        except answer_body.BodyError as error:
+            raise TransientError(f"the answer of {self._base_url}{path} cannot be read: {error}") from error
         if response.status_code != httpx.codes.OK:
             raise self._refusal(response, path)
         return response
 
     def _whole_answer(self, path: str, params: dict[str, str | int]) -> httpx.Response:
-        """The answer and its decoded body. httpx limits each wait for more of it, but not their number."""
+        """The answer and its decoded body; of a refusal's body only the beginning.
+
+        httpx limits each wait for more of it, but neither their number nor what it decodes.
+        """
         deadline = monotonic() + _LONGEST_ANSWER_SECONDS
-        pieces = []
+        body = bytearray()
         with self._client.stream("GET", path, params=params) as answer:
-            for piece in answer.iter_bytes():
-                pieces.append(piece)
+            assert isinstance(answer.stream, httpx.SyncByteStream)  # noqa: S101 - the client is not async
+            for piece in answer_body.decoded(answer.stream, answer.headers.get("Content-Encoding", "")):
+                body += piece
+                if answer.status_code != httpx.codes.OK and len(body) >= _LONGEST_REFUSAL_BYTES:
+                    break
+                if len(body) > self._answer_bytes:
+                    raise DataError(
+                        f"the answer of {self._base_url}{path} has more than {self._answer_bytes:,} bytes once decoded",
+                        hint="Raise SAAS_ANSWER_BYTES, or lower SAAS_PAGE_SIZE.",
+                    )
                 if monotonic() > deadline:
                     raise TransientError(
                         f"the API at {self._base_url} did not give a whole answer in {_LONGEST_ANSWER_SECONDS:g} s"
                     )
         headers = [item for item in answer.headers.multi_items() if item[0] not in _OF_THE_TRANSFER]
-        return httpx.Response(answer.status_code, headers=headers, content=b"".join(pieces))
+        return httpx.Response(answer.status_code, headers=headers, content=bytes(body))
 
     def _refusal(self, response: httpx.Response, path: str) -> PlatformError:
         status = response.status_code
@@ -153,6 +185,6 @@ def _problem(response: httpx.Response) -> str:
     except (ValueError, RecursionError):
         return response.reason_phrase
     if isinstance(body, dict):
-        said = str(body.get("detail") or body.get("title") or response.reason_phrase)
-        return " ".join(said[:_LONGEST_PROBLEM].split())
+        said = str(body.get("detail") or body.get("title") or response.reason_phrase)[:_LONGEST_PROBLEM]
+        return " ".join("".join(letter if letter.isprintable() else " " for letter in said).split())
     return response.reason_phrase

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import socket
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from itertools import pairwise
 
 import httpx
 import pytest
@@ -17,6 +20,7 @@ from pydantic import SecretStr
 from ingest.errors import (
     AccessError,
     ConfigurationError,
+    DataError,
     PlatformError,
     RateLimitedError,
     TransientError,
@@ -208,3 +212,94 @@ def test_the_key_travels_as_a_bearer_token() -> None:
         api.get("/v1/events", {"from": "2026-01-01T00:00:00Z", "limit": 5})
     assert seen[0].headers["Authorization"] == f"Bearer {KEY}"
     assert dict(seen[0].url.params) == {"from": "2026-01-01T00:00:00Z", "limit": "5"}
+
+
+# Bodies
+
+
+class Chunks(httpx.SyncByteStream):
+    """A body as it arrives."""
+
+    def __init__(self, chunks: list[bytes]) -> None:
+        self._chunks = chunks
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._chunks)
+
+
+def client_of(chunks: list[bytes], encoding: str, *, status: int = 200, answer_bytes: int = 2**20) -> ApiClient:
+    transport = httpx.MockTransport(
+        lambda _: httpx.Response(status, headers={"Content-Encoding": encoding}, stream=Chunks(chunks))
+    )
+    return ApiClient("http://provider.test", SecretStr(KEY), transport, answer_bytes=answer_bytes)
+
+
+def cut(body: bytes, places: list[int]) -> list[bytes]:
+    edges = [0, *sorted(place % (len(body) + 1) for place in places), len(body)]
+    return [body[start:end] for start, end in pairwise(edges)]
+
+
+@given(
+    st.lists(st.binary(max_size=50), min_size=1, max_size=3),
+    st.sampled_from([b"", b"\0" * 9]),
+    st.lists(st.integers(0, 300), max_size=5),
+)
+def test_an_encoded_body_is_decoded_however_it_arrives(parts: list[bytes], padding: bytes, places: list[int]) -> None:
+    body = b"".join(gzip.compress(part) + padding for part in parts)
+    with client_of(cut(body, places), "gzip") as api:
+        assert api.get("/v1/events", {}).content == b"".join(parts)
+    with client_of(cut(body, places), "") as api:
+        assert api.get("/v1/events", {}).content == body
+
+
+@pytest.fixture(scope="module")
+def bomb() -> bytes:
+    """200 MB of a page, in one piece of some 200 kB."""
+    return gzip.compress(b'{"data":[' + b" " * 200_000_000)
+
+
+@pytest.mark.parametrize(("status", "error"), [(200, DataError), (500, TransientError), (403, AccessError)])
+def test_an_answer_without_end_costs_no_memory(bomb: bytes, status: int, error: type[PlatformError]) -> None:
+    with client_of([bomb], "gzip", status=status) as api:
+        tracemalloc.start()
+        try:
+            with pytest.raises(error) as caught:
+                api.get("/v1/events", {})
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+    assert peak < 8 * 2**20
+    assert ("SAAS_ANSWER_BYTES" in str(caught.value)) is (status == 200)
+
+
+def test_an_answer_of_the_longest_length_is_taken() -> None:
+    for body, too_long in ((b"x" * 2**20, False), (b"x" * (2**20 + 1), True)):
+        for encoding, sent in (("", body), ("gzip", gzip.compress(body))):
+            with client_of([sent], encoding) as api:
+                if too_long:
+                    with pytest.raises(DataError, match=r"more than 1,048,576 bytes.*Raise SAAS_ANSWER_BYTES"):
+                        api.get("/v1/events", {})
+                else:
+                    assert api.get("/v1/events", {}).content == body
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding", "said"),
+    [
+        (gzip.compress(b"x" * 1000)[:-5], "gzip", "breaks off"),
+        (b'{"data": []}', "gzip", "no gzip"),
+        (gzip.compress(b"x") + b"more", "gzip", "no gzip"),
+        (b"x", "br", "encoded as 'br'"),
+        (gzip.compress(gzip.compress(b"x")), "gzip, gzip", "encoded as 'gzip, gzip'"),
+    ],
+)
+def test_a_body_that_is_not_as_its_header_says_is_a_fault_of_the_moment(body: bytes, encoding: str, said: str) -> None:
+    with client_of([body], encoding) as api, pytest.raises(TransientError, match=said):
+        api.get("/v1/events", {})
+
+
+def test_what_the_provider_says_reaches_no_terminal_as_control_characters() -> None:
+    said = {"detail": "out\x1b]0;title\x07 of\x9b2J\u202e order"}
+    with client(lambda _: httpx.Response(500, json=said)) as api, pytest.raises(TransientError, match="out") as caught:
+        api.get("/v1/events", {})
+    assert str(caught.value).isprintable()
