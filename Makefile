@@ -24,11 +24,15 @@ help: ## List the targets
 # Without an account of one's own, Snowflake is emulated.
 EMULATED = $(if $(filter snowflake,$(WAREHOUSE)),$(if $(SNOWFLAKE_ACCOUNT),,$(EMULATOR)/.installed))
 
-demo: $(STAMP) $(EMULATED) ## Run the whole line, a full load and an incremental one (WAREHOUSE=snowflake: in place of DuckDB)
-	@$(BIN)/python -m orchestration.local demo
+# The moment at which the business's time stands; without NOW, BUSINESS_NOW; without both, it is the clock's.
+export NOW
+AT_NOW = BUSINESS_NOW="$${NOW:-$$BUSINESS_NOW}"
+
+demo: $(STAMP) $(EMULATED) ## Run the whole line, a full load and an incremental one (WAREHOUSE=snowflake, NOW=2028-02-29T23:58:00Z)
+	@$(AT_NOW) $(BIN)/python -m orchestration.local demo
 
 stack: $(STAMP) ## Start the sources and the S3 endpoint and keep them up, to use `ingest` and the flow by hand
-	@$(BIN)/python -m orchestration.local up
+	@$(AT_NOW) $(BIN)/python -m orchestration.local up
 
 up: ## Start the platform in containers, and wait until it is healthy (http://localhost:4200)
 	@orchestration/local/compose_up.sh

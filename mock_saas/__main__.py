@@ -23,7 +23,7 @@ def main() -> int:
         settings = Settings(**_overrides(arguments))
     except ValidationError as error:
         return _fail("the environment does not fit", _explain(error))
-    clock = ProviderClock(settings.clock_offset_seconds)
+    clock = ProviderClock.of(settings.business_now, settings.clock_offset_seconds)
     if arguments.state:
         try:
             settings, clock = StateFile(arguments.state).resume(settings, epoch_us(settings, clock))

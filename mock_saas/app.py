@@ -28,9 +28,9 @@ def create_app(settings: Settings, clock: ProviderClock | None = None) -> FastAP
     """The provider's API as an ASGI application.
 
     Args:
-        clock: the provider's clock; default: real time plus the offset of the settings.
+        clock: the provider's clock; default: the one of the settings.
     """
-    clock = clock or ProviderClock(settings.clock_offset_seconds)
+    clock = clock or ProviderClock.of(settings.business_now, settings.clock_offset_seconds)
     randomness = Randomness(settings.seed)
     campaigns, events = make_lists(settings, randomness, epoch_us(settings, clock))
     registry = FaultRegistry(randomness)

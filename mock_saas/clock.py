@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Callable
+from datetime import datetime
 from threading import Lock
 
-from mock_saas.timestamps import MICROSECONDS
+from mock_saas.timestamps import MICROSECONDS, to_us
 
 
 class ProviderClock:
@@ -31,6 +32,19 @@ class ProviderClock:
         self._keep = keep
         self._lock = Lock()
 
+    @classmethod
+    def of(
+        cls,
+        business_now: datetime | None,
+        offset_seconds: float,
+        keep: Callable[[float], None] | None = None,
+    ) -> "ProviderClock":
+        """The clock that stands ``offset_seconds`` after ``business_now`` until it is advanced; None: real time."""
+        if business_now is None:
+            return cls(offset_seconds, keep=keep)
+        stands_at_ns = to_us(business_now) * 1000
+        return cls(offset_seconds, lambda: stands_at_ns, keep)
+
     def now_us(self) -> int:
         """Microseconds since the Unix epoch."""
         with self._lock:
@@ -53,5 +67,5 @@ class ProviderClock:
 
     @property
     def offset_seconds(self) -> float:
-        """What is added to real time now."""
+        """What is added to real time, or to the moment at which the clock stood first."""
         return self._offset_us / MICROSECONDS

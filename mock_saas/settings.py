@@ -2,17 +2,22 @@
 
 import re
 import string
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, AwareDatetime, Field, SecretStr, model_validator
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from mock_saas.timestamps import parse_rfc3339
 
 DEV_API_KEY = "dev-api-key"
 """The API key where ENVIRONMENT=dev and none is given."""
 
 _PLACEHOLDERS = frozenset({DEV_API_KEY, "dev-admin-key"})
 """Keys of the demo, refused where ENVIRONMENT is not dev."""
+
+_FIRST_NOW, _LAST_NOW = datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+"""Where BUSINESS_NOW may lie, alike in all programs of the shop and the platform."""
 
 _BEARER = re.compile(r"[A-Za-z0-9\-._~+/]+=*", re.ASCII)
 _EMAIL_ADDRESS = re.compile(r"[A-Za-z0-9._%+\-]+@[A-Za-z0-9.\-]+", re.ASCII)
@@ -36,8 +41,16 @@ def _is_bearer(key: SecretStr) -> SecretStr:
     return key
 
 
+def _moment(value: object) -> object:
+    # Left to itself, pydantic takes digits for seconds since 1970.
+    if isinstance(value, str):
+        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=parse_rfc3339(value))
+    return value
+
+
 NumberedPattern = Annotated[str, AfterValidator(_is_numbered)]
 BearerKey = Annotated[SecretStr, AfterValidator(_is_bearer)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_moment)]
 
 
 class Settings(BaseSettings):
@@ -59,11 +72,21 @@ class Settings(BaseSettings):
         description="where history begins; default: the start of the day (UTC) ten days before process start",
     )
     events_per_day: int = Field(default=2_000, ge=1, le=1_000_000_000, description="records a day, on average")
-    broken_rate: float = Field(default=0.002, ge=0, le=0.5, description="share of the records that break the contract")
+    broken_rate: float = Field(
+        default=0.002,
+        ge=0,
+        le=0.5,
+        description="share of the records that break the contract",
+    )
     settling_seconds: float = Field(
         default=60, ge=0, le=86_400, description="how long after received_at a record may still appear"
     )
-    clock_offset_seconds: float = Field(default=0, description="provider's clock minus real time")
+    business_now: Moment | None = Field(
+        default=None, description="where the provider's clock stands until it is advanced; default: it runs"
+    )
+    clock_offset_seconds: float = Field(
+        default=0, description="provider's clock minus real time, or minus BUSINESS_NOW where that is set"
+    )
 
     recipient_pattern: NumberedPattern = "shopper{n:05d}@mail.example"
     recipients: int = Field(default=5_000, ge=1, le=1_000_000_000)
@@ -87,6 +110,8 @@ class Settings(BaseSettings):
                     raise ValueError(f"{name} is the demo's placeholder: ENVIRONMENT={self.environment} needs another")
         if self.epoch is not None and self.epoch < datetime(1970, 1, 2, tzinfo=UTC):
             raise ValueError("EPOCH is before 1970")
+        if self.business_now is not None and not _FIRST_NOW <= self.business_now < _LAST_NOW:
+            raise ValueError(f"BUSINESS_NOW is out of range: {_FIRST_NOW:%Y-%m-%d} to {_LAST_NOW:%Y-%m-%d}")
         for number in (1, self.recipients):
             if not _EMAIL_ADDRESS.fullmatch(self.recipient_pattern.format(n=number)):
                 raise ValueError("RECIPIENT_PATTERN does not make plain e-mail addresses")

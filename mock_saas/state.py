@@ -39,6 +39,7 @@ class State(BaseModel):
 
     epoch: AwareDatetime
     clock_offset_seconds: float
+    business_now: AwareDatetime | None = None
     world: World
 
     @classmethod
@@ -47,6 +48,7 @@ class State(BaseModel):
         return cls(
             epoch=datetime.fromtimestamp(epoch_us / 1_000_000, UTC),
             clock_offset_seconds=settings.clock_offset_seconds,
+            business_now=settings.business_now,
             world=World.model_validate(settings),
         )
 
@@ -70,13 +72,29 @@ class StateFile:
                     f"set it back, or begin anew without {self._path}"
                 )
 
+        offset_seconds = self._offset(state, settings)
+
         def keep(offset_seconds: float) -> None:
             self._write(state.model_copy(update={"clock_offset_seconds": offset_seconds}))
 
+        if offset_seconds != state.clock_offset_seconds:
+            keep(offset_seconds)
         return (
             settings.model_copy(update={"epoch": state.epoch}),
-            ProviderClock(state.clock_offset_seconds, keep=keep),
+            ProviderClock.of(state.business_now, offset_seconds, keep=keep),
         )
+
+    def _offset(self, state: State, settings: Settings) -> float:
+        """How far the clock is from where it began. A later BUSINESS_NOW moves it on; none moves it back."""
+        begun, given = state.business_now, settings.business_now
+        if begun is None and given is None:
+            return state.clock_offset_seconds
+        if begun is None or given is None or given < begun:
+            raise StateError(
+                f"BUSINESS_NOW was {_told(begun)} when this history began and is {_told(given)} now: "
+                f"set it back, or to a later moment than it had, or begin anew without {self._path}"
+            )
+        return max(state.clock_offset_seconds, (given - begun).total_seconds())
 
     def _read(self) -> State | None:
         try:
@@ -94,3 +112,7 @@ class StateFile:
         except OSError as error:
             raise StateError(f"cannot write {self._path}: {error.strerror}") from error
         return state
+
+
+def _told(moment: datetime | None) -> str:
+    return "not set" if moment is None else moment.isoformat()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Self
@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings
 from ingest.contracts.registry import PACKAGED
 from ingest.errors import ConfigurationError
 from ingest.settings import SETTINGS_CONFIG, LakeSettings
+from orchestration.business_time import parse_moment
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 DEV_EMAIL_SALT = "dev-only-salt"
@@ -84,12 +85,22 @@ class OrchestrationSettings(BaseSettings):
     """The deployment, `flow/deployment`, that streams are handed to; by default the flow lands them itself."""
     ingest_start_seconds: float = Field(default=600.0, gt=0, validation_alias="INGEST_START_SECONDS")
     """How long a stream that was handed out may wait for a worker to take it."""
+    business_now: datetime | None = Field(default=None, validation_alias="BUSINESS_NOW")
+    """Where the business's time stands; by default it is the clock's."""
     stale_run_seconds: float = Field(default=45.0, ge=15, validation_alias="STALE_RUN_SECONDS")
     """A flow run that gave no sign of life for so long is taken for lost, and marked as crashed."""
 
     runs_dir: Path = Field(default=Path(".local/runs"), validation_alias="RUNS_DIR")
     """One folder for each run: dbt's compiled SQL, its results, its log."""
     runs_kept: int = Field(default=20, ge=1, validation_alias="RUNS_KEPT")
+
+    @field_validator("business_now", mode="before")
+    @classmethod
+    def _is_a_moment(cls, value: object) -> object:
+        try:
+            return parse_moment(value) if isinstance(value, str) else value
+        except ConfigurationError as error:
+            raise ValueError(str(error)) from None
 
     @field_validator("ingest_deployment")
     @classmethod

@@ -11,10 +11,12 @@ from pydantic import SecretStr
 
 from postgres.connection import first_line
 from postgres.errors import ShopError
+from postgres.settings import ShopSettings
 
 _UNIT_SECONDS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 _DURATION = re.compile(r"(?:[0-9]+[dhms])+")
 MAX_DURATION = timedelta(days=3_650)
+_FIRST_INSTANT, _LAST_INSTANT = datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 
 
 @contextmanager
@@ -58,14 +60,25 @@ def parse_duration(text: str) -> timedelta:
 
 
 def parse_instant(text: str) -> datetime:
-    """Parse an ISO 8601 time with an offset, as UTC. Raises typer.BadParameter otherwise."""
+    """Parse an ISO 8601 time with an offset, as UTC. Raises typer.BadParameter otherwise, and out of range."""
     try:
         instant = datetime.fromisoformat(text)
     except ValueError:
         raise typer.BadParameter(f"{text!r} is not an ISO 8601 time: write 2026-01-31T12:00:00Z") from None
     if instant.tzinfo is None:
         raise typer.BadParameter(f"{text!r} has no offset: append Z for UTC")
+    if not _FIRST_INSTANT <= instant < _LAST_INSTANT:
+        raise typer.BadParameter(f"{text!r} is out of range: {_FIRST_INSTANT:%Y-%m-%d} to {_LAST_INSTANT:%Y-%m-%d}")
     return instant.astimezone(UTC)
+
+
+def the_business_now() -> datetime | None:
+    """BUSINESS_NOW, where the business's time stands; None where it is the clock's. Raises ShopError for a bad one."""
+    text = ShopSettings().business_now
+    try:
+        return parse_instant(text) if text else None
+    except typer.BadParameter as error:
+        raise ShopError(f"BUSINESS_NOW: {error.message}") from None
 
 
 def print_counts(title: str, counts: Mapping[str, int]) -> None:

@@ -1,8 +1,22 @@
 """Rows of the shop's tables: field names and order are those of the columns."""
 
-from datetime import date, datetime
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
+
+_STAMPS = ("created_at", "updated_at")
+
+Row = TypeVar("Row", bound=NamedTuple)
+
+
+def stamped_earlier(rows: Iterable[Row], by: timedelta) -> Iterator[Row]:
+    """The rows with the times that are the database's, created_at and updated_at, set earlier."""
+    if not by:
+        yield from rows
+        return
+    for row in rows:
+        yield row._replace(**{name: getattr(row, name) - by for name in _STAMPS if name in row._fields})
 
 
 class Product(NamedTuple):

@@ -1,8 +1,8 @@
 """Fills an empty shop with a past, the same one for the same arguments. `python -m postgres.seed --help`."""
 
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from typing import Annotated
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, cast
 
 import typer
 from psycopg2 import sql
@@ -11,12 +11,13 @@ from psycopg2.extensions import cursor as Cursor
 
 from postgres.bulk import deferred_checks
 from postgres.chance import generator
-from postgres.command import parse_instant, print_counts, reported_errors, required
+from postgres.command import parse_instant, print_counts, reported_errors, required, the_business_now
 from postgres.connection import connected
 from postgres.copying import copy_rows
 from postgres.errors import ShopError
 from postgres.history import ShopHistory
 from postgres.master_data import draw_customers, draw_products, draw_warehouses
+from postgres.rows import stamped_earlier
 from postgres.settings import ShopSettings
 
 SMALLEST_SCALE, LARGEST_SCALE = 0.001, 1_000.0
@@ -52,14 +53,18 @@ def seed_shop(connection: Connection, *, business_now: datetime, scale: float = 
     items and 80,000 movements; the warehouses stay 6. Every time in the rows lies before `business_now` (with an
     offset); orders spread over the 90 days before it. Equal arguments write equal rows.
 
+    created_at and updated_at are the database's: where `business_now` is ahead of its clock, they lie as much earlier
+    than the business times, and before what the clock writes from now on.
+
     Raises ShopError where the shop is not empty or an argument is out of range.
     """
     _check(business_now, scale)
     business_now = business_now.astimezone(UTC)
     with connection, connection.cursor() as cursor:
         _require_empty(cursor)
+        ahead = _ahead_of_the_database(cursor, business_now)
         with deferred_checks(cursor, _TABLES):
-            report = _load(cursor, business_now=business_now, scale=scale, seed=seed)
+            report = _load(cursor, business_now=business_now, ahead=ahead, scale=scale, seed=seed)
         for table, column in _IDENTITIES.items():
             _continue_identity(cursor, table, column)
         cursor.execute(sql.SQL("analyze {}").format(sql.SQL(", ").join(map(sql.Identifier, _TABLES))))
@@ -80,7 +85,17 @@ def _require_empty(cursor: Cursor) -> None:
             raise ShopError(f"the shop is not empty: {table} has rows. Seed a new database")
 
 
-def _load(cursor: Cursor, *, business_now: datetime, scale: float, seed: int) -> SeedReport:
+def _ahead_of_the_database(cursor: Cursor, business_now: datetime) -> timedelta:
+    """How far the business's time is ahead of the database's clock, or nothing.
+
+    A cursor column in the future of that clock would be taken for a row in flight until the clock has got there.
+    """
+    cursor.execute("select greatest(%s - now(), interval '0')", (business_now,))
+    ((ahead,),) = cursor.fetchall()
+    return cast(timedelta, ahead)
+
+
+def _load(cursor: Cursor, *, business_now: datetime, ahead: timedelta, scale: float, seed: int) -> SeedReport:
     products = draw_products(generator(seed, "products"), scale, business_now)
     warehouses = draw_warehouses()
     customers = draw_customers(generator(seed, "customers"), scale, business_now)
@@ -91,15 +106,15 @@ def _load(cursor: Cursor, *, business_now: datetime, scale: float, seed: int) ->
         customers=customers,
         business_now=business_now,
     )
-    copy_rows(cursor, "products", products)
-    copy_rows(cursor, "warehouses", warehouses)
-    copy_rows(cursor, "customers", customers)
+    copy_rows(cursor, "products", stamped_earlier(products, ahead))
+    copy_rows(cursor, "warehouses", stamped_earlier(warehouses, ahead))
+    copy_rows(cursor, "customers", stamped_earlier(customers, ahead))
     orders = order_items = movements = 0
     for batch in history.batches():
-        orders += copy_rows(cursor, "orders", batch.orders)
-        order_items += copy_rows(cursor, "order_items", batch.order_items)
-        movements += copy_rows(cursor, "stock_movements", batch.movements)
-    stock_levels = copy_rows(cursor, "stock_levels", history.stock_levels())
+        orders += copy_rows(cursor, "orders", stamped_earlier(batch.orders, ahead))
+        order_items += copy_rows(cursor, "order_items", stamped_earlier(batch.order_items, ahead))
+        movements += copy_rows(cursor, "stock_movements", stamped_earlier(batch.movements, ahead))
+    stock_levels = copy_rows(cursor, "stock_levels", stamped_earlier(history.stock_levels(), ahead))
     return SeedReport(
         products=len(products),
         warehouses=len(warehouses),
@@ -126,13 +141,13 @@ def command(
     seed: Annotated[int, typer.Option(help="Equal seeds make equal shops.")] = 1,
     business_now: Annotated[
         datetime | None,
-        typer.Option(parser=parse_instant, help="Where the past ends, ISO 8601.  [default: now]"),
+        typer.Option(parser=parse_instant, help="Where the past ends, ISO 8601.  [env: BUSINESS_NOW] [default: now]"),
     ] = None,
 ) -> None:
     """Fill an empty shop with products, customers and 90 days of orders."""
     with reported_errors():
         where = required(dsn, ShopSettings().dsn, "--dsn", "POSTGRES_DSN")
-        until = business_now or datetime.now(UTC).replace(microsecond=0)
+        until = business_now or the_business_now() or datetime.now(UTC).replace(microsecond=0)
         with connected(where, application_name="shop-seed") as connection:
             report = seed_shop(connection, business_now=until, scale=scale, seed=seed)
         print_counts(f"seeded until {until.isoformat()}", asdict(report))

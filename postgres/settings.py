@@ -10,6 +10,8 @@ class ShopSettings(BaseSettings):
     model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
 
     dsn: SecretStr | None = Field(default=None, validation_alias="POSTGRES_DSN")
+    business_now: str = Field(default="", validation_alias="BUSINESS_NOW")
+    """Where the business's time stands, as text; empty: it is the clock's."""
 
 
 class SetupSettings(BaseSettings):

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from ingest.errors import PlatformError
+from orchestration.business_time import parse_moment
 from orchestration.local.errors import LocalStackError
 from orchestration.settings import WarehouseKind
 from postgres.errors import ShopError
@@ -30,20 +31,30 @@ Warehouse = Annotated[
 ]
 
 
+Now = Annotated[
+    str,
+    typer.Option(
+        envvar="BUSINESS_NOW",
+        metavar="TIME",
+        help="The moment at which the business's time stands, such as 2028-02-29T23:58:00Z.  [default: the clock's]",
+    ),
+]
+
+
 @app.command()
-def demo(scale: Scale = 1.0, warehouse: Warehouse = WarehouseKind.DUCKDB) -> None:
+def demo(scale: Scale = 1.0, warehouse: Warehouse = WarehouseKind.DUCKDB, now: Now = "") -> None:
     """Run the whole line twice, source to mart, and show what came of it."""
     from orchestration.local.demo.command import demo as run
 
-    _tell_errors(lambda console: run(console, scale=scale, warehouse=warehouse))
+    _tell_errors(lambda console: run(console, scale=scale, warehouse=warehouse, now=parse_moment(now)))
 
 
 @app.command()
-def up(scale: Scale = 1.0) -> None:
+def up(scale: Scale = 1.0, now: Now = "") -> None:
     """Start the stack and keep it up until Ctrl-C."""
     from orchestration.local.up import up as run
 
-    _tell_errors(lambda console: run(console, scale=scale))
+    _tell_errors(lambda console: run(console, scale=scale, now=parse_moment(now)))
 
 
 def _tell_errors(run: Callable[[Console], None]) -> None:

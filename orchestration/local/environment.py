@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 
 _FOREIGN_PREFIXES = ("AWS_", "PG", "POSTGRES_", "SAAS_", "SNOWFLAKE_", "PREFECT_", "DBT_")
-_FOREIGN_NAMES = ("RAW_BUCKET", "ENVIRONMENT", "CONTRACTS_DIR")
+_FOREIGN_NAMES = ("RAW_BUCKET", "ENVIRONMENT", "CONTRACTS_DIR", "BUSINESS_NOW")
 _LOCAL_HOSTS = "127.0.0.1,localhost"
 
 

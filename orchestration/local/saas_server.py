@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 
+from orchestration.business_time import as_variable
 from orchestration.local.environment import clean_environment
 from orchestration.local.processes import Command, Process, Spawner, Stop
 
@@ -21,10 +22,14 @@ _LISTENS = re.compile(rb"mock_saas listens on (http://\S+)\n")
 
 @dataclass(frozen=True)
 class SaasOptions:
-    """The provider's world. History begins at `epoch`; its clock is real time plus `clock_offset`."""
+    """The provider's world. History begins at `epoch`.
+
+    Its clock is real time plus `clock_offset`; or it stands at `business_now` plus that, until it is advanced.
+    """
 
     epoch: datetime
     clock_offset: timedelta = timedelta(0)
+    business_now: datetime | None = None
     events_per_day: int = 2_000
     recipients: int = 5_000
     skus: int = 500
@@ -33,6 +38,7 @@ class SaasOptions:
     @property
     def environment(self) -> dict[str, str]:
         return {
+            **(as_variable(self.business_now) if self.business_now else {}),
             "EPOCH": self.epoch.isoformat(),
             "CLOCK_OFFSET_SECONDS": str(self.clock_offset.total_seconds()),
             "EVENTS_PER_DAY": str(self.events_per_day),

@@ -28,11 +28,14 @@ BUCKET = "dp-mailblaze-demo-dev-raw-3dfbc1"
 class StackOptions:
     """What to start. `business_now` is the shop's and the provider's present; both have a past before it.
 
+    Where `time_stands`, it stays their present until they are moved on; else the provider's clock goes on from there.
+
     `scale` is the size of the shop and of the provider's traffic: 1 is 20,000 orders and 2,000 e-mail events a day.
     """
 
     logs: Path
     business_now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    time_stands: bool = False
     scale: float = 1.0
     history_days: int = 10
     seed: int = 1
@@ -45,7 +48,8 @@ class StackOptions:
         midnight = self.business_now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         return SaasOptions(
             epoch=midnight - timedelta(days=self.history_days),
-            clock_offset=self.business_now - datetime.now(UTC),
+            clock_offset=timedelta(0) if self.time_stands else self.business_now - datetime.now(UTC),
+            business_now=self.business_now if self.time_stands else None,
             events_per_day=max(1, round(2_000 * self.scale)),
             recipients=max(1, round(5_000 * self.scale)),
             skus=max(1, round(500 * self.scale)),

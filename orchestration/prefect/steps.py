@@ -16,6 +16,7 @@ from uuid import UUID
 from prefect.states import State
 
 from ingest.errors import PlatformError
+from orchestration.business_time import as_variable
 from orchestration.dbt_events import NodeFinished, NodeStarted
 from orchestration.dbt_runner import DbtFailure, DbtProject, DbtRunner, NodeEvent
 from orchestration.prefect.dbt_nodes import NodeTaskRuns
@@ -158,6 +159,7 @@ def _project(run: RunServices, folder: RunFolder) -> DbtProject:
             **run.warehouse.dbt_environment(),
             "EMAIL_SALT": salt,
             "ENVIRONMENT": settings.environment,
+            **(as_variable(settings.business_now) if settings.business_now else {"BUSINESS_NOW": ""}),
         },
         partial_parse=folder.partial_parse,
         secrets=(salt, *run.warehouse.secrets),

@@ -9,7 +9,7 @@ from psycopg2.extensions import connection as Connection
 from postgres.activity.advance import advance, latest_business_time
 from postgres.activity.continuous import keep_advancing, until_signalled
 from postgres.activity.report import ActivityReport
-from postgres.command import parse_duration, parse_instant, print_counts, reported_errors, required
+from postgres.command import parse_duration, parse_instant, print_counts, reported_errors, required, the_business_now
 from postgres.connection import connected
 from postgres.errors import ShopError
 from postgres.settings import ShopSettings
@@ -33,7 +33,8 @@ def command(
         typer.Option(
             parser=parse_instant,
             metavar="TIME",
-            help="Where to go on, ISO 8601.  [default: the shop's latest time; with --every alone: now]",
+            help="Where to go on, ISO 8601.  [default: the shop's latest time; with --every alone: now, which is"
+            " BUSINESS_NOW at the start where that is set]",
         ),
     ] = None,
     every: Annotated[
@@ -69,7 +70,8 @@ def _for_ever(
     seed: int,
 ) -> None:
     with until_signalled() as wait:
-        start = business_now or (_latest(connection) if step else _now())
+        behind = _behind_the_clock(connection)
+        start = business_now or (_latest(connection) if step else _now() - behind)
         typer.echo(f"advancing every {every} from {_minute(start)} (business time) until SIGINT or SIGTERM")
         keep_advancing(
             connection,
@@ -78,10 +80,19 @@ def _for_ever(
             every=every,
             seed=seed,
             wait=wait,
-            clock=_now,
+            clock=lambda: _now() - behind,
             on_advanced=_print_line,
         )
     typer.echo("stopped")
+
+
+def _behind_the_clock(connection: Connection) -> timedelta:
+    """How far the business's time is behind the clock, if BUSINESS_NOW says that it is not the clock's.
+
+    A shop that has lived on since goes on from there.
+    """
+    standing = the_business_now()
+    return timedelta(0) if standing is None else _now() - max(standing, _latest(connection))
 
 
 def _print_line(until: datetime, report: ActivityReport) -> None:

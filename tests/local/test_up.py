@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -35,10 +36,11 @@ PYTHON
 
 
 @pytest.fixture
-def stack(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    """`up`, with its state in a directory of the test's own, and its first words read."""
+def stack(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[subprocess.Popen[str]]:
+    """`up`, with its state in a directory of the test's own; an indirect parameter is BUSINESS_NOW."""
     command = [sys.executable, "-m", "orchestration.local", "up", "--scale", "0.01"]
-    environment = {**clean_environment({"LOCAL_STATE": str(tmp_path)}), "TMPDIR": str(tmp_path)}
+    now = {"BUSINESS_NOW": request.param} if hasattr(request, "param") else {}
+    environment = {**clean_environment({"LOCAL_STATE": str(tmp_path), **now}), "TMPDIR": str(tmp_path)}
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, start_new_session=True
     ) as process:
@@ -73,6 +75,25 @@ def test_environment_file_leads_to_a_seeded_stack(stack: subprocess.Popen[str], 
 
     assert used.stdout.splitlines() == ["orders True", "campaigns 200", "bucket 200"], used.stderr
     assert env_file.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("stack", ["2028-02-29T23:58:00-05:00"], indirect=True)
+def test_the_business_s_time_stands_at_now(stack: subprocess.Popen[str], tmp_path: Path) -> None:
+    words = read_until(stack, "Ctrl-C stops everything")
+
+    assert "The business's time stands at 2028-03-01T04:58:00Z." in words
+    assert "export BUSINESS_NOW=2028-03-02T04:58:00Z" in words
+    script = """
+    BUSINESS_NOW=of-a-stack-before; source "$1"; echo $BUSINESS_NOW
+    curl -sS -X POST -H "Authorization: Bearer $SAAS_ADMIN_KEY" -H "Content-Type: application/json" \
+      -d '{"advance_seconds": 86400}' $SAAS_BASE_URL/admin/clock
+    """
+    used = subprocess.run(
+        ["bash", "-c", script, "-", str(tmp_path / "stack.env")], capture_output=True, text=True, check=True
+    )
+    variable, clock = used.stdout.splitlines()
+    assert variable == "2028-03-01T04:58:00Z"
+    assert json.loads(clock)["now"] == "2028-03-02T04:58:00.000000Z"
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])

@@ -1,11 +1,14 @@
 """Token buckets and the clock."""
 
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mock_saas.access import TokenBuckets
 from mock_saas.clock import ProviderClock
+from mock_saas.timestamps import format_us
 
 
 class Stopwatch:
@@ -62,6 +65,13 @@ def test_the_clock_never_runs_backwards() -> None:
     host = iter([10_000_000_000, 9_000_000_000, 11_000_000_000])
     clock = ProviderClock(offset_seconds=-2.5, read_ns=lambda: next(host))
     assert [clock.now_us() for _ in range(3)] == [7_500_000, 7_500_000, 8_500_000]
+
+
+def test_the_clock_stands_at_business_now_until_it_is_advanced() -> None:
+    clock = ProviderClock.of(datetime(2028, 2, 29, 23, 58, tzinfo=UTC), 0)
+    assert format_us(clock.now_us()) == format_us(clock.now_us()) == "2028-02-29T23:58:00.000000Z"
+    clock.advance(120)
+    assert format_us(clock.now_us()) == "2028-03-01T00:00:00.000000Z"
 
 
 def test_the_clock_can_only_be_advanced() -> None:

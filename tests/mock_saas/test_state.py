@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from mock_saas.settings import Settings
 from mock_saas.state import StateError, StateFile
-from mock_saas.timestamps import DAY_US, to_us
+from mock_saas.timestamps import DAY_US, format_us, to_us
 from tests.mock_saas.provider import EPOCH, EPOCH_US
 
 
@@ -64,3 +64,28 @@ def test_the_epoch_is_kept_to_the_microsecond(tmp_path: Path) -> None:
     settings, _ = StateFile(tmp_path / "state.json").resume(fresh(), moment)
     assert settings.epoch is not None
     assert to_us(settings.epoch) == moment
+
+
+def test_a_later_business_now_moves_the_clock_on_and_none_moves_it_back(tmp_path: Path) -> None:
+    file = StateFile(tmp_path / "state.json")
+    _, first = file.resume(fresh(business_now="2028-02-29T23:58:00Z"), EPOCH_US)
+    first.advance(timedelta(days=1).total_seconds())
+
+    _, same = file.resume(fresh(business_now="2028-02-29T23:58:00Z"), EPOCH_US)
+    _, sooner_than_it_was_moved = file.resume(fresh(business_now="2028-03-01T12:00:00Z"), EPOCH_US)
+    _, later = file.resume(fresh(business_now="2028-03-02T00:00:00Z"), EPOCH_US)
+    _, kept = file.resume(fresh(business_now="2028-02-29T23:58:00Z"), EPOCH_US)
+
+    moments = [format_us(clock.now_us()) for clock in (same, sooner_than_it_was_moved, later, kept)]
+    assert moments[:2] == ["2028-03-01T23:58:00.000000Z"] * 2
+    assert moments[2:] == ["2028-03-02T00:00:00.000000Z"] * 2
+    for wrong in ({}, {"business_now": "2028-02-29T23:57:59Z"}):
+        with pytest.raises(StateError, match=re.escape("BUSINESS_NOW was 2028-02-29T23:58:00+00:00")):
+            file.resume(fresh(**wrong), EPOCH_US)
+
+
+def test_a_clock_that_runs_is_not_made_to_stand(tmp_path: Path) -> None:
+    file = StateFile(tmp_path / "state.json")
+    file.resume(fresh(), EPOCH_US)
+    with pytest.raises(StateError, match=re.escape("BUSINESS_NOW was not set when this history began")):
+        file.resume(fresh(business_now="2028-02-29T23:58:00Z"), EPOCH_US)

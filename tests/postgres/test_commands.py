@@ -79,6 +79,31 @@ def test_setup_then_seed(admin_dsn: str) -> None:
     assert run("seed", "--scale", "0.001", POSTGRES_DSN=dsn)[0] == 0
 
 
+def test_seed_ends_at_business_now_of_the_environment(empty_shop: Shop) -> None:
+    assert_refused(run("seed", POSTGRES_DSN=empty_shop.owner, BUSINESS_NOW="2028"), says="BUSINESS_NOW: '2028' is not")
+
+    moment = "2028-02-29T23:58:00Z"
+    code, output = run("seed", "--scale", "0.001", POSTGRES_DSN=empty_shop.owner, BUSINESS_NOW=moment)
+
+    assert (code, output.splitlines()[0]) == (0, "seeded until 2028-02-29T23:58:00+00:00")
+
+
+def test_continuous_activity_goes_on_from_business_now(shop: Shop, owner: Connection) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "postgres.activity", "--every", "1s"],
+        env={**os.environ, "POSTGRES_DSN": shop.owner, "BUSINESS_NOW": "2028-02-29T23:58:00Z"},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("advancing every 0:00:01 from 2028-02-29 23:58Z")
+        assert process.stdout.readline().startswith("2028-02-29T23:58:0")
+        process.send_signal(signal.SIGTERM)
+        process.communicate()
+    assert one(owner, "select max(updated_at) <= now() from orders") is True
+
+
 @pytest.mark.parametrize(
     ("stop", "extra"),
     [(signal.SIGTERM, ["--span", "1h", "--business-now", "2026-10-08T09:00:00Z"]), (signal.SIGINT, [])],
@@ -167,6 +192,9 @@ class TestRefusals:
 
     def test_business_now_is_no_time(self, name: str) -> None:
         assert_refused(run(name, "--business-now", "yesterday"), says="not an ISO 8601 time")
+
+    def test_business_now_is_out_of_range(self, name: str) -> None:
+        assert_refused(run(name, "--business-now", "1066-10-14T09:00:00Z"), says="is out of range: 2020-01-01 to")
 
 
 def test_the_reader_may_not_change_the_shop(seeded_template: Shop, new_shop: Callable[[], Shop]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from psycopg2.extensions import connection as Connection
@@ -108,6 +108,21 @@ def test_everything_lies_before_business_now(seeded_connection: Connection) -> N
         """,
     )
     assert BUSINESS_NOW - timedelta(hours=6) < latest < BUSINESS_NOW
+
+
+def test_stamps_of_a_future_shop_lie_in_the_database_s_past(empty_shop: Shop) -> None:
+    """A cursor in the future of the database's clock would be taken for a row in flight for years."""
+    future = datetime(2099, 12, 31, 23, 59, 59, tzinfo=UTC)
+    seed(empty_shop, business_now=future)
+
+    with connected(empty_shop.owner, application_name="tests") as connection:
+        assert one(connection, "select max(placed_at) from orders") > future - timedelta(hours=6)
+        for table in ("products", "warehouses", "stock_levels", "customers", "orders", "order_items"):
+            assert one(connection, f"select max(updated_at) < now() from {table}"), table
+        # Between them all is as it was.
+        assert one(connection, "select count(distinct placed_at - created_at) from orders") == 1
+        assert one(connection, "select count(*) from orders where updated_at < created_at") == 0
+        assert violations(connection) == {}
 
 
 def test_orders_spread_over_90_days_in_order_of_their_numbers(seeded_connection: Connection) -> None:

@@ -8,6 +8,7 @@ from time import monotonic, sleep
 from rich.console import Console
 
 from ingest.settings import IngestSettings
+from orchestration.business_time import as_variable
 from orchestration.local.demo.display import Display
 from orchestration.local.demo.flow_client import FlowFailedError, FlowProcess
 from orchestration.local.demo.summary import day_in_words, print_answers, print_reconciliation, print_runs
@@ -25,7 +26,7 @@ ONE_DAY = timedelta(days=1)
 
 _INTRODUCTION = """[bold]dp-mailblaze-demo[/]
 Postgres and an e-mail provider, {warehouse}
-Everything runs on this machine and stops at the end. Ctrl-C stops it sooner."""
+Everything runs on this machine and stops at the end. Ctrl-C stops it sooner.{as_of}"""
 
 _NEXT_STEPS = """[bold]Done in {seconds:.0f} s.[/]
 
@@ -40,24 +41,38 @@ Try next:
 """
 
 
-def demo(console: Console, *, scale: float, warehouse: WarehouseKind = WarehouseKind.DUCKDB) -> None:
+def demo(
+    console: Console,
+    *,
+    scale: float,
+    warehouse: WarehouseKind = WarehouseKind.DUCKDB,
+    now: datetime | None = None,
+) -> None:
     """Start the stack, run the flow, let a day go by, run it again, and show what came of it.
+
+    The business's day ends at `now`, by default the clock's: the same one gives the same business rows.
 
     Raises LocalStackError where a part does not start or ends, FlowFailedError where a run fails, ConfigurationError
     for a Snowflake account that cannot be used.
     """
     begin = monotonic()
     settings = LocalSettings()
-    # Both clocks begin a day ago, so that the day between the runs ends now, and nothing lies in the future.
-    yesterday = datetime.now(UTC) - ONE_DAY
     with (
         open_state(settings.state / "demo") as state,
         open_run_directory() as run,
         process_group(run.lock) as processes,
     ):
         chosen = choose_warehouse(warehouse, state, processes, run)
-        console.print(_INTRODUCTION.format(warehouse=chosen.introduction))
-        options = StackOptions(logs=state.logs, business_now=yesterday, scale=scale, settings=settings)
+        as_of = f"\nThe business's time is {now:%Y-%m-%d %H:%M:%S} UTC." if now else ""
+        console.print(_INTRODUCTION.format(warehouse=chosen.introduction, as_of=as_of))
+        # The business begins a day earlier, so that the day between the runs ends now.
+        options = StackOptions(
+            logs=state.logs,
+            business_now=(now or datetime.now(UTC)) - ONE_DAY,
+            time_stands=True,
+            scale=scale,
+            settings=settings,
+        )
         display = Display(console)
         target, first, second = _two_runs(display, state, run, processes, options, chosen)
         display.chapter("Results")
@@ -97,7 +112,7 @@ def _two_runs(
 
         display.chapter("Run 1: everything")
         with display.live("starting the flow"):
-            first = _run(flow, stack, target, display)
+            first = _run(flow, stack, target, display, options.business_now)
 
         display.chapter("A day goes by")
         with display.live("the shop lives on"):
@@ -105,14 +120,17 @@ def _two_runs(
 
         display.chapter("Run 2: what is new")
         with display.live("starting the flow"):
-            second = _run(flow, stack, target, display)
+            second = _run(flow, stack, target, display, options.business_now + ONE_DAY)
     return target, first, second
 
 
-def _run(flow: FlowProcess, stack: LocalStack, target: Target, display: Display) -> RunReport:
-    """Run the flow. Where it fails because a part of the stack has ended, that is what is told."""
+def _run(flow: FlowProcess, stack: LocalStack, target: Target, display: Display, now: datetime) -> RunReport:
+    """Run the flow at a moment of the business.
+
+    Where it fails because a part of the stack has ended, that is what is told.
+    """
     try:
-        return flow.run(target.environment, display)
+        return flow.run({**target.environment, **as_variable(now)}, display)
     except FlowFailedError:
         stack.require_alive()
         raise
