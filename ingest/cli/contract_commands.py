@@ -33,7 +33,7 @@ def new(
 
     from pydantic import SecretStr
 
-    from ingest.contracts.author import draft_contract
+    from ingest.contracts.author import cursor_doubt, draft_contract
     from ingest.contracts.introspect import live_tables, resolve_table
     from ingest.contracts.parse import parse_contract
     from ingest.contracts.registry import SUFFIX
@@ -72,8 +72,9 @@ def new(
         typer.echo(f"{path}: stream {contract.stream}, key ({', '.join(contract.key)}), {how}")
         if contract.spec.likely_cursor:
             typer.echo(
-                f"  '{contract.spec.likely_cursor}' looks like a cursor, but nothing makes sure that every update "
-                "moves it. If it does: mode incremental, cursor, cursorClock, deletes keys."
+                f"  '{contract.spec.likely_cursor}' looks like a cursor, but it is not proved that every change moves "
+                f"it: {cursor_doubt(found[contract.source_object])}. If you know that every change does: mode "
+                "incremental, cursor, cursorClock, cursorEnforced false, deletes keys."
             )
 
 

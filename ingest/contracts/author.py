@@ -14,6 +14,7 @@ from open_data_contract_standard.model import (
     ServiceLevelAgreementProperty,
 )
 
+from ingest.contracts.cursor_proof import why_not_moved
 from ingest.contracts.introspect import LiveColumn, LiveTable
 from ingest.contracts.types import Kind, SourceType, landing_type
 from ingest.errors import ContractError
@@ -32,6 +33,9 @@ _LOGICAL_TYPES = {
     Kind.TEXT: "string",
     Kind.BINARY: "string",
 }
+_CLOCK_DEFAULTS = frozenset(
+    {"now()", "current_timestamp", "transaction_timestamp()", "statement_timestamp()", "clock_timestamp()"}
+)
 _TEXT_FORMS = {"numeric": "number", "json": "object", "jsonb": "object"}
 _UPDATED = re.compile(r"^(last_?)?(updated?|modified|changed|mod)(_?(at|on|time|date|ts|timestamp))?$", re.IGNORECASE)
 
@@ -49,9 +53,10 @@ def draft_contract(
 
     Raises ContractError where no key is found or given.
 
-    Only a cursor that every update is sure to move is used: a `timestamptz NOT NULL` column with a name such as
-    `updated_at`, a default of `now()` and a row trigger that sets it before each update. A column that merely looks
-    like one is named in `likelyCursor`, and the table is landed whole until somebody decides.
+    Only a cursor that every update is proved to move is used: a `timestamptz NOT NULL` column with a name such as
+    `updated_at`, a default of the database's clock, and triggers that set it before each update (`cursor_proof`). A
+    column that merely looks like one is named in `likelyCursor`, with the reason, and the table is landed whole until
+    somebody decides.
     """
     stream = stream or stream_name(table.name)
     columns = {column.name: column for column in table.columns}
@@ -66,8 +71,7 @@ def draft_contract(
             f"{table.name} ({table.kind}) has no primary key and no unique key without nulls",
             hint="Name the identifying column(s): --key COLUMN[,COLUMN].",
         )
-    likely = next((column for column in table.columns if _looks_like_cursor(column)), None)
-    trusted = likely is not None and _is_moved_by_database(likely, table)
+    likely = _likely_cursor(table)
     document = OpenDataContractStandard(
         apiVersion="v3.2.0",
         kind="DataContract",
@@ -84,7 +88,7 @@ def draft_contract(
                 description=table.comment or f"{table.kind.capitalize()} {table.name}.",
                 dataGranularityDescription=f"One row per {', '.join(key)}.",
                 properties=[_property(column, key) for column in table.columns],
-                customProperties=_custom(_spec(table, prefix, likely, trusted=trusted)),
+                customProperties=_spec(table, prefix, likely),
             )
         ],
         slaProperties=[ServiceLevelAgreementProperty(property="latency", value=24, unit="h", element=stream)],
@@ -98,37 +102,44 @@ def property_of(column: LiveColumn, key: tuple[str, ...]) -> dict[str, Any]:
     return drafted
 
 
-def _spec(table: LiveTable, prefix: str, likely: LiveColumn | None, *, trusted: bool) -> dict[str, Any]:
+def cursor_doubt(table: LiveTable) -> str | None:
+    """Why the column that looks like a cursor is not relied on; None where it is, or where none looks like one."""
+    likely = _likely_cursor(table)
+    return _why_not_trusted(likely, table) if likely is not None else None
+
+
+def _spec(table: LiveTable, prefix: str, likely: LiveColumn | None) -> list[CustomProperty]:
+    doubt = cursor_doubt(table)
     spec: dict[str, Any] = {"source": "postgres", "prefix": prefix}
-    if likely is not None and trusted:
+    if likely is not None and doubt is None:
         spec |= {"mode": "incremental", "cursor": likely.name, "cursorClock": "database", "deletes": "keys"}
     else:
         spec |= {"mode": "snapshot", "deletes": "none"}
-        if likely is not None:
-            spec["likelyCursor"] = likely.name
     if table.has_own_key and not table.key:
         spec["keyEnforced"] = False
-    return spec | {"maxQuarantineRatio": 0.0}
+    properties = _custom(spec | {"maxQuarantineRatio": 0.0})
+    if likely is not None and doubt is not None:
+        properties.append(CustomProperty(property="likelyCursor", value=likely.name, description=doubt))
+    return properties
+
+
+def _likely_cursor(table: LiveTable) -> LiveColumn | None:
+    return next((column for column in table.columns if _looks_like_cursor(column)), None)
 
 
 def _looks_like_cursor(column: LiveColumn) -> bool:
     return bool(_UPDATED.match(column.name)) and column.type.startswith("timestamp")
 
 
-def _is_moved_by_database(column: LiveColumn, table: LiveTable) -> bool:
-    default = (column.default or "").lower()
-    has_clock = default.startswith(("now()", "current_timestamp", "transaction_timestamp()"))
-    return (
-        SourceType.parse(column.type).name == "timestamp with time zone"
-        and column.not_null
-        and has_clock
-        and any(_sets(code, column.name) for code in table.update_triggers)
-    )
-
-
-def _sets(code: str, column: str) -> bool:
-    """Whether a trigger's code names `column` of the new row."""
-    return bool(re.search(rf'\bnew\s*\.\s*"?{re.escape(column)}(?!\w)', code, re.IGNORECASE))
+def _why_not_trusted(column: LiveColumn, table: LiveTable) -> str | None:
+    """Why `column` is no cursor to rely on; None where it is proved to be one."""
+    if SourceType.parse(column.type).name != "timestamp with time zone":
+        return f"it is {column.type}, which names no moment without a zone"
+    if not column.not_null:
+        return "it may be null"
+    if (column.default or "").lower() not in _CLOCK_DEFAULTS:
+        return f"its default is {column.default or 'missing'}, not now()"
+    return why_not_moved(table, column.name)
 
 
 def _property(column: LiveColumn, key: tuple[str, ...]) -> SchemaProperty:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from ingest.contracts.cursor_proof import why_not_moved
 from ingest.contracts.introspect import LiveColumn, LiveTable
-from ingest.contracts.model import META_COLUMNS, Column, StreamContract
+from ingest.contracts.model import META_COLUMNS, Clock, Column, StreamContract
 from ingest.contracts.types import TEXT, LandingType, SourceType, landing_type
 from ingest.contracts.widening import widened_landing
 from ingest.errors import ContractError, SchemaDriftError
@@ -68,6 +69,7 @@ def compare(contract: StreamContract, table: LiveTable | None) -> list[Differenc
         _added_difference(contract, column) for column in added if column.name not in contract.spec.excluded_columns
     )
     found.extend(_key_differences(contract, table))
+    found.extend(_cursor_differences(contract, table))
     return sorted(found, key=lambda difference: not difference.breaking)
 
 
@@ -157,6 +159,25 @@ def _key_differences(contract: StreamContract, table: LiveTable) -> list[Differe
             "no unique key",
             Effect.STOPS if contract.spec.key_enforced else Effect.NOTED,
             "two rows with the same key would be taken for versions of one",
+        )
+    ]
+
+
+def _cursor_differences(contract: StreamContract, table: LiveTable) -> list[Difference]:
+    """A cursor that changes may leave as it was: such a change would never be seen."""
+    spec = contract.spec
+    if spec.cursor is None or spec.cursor_clock is not Clock.DATABASE or not spec.cursor_enforced:
+        return []
+    reason = why_not_moved(table, spec.cursor)
+    if reason is None:
+        return []
+    return [
+        Difference(
+            f"cursor '{spec.cursor}'",
+            "one that the database moves on every change",
+            f"none that is proved to be: {reason}",
+            Effect.NOTED,
+            "a change that leaves it is not seen; `cursorEnforced: false` says that you know of none",
         )
     ]
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from psycopg2 import errors, sql
 
+from ingest.contracts.triggers import Written, written_relations
 from ingest.errors import ContractError
 
 if TYPE_CHECKING:
@@ -52,17 +53,8 @@ select w.name, a.attname, format_type(b.typid, b.typmod), b.typtype, a.attnotnul
  order by w.name, a.attnum
 """
 
-# Triggers (enabled, before, for each row) that no update escapes, each with its code. One written in C, such as
-# `moddatetime(updated_at)`, shows none: the columns that are its arguments stand for what it sets.
 _TABLES = """
-select name, c.relkind::text, obj_description(c.oid, 'pg_class'),
-       array(select case l.lanname when 'c' then 'new.' || replace(encode(t.tgargs, 'escape'), '\\000', ' new.')
-                    else p.prosrc end
-               from pg_trigger t join pg_proc p on p.oid = t.tgfoid join pg_language l on l.oid = p.prolang
-              where t.tgrelid = c.oid and not t.tgisinternal and t.tgenabled in ('O', 'A')
-                and t.tgtype & 1 = 1 and t.tgtype & 2 = 2 and t.tgtype & 16 = 16 and cardinality(t.tgattr::int2[]) = 0
-                and (t.tgqual is null
-                     or pg_get_triggerdef(t.oid) ~* 'when \\(\\(?old\\.\\* is distinct from new\\.\\*\\)?\\)')),
+select name, c.oid, c.relkind::text, obj_description(c.oid, 'pg_class'),
        has_any_column_privilege(c.oid, 'select'),
        case when c.relkind = 'r' then pg_relation_size(c.oid) / current_setting('block_size')::int else 0 end
   from unnest(%(tables)s::text[]) as name join pg_class c on c.oid = to_regclass(name)
@@ -96,7 +88,7 @@ class LiveColumn:
 
 @dataclass(frozen=True)
 class LiveTable:
-    """A table as it is at the source. `update_triggers`: the code of the row triggers that run before each update.
+    """A table as it is at the source. `written` are the relations that its rows are written to, itself or its parts.
 
     `blocks` is the size of a plain table on disk, 0 for anything else.
     """
@@ -104,7 +96,7 @@ class LiveTable:
     name: str
     kind: str
     comment: str | None
-    update_triggers: tuple[str, ...]
+    written: tuple[Written, ...]
     readable: bool
     columns: tuple[LiveColumn, ...]
     blocks: int = 0
@@ -131,11 +123,18 @@ def live_tables(connection: Connection, tables: Sequence[str]) -> dict[str, Live
         columns: dict[str, list[LiveColumn]] = {}
         for name, *column in cursor.fetchall():
             columns.setdefault(name, []).append(LiveColumn(*column))
+        written = written_relations(cursor, [oid for _, oid, *_ in heads])
     return {
         quoted[name]: LiveTable(
-            quoted[name], READABLE_KINDS[kind], comment, tuple(triggers), readable, tuple(columns.get(name, ())), blocks
+            quoted[name],
+            READABLE_KINDS[kind],
+            comment,
+            written.get(oid, ()),
+            readable,
+            tuple(columns.get(name, ())),
+            blocks,
         )
-        for name, kind, comment, triggers, readable, blocks in heads
+        for name, oid, kind, comment, readable, blocks in heads
     }
 
 

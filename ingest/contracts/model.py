@@ -64,6 +64,7 @@ class StreamSpec(BaseModel):
     deletes: Deletes = Deletes.NONE
     max_quarantine_ratio: float = Field(default=0.0, ge=0, le=1)
     quarantine_allowance: int = Field(default=0, ge=0)
+    cursor_enforced: bool = True
     likely_cursor: str | None = None
     excluded_columns: tuple[str, ...] = ()
     key_enforced: bool = True

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 THINGS = """
 create table things (id bigint primary key, label text, updated_at timestamptz not null default now());
+create function touch() returns trigger language plpgsql as $$ begin new.updated_at := now(); return new; end $$;
+create trigger touch before update on things for each row execute function touch();
 insert into things select n, 'thing ' || n from generate_series(1, 3) n
 """
 SECRET = "the-s3cret-that-nobody-may-see"
@@ -230,7 +232,10 @@ def test_a_source_that_is_not_as_the_contract_says_lands_nothing(
 
 
 def test_rows_that_no_type_of_the_lake_holds_refuse_the_batch(things: CommandLine, source_world: World) -> None:
-    source_world.execute("update things set updated_at = '-infinity' where id = 2")
+    source_world.execute(
+        "alter table things disable trigger touch; update things set updated_at = '-infinity' where id = 2;"
+        "alter table things enable trigger touch"
+    )
     refused(things.run("run"), "things: 1 of 3 records break the contract.*outside the years 1 to 9999.*run again")
     assert list(source_world.store.list("")) == []
 

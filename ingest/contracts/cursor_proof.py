@@ -1,0 +1,126 @@
+"""Whether the database itself moves a cursor on every change of a row: proved from its triggers, or why it is not.
+
+Triggers fire before a row is written, in the order of their names, each on what the one before it left. So the cursor
+is moved where one of them sets it to the clock whatever happens, and none after it may set it to anything else. What a
+session does to its triggers (`session_replication_role`, ALTER TABLE ... DISABLE TRIGGER) no catalog can tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ingest.contracts.trigger_code import Value
+from ingest.contracts.triggers import Trigger, Written
+
+if TYPE_CHECKING:
+    from ingest.contracts.introspect import LiveTable
+
+_PLAIN = "only fields of NEW set one after the other, without a condition, then `return new`, are"
+_KINDS = {"v": "a view", "m": "a materialized view", "f": "a foreign table"}
+_KEPT = (Value.CLOCK, Value.IF_NULL)
+"""What a new row's cursor may be set to: a value that was given stays, as it does without any trigger."""
+
+
+def why_not_moved(table: LiveTable, column: str) -> str | None:
+    """Why it is not proved that each change of a row of `table` moves `column`; None where it is proved."""
+    for relation in table.written:
+        reason = _why_not(relation, column)
+        if reason is not None:
+            where = "" if len(table.written) == 1 else f"in {relation.name}: "
+            return where + reason
+    return None
+
+
+def _why_not(relation: Written, column: str) -> str | None:
+    if relation.kind in _KINDS:
+        return f"it is {_KINDS[relation.kind]}, and what is written lies elsewhere"
+    if relation.rewritten:
+        return "a rule rewrites what is written to it"
+    return _why_not_on_update(relation, column) or _why_not_on_insert(relation, column)
+
+
+def _why_not_on_update(relation: Written, column: str) -> str | None:
+    firing = [trigger for trigger in relation.triggers if trigger.before and trigger.on_update and trigger.fires]
+    if any(trigger.always and trigger.code is not None and trigger.code.refuses for trigger in firing):
+        return None
+    reason: str | None = _of_what_does_not_fire(relation.triggers, column)
+    guard: Trigger | None = None
+    """The trigger that has moved the cursor if the row had changed by then."""
+    for trigger in firing:
+        if not trigger.each_row:
+            continue
+        found = _why_not_by(trigger, column)
+        if found is not None:
+            reason, guard = found, None
+        elif guard is not None and not _changes_nothing(trigger):
+            reason, guard = f"trigger '{trigger.name}' may change the row after '{guard.name}' has compared it", None
+        if found is None and _sets_clock(trigger, column):
+            if trigger.always:
+                reason, guard = None, None
+            elif trigger.if_changed and reason is not None:
+                reason, guard = _of_comparison(trigger, relation), trigger
+            elif reason is not None:
+                reason = _of_condition(trigger)
+    return reason
+
+
+def _why_not_on_insert(relation: Written, column: str) -> str | None:
+    for trigger in relation.triggers:
+        if trigger.before and trigger.each_row and trigger.on_insert and trigger.fires:
+            if trigger.code is None:
+                return _of_unknown_code(trigger)
+            if trigger.code.sets.get(column, Value.CLOCK) not in _KEPT:
+                return f"trigger '{trigger.name}' sets the cursor of a new row to {trigger.code.sets[column].value}"
+    return None
+
+
+def _why_not_by(trigger: Trigger, column: str) -> str | None:
+    """Why the cursor may be anything after this trigger; None where it is moved, or left as it was."""
+    if trigger.code is None:
+        return _of_unknown_code(trigger)
+    value = trigger.code.sets.get(column)
+    if value in (Value.OTHER, Value.SHADOWED_CLOCK):
+        return f"trigger '{trigger.name}' sets it to {value.value}"
+    return None
+
+
+def _sets_clock(trigger: Trigger, column: str) -> bool:
+    return trigger.code is not None and trigger.code.sets.get(column) is Value.CLOCK
+
+
+def _changes_nothing(trigger: Trigger) -> bool:
+    return trigger.code is not None and not trigger.code.sets
+
+
+def _of_unknown_code(trigger: Trigger) -> str:
+    return f"what trigger '{trigger.name}' does ({trigger.function}) is not certain: {_PLAIN}"
+
+
+def _of_condition(trigger: Trigger) -> str:
+    what = "on updates of some columns" if trigger.of_columns else f"WHEN {trigger.condition}"
+    return f"trigger '{trigger.name}' moves it only {what}"
+
+
+def _of_comparison(trigger: Trigger, relation: Written) -> str | None:
+    if relation.changed_exactly or trigger.compares_bytes:
+        return None
+    return (
+        f"trigger '{trigger.name}' moves it only WHEN {trigger.condition}, which takes values that print differently "
+        "(such as 1.0 and 1.00) for equal"
+    )
+
+
+def _of_what_does_not_fire(triggers: Sequence[Trigger], column: str) -> str:
+    """Why no trigger moves the cursor, the nearest one named."""
+    for trigger in triggers:
+        if not _sets_clock(trigger, column):
+            continue
+        if not trigger.fires:
+            how = "disabled" if trigger.mode == "D" else "for sessions of replication alone"
+            return f"trigger '{trigger.name}', which moves it, is {how}"
+        if not trigger.on_update:
+            return f"trigger '{trigger.name}' moves it on inserts alone"
+        if not trigger.before or not trigger.each_row:
+            return f"trigger '{trigger.name}' fires {'for each statement' if trigger.before else 'after the update'}"
+    return "no trigger sets it before each update"

@@ -1,0 +1,197 @@
+"""Which triggers see the rows of a table as they are written: from the catalog, as they are at this moment."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ingest.contracts.trigger_code import RowCode, Value, understood
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import cursor as Cursor
+
+# A table's rows lie in it and in its partitions and children, and there it is that triggers fire: each has its own,
+# which may be switched off one by one. `changed_exactly`: whether no two values of its columns are equal and print
+# differently, so that a comparison of whole rows sees every change.
+_RELATIONS = """
+with recursive family as (
+  select root, root as oid from unnest(%(tables)s::oid[]) as root
+  union
+  select f.root, i.inhrelid from family f join pg_inherits i on i.inhparent = f.oid
+)
+select f.root, c.oid, c.oid::regclass::text, c.relkind::text,
+       exists (select from pg_rewrite r where r.ev_class = c.oid and r.ev_type in ('2', '3')),
+       not exists (
+         select from pg_attribute a
+           join pg_type t on t.oid = a.atttypid
+           left join pg_collation l on l.oid = a.attcollation
+          where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+            and not (t.typtype = 'e'
+                     or (case when t.typtype = 'd' then t.typbasetype else t.oid end = any(
+                           '{bool,int2,int4,int8,date,timestamp,timestamptz,time,uuid,bytea,text,varchar,bpchar,oid}'
+                           ::regtype[]::oid[]) and coalesce(l.collisdeterministic, true))
+                     or (t.oid = 'numeric'::regtype and a.atttypmod >= 0)))
+  from family f join pg_class c on c.oid = f.oid
+ where c.relkind <> 'p' or not exists (select from pg_inherits i where i.inhparent = c.oid)
+ order by f.root, c.oid
+"""
+
+_TRIGGERS = """
+select t.tgrelid, t.tgname, t.tgtype, t.tgenabled::text, cardinality(t.tgattr::int2[]) > 0, t.tgqual is not null,
+       substr(pg_get_triggerdef(t.oid), length('CREATE TRIGGER ' || quote_ident(t.tgname)) + 2),
+       ' ON ' || quote_ident(cn.nspname) || '.' || quote_ident(c.relname) || ' ',
+       p.oid::regproc::text, pn.nspname = 'pg_catalog', l.lanname, p.prosrc, t.tgargs,
+       (select e.extname from pg_depend d join pg_extension e on e.oid = d.refobjid
+         where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.refclassid = 'pg_extension'::regclass
+           and d.deptype = 'e')
+  from pg_trigger t
+  join pg_class c on c.oid = t.tgrelid join pg_namespace cn on cn.oid = c.relnamespace
+  join pg_proc p on p.oid = t.tgfoid join pg_namespace pn on pn.oid = p.pronamespace
+  join pg_language l on l.oid = p.prolang
+ where t.tgrelid = any(%(relations)s::oid[]) and t.tgconstraint = 0
+"""
+
+# Then `now()` in a function may be that one, by its search_path or its caller's.
+_SHADOWED = """
+select exists (select from pg_proc
+                where proname in ('now', 'transaction_timestamp', 'statement_timestamp', 'clock_timestamp')
+                  and pronargs = 0 and pronamespace <> 'pg_catalog'::regnamespace)
+"""
+
+_EACH_ROW, _BEFORE, _INSERT, _UPDATE = 1, 2, 4, 16
+_IF_CHANGED = ("((old.* IS DISTINCT FROM new.*))", "((old.* *<> new.*))")
+_HARMLESS = frozenset({"suppress_redundant_updates_trigger", "tsvector_update_trigger"})
+"""Functions of Postgres itself that set no timestamp: they skip updates that change nothing, or set a tsvector."""
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """A trigger of a relation, but for those of constraints, which come after the row is written.
+
+    `mode` is O (fires), A (always, also as a replica), R (as a replica alone) or D (disabled). `condition` is its WHEN
+    as Postgres prints it. `code` is what it does to the new row, None where that is not known for sure.
+    """
+
+    name: str
+    mode: str
+    before: bool
+    each_row: bool
+    on_insert: bool
+    on_update: bool
+    of_columns: bool
+    condition: str | None
+    function: str
+    code: RowCode | None
+
+    @property
+    def fires(self) -> bool:
+        """Whether it fires in an ordinary session."""
+        return self.mode in ("O", "A")
+
+    @property
+    def always(self) -> bool:
+        """Whether nothing but its event decides on it."""
+        return self.condition is None and not self.of_columns
+
+    @property
+    def if_changed(self) -> bool:
+        """Whether its condition is that the row as a whole differs."""
+        return self.condition in _IF_CHANGED and not self.of_columns
+
+    @property
+    def compares_bytes(self) -> bool:
+        """Whether that condition compares the rows as they are stored, and not by the equality of their types."""
+        return self.condition == _IF_CHANGED[1]
+
+
+@dataclass(frozen=True)
+class Written:
+    """A relation that rows are written to: a table, or one of its partitions or children.
+
+    `triggers` are in the order in which they fire. `rewritten`: whether rules rewrite what writes to it.
+    """
+
+    name: str
+    kind: str
+    rewritten: bool
+    changed_exactly: bool
+    triggers: tuple[Trigger, ...] = field(default=())
+
+
+def written_relations(cursor: Cursor, tables: Sequence[int]) -> dict[int, tuple[Written, ...]]:
+    """For each of `tables` (oids), the relations that its rows are written to, with their triggers."""
+    cursor.execute(_RELATIONS, {"tables": list(tables)})
+    relations: list[tuple[int, int, str, str, bool, bool]] = cursor.fetchall()
+    cursor.execute(_SHADOWED)
+    shadowed = bool(cursor.fetchall()[0][0])
+    cursor.execute(_TRIGGERS, {"relations": [oid for _, oid, *_ in relations]})
+    triggers: dict[int, list[Trigger]] = {}
+    for oid, *rest in cursor.fetchall():
+        triggers.setdefault(oid, []).append(_trigger(*rest, shadowed=shadowed))
+    found: dict[int, tuple[Written, ...]] = {}
+    for table, oid, name, kind, rewritten, changed_exactly in relations:
+        # They fire in the order of their names' bytes.
+        ordered = sorted(triggers.get(oid, ()), key=lambda trigger: trigger.name.encode())
+        written = Written(name, kind, rewritten, changed_exactly, tuple(ordered))
+        found[table] = (*found.get(table, ()), written)
+    return found
+
+
+def _trigger(
+    name: str,
+    bits: int,
+    mode: str,
+    of_columns: bool,
+    has_condition: bool,
+    definition: str | None,
+    on_relation: str,
+    function: str,
+    built_in: bool,
+    language: str,
+    source: str,
+    arguments: memoryview,
+    extension: str | None,
+    *,
+    shadowed: bool,
+) -> Trigger:
+    return Trigger(
+        name=name,
+        mode=mode,
+        before=bool(bits & _BEFORE),
+        each_row=bool(bits & _EACH_ROW),
+        on_insert=bool(bits & _INSERT),
+        on_update=bool(bits & _UPDATE),
+        of_columns=of_columns,
+        condition=_condition((definition or "").partition(on_relation)[2]) if has_condition else None,
+        function=function,
+        code=_code(function, built_in, language, source, bytes(arguments), extension, shadowed=shadowed),
+    )
+
+
+def _condition(definition: str) -> str:
+    """The WHEN of a trigger's definition, from `FOR EACH` on; all of it where it has another form."""
+    match = re.match(r"FOR EACH ROW WHEN (\(.*?\)) EXECUTE (?:FUNCTION|PROCEDURE) ", definition, re.DOTALL)
+    return str(match[1]) if match else definition
+
+
+def _code(
+    function: str,
+    built_in: bool,
+    language: str,
+    source: str,
+    arguments: bytes,
+    extension: str | None,
+    *,
+    shadowed: bool,
+) -> RowCode | None:
+    if language == "plpgsql":
+        return understood(source, shadowed=shadowed)
+    if built_in and function in _HARMLESS:
+        return RowCode()
+    if extension == "moddatetime" and language == "c":
+        # Its one argument is the column; each argument is ended by a zero byte.
+        columns = arguments.decode(errors="replace").split("\0")[:-1]
+        return RowCode({columns[0]: Value.CLOCK}) if len(columns) == 1 else None
+    return None
