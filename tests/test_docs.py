@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 import shlex
+import subprocess
 from itertools import dropwhile
 from pathlib import Path
 
@@ -208,3 +209,14 @@ def test_the_rotation_of_keys_stands_in_one_place_with_settings_that_exist() -> 
     for page in PAGES:
         told = page.read_text(encoding="utf-8")
         assert not re.search(r"public_key_2|PRIVATE_KEY_2_PATH", told), f"{page.name} has steps of its own"
+
+
+def test_ci_runs_the_readme_s_own_commands() -> None:
+    """What `.ci/readme` runs is the block of README as it stands: the demo, and a question to its marts."""
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    listed = subprocess.run(
+        [REPOSITORY / ".ci" / "readme", "--list"], capture_output=True, text=True, check=True
+    ).stdout
+    assert f"```\n{listed}```\n" in readme
+    assert [line.split()[:2] for line in listed.splitlines()] == [["make", "demo"], ["make", "query"]]
+    assert "\n.ci/readme\n" in (REPOSITORY / ".ci" / "run").read_text(encoding="utf-8")
