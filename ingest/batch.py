@@ -12,7 +12,7 @@ import pyarrow as pa
 from ingest.contracts.model import StreamContract
 from ingest.errors import QuarantineRatioError
 from ingest.lake import layout
-from ingest.lake.commit import Commit, CommitKind, Counts, FullSetMark, Settled, Watermark, Window, columns_of
+from ingest.lake.commit import Commit, CommitKind, Counts, FullSetMark, Settled, Walk, Watermark, Window, columns_of
 from ingest.lake.digest import RowsDigest
 from ingest.lake.log import CommitLog
 from ingest.lake.store import ObjectStore
@@ -27,18 +27,27 @@ QUARANTINE_SCHEMA = pa.schema(
         ("_batch_id", pa.string()),
         ("_log_version", pa.int64()),
         ("_extracted_at", pa.timestamp("us", tz="UTC")),
+        ("cursor_after", pa.timestamp("us", tz="UTC")),
+        ("cursor_before", pa.timestamp("us", tz="UTC")),
     ]
 )
+"""Files of older releases lack the last two."""
 
 
 @dataclass(frozen=True)
 class QuarantinedRecord:
-    """A record that breaks its contract, to the byte. `position` counts from 1 in the order of reading."""
+    """A record that breaks its contract, to the byte. `position` counts from 1 in the order of reading.
+
+    `cursor_after` and `cursor_before` are the readable cursors between which it was read, both its own where it shows
+    one; None where nothing readable came before or after it.
+    """
 
     reason: str
     position: int
     key: str | None
     record: bytes
+    cursor_after: datetime | None = None
+    cursor_before: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -111,6 +120,11 @@ class Batch:
         return self._kind in (CommitKind.KEYS, CommitKind.SNAPSHOT)
 
     @property
+    def version(self) -> int:
+        """The version that the batch wants to become."""
+        return self._origin.version
+
+    @property
     def read(self) -> int:
         """Records read so far."""
         return self.landed + self.quarantined
@@ -135,14 +149,27 @@ class Batch:
         self._first_reason = self._first_reason or records[0].reason
         self.quarantined += len(records)
         meta = (self._origin.batch_id, self._origin.version, self._origin.extracted_at)
-        columns = zip(*((item.reason, item.position, item.key, item.record, *meta) for item in records), strict=True)
+        columns = zip(
+            *(
+                (item.reason, item.position, item.key, item.record, *meta, item.cursor_after, item.cursor_before)
+                for item in records
+            ),
+            strict=True,
+        )
         arrays = [pa.array(values, type=f.type) for values, f in zip(columns, QUARANTINE_SCHEMA, strict=True)]
         batch = pa.RecordBatch.from_arrays(arrays, schema=QUARANTINE_SCHEMA)
         if self._is_full_set:
             self._digest.update(batch.select(["reason", "key", "record"]))
         self._refused_files.write(batch)
 
-    def commit(self, *, window: Window | None, watermark: Watermark, settles: tuple[Settled, ...] = ()) -> Commit:
+    def commit(
+        self,
+        *,
+        window: Window | None,
+        watermark: Watermark,
+        settles: tuple[Settled, ...] = (),
+        walk: Walk | None = None,
+    ) -> Commit:
         """Make all files durable, then append the commit. `settles` are refused records that it is the answer to.
 
         Raises QuarantineRatioError where too much was refused, ConflictError where another writer was first;
@@ -169,6 +196,7 @@ class Batch:
             full_set=full_set,
             columns=self._columns,
             settles=settles,
+            walk=walk,
             extracted_at=self._origin.extracted_at,
             committed_at=datetime.now(UTC),
         )

@@ -18,6 +18,7 @@ from ingest.sources.http import ApiClient
 from ingest.sources.prefetch import prefetched
 from ingest.sources.records import KeyDecoder, RecordDecoder, UnreadableKeyError
 from ingest.sources.saas import ExpiredCursorError, Page, SaasStream
+from ingest.sources.walk import WindowWalk, split
 
 
 class SaasExtraction:
@@ -51,7 +52,8 @@ class SaasExtraction:
 
     def backfill(self, window: Window) -> StreamResult:
         """Land a window again; the watermark stays."""
-        self._land(window, CommitKind.BACKFILL, unmoved(self._head), None)
+        for part in split(window, watermark_of(self._head)):
+            self._land(part, CommitKind.BACKFILL, unmoved(self._head), None)
         return self._result(None)
 
     def retry_quarantined(self) -> StreamResult:
@@ -72,7 +74,8 @@ class SaasExtraction:
         if before is not None and settled <= before:
             return
         window = Window(start=before - self._contract.spec.allowed_lateness if before else None, end=settled)
-        self._land(window, CommitKind.DATA, Watermark(before=before, after=settled), None)
+        for part in split(window, before):
+            self._land(part, CommitKind.DATA, Watermark(before=before, after=part.end), None)
 
     def _finish(self, resume: Resume) -> None:
         done = Watermark(before=watermark_of(self._head), after=resume.window.end)
@@ -86,22 +89,24 @@ class SaasExtraction:
     def _land(self, window: Window, kind: CommitKind, done: Watermark, resume: Resume | None) -> None:
         """Read `window`, from where `resume` says, with a commit every `saas_commit_bytes`; the last leaves `done`."""
         resumed = resume is not None
+        walk = WindowWalk(window, resume)
         following: Page | None = Page([], None)
         with prefetched(self._source.pages(window, resume=resume)) as pages:
             while following is not None:
                 with self._batch(kind, self._decoder.schema) as batch:
-                    following = self._fill(batch, pages)
+                    following = self._fill(batch, pages, walk)
+                    part = walk.cut(batch.version, finished=following is None)
                     if following is not None:
-                        watermark = self._under_way(window, following) if kind is CommitKind.DATA else done
-                        self._context.committed(batch.commit(window=window, watermark=watermark))
+                        watermark = self._under_way(window, following, walk) if kind is CommitKind.DATA else done
+                        self._context.committed(batch.commit(window=window, watermark=watermark, walk=part))
                     elif batch.read or resumed or self._unfinished:
-                        self._context.committed(batch.commit(window=window, watermark=done))
+                        self._context.committed(batch.commit(window=window, watermark=done, walk=part))
 
     @property
     def _unfinished(self) -> bool:
         return self._head is not None and self._head.watermark.resume is not None
 
-    def _under_way(self, window: Window, page: Page) -> Watermark:
+    def _under_way(self, window: Window, page: Page, walk: WindowWalk) -> Watermark:
         before = watermark_of(self._head)
         assert page.next_cursor is not None  # noqa: S101 - a window's last page ends it
         resume = Resume(
@@ -109,18 +114,23 @@ class SaasExtraction:
             window=window,
             page_digest=page.newest.digest if page.newest else None,
             digest_cursor=page.newest.cursor if page.newest else None,
+            walk=walk.first,
+            reached=walk.reached,
         )
         return Watermark(before=before, after=before, resume=resume)
 
-    def _fill(self, batch: Batch, pages: Iterator[Page]) -> Page | None:
+    def _fill(self, batch: Batch, pages: Iterator[Page], walk: WindowWalk) -> Page | None:
         """Read pages until the batch is full: the page after which to go on, or None at the window's end."""
         for page in pages:
-            decoded = self._decoder.decode(page.records, first_position=batch.read + 1)
+            first = batch.read + walk.unplaced + 1
+            decoded = self._decoder.decode(page.records, first_position=first, window=walk.window)
             batch.write(decoded.rows)
-            batch.refuse(decoded.refused)
-            self._context.progress(self._contract.stream, batch.read)
+            batch.refuse(walk.place(decoded))
+            self._context.progress(self._contract.stream, batch.read + walk.unplaced)
             if page.next_cursor is not None and batch.raw_bytes >= self._context.settings.saas_commit_bytes:
+                batch.refuse(walk.release())
                 return page
+        batch.refuse(walk.release())
         return None
 
     def _land_keys(self) -> pa.Table:

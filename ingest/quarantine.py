@@ -1,7 +1,7 @@
 """What lies in quarantine, and what has become of it: derived from the log, where commits say what they settled.
 
-A record is open until a retry has settled it, or a later version has taken its place: the same key refused again, or
-for a stream that is landed whole, a newer set.
+A record is open until a retry has settled it, or a later version has taken its place: the same key refused again, its
+stretch of time read again where it shows no key, or for a stream that is landed whole, a newer set.
 """
 
 from __future__ import annotations
@@ -11,17 +11,20 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ingest.batch import Batch
 from ingest.context import RunContext, unmoved
-from ingest.contracts.model import Mode, StreamContract
+from ingest.contracts.model import Mode, Source, StreamContract
 from ingest.lake.commit import Commit, CommitKind, DataFile, Settled
 from ingest.lake.log import CommitLog
 from ingest.lake.store import ObjectStore
+from ingest.read_again import UnnamedRecord, read_again
 
 _READERS = 16
 
@@ -64,7 +67,10 @@ class Quarantine:
             for position in item.positions
         }
         replaced = self._replaced()
-        found = [self._record(commit, row, settled, replaced) for commit in self.commits for row in self._rows(commit)]
+        rows = [(commit, row) for commit in self.commits for row in self._rows(commit)]
+        if self._contract.spec.source is Source.SAAS:
+            settled = read_again(self.commits, _unnamed(rows)) | settled
+        found = [self._record(commit, row, settled, replaced) for commit, row in rows]
         return _newest_of_each_key(sorted(found, key=lambda item: (item.version, item.position)))
 
     def open(self) -> list[RefusedRecord]:
@@ -77,12 +83,12 @@ class Quarantine:
             return None
         return max((commit.version for commit in self.commits if commit.kind is CommitKind.SNAPSHOT), default=None)
 
-    def _rows(self, commit: Commit) -> Iterator[dict[str, object]]:
+    def _rows(self, commit: Commit) -> Iterator[dict[str, Any]]:
         for file in commit.quarantine:
             yield from read_columns(self._store, file).to_pylist()
 
     def _record(
-        self, commit: Commit, row: dict[str, object], settled: dict[tuple[int, int], int], replaced: int | None
+        self, commit: Commit, row: dict[str, Any], settled: dict[tuple[int, int], int], replaced: int | None
     ) -> RefusedRecord:
         position = int(str(row["position"]))
         by = settled.get((commit.version, position))
@@ -125,6 +131,18 @@ def settle(context: RunContext, contract: StreamContract, batch: Batch, records:
     """Commit what the batch has, as what settles `records`. Raises ConflictError where another writer was first."""
     watermark = unmoved(context.heads[contract.stream])
     context.committed(batch.commit(window=None, watermark=watermark, settles=_settled(records)))
+
+
+def _unnamed(rows: Sequence[tuple[Commit, dict[str, Any]]]) -> Iterator[UnnamedRecord]:
+    for commit, row in rows:
+        if row["key"] is None:
+            yield UnnamedRecord(
+                version=commit.version,
+                position=row["position"],
+                content=sha256(row["record"]).hexdigest(),
+                after=row.get("cursor_after"),
+                before=row.get("cursor_before"),
+            )
 
 
 def _newest_of_each_key(records: list[RefusedRecord]) -> list[RefusedRecord]:

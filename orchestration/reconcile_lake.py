@@ -13,6 +13,7 @@ from ingest.errors import FatalError
 from ingest.lake.commit import Commit, CommitKind, DataFile
 from ingest.lake.log import CommitLog
 from ingest.lake.store import ObjectStore
+from ingest.read_again import UnnamedRecord, read_again
 from ingest.retry import WaitBudget, retrying
 from orchestration.warehouse.duckdb import DIALECT
 from orchestration.warehouse.lake_reader import PARQUET, LakeAccess, lake_errors, open_duckdb
@@ -124,24 +125,41 @@ class _Keys:
     def count_refused(self, commits: Sequence[Commit]) -> int:
         """Records in quarantine that the source counts and the lake has no row for.
 
-        A record without a readable key counts by its content; one whose key was landed in another version, is in
-        flight, or has left the source does not count.
+        A key counts once, unless it was landed in another version, is in flight, or has left the source. Without a
+        readable key each record counts, unless its stretch of time was read again or a retry has settled it.
         """
-        files = [file for commit in commits for file in commit.quarantine]
+        files = [file for commit in commits for file in commit.quarantine if file.rows]
         if not files:
             return 0
+        return self._count_unnamed(commits, files) + self._count_named(files)
+
+    def _count_unnamed(self, commits: Sequence[Commit], files: Sequence[DataFile]) -> int:
+        # Files of older releases do not have the cursors.
+        absent = "SELECT NULL::TIMESTAMPTZ AS cursor_after, NULL::TIMESTAMPTZ AS cursor_before WHERE false"
+        found = self._connection.execute(
+            "SELECT _log_version AS version, position, sha256(record) AS content, cursor_after AS after, "  # noqa: S608
+            f"cursor_before AS before FROM (SELECT * FROM {PARQUET} UNION ALL BY NAME {absent}) "
+            "WHERE key IS NULL ORDER BY version, position",
+            [self._uris(files)],
+        ).to_arrow_table()
+        records = [UnnamedRecord(**row) for row in found.to_pylist()]
+        gone = read_again(commits, records).keys() | {
+            (item.version, position) for commit in commits for item in commit.settles for position in item.positions
+        }
+        return sum((record.version, record.position) not in gone for record in records)
+
+    def _count_named(self, files: Sequence[DataFile]) -> int:
         values = ", ".join(self._member(name) for name in self._contract.key)
         self._connection.execute(
-            f"CREATE TABLE refused AS SELECT DISTINCT key, CASE WHEN key IS NULL THEN sha256(record) END AS content, "  # noqa: S608
-            f"{values} FROM {PARQUET}",
+            f"CREATE TABLE refused AS SELECT DISTINCT key, {values} FROM {PARQUET} WHERE key IS NOT NULL",  # noqa: S608
             [self._uris(files)],
         )
         present = f"EXISTS (SELECT 1 FROM key_set WHERE {self._same('key_set', 'refused')})"  # noqa: S608
         still_there = present if self._contract.lands_keys else "true"
         return self._number(
-            f"SELECT count(*) FROM refused WHERE key IS NULL OR ({still_there} "  # noqa: S608
+            f"SELECT count(*) FROM refused WHERE {still_there} "  # noqa: S608
             f"AND NOT EXISTS (SELECT 1 FROM current WHERE {self._same('current', 'refused')}) "
-            f"AND NOT EXISTS (SELECT 1 FROM in_flight WHERE {self._same('in_flight', 'refused')}))"
+            f"AND NOT EXISTS (SELECT 1 FROM in_flight WHERE {self._same('in_flight', 'refused')})"
         )
 
     def _table(self, name: str, select: str, files: Sequence[DataFile], tail: str = "") -> None:

@@ -45,18 +45,44 @@ class Window(_Model):
     start: AwareDatetime | None
     end: AwareDatetime | None
 
+    def holds(self, cursor: datetime) -> bool:
+        """Whether a cursor lies within."""
+        return (self.start is None or self.start <= cursor) and (self.end is None or cursor < self.end)
+
+
+EVER = Window(start=None, end=None)
+
 
 class Resume(_Model):
     """A window that is not read to its end yet: where the next run goes on.
 
     `page_digest` and `digest_cursor` are of the newest page of records that was landed, to know it again where the API
     repeats it: a digest of its records, and the cursor that it was asked for with (None for the first page).
+    `walk` is the version with which this reading of the window began, and `reached` the greatest cursor that it has
+    read, None where no record showed one.
     """
 
     page_cursor: str
     window: Window
     page_digest: str | None = None
     digest_cursor: str | None = None
+    walk: int | None = None
+    reached: AwareDatetime | None = None
+
+
+class Walk(_Model):
+    """Which part of a window a commit has read, in the order of the cursor.
+
+    `first` is the version with which this reading of the window began: a window that is read again is another walk.
+    The part goes from `start` (None: the window's own) to `reached`: all below it was read. At the window's end that
+    is the window's; before, the greatest cursor so far, None where no record showed one. `earliest` is the first
+    cursor that the commit itself has read.
+    """
+
+    first: int
+    start: AwareDatetime | None
+    reached: AwareDatetime | None
+    earliest: AwareDatetime | None
 
 
 class Watermark(_Model):
@@ -94,7 +120,7 @@ class Commit(_Model):
 
     `columns` are those of the stream's rows as of this version, landing type by name: the contract's, and what the
     source has added or widened since. A commit of keys, or a replay, carries on what the one before it said; empty
-    in commits of older releases.
+    in commits of older releases, which lack `walk` too. Only streams that are read page by page have one.
     """
 
     format_version: int = FORMAT_VERSION
@@ -114,6 +140,7 @@ class Commit(_Model):
     replay_from: int | None = None
     columns: dict[str, str] = {}
     settles: tuple[Settled, ...] = ()
+    walk: Walk | None = None
     extracted_at: AwareDatetime
     committed_at: AwareDatetime
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from operator import attrgetter
 from typing import Annotated, Any, Literal
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ingest import moments
 from ingest.batch import QuarantinedRecord
 from ingest.contracts.model import RecordField, StreamContract
 from ingest.contracts.types import Kind
 from ingest.errors import ContractError, DataError
+from ingest.lake.commit import EVER, Window
 from ingest.sources import json_scanner
 
 PAYLOAD = "payload"
@@ -40,10 +42,15 @@ _TYPES: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Decoded:
-    """The records of a page: those that keep the contract as rows, the others as they came."""
+    """The records of a page: those that keep the contract as rows, the others as they came.
+
+    `first_cursor` and `greatest_cursor` are of the records, refused ones too, that show one within the window.
+    """
 
     rows: pa.RecordBatch
     refused: list[QuarantinedRecord]
+    first_cursor: datetime | None
+    greatest_cursor: datetime | None
 
 
 class RecordDecoder:
@@ -74,16 +81,25 @@ class RecordDecoder:
         # Moments are checked as columns, which is quicker than a pattern for each.
         self._read_page = _page_reader(contract, kinds | dict.fromkeys(times, str), optional, wanted=self._wanted)
         self.schema = pa.schema([pa.field(column.name, column.landing.arrow) for column in contract.columns])
+        self._cursor = contract.cursor_column.name
+        self._cursor_index = self.schema.names.index(self._cursor)
 
-    def decode(self, records: list[bytes], *, first_position: int) -> Decoded:
-        """Split `records` into rows and refused ones; positions count up from `first_position`.
+    def decode(self, records: list[bytes], *, first_position: int, window: Window = EVER) -> Decoded:
+        """Split the `records` of a page of `window` into rows and refused ones; positions count up from
+        `first_position`.
 
         A page on which all is well is read at once, and any other record by record, with the same outcome.
         """
         try:
-            return Decoded(self._whole_page(records), [])
+            rows = self._whole_page(records)
         except _BROKEN:
-            return self._one_by_one(records, first_position)
+            return self._one_by_one(records, first_position, window)
+        first, greatest = pc.min_max(rows[self._cursor]).as_py().values()
+        places = _Places(window)
+        for cursor in (first, greatest):
+            if cursor is not None:
+                places.pass_by(cursor)
+        return Decoded(rows, [], places.first, places.greatest)
 
     def _whole_page(self, records: list[bytes]) -> pa.RecordBatch:
         """All records as rows. Raises one of _BROKEN where any of them is not plainly good."""
@@ -101,17 +117,20 @@ class RecordDecoder:
         arrays[PAYLOAD] = pa.array(records, type=pa.binary()).cast(pa.string())
         return pa.RecordBatch.from_arrays([arrays[name] for name in self.schema.names], schema=self.schema)
 
-    def _one_by_one(self, records: list[bytes], first_position: int) -> Decoded:
+    def _one_by_one(self, records: list[bytes], first_position: int, window: Window) -> Decoded:
         rows: list[tuple[Any, ...]] = []
-        refused: list[QuarantinedRecord] = []
+        places = _Places(window)
         for position, record in enumerate(records, first_position):
             try:
                 rows.append(self._row(record))
+                places.pass_by(rows[-1][self._cursor_index])
             except _BROKEN as error:
-                refused.append(QuarantinedRecord(_reason(error), position, self._loose_key(record), record))
+                broken = QuarantinedRecord(_reason(error), position, self._loose_key(record), record)
+                places.add(broken, self._loose_cursor(record))
         columns = list(zip(*rows, strict=True)) if rows else [()] * len(self.schema)
         arrays = [pa.array(values, type=field.type) for values, field in zip(columns, self.schema, strict=True)]
-        return Decoded(pa.RecordBatch.from_arrays(arrays, schema=self.schema), refused)
+        batch = pa.RecordBatch.from_arrays(arrays, schema=self.schema)
+        return Decoded(batch, places.refused, places.first, places.greatest)
 
     def _row(self, record: bytes) -> tuple[Any, ...]:
         if _is_too_deep(record):
@@ -126,6 +145,45 @@ class RecordDecoder:
         """The key's fields as JSON where the record shows them all, for finding it again."""
         content = _shown(record, self._contract.key)
         return msgspec.json.encode(content).decode() if content else None
+
+    def _loose_cursor(self, record: bytes) -> datetime | None:
+        try:
+            return moments.utc(msgspec.convert((_shown(record, [self._cursor]) or {}).get(self._cursor), str))
+        except _BROKEN:
+            return None
+
+
+class _Places:
+    """The refused records of a page of `window`, each with the readable cursors between which it stands.
+
+    A cursor outside the window says nothing of the order in which the records came.
+    """
+
+    def __init__(self, window: Window) -> None:
+        self._window = window
+        self.refused: list[QuarantinedRecord] = []
+        self.first: datetime | None = None
+        self.greatest: datetime | None = None
+        self._open = 0
+
+    def pass_by(self, cursor: datetime) -> None:
+        """Note a readable cursor, which ends the places of the refused records before it."""
+        if not self._window.holds(cursor):
+            return
+        for at in range(len(self.refused) - self._open, len(self.refused)):
+            self.refused[at] = replace(self.refused[at], cursor_before=cursor)
+        self._open = 0
+        self.first = self.first or cursor
+        self.greatest = max(cursor, self.greatest or cursor)
+
+    def add(self, record: QuarantinedRecord, cursor: datetime | None) -> None:
+        """Add a refused record, which may show a readable `cursor` itself."""
+        if cursor is not None and self._window.holds(cursor):
+            self.pass_by(cursor)
+            self.refused.append(replace(record, cursor_after=cursor, cursor_before=cursor))
+        else:
+            self.refused.append(replace(record, cursor_after=self.greatest))
+            self._open += 1
 
 
 class UnreadableKeyError(DataError):

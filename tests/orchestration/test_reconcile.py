@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ingest.contracts.model import StreamContract
 from ingest.errors import FatalError
-from ingest.lake.commit import Counts
+from ingest.lake.commit import Counts, Window
 from ingest.lake.store import ObjectStore
 from orchestration.reconcile import (
     Reconciler,
@@ -161,21 +161,24 @@ def test_a_snapshot_counts_as_its_newest_version(warehouse: DuckDBWarehouse, sto
 
 
 def test_refused_records_of_a_provider_are_counted_once(warehouse: DuckDBWarehouse, store: ObjectStore) -> None:
-    """The source counts 7: three landed; 8 refused twice, and two without a key; 4 is landed and refused in one."""
+    """The source counts 7: three landed; 8 refused twice; two equal ones without a key and a third, read twice; 4 is
+    landed and refused in one."""
     events = contract({"id": "text", "updated_at": "timestamptz"}, deletes="none", source="saas")
     lake = LakeBuilder(store, events)
     rows = [{"id": name, "updated_at": AT} for name in ("1", "2", "4")]
+    window = Window(start=None, end=AT)
     first = lake.quarantine(1, [('{"id":"8"}', b"{1}"), (None, b"{"), ('{"id":"4"}', b"{2}")])
-    lake.data(rows, quarantine=(first,), counts=Counts(read=6, landed=3, quarantined=3))
-    second = lake.quarantine(2, [('{"id":"8"}', b"{3}"), (None, b"["), (None, b"{")])
-    lake.data(quarantine=(second,), counts=Counts(read=3, landed=0, quarantined=3))
-    assert LakeCounter(store).count(events, 2, None) == LakeCount(current=3, refused=3, history=3)
+    lake.data(rows, quarantine=(first,), window=window, counts=Counts(read=6, landed=3, quarantined=3))
+    assert LakeCounter(store).count(events, 1, None) == LakeCount(current=3, refused=2, history=3)
+    second = lake.quarantine(2, [('{"id":"8"}', b"{3}"), (None, b"["), (None, b"{"), (None, b"{")])
+    lake.data(quarantine=(second,), window=window, counts=Counts(read=4, landed=0, quarantined=4))
+    assert LakeCounter(store).count(events, 2, None) == LakeCount(current=3, refused=4, history=3)
     load(warehouse, lake)
-    side = {"things": SourceSide(6, None, 2)}
+    side = {"things": SourceSide(7, None, 2)}
     with warehouse.connect() as session:
         [result] = Reconciler(store, Schemas()).reconcile(session, [events], side, staging=False)
     assert result.equal
-    assert (result.source, result.refused, result.expected) == (6, 3, 3)
+    assert (result.source, result.refused, result.expected) == (7, 4, 3)
 
 
 def test_a_gap_in_the_log_is_found(warehouse: DuckDBWarehouse, loaded: LakeBuilder) -> None:

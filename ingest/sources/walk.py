@@ -1,0 +1,80 @@
+"""One reading of a window, page by page: where in time its refused records stand, and how far it has come."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from ingest.batch import QuarantinedRecord
+from ingest.lake.commit import Resume, Walk, Window
+from ingest.sources.records import Decoded
+
+
+class WindowWalk:
+    """A walk through `window`, or the rest of the one that `resume` says was left unfinished.
+
+    A commit of an older release does not say how far its walk had come. What goes on from it does not either, and
+    `ingest.read_again` judges the commits of that walk together.
+    """
+
+    def __init__(self, window: Window, resume: Resume | None) -> None:
+        self.window = window
+        self._is_known = resume is None or resume.walk is not None
+        self._start = self.reached = resume.reached if resume else None
+        self._earliest: datetime | None = None
+        self._unplaced: list[QuarantinedRecord] = []
+        self.first = resume.walk if resume else None
+
+    @property
+    def unplaced(self) -> int:
+        """Refused records that wait for the next readable cursor."""
+        return len(self._unplaced)
+
+    def place(self, page: Decoded) -> list[QuarantinedRecord]:
+        """The refused records whose place in time is known after `page`, in the order of reading."""
+        records = [replace(record, cursor_after=_later(record.cursor_after, self.reached)) for record in page.refused]
+        if page.first_cursor is None or page.greatest_cursor is None:
+            self._unplaced += records
+            return []
+        waited = [replace(record, cursor_before=page.first_cursor) for record in self._unplaced]
+        self.reached = _later(page.greatest_cursor, self.reached)
+        self._earliest = self._earliest or page.first_cursor
+        last = next((at for at in range(len(records), 0, -1) if records[at - 1].cursor_before is not None), 0)
+        self._unplaced = records[last:]
+        return waited + records[:last]
+
+    def release(self) -> list[QuarantinedRecord]:
+        """The refused records that have to go into the batch as they are."""
+        records, self._unplaced = self._unplaced, []
+        return records
+
+    def cut(self, version: int, *, finished: bool) -> Walk | None:
+        """What the commit `version` says of the part that was read since the last one; the next part begins here."""
+        if not self._is_known:
+            return None
+        self.first = self.first or version
+        walk = Walk(
+            first=self.first,
+            start=self._start,
+            reached=self.window.end if finished else self.reached,
+            earliest=self._earliest,
+        )
+        self._start, self._earliest = self.reached, None
+        return walk
+
+
+def split(window: Window, watermark: datetime | None) -> list[Window]:
+    """The part of `window` that was read before and the one that was not, each where it is not empty.
+
+    A walk never goes over the watermark, so that among records that show neither key nor cursor none is taken for an
+    older one that is new.
+    """
+    if watermark is None or window.end is None or watermark >= window.end:
+        return [window]
+    if window.start is not None and window.start >= watermark:
+        return [window]
+    return [Window(start=window.start, end=watermark), Window(start=watermark, end=window.end)]
+
+
+def _later(one: datetime | None, other: datetime | None) -> datetime | None:
+    return max(one, other) if one is not None and other is not None else one or other

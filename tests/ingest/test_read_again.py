@@ -1,0 +1,204 @@
+"""Refused records without a readable key count as often as the source has them, however often they were read."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ingest.batch import QuarantinedRecord
+from ingest.contracts.registry import ContractRegistry
+from ingest.lake.commit import Commit, CommitKind, Counts, Resume, Walk, Watermark, Window
+from ingest.read_again import UnnamedRecord, read_again
+from ingest.sources.records import RecordDecoder
+from ingest.sources.walk import WindowWalk, split
+from tests.ingest.fake_provider import good_event
+
+START = datetime(2026, 1, 31, tzinfo=UTC)
+DECODER = RecordDecoder(ContractRegistry.load()["email_events"])
+
+
+def at(moment: int) -> datetime:
+    return START + timedelta(hours=moment)
+
+
+@dataclass(frozen=True)
+class Record:
+    """What the provider has at a moment: a good event, `null`, or one that shows its time and no key."""
+
+    moment: int
+    text: str
+
+    @property
+    def is_good(self) -> bool:
+        return "event_id" in self.text
+
+    @property
+    def body(self) -> bytes:
+        return self.text.encode()
+
+
+def record(moment: int, kind: str) -> Record:
+    event = json.loads(good_event(moment)) | {"received_at": at(moment).isoformat()}
+    if kind == "good":
+        return Record(moment, json.dumps(event))
+    return Record(moment, "null" if kind == "null" else json.dumps({"received_at": event["received_at"]}))
+
+
+@dataclass
+class Lake:
+    """The commits of one stream, as `SaasExtraction` makes them of pages, and what they have refused."""
+
+    history: Sequence[Record]
+    commits: list[Commit] = field(default_factory=list)
+    refused: list[UnnamedRecord] = field(default_factory=list)
+    remembers_walks: bool = True
+
+    def read(self, window: Window, kind: CommitKind, pages: Sequence[int], *, commits: int, run: int) -> bool:
+        """Read a window from its start in pages of such sizes, a commit each; whether `commits` were enough."""
+        return self._go_on(window, kind, list(pages), None, 0, commits, run)
+
+    def resume(self, pages: Sequence[int], run: int) -> None:
+        """Finish the window that the newest commit has left."""
+        resume = self.commits[-1].watermark.resume
+        assert resume is not None
+        self._go_on(
+            resume.window, CommitKind.DATA, list(pages), resume, int(resume.page_cursor), len(self.history) + 1, run
+        )
+
+    def _go_on(
+        self,
+        window: Window,
+        kind: CommitKind,
+        pages: list[int],
+        resume: Resume | None,
+        done: int,
+        commits: int,
+        run: int,
+    ) -> bool:
+        walk = WindowWalk(window, resume)
+        inside = [r for r in self.history if (not window.start or at(r.moment) >= window.start)]
+        inside = [r for r in inside if window.end is None or at(r.moment) < window.end]
+        for _ in range(commits):
+            size = pages.pop() if pages else 2
+            page = DECODER.decode([r.body for r in inside[done : done + size]], first_position=1)
+            done += size
+            finished = done >= len(inside)
+            batch = walk.place(page) + walk.release()
+            version = len(self.commits) + 1
+            part = walk.cut(version, finished=finished)
+            going_on = Resume(page_cursor=str(done), window=window, walk=walk.first, reached=walk.reached)
+            left = None if finished or kind is CommitKind.BACKFILL else going_on
+            self._commit(version, kind, window, part, left, batch, f"run-{run}")
+            if finished:
+                return True
+        return False
+
+    def _commit(
+        self,
+        version: int,
+        kind: CommitKind,
+        window: Window,
+        walk: Walk | None,
+        resume: Resume | None,
+        batch: list[QuarantinedRecord],
+        run: str,
+    ) -> None:
+        kept = self.remembers_walks
+        self.commits.append(
+            Commit(
+                stream="events",
+                version=version,
+                kind=kind,
+                batch_id=str(version),
+                run_id=run,
+                contract_version="1",
+                contract_sha256="",
+                window=window,
+                watermark=Watermark(before=None, after=None, resume=resume),
+                files=(),
+                counts=Counts(read=0, landed=0, quarantined=len(batch)),
+                walk=walk if kept else None,
+                extracted_at=START,
+                committed_at=START,
+            )
+        )
+        self.refused += [
+            UnnamedRecord(
+                version=version,
+                position=position,
+                content=item.record.decode(),
+                after=item.cursor_after if kept else None,
+                before=item.cursor_before if kept else None,
+            )
+            for position, item in enumerate(batch, 1)
+        ]
+
+    @property
+    def counted(self) -> Counter[str]:
+        gone = read_again(self.commits, self.refused)
+        return Counter(item.content for item in self.refused if (item.version, item.position) not in gone)
+
+    def held(self, until: int) -> Counter[str]:
+        """What the source has of such records."""
+        return Counter(r.text for r in self.history if not r.is_good and r.moment < until)
+
+
+MOMENTS = st.integers(0, 8)
+KINDS = st.sampled_from(["good", "null", "null", "no key"])
+PAGES = st.lists(st.integers(1, 4), max_size=6)
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[Record]:
+    drawn = draw(st.lists(st.tuples(MOMENTS, KINDS), max_size=14))
+    return [record(moment, kind) for moment, kind in sorted(drawn, key=lambda item: item[0])]
+
+
+@dataclass(frozen=True)
+class Step:
+    """A window of the stream's own, or a backfill; `commits` before it breaks off, and whether it is then resumed."""
+
+    backfill: bool
+    start: int
+    end: int
+    commits: int
+    resumes: bool
+    pages: list[int]
+
+
+STEPS = st.lists(
+    st.builds(Step, st.booleans(), MOMENTS, MOMENTS, st.integers(1, 3), st.booleans(), PAGES), min_size=1, max_size=6
+)
+
+
+@given(history=histories(), steps=STEPS, lateness=st.integers(0, 3))
+@settings(max_examples=300, deadline=None)
+def test_what_is_read_again_counts_as_often_as_the_source_has_it(
+    history: list[Record], steps: list[Step], lateness: int
+) -> None:
+    lake = Lake(history)
+    watermark = None
+    for run, step in enumerate(steps):
+        if step.backfill and watermark is not None:
+            start, end = sorted((min(step.start, watermark), min(step.end, watermark)))
+            if start < end:
+                lake.read(
+                    Window(start=at(start), end=at(end)), CommitKind.BACKFILL, step.pages, commits=step.commits, run=run
+                )
+        elif not step.backfill and (watermark is None or step.end > watermark):
+            late = None if watermark is None else at(watermark - lateness)
+            for window in split(Window(start=late, end=at(step.end)), None if watermark is None else at(watermark)):
+                if not lake.read(window, CommitKind.DATA, step.pages, commits=step.commits, run=run):
+                    if step.resumes:
+                        lake.resume(step.pages, run=100 + run)
+                    else:
+                        lake.read(window, CommitKind.DATA, step.pages, commits=len(history) + 1, run=100 + run)
+            watermark = step.end
+        if watermark is not None:
+            assert lake.counted == lake.held(watermark)
