@@ -45,36 +45,32 @@ def read_again(commits: Sequence[Commit], records: Iterable[UnnamedRecord]) -> d
     for record in records:
         of_version.setdefault(record.version, []).append(record)
     timeline = _Timeline()
-    for part in _parts(commits):
-        timeline.read(part, of_version.get(part.version, ()))
+    for part, found in _walks(commits, of_version):
+        timeline.read(part, found)
     return timeline.replaced
 
 
 @dataclass(frozen=True)
 class _Part:
-    """What one commit has read: all of [start, end) where that is `finished`, else all below `end`, and of the records
-    at `end` itself some."""
+    """What one walk, which ended with `version`, has read: all of [start, end) where that is `finished`, else all below
+    `end`, and some of the records at `end` itself."""
 
     version: int
-    walk: int
     start: datetime
     end: datetime
     finished: bool
     window_end: datetime
-    resumed: bool
-    earliest: datetime | None
 
 
 @dataclass(frozen=True)
 class _Standing:
     """A record that no later walk has replaced: its cursor lies from `low` to `high`, or below `high` where `is_below`.
 
-    `leads` and `trails` say that its part had no readable cursor before it or after it; `is_loose` that no walk has
+    `leads` and `trails` say that its walk had no readable cursor before it or after it; `is_loose` that no walk has
     found any around it.
     """
 
     place: Place
-    walk: int
     content: str
     low: datetime
     high: datetime
@@ -94,6 +90,10 @@ class _Standing:
             return self.high < part.end or (self.high == part.end and self.is_below)
         return self.low < part.end and self.high <= part.end
 
+    def reaches_out_of(self, part: _Part) -> tuple[bool, bool]:
+        """Whether it may stand before the part's window, and after it."""
+        return self.low < part.start, self.high > part.window_end
+
     def is_beside(self, other: _Standing) -> bool:
         """Whether both stand between the same two cursors."""
         return (self.low, self.high, self.is_below) == (other.low, other.high, other.is_below)
@@ -104,17 +104,19 @@ class _Standing:
         if low == high:
             # Where one ends at the cursor at which the other begins, that cursor's record stands between them.
             follows = self.high == other.low or other.high == self.low
-            return not follows or self.low == other.low or self.high == other.high
+            begins = self.low == other.low and self.leads == other.leads
+            ends = self.high == other.high and self.is_below == other.is_below
+            return not follows or begins or ends
         return low < high
 
     def narrowed(self, other: _Standing) -> _Standing:
         """This record, which is the same as `other`: it stands where both may stand."""
-        low = max(self.low, other.low)
-        high, is_below = min((self.high, not self.is_below), (other.high, not other.is_below))
+        low, no_lead = max((self.low, not self.leads), (other.low, not other.leads))
+        high, is_known = min((self.high, not self.is_below), (other.high, not other.is_below))
         if low > high:
             return self
         loose = self.is_loose and other.is_loose
-        return replace(self, low=low, high=high, is_below=not is_below, is_loose=loose)
+        return replace(self, low=low, high=high, leads=not no_lead, is_below=not is_known, is_loose=loose)
 
     def may_be(self, newer: _Standing, part: _Part) -> bool:
         """Whether `newer`, an equal record of `part`, may be this one, of which time alone does not tell."""
@@ -128,7 +130,7 @@ class _Standing:
         )
 
     def _touches_start_of(self, part: _Part) -> bool:
-        if self.is_exact or part.resumed or self.low >= part.start:
+        if self.is_exact or self.low >= part.start:
             return False
         return self._reaches(part.start)
 
@@ -172,88 +174,74 @@ class _Timeline:
     def __init__(self) -> None:
         self.replaced: dict[Place, int] = {}
         self._standing: list[_Standing] = []
-        self._open: dict[int, list[_Standing]] = {}
 
-    def read(self, part: _Part, records: Iterable[UnnamedRecord]) -> None:
+    def read(self, part: _Part, records: Iterable[_Standing]) -> None:
         """Let `records`, those of `part`, replace what stands in its stretch."""
-        newer = _Newer([_standing(record, part) for record in records])
-        older = self._reaching(part)
+        newer = _Newer(records)
+        older = self._standing[bisect_left(self._standing, part.start, key=_end) :]
         # Equal ones are matched in the order of how surely they are the same, so that none stands for two.
         beside = {record.place for record in older if newer.take(record, record.is_beside)}
         for record in older:
             if record.place not in beside and record.lies_in(part):
                 newer.take(record, record.overlaps)
-        for record in older:
+        for record in sorted(older, key=lambda item: item.reaches_out_of(part)):
             if record.place in beside or record.lies_in(part) or newer.take(record, partial(record.may_be, part=part)):
-                self._replace(record, part)
-        self._end_open_places(part)
+                self._standing.remove(record)
+                self.replaced[record.place] = part.version
         for record in newer.records:
             insort(self._standing, record, key=_end)
-        self._open[part.walk] = self._open.get(part.walk, []) + [record for record in newer.records if record.trails]
-
-    def _reaching(self, part: _Part) -> list[_Standing]:
-        """What stands of other walks and may lie at or above the part's start."""
-        later = self._standing[bisect_left(self._standing, part.start, key=_end) :]
-        return [record for record in later if record.walk != part.walk]
-
-    def _replace(self, record: _Standing, part: _Part) -> None:
-        self._standing.remove(record)
-        self.replaced[record.place] = part.version
-
-    def _end_open_places(self, part: _Part) -> None:
-        """A walk that goes on shows before which cursor its last records stood."""
-        if part.earliest is None:
-            return
-        for record in self._open.pop(part.walk, []):
-            if record.place not in self.replaced:
-                self._standing.remove(record)
-                high, is_below = min((max(part.earliest, record.low), True), (record.high, not record.is_below))
-                ended = replace(record, high=high, is_below=not is_below, trails=False, is_loose=False)
-                insort(self._standing, ended, key=_end)
 
 
 def _end(record: _Standing) -> datetime:
     return record.high
 
 
-def _standing(record: UnnamedRecord, part: _Part) -> _Standing:
-    low = part.start if record.after is None else record.after
-    high = part.window_end if record.before is None else record.before
-    return _Standing(
-        place=(record.version, record.position),
-        walk=part.walk,
-        content=record.content,
-        low=low,
-        high=max(low, high),
-        is_below=record.before is None,
-        leads=record.after is None,
-        trails=record.before is None,
-        is_loose=record.after is None and record.before is None,
-    )
-
-
-def _parts(commits: Iterable[Commit]) -> Iterable[_Part]:
-    """The parts of time that commits have read, in the order of the versions."""
+def _walks(
+    commits: Iterable[Commit], of_version: Mapping[int, Sequence[UnnamedRecord]]
+) -> list[tuple[_Part, list[_Standing]]]:
+    """Each walk and what it has refused, in the order in which they ended."""
+    walks: dict[int, list[tuple[Commit, Walk]]] = {}
     newest: dict[CommitKind, tuple[Commit, int]] = {}
     for commit in commits:
         if commit.window is None or commit.kind not in _WINDOWED:
             continue
         walk = commit.walk or _walk_of_older_release(commit, commit.window, newest)
         newest[commit.kind] = commit, walk.first
-        window_start = commit.window.start or _FIRST
-        window_end = commit.window.end or _LAST
-        start = walk.start or window_start
-        end = walk.reached or start
-        yield _Part(
-            version=commit.version,
-            walk=walk.first,
-            start=start,
-            end=end,
-            finished=end == window_end,
-            window_end=window_end,
-            resumed=walk.start is not None,
-            earliest=walk.earliest,
-        )
+        walks.setdefault(walk.first, []).append((commit, walk))
+    ended = sorted(walks.values(), key=lambda steps: steps[-1][0].version)
+    return [_walk(steps, of_version) for steps in ended]
+
+
+def _walk(
+    steps: Sequence[tuple[Commit, Walk]], of_version: Mapping[int, Sequence[UnnamedRecord]]
+) -> tuple[_Part, list[_Standing]]:
+    commit, walk = steps[-1]
+    assert commit.window is not None  # noqa: S101 - see _walks
+    start, window_end = commit.window.start or _FIRST, commit.window.end or _LAST
+    end = walk.reached or start
+    part = _Part(commit.version, start, end, finished=end == window_end, window_end=window_end)
+    records: list[_Standing] = []
+    following: datetime | None = None
+    for commit, walk in reversed(steps):
+        records += [_standing(record, part, following) for record in of_version.get(commit.version, ())]
+        following = walk.earliest or following
+    return part, sorted(records, key=lambda record: record.place)
+
+
+def _standing(record: UnnamedRecord, part: _Part, following: datetime | None) -> _Standing:
+    """Where a record stands; `following` is the first cursor that the walk has read after its commit."""
+    before = record.before or following
+    low = record.after or part.start
+    return _Standing(
+        place=(record.version, record.position),
+        content=record.content,
+        low=low,
+        high=max(low, before or part.window_end),
+        is_below=before is None,
+        leads=record.after is None,
+        trails=before is None,
+        is_loose=record.after is None and before is None,
+    )
 
 
 def _walk_of_older_release(commit: Commit, window: Window, newest: Mapping[CommitKind, tuple[Commit, int]]) -> Walk:

@@ -43,8 +43,13 @@ class Record:
         return self.text.encode()
 
 
+def received(moment: int) -> datetime:
+    """Between the ends of windows: at one microsecond with such an end, equal records cannot be told apart."""
+    return at(moment) + timedelta(minutes=30)
+
+
 def record(moment: int, kind: str) -> Record:
-    event = json.loads(good_event(moment)) | {"received_at": at(moment).isoformat()}
+    event = json.loads(good_event(moment)) | {"received_at": received(moment).isoformat()}
     if kind == "good":
         return Record(moment, json.dumps(event))
     return Record(moment, "null" if kind == "null" else json.dumps({"received_at": event["received_at"]}))
@@ -82,8 +87,8 @@ class Lake:
         run: int,
     ) -> bool:
         walk = WindowWalk(window, resume)
-        inside = [r for r in self.history if (not window.start or at(r.moment) >= window.start)]
-        inside = [r for r in inside if window.end is None or at(r.moment) < window.end]
+        inside = [r for r in self.history if (not window.start or received(r.moment) >= window.start)]
+        inside = [r for r in inside if window.end is None or received(r.moment) < window.end]
         for _ in range(commits):
             size = pages.pop() if pages else 2
             page = DECODER.decode([r.body for r in inside[done : done + size]], first_position=1)
@@ -178,7 +183,7 @@ STEPS = st.lists(
 
 
 @given(history=histories(), steps=STEPS, lateness=st.integers(0, 3))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_what_is_read_again_counts_as_often_as_the_source_has_it(
     history: list[Record], steps: list[Step], lateness: int
 ) -> None:
