@@ -11,6 +11,7 @@ from ingest.batch import BatchOrigin
 from ingest.hints import here
 from ingest.lake.commit import Commit, CommitKind, Watermark, watermark_of
 from ingest.lake.log import CommitLog
+from ingest.lake.read_mark import CountMark, ReadMark
 from ingest.lake.store import ObjectStore
 from ingest.settings import IngestSettings
 
@@ -35,7 +36,10 @@ class SourceCount:
 
 @dataclass(frozen=True)
 class StreamResult:
-    """What a run did to one stream. `lag_seconds` is how far the horizon lies behind now, and `blocker` why."""
+    """What a run did to one stream. `lag_seconds` is how far the horizon lies behind now, and `blocker` why.
+
+    All that the source had below `read_until` is in the lake; None where nothing new was read.
+    """
 
     stream: str
     commits: tuple[Commit, ...] = ()
@@ -48,6 +52,7 @@ class StreamResult:
     blocker: str | None = None
     notices: tuple[str, ...] = ()
     source_count: SourceCount | None = None
+    read_until: datetime | None = None
 
     @property
     def files(self) -> int:
@@ -107,6 +112,7 @@ class RunContext:
         blocker: str | None = None,
         notices: tuple[str, ...] = (),
         source_count: SourceCount | None = None,
+        read_until: datetime | None = None,
     ) -> StreamResult:
         """All that this run has done to `stream`, tries that a fault broke off included."""
         commits = tuple(self._landed.get(stream, ()))
@@ -121,7 +127,15 @@ class RunContext:
             blocker=blocker,
             notices=tuple(map(here, notices)),
             source_count=source_count,
+            read_until=read_until,
         )
+
+    def mark_read(self, result: StreamResult, *, compared: bool) -> None:
+        """Leave hints at how far the stream's source was read, and that it could be `compared` with the lake."""
+        if result.read_until is not None:
+            ReadMark.of(result.read_until, self.heads[result.stream]).write(self.store, result.stream)
+        if compared:
+            CountMark(at=datetime.now(UTC)).write(self.store, result.stream)
 
 
 def unmoved(head: Commit | None) -> Watermark:

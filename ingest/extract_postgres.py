@@ -27,11 +27,13 @@ class PostgresExtraction:
         self._contract = contract
         self._session = session
         self._notices = notices
+        self._read_until: datetime | None = None
 
     def ingest(self, *, keys: bool, count: bool) -> StreamResult:
         """Land what is new, then the keys where the contract asks for them, then count at the source."""
         if self._contract.spec.mode is Mode.SNAPSHOT:
             self._land_full_set(CommitKind.SNAPSHOT)
+            self._read_until = self._session.horizon.read_at
         else:
             self._land_new_columns()
             self._land_window()
@@ -106,6 +108,7 @@ class PostgresExtraction:
             self._read_window(batch, window)
             if batch.read or self._columns_changed:
                 self._context.committed(batch.commit(window=window, watermark=Watermark(before=before, after=end)))
+        self._read_until = end
 
     def _land_full_set(self, kind: CommitKind) -> None:
         """Land all keys or all rows, unless the set is the one that the newest commit landed."""
@@ -182,4 +185,5 @@ class PostgresExtraction:
             blocker=str(horizon.blocker) if horizon.blocker else None,
             notices=self._notices,
             source_count=source_count,
+            read_until=self._read_until,
         )

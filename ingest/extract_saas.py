@@ -31,12 +31,14 @@ class SaasExtraction:
         self._source = SaasStream(api, contract, page_size=context.settings.saas_page_size, budget=budget)
         self._settling = timedelta(seconds=context.settings.saas_settling_seconds)
         self._notices: list[str] = []
+        self._read_until: datetime | None = None
 
     def ingest(self, *, keys: bool, count: bool) -> StreamResult:
         """Land what has settled, then the keys where the contract asks for them, then count at the source."""
         settled = self._source.settled_until(self._settling)
         self._land_settled(settled)
         boundary = max(settled, watermark_of(self._head) or settled)
+        self._read_until = boundary
         try:
             walked = self._land_keys() if keys and self._contract.lands_keys else None
         except UnreadableKeyError as error:
@@ -172,4 +174,9 @@ class SaasExtraction:
         )
 
     def _result(self, source_count: SourceCount | None) -> StreamResult:
-        return self._context.result(self._contract.stream, notices=tuple(self._notices), source_count=source_count)
+        return self._context.result(
+            self._contract.stream,
+            notices=tuple(self._notices),
+            source_count=source_count,
+            read_until=self._read_until,
+        )

@@ -71,7 +71,10 @@ class IngestRun:
 
         Raises ConflictError where another writer was first, and any other PlatformError with the stream named.
         """
-        return self._attempt(stream, lambda extraction: extraction.ingest(keys=keys, count=count))
+        result = self._attempt(stream, lambda extraction: extraction.ingest(keys=keys, count=count))
+        compared = result.source_count is not None and (keys or not self._contracts[stream].lands_keys)
+        self._context.mark_read(result, compared=compared)
+        return result
 
     def backfill(self, stream: str, *, start: datetime, end: datetime) -> StreamResult:
         """Land the window `[start, end)` of cursors again, leaving the watermark where it is."""

@@ -11,7 +11,6 @@ import difflib
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -161,8 +160,8 @@ def _tables(contract: StreamContract) -> list[dict[str, Any]]:
             "name": contract.stream,
             "description": f"{contract.description} {contract.grain} Every landed version of it.",
             "config": {
-                "loaded_at_field": "_extracted_at",
-                "freshness": _freshness(contract),
+                # RAW knows what landed last, not how far a quiet table was read: the flow `maintenance` judges that.
+                "freshness": None,
                 "meta": {"contract_version": contract.version, "source": contract.source_object},
             },
             "columns": [*map(_column, contract.columns), *_described(_META)],
@@ -210,22 +209,6 @@ def _neutral_type(landing: LandingType) -> str:
     if landing.kind is Kind.DECIMAL:
         return f"numeric({landing.precision},{landing.scale})"
     return _NEUTRAL.get(landing.kind, landing.kind.value)
-
-
-def _freshness(contract: StreamContract) -> dict[str, Any] | None:
-    """dbt's freshness; null switches it off for a contract that promises none."""
-    if contract.freshness is None:
-        return None
-    return {"error_after": _period(contract.freshness)}
-
-
-def _period(promised: timedelta) -> dict[str, Any]:
-    seconds = int(promised.total_seconds())
-    for name, length in (("day", 86_400), ("hour", 3_600)):
-        if seconds % length == 0:
-            return {"count": seconds // length, "period": name}
-    # dbt knows no shorter unit than the minute; a promise in seconds is rounded up to it.
-    return {"count": -(-seconds // 60), "period": "minute"}
 
 
 class _Dumper(yaml.SafeDumper):

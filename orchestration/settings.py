@@ -90,6 +90,10 @@ class OrchestrationSettings(BaseSettings):
     stale_run_seconds: float = Field(default=45.0, ge=15, validation_alias="STALE_RUN_SECONDS")
     """A flow run that gave no sign of life for so long is taken for lost, and marked as crashed."""
 
+    compare_every_hours: float = Field(default=12.0, ge=0, le=1_000_000, validation_alias="COMPARE_EVERY_HOURS")
+    """A run that is not asked to look for deletions does so all the same in a stream whose source was last compared
+    with the lake longer ago than this. So a schedule of such runs keeps the promise that both are compared."""
+
     runs_dir: Path = Field(default=Path(".local/runs"), validation_alias="RUNS_DIR")
     """One folder for each run: dbt's compiled SQL, its results, its log."""
     runs_kept: int = Field(default=20, ge=1, validation_alias="RUNS_KEPT")
@@ -136,6 +140,11 @@ class OrchestrationSettings(BaseSettings):
     def stale_run(self) -> timedelta:
         """How long a flow run may give no sign of life."""
         return timedelta(seconds=self.stale_run_seconds)
+
+    @property
+    def compare_every(self) -> timedelta:
+        """How long ago a stream's source may have been compared with the lake."""
+        return timedelta(hours=self.compare_every_hours)
 
     @property
     def lock_wait(self) -> timedelta:

@@ -22,18 +22,20 @@ def register(app: typer.Typer) -> None:
 
 
 def streams() -> None:
-    """List the streams: source, mode, cursor, key, and how far each is."""
+    """List the streams: source, mode, cursor, key, how far each is, and how far its source was read."""
     from concurrent.futures import ThreadPoolExecutor
 
     from ingest.cli.render import print_streams
     from ingest.lake.log import CommitLog
+    from ingest.lake.read_mark import read_until
 
     loaded = options.settings()
     contracts = list(options.contracts(loaded).values())
     store = options.store(loaded)
     with ThreadPoolExecutor(max_workers=8) as pool:
         heads = list(pool.map(lambda contract: CommitLog(store, contract.stream).head(), contracts))
-    print_streams(contracts, heads)
+        read = list(pool.map(lambda contract, head: read_until(store, contract, head), contracts, heads))
+    print_streams(contracts, heads, read)
 
 
 def log(

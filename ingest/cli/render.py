@@ -86,10 +86,12 @@ def print_outcomes(outcomes: Sequence[Outcome]) -> None:
                 errors.print(f"[yellow]notice[/] {outcome.stream}: held back by {escape(outcome.result.blocker)}")
 
 
-def print_streams(contracts: Sequence[StreamContract], heads: Sequence[Commit | None]) -> None:
-    """Every stream, how it is read, and how far it is."""
+def print_streams(
+    contracts: Sequence[StreamContract], heads: Sequence[Commit | None], read: Sequence[datetime | None]
+) -> None:
+    """Every stream, how it is read, how far it is, and how far its source was `read`: a quiet one is further there."""
     rows = []
-    for contract, head in zip(contracts, heads, strict=True):
+    for contract, head, until in zip(contracts, heads, read, strict=True):
         spec = contract.spec
         rows.append(
             [
@@ -100,9 +102,10 @@ def print_streams(contracts: Sequence[StreamContract], heads: Sequence[Commit | 
                 spec.deletes.value,
                 str(head.version) if head else "",
                 when(head.watermark.after) if head else "never run",
+                when(until),
             ]
         )
-    _print_table(["stream", "source", "read", "key", "deletes", "version", "watermark"], rows)
+    _print_table(["stream", "source", "read", "key", "deletes", "version", "watermark", "read until"], rows)
 
 
 def print_log(commits: Sequence[Commit]) -> None:

@@ -3,6 +3,8 @@
 <prefix>/<stream>/dt=YYYY-MM-DD/<version>-<part>-<sha256[:12]>.parquet   data, immutable
 _log/<stream>/<version, 20 digits>.json                                  commit, put-if-absent
 _log/<stream>/_latest.json                                               hint, never trusted
+_log/<stream>/_read.json                                                 how far the source was read; a hint too
+_log/<stream>/_counted.json                                              when it was last counted; a hint too
 _quarantine/<stream>/dt=YYYY-MM-DD/<version>-<part>-<sha256[:12]>.parquet
 _runs/<flow run>.json                                                    what one process of a run tells another
 """
@@ -38,6 +40,16 @@ def commit_key(stream: str, version: int) -> str:
 def latest_key(stream: str) -> str:
     """The key of the hint at the newest version."""
     return f"{log_prefix(stream)}_latest.json"
+
+
+def read_mark_key(stream: str) -> str:
+    """The key of the hint at how far the source was read."""
+    return f"{log_prefix(stream)}_read.json"
+
+
+def count_mark_key(stream: str) -> str:
+    """The key of the hint at when the source was last counted."""
+    return f"{log_prefix(stream)}_counted.json"
 
 
 def outcome_key(flow_run_id: str) -> str:

@@ -12,7 +12,16 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from ingest.errors import PlatformError
 from ingest.hints import here
 from orchestration.prefect import markdown
-from orchestration.prefect.tables import HISTORY, Cells, node_rows, notes, readable, reconciliation_rows, stream_rows
+from orchestration.prefect.tables import (
+    HISTORY,
+    Cells,
+    node_rows,
+    not_compared,
+    notes,
+    readable,
+    reconciliation_rows,
+    stream_rows,
+)
 from orchestration.report import RunReport, StreamOutcome
 
 SUMMARY = "run-summary"
@@ -52,13 +61,21 @@ RECONCILIATION = (
 )
 
 
+_WHEN_COMPARED = (
+    "A run that is not asked to look for deletions compares a stream that has some once COMPARE_EVERY_HOURS have "
+    "passed since the last time; `full` and `keys` compare at once."
+)
+
+
 def headline(report: RunReport) -> str:
     """What a run did, in one line."""
     parts = [
         f"{_total(report.streams, _landed):,} rows landed" if report.streams else "",
         f"{sum(load.rows for load in report.loads):,} loaded" if report.loads else "",
         f"{len(report.nodes):,} dbt nodes" if report.nodes else "",
-        f"{_equal(report)} of {len(report.reconciliations)} streams equal" if report.reconciliations else "",
+        f"{_equal(report)} of {len(report.reconciliations)} streams equal{_left_out(report)}"
+        if report.reconciliations
+        else "",
         "published" if report.publication else "nothing published",
     ]
     return f"{', '.join(filter(None, parts))}, in {report.seconds:,.0f} s"
@@ -101,12 +118,15 @@ def _numbers(report: RunReport) -> list[str]:
     refresh = ", full refresh" if report.full_refresh else ""
     dbt = f"- **dbt** {len(report.nodes)} nodes, {failed} failed{refresh}"
     reconciled = f"- **Reconciled** {_equal(report)} of {len(report.reconciliations)} streams are equal"
+    left_out = not_compared(report.reconciliations)
+    compared = f"- **Not compared with the source** {markdown.text(left_out)}. {_WHEN_COMPARED}"
     published = f"- **Published** {f'`{report.publication.location}`' if report.publication else 'nothing'}"
     told = [
         (landed, report.streams),
         (loaded, report.loads),
         (dbt, report.nodes),
         (reconciled, report.reconciliations),
+        (compared, left_out),
         (published, True),
     ]
     return [line for line, reached in told if reached]
@@ -129,6 +149,12 @@ def _notes(outcome: StreamOutcome) -> list[str]:
 
 def _equal(report: RunReport) -> int:
     return sum(item.equal for item in report.reconciliations)
+
+
+def _left_out(report: RunReport) -> str:
+    """How many of them are equal without the source."""
+    count = sum(item.source is None for item in report.reconciliations)
+    return f" ({count} of them not compared with the source)" if count else ""
 
 
 def _total(outcomes: Sequence[StreamOutcome], number: Callable[[Any], int]) -> int:

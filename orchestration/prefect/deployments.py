@@ -104,7 +104,7 @@ def _full(streams: Sequence[str]) -> DeploymentSpec:
         "full_refresh": switch("Full refresh", "Build incremental models anew, from all that is in RAW."),
         "keys": switch(
             "Look for deletions",
-            "Read all keys at the source. Without, streams with deletions are not compared with it.",
+            "Read all keys at the source. Without, only where that was last done COMPARE_EVERY_HOURS ago.",
             default=True,
         ),
         "skip_ingest": switch("Skip ingest", "Load what is in the lake."),
@@ -125,8 +125,8 @@ def _incremental(streams: Sequence[str], cron: str) -> DeploymentSpec:
         "streams": choice("Streams", f"What to ingest and load. {_ALL_BY_DEFAULT} dbt builds everything.", streams)
     }
     description = (
-        "What is new, every 15 minutes once its schedule is switched on: as `full`, but without looking for deletions, "
-        "so that no table's keys are read. Run `keys` or `full` now and then for those."
+        "What is new, by a schedule once it is switched on: as `full`, but it looks for deletions in a stream, and "
+        "counts it at the source, only where that was last done COMPARE_EVERY_HOURS ago: few runs read a table's keys."
     )
     schedule = ScheduleSpec(cron, on=False)
     return _platform(INCREMENTAL, description, form(fields, fixed=fixed), parameters=fixed, schedule=schedule)
@@ -151,7 +151,7 @@ def _keys(streams: Sequence[str]) -> DeploymentSpec:
     fields = {"streams": choice("Streams", "Streams whose rows can be deleted.", streams, required=True)}
     description = (
         "Looks for deletions in streams that have them: reads all their keys, and what is new, then builds from it. "
-        "Run it beside a schedule of `incremental`, as often as deletions must show."
+        "`incremental` does so too, now and then; run it where deletions must show at once."
     )
     schema = form(fields, required=("streams",), fixed=fixed)
     return _platform(KEYS, description, schema, parameters={**fixed, "streams": list(streams)})
@@ -205,7 +205,7 @@ def _maintenance(cron: str) -> DeploymentSpec:
         ),
         "allowed_age_hours": number(
             "Allowed age, hours",
-            "How old a stream's watermark may be where its contract does not say. Not judged if empty.",
+            "How long ago a stream may have been read where its contract does not say. Not judged if empty.",
         ),
     }
     return DeploymentSpec(

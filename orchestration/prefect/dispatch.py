@@ -74,7 +74,7 @@ class StreamDispatcher:
         progress: Progress,
         *,
         backfill: Bounds | None,
-        keys: bool,
+        with_keys: frozenset[str],
     ) -> None:
         self._settings = settings
         self._run_id = run_id
@@ -83,7 +83,7 @@ class StreamDispatcher:
         self._store = store
         self._progress = progress
         self._backfill = backfill
-        self._keys = keys
+        self._with_keys = with_keys
         self._open: dict[UUID, str] = {}
         self._few_at_a_time = threading.BoundedSemaphore(_HANDED_OUT_AT_ONCE)
 
@@ -123,15 +123,16 @@ class StreamDispatcher:
     def _hand_out(self, stream: str) -> FlowRun:
         contract = self._contracts[stream]
         start, end = self._backfill or (None, None)
+        keys = stream in self._with_keys
         parameters = {
             "stream": stream,
             "run_id": self._run_id,
             "shared": self._shared[stream].model_dump(mode="json"),
             "backfill_from": start.isoformat() if start else None,
             "backfill_to": end.isoformat() if end else None,
-            "keys": self._keys,
+            "keys": keys,
             # Without a keys pass, rows deleted at the source are still in the lake: counts could not be compared.
-            "count": self._backfill is None and (self._keys or not contract.lands_keys),
+            "count": self._backfill is None and (keys or not contract.lands_keys),
         }
         try:
             flow_run = self._start(stream, parameters)

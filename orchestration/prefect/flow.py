@@ -51,7 +51,7 @@ def dp_maiblaze_demo_dev_flow(
         skip_load (bool): build from what is in RAW.
         skip_dbt (bool): leave the models as they are; nothing is published then.
         skip_publish (bool): leave readers what they have.
-        keys (bool): look for deletions. Without, streams with deletions are not compared with the source.
+        keys (bool): look for deletions. Without, only in streams that were last compared COMPARE_EVERY_HOURS ago.
 
     Returns the state that it ends with. Its result is a RunReport, or a RunFailedError with the report.
     """

@@ -1,4 +1,7 @@
-"""How old a stream is: the age of its watermark, against what its contract allows."""
+"""How old a stream is: how far its source was last read, against what its contract allows.
+
+A watermark moves only where rows come. A quiet table is read by every run all the same, and as fresh as the last one.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +9,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from ingest.contracts.model import Mode, StreamContract
-from ingest.lake.commit import watermark_of
 from ingest.lake.log import CommitLog
+from ingest.lake.read_mark import read_until
 from ingest.lake.store import ObjectStore
 
 
 @dataclass(frozen=True)
 class Freshness:
-    """One stream's age. It is judged where it has a watermark, or should have, and somebody says what is allowed."""
+    """One stream's age: its source was read up to `read_until`. It is judged where somebody says what is allowed."""
 
     stream: str
-    watermark: datetime | None
+    read_until: datetime | None
     age: timedelta | None
     allowed: timedelta | None
     judged: bool
@@ -40,7 +43,7 @@ class Freshness:
     def __str__(self) -> str:
         if self.age is None:
             return f"{self.stream} was never landed"
-        return f"{self.stream} is {self.age_text} old, and may be {self.allowed_text}"
+        return f"{self.stream} was last read {self.age_text} ago, and may be {self.allowed_text}"
 
 
 def freshness_of(
@@ -48,18 +51,19 @@ def freshness_of(
 ) -> Freshness:
     """A stream's age at `now`; `default` is what is allowed where its contract does not say.
 
-    A stream that is landed whole has no watermark, and is committed only where it has changed: it cannot be too old.
+    A stream that was landed whole by a release that left no mark of it has no age, and is not judged.
     """
     head = CommitLog(store, contract.stream).head()
     allowed = contract.freshness or default
+    until = read_until(store, contract, head)
+    note = ""
     if head is None:
-        return Freshness(contract.stream, None, None, allowed, judged=allowed is not None, note="never landed")
-    if contract.spec.mode is Mode.SNAPSHOT:
+        note = "there was no row yet" if until else "never landed"
+    elif contract.spec.mode is Mode.SNAPSHOT:
         note = f"landed whole; unchanged since {head.committed_at:%Y-%m-%d %H:%M:%S}"
-        return Freshness(contract.stream, None, None, allowed, judged=False, note=note)
-    watermark = watermark_of(head)
-    age = now - watermark if watermark else None
-    return Freshness(contract.stream, watermark, age, allowed, judged=allowed is not None)
+    unknown = until is None and head is not None and contract.spec.mode is Mode.SNAPSHOT
+    judged = allowed is not None and not unknown
+    return Freshness(contract.stream, until, now - until if until else None, allowed, judged=judged, note=note)
 
 
 def _text(duration: timedelta | None) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from prefect import Task
@@ -18,6 +18,7 @@ from prefect.states import State
 from ingest.contracts.model import Source, StreamContract
 from ingest.errors import PlatformError, TransientError
 from ingest.lake.log import CommitLog
+from ingest.lake.read_mark import CountMark
 from ingest.lake.store import ObjectStore
 from ingest.opening import retrying_to_open
 from ingest.runner import IngestRun, open_run
@@ -37,7 +38,7 @@ def ingest(run: RunServices) -> list[StreamOutcome]:
     # The heads come first: what another writer commits from here on is seen to be another's.
     versions = _versions(run.store, run.selected)
     with ExitStack() as opened:
-        work, failed = _work(run, versions, opened)
+        work, failed = _work(run, versions, _with_keys(run), opened)
         task = with_retries(ingest_stream, run.settings)
         streams = [contract.stream for contract in run.selected if contract.stream not in failed]
         futures = {stream: task.submit(stream, work) for stream in streams}
@@ -49,16 +50,34 @@ def ingest(run: RunServices) -> list[StreamOutcome]:
     return [outcomes[contract.stream] for contract in run.selected]
 
 
+def _with_keys(run: RunServices) -> frozenset[str]:
+    """The streams in which deletions are looked for: all where the run is asked to, else those that are due."""
+    with_deletions = [contract.stream for contract in run.selected if contract.lands_keys]
+    if run.parameters.keys or run.parameters.backfill is not None:
+        return frozenset(with_deletions)
+    now, every = datetime.now(UTC), run.settings.compare_every
+
+    def is_due(stream: str) -> bool:
+        mark = CountMark.read(run.store, stream)
+        return mark is None or not mark.is_within(every, now)
+
+    with ThreadPoolExecutor(max_workers=8, thread_name_prefix="marks") as pool:
+        due = list(pool.map(is_due, with_deletions))
+    return frozenset(stream for stream, is_its_turn in zip(with_deletions, due, strict=True) if is_its_turn)
+
+
 def _work(
-    run: RunServices, versions: Mapping[str, int], opened: ExitStack
+    run: RunServices, versions: Mapping[str, int], with_keys: frozenset[str], opened: ExitStack
 ) -> tuple[StreamWork, dict[str, PlatformError]]:
     """What lands streams, and the errors of those whose source cannot be opened."""
     deployment = run.settings.ingest_deployment
-    return _handed_out(run, deployment, opened) if deployment else _here(run, versions, opened)
+    if deployment:
+        return _handed_out(run, deployment, with_keys, opened)
+    return _here(run, versions, with_keys, opened)
 
 
 def _here(
-    run: RunServices, versions: Mapping[str, int], opened: ExitStack
+    run: RunServices, versions: Mapping[str, int], with_keys: frozenset[str], opened: ExitStack
 ) -> tuple[IngestWork, dict[str, PlatformError]]:
     """Lands streams in this process."""
     runs: dict[str, IngestRun] = {}
@@ -72,14 +91,14 @@ def _here(
         versions,
         run.progress,
         backfill=run.parameters.backfill,
-        keys=run.parameters.keys,
+        with_keys=with_keys,
         slots=run.ingest_settings.concurrency,
     )
     return work, failed
 
 
 def _handed_out(
-    run: RunServices, deployment: str, opened: ExitStack
+    run: RunServices, deployment: str, with_keys: frozenset[str], opened: ExitStack
 ) -> tuple[StreamDispatcher, dict[str, PlatformError]]:
     """Has streams landed by workers, at one snapshot that is kept open here meanwhile."""
     require_server()
@@ -100,7 +119,7 @@ def _handed_out(
         run.store,
         run.progress,
         backfill=run.parameters.backfill,
-        keys=run.parameters.keys,
+        with_keys=with_keys,
     )
     return opened.enter_context(work), failed
 

@@ -99,15 +99,19 @@ def gc(house: House, grace: timedelta, handoff_age: timedelta) -> Any:
 
 @task(name="freshness", task_run_name="freshness")
 def freshness(house: House, allowed: timedelta | None) -> Any:
-    """Judge how old each stream is. Raises DataError naming those that are too old."""
+    """Judge how long ago each stream was read. Raises DataError naming those that are too old."""
     now = datetime.now(UTC)
     streams = [freshness_of(house.store, contract, now=now, default=allowed) for contract in house.registry.values()]
-    _table("maintenance-freshness", "How old each stream's watermark is. Times are UTC.", list(map(_age_row, streams)))
+    _table(
+        "maintenance-freshness",
+        "How far each stream's source was last read. Times are UTC.",
+        list(map(_age_row, streams)),
+    )
     stale = [item for item in streams if item.stale]
     if stale:
         raise DataError(
             f"{len(stale)} of {len(streams)} streams are too old: {'; '.join(map(str, stale))}",
-            hint="Do the last runs land them? Is the schedule of `incremental` on? Does the source still get new rows?",
+            hint="Do the last runs of the flow fail? Is the schedule of the deployment incremental on?",
         )
     return Completed(message=f"{len(streams)} streams are fresh enough")
 
@@ -159,7 +163,7 @@ def _orphans_row(orphans: Orphans) -> Cells:
 def _age_row(item: Freshness) -> Cells:
     return {
         "stream": item.stream,
-        "watermark": f"{item.watermark:%Y-%m-%d %H:%M:%S}" if item.watermark else "",
+        "read until": f"{item.read_until:%Y-%m-%d %H:%M:%S}" if item.read_until else "",
         "age": item.age_text,
         "allowed": item.allowed_text,
         "fresh": "NO" if item.stale else "yes" if item.judged else "not judged",

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from orchestration.dbt_events import NodeFinished, NodeStarted, NodeStatus
-from orchestration.prefect.tables import HISTORY, reconciliation_rows, stream_rows
+from orchestration.prefect.tables import HISTORY, not_compared, reconciliation_rows, stream_rows
 from orchestration.reconcile import Reconciliation
 from orchestration.report import RunReport, StreamOutcome
 from orchestration.warehouse.loader import LoadResult
@@ -73,6 +73,9 @@ def print_report(report: RunReport) -> None:
     console = Console()
     _print_table(console, stream_rows(report), leave_out=("bytes", "files", "seconds", "watermark, UTC", "lag, s"))
     _print_table(console, reconciliation_rows(report.reconciliations), leave_out=_of_no_interest(report))
+    left_out = not_compared(report.reconciliations)
+    if left_out:
+        console.print(f"Not compared with the source: {left_out}", soft_wrap=True)
     failed = sum(node.failed for node in report.nodes)
     if report.nodes:
         console.print(f"dbt: {len(report.nodes)} nodes, {failed} failed")

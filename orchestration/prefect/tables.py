@@ -66,6 +66,15 @@ def reconciliation_rows(reconciliations: Sequence[Reconciliation]) -> list[Cells
     ]
 
 
+def not_compared(reconciliations: Sequence[Reconciliation]) -> str:
+    """Streams of which lake and source were not compared, by why; empty where all of them were."""
+    streams: dict[str, list[str]] = {}
+    for item in reconciliations:
+        if item.source is None:
+            streams.setdefault(item.note or "not counted at the source", []).append(item.stream)
+    return "; ".join(f"{', '.join(names)} ({why})" for why, names in streams.items())
+
+
 def notes(outcome: StreamOutcome) -> list[str]:
     """What is to be said of a stream beside its numbers."""
     if outcome.error is not None:

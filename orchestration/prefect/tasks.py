@@ -31,7 +31,10 @@ def is_transient(task: Any, task_run: TaskRun, state: State[Any]) -> bool:
 
 
 class IngestWork:
-    """Lands streams, `slots` at once. `versions` are the logs' heads before the run was opened, 0 for an empty one."""
+    """Lands streams, `slots` at once. `versions` are the logs' heads before the run was opened, 0 for an empty one.
+
+    Deletions are looked for in the streams `with_keys`.
+    """
 
     def __init__(
         self,
@@ -41,7 +44,7 @@ class IngestWork:
         progress: Progress,
         *,
         backfill: tuple[datetime, datetime] | None,
-        keys: bool,
+        with_keys: frozenset[str],
         slots: int,
     ) -> None:
         self._runs = runs
@@ -49,7 +52,7 @@ class IngestWork:
         self._versions = versions
         self._progress = progress
         self._backfill = backfill
-        self._keys = keys
+        self._with_keys = with_keys
         self._slots = threading.BoundedSemaphore(slots)
 
     def ingest(self, stream: str) -> StreamOutcome:
@@ -71,8 +74,8 @@ class IngestWork:
             result = run.backfill(stream, start=start, end=end)
         else:
             # Without a keys pass, rows deleted at the source are still in the lake: counts could not be compared.
-            count = self._keys or not self._contracts[stream].lands_keys
-            result = run.ingest(stream, keys=self._keys, count=count)
+            keys = stream in self._with_keys
+            result = run.ingest(stream, keys=keys, count=keys or not self._contracts[stream].lands_keys)
         version = result.commits[-1].version if result.commits else self._versions[stream]
         return StreamOutcome(stream, version=version, result=result)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -57,6 +58,18 @@ def counted(stream: str, raw: int) -> Reconciliation:
         lake_history=10,
         raw_history=raw,
     )
+
+
+def test_what_a_run_did_not_compare_is_said_in_its_state_and_on_its_page() -> None:
+    quiet = [replace(counted(name, 10), source=None, note="not counted at the source") for name in ("a", "b")]
+    overtaken = replace(counted("c", 10), source=None, note="another writer went on to version 9")
+    report = RunReport(run_id="r", seconds=1.0, reconciliations=(counted("d", 10), *quiet, overtaken))
+
+    assert "4 of 4 streams equal (3 of them not compared with the source)" in headline(report)
+    said = "a, b (not counted at the source); c (another writer went on to version 9)"
+    assert f"**Not compared with the source** {said}. A run that is not asked" in summary(report)
+    whole = replace(report, reconciliations=(counted("d", 10),))
+    assert "ot compared" not in headline(whole) + summary(whole)
 
 
 ERROR = DataError("7 of 10 records break the contract", stream="orders")

@@ -23,7 +23,7 @@ class CountedStore(ObjectStore):
 
 
 @pytest.mark.parametrize("commits", [1, 12])
-def test_an_idle_stream_costs_three_requests_however_long_its_log(world: World, commits: int) -> None:
+def test_an_idle_stream_costs_four_requests_however_long_its_log(world: World, commits: int) -> None:
     world.execute(ITEMS)
     contract = world.contract("items")
     for number in range(commits):
@@ -31,13 +31,25 @@ def test_an_idle_stream_costs_three_requests_however_long_its_log(world: World, 
         world.run(contract, keys=number == commits - 1)
     counted = CountedStore(world.store)
 
-    result = world.run(contract, store=counted)
+    result = world.run(contract, store=counted, count=False)
 
     assert result.commits == ()
-    assert len(counted.requests) == 3, counted.requests
+    assert [line.split()[0] for line in counted.requests] == ["GET", "GET", "GET", "PUT"], counted.requests
+    assert "_read.json" in counted.requests[-1]
 
 
-def test_a_first_run_writes_a_file_a_commit_and_a_hint_for_each_batch(world: World) -> None:
+def test_an_idle_stream_that_is_counted_costs_one_request_more(world: World) -> None:
+    world.execute(ITEMS)
+    contract = world.contract("items")
+    world.run(contract)
+    counted = CountedStore(world.store)
+
+    world.run(contract, store=counted)
+
+    assert [line.split()[0] for line in counted.requests] == ["GET", "GET", "GET", "PUT", "PUT"], counted.requests
+
+
+def test_a_first_run_writes_a_file_a_commit_and_a_hint_for_each_batch_and_a_mark(world: World) -> None:
     world.execute(ITEMS)
     world.execute("insert into items (id, value) values (1, 'first')")
     contract = world.contract("items")
@@ -45,4 +57,4 @@ def test_a_first_run_writes_a_file_a_commit_and_a_hint_for_each_batch(world: Wor
 
     world.run(contract, store=counted)
 
-    assert [line.split()[0] for line in counted.requests] == ["GET", "GET", *["PUT"] * 6]
+    assert [line.split()[0] for line in counted.requests] == ["GET", "GET", *["PUT"] * 8]

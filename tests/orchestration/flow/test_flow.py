@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import psycopg2
 import pytest
@@ -13,6 +14,7 @@ from prefect.client.schemas.objects import StateType, TaskRunResult
 from ingest.context import StreamResult
 from ingest.contracts.registry import ContractRegistry
 from ingest.errors import ConfigurationError, ConflictError, DataError, TransientError
+from ingest.lake.read_mark import CountMark
 from ingest.lake.store import ObjectStore
 from ingest.replay import append_replay
 from ingest.runner import IngestRun
@@ -244,10 +246,34 @@ def test_a_backfill_and_a_replay(platform: Platform) -> None:
     assert replayed.publication is not None
 
 
-def test_without_a_keys_pass_deletions_are_not_compared(platform: Platform) -> None:
-    report = platform.run(streams=["customers", "warehouses"], skip_dbt=True, keys=False)
-    assert {item.stream: item.source for item in report.reconciliations} == {"customers": None, "warehouses": 6}
-    assert report.publication is None
+def test_runs_that_do_not_look_for_deletions_compare_each_stream_once_its_time_has_come(platform: Platform) -> None:
+    """As `incremental` runs by its schedule: the first compares all, the next ones say what they did not compare."""
+    asked: dict[str, object] = {"streams": ["customers", "warehouses"], "skip_dbt": True, "keys": False}
+
+    def compared(report: RunReport) -> dict[str, bool]:
+        assert report.problems == ()
+        return {item.stream: item.source is not None for item in report.reconciliations}
+
+    first = platform.run(**asked)
+    assert compared(first) == {"customers": True, "warehouses": True}
+    change_shop(platform, "delete from customers where customer_id not in (select customer_id from orders)")
+    again = platform.run(**asked)
+    assert again.publication is None
+    assert compared(again) == {"customers": False, "warehouses": True}
+    state = platform.flow_run(UUID(again.run_id)).state
+    assert state is not None
+    assert "2 of 2 streams equal (1 of them not compared with the source)" in str(state.message)
+    assert "Not compared with the source** customers (" in platform.artifact(UUID(again.run_id), "run-summary")
+
+    store = ObjectStore(platform.settings.lake)
+    mark = CountMark.read(store, "customers")
+    assert mark is not None
+    CountMark(at=mark.at - timedelta(hours=12)).write(store, "customers")
+    found = platform.run(**asked)
+    before, after = first.reconciliations[0], found.reconciliations[0]
+    assert compared(found) == {"customers": True, "warehouses": True}
+    assert before.stream == after.stream == "customers"
+    assert after.source == after.lake < before.lake, "the deletions were found"
 
 
 def test_ingestion_alone_leaves_the_warehouse_alone(platform: Platform) -> None:

@@ -14,6 +14,7 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.states import Running, State
 
 from ingest.contracts.registry import ContractRegistry
+from ingest.lake.read_mark import ReadMark
 from ingest.lake.store import ObjectStore
 from ingest.settings import LakeSettings
 from orchestration.prefect.api import prefect_api
@@ -75,6 +76,32 @@ def test_a_stream_is_too_old_where_its_watermark_is(lake: LakeBuilder, age: time
     judged = freshness_of(lake.store, lake.contract, now=AT + age, default=DAY)
     assert judged.stale is stale
     assert judged.age_text == "1 d"
+
+
+def test_a_quiet_stream_is_as_fresh_as_the_last_run_that_read_it(lake: LakeBuilder) -> None:
+    commit = lake.data([thing(1)])
+    mark = ReadMark(until=AT + 9 * DAY, version=1, batch_id=commit.batch_id)
+    mark.write(lake.store, "things")
+    judged = freshness_of(lake.store, lake.contract, now=AT + 10 * DAY, default=DAY)
+    assert not judged.stale
+    assert judged.read_until == AT + 9 * DAY
+    late = freshness_of(lake.store, lake.contract, now=AT + 11 * DAY, default=DAY)
+    assert late.stale
+    assert str(late) == "things was last read 2 d ago, and may be 1 d"
+
+
+def test_a_stream_without_a_row_is_fresh_once_it_was_read(lake: LakeBuilder) -> None:
+    ReadMark(until=AT, version=0, batch_id=None).write(lake.store, "things")
+    assert not freshness_of(lake.store, lake.contract, now=AT + DAY, default=DAY).stale
+    assert freshness_of(lake.store, lake.contract, now=AT + 2 * DAY, default=DAY).stale
+
+
+def test_a_stream_that_is_landed_whole_is_too_old_once_nobody_reads_it(store: ObjectStore) -> None:
+    lake = LakeBuilder(store, contract(mode="snapshot", deletes="none"))
+    commit = lake.snapshot([thing(1)])
+    ReadMark(until=AT + 9 * DAY, version=1, batch_id=commit.batch_id).write(store, "things")
+    assert not freshness_of(store, lake.contract, now=AT + 10 * DAY, default=DAY).stale
+    assert freshness_of(store, lake.contract, now=AT + 11 * DAY, default=DAY).stale
 
 
 def test_a_stream_of_which_nobody_says_how_old_it_may_be_is_not_judged(lake: LakeBuilder) -> None:

@@ -74,7 +74,7 @@ def test_a_run_is_ended_unless_it_has_ended(state: State[Any], expected: int) ->
 def dispatcher() -> StreamDispatcher:
     nothing: Any = None
     settings = DispatchSettings("flow/stream", stale=STALE, start_within=STALE)
-    return StreamDispatcher(settings, "run", {}, {}, nothing, nothing, backfill=None, keys=True)
+    return StreamDispatcher(settings, "run", {}, {}, nothing, nothing, backfill=None, with_keys=frozenset())
 
 
 def test_a_flow_that_leaves_ends_what_it_can_and_raises_what_it_left_for(
