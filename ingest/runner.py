@@ -152,6 +152,8 @@ class IngestRun:
         if contract.spec.source is Source.POSTGRES:
             assert session is not None  # noqa: S101 - open_run or _fresh_session made it
             adaptation = adapted(contract, session.table(contract.source_object))
+            if contract.spec.cursor is not None:
+                session.horizon.require(contract.stream)
             return PostgresExtraction(self._context, adaptation.contract, session, adaptation.notices)
         from ingest.extract_saas import SaasExtraction
 

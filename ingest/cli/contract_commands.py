@@ -29,15 +29,13 @@ def new(
     force: Annotated[bool, typer.Option("--force", help="Write over contracts that exist.")] = False,
 ) -> None:
     """Write a contract for each table, from its catalog: columns, types, nullability, key, a likely cursor."""
-    from contextlib import closing
-
     from pydantic import SecretStr
 
     from ingest.contracts.author import cursor_doubt, draft_contract
     from ingest.contracts.introspect import live_tables, resolve_table
     from ingest.contracts.parse import parse_contract
     from ingest.contracts.registry import SUFFIX
-    from ingest.sources.connection import connect, postgres_errors
+    from ingest.sources.connection import Server
 
     if prefix not in ("inventory", "events"):
         raise ConfigurationError(f"--prefix is '{prefix}'; it takes inventory or events")
@@ -46,8 +44,11 @@ def new(
     loaded = options.settings()
     folder = out or loaded.contracts_dir
     columns = tuple(name.strip() for name in key.split(",")) if key else ()
-    dsn = SecretStr(from_postgres) if from_postgres else loaded.postgres_dsn
-    with closing(connect(dsn)) as connection, postgres_errors("read the catalog"):
+    if from_postgres is None:
+        server = Server(loaded.postgres_dsn)
+    else:
+        server = Server(SecretStr(from_postgres), given_as="--from-postgres")
+    with server.catalog() as connection:
         names = [resolve_table(connection, table) for table in tables]
         found = live_tables(connection, names)
     drafts: dict[Path, tuple[str, StreamContract]] = {}
@@ -83,13 +84,11 @@ def check(
     stream: Annotated[list[str] | None, typer.Option("--stream", "-s", help="A stream; all by default.")] = None,
 ) -> None:
     """Compare contracts with the live Postgres. Exit code 1 where a difference would stop a run."""
-    from contextlib import closing
-
     from ingest.cli.render import print_differences
     from ingest.contracts.drift import compare
     from ingest.contracts.introspect import live_tables
     from ingest.contracts.model import Source
-    from ingest.sources.connection import connect, postgres_errors
+    from ingest.sources.connection import Server
 
     loaded = options.settings()
     chosen = []
@@ -100,7 +99,7 @@ def check(
             typer.echo(f"skipped  {contract.stream}: its records are checked one by one as they are landed")
     if not chosen:
         return
-    with closing(connect(loaded.postgres_dsn)) as connection, postgres_errors("read the catalog"):
+    with Server(loaded.postgres_dsn).catalog() as connection:
         found = live_tables(connection, [contract.source_object for contract in chosen])
     breaking = False
     for contract in chosen:
@@ -117,14 +116,12 @@ def accept(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be written.")] = False,
 ) -> None:
     """Bring a contract up to its live table, and show what changed. What people wrote in it is kept."""
-    from contextlib import closing
-
     from ingest.cli.render import print_acceptance
     from ingest.contracts.accept import accept as accepted
     from ingest.contracts.introspect import live_tables
     from ingest.contracts.model import Source
     from ingest.contracts.registry import contract_file
-    from ingest.sources.connection import connect, postgres_errors
+    from ingest.sources.connection import Server
 
     loaded = options.settings()
     contract = options.contract(loaded, stream)
@@ -132,7 +129,7 @@ def accept(
         raise ConfigurationError("an API shows no columns to accept; edit the contract", stream=stream)
     path = contract_file(loaded.contracts_dir, stream)
     text = path.read_text(encoding="utf-8")
-    with closing(connect(loaded.postgres_dsn)) as connection, postgres_errors("read the catalog"):
+    with Server(loaded.postgres_dsn).catalog() as connection:
         table = live_tables(connection, [contract.source_object]).get(contract.source_object)
     acceptance = accepted(text, contract, table)
     if acceptance is not None and not dry_run:

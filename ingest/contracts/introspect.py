@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from psycopg2 import errors, sql
+from psycopg2 import sql
 
 from ingest.contracts.triggers import Written, written_relations
 from ingest.errors import ContractError
@@ -60,6 +60,16 @@ select name, c.oid, c.relkind::text, obj_description(c.oid, 'pg_class'),
   from unnest(%(tables)s::text[]) as name join pg_class c on c.oid = to_regclass(name)
  where c.relkind::text = any(%(kinds)s)
 """
+
+_NAMED = """
+select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
+ where c.relname = %(table)s and c.relkind::text = any(%(kinds)s)
+   and (n.nspname = %(schema)s or %(schema)s is null and n.nspname = any(current_schemas(true)))
+ order by array_position(current_schemas(true), n.nspname) limit 1
+"""
+
+_IDENTIFIER = r'"(?:[^"]|"")+"|[^\W\d][\w$]*'
+_SQL_NAME = re.compile(rf"(?:(?P<schema>{_IDENTIFIER})\s*\.\s*)?(?P<table>{_IDENTIFIER})")
 
 _PERSONAL = re.compile(r"e_?mail|phone|(first|last|full)_?name|street|address|birth|passport|iban", re.IGNORECASE)
 
@@ -140,21 +150,33 @@ def live_tables(connection: Connection, tables: Sequence[str]) -> dict[str, Live
 
 def resolve_table(connection: Connection, name: str) -> str:
     """`schema.table` without quotes for a name as a person types it. Raises ContractError where there is none."""
-    plain = sql.Identifier(*name.split(".", 1)).as_string(connection)
     with connection.cursor() as cursor:
-        for spelling in (name, plain):
-            try:
-                cursor.execute(
-                    "select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace"
-                    " where c.oid = to_regclass(%s) and c.relkind::text = any(%s)",
-                    (spelling, list(READABLE_KINDS)),
-                )
-            except (errors.SyntaxError, errors.InvalidName, errors.FeatureNotSupported):
-                continue  # not a name as SQL writes it
+        for schema, table in _spellings(name):
+            cursor.execute(_NAMED, {"schema": schema, "table": table, "kinds": list(READABLE_KINDS)})
             found = cursor.fetchone()
             if found is not None:
                 return _dotted(*found)
     raise ContractError(f"there is no table or view '{name}' that this login can see", hint="Spell it as schema.table.")
+
+
+def _spellings(name: str) -> Iterator[tuple[str | None, str]]:
+    """Schema (None for those of the search path) and table: as SQL reads `name`, and as it stands there."""
+    parts = _SQL_NAME.fullmatch(name.strip())
+    if parts is not None:
+        schema, table = (_unquoted(parts[group]) for group in ("schema", "table"))
+        if table is not None:
+            yield schema, table
+    schema, dot, table = name.partition(".")
+    if dot:
+        yield schema, table
+    else:
+        yield None, name
+
+
+def _unquoted(identifier: str | None) -> str | None:
+    if identifier is None or identifier.startswith('"'):
+        return identifier and identifier[1:-1].replace('""', '"')
+    return "".join(letter.lower() if letter.isascii() else letter for letter in identifier)
 
 
 def _dotted(schema: str, table: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -12,79 +12,169 @@ from psycopg2.extensions import make_dsn, parse_dsn
 from pydantic import SecretStr
 
 from ingest.errors import AccessError, ConfigurationError, DataError, PlatformError, TransientError, UnreachableError
-from ingest.sources.horizon import APPLICATION_NAME
+from ingest.sources.refusals import refusal_of, said_first
+from ingest.sources.session import (
+    APPLICATION_NAME,
+    POOL_BY_TRANSACTION,
+    hold_settings,
+    own_settings,
+    place_of,
+    reading,
+    startup_options,
+)
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
     from ingest.contracts.model import StreamContract
-
-# The text that Postgres prints for a value depends on these; so they are fixed.
-_SESSION = {
-    "TimeZone": "UTC",
-    "DateStyle": "ISO,YMD",
-    "IntervalStyle": "postgres",
-    "bytea_output": "hex",
-    "lc_monetary": "C",
-    "extra_float_digits": "1",
-    # A policy that hides rows would make the keys pass take them for deleted; this way the read fails instead.
-    "row_security": "off",
-    "default_transaction_read_only": "on",
-    # Roles have these for people's sessions. A table takes as long as it takes, and the snapshot is held meanwhile.
-    "statement_timeout": "0",
-    "idle_in_transaction_session_timeout": "0",
-    # The run keeps its tables locked for reading. Whoever waits to alter one keeps our later readers waiting behind
-    # him, and himself waits for our run to end: without a limit that is for ever.
-    "lock_timeout": "30s",
-}
+    from ingest.sources.session import Reads
 
 # A server that has gone without a word is noticed after a minute; the system's default is two hours.
 _LIVENESS = {"connect_timeout": 10, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+_SETTING = "POSTGRES_DSN"
+_PORTS = range(1, 2**16)
 
 
-def connection_string(dsn: SecretStr) -> str:
-    """The DSN with our application name, and with session settings that win over its own. Raises ConfigurationError."""
-    _refuse_unencoded(dsn.get_secret_value())
-    fixed = " ".join(f"-c {name}={value}" for name, value in _SESSION.items())
+def connection_string(dsn: SecretStr, *, given_as: str = _SETTING) -> str:
+    """The DSN with our application name, and with session settings that win over its own. Raises ConfigurationError.
+
+    `given_as` is the setting or option that holds it, for messages.
+    """
+    given = _parsed(dsn, given_as)
+    return _completed(dsn, given, options=f"{given.get('options', '')} {startup_options()}".strip())
+
+
+def _completed(dsn: SecretStr, given: Mapping[str, str], *, options: str) -> str:
+    liveness = {name: value for name, value in _LIVENESS.items() if name not in given}
+    return make_dsn(
+        dsn.get_secret_value(),
+        application_name=APPLICATION_NAME,
+        options=options,
+        client_encoding="UTF8",  # what the driver takes all text for, whatever the database's encoding
+        **liveness,
+    )
+
+
+def _parsed(dsn: SecretStr, given_as: str) -> dict[str, str]:
+    """The DSN as libpq reads it. Raises ConfigurationError, without a word of what may be part of a password."""
+    text = dsn.get_secret_value()
     try:
-        given = parse_dsn(dsn.get_secret_value())
-        options = f"{given.get('options', '')} {fixed}".strip()
-        liveness = {name: value for name, value in _LIVENESS.items() if name not in given}
-        return make_dsn(
-            dsn.get_secret_value(),
-            application_name=APPLICATION_NAME,
-            options=options,
-            client_encoding="UTF8",  # what the driver takes all text for, whatever the database's encoding
-            **liveness,
-        )
+        given: dict[str, str] = parse_dsn(text)
     except psycopg2.ProgrammingError:
         raise ConfigurationError(
-            "POSTGRES_DSN is not a connection string",
+            f"{given_as} is not a connection string",
             hint="It looks like postgresql://user:password@host:5432/database.",
         ) from None
-
-
-def _refuse_unencoded(dsn: str) -> None:
-    """A password is cut at the first such character, and what follows would be shown as a host or a port."""
-    scheme, _, rest = dsn.partition("://")
-    password = rest.rpartition("@")[0].partition(":")[2]
-    if scheme in ("postgres", "postgresql") and set(password) & set("@/"):
+    if re.match(r"postgres(ql)?://", text) and _cuts_a_password(given):
         raise ConfigurationError(
-            "POSTGRES_DSN holds a character before its last '@' that must be percent-encoded",
+            f"{given_as} holds a character before its host that must be percent-encoded",
             hint="In a password, write @ as %40 and / as %2F.",
         )
+    ports = [port for port in given.get("port", "").split(",") if port]
+    if any(not port.isascii() or not port.isdigit() or int(port) not in _PORTS for port in ports):
+        raise ConfigurationError(
+            f"the port in {given_as} is no number from 1 to 65535",
+            hint="It looks like postgresql://user:password@host:5432/database.",
+        )
+    return given
+
+
+def _cuts_a_password(given: Mapping[str, str]) -> bool:
+    """Whether a URL's parts look as libpq reads them where a password holds an `@` or a `/`.
+
+    The first `@` ends it, and the rest becomes a host, which has none but at its start (an abstract socket). A `/`
+    before the `@` ends the host, and the password becomes a port and a database.
+    """
+    if "@" in given.get("host", "").lstrip("@"):
+        return True
+    if "user" in given:
+        return False
+    _, at, behind = given.get("dbname", "").partition("@")
+    return bool(at) and ("/" in behind or not given.get("port", "").replace(",", "").isdigit())
+
+
+class Server:
+    """A Postgres, or the pooler before it, by its connection string."""
+
+    def __init__(self, dsn: SecretStr, *, given_as: str = _SETTING) -> None:
+        """Raises ConfigurationError for what is no connection string; `given_as` is the setting that holds it."""
+        self._dsn = dsn
+        self._given = _parsed(dsn, given_as)
+        self._given_as = given_as
+        self.own_settings = own_settings(self._given.get("options", ""))
+        self.conninfo = connection_string(dsn, given_as=given_as)
+        """By which to connect; a pooler that takes no settings is told none, once `connect` has found it out."""
+
+    def connect(self) -> Connection:
+        """A connection in autocommit mode. Raises AccessError, ConfigurationError or TransientError."""
+        with postgres_errors(CONNECTING, given_as=self._given_as):
+            for _ in range(2):  # a connection may also break for other reasons, but hardly twice at one statement
+                connection = self._open()
+                if _allows_transactions(connection):
+                    return connection
+                connection.close()
+        raise ConfigurationError(
+            f"{self._given_as} names a pooler that pools by statement: it allows no transaction, and so no snapshot",
+            hint=POOL_BY_TRANSACTION,
+        )
+
+    def _open(self) -> Connection:
+        try:
+            connection = psycopg2.connect(self.conninfo)
+        except psycopg2.OperationalError as error:
+            if "unsupported startup parameter" not in str(error):
+                raise
+            self.conninfo = _completed(self._dsn, self._given, options="")
+            connection = psycopg2.connect(self.conninfo)
+        in_unicode(connection)
+        connection.autocommit = True
+        return connection
+
+    @contextmanager
+    def catalog(self) -> Iterator[Connection]:
+        """A connection within a read-only transaction, for a look at the catalog; errors are the platform's."""
+        connection = self.connect()
+        try:
+            with (
+                postgres_errors("read the catalog", given_as=self._given_as),
+                reading(connection, own=self.own_settings),
+            ):
+                yield connection
+        finally:
+            connection.close()
+
+    def hold_settings(self, cursor: Reads, connection: Connection) -> None:
+        """Make the session's settings hold until the transaction of `cursor` ends. Raises ConfigurationError."""
+        hold_settings(cursor, through=place_of(connection), own=self.own_settings)
+
+
+def _allows_transactions(connection: Connection) -> bool:
+    """Whether a transaction can be begun; PgBouncer ends the connection where it pools by statement."""
+    with connection.cursor() as cursor:
+        cursor.execute("select 1")
+        try:
+            cursor.execute("begin read only")
+            cursor.execute("rollback")
+        except psycopg2.OperationalError as error:
+            if connection.closed or "statement pooling" in str(error):
+                return False
+            raise
+    return True
+
+
+def in_unicode(connection: Connection) -> None:
+    """Make the driver read all text as UTF-8, whatever encoding it was told on connecting."""
+    if connection.encoding != "UTF8":
+        connection.set_client_encoding("UTF8")
 
 
 def connect(dsn: SecretStr) -> Connection:
     """A control connection in autocommit mode. Raises AccessError, ConfigurationError or TransientError."""
-    with postgres_errors(CONNECTING):
-        connection = psycopg2.connect(connection_string(dsn))
-        connection.autocommit = True
-        return connection
+    return Server(dsn).connect()
 
 
 @contextmanager
-def postgres_errors(doing: str, contract: StreamContract | None = None) -> Iterator[None]:
+def postgres_errors(doing: str, contract: StreamContract | None = None, *, given_as: str = _SETTING) -> Iterator[None]:
     """Puts the errors of psycopg2 and ADBC into the platform's taxonomy."""
     import adbc_driver_manager
 
@@ -92,12 +182,12 @@ def postgres_errors(doing: str, contract: StreamContract | None = None) -> Itera
     try:
         yield
     except psycopg2.Error as error:
-        raise _platform_error(doing, error.pgcode, str(error), stream) from error
+        raise _platform_error(doing, error.pgcode, str(error), stream, given_as) from error
     except adbc_driver_manager.Error as error:
-        raise _platform_error(doing, error.sqlstate, str(error), stream) from error
+        raise _platform_error(doing, error.sqlstate, str(error), stream, given_as) from error
     except OSError as error:
         # How a stream of batches tells that it broke off: without an SQLSTATE.
-        raise _platform_error(doing, None, str(error), stream) from error
+        raise _platform_error(doing, None, str(error), stream, given_as) from error
 
 
 CONNECTING = "connect"
@@ -111,14 +201,26 @@ _DRIVERS_QUERY = re.compile(r"Failed to execute query '.*?': ", re.DOTALL)
 """The driver quotes its own queries, of many lines, before it says what went wrong."""
 
 
-def _platform_error(doing: str, sqlstate: str | None, text: str, stream: str | None) -> PlatformError:
+def _platform_error(doing: str, sqlstate: str | None, text: str, stream: str | None, given_as: str) -> PlatformError:
     said = _DRIVERS_QUERY.sub("", text)
-    reason = next((line for line in said.splitlines() if line.strip()), "no reason given").strip()
-    if sqlstate in _ACCESS or "authentication failed" in text or "no password supplied" in text:
+    reason = said_first(said) or "no reason given"
+    known = refusal_of(said) if sqlstate is None else None
+    if known is not None:
+        kind, hint = known
+        denied = f"Postgres refuses to {doing}" if issubclass(kind, AccessError) else f"cannot {doing}"
+        return kind(f"{denied}: {reason}", stream=stream, hint=hint.replace("{dsn}", given_as))
+    if "row-level security" in text:
         return AccessError(
             f"Postgres refuses to {doing}: {reason}",
             stream=stream,
-            hint="Check the login and password in POSTGRES_DSN, and its SELECT grants.",
+            hint="A policy hides rows of the table from this login, and rows that are hidden would be taken for "
+            "deleted. Let it see all of them (ALTER ROLE ... BYPASSRLS), or land a view that shows what it may see.",
+        )
+    if sqlstate in _ACCESS:
+        return AccessError(
+            f"Postgres refuses to {doing}: {reason}",
+            stream=stream,
+            hint=f"Check the login and password in {given_as}, and its SELECT grants.",
         )
     if "invalid byte sequence for encoding" in text:
         return DataError(
@@ -129,13 +231,7 @@ def _platform_error(doing: str, sqlstate: str | None, text: str, stream: str | N
         )
     if _SNAPSHOT_ENDED.search(text):
         return TransientError("the session that held the snapshot has ended", stream=stream)
-    if "does not exist" in text and (sqlstate is None or sqlstate == "3D000") and "database" in text:
-        return ConfigurationError(f"cannot {doing}: {reason}", hint="Correct the database in POSTGRES_DSN.")
-    if "could not translate host name" in text:
-        # A container that is stopped, or a server that moves, has no name for a while.
-        hint = "Is Postgres up, and is its host in POSTGRES_DSN right?"
-        return UnreachableError(f"cannot {doing}: {reason}", stream=stream, hint=hint)
     if sqlstate is None or sqlstate[:2] in _TRANSIENT_CLASSES:
         kind = UnreachableError if doing == CONNECTING else TransientError
-        return kind(f"cannot {doing}: {reason}", stream=stream, hint="Is Postgres up, and is POSTGRES_DSN right?")
+        return kind(f"cannot {doing}: {reason}", stream=stream, hint=f"Is Postgres up, and is {given_as} right?")
     return ConfigurationError(f"cannot {doing}: {reason} (SQLSTATE {sqlstate})", stream=stream)

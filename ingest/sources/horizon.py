@@ -12,11 +12,10 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from ingest.errors import AccessError, ConfigurationError
+from ingest.sources.session import APPLICATION_NAME, reading
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
-
-APPLICATION_NAME = "dp-mailblaze-demo ingest"
 
 # Sessions that cannot write a user's row: our own readers, vacuum, and senders of WAL. Logical replication workers
 # do write, and so count. A session with `track_activities` off shows no start: its row is 'disabled'.
@@ -51,6 +50,15 @@ class Blocker:
 
 
 @dataclass(frozen=True)
+class Hidden:
+    """Why open transactions cannot be seen here, and what to do. Streams that are landed whole need no horizon."""
+
+    reason: str
+    hint: str
+    is_access: bool
+
+
+@dataclass(frozen=True)
 class Horizon:
     """Cursors below `at` are final. `at` is None where a transaction hides its start: then nothing new is.
 
@@ -60,6 +68,14 @@ class Horizon:
     at: datetime | None
     read_at: datetime
     blocker: Blocker | None
+    hidden: Hidden | None = None
+    on_standby: bool = False
+
+    def require(self, stream: str) -> None:
+        """Raises AccessError or ConfigurationError where `stream`, which is read by its cursor, could lose rows."""
+        if self.hidden is not None:
+            kind = AccessError if self.hidden.is_access else ConfigurationError
+            raise kind(self.hidden.reason, stream=stream, hint=self.hidden.hint)
 
     def notice_of_a_clock_set_back(self, stream: str, watermark: datetime | None) -> str | None:
         """What to do where the database's clock was later once than it is now; None where it was not.
@@ -84,28 +100,35 @@ def read_horizon(connection: Connection, *, margin: timedelta) -> Horizon:
     first is read first; and the clock is read before both. Each statement is a transaction of its own, since
     Postgres keeps one picture of the activity for a whole transaction.
 
-    Raises AccessError where the login cannot see other sessions, ConfigurationError on a standby.
+    On a standby, and for a login that cannot see other sessions, there is none: `Horizon.hidden` says why.
     """
     if not connection.autocommit:
         raise ValueError("the horizon is read in autocommit mode")
-    with connection.cursor() as cursor:
+    with reading(connection, own={}) as cursor:
         cursor.execute(
             "select clock_timestamp(), pg_is_in_recovery(), pg_has_role(current_user, 'pg_read_all_stats', 'usage'),"
             " current_user"
         )
         now, standby, sees_all, user = _row(cursor.fetchone())
-        if standby:
-            raise ConfigurationError(
-                "POSTGRES_DSN names a standby, which does not show the primary's open transactions",
-                hint="Name the primary.",
-            )
-        if not sees_all:
-            raise AccessError(
-                f"login '{user}' cannot see other sessions' transactions, so rows could be skipped",
-                hint=f'Run: GRANT pg_monitor TO "{user}";',
-            )
+    if standby:
+        hidden = Hidden(
+            "POSTGRES_DSN names a standby, which does not show the primary's open transactions, so rows could be "
+            "skipped",
+            "Name the primary, or land the stream whole (mode: snapshot), which works on a standby.",
+            is_access=False,
+        )
+        return Horizon(None, now, None, hidden, on_standby=True)
+    if not sees_all:
+        hidden = Hidden(
+            f"login '{user}' cannot see other sessions' transactions, so rows could be skipped",
+            f'Run: GRANT pg_monitor TO "{user}";',
+            is_access=True,
+        )
+        return Horizon(None, now, None, hidden)
+    with reading(connection, own={}) as cursor:
         cursor.execute(_OPEN_TRANSACTIONS, {"application": APPLICATION_NAME})
         oldest = cursor.fetchone()
+    with reading(connection, own={}) as cursor:
         cursor.execute(_PREPARED_TRANSACTIONS)
         prepared = cursor.fetchone()
     if prepared is not None:

@@ -14,10 +14,10 @@ from pydantic import SecretStr
 
 from ingest.contracts.introspect import LiveTable, live_tables
 from ingest.contracts.model import Column, StreamContract
-from ingest.errors import TransientError
+from ingest.errors import ConfigurationError, TransientError
 from ingest.lake.commit import Window
 from ingest.sources import queries
-from ingest.sources.connection import connect, connection_string, postgres_errors
+from ingest.sources.connection import Server, in_unicode, postgres_errors
 from ingest.sources.horizon import Horizon, read_horizon
 from ingest.sources.overlap import overlapped
 from ingest.sources.pool import ConnectionPool
@@ -78,20 +78,23 @@ class PostgresSession:
         shared: SharedSnapshot | None = None,
     ) -> None:
         """With `shared`, join the snapshot of another session that is open, and take over its horizon."""
-        self._dsn = connection_string(dsn)
+        self._server = Server(dsn)
         self._max_readers = readers
         self._readers: ConnectionPool[Reader] = ConnectionPool(self._open_reader)
         self._sessions: ConnectionPool[Connection] = ConnectionPool(self._open_session)
-        self._control = connect(dsn)
+        self._control = self._server.connect()
         try:
             with postgres_errors("open a snapshot"):
-                locking: _Locking = {"lock_timeout": lock_timeout, "other": partial(connect, dsn)}
+                locking: _Locking = {"lock_timeout": lock_timeout, "other": self._server.connect}
                 if shared is None:
                     self.horizon: Horizon = read_horizon(self._control, margin=margin)
                     self._snapshot: Snapshot = export_snapshot(self._control, tables, **locking)
                 else:
                     self.horizon = shared.horizon
                     self._snapshot = join_snapshot(self._control, shared.name, tables, **locking)
+                with self._control.cursor() as cursor:
+                    self._server.hold_settings(cursor, self._control)
+                self._require_one_server()
                 lockable = [table for table in tables if table not in self._snapshot.busy]
                 self._tables = live_tables(self._control, lockable)
         except BaseException:
@@ -165,6 +168,18 @@ class PostgresSession:
         """The contract's columns of the rows with these keys (JSON texts)."""
         return self._stream([queries.rows_by_keys(contract, keys)], contract)
 
+    def _require_one_server(self) -> None:
+        """Raises ConfigurationError where a balancer took the snapshot on a standby of where the horizon was read."""
+        with self._control.cursor() as cursor:
+            cursor.execute("select pg_is_in_recovery()")
+            ((on_standby,),) = cursor.fetchall()
+        if on_standby != self.horizon.on_standby:
+            raise ConfigurationError(
+                "what POSTGRES_DSN names gives transactions to the primary and to a standby in turn, so that rows "
+                "could be skipped",
+                hint="Name one server, or let the balancer give all of this login's transactions to the primary.",
+            )
+
     def _blocks(self, contract: StreamContract, window: Window) -> list[Blocks]:
         """Ranges that make up the table, where it is large and the server would read all of it for `window`."""
         table = self.table(contract.source_object)
@@ -210,22 +225,25 @@ class PostgresSession:
     def _open_reader(self) -> Reader:
         import adbc_driver_postgresql.dbapi as adbc
 
-        connection = adbc.connect(self._dsn)
+        connection = adbc.connect(self._server.conninfo)
         try:
             with connection.cursor() as cursor:
                 cursor.execute("set transaction isolation level repeatable read read only")
                 cursor.execute(f"set transaction snapshot '{self._snapshot.name}'")
+                self._server.hold_settings(cursor, self._control)
         except BaseException:
             connection.close()
             raise
         return connection
 
     def _open_session(self) -> Connection:
-        connection = psycopg2.connect(self._dsn)
+        connection = psycopg2.connect(self._server.conninfo)
         try:
+            in_unicode(connection)
             connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
             with connection.cursor() as cursor:
                 cursor.execute("set transaction snapshot %s", (self._snapshot.name,))
+                self._server.hold_settings(cursor, self._control)
         except BaseException:
             connection.close()
             raise

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from psycopg2 import errors, sql
 
 from ingest.sources.columns import qualified
+from ingest.sources.session import BEFORE_LOCKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,7 +89,7 @@ def _lock(
     busy: dict[str, str] = {}
     with control.cursor() as cursor:
         milliseconds = max(1, round(lock_timeout.total_seconds() * 1000))  # 0 would be for ever
-        cursor.execute("set local lock_timeout = %s", (f"{milliseconds}ms",))
+        cursor.execute(f"{BEFORE_LOCKS}; set local lock_timeout = %s", (f"{milliseconds}ms",))
         for table in tables:
             lock = sql.SQL("savepoint one_table; lock table {} in access share mode; release one_table")
             try:

@@ -60,10 +60,14 @@ class TcpProxy:
 
     def _connect(self, client: socket.socket, cut: int | None) -> None:
         with client, suppress(OSError), socket.create_connection(self._upstream) as server:
+            self._open(client, server)
             back = Thread(target=self._pass_on, args=(client, server, None), daemon=True)
             back.start()
             self._pass_on(server, client, cut)
             back.join()
+
+    def _open(self, client: socket.socket, server: socket.socket) -> None:
+        """Called before anything is passed on."""
 
     def _pass_on(self, source: socket.socket, target: socket.socket, limit: int | None) -> None:
         left = limit

@@ -23,7 +23,7 @@ from ingest.errors import TransientError
 from ingest.lake.store import ObjectStore
 from ingest.runner import open_run
 from ingest.settings import IngestSettings, LakeSettings
-from ingest.sources import connection
+from ingest.sources import connection, session
 from ingest.sources.connection import connection_string
 from orchestration.local.accounts import unprivileged_account
 from orchestration.local.postgres_binaries import find_binaries
@@ -224,7 +224,7 @@ def test_whoever_waits_to_alter_a_table_in_mid_run_does_not_make_the_run_wait_fo
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """He waits for the run's lock, and the run's next reader behind him: nobody but us can end that."""
-    monkeypatch.setitem(connection._SESSION, "lock_timeout", "200ms")
+    monkeypatch.setitem(session.SETTINGS, "lock_timeout", "200ms")
     world.execute(ITEMS)
     world.execute("insert into items values (1, 'a')")
     contract = world.contract("items")

@@ -11,7 +11,8 @@ from psycopg2.extensions import connection as Connection
 from pydantic import SecretStr
 
 from ingest.errors import AccessError
-from ingest.sources.horizon import APPLICATION_NAME, read_horizon
+from ingest.sources.horizon import read_horizon
+from ingest.sources.session import APPLICATION_NAME
 from tests.ingest.runs.world import ITEMS, World
 
 
