@@ -137,7 +137,7 @@ class StreamDispatcher:
         try:
             flow_run = self._start(stream, parameters)
         except httpx.HTTPError as error:
-            raise TransientError(f"Prefect's API could not take the stream: {_reason(error)}", stream=stream) from error
+            raise _refused(error, stream) from error
         except ObjectNotFound as error:
             raise ConfigurationError(
                 f"Prefect has no deployment '{self._settings.deployment}'",
@@ -225,6 +225,26 @@ class StreamDispatcher:
         logger.info("%s: %s rows landed on host %s", stream, f"{result.rows_landed:,}", handoff.host)
         newest = result.commits[-1].version if result.commits else version
         return StreamOutcome(stream, version=newest, result=result)
+
+
+def _refused(error: httpx.HTTPError, stream: str) -> PlatformError:
+    """What it means that the API did not take a stream: 409 and 422 are said of parameters that a form refuses."""
+    if isinstance(error, httpx.HTTPStatusError) and error.response.status_code in (409, 422):
+        return ConfigurationError(
+            f"the deployment refuses the stream: {_detail(error.response)}",
+            stream=stream,
+            hint="Is it of these contracts? Register it again: `python orchestration/prefect/flow.py --deploy`.",
+        )
+    return TransientError(f"Prefect's API could not take the stream: {_reason(error)}", stream=stream)
+
+
+def _detail(answer: httpx.Response) -> str:
+    """What the API says of it, in one line."""
+    try:
+        said = answer.json().get("detail", answer.text)
+    except (ValueError, AttributeError):
+        said = answer.text
+    return " ".join(str(said).split())[:300]
 
 
 def _reason(error: Exception) -> str:

@@ -15,7 +15,7 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Completed, Crashed, Running, State
 
-from ingest.errors import PlatformError
+from ingest.errors import ConfigurationError, PlatformError, TransientError
 from orchestration.prefect import dispatch
 from orchestration.prefect.dispatch import DispatchSettings, StreamDispatcher
 from tests.orchestration.prefect.test_silence import STALE
@@ -94,6 +94,22 @@ def test_a_flow_that_leaves_ends_what_it_can_and_raises_what_it_left_for(
         raise PlatformError("the run is over")
 
     assert [record.getMessage().partition(":")[0] for record in caplog.records] == ["orders", "products"]
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(409, ConfigurationError), (422, ConfigurationError), (500, TransientError), (429, TransientError)],
+)
+def test_a_deployment_of_other_contracts_is_bad_input_and_a_busy_server_is_asked_again(
+    status: int, kind: type[PlatformError]
+) -> None:
+    answer = httpx.Response(status, json={"detail": "Validation failed: 'invoices'\nis not one of"})
+    refusal = httpx.HTTPStatusError("no", request=httpx.Request("POST", "http://api"), response=answer)
+    error = dispatch._refused(refusal, "invoices")
+
+    assert type(error) is kind
+    assert error.stream == "invoices"
+    assert kind is TransientError or "Validation failed: 'invoices' is not one of" in str(error)
 
 
 def test_a_run_that_somebody_deleted_fails_its_stream_by_name() -> None:
