@@ -210,8 +210,30 @@ def test_the_sources_are_settings_with_the_stand_ins_by_default(name: str) -> No
 def test_with_sources_of_ones_own_no_stand_in_is_started_and_nobody_waits_for_one() -> None:
     own = yaml.safe_load((REPOSITORY / "docker-compose.sources.yml").read_text(encoding="utf-8"))["services"]
     assert own["postgres"] == own["mock_saas"] == {"profiles": ["emulated"]}
-    for name in ("ingest", "prefect_agent", "prefect_flow"):
+    for name in ("activity", "ingest", "prefect_agent", "prefect_flow"):
         assert {need["required"] for need in own[name]["depends_on"].values()} == {False}
+
+
+@COMPOSED
+@pytest.mark.parametrize("others", [(), ("aws",), ("sources",), ("aws", "sources")], ids="-".join)
+def test_every_command_of_the_runbook_finds_a_valid_project(others: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    files = [f"--file=docker-compose.{name}.yml" for name in others]
+    for profiles in ([], ["alive", "tools"]):
+        chosen = [f"--profile={name}" for name in profiles]
+        command = [
+            "docker",
+            "compose",
+            "--env-file",
+            str(tmp_path / "empty"),
+            "--file=docker-compose.yml",
+            *files,
+            *chosen,
+        ]
+        asked = subprocess.run(
+            [*command, "config", "--quiet"], cwd=REPOSITORY, capture_output=True, text=True, check=False
+        )
+        assert asked.returncode == 0, asked.stderr
 
 
 def test_on_aws_no_lake_is_started_and_nobody_waits_for_it() -> None:
