@@ -15,6 +15,10 @@ from ingest.lake.commit import Commit, CommitKind, Watermark, Window, columns_of
 from ingest.retry_rows import retry_rows
 from ingest.sources.columns import RowConverter
 from ingest.sources.postgres import PostgresSession
+from ingest.verify.report import Verification
+from ingest.verify.sources import PostgresRows, SourceRows
+from ingest.verify.verifier import Compared
+from ingest.verify.verify import land_found, verify
 
 
 class PostgresExtraction:
@@ -55,6 +59,25 @@ class PostgresExtraction:
         """Land the rows that were refused and fit now."""
         retry_rows(self._context, self._contract, self._session)
         return self._result(None)
+
+    def verify(self, *, repair: bool) -> Verification:
+        """Compare the table with the lake; with `repair`, land what differs."""
+        below = watermark_of(self._head)
+        boundary = below - self._contract.spec.allowed_lateness if below else None
+
+        def source() -> SourceRows:
+            return PostgresRows(self._contract, self._session, boundary, self._context.progress)
+
+        return verify(self._context, self._contract, source, self._repair if repair else None)
+
+    def _repair(self, found: Compared) -> None:
+        if self._contract.spec.mode is Mode.SNAPSHOT:
+            self._land_full_set(CommitKind.SNAPSHOT)
+            return
+        retry_rows(self._context, self._contract, self._session)
+        land_found(self._context, self._contract, found)
+        if found.verification.extra.rows and self._contract.lands_keys:
+            self._land_full_set(CommitKind.KEYS)
 
     @property
     def _head(self) -> Commit | None:

@@ -19,6 +19,10 @@ from ingest.sources.prefetch import prefetched
 from ingest.sources.records import KeyDecoder, RecordDecoder, UnreadableKeyError
 from ingest.sources.saas import ExpiredCursorError, Page, SaasStream
 from ingest.sources.walk import WindowWalk, split
+from ingest.verify.report import Verification
+from ingest.verify.sources import SaasRows, SourceRows
+from ingest.verify.verifier import Compared
+from ingest.verify.verify import land_found, verify
 
 
 class SaasExtraction:
@@ -62,6 +66,22 @@ class SaasExtraction:
         """Land the records that were refused and keep the contract now."""
         retry_records(self._context, self._contract)
         return self._result(None)
+
+    def verify(self, *, repair: bool) -> Verification:
+        """Compare all that the API gives with the lake; with `repair`, land what differs."""
+
+        def source() -> SourceRows:
+            boundary = watermark_of(self._head)
+            assert boundary is not None  # noqa: S101 - `verify` compares nothing before there is one
+            return SaasRows(self._contract, self._source, self._decoder, boundary, self._context.progress)
+
+        return verify(self._context, self._contract, source, self._repair if repair else None)
+
+    def _repair(self, found: Compared) -> None:
+        retry_records(self._context, self._contract)
+        land_found(self._context, self._contract, found)
+        if found.verification.extra.rows and self._contract.lands_keys:
+            self._land_keys()
 
     @property
     def _head(self) -> Commit | None:

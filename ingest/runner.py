@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from structlog.contextvars import bound_contextvars
 
@@ -37,6 +37,9 @@ from ingest.sources.postgres import PostgresSession
 if TYPE_CHECKING:
     from ingest.extract_saas import SaasExtraction
     from ingest.sources.http import ApiClient
+    from ingest.verify.report import Verification
+
+T = TypeVar("T")
 
 _ATTEMPTS = {Source.POSTGRES: 4, Source.SAAS: 2}
 """Tries of a whole stream; a request to the API is tried again on its own before that."""
@@ -92,6 +95,17 @@ class IngestRun:
         """Land the refused records that keep the contract now."""
         return self._attempt(stream, lambda extraction: extraction.retry_quarantined())
 
+    def verify(self, stream: str, *, repair: bool = False) -> Verification:
+        """Compare all rows of `stream` at the source with the lake's, as of this run; with `repair`, land what differs.
+
+        Raises ConflictError where another writer was first with the repair.
+        """
+        found = self._tried(stream, lambda extraction: extraction.verify(repair=repair))
+        get_logger(run_id=self._context.run_id, stream=stream).info(
+            "verified", equal=found.equal, differences=list(found.differences), landed=list(found.landed)
+        )
+        return found
+
     def close(self) -> None:
         """Close sessions that retries opened."""
         self._private_sessions.close()
@@ -99,41 +113,10 @@ class IngestRun:
     def _attempt(
         self, stream: str, work: Callable[[PostgresExtraction | SaasExtraction], StreamResult]
     ) -> StreamResult:
-        """Run `work`, again on a fresh head, horizon and snapshot where a transient fault broke the first try."""
-        contract = self._contracts[stream]
-        budget = WaitBudget(self._context.settings.wait_budget_seconds)
+        """Run `work` and say what it landed."""
         log = get_logger(run_id=self._context.run_id, stream=stream)
         started = monotonic()
-        session = self._session
-        broken_off = False
-
-        def note(error: TransientError, wait: float) -> None:
-            nonlocal broken_off
-            log.warning("trying again", error=str(error), wait_seconds=round(wait, 1))
-            broken_off = True
-
-        def once() -> StreamResult:
-            nonlocal session, broken_off
-            if broken_off:
-                # What was committed since: by us too, where the answer to a commit was lost.
-                self._context.take_over_newer(stream)
-                session = self._fresh_session(stream) if contract.spec.source is Source.POSTGRES else None
-                broken_off = False
-            return work(self._extraction(contract, session, budget))
-
-        try:
-            with bound_contextvars(run_id=self._context.run_id, stream=stream):
-                result = retrying(
-                    budget,
-                    attempts=_ATTEMPTS[contract.spec.source],
-                    unreachable_attempts=_UNREACHABLE_ATTEMPTS[contract.spec.source],
-                    before_retry=note,
-                )(once)
-        except PlatformError as error:
-            error.stream = error.stream or stream
-            log.error("failed", error=str(error), kind=type(error).__name__)  # noqa: TRY400 - told, not traced
-            raise
-        result = replace(result, seconds=monotonic() - started)
+        result = replace(self._tried(stream, work), seconds=monotonic() - started)
         log.info(
             "landed",
             versions=[commit.version for commit in result.commits],
@@ -145,6 +128,41 @@ class IngestRun:
             blocker=result.blocker,
         )
         return result
+
+    def _tried(self, stream: str, work: Callable[[PostgresExtraction | SaasExtraction], T]) -> T:
+        """Run `work`, again on a fresh head, horizon and snapshot where a transient fault broke the first try."""
+        contract = self._contracts[stream]
+        budget = WaitBudget(self._context.settings.wait_budget_seconds)
+        log = get_logger(run_id=self._context.run_id, stream=stream)
+        session = self._session
+        broken_off = False
+
+        def note(error: TransientError, wait: float) -> None:
+            nonlocal broken_off
+            log.warning("trying again", error=str(error), wait_seconds=round(wait, 1))
+            broken_off = True
+
+        def once() -> T:
+            nonlocal session, broken_off
+            if broken_off:
+                # What was committed since: by us too, where the answer to a commit was lost.
+                self._context.take_over_newer(stream)
+                session = self._fresh_session(stream) if contract.spec.source is Source.POSTGRES else None
+                broken_off = False
+            return work(self._extraction(contract, session, budget))
+
+        try:
+            with bound_contextvars(run_id=self._context.run_id, stream=stream):
+                return retrying(
+                    budget,
+                    attempts=_ATTEMPTS[contract.spec.source],
+                    unreachable_attempts=_UNREACHABLE_ATTEMPTS[contract.spec.source],
+                    before_retry=note,
+                )(once)
+        except PlatformError as error:
+            error.stream = error.stream or stream
+            log.error("failed", error=str(error), kind=type(error).__name__)  # noqa: TRY400 - told, not traced
+            raise
 
     def _extraction(
         self, contract: StreamContract, session: PostgresSession | None, budget: WaitBudget

@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from ingest.cli import contract_commands, lake_commands, quarantine_commands, run_commands
+from ingest.cli import contract_commands, lake_commands, quarantine_commands, run_commands, verify_command
 from ingest.errors import PlatformError
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app = typer.Typer(
 )
 run_commands.register(app)
 lake_commands.register(app)
+verify_command.register(app)
 app.add_typer(contract_commands.app, name="contract")
 app.add_typer(quarantine_commands.app, name="quarantine")
 

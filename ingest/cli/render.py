@@ -24,13 +24,30 @@ if TYPE_CHECKING:
     from ingest.contracts.accept import Acceptance
     from ingest.contracts.drift import Difference
     from ingest.contracts.model import StreamContract
+    from ingest.errors import PlatformError
     from ingest.lake.commit import Commit
     from ingest.lake.gc import Orphans
     from ingest.quarantine import RefusedRecord
     from ingest.run_all import Outcome
+    from ingest.verify.report import Verification
 
 _WIDTH_OF_A_PIPE = 240
-_RIGHT = {"rows", "records", "quarantined", "files", "size", "seconds", "version", "lag"}
+_RIGHT = {
+    "rows",
+    "equal",
+    "changed",
+    "missing",
+    "extra",
+    "doubled",
+    "in flight",
+    "records",
+    "quarantined",
+    "files",
+    "size",
+    "seconds",
+    "version",
+    "lag",
+}
 
 
 @contextmanager
@@ -84,6 +101,54 @@ def print_outcomes(outcomes: Sequence[Outcome]) -> None:
                 errors.print(f"[yellow]notice[/] {outcome.stream}: {escape(notice)}")
             if outcome.result.blocker and (outcome.result.lag_seconds is None or outcome.result.lag_seconds > 60):
                 errors.print(f"[yellow]notice[/] {outcome.stream}: held back by {escape(outcome.result.blocker)}")
+
+
+def print_verifications(found: Sequence[Verification], errors: Sequence[PlatformError]) -> None:
+    """What was compared and found, stream by stream, then every error in full."""
+    rows = [
+        [
+            item.stream,
+            str(item.version or ""),
+            f"{item.equal:,}" if not item.note else "",
+            *(f"{part.rows:,}" if part.rows else "" for part in (item.changed, item.missing, item.extra, item.doubled)),
+            f"{item.in_flight:,}" if item.in_flight else "",
+            f"{item.seconds:.2f}",
+            _found(item),
+        ]
+        for item in found
+    ]
+    columns = [
+        "stream",
+        "version",
+        "equal",
+        "changed",
+        "missing",
+        "extra",
+        "doubled",
+        "in flight",
+        "seconds",
+        "outcome",
+    ]
+    _print_table(columns, rows)
+    told = Console(soft_wrap=True, highlight=False)
+    for item in found:
+        for difference in item.differences:
+            told.print(f"{item.stream}: {escape(difference)}")
+    for error in errors:
+        Console(stderr=True, soft_wrap=True, highlight=False).print(f"[red bold]error[/] {escape(str(error))}")
+
+
+def _found(item: Verification) -> str:
+    if item.note:
+        return item.note
+    if not item.differs:
+        return "equal"
+    if not item.landed:
+        return "differs"
+    versions = ", ".join(map(str, item.landed))
+    return f"landed in version{'s' if len(item.landed) > 1 else ''} {versions}" + (
+        "; some remain" if item.remains else ""
+    )
 
 
 def print_streams(

@@ -147,6 +147,11 @@ class PostgresSession:
         """
         return self._stream([queries.keys(contract, unsettled_from=unsettled_from)], contract)
 
+    def read_misfit_keys(self, contract: StreamContract) -> Iterator[pa.RecordBatch]:
+        """The key columns of the rows that the contract's types cannot hold."""
+        query = queries.misfit_keys(contract)
+        return iter(()) if query is None else self._stream([query], contract)
+
     def count(self, contract: StreamContract, *, below: datetime | None) -> int:
         """Rows in the snapshot; with `below`, those that the lake must hold: none of the unsettled ones."""
         return int(self._fetch(queries.count(contract, below=below), contract)[0][0])

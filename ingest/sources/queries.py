@@ -41,6 +41,12 @@ def keys(contract: StreamContract, *, unsettled_from: datetime | None = None) ->
     return _select(contract, contract.key_columns, conditions) + _by_key(contract)
 
 
+def misfit_keys(contract: StreamContract) -> sql.Composable | None:
+    """The key columns of the rows that the contract's types cannot hold. None where its types can hold anything."""
+    misfits = [predicate for _, predicate in unrepresentable(contract.columns)]
+    return _select(contract, contract.key_columns, [_any(misfits)]) if misfits else None
+
+
 def count(contract: StreamContract, *, below: datetime | None) -> sql.Composable:
     """The number of rows; with `below`, of those that are settled there."""
     conditions = [] if below is None else [sql.SQL("not ") + _unsettled(contract, below)]

@@ -1,0 +1,92 @@
+"""The lake's side: the files that make up a stream's current rows, each downloaded, checked and given up again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from ingest.contracts.model import Mode, StreamContract
+from ingest.disk import disk_errors
+from ingest.errors import DamagedLakeError
+from ingest.lake.commit import Commit, CommitKind, DataFile
+from ingest.lake.log import CommitLog
+from ingest.lake.store import ObjectStore
+from ingest.sources.prefetch import prefetched
+from ingest.verify.comparison import LakeFile
+
+_READERS = 16
+_APPENDED = (CommitKind.DATA, CommitKind.BACKFILL)
+
+
+@dataclass(frozen=True)
+class LakeFiles:
+    """The files of a stream as of one version: of its rows, every version of each, and of its newest key set.
+
+    `key_set_version` is that set's version; None where deletions are not landed, or were not yet.
+    """
+
+    rows: tuple[DataFile, ...]
+    key_set: tuple[DataFile, ...] = ()
+    key_set_version: int | None = None
+
+    @classmethod
+    def of(cls, contract: StreamContract, commits: Sequence[Commit]) -> LakeFiles:
+        """The files that count, of all commits of a stream."""
+        if contract.spec.mode is Mode.SNAPSHOT:
+            newest = _newest(commits, CommitKind.SNAPSHOT)
+            return cls(_with_rows([newest] if newest else []))
+        rows = _with_rows([commit for commit in commits if commit.kind in _APPENDED])
+        key_set = _newest(commits, CommitKind.KEYS) if contract.lands_keys else None
+        return cls(rows) if key_set is None else cls(rows, _with_rows([key_set]), key_set.version)
+
+
+def commits_up_to(store: ObjectStore, head: Commit) -> list[Commit]:
+    """All commits of a stream up to `head`, in order. Raises DamagedLakeError where one is missing."""
+    log = CommitLog(store, head.stream)
+    with ThreadPoolExecutor(max_workers=_READERS, thread_name_prefix="log") as pool:
+        commits = list(pool.map(log.read, range(1, head.version + 1)))
+    found = [commit for commit in commits if commit is not None]
+    if len(found) < len(commits):
+        raise DamagedLakeError(
+            f"version {commits.index(None) + 1} is missing in the lake's log, which goes on after it",
+            stream=head.stream,
+            hint="Restore it from the bucket's versions.",
+        )
+    return found
+
+
+@contextmanager
+def downloaded(store: ObjectStore, folder: Path, files: Sequence[tuple[int, DataFile]]) -> Iterator[Iterator[LakeFile]]:
+    """The files, each with its number, one after the other, the next one fetched meanwhile. One is gone when the one
+    after the next is given.
+
+    Raises DamagedLakeError for one that is missing or was altered.
+    """
+
+    def fetched() -> Iterator[LakeFile]:
+        for number, file in files:
+            path = folder / f"lake-{number}.parquet"
+            with disk_errors(folder):
+                store.download(file.key, path, file.sha256)
+                yield LakeFile(number, path, frozenset(pq.read_schema(path).names))
+
+    def used(ahead: Iterator[LakeFile]) -> Iterator[LakeFile]:
+        for file in ahead:
+            yield file
+            file.path.unlink()
+
+    with prefetched(fetched()) as ahead:
+        yield used(ahead)
+
+
+def _newest(commits: Sequence[Commit], kind: CommitKind) -> Commit | None:
+    return next((commit for commit in reversed(commits) if commit.kind is kind), None)
+
+
+def _with_rows(commits: Sequence[Commit]) -> tuple[DataFile, ...]:
+    return tuple(file for commit in commits for file in commit.files if file.rows)

@@ -1,0 +1,56 @@
+"""Verifies one stream as part of a run: compares it, and where asked to, has what differs landed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from time import monotonic
+
+from ingest.context import RunContext, unmoved
+from ingest.contracts.model import StreamContract
+from ingest.lake.commit import Commit, watermark_of
+from ingest.quarantine import settling_batch
+from ingest.verify.lake_rows import commits_up_to
+from ingest.verify.report import Verification
+from ingest.verify.sources import SourceRows
+from ingest.verify.verifier import Compared, compared
+
+Repair = Callable[[Compared], None]
+"""Lands what was found to differ."""
+
+
+def verify(
+    context: RunContext, contract: StreamContract, source: Callable[[], SourceRows], repair: Repair | None
+) -> Verification:
+    """Compare `source` with the lake as this run knows it; `repair` lands what differs.
+
+    Raises what the source and the lake raise, ConflictError where another writer was first with the repair.
+    """
+    started = monotonic()
+    head = context.heads[contract.stream]
+    if head is None or _is_unfinished(contract, head):
+        return Verification(
+            contract.stream, note="nothing was landed to its end yet", version=head.version if head else 0
+        )
+    with compared(context.store, contract, commits_up_to(context.store, head), source()) as found:
+        verification = found.verification
+        if repair is not None and verification.differs:
+            known = len(context.result(contract.stream).commits)
+            repair(found)
+            landed = context.result(contract.stream).commits[known:]
+            verification = replace(verification, landed=tuple(commit.version for commit in landed))
+    return replace(verification, seconds=monotonic() - started)
+
+
+def land_found(context: RunContext, contract: StreamContract, found: Compared) -> None:
+    """Land the rows that are changed or missing, in a commit that like a backfill leaves the watermark alone."""
+    with settling_batch(context, contract, found.schema) as batch:
+        for rows in found.rows_to_land():
+            batch.write(rows)
+        if batch.read:
+            context.committed(batch.commit(window=None, watermark=unmoved(context.heads[contract.stream])))
+
+
+def _is_unfinished(contract: StreamContract, head: Commit) -> bool:
+    """Whether an incremental stream has no watermark yet: its first window is under way."""
+    return contract.spec.cursor is not None and watermark_of(head) is None
