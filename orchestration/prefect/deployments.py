@@ -16,6 +16,7 @@ from orchestration.worker.names import (
     PLATFORM_QUEUE,
     STREAM_DEPLOYMENT,
     STREAM_FLOW,
+    VERIFY_FLOW,
 )
 
 FULL = "full"
@@ -23,10 +24,12 @@ INCREMENTAL = "incremental"
 BACKFILL = "backfill"
 KEYS = "keys"
 MAINTENANCE = "maintenance"
+VERIFY = "verify"
 
 _PLATFORM_ENTRYPOINT = "orchestration/prefect/flow.py:dp_maiblaze_demo_dev_flow"
 _STREAM_ENTRYPOINT = "orchestration/worker/stream_flow.py:land_stream"
 _MAINTENANCE_ENTRYPOINT = "orchestration/prefect/maintenance.py:maintain"
+_VERIFY_ENTRYPOINT = "orchestration/worker/verify_flow.py:verify_streams"
 
 _ALL_BY_DEFAULT = "All streams where none is chosen."
 
@@ -45,6 +48,7 @@ class Schedules:
 
     incremental: str = "*/15 * * * *"
     maintenance: str = "17 3 * * *"
+    verify: str = "41 2 * * 0"
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,7 @@ def deployment_specs(registry: ContractRegistry, schedules: Schedules = Schedule
         _keys(with_deletions),
         _stream(streams),
         _maintenance(schedules.maintenance),
+        _verify(streams, schedules.verify),
     ]
 
 
@@ -218,6 +223,27 @@ def _maintenance(cron: str) -> DeploymentSpec:
         entrypoint=_MAINTENANCE_ENTRYPOINT,
         queue=MAINTENANCE_QUEUE,
         tags=("maintenance",),
+        schema=form(fields),
+        schedule=ScheduleSpec(cron, on=False),
+    )
+
+
+def _verify(streams: Sequence[str], cron: str) -> DeploymentSpec:
+    fields = {
+        "streams": choice("Streams", "What to compare. All streams where none is chosen.", streams),
+        "repair": switch("Repair", "Land what differs; the next run loads it."),
+    }
+    return DeploymentSpec(
+        flow=VERIFY_FLOW,
+        name=VERIFY,
+        description=(
+            "Reads whole tables and compares them with the lake, by key and content: finds rows that were changed "
+            "without moving their cursor, which no other run sees. It fails where a stream differs, and with `repair` "
+            "lands what does. Every week once its schedule is switched on."
+        ),
+        entrypoint=_VERIFY_ENTRYPOINT,
+        queue=INGEST_QUEUE,
+        tags=("verify",),
         schema=form(fields),
         schedule=ScheduleSpec(cron, on=False),
     )

@@ -20,7 +20,7 @@ from pydantic import SecretStr, v1
 
 from ingest.errors import ConfigurationError
 from orchestration.prefect.alert_webhook import BLOCK_TYPE, AlertWebhook
-from orchestration.worker.names import MAINTENANCE_FLOW, PLATFORM_FLOW, WORK_POOL
+from orchestration.worker.names import MAINTENANCE_FLOW, PLATFORM_FLOW, VERIFY_FLOW, WORK_POOL
 
 BLOCK = f"{WORK_POOL}-alerts"
 _FAILED = f"{WORK_POOL}: a run failed"
@@ -106,7 +106,10 @@ async def _ensure_automation(client: PrefectClient, name: str, block_id: UUID, f
             expect=set(_EVENTS[name]),
             match=ResourceSpecification.parse_obj({"prefect.resource.id": "prefect.flow-run.*"}),
             match_related=ResourceSpecification.parse_obj(
-                {"prefect.resource.role": "flow", "prefect.resource.name": [PLATFORM_FLOW, MAINTENANCE_FLOW]}
+                {
+                    "prefect.resource.role": "flow",
+                    "prefect.resource.name": [PLATFORM_FLOW, MAINTENANCE_FLOW, VERIFY_FLOW],
+                }
             ),
             posture=Posture.Reactive,
             threshold=1,

@@ -24,8 +24,10 @@ class DeploySettings(BaseSettings):
     """When `incremental` runs, once it is switched on: a cron line, in UTC."""
     maintenance_schedule: str = Field(default=Schedules().maintenance, validation_alias="MAINTENANCE_SCHEDULE")
     """When `maintenance` runs, once it is switched on."""
+    verify_schedule: str = Field(default=Schedules().verify, validation_alias="VERIFY_SCHEDULE")
+    """When `verify` runs, once it is switched on."""
 
-    @field_validator("incremental_schedule", "maintenance_schedule")
+    @field_validator("incremental_schedule", "maintenance_schedule", "verify_schedule")
     @classmethod
     def _is_cron(cls, value: str) -> str:
         try:
@@ -37,7 +39,9 @@ class DeploySettings(BaseSettings):
     @property
     def schedules(self) -> Schedules:
         """When deployments run."""
-        return Schedules(incremental=self.incremental_schedule, maintenance=self.maintenance_schedule)
+        return Schedules(
+            incremental=self.incremental_schedule, maintenance=self.maintenance_schedule, verify=self.verify_schedule
+        )
 
     @classmethod
     def load(cls) -> DeploySettings:

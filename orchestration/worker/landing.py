@@ -38,7 +38,7 @@ class StreamOrder:
 def land(order: StreamOrder, settings: IngestSettings, store: ObjectStore, logger: Logger) -> StreamResult:
     """Land a stream. Raises PlatformError, ConflictError where another writer won."""
     (contract,) = ContractRegistry.load(settings.contracts_dir).select([order.stream])
-    lines = _ProgressLines(logger)
+    lines = ProgressLines(logger)
 
     def note(error: TransientError, wait: float) -> None:
         logger.warning("trying again in %.0f s: %s", wait, error)
@@ -58,7 +58,7 @@ def land(order: StreamOrder, settings: IngestSettings, store: ObjectStore, logge
         return run.ingest(order.stream, keys=order.keys, count=order.count)
 
 
-class _ProgressLines:
+class ProgressLines:
     """Says how far a stream is, every few seconds."""
 
     def __init__(self, logger: Logger) -> None:

@@ -13,6 +13,7 @@ PLATFORM_FLOW = "dp-maiblaze-demo-dev-flow"
 """Spelt so in the product's documents."""
 STREAM_FLOW = "dp-mailblaze-demo-dev-ingest"
 MAINTENANCE_FLOW = "dp-mailblaze-demo-dev-maintenance"
+VERIFY_FLOW = "dp-mailblaze-demo-dev-verify"
 
 STREAM_DEPLOYMENT = "stream"
 """The deployment of STREAM_FLOW; INGEST_DEPLOYMENT names it as `flow/deployment`."""

@@ -10,7 +10,7 @@ from tests.e2e.platform import STREAMS, Platform
 from tests.e2e.ui import Ui
 from tests.e2e.waiting import until
 
-DEPLOYMENTS = {"full", "incremental", "backfill", "keys", "maintenance"}
+DEPLOYMENTS = {"full", "incremental", "backfill", "keys", "maintenance", "verify"}
 
 
 def test_first_run_begins_with_the_stack_and_makes_the_marts(platform: Platform) -> None:

@@ -27,8 +27,16 @@ from orchestration.prefect.registration import Code, Registered, register
 from orchestration.prefect.schedules import VARIABLE, MadeSchedules, times_of
 from orchestration.prefect.settings import DeploySettings
 from orchestration.settings import REPOSITORY
-from orchestration.worker.names import MAINTENANCE_FLOW, PLATFORM_FLOW, PLATFORM_QUEUE, STREAM_FLOW, WORK_POOL
+from orchestration.worker.names import (
+    MAINTENANCE_FLOW,
+    PLATFORM_FLOW,
+    PLATFORM_QUEUE,
+    STREAM_FLOW,
+    VERIFY_FLOW,
+    WORK_POOL,
+)
 from orchestration.worker.stream_flow import land_stream
+from orchestration.worker.verify_flow import verify_streams
 from tests.orchestration.prefect.conftest import QUIET, Server
 
 pytestmark = QUIET
@@ -38,6 +46,7 @@ FLOWS: dict[str, Any] = {
     PLATFORM_FLOW: dp_maiblaze_demo_dev_flow,
     STREAM_FLOW: land_stream,
     MAINTENANCE_FLOW: maintain,
+    VERIFY_FLOW: verify_streams,
 }
 WINDOW = {"backfill_from": "2026-01-01T00:00:00.000Z", "backfill_to": "2026-01-02T00:00:00+02:00"}
 
@@ -148,7 +157,7 @@ def test_a_variable_that_somebody_spoilt_is_as_none(server: Server, text: str) -
     assert server.call(spoil) == ({}, ["0 * * * *"])
 
 
-@pytest.mark.parametrize("variable", ["INCREMENTAL_SCHEDULE", "MAINTENANCE_SCHEDULE"])
+@pytest.mark.parametrize("variable", ["INCREMENTAL_SCHEDULE", "MAINTENANCE_SCHEDULE", "VERIFY_SCHEDULE"])
 def test_a_schedule_that_is_no_cron_line_is_bad_input(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
     monkeypatch.setenv(variable, "every hour")
     with pytest.raises(ConfigurationError, match=f"{variable}: .* it is no cron line"):

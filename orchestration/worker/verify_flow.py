@@ -1,0 +1,146 @@
+"""The flow that compares whole tables with the lake, stream by stream. Each run leaves a table of what it found.
+
+It runs on a worker, which has what reads the sources; it writes to the lake alone, and the platform's next run loads
+what it landed.
+"""
+
+# Prefect reads the flow's annotations as they are.
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+
+from prefect import flow
+from prefect.artifacts import create_table_artifact
+from prefect.context import FlowRunContext
+from prefect.logging import get_run_logger
+from prefect.states import Completed, Failed
+
+from ingest import logs
+from ingest.contracts.model import StreamContract
+from ingest.contracts.registry import ContractRegistry
+from ingest.errors import ConflictError, PlatformError, TransientError
+from ingest.lake.store import ObjectStore
+from ingest.opening import retrying_to_open
+from ingest.runner import IngestRun, open_run
+from ingest.settings import IngestSettings
+from ingest.verify.report import LostUpdatesError, Verification, require_equal
+from orchestration.worker.heartbeat import Logger, beating
+from orchestration.worker.landing import ProgressLines
+from orchestration.worker.names import VERIFY_FLOW
+from orchestration.worker.patience import wait_for_a_restarting_server
+
+TABLE = "verification"
+"""The key of the table that a run leaves."""
+_TRIES = 3
+"""Tries of a stream that another run lands at the same time."""
+
+# Prefect types it as a coroutine; called from a flow that is not async, it returns when the artifact is there.
+_create_table: Callable[..., object] = create_table_artifact
+
+
+@flow(name=VERIFY_FLOW, description="Whole tables compared with the lake: finds changes that moved no cursor.")
+def verify_streams(streams: list[str] = [], repair: bool = False) -> Any:  # noqa: B006 - Prefect shows it in its form
+    """Compare whole tables with the lake. What is new is landed first, so that only what was lost differs.
+
+    Args:
+        streams (list[str]): the streams to compare; all where none is named.
+        repair (bool): land what differs; the platform's next run loads it.
+
+    The run fails where a stream differs and was not repaired, and where one could not be compared.
+    """
+    wait_for_a_restarting_server()
+    logger = get_run_logger()
+    context = FlowRunContext.get()
+    if context is None or context.flow_run is None:
+        raise RuntimeError("the flow runs outside of a flow run")
+    logs.forward_to(logger)
+    try:
+        settings = IngestSettings.load()
+        contracts = ContractRegistry.load(settings.contracts_dir).select(streams)
+    except PlatformError as error:
+        return Failed(message=str(error))
+    with beating(context.flow_run, logger):
+        return _ended(_Verifier(settings, str(context.flow_run.id), logger), contracts, repair=repair)
+
+
+class _Verifier:
+    """Compares one stream after the other, each in a run of its own, so that no snapshot is kept open for all."""
+
+    def __init__(self, settings: IngestSettings, run_id: str, logger: Logger) -> None:
+        self._settings = settings
+        self._run_id = run_id
+        self._logger = logger
+        self._store = ObjectStore(settings.lake)
+
+    def verify(self, contract: StreamContract, *, repair: bool) -> Verification:
+        """Land what is new in a stream, then compare it. Raises PlatformError."""
+        for _ in range(_TRIES - 1):
+            try:
+                return self._once(contract, repair=repair)
+            except ConflictError as error:
+                self._logger.info("%s: another run lands it just now (%s); once more", contract.stream, error.message)
+        return self._once(contract, repair=repair)
+
+    def _once(self, contract: StreamContract, *, repair: bool) -> Verification:
+        lines = ProgressLines(self._logger)
+
+        def note(error: TransientError, wait: float) -> None:
+            self._logger.warning("trying again in %.0f s: %s", wait, error)
+
+        with ExitStack() as opened:
+
+            def open_one() -> IngestRun:
+                return opened.enter_context(
+                    open_run(self._settings, [contract], self._run_id, progress=lines.read, store=self._store)
+                )
+
+            run = retrying_to_open(self._settings, note)(open_one)
+            run.ingest(contract.stream, count=False)
+            return run.verify(contract.stream, repair=repair)
+
+
+def _ended(verifier: _Verifier, contracts: list[StreamContract], *, repair: bool) -> Any:
+    """Compare all streams, leave the table, and say how the run ended: its state."""
+    found: list[Verification] = []
+    errors: list[PlatformError] = []
+    rows: list[dict[str, Any]] = []
+    for contract in contracts:
+        try:
+            verification = verifier.verify(contract, repair=repair)
+        except PlatformError as error:
+            errors.append(error)
+            rows.append({**_row(Verification(contract.stream)), "outcome": f"NOT COMPARED: {error.message}"})
+        else:
+            found.append(verification)
+            rows.append(_row(verification))
+    if rows:
+        _create_table(
+            rows, key=TABLE, description="Rows of each source and the lake's current rows, by key and content."
+        )
+    problems = [str(error) for error in errors]
+    try:
+        require_equal(found)
+    except LostUpdatesError as error:
+        problems.append(str(error))
+    if problems:
+        return Failed(message="\n".join(problems))
+    landed = sum(1 for item in found if item.landed)
+    mended = f", {landed} of them repaired" if landed else ""
+    return Completed(message=f"{len(found)} streams are equal to their sources{mended}")
+
+
+def _row(item: Verification) -> dict[str, Any]:
+    versions = ", ".join(map(str, item.landed))
+    return {
+        "stream": item.stream,
+        "outcome": item.note or ("equal" if not item.differs else "DIFFERS" if item.remains else "repaired"),
+        "equal": item.equal,
+        "changed": item.changed.rows,
+        "missing in the lake": item.missing.rows,
+        "gone from the source": item.extra.rows,
+        "doubled keys": item.doubled.rows,
+        "not compared": item.in_flight,
+        "what": "; ".join(item.differences),
+        "landed in versions": versions,
+        "lake version": item.version,
+    }
