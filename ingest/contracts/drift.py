@@ -177,7 +177,8 @@ def _cursor_differences(contract: StreamContract, table: LiveTable) -> list[Diff
             "one that the database moves on every change",
             f"none that is proved to be: {reason}",
             Effect.NOTED,
-            "a change that leaves it is not seen; `cursorEnforced: false` says that you know of none",
+            f"a change that leaves it is not seen; `ingest verify {contract.stream}` finds it, and `cursorEnforced: "
+            "false` says that you know of none",
         )
     ]
 

@@ -211,7 +211,7 @@ def test_check_tells_of_a_trigger_that_is_gone_unless_the_contract_knows_better(
     assert found.effect is Effect.NOTED
     assert "cursor 'updated_at'" in str(found)
     assert "is disabled" in str(found)
-    assert "ingest verify t" in str(found)
+    assert "`ingest verify t` finds it" in str(found)
 
     knowing = replace(contract, spec=contract.spec.model_copy(update={"cursor_enforced": False}))
     assert compare(knowing, changed) == []
