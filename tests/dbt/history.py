@@ -38,11 +38,13 @@ def open_shop(rng: Random) -> Shop:
 
 
 def live_through_a_round(shop: Shop) -> None:
-    """Days later everything that can happen does, in any order; a line deleted before comes back under its key."""
+    """Days later everything that can happen does, in any order; a line deleted before comes back under its key, and
+    a product as it was."""
     shop.tick(timedelta(days=2).total_seconds())
     deleted = [line for line in shop.graveyard if (line["order_item_id"],) not in shop.rows("order_items")]
     if deleted:
         trade.restore_line(shop, deleted[0])
+    trade.restore_product(shop)
     happenings = list(EVERYTHING_THAT_HAPPENS)
     shop.rng.shuffle(happenings)
     for happen in happenings:

@@ -46,6 +46,8 @@ class Shop:
     """Runs of ingest so far."""
     graveyard: list[Record] = field(default_factory=list)
     """Order lines that were taken out of their orders."""
+    withdrawn: list[Record] = field(default_factory=list)
+    """Products that had landed and were deleted."""
     priced_in: dict[int, int] = field(default_factory=dict)
     """The round in which a product last got a price."""
     watermarks: dict[str, datetime] = field(default_factory=dict)

@@ -49,9 +49,19 @@ def delete_product(shop: Shop) -> None:
     key = shop.draw("products", lambda row: row["product_id"] not in moved)
     if key:
         shop.tick()
-        del shop.rows("products")[key]
+        row = shop.rows("products").pop(key)
+        if row["updated_at"] < shop.watermark("products"):
+            shop.withdrawn.append(row)
         for pair in [pair for pair in shop.rows("stock_levels") if pair[1] == key[0]]:
             del shop.rows("stock_levels")[pair]
+
+
+def restore_product(shop: Shop) -> None:
+    """A deleted product comes back from a copy, with its own times: what has landed of it is true again."""
+    if shop.withdrawn:
+        shop.tick()
+        row = shop.withdrawn.pop(0)
+        shop.rows("products")[row["product_id"],] = row
 
 
 def add_customer(shop: Shop) -> None:

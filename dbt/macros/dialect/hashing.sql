@@ -21,27 +21,3 @@
     {%- endfor -%}
     {{ return("md5(" ~ parts | join(" || '|' || ") ~ ")") }}
 {%- endmacro %}
-
-
-{#- dbt_scd_id of a snapshot's row, md5 of its key and its updated_at, alike in both warehouses. dbt's own casts the time
-    to text: Snowflake prints it as the session says, by default to the millisecond, so that of two versions within one
-    the second would be taken for the first and be lost. -#}
-{% macro duckdb__snapshot_hash_arguments(args) -%}
-    {{ return(snapshot_hash(args)) }}
-{%- endmacro %}
-
-{% macro snowflake__snapshot_hash_arguments(args) -%}
-    {{ return(snapshot_hash(args)) }}
-{%- endmacro %}
-
-{% macro snapshot_hash(args) -%}
-    {%- set parts = [] -%}
-    {%- set key = config.get('unique_key') -%}
-    {%- set key = [key] if key is string else key -%}
-    {%- for arg in args -%}
-        {%- set is_text = arg == 'dbt_scd_id' or arg in key -%}
-        {%- set value = arg if is_text else epoch_microseconds(arg) -%}
-        {%- do parts.append("coalesce(cast(" ~ value ~ " as varchar), '')") -%}
-    {%- endfor -%}
-    {{ return("md5(" ~ parts | join(" || '|' || ") ~ ")") }}
-{%- endmacro %}

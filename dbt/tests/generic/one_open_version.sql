@@ -1,10 +1,7 @@
-{#- A snapshot has exactly one version without an end per key, and none that ends before it begins. -#}
+{#- A snapshot's versions of a key follow one another without a gap or an overlap, and the last one alone is open. What breaks
+    this is mended by `dbt run-operation mend_snapshots`. -#}
 {% test one_open_version(model, key) %}
 
-select {{ key | join(', ') }}
-from {{ model }}
-group by {{ key | join(', ') }}
-having sum(case when dbt_valid_to is null then 1 else 0 end) <> 1
-    or max(case when dbt_valid_to < dbt_valid_from then 1 else 0 end) = 1
+{{ broken_histories(model, key) }}
 
 {% endtest %}

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from orchestration.warehouse.ddl import Table
-from orchestration.warehouse.protocol import Row, Session
-
-CLOCK_COLUMNS = ("dbt_valid_from", "dbt_valid_to", "dbt_updated_at", "valid_from", "valid_to")
-"""Where dbt writes the time at which it found a deletion, in snapshots and in what is made of them."""
-_CLOCKS_DIFFER = timedelta(seconds=5)
-"""How far an account's clock may be from ours."""
+from orchestration.warehouse.protocol import Session
 
 _FAMILIES = {
     "BOOLEAN": "boolean",
@@ -38,19 +33,6 @@ _NUMBER = re.compile(r"(?:DECIMAL|NUMBER)\((\d+),\s*(\d+)\)")
 
 
 @dataclass(frozen=True)
-class Period:
-    """When a build ran, on both warehouses."""
-
-    begin: datetime
-    end: datetime
-
-    def distance(self, moment: datetime) -> timedelta:
-        """How far a moment is from it; nothing within it."""
-        moment = moment.replace(tzinfo=moment.tzinfo or UTC)
-        return max(self.begin - moment, moment - self.end, timedelta(0))
-
-
-@dataclass(frozen=True)
 class Relation:
     """A table or view: families of types by upper-case column name, in order, and its rows, counted."""
 
@@ -58,15 +40,14 @@ class Relation:
     rows: Counter[tuple[str, ...]]
 
 
-def read_relation(session: Session, schema: str, name: str, builds: Sequence[Period]) -> Relation:
-    """A relation as it is. A time that dbt took from the clock stands as the number of the build it was taken in."""
+def read_relation(session: Session, schema: str, name: str) -> Relation:
+    """A relation as it is."""
     columns = session.columns(Table(schema, name, ()))
     quoted = ", ".join(session.dialect.quote(column) for column in columns)
     rows = session.query(f"SELECT {quoted} FROM {schema}.{name}")
-    names = [column.lower() for column in columns]
     return Relation(
         tuple((column.upper(), family(type_)) for column, type_ in columns.items()),
-        Counter(_values(names, row, builds) for row in rows),
+        Counter(tuple(_text(value) for value in row) for row in rows),
     )
 
 
@@ -77,23 +58,12 @@ def family(type_: str) -> str:
     return _FAMILIES[type_]
 
 
-def _values(names: Sequence[str], row: Row, builds: Sequence[Period]) -> tuple[str, ...]:
-    values = [_text(name, value, builds) for name, value in zip(names, row, strict=True)]
-    if dict(zip(names, row, strict=True)).get("dbt_is_deleted") == "True":
-        # The id of a deletion is a hash over the time at which it was found.
-        values[names.index("dbt_scd_id")] = "hash of a clock's time"
-    return tuple(values)
-
-
-def _text(name: str, value: object, builds: Sequence[Period]) -> str:
+def _text(value: object) -> str:
     if isinstance(value, datetime):
-        nearest = min(builds, key=lambda build: build.distance(value))
-        if name in CLOCK_COLUMNS and nearest.distance(value) < _CLOCKS_DIFFER:
-            return f"found by build {builds.index(nearest) + 1}"
         return value.astimezone(UTC).isoformat() if value.tzinfo else value.isoformat()
     if isinstance(value, Decimal | float | date | bytes | bool | int | str) or value is None:
         return f"{type(value).__name__} {value!s}"
-    raise AssertionError(f"{name} is a {type(value).__name__}")
+    raise AssertionError(f"{type(value).__name__} is no type of a warehouse")
 
 
 def differences(duckdb: Mapping[str, Relation], snowflake: Mapping[str, Relation], limit: int = 3) -> list[str]:

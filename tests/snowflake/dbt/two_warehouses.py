@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from orchestration.warehouse.protocol import Purpose, Warehouse
 from orchestration.warehouse.snowflake import SnowflakeWarehouse
 from tests.dbt.project import Dbt, DbtResult
 from tests.snowflake.dbt.landed_lake import LandedLake
-from tests.snowflake.dbt.relations import Period, Relation, read_relation
+from tests.snowflake.dbt.relations import Relation, read_relation
 
 _RELATIONS = ("model", "snapshot")
 MODELS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
@@ -46,10 +45,10 @@ class Built:
         """dbt build, which must succeed."""
         return self.dbt.succeed("build", *selection)
 
-    def relations(self, names: Iterable[tuple[str, str]], builds: Sequence[Period]) -> dict[str, Relation]:
+    def relations(self, names: Iterable[tuple[str, str]]) -> dict[str, Relation]:
         """Relations by `SCHEMA.NAME`."""
         with self.warehouse.connect(Purpose.AUDIT) as session:
-            return {f"{schema}.{name}": read_relation(session, schema, name, builds) for schema, name in names}
+            return {f"{schema}.{name}": read_relation(session, schema, name) for schema, name in names}
 
 
 @dataclass
@@ -59,21 +58,17 @@ class TwoWarehouses:
     lake: LandedLake
     duckdb: Built
     snowflake: Built
-    builds: list[Period] = field(default_factory=list)
 
     def build(self) -> DbtResult:
         """Build both: the models in DuckDB, models and data tests in Snowflake, whose result this is."""
-        began = datetime.now(UTC)
         self.duckdb.build(*MODELS)
-        result = self.snowflake.build(*MODELS_AND_DATA_TESTS)
-        self.builds.append(Period(began, datetime.now(UTC)))
-        return result
+        return self.snowflake.build(*MODELS_AND_DATA_TESTS)
 
     def relations(self, manifest: Mapping[str, Any]) -> tuple[dict[str, Relation], dict[str, Relation]]:
         """All that a manifest of dbt's says is there, as each of them holds it."""
         nodes = manifest["nodes"].values()
         names = [(node["schema"], node["alias"].upper()) for node in nodes if node["resource_type"] in _RELATIONS]
-        return self.duckdb.relations(names, self.builds), self.snowflake.relations(names, self.builds)
+        return self.duckdb.relations(names), self.snowflake.relations(names)
 
 
 def two_warehouses(

@@ -4,33 +4,24 @@ versions as (
     select
         *,
         dbt_is_deleted = 'True' as is_deleted,
-        -- The log's order is the order of truth; a deletion repeats the version that it ends.
         row_number() over (
             partition by product_id
-            order by _log_version, dbt_is_deleted, dbt_valid_from
+            order by dbt_valid_from, coalesce(dbt_valid_to, {{ end_of_time() }})
         ) as version_order
     from {{ ref('snap_products') }}
-),
-
--- A deletion is dated by the run that found it, which may be a little after the product came back: no version may
--- begin later than the one that follows it.
-dated as (
-    select
-        *,
-        min(dbt_valid_from) over (
-            partition by product_id
-            order by version_order
-            rows between current row and unbounded following
-        ) as begins_at
-    from versions
 ),
 
 bounded as (
     select
         *,
-        case when version_order = 1 then {{ beginning_of_time() }} else begins_at end as valid_from,
-        coalesce(lead(begins_at) over (partition by product_id order by version_order), {{ end_of_time() }}) as valid_to
-    from dated
+        case when version_order = 1 then {{ beginning_of_time() }} else dbt_valid_from end as valid_from,
+        coalesce(dbt_valid_to, {{ end_of_time() }}) as valid_to,
+        -- A product that left and came back as it was has one version of the log more than once.
+        row_number() over (
+            partition by product_id, _log_version, is_deleted
+            order by version_order
+        ) as times_seen
+    from versions
 ),
 
 numbered as (
@@ -56,7 +47,10 @@ inferred as (
 )
 
 select
-    {{ surrogate_key(['product_id', '_log_version', 'case when is_deleted then 1 else 0 end']) }} as product_key,
+    case
+        when times_seen = 1 then {{ surrogate_key(['product_id', '_log_version', 'case when is_deleted then 1 else 0 end']) }}
+        else {{ surrogate_key(['product_id', '_log_version', 'case when is_deleted then 1 else 0 end', 'times_seen']) }}
+    end as product_key,
     product_id,
     version_number,
     sku,

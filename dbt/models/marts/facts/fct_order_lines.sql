@@ -45,6 +45,18 @@ lines_of_late_prices as (
         and lines.recorded_at < versions.valid_to
 ),
 
+-- A product that left the source, or was there again: its history moved without a new version of its row.
+lines_of_products_that_left as (
+    select lines.order_item_id
+    from {{ ref('dim_product') }} as versions
+    inner join {{ this }} as lines
+        on lines.product_id = versions.product_id
+        and lines.recorded_at >= versions.valid_from
+        and lines.recorded_at < versions.valid_to
+    where lines.product_key <> versions.product_key
+        and versions.product_id in (select product_id from {{ ref('dim_product') }} where is_deleted)
+),
+
 -- A customer who landed after the order, or was erased since.
 lines_of_changed_customers as (
     select lines.order_item_id
@@ -59,6 +71,8 @@ to_write as (
     select order_item_id from lines_of_changed_orders
     union
     select order_item_id from lines_of_late_prices
+    union
+    select order_item_id from lines_of_products_that_left
     union
     select order_item_id from lines_of_changed_customers
 ),

@@ -1,0 +1,245 @@
+"""What snapshots keep of rows that leave, come back and change, in any order, and how a broken one is mended."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.dbt.project import Dbt
+from tests.dbt.raw_database import RawDatabase
+
+START = datetime(2026, 3, 1, tzinfo=UTC)
+DAY = timedelta(days=1)
+NO_TESTS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
+SNAPSHOTS = ("snap_products", "snap_stock_levels", "snap_campaigns")
+MODELS = ("--select", *(f"+{name}" for name in SNAPSHOTS), *NO_TESTS)
+ROUNDS = 4
+
+
+@dataclass(frozen=True)
+class State:
+    """A row at the source: `None` content is one that is not there."""
+
+    content: int | None
+    updated_at: datetime
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version in a snapshot."""
+
+    content: int
+    is_deleted: bool
+    begins_at: datetime
+    ends_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Move:
+    """What may happen to a row between two runs. `lands` says whether ingest lands the row for it."""
+
+    name: str
+    lands: bool
+    apply: Callable[[State, State, datetime], State]
+    """From the row as it is, or as it was when it left, its first state, and the moment."""
+
+
+STAYS = Move("stays", lands=False, apply=lambda row, first, now: row)
+LANDED_AGAIN = Move("landed again", lands=True, apply=lambda row, first, now: row)
+CHANGES = Move("changes", lands=True, apply=lambda row, first, now: State(_next(row), now))
+BEHIND = Move("changes behind its cursor", lands=True, apply=lambda row, first, now: State(_next(row), row.updated_at))
+OLDER = Move("is set back", lands=True, apply=lambda row, first, now: first)
+LEAVES = Move("leaves", lands=False, apply=lambda row, first, now: State(None, row.updated_at))
+PRESENT = (STAYS, LANDED_AGAIN, CHANGES, BEHIND, OLDER, LEAVES)
+"""What may happen to a row that is there. One that is away stays away, or comes back in one of the other ways."""
+
+
+def _next(row: State) -> int:
+    assert row.content is not None
+    return row.content + 1
+
+
+@dataclass
+class Row:
+    """One row's way through the rounds, and the history that a snapshot must have of it."""
+
+    moves: Sequence[Move]
+    first: State = State(0, START - DAY)
+    state: State = State(0, START - DAY)
+    away: bool = False
+    landed: State = State(0, START - DAY)
+    history: list[Version] = field(default_factory=list)
+
+    def live(self, number: int, now: datetime) -> bool:
+        """Go through round `number`; whether the row lands."""
+        move = self.moves[number]
+        if self.away and move is LEAVES:
+            return False
+        self.away = move is LEAVES
+        if self.away:
+            return False
+        self.state = move.apply(self.state, self.first, now)
+        return move.lands
+
+    def seen(self, at: datetime, *, landed: bool) -> None:
+        """The snapshot saw the row as it is now, by a version of the log that was committed then."""
+        last = self.history[-1] if self.history else None
+        if self.away:
+            if last is not None and not last.is_deleted:
+                self._begin(Version(last.content, True, max(at, last.begins_at), None))
+            return
+        if landed:
+            self.landed = self.state
+        content = self.landed.content
+        assert content is not None
+        changed = last is None or last.is_deleted or (content, self.landed.updated_at) != self._open
+        if changed:
+            begins_at = self.landed.updated_at
+            if last is not None and begins_at <= last.begins_at:
+                begins_at = max(at, last.begins_at)
+            self._begin(Version(content, False, begins_at, None))
+            self._open = (content, self.landed.updated_at)
+
+    _open: tuple[int, datetime] = (0, START)
+
+    def _begin(self, version: Version) -> None:
+        if self.history:
+            self.history[-1] = replace(self.history[-1], ends_at=version.begins_at)
+        self.history.append(version)
+
+
+def every_order(rounds: int) -> Iterator[tuple[Move, ...]]:
+    """Every sequence of moves."""
+    if rounds == 0:
+        yield ()
+        return
+    for earlier in every_order(rounds - 1):
+        for move in PRESENT:
+            yield (*earlier, move)
+
+
+@dataclass(frozen=True)
+class Snapshotted:
+    """A stream with a snapshot: a source row of a number, and what to ask the snapshot for."""
+
+    stream: str
+    record: Callable[[int, State], Mapping[str, Any]]
+    key: str
+    """The number, from a snapshot's columns."""
+    content: str
+
+
+def _product(number: int, row: State) -> Mapping[str, Any]:
+    values = {"sku": f"SKU-{number}", "name": "n", "category": "c", "price": row.content, "currency": "EUR"}
+    return values | {
+        "attributes": "{}",
+        "is_active": True,
+        "created_at": START,
+        "updated_at": row.updated_at,
+        "product_id": number,
+    }
+
+
+def _level(number: int, row: State) -> Mapping[str, Any]:
+    pair = {"warehouse_id": number % 7, "product_id": number // 7}
+    return pair | {"on_hand": row.content, "reorder_point": 0, "created_at": START, "updated_at": row.updated_at}
+
+
+def _campaign(number: int, row: State) -> Mapping[str, Any]:
+    name = f"cmp_{number}"
+    record = {"campaign_id": name, "subject": str(row.content), "updated_at": row.updated_at.isoformat()}
+    return {"campaign_id": name, "updated_at": row.updated_at, "payload": json.dumps(record)}
+
+
+STREAMS = (
+    Snapshotted("products", _product, "product_id", "cast(list_price as integer)"),
+    Snapshotted("stock_levels", _level, "product_id * 7 + warehouse_id", "on_hand"),
+    Snapshotted("campaigns", _campaign, "cast(substr(campaign_id, 5) as integer)", "cast(subject as integer)"),
+)
+
+
+def land(raw: RawDatabase, stream: Snapshotted, rows: Sequence[Row], landing: set[int], at: datetime) -> None:
+    present = [(number, row) for number, row in enumerate(rows) if not row.away]
+    records = [stream.record(number, row.state) for number, row in present if number in landing]
+    if records:
+        raw.land(stream.stream, records, at)
+    raw.land_keys(stream.stream, [stream.record(number, row.state) for number, row in present], at)
+
+
+def history_of(raw: RawDatabase, stream: Snapshotted) -> dict[int, list[Version]]:
+    rows = raw.query(
+        f"select {stream.key}, {stream.content}, dbt_is_deleted = 'True', dbt_valid_from, dbt_valid_to "
+        f"from SNAPSHOTS.snap_{stream.stream} order by 1, dbt_valid_from, coalesce(dbt_valid_to, 'infinity')"
+    )
+    found: dict[int, list[Version]] = {}
+    for number, content, is_deleted, begins_at, ends_at in rows:
+        ends = ends_at.replace(tzinfo=UTC) if ends_at else None
+        found.setdefault(number, []).append(Version(content, is_deleted, begins_at.replace(tzinfo=UTC), ends))
+    return found
+
+
+def test_every_order_of_leave_return_and_change_is_kept_as_it_was_seen(raw: RawDatabase, dbt: Dbt) -> None:
+    orders = list(every_order(ROUNDS))
+    rows = [Row(moves) for moves in orders]
+    everybody = set(range(len(rows)))
+    for number in range(-1, ROUNDS):
+        at = START + (number + 1) * DAY
+        landing = everybody if number < 0 else {n for n, row in enumerate(rows) if row.live(number, at - DAY / 2)}
+        for stream in STREAMS:
+            land(raw, stream, rows, landing, at)
+        dbt.succeed("build", *MODELS)
+        for n, row in enumerate(rows):
+            row.seen(at, landed=n in landing)
+
+    dbt.succeed("test", "--select", *SNAPSHOTS)
+    for stream in STREAMS:
+        found = history_of(raw, stream)
+        assert len(found) == len(rows)
+        for n, row in enumerate(rows):
+            assert found[n] == row.history, (stream.stream, [move.name for move in row.moves])
+
+
+BREAK = {
+    "as DuckDB was left: two versions of one id, the deletion ends before it begins": """
+        update SNAPSHOTS.snap_products set dbt_valid_to = dbt_valid_from - interval 5 day where dbt_is_deleted = 'True';
+        insert into SNAPSHOTS.snap_products by name
+        select * replace (null::timestamp as dbt_valid_to) from SNAPSHOTS.snap_products
+        where dbt_is_deleted = 'False' and product_id = 0
+    """,
+    "as Snowflake was left: no open version": """
+        update SNAPSHOTS.snap_products set dbt_valid_to = dbt_valid_from - interval 5 day where dbt_is_deleted = 'True'
+    """,
+}
+
+
+@pytest.mark.parametrize("statements", BREAK.values(), ids=BREAK)
+def test_a_broken_history_is_mended_and_goes_on(raw: RawDatabase, dbt: Dbt, statements: str) -> None:
+    select = ("--select", "+snap_products", *NO_TESTS)
+    products, rows = STREAMS[0], [Row([LEAVES]), Row([STAYS])]
+    land(raw, products, rows, {0, 1}, START)
+    dbt.succeed("build", *select)
+    rows[0].live(0, START)
+    land(raw, products, rows, set(), START + DAY)
+    dbt.succeed("build", *select)
+    rows[0].away = False
+    land(raw, products, rows, set(), START + 2 * DAY)
+    untouched = history_of(raw, products)[1]
+    raw.execute(statements)
+    assert "one_open_version_snap_products_product_id" in dbt.run("test", "--select", "snap_products").output
+
+    mended = dbt.succeed("run-operation", "mend_snapshots")
+    assert "SNAPSHOTS.snap_products: 1 keys had a broken history" in mended.output
+    assert "SNAPSHOTS.snap_products: whole" in dbt.succeed("run-operation", "mend_snapshots").output
+    dbt.succeed("build", *select)
+    dbt.succeed("test", "--select", "snap_products")
+    history = history_of(raw, products)
+    assert history[1] == untouched
+    left, away, back = history[0]
+    assert (left.begins_at, left.ends_at) == (START - DAY, START + DAY)
+    assert (away.is_deleted, back.is_deleted, back.ends_at) == (True, False, None)
+    assert START + DAY <= away.ends_at == back.begins_at <= START + 2 * DAY
