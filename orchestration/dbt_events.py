@@ -101,7 +101,14 @@ class NodeMessage:
     at: datetime
 
 
-DbtEvent = NodeStarted | NodeFinished | NodeMessage | DbtComplaint
+@dataclass(frozen=True)
+class MacroMessage:
+    """What an operation says, for people: dbt runs its macro for no node."""
+
+    text: str
+
+
+DbtEvent = NodeStarted | NodeFinished | NodeMessage | MacroMessage | DbtComplaint
 
 _LEVELS = {"info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
 _LEADER = re.compile(r" \.{2,} (?=\[)")
@@ -131,6 +138,8 @@ class EventReader:
                 return self._finished(data["node_info"], data["run_result"], info["ts"])
             case "JinjaLogInfo" | "JinjaLogDebug" if self._note_rows(data):
                 return None
+            case "JinjaLogInfo" if not data.get("node_info", {}).get("unique_id"):
+                return MacroMessage(str(data.get("msg", "")))
             case "MainEncounteredError":
                 return DbtComplaint(str(info.get("msg", "")).removeprefix("Encountered an error:").strip())
         return _message_of_node(info, data)

@@ -19,7 +19,15 @@ from pathlib import Path
 from typing import IO
 
 from ingest.errors import ConfigurationError, FatalError
-from orchestration.dbt_events import DbtComplaint, DbtEvent, EventReader, NodeFinished, NodeMessage, NodeStarted
+from orchestration.dbt_events import (
+    DbtComplaint,
+    DbtEvent,
+    EventReader,
+    MacroMessage,
+    NodeFinished,
+    NodeMessage,
+    NodeStarted,
+)
 
 NodeEvent = NodeStarted | NodeFinished | NodeMessage
 
@@ -93,9 +101,27 @@ class DbtRunner:
         ConfigurationError where there is no dbt or no project. Any exception that passes through ends dbt.
         """
         selection = [*(f"--select={item}" for item in select), *(f"--exclude={item}" for item in exclude)]
-        return self._run(["build", *selection, *(["--full-refresh"] if full_refresh else [])], on_event)
 
-    def _run(self, arguments: Sequence[str], on_event: Callable[[NodeEvent], None]) -> tuple[NodeFinished, ...]:
+        def hear(event: NodeEvent | MacroMessage) -> None:
+            if not isinstance(event, MacroMessage):
+                on_event(event)
+
+        return self._run(["build", *selection, *(["--full-refresh"] if full_refresh else [])], hear)
+
+    def run_operation(self, macro: str) -> tuple[str, ...]:
+        """Run a macro of the project; what it logs for people. Raises as `build` does."""
+        said: list[str] = []
+
+        def note(event: NodeEvent | MacroMessage) -> None:
+            if isinstance(event, MacroMessage):
+                said.append(event.text)
+
+        self._run(["run-operation", macro], note)
+        return tuple(said)
+
+    def _run(
+        self, arguments: Sequence[str], on_event: Callable[[NodeEvent | MacroMessage], None]
+    ) -> tuple[NodeFinished, ...]:
         self._run_dir.mkdir(parents=True, exist_ok=True)
         reader = EventReader(self.target_dir)
         results: list[NodeFinished] = []

@@ -16,9 +16,9 @@ from uuid import UUID
 from prefect.states import State
 
 from ingest.errors import PlatformError
-from orchestration.business_time import as_variable
 from orchestration.dbt_events import NodeFinished, NodeStarted
-from orchestration.dbt_runner import DbtFailure, DbtProject, DbtRunner, NodeEvent
+from orchestration.dbt_project import dbt_project
+from orchestration.dbt_runner import DbtFailure, DbtRunner, NodeEvent
 from orchestration.prefect.dbt_nodes import NodeTaskRuns
 from orchestration.prefect.ingestion import error_of, ingest, with_retries
 from orchestration.prefect.services import RunServices
@@ -126,7 +126,7 @@ def _load_streams(run: RunServices, draft: _Draft, loader: Loader, session: Sess
 
 def _build(run: RunServices, draft: _Draft, folder: RunFolder, flow_run_id: UUID, logger: Logger) -> bool:
     run.progress.step("dbt", "build, full refresh" if draft.full_refresh else "build")
-    dbt = DbtRunner(_project(run, folder), folder.path / "dbt")
+    dbt = DbtRunner(dbt_project(run.settings, run.warehouse, folder), folder.path / "dbt")
     with NodeTaskRuns(flow_run_id, logger, draft.load_runs) as task_runs:
 
         def hear(event: NodeEvent) -> None:
@@ -144,26 +144,6 @@ def _build(run: RunServices, draft: _Draft, folder: RunFolder, flow_run_id: UUID
             return False
     draft.nodes = _with_rows(run, draft.nodes)
     return True
-
-
-def _project(run: RunServices, folder: RunFolder) -> DbtProject:
-    settings = run.settings
-    salt = settings.email_salt.get_secret_value()
-    return DbtProject(
-        project_dir=settings.dbt_project_dir,
-        profiles_dir=settings.dbt_profiles_dir,
-        target=settings.target,
-        threads=settings.dbt_threads,
-        environment={
-            **settings.schemas.environment,
-            **run.warehouse.dbt_environment(),
-            "EMAIL_SALT": salt,
-            "ENVIRONMENT": settings.environment,
-            **(as_variable(settings.business_now) if settings.business_now else {"BUSINESS_NOW": ""}),
-        },
-        partial_parse=folder.partial_parse,
-        secrets=(salt, *run.warehouse.secrets),
-    )
 
 
 def _with_rows(run: RunServices, nodes: Sequence[NodeFinished]) -> tuple[NodeFinished, ...]:

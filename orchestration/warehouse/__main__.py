@@ -1,4 +1,4 @@
-"""`python -m orchestration.warehouse load | status | history | query | reload`."""
+"""`python -m orchestration.warehouse load | status | history | query | reload | mend-snapshots`."""
 
 from __future__ import annotations
 
@@ -50,6 +50,15 @@ def reload(
     typer.echo(
         here("Now `python orchestration/prefect/flow.py --full-refresh`: incremental models read only what is new.")
     )
+
+
+@app.command()
+def mend_snapshots(wait: WaitOption = 30.0) -> None:
+    """Give each key of dbt's snapshots one unbroken history again. What is whole is not touched."""
+    from orchestration.warehouse import commands
+
+    for line in commands.mend_snapshots(wait_seconds=wait, on_wait=_say_waiting):
+        typer.echo(line)
 
 
 @app.command()

@@ -10,6 +10,7 @@ from ingest.contracts.registry import ContractRegistry
 from ingest.errors import ConfigurationError
 from ingest.lake.store import ObjectStore
 from ingest.run_id import run_id_now
+from orchestration.runs import make_run_folder
 from orchestration.settings import OrchestrationSettings, WarehouseKind
 from orchestration.warehouse.connect import duckdb_warehouse, open_warehouse, snowflake_warehouse
 from orchestration.warehouse.loader import Loader, LoadOutcome, load_streams
@@ -43,6 +44,20 @@ def reload(stream: str, *, wait_seconds: float, on_wait: Waiting) -> list[LoadOu
     with warehouse.lock(run_id, wait=timedelta(seconds=wait_seconds)), warehouse.connect() as session:
         loader.forget(session, contract)
         return load_streams(loader, session, [contract], concurrency=1)
+
+
+def mend_snapshots(*, wait_seconds: float, on_wait: Waiting) -> tuple[str, ...]:
+    """Mend the histories of dbt's snapshots that are broken; a line for each snapshot. Raises PlatformError."""
+    from orchestration.dbt_project import dbt_project
+    from orchestration.dbt_runner import DbtRunner
+
+    settings = OrchestrationSettings.load()
+    run_id = run_id_now()
+    wait = timedelta(seconds=wait_seconds)
+    warehouse = open_warehouse(settings, run_id=run_id, wait=wait, on_wait=on_wait)
+    folder = make_run_folder(settings.runs_dir, run_id, keep=settings.runs_kept)
+    with warehouse.lock(run_id, wait=wait):
+        return DbtRunner(dbt_project(settings, warehouse, folder), folder.path / "dbt").run_operation("mend_snapshots")
 
 
 def status(streams: Sequence[str], *, wait_seconds: float, on_wait: Waiting) -> list[StreamStatus]:
