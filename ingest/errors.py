@@ -1,4 +1,4 @@
-"""Every error the platform raises on purpose. The retry policy reads the type, never the text.
+"""Every error the platform raises on purpose. The retry loop reads the type, never the text.
 
     PlatformError
     ├── ConfigurationError      fix something, run again          exit code 2
@@ -19,7 +19,7 @@ A message says what happened, to which stream, and what to do. No message ever h
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from ingest.hints import here
 
@@ -83,7 +83,17 @@ class QuarantineRatioError(DataError):
 
 
 class TransientError(PlatformError):
-    """A fault of the moment: connection, timeout, overload. Retried with capped exponential backoff."""
+    """A fault of the moment: connection, timeout, overload. Retried with capped exponential backoff.
+
+    A `final` one is not: there is no time left for another try. `retry_at` is when the provider wants to be asked
+    again, where it said so.
+    """
+
+    final = False
+    retry_at: datetime | None = None
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (*super().__reduce__(), {"final": self.final, "retry_at": self.retry_at})
 
 
 class RateLimitedError(TransientError):
@@ -101,13 +111,9 @@ class RateLimitedError(TransientError):
         self.retry_after = retry_after
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (_rebuild_limited, (self.message, self.stream, self.hint, self.retry_after))
-
-
-def _rebuild_limited(
-    message: str, stream: str | None, hint: str | None, retry_after: timedelta | None
-) -> RateLimitedError:
-    return RateLimitedError(message, stream=stream, hint=hint, retry_after=retry_after)
+        rebuild, arguments, state = super().__reduce__()
+        assert isinstance(state, dict)  # noqa: S101 - of the base class
+        return rebuild, arguments, state | {"retry_after": self.retry_after}
 
 
 class UnreachableError(TransientError):

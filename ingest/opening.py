@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 from ingest.contracts.model import Source, StreamContract
-from ingest.errors import ConfigurationError, TransientError
+from ingest.errors import ConfigurationError
 from ingest.lake.commit import Commit
 from ingest.lake.log import CommitLog
 from ingest.lake.store import ObjectStore
-from ingest.retry import WaitBudget, retrying
 from ingest.settings import IngestSettings
 from ingest.sources.postgres import PostgresSession, SharedSnapshot
-
-if TYPE_CHECKING:
-    from tenacity import Retrying
-
-_LONGEST_WAIT_SECONDS = 60.0
-_ATTEMPTS = 4
-_UNREACHABLE_ATTEMPTS = 10
-"""A server that starts again is back within a minute."""
 
 
 def read_heads(store: ObjectStore, contracts: Sequence[StreamContract]) -> dict[str, Commit | None]:
@@ -45,18 +35,4 @@ def open_session(
         lock_timeout=timedelta(seconds=settings.postgres_lock_timeout_seconds),
         readers=settings.postgres_readers,
         shared=shared,
-    )
-
-
-def retrying_to_open(settings: IngestSettings, note: Callable[[TransientError, float], None]) -> Retrying:
-    """How an orchestrated run is opened: a source that is away is waited for, but for a minute at most.
-
-    `note` gets the error and the seconds of the coming wait. At the command line nobody waits, and a wrong address is
-    told at once.
-    """
-    return retrying(
-        WaitBudget(min(settings.wait_budget_seconds, _LONGEST_WAIT_SECONDS)),
-        attempts=_ATTEMPTS,
-        unreachable_attempts=_UNREACHABLE_ATTEMPTS,
-        before_retry=note,
     )

@@ -1,78 +1,184 @@
-"""The one retry policy: it reads the error's type, and waits within a budget."""
+"""The one retry loop: it reads the error's type, waits as its policy says, and never longer than its budget.
+
+The policies are in `retry_policies.py`. A budget is of a stream and a run, and all loops take their waits from it.
+Where a wait does not fit into it any more, the error is final: no loop further out tries again.
+"""
 
 from __future__ import annotations
 
+import math
+import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
-from tenacity.stop import stop_base
+from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
 
 from ingest.errors import RateLimitedError, TransientError, UnreachableError
+from ingest.retry_policies import FLOOR, LONGEST_UNDER_A_REQUEST, OPENING, RetryPolicy
 
-_FIRST_WAIT = 0.5
-_LONGEST_WAIT = 20.0
+__all__ = ["Budget", "CommonBudget", "Retrying", "WaitBudget", "WaitBudgets", "give_up", "may_be_retried", "retrying"]
 
 
-@dataclass
+class Budget(Protocol):
+    """Seconds that may still be spent on waiting. `setting` is what a user raises to have more."""
+
+    setting: str
+
+    @property
+    def seconds(self) -> float: ...
+
+    def spend(self, seconds: float) -> None: ...
+
+
 class WaitBudget:
-    """Seconds that may still be spent on waiting, shared by all retries of one stream."""
+    """Seconds that may still be spent on waiting, shared by all loops of one stream. Thread-safe."""
 
-    seconds: float
+    def __init__(self, seconds: float, setting: str = "WAIT_BUDGET_SECONDS") -> None:
+        self.setting = setting
+        self.spent = 0.0
+        self._whole = seconds
+        self._lock = threading.Lock()
+
+    @property
+    def seconds(self) -> float:
+        """What is left."""
+        return self._whole - self.spent
 
     def spend(self, seconds: float) -> None:
         """Take `seconds` off."""
-        self.seconds -= seconds
+        with self._lock:
+            self.spent += seconds
 
 
-class _stop_within_budget(stop_base):
-    """Stop when the next wait would not fit into the budget, or after so many tries."""
+class WaitBudgets:
+    """The budgets of one run, one for each stream. Thread-safe."""
 
-    def __init__(self, budget: WaitBudget, attempts: int, unreachable_attempts: int) -> None:
-        self._budget = budget
-        self._attempts = attempts
-        self._unreachable_attempts = unreachable_attempts
+    def __init__(self, seconds: float, setting: str = "WAIT_BUDGET_SECONDS") -> None:
+        self._seconds = seconds
+        self._setting = setting
+        self._budgets: dict[str, WaitBudget] = {}
+        self._lock = threading.Lock()
 
-    def __call__(self, retry_state: RetryCallState) -> bool:
-        error = retry_state.outcome.exception() if retry_state.outcome else None
-        attempts = self._unreachable_attempts if isinstance(error, UnreachableError) else self._attempts
-        return retry_state.attempt_number >= attempts or retry_state.upcoming_sleep > self._budget.seconds
+    def of(self, stream: str) -> WaitBudget:
+        """The stream's budget, the same one at each call."""
+        with self._lock:
+            return self._budgets.setdefault(stream, WaitBudget(self._seconds, self._setting))
+
+    def of_all(self, streams: Iterable[str], *, at_most: float = math.inf) -> CommonBudget:
+        """A budget for what several streams wait for together: what it spends, each of them spends."""
+        return CommonBudget([self.of(stream) for stream in streams], WaitBudget(at_most, self._setting))
+
+
+class CommonBudget:
+    """What is left to each of `budgets`, and to `own`."""
+
+    def __init__(self, budgets: Sequence[WaitBudget], own: WaitBudget) -> None:
+        self.setting = own.setting
+        self._budgets = (*budgets, own)
+
+    @property
+    def seconds(self) -> float:
+        """What is left."""
+        return min(budget.seconds for budget in self._budgets)
+
+    def spend(self, seconds: float) -> None:
+        """Take `seconds` off."""
+        for budget in self._budgets:
+            budget.spend(seconds)
+
+
+def may_be_retried(error: BaseException | None) -> bool:
+    """Whether another try may help, and there is time for one."""
+    return isinstance(error, TransientError) and not error.final
 
 
 def retrying(
-    budget: WaitBudget,
+    policy: RetryPolicy,
+    budget: Budget,
     *,
-    attempts: int = 6,
-    unreachable_attempts: int | None = None,
     before_retry: Callable[[TransientError, float], None] | None = None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Retrying:
-    """Retries TransientError alone: after what the provider asked for, else capped exponential backoff with jitter.
+    """Retries TransientError alone, by `policy` and within `budget`.
 
-    The last error is raised as it is when the tries or the budget are used up. `before_retry` gets the error and the
-    seconds of the coming wait. `unreachable_attempts` are the tries where nothing answers, `attempts` by default: a
-    server that starts again needs more time than a request that failed.
+    What a provider asks for is waited, and then its tries have no limit but the budget. The last error is raised as it
+    is when the tries are used up, and as a final one where the next wait does not fit. `before_retry` gets the error
+    and the seconds of the coming wait.
     """
-    backoff = wait_random_exponential(multiplier=_FIRST_WAIT, max=_LONGEST_WAIT)
 
-    def wait(state: RetryCallState) -> float:
-        error = state.outcome.exception() if state.outcome else None
-        if isinstance(error, RateLimitedError) and error.retry_after is not None:
-            return max(error.retry_after.total_seconds(), 0.0)
-        return backoff(state)
+    def stop(state: RetryCallState) -> bool:
+        error = _error(state)
+        if error is None:
+            return False
+        if not isinstance(error, RateLimitedError):
+            tries = policy.tries_at(unreachable=isinstance(error, UnreachableError))
+            if tries is not None and state.attempt_number >= tries:
+                return True
+        if state.upcoming_sleep > budget.seconds:
+            give_up(error, budget)
+            return True
+        return False
 
     def note(state: RetryCallState) -> None:
         budget.spend(state.upcoming_sleep)
-        error = state.outcome.exception() if state.outcome else None
-        if before_retry is not None and isinstance(error, TransientError):
+        error = _error(state)
+        if before_retry is not None and error is not None:
             before_retry(error, state.upcoming_sleep)
 
     return Retrying(
-        retry=retry_if_exception_type(TransientError),
-        wait=wait,
-        stop=_stop_within_budget(budget, attempts, unreachable_attempts or attempts),
+        retry=retry_if_exception(may_be_retried),
+        wait=lambda state: _wait(policy, state),
+        stop=stop,
         before_sleep=note,
         sleep=sleep,
         reraise=True,
     )
+
+
+def retrying_to_open(
+    budgets: WaitBudgets, streams: Iterable[str], note: Callable[[TransientError, float], None]
+) -> Retrying:
+    """How an orchestrated run opens the source of `streams`: one that is away is waited for, but for a minute at most.
+
+    `note` gets the error and the seconds of the coming wait. At the command line nobody waits, and a wrong address is
+    told at once.
+    """
+    return retrying(OPENING, budgets.of_all(streams, at_most=OPENING.longest_budget), before_retry=note)
+
+
+def give_up(error: TransientError, budget: Budget) -> None:
+    """Make the error a final one, that says when to come back where the provider said so."""
+    error.final = True
+    left = f"{budget.setting} has {max(budget.seconds, 0):.0f} s left"
+    if isinstance(error, RateLimitedError) and error.retry_after is not None:
+        error.retry_at = _later(error.retry_after)
+        error.hint = f"Come back at {error.retry_at:%Y-%m-%dT%H:%M:%SZ}, as it asks; {left}."
+    elif error.hint is None:
+        error.hint = f"It was tried for as long as may be: {left}."
+
+
+def _error(state: RetryCallState) -> TransientError | None:
+    error = state.outcome.exception() if state.outcome else None
+    return error if isinstance(error, TransientError) else None
+
+
+def _wait(policy: RetryPolicy, state: RetryCallState) -> float:
+    error = _error(state)
+    if isinstance(error, RateLimitedError) and error.retry_after is not None:
+        longest = min(LONGEST_UNDER_A_REQUEST, policy.longest_wait)
+        return max(error.retry_after.total_seconds(), backoff(policy.first_wait, longest, state))
+    return backoff(policy.first_wait, policy.longest_wait, state)
+
+
+def backoff(first: float, longest: float, state: RetryCallState) -> float:
+    """Capped exponential backoff with jitter, in seconds, never shorter than the floor."""
+    return max(FLOOR, wait_random_exponential(multiplier=first, max=longest)(state))
+
+
+def _later(wait: timedelta) -> datetime:
+    try:
+        return datetime.now(UTC) + wait
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC)

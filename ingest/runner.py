@@ -29,7 +29,8 @@ from ingest.lake.commit import Window
 from ingest.lake.store import ObjectStore
 from ingest.logs import get_logger
 from ingest.opening import open_session, read_heads
-from ingest.retry import WaitBudget, retrying
+from ingest.retry import WaitBudget, WaitBudgets, retrying
+from ingest.retry_policies import STREAM_FROM_API, STREAM_FROM_POSTGRES
 from ingest.settings import IngestSettings
 from ingest.shared_run import SharedRun, join_run
 from ingest.sources.postgres import PostgresSession
@@ -41,10 +42,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_ATTEMPTS = {Source.POSTGRES: 4, Source.SAAS: 2}
-"""Tries of a whole stream; a request to the API is tried again on its own before that."""
-_UNREACHABLE_ATTEMPTS = {Source.POSTGRES: 10, Source.SAAS: 2}
-"""Tries where nothing answers any more, which did when the run began: a server needs a minute to start again."""
+_POLICIES = {Source.POSTGRES: STREAM_FROM_POSTGRES, Source.SAAS: STREAM_FROM_API}
 
 
 class IngestRun:
@@ -56,11 +54,13 @@ class IngestRun:
         contracts: Sequence[StreamContract],
         session: PostgresSession | None,
         api: ApiClient | None,
+        budgets: WaitBudgets,
     ) -> None:
         self._context = context
         self._contracts = {contract.stream: contract for contract in contracts}
         self._session = session
         self._api = api
+        self._budgets = budgets
         self._private_sessions = ExitStack()
         self._lock = threading.Lock()
 
@@ -132,7 +132,7 @@ class IngestRun:
     def _tried(self, stream: str, work: Callable[[PostgresExtraction | SaasExtraction], T]) -> T:
         """Run `work`, again on a fresh head, horizon and snapshot where a transient fault broke the first try."""
         contract = self._contracts[stream]
-        budget = WaitBudget(self._context.settings.wait_budget_seconds)
+        budget = self._budgets.of(stream)
         log = get_logger(run_id=self._context.run_id, stream=stream)
         session = self._session
         broken_off = False
@@ -153,12 +153,7 @@ class IngestRun:
 
         try:
             with bound_contextvars(run_id=self._context.run_id, stream=stream):
-                return retrying(
-                    budget,
-                    attempts=_ATTEMPTS[contract.spec.source],
-                    unreachable_attempts=_UNREACHABLE_ATTEMPTS[contract.spec.source],
-                    before_retry=note,
-                )(once)
+                return retrying(_POLICIES[contract.spec.source], budget, before_retry=note)(once)
         except PlatformError as error:
             error.stream = error.stream or stream
             log.error("failed", error=str(error), kind=type(error).__name__)  # noqa: TRY400 - told, not traced
@@ -194,8 +189,11 @@ def open_run(
     progress: Progress = lambda stream, rows: None,
     store: ObjectStore | None = None,
     shared: SharedRun | None = None,
+    budgets: WaitBudgets | None = None,
 ) -> Iterator[IngestRun]:
     """Open a run over `contracts`, or with `shared` join one that another process keeps open.
+
+    `budgets` are what its streams may wait; by default each has the settings' whole budget.
 
     Raises PlatformError where lake, Postgres or API cannot be used, ConflictError where a shared run was overtaken.
     """
@@ -218,7 +216,7 @@ def open_run(
             api = resources.enter_context(
                 ApiClient(settings.saas_base_url, settings.saas_api_key, answer_bytes=settings.saas_answer_bytes)
             )
-        run = IngestRun(context, contracts, session, api)
+        run = IngestRun(context, contracts, session, api, budgets or WaitBudgets(settings.wait_budget_seconds))
         resources.callback(run.close)
         yield run
 

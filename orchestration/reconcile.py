@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from ingest.contracts.model import StreamContract
 from ingest.errors import FatalError
 from ingest.lake.store import ObjectStore
+from ingest.retry_policies import LAKE_COUNT
 from orchestration.reconcile_lake import LakeCounter
 from orchestration.reconcile_warehouse import count_warehouse
 from orchestration.settings import Schemas
@@ -89,7 +90,12 @@ class Reconciler:
     """Compares the streams of one lake and one warehouse."""
 
     def __init__(
-        self, store: ObjectStore, schemas: Schemas, *, concurrency: int = 4, wait_budget_seconds: float = 60.0
+        self,
+        store: ObjectStore,
+        schemas: Schemas,
+        *,
+        concurrency: int = 4,
+        wait_budget_seconds: float = LAKE_COUNT.longest_budget,
     ) -> None:
         self._schemas = schemas
         self._lake = LakeCounter(store, wait_budget_seconds=wait_budget_seconds)

@@ -14,7 +14,8 @@ from ingest.lake.commit import Commit, CommitKind, DataFile
 from ingest.lake.log import CommitLog
 from ingest.lake.store import ObjectStore
 from ingest.read_again import UnnamedRecord, read_again
-from ingest.retry import WaitBudget, retrying
+from ingest.retry import WaitBudgets, retrying
+from ingest.retry_policies import LAKE_COUNT
 from orchestration.warehouse.duckdb import DIALECT
 from orchestration.warehouse.lake_reader import PARQUET, LakeAccess, lake_errors, open_duckdb
 from orchestration.warehouse.loader import APPENDED
@@ -42,14 +43,13 @@ class LakeCount:
 class LakeCounter:
     """Counts streams of one lake with a DuckDB in memory that reads key columns straight from the files."""
 
-    def __init__(self, store: ObjectStore, *, wait_budget_seconds: float = 60.0) -> None:
+    def __init__(self, store: ObjectStore, *, wait_budget_seconds: float = LAKE_COUNT.longest_budget) -> None:
         self._store = store
-        self._wait_budget_seconds = wait_budget_seconds
+        self._budgets = WaitBudgets(wait_budget_seconds, "its budget")
 
     def count(self, contract: StreamContract, version: int, in_flight: pa.Table | None) -> LakeCount:
         """The lake at `version`. Raises FatalError for a gap in the log or a missing file, TransientError."""
-        budget = WaitBudget(self._wait_budget_seconds)
-        return retrying(budget)(self._count, contract, version, in_flight)
+        return retrying(LAKE_COUNT, self._budgets.of(contract.stream))(self._count, contract, version, in_flight)
 
     def _count(self, contract: StreamContract, version: int, in_flight: pa.Table | None) -> LakeCount:
         commits = self._commits(contract.stream, version)

@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings
 
 from ingest.contracts.registry import PACKAGED
 from ingest.errors import ConfigurationError
+from ingest.retry_policies import TASK
 from ingest.settings import SETTINGS_CONFIG, LakeSettings
 from orchestration.business_time import parse_moment
 
@@ -77,9 +78,9 @@ class OrchestrationSettings(BaseSettings):
     email_salt: SecretStr = Field(default=SecretStr(DEV_EMAIL_SALT), validation_alias="EMAIL_SALT")
     """Goes into every hash of an e-mail address."""
 
-    task_retries: int = Field(default=2, ge=0, validation_alias="TASK_RETRIES")
+    task_retries: int = Field(default=TASK.further_tries, ge=0, validation_alias="TASK_RETRIES")
     """How often the orchestrator runs a task again after a transient fault, beyond the retries inside the task."""
-    task_retry_seconds: float = Field(default=10.0, ge=0, validation_alias="TASK_RETRY_SECONDS")
+    task_retry_seconds: float = Field(default=TASK.first_wait, ge=0, validation_alias="TASK_RETRY_SECONDS")
 
     ingest_deployment: str | None = Field(default=None, validation_alias="INGEST_DEPLOYMENT")
     """The deployment, `flow/deployment`, that streams are handed to; by default the flow lands them itself."""

@@ -16,6 +16,7 @@ from ingest.errors import (
     TransientError,
     UnreachableError,
 )
+from ingest.retry_policies import LAKE_REQUEST
 from ingest.settings import LakeSettings
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def make_client(settings: LakeSettings) -> S3Client:
     from botocore.exceptions import PartialCredentialsError
 
     config = Config(
-        retries={"mode": "standard", "max_attempts": 4},
+        retries={"mode": "standard", "max_attempts": LAKE_REQUEST.further_tries + 1},
         connect_timeout=_CONNECT_SECONDS,
         read_timeout=_READ_SECONDS,
         max_pool_connections=32,

@@ -22,6 +22,7 @@ from ingest.lake.s3 import (
     make_client,
     s3_errors,
 )
+from ingest.retry_policies import LAKE_BODY
 from ingest.settings import LakeSettings
 
 if TYPE_CHECKING:
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_BODY_TRIES = 3
-"""boto3 tries a request again whose answer does not begin; not one whose body breaks off."""
 _CHUNK = 2**20
 _SHA256 = "sha256"
 """The object metadata that holds the SHA-256 (hex) of what was put."""
@@ -163,8 +162,11 @@ class ObjectStore:
             )
 
     def _read(self, key: str, consume: Callable[[GetObjectOutputTypeDef], T]) -> T:
-        """Ask for an object and consume its body, again where that breaks off or was altered on the way."""
-        for _ in range(_BODY_TRIES - 1):
+        """Ask for an object and consume its body, again where that breaks off or was altered on the way.
+
+        boto3 tries a request again whose answer does not begin; not one whose body breaks off.
+        """
+        for _ in range(LAKE_BODY.further_tries):
             try:
                 return self._read_once(key, consume)
             except (BrokenBodyError, AlteredError, StrangeRefusalError):

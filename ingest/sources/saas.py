@@ -17,6 +17,7 @@ from ingest.errors import AccessError, ConfigurationError, DataError, FatalError
 from ingest.lake.commit import Resume, Window
 from ingest.logs import get_logger
 from ingest.retry import WaitBudget, retrying
+from ingest.retry_policies import API_REQUEST
 from ingest.sources import json_scanner
 from ingest.sources.http import ApiClient, server_time
 from ingest.sources.json_scanner import UnreadableError
@@ -203,7 +204,7 @@ class SaasStream:
         def note(error: TransientError, wait: float) -> None:
             self._log.warning("retrying", error=error.message, wait_seconds=round(wait, 1))
 
-        return retrying(self._budget, before_retry=note)(call)
+        return retrying(API_REQUEST, self._budget, before_retry=note)(call)
 
 
 def _taken_apart(content: bytes) -> tuple[bytes, list[bytes]]:

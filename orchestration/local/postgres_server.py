@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psycopg2
 
+from ingest.retry_policies import LOCAL_POSTGRES
 from orchestration.local.accounts import Account
 from orchestration.local.errors import LocalStackError
 from orchestration.local.postgres_binaries import PostgresBinaries
@@ -18,7 +19,6 @@ from orchestration.local.processes import Command, Process, Spawner, Stop
 
 HOST = "127.0.0.1"
 SUPERUSER = "postgres"
-_START_ATTEMPTS = 3
 _INITDB_SECONDS = 60.0
 _READY_SECONDS = 60.0
 
@@ -69,14 +69,14 @@ def start_postgres(
     password = secrets.token_urlsafe(16)
     log = logs / "postgres.log"
     _initialise(spawner, binaries, account, data, password, log)
-    for attempt in range(1, _START_ATTEMPTS + 1):
+    for further_tries in range(LOCAL_POSTGRES.further_tries, -1, -1):
         port = free_port()
         process = spawner.spawn(_server_command(binaries, account, data, port, log))
         try:
             process.wait_until(lambda: _accepts(port, password), _READY_SECONDS)  # noqa: B023 - used at once
         except LocalStackError:
             # Between its choice and its use, another process may have taken the port.
-            if attempt == _START_ATTEMPTS or process.poll() is None or not _is_taken(port):
+            if not further_tries or process.poll() is None or not _is_taken(port):
                 raise
         else:
             return PostgresServer(port, password, binaries, process, data)

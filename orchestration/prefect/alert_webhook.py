@@ -15,9 +15,9 @@ import httpx
 from prefect.blocks.abstract import NotificationBlock, NotificationError
 from pydantic.v1 import Field, SecretStr
 
+from ingest.retry_policies import ALERT
+
 BLOCK_TYPE = "alert-webhook"
-_ATTEMPTS = 3
-_PAUSE_SECONDS = 2.0
 _TIMEOUT_SECONDS = 5.0
 
 
@@ -32,12 +32,14 @@ class AlertWebhook(NotificationBlock):
     async def notify(self, body: str, subject: str | None = None) -> None:
         """Send `body`; what does not reach the receiver is tried again. Raises NotificationError, without the URL."""
         async with httpx.AsyncClient(timeout=_TIMEOUT_SECONDS) as client:
-            for attempt in range(1, _ATTEMPTS + 1):
-                problem = await self._send(client, body)
+            problem = await self._send(client, body)
+            for _ in range(ALERT.further_tries):
                 if problem is None:
                     return
-                if attempt < _ATTEMPTS:
-                    await asyncio.sleep(_PAUSE_SECONDS)
+                await asyncio.sleep(ALERT.first_wait)
+                problem = await self._send(client, body)
+        if problem is None:
+            return
         raise NotificationError(f"the alert did not reach its receiver: {problem}")
 
     async def _send(self, client: httpx.AsyncClient, body: str) -> str | None:

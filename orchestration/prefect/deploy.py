@@ -16,6 +16,7 @@ from rich.console import Console
 
 from ingest.contracts.registry import ContractRegistry
 from ingest.errors import ConfigurationError, PlatformError, TransientError, UnreachableError
+from ingest.retry_policies import SERVER_START
 from orchestration.prefect.deployments import BACKFILL, FULL, deployment_specs
 from orchestration.prefect.follow import start_and_follow
 from orchestration.prefect.registration import Code, Registered, register
@@ -23,8 +24,6 @@ from orchestration.prefect.settings import DeploySettings
 from orchestration.settings import REPOSITORY, OrchestrationSettings
 from orchestration.worker.client import async_client
 from orchestration.worker.names import PLATFORM_FLOW
-
-_WAIT_SECONDS = 60
 
 
 @asynccontextmanager
@@ -63,11 +62,14 @@ async def deploy(client: PrefectClient) -> Registered:
 
 
 async def _until_it_answers(client: PrefectClient, url: str) -> None:
-    for _ in range(_WAIT_SECONDS):
-        fault = await client.api_healthcheck()
+    fault = await client.api_healthcheck()
+    for _ in range(SERVER_START.further_tries):
         if fault is None:
             return
-        await asyncio.sleep(1)
+        await asyncio.sleep(SERVER_START.first_wait)
+        fault = await client.api_healthcheck()
+    if fault is None:
+        return
     raise UnreachableError(
         f"the Prefect server at {url} does not answer: {str(fault) or type(fault).__name__}",
         hint="Is it up, and is PREFECT_API_URL right?",

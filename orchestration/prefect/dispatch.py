@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -27,19 +28,20 @@ from prefect.states import Cancelled, Cancelling, Crashed, State
 from ingest.contracts.model import StreamContract
 from ingest.errors import ConfigurationError, ConflictError, PlatformError, TransientError
 from ingest.lake.store import ObjectStore
+from ingest.retry import WaitBudgets
+from ingest.retry_policies import HAND_OUT, SERVER_ANSWER
 from ingest.shared_run import SharedRun
 from ingest.window import Bounds
 from orchestration.prefect.silence import SilenceWatch
+from orchestration.prefect.task_retries import TaskRetries
 from orchestration.progress import Logger, Progress
 from orchestration.report import StreamOutcome
 from orchestration.worker.client import async_client, sync_client
 from orchestration.worker.handoff import Handoff
 
 _POLL_SECONDS = 1.0
-_HANDED_OUT_AT_MOST = 4
 _HANDED_OUT_AT_ONCE = 3
 """Each takes a second, most of it in Python; a server on SQLite has one writer anyway."""
-_API_TRIES = 10
 
 
 @dataclass(frozen=True)
@@ -75,8 +77,13 @@ class StreamDispatcher:
         *,
         backfill: Bounds | None,
         with_keys: frozenset[str],
+        budgets: WaitBudgets,
+        retries: TaskRetries,
     ) -> None:
         self._settings = settings
+        self._budgets = budgets
+        self._retries = retries
+        self._handed_out: Counter[str] = Counter()
         self._run_id = run_id
         self._shared = shared
         self._contracts = contracts
@@ -100,9 +107,17 @@ class StreamDispatcher:
 
     def ingest(self, stream: str) -> StreamOutcome:
         """Land one stream. That another writer won is an outcome; everything else that fails is raised."""
-        logger = get_run_logger()
         self._progress.stream_started(stream)
-        for attempt in range(1, _HANDED_OUT_AT_MOST + 1):
+        with self._retries.paid_by(self._budgets.of(stream), stream):
+            outcome = self._landed(stream)
+        self._progress.stream_finished(outcome)
+        return outcome
+
+    def _landed(self, stream: str) -> StreamOutcome:
+        """Hand the stream out, again where a worker died of it; so often in all, however often its task is tried."""
+        logger = get_run_logger()
+        while self._handed_out[stream] <= HAND_OUT.further_tries:
+            self._handed_out[stream] += 1
             with self._few_at_a_time:
                 flow_run = self._hand_out(stream)
             logger.info("%s: handed out as flow run '%s'", stream, flow_run.id)
@@ -110,15 +125,15 @@ class StreamDispatcher:
                 ended = self._follow(client, stream, flow_run.id, logger)
             self._open.pop(flow_run.id, None)
             if not (ended.state and ended.state.is_crashed()):
-                outcome = self._outcome(stream, ended, logger)
-                self._progress.stream_finished(outcome)
-                return outcome
-            logger.warning("%s: %s; handing it out again (%d)", stream, ended.state.message, attempt)
-        raise TransientError(
-            f"{_HANDED_OUT_AT_MOST} workers in turn died of it, or were killed",
+                return self._outcome(stream, ended, logger)
+            logger.warning("%s: %s; its %d. worker was lost", stream, ended.state.message, self._handed_out[stream])
+        error = TransientError(
+            f"{self._handed_out[stream]} workers in turn died of it, or were killed, or failed",
             stream=stream,
             hint="Is its machine short of memory? `python -m orchestration.worker` starts another.",
         )
+        error.final = True
+        raise error
 
     def _hand_out(self, stream: str) -> FlowRun:
         contract = self._contracts[stream]
@@ -131,6 +146,7 @@ class StreamDispatcher:
             "backfill_from": start.isoformat() if start else None,
             "backfill_to": end.isoformat() if end else None,
             "keys": keys,
+            "wait_budget_seconds": max(self._budgets.of(stream).seconds, 0.0),
             # Without a keys pass, rows deleted at the source are still in the lake: counts could not be compared.
             "count": self._backfill is None and (keys or not contract.lands_keys),
         }
@@ -193,7 +209,7 @@ class StreamDispatcher:
 
     def _read(self, client: SyncPrefectClient, flow_run_id: UUID, stream: str, logger: Logger) -> FlowRun:
         """The flow run as the API has it. An API that fails is asked again: the worker goes on meanwhile."""
-        for _ in range(_API_TRIES):
+        for _ in range(SERVER_ANSWER.further_tries + 1):
             try:
                 return client.read_flow_run(flow_run_id)
             except ObjectNotFound as error:
@@ -201,7 +217,7 @@ class StreamDispatcher:
             except httpx.HTTPError as error:
                 logger.warning("%s: Prefect's API failed, and is asked again: %s", stream, _reason(error))
                 failure = error
-                time.sleep(_POLL_SECONDS)
+                time.sleep(SERVER_ANSWER.first_wait)
         raise TransientError(f"Prefect's API does not say how it goes: {_reason(failure)}", stream=stream)
 
     def _outcome(self, stream: str, flow_run: FlowRun, logger: Logger) -> StreamOutcome:
@@ -214,6 +230,7 @@ class StreamDispatcher:
         except TransientError as error:
             said = state.message if state and state.message else error.message
             raise TransientError(said, stream=None if stream in said else stream) from error
+        self._budgets.of(stream).spend(handoff.waited_seconds)
         if handoff.error is not None:
             failure = handoff.error.error()
             if isinstance(failure, ConflictError):

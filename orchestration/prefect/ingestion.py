@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from prefect import Task
 from prefect.states import State
 
 from ingest.contracts.model import Source, StreamContract
@@ -20,16 +20,24 @@ from ingest.errors import PlatformError, TransientError
 from ingest.lake.log import CommitLog
 from ingest.lake.read_mark import CountMark
 from ingest.lake.store import ObjectStore
-from ingest.opening import retrying_to_open
+from ingest.retry import WaitBudgets, retrying_to_open
 from ingest.runner import IngestRun, open_run
 from ingest.shared_run import SharedRun, share_run
 from orchestration.prefect.dispatch import DispatchSettings, StreamDispatcher, require_server
 from orchestration.prefect.services import RunServices
+from orchestration.prefect.task_retries import TaskRetries
 from orchestration.prefect.tasks import IngestWork, StreamWork, ingest_stream
 from orchestration.report import StreamOutcome
-from orchestration.settings import OrchestrationSettings
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    """What the streams of this run may wait, over all loops and processes, and how their tasks are tried again."""
+
+    budgets: WaitBudgets
+    retries: TaskRetries
 
 
 def ingest(run: RunServices) -> list[StreamOutcome]:
@@ -37,9 +45,10 @@ def ingest(run: RunServices) -> list[StreamOutcome]:
     run.progress.step("ingest", f"{len(run.selected)} streams")
     # The heads come first: what another writer commits from here on is seen to be another's.
     versions = _versions(run.store, run.selected)
+    waiting = _Waiting(WaitBudgets(run.ingest_settings.wait_budget_seconds), TaskRetries(run.settings))
     with ExitStack() as opened:
-        work, failed = _work(run, versions, _with_keys(run), opened)
-        task = with_retries(ingest_stream, run.settings)
+        work, failed = _work(run, versions, _with_keys(run), opened, waiting)
+        task = waiting.retries.of(ingest_stream)
         streams = [contract.stream for contract in run.selected if contract.stream not in failed]
         futures = {stream: task.submit(stream, work) for stream in streams}
         outcomes = {stream: _outcome(stream, versions[stream], future.wait()) for stream, future in futures.items()}
@@ -67,23 +76,23 @@ def _with_keys(run: RunServices) -> frozenset[str]:
 
 
 def _work(
-    run: RunServices, versions: Mapping[str, int], with_keys: frozenset[str], opened: ExitStack
+    run: RunServices, versions: Mapping[str, int], with_keys: frozenset[str], opened: ExitStack, waiting: _Waiting
 ) -> tuple[StreamWork, dict[str, PlatformError]]:
     """What lands streams, and the errors of those whose source cannot be opened."""
     deployment = run.settings.ingest_deployment
     if deployment:
-        return _handed_out(run, deployment, with_keys, opened)
-    return _here(run, versions, with_keys, opened)
+        return _handed_out(run, deployment, with_keys, opened, waiting)
+    return _here(run, versions, with_keys, opened, waiting)
 
 
 def _here(
-    run: RunServices, versions: Mapping[str, int], with_keys: frozenset[str], opened: ExitStack
+    run: RunServices, versions: Mapping[str, int], with_keys: frozenset[str], opened: ExitStack, waiting: _Waiting
 ) -> tuple[IngestWork, dict[str, PlatformError]]:
     """Lands streams in this process."""
     runs: dict[str, IngestRun] = {}
     failed: dict[str, PlatformError] = {}
     for contracts in _by_source(run.selected).values():
-        source = _opened(run, contracts, failed, opened, _run_of)
+        source = _opened(run, contracts, failed, opened, waiting, _run_of)
         runs |= {contract.stream: source for contract in contracts} if source else {}
     work = IngestWork(
         runs,
@@ -93,19 +102,21 @@ def _here(
         backfill=run.parameters.backfill,
         with_keys=with_keys,
         slots=run.ingest_settings.concurrency,
+        budgets=waiting.budgets,
+        retries=waiting.retries,
     )
     return work, failed
 
 
 def _handed_out(
-    run: RunServices, deployment: str, with_keys: frozenset[str], opened: ExitStack
+    run: RunServices, deployment: str, with_keys: frozenset[str], opened: ExitStack, waiting: _Waiting
 ) -> tuple[StreamDispatcher, dict[str, PlatformError]]:
     """Has streams landed by workers, at one snapshot that is kept open here meanwhile."""
     require_server()
     shared: dict[str, SharedRun] = {}
     failed: dict[str, PlatformError] = {}
     for contracts in _by_source(run.selected).values():
-        source = _opened(run, contracts, failed, opened, _shared_run_of)
+        source = _opened(run, contracts, failed, opened, waiting, _shared_run_of)
         shared |= {contract.stream: source for contract in contracts} if source else {}
     work = StreamDispatcher(
         DispatchSettings(
@@ -120,21 +131,10 @@ def _handed_out(
         run.progress,
         backfill=run.parameters.backfill,
         with_keys=with_keys,
+        budgets=waiting.budgets,
+        retries=waiting.retries,
     )
     return opened.enter_context(work), failed
-
-
-def with_retries(task: Task[Any, Any], settings: OrchestrationSettings) -> Task[Any, Any]:
-    """The task with the settings' retries; its `retry_condition_fn` lets transient faults alone through."""
-    delays = [settings.task_retry_seconds * 2**attempt for attempt in range(settings.task_retries)]
-    if not delays:
-        return task
-    retried: Task[Any, Any] = task.with_options(
-        retries=settings.task_retries,
-        retry_delay_seconds=delays,
-        task_run_name=task.task_run_name,  # else forgotten
-    )
-    return retried
 
 
 def error_of(state: State[Any]) -> PlatformError | None:
@@ -155,11 +155,22 @@ def _versions(store: ObjectStore, contracts: Sequence[StreamContract]) -> dict[s
         return {contract.stream: head.version if head else 0 for contract, head in zip(contracts, heads, strict=True)}
 
 
-def _run_of(run: RunServices, contracts: Sequence[StreamContract]) -> AbstractContextManager[IngestRun]:
-    return open_run(run.ingest_settings, contracts, run.run_id, progress=run.progress.stream_read, store=run.store)
+def _run_of(
+    run: RunServices, contracts: Sequence[StreamContract], budgets: WaitBudgets
+) -> AbstractContextManager[IngestRun]:
+    return open_run(
+        run.ingest_settings,
+        contracts,
+        run.run_id,
+        progress=run.progress.stream_read,
+        store=run.store,
+        budgets=budgets,
+    )
 
 
-def _shared_run_of(run: RunServices, contracts: Sequence[StreamContract]) -> AbstractContextManager[SharedRun]:
+def _shared_run_of(
+    run: RunServices, contracts: Sequence[StreamContract], budgets: WaitBudgets
+) -> AbstractContextManager[SharedRun]:
     return share_run(run.ingest_settings, contracts, store=run.store)
 
 
@@ -168,18 +179,19 @@ def _opened(
     contracts: Sequence[StreamContract],
     failed: dict[str, PlatformError],
     opened: ExitStack,
-    source: Callable[[RunServices, Sequence[StreamContract]], AbstractContextManager[T]],
+    waiting: _Waiting,
+    source: Callable[[RunServices, Sequence[StreamContract], WaitBudgets], AbstractContextManager[T]],
 ) -> T | None:
     """What `source` opens; where it cannot be opened, its error goes to `failed` for each of its streams."""
 
     def once() -> T:
-        return opened.enter_context(source(run, contracts))
+        return opened.enter_context(source(run, contracts, waiting.budgets))
 
     def note(error: TransientError, wait: float) -> None:
         run.progress.step("wait", f"{wait:.0f} s, then try again: {error}")
 
     try:
-        return retrying_to_open(run.ingest_settings, note)(once)
+        return retrying_to_open(waiting.budgets, [contract.stream for contract in contracts], note)(once)
     except PlatformError as error:
         failed |= {contract.stream: error for contract in contracts}
         return None

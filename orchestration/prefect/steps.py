@@ -20,8 +20,9 @@ from orchestration.dbt_events import NodeFinished, NodeStarted
 from orchestration.dbt_project import dbt_project
 from orchestration.dbt_runner import DbtFailure, DbtRunner, NodeEvent
 from orchestration.prefect.dbt_nodes import NodeTaskRuns
-from orchestration.prefect.ingestion import error_of, ingest, with_retries
+from orchestration.prefect.ingestion import error_of, ingest
 from orchestration.prefect.services import RunServices
+from orchestration.prefect.task_retries import TaskRetries
 from orchestration.prefect.tasks import (
     LoadWork,
     PublishWork,
@@ -115,8 +116,9 @@ def _load(run: RunServices, draft: _Draft) -> bool:
 
 
 def _load_streams(run: RunServices, draft: _Draft, loader: Loader, session: Session) -> list[PlatformError]:
-    work = LoadWork(loader, session, run.registry, run.progress, slots=run.settings.load_concurrency)
-    task: Any = with_retries(load_stream, run.settings)
+    retries = TaskRetries(run.settings)
+    work = LoadWork(loader, session, run.registry, run.progress, slots=run.settings.load_concurrency, retries=retries)
+    task: Any = retries.of(load_stream)
     futures = {contract.stream: task.submit(contract.stream, work) for contract in run.selected}
     states: list[State[Any]] = [future.wait() for future in futures.values()]
     draft.load_runs = {stream: future.task_run.id for stream, future in futures.items()}
@@ -164,7 +166,7 @@ def _reconcile(run: RunServices, draft: _Draft) -> bool:
     work = ReconcileWork(
         reconciler, run.warehouse, run.selected, sources, run.progress, staging=not run.parameters.skip_dbt
     )
-    task: Any = with_retries(reconcile_streams, run.settings)
+    task: Any = TaskRetries(run.settings).of(reconcile_streams)
     error = error_of(task(work, return_state=True))
     draft.reconciliations = work.results
     if error is not None:

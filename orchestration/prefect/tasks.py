@@ -12,22 +12,18 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from prefect import task
-from prefect.client.schemas.objects import TaskRun
-from prefect.states import Completed, State
+from prefect.states import Completed
 
 from ingest.contracts.model import StreamContract
-from ingest.errors import ConflictError, TransientError
+from ingest.errors import ConflictError
+from ingest.retry import WaitBudgets
 from ingest.runner import IngestRun
+from orchestration.prefect.task_retries import TaskRetries, is_transient
 from orchestration.progress import Progress
 from orchestration.reconcile import Reconciler, Reconciliation, SourceSide, require_equal
 from orchestration.report import StreamOutcome
 from orchestration.warehouse.loader import Loader, LoadResult
 from orchestration.warehouse.protocol import Publication, Purpose, Session, Warehouse
-
-
-def is_transient(task: Any, task_run: TaskRun, state: State[Any]) -> bool:
-    """Whether another try may help: the retry policy reads the type of the error."""
-    return isinstance(state.result(raise_on_failure=False), TransientError)
 
 
 class IngestWork:
@@ -46,8 +42,12 @@ class IngestWork:
         backfill: tuple[datetime, datetime] | None,
         with_keys: frozenset[str],
         slots: int,
+        budgets: WaitBudgets,
+        retries: TaskRetries,
     ) -> None:
         self._runs = runs
+        self._budgets = budgets
+        self._retries = retries
         self._contracts = contracts
         self._versions = versions
         self._progress = progress
@@ -60,7 +60,8 @@ class IngestWork:
         with self._slots:
             self._progress.stream_started(stream)
             try:
-                outcome = self._landed(stream)
+                with self._retries.paid_by(self._budgets.of(stream), stream):
+                    outcome = self._landed(stream)
             except ConflictError as error:
                 message = f"another writer won: {error.message}"
                 outcome = StreamOutcome(stream, version=self._versions[stream], overtaken=message)
@@ -108,8 +109,10 @@ class LoadWork:
         progress: Progress,
         *,
         slots: int,
+        retries: TaskRetries,
     ) -> None:
         self._loader = loader
+        self._retries = retries
         self._session = session
         self._contracts = contracts
         self._progress = progress
@@ -117,7 +120,7 @@ class LoadWork:
 
     def load(self, stream: str) -> LoadResult:
         """Load one stream."""
-        with self._slots, self._session.fork() as session:
+        with self._slots, self._retries.paid_by(self._loader.budget(stream), stream), self._session.fork() as session:
             result = self._loader.load(session, self._contracts[stream])
         self._progress.loaded(result)
         return result

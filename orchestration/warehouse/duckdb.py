@@ -14,6 +14,7 @@ import duckdb
 from ingest.contracts.types import Kind
 from ingest.errors import ConfigurationError, ConflictError, FatalError, PlatformError
 from ingest.lake.commit import DataFile
+from ingest.retry_policies import WAREHOUSE_FILE
 from ingest.settings import LakeSettings
 from orchestration.warehouse.ddl import Dialect, Table
 from orchestration.warehouse.lake_files import LakeFiles, LocalFile
@@ -42,8 +43,6 @@ DIALECT = Dialect(
     },
     decimal="DECIMAL({precision},{scale})",
 )
-
-_POLL_SECONDS = 0.2
 
 
 class DuckDBSession:
@@ -188,7 +187,7 @@ class DuckDBWarehouse:
         lake: LakeSettings,
         *,
         memory_limit: str | None = None,
-        open_wait: timedelta = timedelta(seconds=30),
+        open_wait: timedelta = timedelta(seconds=WAREHOUSE_FILE.longest_budget),
         on_wait: Callable[[str], None] = lambda holder: None,
     ) -> None:
         self._directory = directory
@@ -270,7 +269,7 @@ class DuckDBWarehouse:
                 if not told:
                     self._on_wait("a program that has its file open")
                     told = True
-                time.sleep(_POLL_SECONDS)
+                time.sleep(WAREHOUSE_FILE.first_wait)
             except duckdb.Error as error:
                 message = str(error).partition("\n")[0]
                 raise FatalError(f"cannot open the warehouse {self.path}: {message}") from error

@@ -16,7 +16,6 @@ from dataclasses import dataclass, field, replace
 from time import monotonic
 
 from structlog.typing import FilteringBoundLogger
-from tenacity import Retrying
 
 from ingest.contracts.model import StreamContract
 from ingest.errors import ConfigurationError, DamagedLakeError, FatalError, PlatformError, TransientError
@@ -24,15 +23,14 @@ from ingest.lake.commit import Commit, CommitKind, DataFile
 from ingest.lake.log import CommitLog
 from ingest.lake.store import ObjectStore
 from ingest.logs import get_logger
-from ingest.retry import WaitBudget, retrying
+from ingest.retry import Budget, Retrying, WaitBudget, WaitBudgets, retrying
+from ingest.retry_policies import LOAD_STATEMENT, LOAD_VERSION, RetryPolicy
 from orchestration.warehouse.ddl import Table, data_table, keys_table, stream_tables
 from orchestration.warehouse.fit import Fitted, fit_commit, fit_contract
 from orchestration.warehouse.ledger import Ledger, LedgerEntry
 from orchestration.warehouse.protocol import Session
 
 APPENDED = (CommitKind.DATA, CommitKind.SNAPSHOT, CommitKind.BACKFILL)
-_UNREACHABLE_ATTEMPTS = 10
-"""Tries of a version where the lake, whose log could be read, does not answer any more: about a minute."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +75,7 @@ class Loader:
         self._store = store
         self._schema = schema
         self._run_id = run_id
-        self._wait_budget_seconds = wait_budget_seconds
+        self._budgets = WaitBudgets(wait_budget_seconds, "LOAD_WAIT_BUDGET_SECONDS")
 
     def prepare(self, session: Session, contracts: Sequence[StreamContract]) -> dict[str, Fitted | PlatformError]:
         """Create the schema, the ledger and the streams' tables, and bring tables up to their contracts.
@@ -85,12 +83,14 @@ class Loader:
         Returns what was done by stream; for a stream whose table cannot take its contract, the error instead. What a
         lost connection left undone is done on the next one: each step looks first at what is there.
         """
-        try_again = self._retrying(WaitBudget(self._wait_budget_seconds), get_logger(run_id=self._run_id))
-        try_again(Ledger(session, self._schema).ensure)
+        logger = get_logger(run_id=self._run_id)
+        for_all = self._budgets.of_all([contract.stream for contract in contracts])
+        self._retrying(LOAD_STATEMENT, for_all, logger)(Ledger(session, self._schema).ensure)
         prepared: dict[str, Fitted | PlatformError] = {}
         for contract in contracts:
             try:
                 fitted = Fitted()
+                try_again = self._retrying(LOAD_STATEMENT, self.budget(contract.stream), logger)
                 for table in stream_tables(contract, self._schema):
                     fitted = fitted.plus(try_again(fit_contract, session, contract, table))
                 prepared[contract.stream] = fitted
@@ -107,11 +107,11 @@ class Loader:
         started = monotonic()
         log = CommitLog(self._store, contract.stream)
         logger = get_logger(run_id=self._run_id, stream=contract.stream)
-        budget = WaitBudget(self._wait_budget_seconds)
+        budget = self.budget(contract.stream)
         ledger = Ledger(session, self._schema)
         total = _Total()
         columns: dict[str, str] = {}
-        try_again = self._retrying(budget, logger)
+        try_again = self._retrying(LOAD_STATEMENT, budget, logger)
         session.about(stream=contract.stream)
         version = try_again(ledger.check_against, log)
         for commit in log.since(version):
@@ -122,16 +122,20 @@ class Loader:
                 columns = commit.columns
             session.about(stream=contract.stream, version=version)
             load_version = _VersionLoad(session, self._schema, contract, log, commit)
-            counted = self._retrying(budget, logger, unreachable_attempts=_UNREACHABLE_ATTEMPTS)(load_version)
+            counted = self._retrying(LOAD_VERSION, budget, logger)(load_version)
             total = total.plus(commit, counted, fitted)
             logger.info("loaded", version=version, kind=commit.kind.value, rows=commit.rows)
         return total.result(contract.stream, version, monotonic() - started)
 
-    def _retrying(self, budget: WaitBudget, logger: FilteringBoundLogger, *, unreachable_attempts: int = 1) -> Retrying:
+    def budget(self, stream: str) -> WaitBudget:
+        """What the loads of a stream may still wait, over all tries of this loader."""
+        return self._budgets.of(stream)
+
+    def _retrying(self, policy: RetryPolicy, budget: Budget, logger: FilteringBoundLogger) -> Retrying:
         def note(error: TransientError, wait: float) -> None:
             logger.warning("trying again", error=str(error), wait_seconds=round(wait, 1))
 
-        return retrying(budget, unreachable_attempts=unreachable_attempts, before_retry=note)
+        return retrying(policy, budget, before_retry=note)
 
     def forget(self, session: Session, contract: StreamContract) -> None:
         """Drop a stream's tables and its ledger rows; the next load builds them anew from the lake.

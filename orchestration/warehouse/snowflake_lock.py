@@ -17,13 +17,13 @@ from datetime import UTC, datetime, timedelta
 
 from ingest.errors import ConflictError, PlatformError, TransientError
 from ingest.logs import get_logger
-from ingest.retry import WaitBudget, retrying
+from ingest.retry import Retrying, WaitBudget, retrying
+from ingest.retry_policies import LEASE
 from orchestration.warehouse.ddl import locks_table
 from orchestration.warehouse.protocol import LockHolder, Session
 
 _NAME = "writer"
 _POLL_SECONDS = 2.0
-_RELEASE_SECONDS = 20.0
 
 
 class WriterLease:
@@ -38,7 +38,7 @@ class WriterLease:
 
     def ensure(self) -> None:
         """Create the schema, with the table, and the row where they are not there yet."""
-        retrying(WaitBudget(_RELEASE_SECONDS))(self._ensure)
+        _retrying()(self._ensure)
 
     def _ensure(self) -> None:
         if not self._session.columns(self._table):
@@ -60,7 +60,7 @@ class WriterLease:
                 yield me
             finally:
                 renewal.stop()
-                retrying(WaitBudget(_RELEASE_SECONDS))(self._release, run_id)
+                _retrying()(self._release, run_id)
         if renewal.lost:
             raise ConflictError(
                 "the writer's lease of the warehouse expired while this run was writing; another run may have begun",
@@ -91,7 +91,7 @@ class WriterLease:
 
     def _try(self, me: LockHolder) -> LockHolder | None:
         """Take the lease; the holder where somebody has it."""
-        return retrying(WaitBudget(_RELEASE_SECONDS))(self._take, me)
+        return _retrying()(self._take, me)
 
     def _take(self, me: LockHolder) -> LockHolder | None:
         with self._session.transaction():
@@ -162,3 +162,7 @@ class _Renewal:
                 get_logger().error("could not prolong the writer's lease", error=str(error))
                 self.lost = True
                 return
+
+
+def _retrying() -> Retrying:
+    return retrying(LEASE, WaitBudget(LEASE.longest_budget, "its budget"))

@@ -27,6 +27,7 @@ from prefect.logging import get_logger
 from prefect.settings import PREFECT_AGENT_QUERY_INTERVAL, PREFECT_API_URL
 
 from ingest.errors import ConfigurationError
+from ingest.retry_policies import AGENT_START
 from orchestration.worker.client import async_client
 from orchestration.worker.endings import GOES_ON, end_parts, end_run, end_runs_lost_here
 from orchestration.worker.health import heartbeat_file
@@ -35,7 +36,6 @@ from orchestration.worker.pool import ensure_pool
 from orchestration.worker.warm import WarmProcesses
 
 _CANCEL_SECONDS = 5.0
-_RETRY_SECONDS = 2.0
 _STATE_SECONDS = 2.0
 _STOP_SECONDS = 5.0
 """How long flow runs may take to end before they are killed. A container is given ten seconds in all."""
@@ -120,7 +120,7 @@ async def _prepare(client: PrefectClient, spec: AgentSpec) -> None:
             if not waiting:
                 _logger.warning("waiting for the API at %s: %s", PREFECT_API_URL.value(), _reason(error))
             waiting = True
-            await asyncio.sleep(_RETRY_SECONDS)
+            await asyncio.sleep(AGENT_START.first_wait)
         else:
             for run in lost:
                 _logger.warning("the run %s was lost with its process, and is ended", run.name)

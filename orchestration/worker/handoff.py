@@ -30,16 +30,24 @@ class ErrorNote(_Model):
     message: str
     stream: str | None = None
     hint: str | None = None
+    final: bool = False
+    retry_at: AwareDatetime | None = None
 
     @classmethod
     def of(cls, error: PlatformError) -> Self:
         """What there is to say of `error`."""
-        return cls(kind=type(error).__name__, message=error.message, stream=error.stream, hint=error.hint)
+        note = cls(kind=type(error).__name__, message=error.message, stream=error.stream, hint=error.hint)
+        if isinstance(error, TransientError):
+            note = note.model_copy(update={"final": error.final, "retry_at": error.retry_at})
+        return note
 
     def error(self) -> PlatformError:
         """The error again; one of a class that this release does not know is a FatalError."""
         kind = _kinds(PlatformError).get(self.kind, FatalError)
-        return kind(self.message, stream=self.stream, hint=self.hint)
+        error = kind(self.message, stream=self.stream, hint=self.hint)
+        if isinstance(error, TransientError):
+            error.final, error.retry_at = self.final, self.retry_at
+        return error
 
 
 class ResultNote(_Model):
@@ -103,12 +111,16 @@ class ResultNote(_Model):
 
 
 class Handoff(_Model):
-    """What one flow run made of one stream, and on which host: a result or an error."""
+    """What one flow run made of one stream, and on which host: a result or an error.
+
+    `waited_seconds` is what it took from the stream's budget.
+    """
 
     stream: str
     host: str
     result: ResultNote | None = None
     error: ErrorNote | None = None
+    waited_seconds: float = 0.0
 
     def write(self, store: ObjectStore, flow_run_id: str) -> None:
         """Leave it for whoever asked for the flow run."""

@@ -10,7 +10,7 @@ from ingest.context import StreamResult
 from ingest.contracts.registry import ContractRegistry
 from ingest.errors import TransientError
 from ingest.lake.store import ObjectStore
-from ingest.opening import retrying_to_open
+from ingest.retry import WaitBudgets, retrying_to_open
 from ingest.runner import IngestRun, open_run
 from ingest.settings import IngestSettings
 from ingest.shared_run import SharedRun
@@ -35,8 +35,18 @@ class StreamOrder:
     count: bool = True
 
 
-def land(order: StreamOrder, settings: IngestSettings, store: ObjectStore, logger: Logger) -> StreamResult:
-    """Land a stream. Raises PlatformError, ConflictError where another writer won."""
+def land(
+    order: StreamOrder,
+    settings: IngestSettings,
+    store: ObjectStore,
+    logger: Logger,
+    budgets: WaitBudgets | None = None,
+) -> StreamResult:
+    """Land a stream, within its budget of `budgets`: the settings' by default.
+
+    Raises PlatformError, ConflictError where another writer won.
+    """
+    budgets = budgets or WaitBudgets(settings.wait_budget_seconds)
     (contract,) = ContractRegistry.load(settings.contracts_dir).select([order.stream])
     lines = ProgressLines(logger)
 
@@ -47,11 +57,19 @@ def land(order: StreamOrder, settings: IngestSettings, store: ObjectStore, logge
 
         def once() -> IngestRun:
             return opened.enter_context(
-                open_run(settings, [contract], order.run_id, progress=lines.read, store=store, shared=order.shared)
+                open_run(
+                    settings,
+                    [contract],
+                    order.run_id,
+                    progress=lines.read,
+                    store=store,
+                    shared=order.shared,
+                    budgets=budgets,
+                )
             )
 
         # What happens to a run that was opened, it tries again by itself.
-        run = retrying_to_open(settings, note)(once)
+        run = retrying_to_open(budgets, [contract.stream], note)(once)
         if order.backfill is not None:
             start, end = order.backfill
             return run.backfill(order.stream, start=start, end=end)

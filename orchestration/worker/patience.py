@@ -13,11 +13,14 @@ import httpx
 from prefect.client.base import PrefectHttpxAsyncClient, PrefectHttpxSyncClient
 from tenacity import AsyncRetrying, Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-PATIENCE_SECONDS = 120.0
+from ingest.retry_policies import SERVER_CONNECTION
+
 _MARK = "_waits_for_the_server"
 
 
-def wait_for_a_restarting_server(*, seconds: float = PATIENCE_SECONDS, every: float = 1.0) -> None:
+def wait_for_a_restarting_server(
+    *, seconds: float = SERVER_CONNECTION.longest_budget, every: float = SERVER_CONNECTION.first_wait
+) -> None:
     """Let every Prefect client of this process try to connect for so long, so often. A second call changes nothing.
 
     Only requests that never reached a server are sent again, so none can count twice.

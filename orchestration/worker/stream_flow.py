@@ -17,6 +17,7 @@ from prefect.states import Completed, Failed
 from ingest import logs
 from ingest.errors import ConflictError, PlatformError
 from ingest.lake.store import ObjectStore
+from ingest.retry import WaitBudgets
 from ingest.settings import IngestSettings
 from ingest.shared_run import SharedRun
 from ingest.window import window
@@ -36,6 +37,7 @@ def land_stream(
     backfill_to: str | datetime | None = None,
     keys: bool = True,
     count: bool = False,
+    wait_budget_seconds: float | None = None,
 ) -> Any:
     """Land what is new in one stream.
 
@@ -47,6 +49,7 @@ def land_stream(
         backfill_to (str | datetime): the window's end, not within it.
         keys (bool): look for deletions.
         count (bool): count the rows at the source.
+        wait_budget_seconds (float): what is left of the stream's budget for waiting; WAIT_BUDGET_SECONDS by default.
     """
     wait_for_a_restarting_server()
     logger = get_run_logger()
@@ -63,23 +66,32 @@ def land_stream(
             backfill = window(backfill_from, backfill_to, stream=stream)
             return StreamOrder(stream, run_id or flow_run_id, shared, backfill=backfill, keys=keys, count=count)
 
-        return _landed(stream, order, flow_run_id, logger)
+        return _landed(stream, order, flow_run_id, logger, wait_budget_seconds)
 
 
-def _landed(stream: str, order: Callable[[], StreamOrder], flow_run_id: str, logger: Logger) -> Any:
+def _landed(
+    stream: str, order: Callable[[], StreamOrder], flow_run_id: str, logger: Logger, budget_seconds: float | None
+) -> Any:
     """Land the stream, leave the hand-off, and say how the run ended: its state. `order` raises ConfigurationError."""
     try:
         settings = IngestSettings.load()
         store = ObjectStore(settings.lake)
     except PlatformError as error:
         return Failed(message=str(error))
+    budgets = WaitBudgets(settings.wait_budget_seconds if budget_seconds is None else budget_seconds)
+
+    def leave(*, result: ResultNote | None = None, error: ErrorNote | None = None) -> None:
+        waited = budgets.of(stream).spent
+        host = socket.gethostname()
+        Handoff(stream=stream, host=host, result=result, error=error, waited_seconds=waited).write(store, flow_run_id)
+
     try:
-        result = land(order(), settings, store, logger)
-        Handoff(stream=stream, host=socket.gethostname(), result=ResultNote.of(result)).write(store, flow_run_id)
+        result = land(order(), settings, store, logger, budgets)
+        leave(result=ResultNote.of(result))
     except PlatformError as error:
         note = ErrorNote.of(error)
         try:
-            Handoff(stream=stream, host=socket.gethostname(), error=note).write(store, flow_run_id)
+            leave(error=note)
         except PlatformError as unwritten:
             # The state's message says the same.
             logger.warning("the outcome could not be left in the lake: %s", unwritten)

@@ -14,6 +14,5 @@ def without_waiting() -> Iterator[None]:
     """Neither boto3 nor our own retries wait, in this process."""
     with ExitStack() as patches:
         patches.enter_context(patch.object(ExponentialBackoff, "delay_amount", lambda self, context: 0.0))
-        patches.enter_context(patch("ingest.retry._FIRST_WAIT", 0.001))
-        patches.enter_context(patch("ingest.retry._LONGEST_WAIT", 0.001))
+        patches.enter_context(patch("ingest.retry.backoff", lambda first, longest, state: 0.001))
         yield

@@ -16,8 +16,11 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import Completed, Crashed, Running, State
 
 from ingest.errors import ConfigurationError, PlatformError, TransientError
+from ingest.retry import WaitBudgets
 from orchestration.prefect import dispatch
 from orchestration.prefect.dispatch import DispatchSettings, StreamDispatcher
+from orchestration.prefect.task_retries import TaskRetries
+from orchestration.settings import OrchestrationSettings
 from tests.orchestration.prefect.test_silence import STALE
 
 LOGGER = logging.getLogger("tests")
@@ -74,7 +77,18 @@ def test_a_run_is_ended_unless_it_has_ended(state: State[Any], expected: int) ->
 def dispatcher() -> StreamDispatcher:
     nothing: Any = None
     settings = DispatchSettings("flow/stream", stale=STALE, start_within=STALE)
-    return StreamDispatcher(settings, "run", {}, {}, nothing, nothing, backfill=None, with_keys=frozenset())
+    return StreamDispatcher(
+        settings,
+        "run",
+        {},
+        {},
+        nothing,
+        nothing,
+        backfill=None,
+        with_keys=frozenset(),
+        budgets=WaitBudgets(0),
+        retries=TaskRetries(OrchestrationSettings()),
+    )
 
 
 def test_a_flow_that_leaves_ends_what_it_can_and_raises_what_it_left_for(

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 import ingest.errors
 from ingest.context import SourceCount, StreamResult
-from ingest.errors import AccessError, FatalError, PlatformError, TransientError
+from ingest.errors import AccessError, FatalError, PlatformError, RateLimitedError, TransientError
 from ingest.lake.store import ObjectStore
+from ingest.retry import WaitBudget, give_up
 from ingest.runner import open_run
 from ingest.settings import LakeSettings
 from orchestration.worker.handoff import ErrorNote, Handoff, ResultNote, remove_handoffs
@@ -71,6 +72,15 @@ def test_an_error_comes_back_as_what_it_was(kind: str) -> None:
     assert type(back) is type(error)
     assert str(back) == "orders: what. Do this."
     assert back.exit_code == error.exit_code
+
+
+def test_an_error_for_which_there_is_no_time_left_stays_one() -> None:
+    error = RateLimitedError("slow down", retry_after=timedelta(hours=1))
+    give_up(error, WaitBudget(60))
+    back = ErrorNote.model_validate_json(ErrorNote.of(error).model_dump_json()).error()
+
+    assert isinstance(back, RateLimitedError)
+    assert (back.final, back.retry_at, str(back)) == (True, error.retry_at, str(error))
 
 
 def test_an_error_of_another_release_is_fatal_and_says_what_it_said() -> None:
