@@ -70,7 +70,7 @@ class IngestSettings(BaseSettings):
     saas_commit_bytes: int = Field(default=64 * 2**20, ge=1, validation_alias="SAAS_COMMIT_BYTES")
     """A long window is committed every so many bytes of records, so that a crash resumes in its middle."""
     wait_budget_seconds: float = Field(default=300.0, ge=0, validation_alias="WAIT_BUDGET_SECONDS")
-    """How long one stream may wait in all for retries and Retry-After before it gives up."""
+    """How long one stream may wait in all in a run, for retries and Retry-After, over all tries, tasks and workers."""
     target_file_bytes: int = Field(default=32 * 2**20, ge=1, validation_alias="TARGET_FILE_BYTES")
     concurrency: int = Field(default=4, ge=1, validation_alias="INGEST_CONCURRENCY")
     """Streams read at once by one process."""

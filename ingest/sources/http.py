@@ -117,16 +117,21 @@ class ApiClient:
         status = response.status_code
         said = f"{status} {_problem(response)}".strip()
         where = f"{self._base_url}{path}"
+        retry_after = _longest_retry_after(response)
+        if status in (429, 503) or (retry_after is not None and (status in (403, 408) or status >= 500)):
+            return RateLimitedError(f"the API asks to wait at {where}: {said}", retry_after=retry_after)
         if status in (401, 403):
             return AccessError(f"the API refuses the key at {where}: {said}", hint="Check SAAS_API_KEY.")
-        if status in (429, 503):
-            return RateLimitedError(
-                f"the API asks to wait at {where}: {said}",
-                retry_after=parse_retry_after(response.headers.get("Retry-After"), now=server_time(response)),
-            )
         if status == 408 or status >= 500:
             return TransientError(f"the API failed at {where}: {said}")
         return ConfigurationError(f"the API does not accept the request {where}: {said}", hint="Check SAAS_BASE_URL.")
+
+
+def _longest_retry_after(response: httpx.Response) -> timedelta | None:
+    """What `Retry-After` asks for, the longest where proxies have added their own."""
+    now = server_time(response)
+    asked = [parse_retry_after(value, now=now) for value in response.headers.get_list("Retry-After")]
+    return max((wait for wait in asked if wait is not None), default=None)
 
 
 def parse_retry_after(value: str | None, *, now: datetime) -> timedelta | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -25,12 +25,15 @@ from ingest.sources.json_scanner import UnreadableError
 T = TypeVar("T")
 
 _REPEATS_ALLOWED = 5
+_LONGEST_COMPLAINT = 300
 
 
 class _Body(msgspec.Struct):
     data: list[msgspec.Raw]
     next_cursor: str | None
     has_more: bool
+    error: Any = None
+    errors: Any = None
 
 
 class _Stats(msgspec.Struct):
@@ -163,6 +166,10 @@ class SaasStream:
         if cursor is not None:
             params["cursor"] = cursor
         body = self._body(self._client.get(self._path, params).content)
+        if said := body.error or body.errors:
+            # Of a shard that did not answer, for one. Its records would be missed for ever.
+            text = msgspec.json.encode(said).decode()[:_LONGEST_COMPLAINT]
+            raise TransientError(f"the page of {self._path} is not whole: {text}", stream=self._stream)
         following = body.next_cursor if body.has_more else None
         if body.has_more and following is None:
             raise DataError("the API says that there are more pages and gives no cursor", stream=self._stream)
@@ -193,7 +200,7 @@ class SaasStream:
         try:
             return msgspec.json.decode(content, type=shape)
         except msgspec.ValidationError as error:
-            fields = ", ".join(field.name for field in msgspec.structs.fields(shape))  # type: ignore[arg-type]
+            fields = ", ".join(field.name for field in msgspec.structs.fields(shape) if field.required)  # type: ignore[arg-type]
             raise DataError(f"{what} is not {{{fields}}}: {error}", stream=self._stream) from error
         except RecursionError as error:
             raise _TooDeepError(f"{what} is nested too deeply to be read", stream=self._stream) from error

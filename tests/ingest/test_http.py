@@ -125,8 +125,9 @@ def test_a_date_without_zone_is_utc_wherever_we_are() -> None:
 )
 def test_each_status_has_its_place_in_the_taxonomy(status: int, error: type[PlatformError], said: str) -> None:
     problem = {"title": "Bad day", "detail": "in detail", "status": status}
+    headers = {"Retry-After": "7"} if error is RateLimitedError else {}
     with (
-        client(lambda _: httpx.Response(status, json=problem, headers={"Retry-After": "7"})) as api,
+        client(lambda _: httpx.Response(status, json=problem, headers=headers)) as api,
         pytest.raises(PlatformError, match=f"{said}") as caught,
     ):
         api.get("/v1/events", {"limit": 1})
@@ -136,6 +137,15 @@ def test_each_status_has_its_place_in_the_taxonomy(status: int, error: type[Plat
     assert KEY not in str(caught.value)
     if isinstance(caught.value, RateLimitedError):
         assert caught.value.retry_after == timedelta(seconds=7)
+
+
+@pytest.mark.parametrize("status", [403, 408, 429, 500, 502, 503, 504])
+def test_whatever_the_status_what_it_asks_for_is_kept(status: int) -> None:
+    """Of two headers, as proxies add them, the longer wait."""
+    headers = [("Retry-After", "2"), ("Retry-After", "7"), ("Retry-After", "soon")]
+    with client(lambda _: httpx.Response(status, headers=headers)) as api, pytest.raises(RateLimitedError) as caught:
+        api.get("/v1/events", {})
+    assert caught.value.retry_after == timedelta(seconds=7)
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'"text"', b'{"detail": null}', b'{"detail": {"a": [1]}}'])

@@ -16,6 +16,7 @@ from pydantic import SecretStr
 
 from ingest.contracts.model import StreamContract
 from ingest.contracts.registry import ContractRegistry
+from ingest.errors import TransientError
 from ingest.lake.commit import Resume, Window
 from ingest.retry import WaitBudget
 from ingest.sources.http import ApiClient
@@ -105,3 +106,14 @@ def test_a_page_that_is_given_again_under_another_cursor_is_given_once(
     provider = Provider(records, {at * page_size for at in again if at * page_size < len(records)})
     with stream_of(provider, contract, page_size) as stream:
         assert walked(stream, break_after=break_after) == records
+
+
+@pytest.mark.parametrize("member", ['"errors": [{"message": "shard 3 timed out"}]', '"error": {"code": "internal"}'])
+def test_a_page_that_says_that_it_is_not_whole_is_asked_for_again(contract: StreamContract, member: str) -> None:
+    page = f'{{"data": [], "next_cursor": null, "has_more": false, {member}}}'
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, text=page))
+    with (
+        ApiClient("http://provider.test", SecretStr("key"), transport) as api,
+        pytest.raises(TransientError, match=r"not whole: .*(shard 3|internal)"),
+    ):
+        list(SaasStream(api, contract, page_size=10, budget=WaitBudget(0)).pages(WINDOW))
