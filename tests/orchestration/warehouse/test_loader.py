@@ -469,7 +469,7 @@ def test_a_transient_fault_is_retried_within_the_budget(
         return loaded
 
     monkeypatch.setattr(DuckDBSession, "copy", faulty)
-    monkeypatch.setattr("ingest.retry._FIRST_WAIT", 0.001)
+    monkeypatch.setattr("ingest.retry.backoff", lambda first, longest, state: 0.001)
     with warehouse.connect() as session:
         loader = Loader(lake.store, "RAW", run_id="test", wait_budget_seconds=5)
         [outcome] = load_streams(loader, session, [lake.contract], concurrency=1)
