@@ -104,6 +104,24 @@ LAKE_COUNT = RetryPolicy(
     "60 s for each stream and run",
     budget_seconds=60.0,
 )
+LAKE_SCAN = RetryPolicy(
+    "one request of DuckDB's to S3 (httpfs' own loop)",
+    "where DuckDB reads the lake",
+    4,
+    0.1,
+    1.6,
+    "none: 2.1 s at most",
+)
+SNOWFLAKE_REQUEST = RetryPolicy(
+    "one request to Snowflake (the connector's own loop)",
+    "inside every statement",
+    None,
+    1.0,
+    16.0,
+    "SNOWFLAKE_NETWORK_TIMEOUT_SECONDS each",
+    budget_seconds=120.0,
+)
+"""The connector chooses the waits. The budget is the setting's default."""
 LEASE = RetryPolicy(
     "one statement about the writer's lease in Snowflake", "in a run", 6, 0.5, 20.0, "20 s each", budget_seconds=20.0
 )

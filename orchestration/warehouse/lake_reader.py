@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import duckdb
 
 from ingest.errors import AccessError, ConfigurationError, FatalError, PlatformError, TransientError
+from ingest.retry_policies import LAKE_SCAN
 from ingest.settings import LakeSettings
 
 if TYPE_CHECKING:
@@ -69,6 +70,8 @@ class LakeAccess:
             if not path.exists():
                 raise _no_extension()
             connection.execute(f"LOAD '{_escaped(str(path))}'")
+        connection.execute(f"SET http_retries = {LAKE_SCAN.further_tries}")
+        connection.execute(f"SET http_retry_wait_ms = {LAKE_SCAN.first_wait * 1000:.0f}")
         # Files never change, so what was read of their footers stays true.
         connection.execute("SET parquet_metadata_cache = true")
 

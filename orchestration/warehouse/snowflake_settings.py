@@ -11,6 +11,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from ingest.errors import ConfigurationError
+from ingest.retry_policies import SNOWFLAKE_REQUEST
 from ingest.settings import SETTINGS_CONFIG
 
 _HINT = "`terraform output -json app_env | python -m orchestration.env` writes those settings that are no secret."
@@ -63,7 +64,9 @@ class SnowflakeSettings(BaseSettings):
     """The external stage of the raw bucket, in the schema RAW."""
 
     login_timeout_seconds: int = Field(default=30, ge=1, validation_alias="SNOWFLAKE_LOGIN_TIMEOUT_SECONDS")
-    network_timeout_seconds: int = Field(default=120, ge=1, validation_alias="SNOWFLAKE_NETWORK_TIMEOUT_SECONDS")
+    network_timeout_seconds: int = Field(
+        default=int(SNOWFLAKE_REQUEST.longest_budget), ge=1, validation_alias="SNOWFLAKE_NETWORK_TIMEOUT_SECONDS"
+    )
     """How long a request that gets no answer is tried again before the connection counts as lost."""
     statement_timeout_seconds: int = Field(default=3600, ge=1, validation_alias="SNOWFLAKE_STATEMENT_TIMEOUT_SECONDS")
 
