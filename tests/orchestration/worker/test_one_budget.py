@@ -79,7 +79,7 @@ def dispatcher(workers: Workers, budgets: WaitBudgets) -> StreamDispatcher:
         workers.store,
         MagicMock(),
         backfill=None,
-        keys=True,
+        with_keys=frozenset(),
         budgets=budgets,
         retries=TaskRetries(SETTINGS),
     )
