@@ -89,6 +89,9 @@ TASK = RetryPolicy(
 HAND_OUT = RetryPolicy(
     "handing a stream to a worker, after one that died", "inside its task, over all its tries", 4, 0.0, 0.0, "no waits"
 )
+VERIFY = RetryPolicy(
+    "comparing a stream that another run lands just then", "inside a run of `verify`", 3, 0.0, 0.0, "no waits"
+)
 
 # Loading and counting.
 LOAD_STATEMENT = RetryPolicy(

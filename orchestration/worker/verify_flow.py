@@ -20,7 +20,8 @@ from ingest.contracts.model import StreamContract
 from ingest.contracts.registry import ContractRegistry
 from ingest.errors import ConflictError, PlatformError, TransientError
 from ingest.lake.store import ObjectStore
-from ingest.opening import retrying_to_open
+from ingest.retry import WaitBudgets, retrying_to_open
+from ingest.retry_policies import VERIFY
 from ingest.runner import IngestRun, open_run
 from ingest.settings import IngestSettings
 from ingest.verify.report import LostUpdatesError, Verification, require_equal
@@ -31,8 +32,6 @@ from orchestration.worker.patience import wait_for_a_restarting_server
 
 TABLE = "verification"
 """The key of the table that a run leaves."""
-_TRIES = 3
-"""Tries of a stream that another run lands at the same time."""
 
 # Prefect types it as a coroutine; called from a flow that is not async, it returns when the artifact is there.
 _create_table: Callable[..., object] = create_table_artifact
@@ -71,10 +70,11 @@ class _Verifier:
         self._run_id = run_id
         self._logger = logger
         self._store = ObjectStore(settings.lake)
+        self._budgets = WaitBudgets(settings.wait_budget_seconds)
 
     def verify(self, contract: StreamContract, *, repair: bool) -> Verification:
         """Land what is new in a stream, then compare it. Raises PlatformError."""
-        for _ in range(_TRIES - 1):
+        for _ in range(VERIFY.further_tries):
             try:
                 return self._once(contract, repair=repair)
             except ConflictError as error:
@@ -91,10 +91,17 @@ class _Verifier:
 
             def open_one() -> IngestRun:
                 return opened.enter_context(
-                    open_run(self._settings, [contract], self._run_id, progress=lines.read, store=self._store)
+                    open_run(
+                        self._settings,
+                        [contract],
+                        self._run_id,
+                        progress=lines.read,
+                        store=self._store,
+                        budgets=self._budgets,
+                    )
                 )
 
-            run = retrying_to_open(self._settings, note)(open_one)
+            run = retrying_to_open(self._budgets, [contract.stream], note)(open_one)
             run.ingest(contract.stream, count=False)
             return run.verify(contract.stream, repair=repair)
 
