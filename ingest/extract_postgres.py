@@ -19,6 +19,7 @@ from ingest.verify.report import Verification
 from ingest.verify.sources import PostgresRows, SourceRows
 from ingest.verify.verifier import Compared
 from ingest.verify.verify import land_found, verify
+from ingest.window import Bounds, settled_part
 
 
 class PostgresExtraction:
@@ -50,9 +51,12 @@ class PostgresExtraction:
         self._land_full_set(CommitKind.KEYS)
         return self._result(None)
 
-    def backfill(self, window: Window) -> StreamResult:
-        """Land a window again; the watermark stays."""
-        self._land_again(window)
+    def backfill(self, bounds: Bounds) -> StreamResult:
+        """Land a window again, as far as it lies below the horizon; the watermark stays."""
+        part, notice = settled_part(bounds, self._session.horizon.at)
+        self._notices += (notice,) if notice else ()
+        if part is not None:
+            self._land_again(Window(start=part[0], end=part[1]))
         return self._result(None)
 
     def retry_quarantined(self) -> StreamResult:

@@ -23,6 +23,7 @@ from ingest.verify.report import Verification
 from ingest.verify.sources import SaasRows, SourceRows
 from ingest.verify.verifier import Compared
 from ingest.verify.verify import land_found, verify
+from ingest.window import Bounds, settled_part
 
 
 class SaasExtraction:
@@ -56,10 +57,14 @@ class SaasExtraction:
         self._land_keys()
         return self._result(None)
 
-    def backfill(self, window: Window) -> StreamResult:
-        """Land a window again; the watermark stays."""
-        for part in split(window, watermark_of(self._head)):
-            self._land(part, CommitKind.BACKFILL, unmoved(self._head), None)
+    def backfill(self, bounds: Bounds) -> StreamResult:
+        """Land a window again, as far as it has settled; the watermark stays."""
+        part, notice = settled_part(bounds, self._source.settled_until(self._settling))
+        self._notices += [notice] if notice else []
+        if part is not None:
+            window = Window(start=part[0], end=part[1])
+            for once in split(window, watermark_of(self._head)):
+                self._land(once, CommitKind.BACKFILL, unmoved(self._head), None)
         return self._result(None)
 
     def retry_quarantined(self) -> StreamResult:

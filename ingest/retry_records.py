@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from ingest.context import RunContext
 from ingest.contracts.model import StreamContract
 from ingest.lake.commit import Commit, CommitKind
+from ingest.lake.counting import counting_versions, newest_of
 from ingest.quarantine import Quarantine, RefusedRecord, read_columns, settle, settling_batch
 from ingest.sources.records import RecordDecoder
 
@@ -55,8 +56,8 @@ class _Lake:
         self._wanted = {self.key(rows) for _, rows in records}
         first = min(record.version for record, _ in records)
         self._cursors = self._landed_since([commit for commit in commits if commit.version >= first])
-        key_sets = [commit for commit in commits if commit.kind is CommitKind.KEYS]
-        self._key_set = key_sets[-1] if key_sets else None
+        keys = counting_versions(contract, newest_of(commits)).keys
+        self._key_set = next((commit for commit in commits if commit.version == keys), None)
         self._present = {key for key, _ in self._rows(self._key_set)} if self._key_set else set()
 
     def key(self, row: pa.RecordBatch) -> Key:

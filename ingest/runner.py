@@ -25,7 +25,6 @@ from ingest.contracts.drift import adapted
 from ingest.contracts.model import Source, StreamContract
 from ingest.errors import ConfigurationError, PlatformError, TransientError
 from ingest.extract_postgres import PostgresExtraction
-from ingest.lake.commit import Window
 from ingest.lake.store import ObjectStore
 from ingest.logs import get_logger
 from ingest.opening import open_session, read_heads
@@ -80,10 +79,10 @@ class IngestRun:
         return result
 
     def backfill(self, stream: str, *, start: datetime, end: datetime) -> StreamResult:
-        """Land the window `[start, end)` of cursors again, leaving the watermark where it is."""
+        """Land the window `[start, end)` of cursors again, as far as it has settled; the watermark stays."""
         if start >= end:
             raise ConfigurationError(f"the window is empty: {start} is not before {end}", stream=stream)
-        return self._attempt(stream, lambda extraction: extraction.backfill(Window(start=start, end=end)))
+        return self._attempt(stream, lambda extraction: extraction.backfill((start, end)))
 
     def land_keys(self, stream: str) -> StreamResult:
         """Land the full set of keys alone."""

@@ -51,3 +51,17 @@ def window(
     if first >= last:
         raise ConfigurationError(f"the window is empty: {names[0]} must be before {names[1]}", stream=stream)
     return first, last
+
+
+def settled_part(asked: Bounds, settled: datetime | None) -> tuple[Bounds | None, str | None]:
+    """The part of a window that lies below `settled` (None: nothing does), and a notice where that is not all of it.
+
+    Above it the source may still add to what it has: whoever landed it now would have to do so again.
+    """
+    start, end = asked
+    if settled is not None and end <= settled:
+        return asked, None
+    until = f"the source has settled until {settled.isoformat()}" if settled else "nothing at the source has settled"
+    if settled is None or settled <= start:
+        return None, f"{until}, so there is nothing to land yet of {start.isoformat()} to {end.isoformat()}"
+    return (start, settled), f"{until}: the window ends there, and not at {end.isoformat()}"

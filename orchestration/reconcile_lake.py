@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from ingest.contracts.model import Mode, Source, StreamContract
 from ingest.errors import FatalError
-from ingest.lake.commit import Commit, CommitKind, DataFile
+from ingest.lake.commit import Commit, DataFile
+from ingest.lake.counting import APPENDED, counting_versions, newest_of
 from ingest.lake.log import CommitLog
 from ingest.lake.store import ObjectStore
 from ingest.read_again import UnnamedRecord, read_again
@@ -18,7 +19,6 @@ from ingest.retry import WaitBudgets, retrying
 from ingest.retry_policies import LAKE_COUNT
 from orchestration.warehouse.duckdb import DIALECT
 from orchestration.warehouse.lake_reader import PARQUET, LakeAccess, lake_errors, open_duckdb
-from orchestration.warehouse.loader import APPENDED
 
 if TYPE_CHECKING:
     import duckdb
@@ -31,7 +31,7 @@ _READERS = 16
 class LakeCount:
     """Rows of a stream in the lake at one version.
 
-    `current` are its keys as they are now, without those in flight; `refused` the records at the source that
+    `current` are its rows as they are now, without those in flight; `refused` the records at the source that
     quarantine holds in place of a row; `history` all rows that were ever landed.
     """
 
@@ -58,13 +58,15 @@ class LakeCounter:
             self._connection() as connection,
             lake_errors(self._store.settings, contract.stream, "count the lake's rows"),
         ):
-            keys = _Keys(connection, contract, self._store)
+            counting = counting_versions(contract, newest_of(commits))
+            landed = [commit for commit in commits if commit.kind in APPENDED and counting.hold(commit.version)]
             if contract.spec.mode is Mode.SNAPSHOT:
-                newest = _newest(commits, CommitKind.SNAPSHOT)
-                current = keys.make_current([newest] if newest else [], None, in_flight)
-                return LakeCount(current, newest.counts.quarantined if newest else 0, history)
-            landed = [commit for commit in commits if commit.kind in APPENDED]
-            current = keys.make_current(landed, _newest(commits, CommitKind.KEYS), in_flight)
+                # Rows of a set that was landed whole are a multiset: each counts, whatever its key.
+                current = sum(count_rows(connection, self._store, commit.files) for commit in landed)
+                return LakeCount(current, sum(commit.counts.quarantined for commit in landed), history)
+            keys = _Keys(connection, contract, self._store)
+            key_set = next((commit for commit in commits if commit.version == counting.keys), None)
+            current = keys.make_current(landed, key_set, in_flight)
             refused = keys.count_refused(commits) if contract.spec.source is Source.SAAS else 0
             return LakeCount(current, refused, history)
 
@@ -191,8 +193,13 @@ class _Keys:
         return int(number)
 
 
-def _newest(commits: Sequence[Commit], kind: CommitKind) -> Commit | None:
-    return next((commit for commit in reversed(commits) if commit.kind is kind), None)
+def count_rows(connection: duckdb.DuckDBPyConnection, store: ObjectStore, files: Sequence[DataFile]) -> int:
+    """The rows that are in the files, whatever their commit says."""
+    uris = [store.uri(file.key) for file in files if file.rows]
+    if not uris:
+        return 0
+    [(number,)] = connection.execute(f"SELECT count(*) FROM {PARQUET}", [uris]).fetchall()  # noqa: S608
+    return int(number)
 
 
 def _quoted(name: str) -> str:

@@ -6,8 +6,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ingest.contracts.model import Mode, StreamContract
-from ingest.lake.commit import CommitKind
+from ingest.contracts.model import StreamContract
+from ingest.lake.counting import counting_versions
 from orchestration.settings import Schemas
 from orchestration.warehouse.ddl import Table, data_table, keys_table
 from orchestration.warehouse.ledger import Ledger
@@ -59,14 +59,16 @@ class _Counter:
         return self._number(f"SELECT count(*) FROM {self._data}")  # noqa: S608
 
     def current(self, excluded: str | None) -> int:
-        if self._contract.spec.mode is Mode.SNAPSHOT:
-            newest = self._ledger.newest(self._contract.stream, (CommitKind.SNAPSHOT.value,))
-            return self._number(f"SELECT count(*) FROM {self._data} WHERE _log_version = {newest}")  # noqa: S608
-        newest = self._ledger.newest(self._contract.stream, (CommitKind.KEYS.value,))
+        counting = counting_versions(
+            self._contract, lambda kind: self._ledger.newest(self._contract.stream, (kind.value,))
+        )
+        landed = f"{self._data} WHERE _log_version >= {counting.first}"
+        if counting.last is not None:
+            return self._number(f"SELECT count(*) FROM {landed} AND _log_version <= {counting.last}")  # noqa: S608
         return self._number(
             f"SELECT count(*) FROM (SELECT {self._columns}, max(_log_version) AS _version "  # noqa: S608
-            f"FROM {self._data} GROUP BY {self._columns}) AS t "
-            f"WHERE ({self._not_deleted(newest)}){self._not_in(excluded)}"
+            f"FROM {landed} GROUP BY {self._columns}) AS t "
+            f"WHERE ({self._not_deleted(counting.keys)}){self._not_in(excluded)}"
         )
 
     def staging(self, excluded: str | None) -> int | None:
@@ -78,7 +80,7 @@ class _Counter:
         )
 
     def _not_deleted(self, keys_version: int) -> str:
-        if not keys_version or not self._contract.lands_keys:
+        if not keys_version:
             return "true"
         keys = self._session.dialect.table(keys_table(self._contract, self._schemas.raw))
         return f"_version >= {keys_version} OR EXISTS (SELECT 1 FROM {keys} AS k WHERE {self._same('k')})"  # noqa: S608

@@ -74,7 +74,7 @@ def _edited(text: str, contract: StreamContract, table: LiveTable, differences: 
     document = YamlText(text, origin=f"the contract of {contract.stream}")
     document.replace(("version",), _bumped(contract, major=any(item.breaking for item in differences)))
     properties = document.items("schema", 0, "properties")
-    key = table.key or contract.key
+    key = (table.key or contract.key) if contract.key else ()
     live = {column.name: column for column in table.columns}
     for index, given in enumerate(properties):
         column = contract.column(given["name"])
@@ -86,7 +86,7 @@ def _edited(text: str, contract: StreamContract, table: LiveTable, differences: 
     for found in table.columns:
         if found.name not in {given["name"] for given in properties} and _is_wanted(contract, found):
             document.append(("schema", 0, "properties"), property_of(found, key))
-    if table.has_own_key and not table.key and contract.spec.key_enforced:
+    if contract.key and table.has_own_key and not table.key and contract.spec.key_enforced:
         document.append(("schema", 0, "customProperties"), {"property": "keyEnforced", "value": False})
     return document.edited()
 

@@ -128,7 +128,7 @@ class StreamContract:
 
     @property
     def key(self) -> tuple[str, ...]:
-        """Names of the primary key's columns, in key order."""
+        """Names of the primary key's columns, in key order; empty for a stream landed whole whose rows have none."""
         keyed = [column for column in self.columns if column.key_position is not None]
         return tuple(column.name for column in sorted(keyed, key=lambda column: column.key_position or 0))
 

@@ -13,7 +13,7 @@ from open_data_contract_standard.model import CustomProperty, OpenDataContractSt
 from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
-from ingest.contracts.model import META_COLUMNS, Column, RecordField, StreamContract, StreamSpec
+from ingest.contracts.model import META_COLUMNS, Column, Mode, RecordField, StreamContract, StreamSpec
 from ingest.contracts.types import Kind, landing_type
 from ingest.errors import ContractError
 
@@ -156,11 +156,10 @@ def _check(contract: StreamContract) -> None:
     if not contract.version:
         raise ContractError("the contract has no version")
     _check_names(contract)
-    if not contract.key:
+    if not contract.key and contract.spec.mode is not Mode.SNAPSHOT:
         raise ContractError(
-            "the contract has no primary key",
-            hint="Mark the identifying column(s) `primaryKey: true`: without a key a row's versions "
-            "cannot be told apart.",
+            "the contract has no primary key, and without one the versions of a row cannot be told apart",
+            hint="Mark the identifying column(s) `primaryKey: true`, or land the table whole: mode 'snapshot'.",
         )
     for column in contract.key_columns:
         if column.landing.kind is Kind.BINARY:

@@ -127,12 +127,12 @@ class PostgresSession:
         return self._tables.get(name)
 
     def read(self, contract: StreamContract, window: Window | None) -> Iterator[pa.RecordBatch]:
-        """The contract's columns of the rows in `window` (None: of all rows, in key order), as the driver gives them.
+        """The contract's columns of the rows in `window` (None: of all rows, in an order of their own).
 
         They are read ahead of the caller, and a large part of a table by several readers at once, in no order.
         """
         if window is None:
-            return self._stream([queries.rows_by_key(contract)], contract)
+            return self._stream([queries.all_rows(contract)], contract)
         whole = queries.rows(contract, window)
         parts = [queries.rows(contract, window, blocks=blocks) for blocks in self._blocks(contract, window)]
         return self._stream(parts or [whole], contract)

@@ -30,15 +30,15 @@ def rows(contract: StreamContract, window: Window | None, *, blocks: Blocks | No
     return _select(contract, contract.columns, conditions)
 
 
-def rows_by_key(contract: StreamContract) -> sql.Composable:
-    """The contract's columns of all rows, in key order."""
-    return _select(contract, contract.columns, []) + _by_key(contract)
+def all_rows(contract: StreamContract) -> sql.Composable:
+    """The contract's columns of all rows, in an order that rows alone decide."""
+    return _select(contract, contract.columns, []) + _in_order(contract)
 
 
 def keys(contract: StreamContract, *, unsettled_from: datetime | None = None) -> sql.Composable:
     """The key columns in key order: of all rows, or of those alone that are unsettled from that moment on."""
     conditions = [] if unsettled_from is None else [_unsettled(contract, unsettled_from)]
-    return _select(contract, contract.key_columns, conditions) + _by_key(contract)
+    return _select(contract, contract.key_columns, conditions) + _in_order(contract)
 
 
 def misfit_keys(contract: StreamContract) -> sql.Composable | None:
@@ -61,7 +61,7 @@ def has_values(contract: StreamContract, columns: Sequence[Column], *, below: da
 
 
 def refused(contract: StreamContract, window: Window | None) -> sql.Composable | None:
-    """The rows of `window` that the contract's types cannot hold: reason, key and row, in key order.
+    """The rows of `window` that the contract's types cannot hold: reason, key (null without one) and row, in order.
 
     None where its types can hold anything.
     """
@@ -80,7 +80,7 @@ def refused(contract: StreamContract, window: Window | None) -> sql.Composable |
             " from {table}"
         ).format(case=case, key=_json_key(contract), columns=columns, table=qualified(contract.source_object))
         + _where(conditions)
-        + _by_key(contract)
+        + _in_order(contract)
     )
 
 
@@ -99,6 +99,8 @@ def fitting(contract: StreamContract, keys: Sequence[str]) -> sql.Composable:
 
 
 def _json_key(contract: StreamContract) -> sql.Composable:
+    if not contract.key:
+        return sql.SQL("null::text")
     pairs = [sql.SQL("{}, {}").format(sql.Literal(name), sql.Identifier(name)) for name in contract.key]
     return sql.SQL("jsonb_build_object({})::text").format(sql.SQL(", ").join(pairs))
 
@@ -167,5 +169,12 @@ def _moment(moment: datetime, column: Column) -> sql.Composable:
     return sql.SQL("timestamp {}").format(sql.Literal(text))
 
 
-def _by_key(contract: StreamContract) -> sql.Composable:
-    return sql.SQL(" order by {}").format(sql.SQL(", ").join(sql.Identifier(name) for name in contract.key))
+def _in_order(contract: StreamContract) -> sql.Composable:
+    """By key, and rows of equal keys or without one by all that they print: not every type has an order of its own."""
+    shown = sql.SQL('row({})::text collate "C"').format(
+        sql.SQL(", ").join(sql.Identifier(column.name) for column in contract.columns)
+    )
+    by: list[sql.Composable] = [sql.Identifier(name) for name in contract.key]
+    if not (contract.key and contract.spec.key_enforced):
+        by.append(shown)
+    return sql.SQL(" order by {}").format(sql.SQL(", ").join(by))

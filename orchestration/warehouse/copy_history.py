@@ -15,11 +15,11 @@ from ingest.contracts.model import StreamContract
 from ingest.errors import FatalError
 from ingest.lake import layout
 from ingest.lake.commit import Commit, CommitKind, DataFile
+from ingest.lake.counting import APPENDED
 from ingest.lake.log import CommitLog
 from ingest.lake.store import ObjectStore
 from orchestration.warehouse.ddl import Table, ledger_table, stream_tables
 from orchestration.warehouse.ledger import Ledger
-from orchestration.warehouse.loader import APPENDED
 from orchestration.warehouse.snowflake_copy import literal
 from orchestration.warehouse.snowflake_session import SnowflakeSession
 

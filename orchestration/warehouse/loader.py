@@ -20,6 +20,7 @@ from structlog.typing import FilteringBoundLogger
 from ingest.contracts.model import StreamContract
 from ingest.errors import ConfigurationError, DamagedLakeError, FatalError, PlatformError, TransientError
 from ingest.lake.commit import Commit, CommitKind, DataFile
+from ingest.lake.counting import APPENDED
 from ingest.lake.log import CommitLog
 from ingest.lake.store import ObjectStore
 from ingest.logs import get_logger
@@ -29,8 +30,6 @@ from orchestration.warehouse.ddl import Table, data_table, keys_table, stream_ta
 from orchestration.warehouse.fit import Fitted, fit_commit, fit_contract
 from orchestration.warehouse.ledger import Ledger, LedgerEntry
 from orchestration.warehouse.protocol import Session
-
-APPENDED = (CommitKind.DATA, CommitKind.SNAPSHOT, CommitKind.BACKFILL)
 
 
 @dataclass(frozen=True)

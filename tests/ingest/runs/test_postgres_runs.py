@@ -312,3 +312,19 @@ def test_a_text_of_no_known_encoding_stops_the_stream_at_once(world: World, empt
             assert unknown.commits(contract) == []
     finally:
         world.execute(f"drop database {name} with (force)")
+
+
+def test_a_backfill_ends_at_the_horizon_and_says_so(source_world: World) -> None:
+    """A row that claims to come from the future may still change below what a later run reads."""
+    source_world.execute(ITEMS)
+    items = source_world.contract("items")
+    source_world.execute("insert into items (id, updated_at) values (1, now()), (2, now() + interval '1 day')")
+    tomorrow = datetime.now(UTC) + timedelta(days=3)
+    with open_run(source_world.settings, [items], "test", store=source_world.store) as run:
+        result = run.backfill("items", start=datetime(2000, 1, 1, tzinfo=UTC), end=tomorrow)
+        nothing = run.backfill("items", start=tomorrow, end=tomorrow + timedelta(days=1))
+    assert [row["id"] for row in source_world.landed(items)] == [1]
+    assert result.notices[0].endswith(f": the window ends there, and not at {tomorrow.isoformat()}")
+    assert nothing.notices[0].startswith("the source has settled until ")
+    assert "there is nothing to land yet of" in nothing.notices[0]
+    assert len(source_world.commits(items)) == 1

@@ -17,7 +17,6 @@ from ingest.contracts.model import StreamContract
 from ingest.contracts.registry import ContractRegistry
 from ingest.errors import AccessError
 from ingest.extract_saas import SaasExtraction
-from ingest.lake.commit import Window
 from ingest.lake.store import ObjectStore
 from ingest.opening import read_heads
 from ingest.quarantine import Quarantine
@@ -107,7 +106,7 @@ class Platform:
         return self._extraction(page_size).ingest(keys=False, count=True)
 
     def backfill(self, start: int, end: int, page_size: int = 3) -> StreamResult:
-        return self._extraction(page_size).backfill(Window(start=at(start), end=at(end)))
+        return self._extraction(page_size).backfill((at(start), at(end)))
 
     def _extraction(self, page_size: int) -> SaasExtraction:
         self.provider.run += 1
@@ -193,3 +192,17 @@ def test_a_lateness_counts_nothing_twice(platform: Platform) -> None:
     platform.contract = platform.contract.__class__(**{**vars(platform.contract), "spec": spec})
     for hour in (1, 3, 5, 7, 8):
         platform.assert_counts(platform.ingest(hour=hour))
+
+
+def test_a_backfill_ends_where_the_source_has_settled_and_says_so(platform: Platform) -> None:
+    platform.ingest(hour=2)
+    platform.provider.hour = 4
+    landed = platform.backfill(1, 7)
+    assert [commit.window.end for commit in landed.commits if commit.window] == [at(2), at(4)]
+    assert landed.notices == (
+        f"the source has settled until {at(4).isoformat()}: the window ends there, and not at {at(7).isoformat()}",
+    )
+    nothing = platform.backfill(5, 7)
+    assert nothing.commits == ()
+    assert "there is nothing to land yet" in nothing.notices[0]
+    platform.assert_counts(platform.ingest(hour=7))
