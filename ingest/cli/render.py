@@ -132,7 +132,8 @@ def print_verifications(found: Sequence[Verification], errors: Sequence[Platform
     _print_table(columns, rows)
     told = Console(soft_wrap=True, highlight=False)
     for item in found:
-        for difference in item.differences:
+        # What remains is told by the error that ends the command.
+        for difference in () if item.remains else item.differences:
             told.print(f"{item.stream}: {escape(difference)}")
     for error in errors:
         Console(stderr=True, soft_wrap=True, highlight=False).print(f"[red bold]error[/] {escape(str(error))}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ingest.errors import DataError
+from ingest.errors import FatalError
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Verification:
         return tuple(said)
 
 
-class LostUpdatesError(DataError):
+class LostUpdatesError(FatalError):
     """Rows at the source are not what the lake has of them."""
 
 

@@ -30,7 +30,7 @@ from orchestration.local.s3_server import start_s3
 from orchestration.local.saas_server import SaasOptions, start_saas
 from orchestration.local.settings import LocalSettings
 from orchestration.local.shop import ShopPasswords
-from tests.chaos import equal, kills, overtaken, races
+from tests.chaos import behind, equal, kills, overtaken, races
 from tests.chaos.campaign import Order, Report
 from tests.chaos.line import Ground
 from tests.faults import api_campaign, postgres_campaign, s3_campaign
@@ -50,6 +50,7 @@ class Campaign:
 
 CAMPAIGNS = {
     overtaken.NAME: Campaign(overtaken.run, 220, "transactions that commit after later ones"),
+    behind.NAME: Campaign(behind.run, 60, "rows that are changed behind the cursor"),
     equal.NAME: Campaign(equal.run, 100, "rows that share one timestamp"),
     races.NAME: Campaign(races.run, 220, "several ingesters and loaders on one stream"),
     s3_campaign.NAME: Campaign(s3_campaign.run, 90, "a storm over S3"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.chaos import equal, kills, overtaken, races
+from tests.chaos import behind, equal, kills, overtaken, races
 from tests.chaos.campaign import Order
 from tests.chaos.line import Ground
 
@@ -16,6 +16,10 @@ def test_no_row_of_an_overtaken_commit_is_lost_and_a_naive_reader_loses_some(gro
 
 def test_rows_of_one_timestamp_are_landed_once_whatever_boundary_falls_into_it(ground: Ground) -> None:
     equal.run(ground, Order(seed=1, scale=0.04)).require_passed()
+
+
+def test_what_is_changed_behind_the_cursor_is_named_and_repaired_as_far_as_staging(ground: Ground) -> None:
+    behind.run(ground, Order(seed=1, scale=0.04)).require_passed()
 
 
 def test_of_several_ingesters_and_loaders_at_once_one_wins_and_the_others_say_so(ground: Ground) -> None:

@@ -528,3 +528,34 @@ def test_only_orphans_beyond_the_grace_period_are_old(
     found = find_orphans(store, source_world.contract("items"), grace=timedelta(days=1))
     assert [item.key for item in found.old] == [quarantined]
     assert [item.key for item in found.young] == [data]
+
+
+# Whole tables compared
+
+
+def test_verify_names_what_differs_and_ends_with_1_until_it_is_repaired(
+    things: CommandLine, source_world: World
+) -> None:
+    things.run("run")
+    equal = things.run("verify")
+    assert (equal.exit_code, equal.messages) == (0, [])
+    assert re.search(r"things +2 +3 .*equal", equal.out)
+
+    source_world.execute("alter table things disable trigger touch; update things set label = 'lost' where id = 2")
+    differs = things.run("verify", "things")
+    assert differs.exit_code == 1
+    assert "things: 1 row changed in label (id=2)" in differs.err
+    assert "`ingest verify things --repair`" in differs.err
+    assert things.run("verify").exit_code == 1
+
+    repaired = things.run("verify", "--repair")
+    assert repaired.exit_code == 0
+    assert re.search(r"landed in version 3\nthings: 1 row changed in label \(id=2\)", repaired.out)
+    assert things.run("verify", "things").exit_code == 0
+
+
+def test_verify_of_a_stream_that_is_none_or_cannot_be_read(things: CommandLine, source_world: World) -> None:
+    refused(things.run("verify", "thing"), "thing")
+    assert re.search(r"nothing was landed", things.run("verify").out)
+    source_world.execute("drop table things")
+    refused(things.run("verify"), "things: .*no longer matches its contract")
