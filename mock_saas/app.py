@@ -74,6 +74,7 @@ def make_lists(settings: Settings, randomness: Randomness, epoch: int) -> tuple[
         epoch_us=epoch,
         events_per_day=settings.events_per_day,
         settling_seconds=settings.settling_seconds,
+        flawed=settings.broken_rate > 0,
     )
     return campaigns, events
 

@@ -43,6 +43,7 @@ class Occurrence(NamedTuple):
 
     ``event`` is a 64-bit identifier, ``message`` the address of one; ``first_us`` is when a repeated delivery first
     arrived, else equal to ``received_us``; ``sending_hour`` and ``traits`` lead to the campaign and other details.
+    ``plain``: told on time and only once, and not ``broken``.
     """
 
     received_us: int
@@ -56,6 +57,7 @@ class Occurrence(NamedTuple):
     recipient: int
     traits: int
     broken: bool
+    plain: bool
 
 
 @dataclass(frozen=True)
@@ -151,6 +153,7 @@ class CellFactory:
         if low >= high:
             return
         broken = (track.broken * size - phase + MASK_32) >> 32
+        plain = (track.plain * size - phase + MASK_32) >> 32
 
         words = self._randomness.words(size * _WORDS, SPACE_MESSAGE, sent_cell, track.pattern)
         cell_us, epoch_us = self.cell_us, self._epoch_us
@@ -190,6 +193,7 @@ class CellFactory:
                     words[base + _WORD_RECIPIENT],
                     words[base + _WORD_TRAITS],
                     pick >= broken,
+                    plain <= pick < broken,
                 )
             )
 

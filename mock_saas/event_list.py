@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from mock_saas.cells import RECORDS_PER_CELL, CellFactory, Occurrence
+from mock_saas.flaws import FlawPlan
 from mock_saas.randomness import MASK_64, SPACE_VISIBILITY, Randomness, scale
 from mock_saas.rendering import Renderer
 from mock_saas.timestamps import DAY_US, MICROSECONDS
@@ -16,12 +17,15 @@ _CACHED_RECORDS = 96_000
 
 @dataclass(frozen=True)
 class _Cell:
+    number: int
     occurrences: list[Occurrence]
     renderer: Renderer
+    flaws: FlawPlan | None
 
     @cached_property
     def texts(self) -> list[str]:
-        return [self.renderer.render(occurrence) for occurrence in self.occurrences]
+        flaws = self.flaws.of_cell(self.number) if self.flaws else {}
+        return [self.renderer.render(occurrence, flaws.get(n)) for n, occurrence in enumerate(self.occurrences)]
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,7 @@ class EventList:
     Args:
         settling_seconds: a record becomes visible up to this long after its received_at, though half of them do
             so at once; from then on it never changes and nothing new appears before it.
+        flawed: whether some of the first records break the contract for certain, in every way.
     """
 
     def __init__(
@@ -49,6 +54,7 @@ class EventList:
         epoch_us: int,
         events_per_day: int,
         settling_seconds: float,
+        flawed: bool,
     ) -> None:
         self._cells = cells
         self._renderer = renderer
@@ -56,6 +62,8 @@ class EventList:
         self._epoch_us = epoch_us
         self._settling_us = round(settling_seconds * MICROSECONDS)
         records_per_cell = min(RECORDS_PER_CELL, 1 + events_per_day * cells.cell_us // DAY_US)
+        first_cell = epoch_us // cells.cell_us
+        self._flaws = FlawPlan(lambda number: self._cell(number).occurrences, first_cell) if flawed else None
         self._cell = lru_cache(_CACHED_RECORDS // records_per_cell)(self._make_cell)
 
     def page(self, window: Window, after: Position | None, limit: int, now_us: int) -> Page:
@@ -110,7 +118,7 @@ class EventList:
         return received_us + delay <= now_us
 
     def _make_cell(self, number: int) -> _Cell:
-        return _Cell(self._cells.occurrences(number), self._renderer)
+        return _Cell(number, self._cells.occurrences(number), self._renderer, self._flaws)
 
 
 def _position(occurrence: Occurrence | None) -> Position | None:

@@ -1,6 +1,7 @@
 """Records as JSON text, those that break the contract included."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
 from typing import Any
@@ -39,6 +40,18 @@ class Breakage(IntEnum):
     UNPARSABLE_OCCURRED_AT = 5
 
 
+@dataclass(frozen=True)
+class Flaw:
+    """One way of breaking the contract: its kind, and which of the kind's variants."""
+
+    kind: Breakage
+    variant: int
+
+
+NULL = Flaw(Breakage.NOT_AN_OBJECT, 4)
+"""The record is ``null``: every such one equals every other."""
+
+
 class Renderer:
     """Turns occurrences into the JSON texts of the API.
 
@@ -59,15 +72,16 @@ class Renderer:
             EventType.CLICKED: _link,
         }
 
-    def render(self, occurrence: Occurrence) -> str:
-        """The JSON text of a record."""
+    def render(self, occurrence: Occurrence, flaw: Flaw | None = None) -> str:
+        """The JSON text of a record; with ``flaw``, broken in that way."""
         text = self._render_whole(occurrence)
-        if occurrence.broken:
-            return orjson.dumps(break_record(orjson.loads(text), remix32(occurrence.traits))).decode()
-        return text
+        word = remix32(occurrence.traits)
+        if flaw is None and occurrence.broken:
+            flaw = drawn_flaw(word)
+        return text if flaw is None else orjson.dumps(break_record(orjson.loads(text), flaw, word)).decode()
 
     def _render_whole(self, occurrence: Occurrence) -> str:
-        received_us, event, _, occurred_us, message, pattern, step, _, recipient, _, _ = occurrence
+        received_us, event, _, occurred_us, message, pattern, step, _, recipient, *_ = occurrence
         type_ = self._types[pattern][step]
         campaign = self._cells.campaign_of(occurrence)
         message_id = f"msg_{self._randomness.identifier(SPACE_MESSAGE_ID, message):016x}"
@@ -102,11 +116,15 @@ def _bounce(occurrence: Occurrence, _campaign: CampaignLife, _message_id: str) -
     return f',"bounce":{{"class":"{"hard" if hard else "soft"}","code":{code},"reason":"{reason}"}}'
 
 
-def break_record(record: dict[str, Any], word: int) -> Any:
-    """The record with its contract broken in one of the ways of :class:`Breakage`, chosen by a 32-bit word."""
-    breakage = Breakage(scale(word, len(Breakage)))
-    variant = word & 0xFF
-    match breakage:
+def drawn_flaw(word: int) -> Flaw:
+    """The flaw that a 32-bit word draws."""
+    return Flaw(Breakage(scale(word, len(Breakage))), word & 0xFF)
+
+
+def break_record(record: dict[str, Any], flaw: Flaw, word: int) -> Any:
+    """The record with its contract broken; wrong values come from a 32-bit word."""
+    variant = flaw.variant
+    match flaw.kind:
         case Breakage.NO_EVENT_ID:
             del record["event_id"]
         case Breakage.WRONG_TYPE:

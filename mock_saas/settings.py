@@ -76,7 +76,7 @@ class Settings(BaseSettings):
         default=0.002,
         ge=0,
         le=0.5,
-        description="share of the records that break the contract",
+        description="share of the records that break the contract, beside the first few that do for certain; 0: none",
     )
     settling_seconds: float = Field(
         default=60, ge=0, le=86_400, description="how long after received_at a record may still appear"

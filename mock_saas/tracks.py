@@ -90,8 +90,8 @@ class Track:
     """One step of one pattern, arriving in one manner.
 
     ``weights`` is the pattern's interval of [0, ONE_32) among messages, ``picks`` the manner's among the events of
-    the step, ``broken`` where the events that break the contract begin. What is held up arrives by ``held`` later
-    than on time; ``redelivery``: it was on time as well.
+    the step, ``broken`` where the events that break the contract begin, ``plain`` where those begin that arrive on time
+    and only once. What is held up arrives by ``held`` later than on time; ``redelivery``: it was on time as well.
     """
 
     pattern: int
@@ -99,6 +99,7 @@ class Track:
     weights: tuple[int, int]
     picks: tuple[int, int]
     broken: int
+    plain: int
     path: Path
     lag: Jitter
     held: Shift | Jitter | None
@@ -118,8 +119,9 @@ def plan_tracks(cell_us: int, broken_rate: float, patterns: Sequence[Pattern] = 
     """All tracks, for cells of ``cell_us`` microseconds."""
     manners = _manners()
     broken = round((1 - broken_rate) * ONE_32)
+    plain = max(manner.picks[1] for manner in manners if manner.held is not None)
     return tuple(
-        _track(cell_us, number, step, weights, path, manner, broken)
+        _track(cell_us, number, step, weights, path, manner, broken, plain)
         for number, (pattern, weights) in enumerate(_intervals(patterns))
         for step, path in enumerate(_paths(pattern, number, cell_us))
         for manner in manners
@@ -165,7 +167,14 @@ def _paths(pattern: Pattern, number: int, cell_us: int) -> Iterator[Path]:
 
 
 def _track(
-    cell_us: int, pattern: int, step: int, weights: tuple[int, int], path: Path, manner: _Manner, broken: int
+    cell_us: int,
+    pattern: int,
+    step: int,
+    weights: tuple[int, int],
+    path: Path,
+    manner: _Manner,
+    broken: int,
+    plain: int,
 ) -> Track:
     lag = _jitter(RECEIVE_LAG)
     least, most = path.least + lag.low, path.most + lag.high
@@ -178,7 +187,7 @@ def _track(
         if held is not None:
             least, most = least + held.low, most + held.high
         reach = (least // cell_us, (most + cell_us - 1) // cell_us)
-    return Track(pattern, step, weights, manner.picks, broken, path, lag, held, manner.redelivery, reach)
+    return Track(pattern, step, weights, manner.picks, broken, plain, path, lag, held, manner.redelivery, reach)
 
 
 def _undoable(delay: Delay, beyond_us: int, cell_us: int, salt: int) -> Shift | Jitter:

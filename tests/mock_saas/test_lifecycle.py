@@ -10,7 +10,7 @@ from mock_saas import cells
 from mock_saas.lifecycle import MAX_STEPS, PATTERNS, WEIGHT_TOTAL
 from mock_saas.randomness import Randomness
 from mock_saas.records import CampaignStatus, Event
-from mock_saas.rendering import Breakage, break_record
+from mock_saas.rendering import Breakage, break_record, drawn_flaw
 from mock_saas.timestamps import DAY_US, HOUR_US, MICROSECONDS, parse_rfc3339
 from mock_saas.windows import Window
 from tests.mock_saas.provider import EPOCH_US, NOW_US, campaign_list, event_list, parse, walk
@@ -179,7 +179,7 @@ def test_the_set_share_of_records_breaks_the_contract(rate: float) -> None:
 
 def test_records_break_in_every_way(whole_history: list[Record]) -> None:
     words = [(index << 32) // len(Breakage) + variant for index in range(len(Breakage)) for variant in range(1, 7)]
-    broken = [break_record(dict(whole_history[0]), word) for word in words]
+    broken = [break_record(dict(whole_history[0]), drawn_flaw(word), word) for word in words]
     assert not any(map(is_valid, broken))
     objects = [record for record in broken if isinstance(record, dict)]
     assert any("event_id" not in record for record in objects)
