@@ -30,7 +30,7 @@ from orchestration.local.s3_server import start_s3
 from orchestration.local.saas_server import SaasOptions, start_saas
 from orchestration.local.settings import LocalSettings
 from orchestration.local.shop import ShopPasswords
-from tests.chaos import behind, equal, kills, overtaken, races
+from tests.chaos import behind, days, equal, kills, overtaken, races
 from tests.chaos.campaign import Order, Report
 from tests.chaos.line import Ground
 from tests.faults import api_campaign, postgres_campaign, s3_campaign
@@ -56,6 +56,7 @@ CAMPAIGNS = {
     s3_campaign.NAME: Campaign(s3_campaign.run, 90, "a storm over S3"),
     api_campaign.NAME: Campaign(api_campaign.run, 90, "a provider on bad days"),
     postgres_campaign.NAME: Campaign(postgres_campaign.run, 60, "connections to Postgres that are cut at any byte"),
+    days.NAME: Campaign(days.run, 260, "any day from 2024 to 2040, in any zone"),
     # The longest one comes last, and has all the time that is left.
     kills.NAME: Campaign(kills.run, 600, "SIGKILL at any moment of runs, loads and keys passes"),
 }
