@@ -182,11 +182,20 @@ def make_mock_saas(run_directory: RunDirectory, tmp_path: Path) -> Iterator[Make
         yield lambda options: start_saas(group, options, run_directory.path, tmp_path).ready()
 
 
-def small_provider(*, clock_offset: timedelta = timedelta(0)) -> SaasOptions:
-    """Three days of about 100 records, sent to the customers of the small shop about its products."""
-    midnight = (datetime.now(UTC) + clock_offset).replace(hour=0, minute=0, second=0, microsecond=0)
+def small_provider(*, later: timedelta = timedelta(0)) -> SaasOptions:
+    """Three days of about 100 records, sent to the customers of the small shop about its products.
+
+    They end at the shop's present, or `later`, and the provider's clock goes on from there: whatever the date is, it is
+    the same history.
+    """
+    now = BUSINESS_NOW + later
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     return SaasOptions(
-        epoch=midnight - timedelta(days=3), clock_offset=clock_offset, events_per_day=100, recipients=100, skus=10
+        epoch=midnight - timedelta(days=3),
+        clock_offset=now - datetime.now(UTC),
+        events_per_day=100,
+        recipients=100,
+        skus=10,
     )
 
 

@@ -32,7 +32,7 @@ from orchestration.local.settings import LocalSettings
 from orchestration.local.shop import ShopPasswords
 from tests.chaos import behind, days, equal, kills, overtaken, races
 from tests.chaos.campaign import Order, Report
-from tests.chaos.line import Ground
+from tests.chaos.line import BUSINESS_NOW, Ground
 from tests.faults import api_campaign, postgres_campaign, s3_campaign
 
 _LIMIT_SECONDS = 1_080.0
@@ -151,8 +151,15 @@ def _ground() -> Iterator[Ground]:
 
 
 def _provider() -> SaasOptions:
-    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    return SaasOptions(epoch=midnight - timedelta(days=3), events_per_day=100, recipients=100, skus=10)
+    """The same history on any day: it ends at the shop's present, and the clock goes on from there."""
+    midnight = BUSINESS_NOW.replace(hour=0, minute=0, second=0, microsecond=0)
+    return SaasOptions(
+        epoch=midnight - timedelta(days=3),
+        clock_offset=BUSINESS_NOW - datetime.now(UTC),
+        events_per_day=100,
+        recipients=100,
+        skus=10,
+    )
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ EVENTS = lenient("email_events")
 @pytest.fixture(scope="module")
 def provider(run_directory: RunDirectory, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SaasServer]:
     """This module's own: its clock only moves forward, and every test has a lake of its own."""
-    options = replace(small_provider(clock_offset=-HOURS_BACK), events_per_day=300)
+    options = replace(small_provider(later=-HOURS_BACK), events_per_day=300)
     with process_group(run_directory.lock) as group:
         yield start_saas(group, options, run_directory.path, tmp_path_factory.mktemp("provider")).ready()
 

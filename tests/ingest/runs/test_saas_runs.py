@@ -43,7 +43,7 @@ def events(contracts: ContractRegistry) -> StreamContract:
 @pytest.fixture(scope="module")
 def provider(processes: ProcessGroup, run_directory: RunDirectory, stack_logs: Path) -> SaasServer:
     """One for all tests here: each has a lake of its own, and the provider's clock only moves forward."""
-    options = replace(small_provider(clock_offset=-HOURS_BACK), events_per_day=1_000)
+    options = replace(small_provider(later=-HOURS_BACK), events_per_day=1_000)
     return start_saas(processes, options, run_directory.path, stack_logs).ready()
 
 
