@@ -15,6 +15,10 @@ BROWSER := .venv-browser
 WORKFLOWS := .venv-workflows
 JOBS ?= 2
 
+# Paths and files are UTF-8, whatever the locale is.
+export PYTHONUTF8 := 1
+export UV_CACHE_DIR := $(shell requirements/cache.sh)
+
 # Where this is set (in many containers), each of our many processes would compile all that it imports once more.
 unexport PYTHONDONTWRITEBYTECODE
 

@@ -5,6 +5,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 log=.venv/install.log
+UV_CACHE_DIR=$(requirements/cache.sh)
+export UV_CACHE_DIR
 
 is_python_311() {
   "$1" -c 'import sys; raise SystemExit(sys.version_info[:2] != (3, 11))' >/dev/null 2>&1
@@ -58,3 +60,6 @@ step "$packages packages, from requirements/dev.txt (hashes checked)" \
   .venv/bin/uv pip sync --python .venv/bin/python --require-hashes requirements/dev.txt
 step "this repository, editable" \
   .venv/bin/uv pip install --python .venv/bin/python --no-deps --no-build-isolation --editable .
+# Python reads this file in the locale's encoding, even in UTF-8 mode, and does not start where it cannot: in the C locale,
+# of a path with an umlaut. A path from where the file lies is ASCII.
+echo ../../../.. >"$(ls .venv/lib/python3.11/site-packages/_editable_impl_*.pth)"

@@ -9,6 +9,7 @@ import typer
 
 from ingest.cli import contract_commands, lake_commands, quarantine_commands, run_commands, verify_command
 from ingest.errors import PlatformError
+from ingest.terminal import fit_output
 
 app = typer.Typer(
     name="ingest",
@@ -29,6 +30,7 @@ def main() -> None:
     """Run the command line; a PlatformError becomes one message and its exit code."""
     # Imports make many objects that stay, which the collector would otherwise look through again and again.
     gc.set_threshold(50_000, 20, 20)
+    fit_output()
     try:
         app()
     except PlatformError as error:

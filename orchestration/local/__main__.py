@@ -9,8 +9,10 @@ def main() -> None:
     """Run the command line; a stop signal, from the first moment on, ends it in one line."""
     try:
         with raised_signals():
+            from ingest.terminal import fit_output
             from orchestration.local.cli import app
 
+            fit_output()
             app()
     except Interrupted as interruption:
         # Not by rich: its console may have been interrupted in the middle of a line.

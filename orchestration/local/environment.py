@@ -13,6 +13,8 @@ _LOCAL_HOSTS = "127.0.0.1,localhost"
 def clean_environment(additions: Mapping[str, str] | None = None) -> dict[str, str]:
     """This process's environment without accounts and endpoints of the user, plus `additions`.
 
+    Files and paths are UTF-8 in it, whatever the locale is.
+
     A proxy that the user has configured is told to leave this machine's own addresses alone.
     """
     kept = {
@@ -21,4 +23,4 @@ def clean_environment(additions: Mapping[str, str] | None = None) -> dict[str, s
         if not name.startswith(_FOREIGN_PREFIXES) and name not in _FOREIGN_NAMES
     }
     exceptions = ",".join(filter(None, (kept.get("NO_PROXY") or kept.get("no_proxy"), _LOCAL_HOSTS)))
-    return {**kept, "NO_PROXY": exceptions, "no_proxy": exceptions, **(additions or {})}
+    return {**kept, "PYTHONUTF8": "1", "NO_PROXY": exceptions, "no_proxy": exceptions, **(additions or {})}

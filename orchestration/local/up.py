@@ -100,11 +100,11 @@ def _standing(now: datetime | None) -> str:
 
 
 def _environment(stack: LocalStack, state: State) -> dict[str, str]:
-    without_proxy = {name: value for name, value in clean_environment().items() if name in ("NO_PROXY", "no_proxy")}
+    own = {name: value for name, value in clean_environment().items() if name in ("NO_PROXY", "no_proxy", "PYTHONUTF8")}
     return {
         **stack.environment,
         **state.environment,
-        **without_proxy,
+        **own,
         "SHOP_OWNER_DSN": stack.shop.owner_dsn,
         "SAAS_ADMIN_KEY": stack.saas.admin_key,
     }

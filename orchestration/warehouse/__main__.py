@@ -8,6 +8,7 @@ import typer
 
 from ingest.errors import PlatformError
 from ingest.hints import here
+from ingest.terminal import fit_output
 
 if TYPE_CHECKING:
     from orchestration.warehouse.loader import LoadOutcome
@@ -113,6 +114,7 @@ def main() -> None:
     """Run the command line; a PlatformError becomes one message and its exit code."""
     from ingest.cli.app import fail
 
+    fit_output()
     try:
         app()
     except PlatformError as error:

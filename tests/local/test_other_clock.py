@@ -56,11 +56,10 @@ def test_the_demo_in_the_night_in_which_clocks_go_forward(library: Path, tmp_pat
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"After run 1: equal for {streams} of {streams}." in done.stdout
     published = tmp_path / "demo" / "warehouse" / "published" / "DP_MAILBLAZE_DEMO_DEV_DB.duckdb"
-    seen = run_query(
-        published,
-        "select (select cast(max(recorded_at) as date) from MART.fct_order_lines),"
-        " (select cast(max(occurred_at) as date) from MART.fct_email_events)",
-        limit=None,
-    )
-    # By the database's clock, and by the provider's.
-    assert seen.rows == ((date(2027, 3, 28), date(2027, 3, 28)),)
+    by_the_database = "select cast(max(recorded_at) as date) from MART.fct_order_lines"
+    by_the_provider = "select cast(max(received_at) as date) from MART.fct_email_events"
+    seen = run_query(published, f"select ({by_the_database}), ({by_the_provider})", limit=None)
+    # A small provider is quiet at night: its last event may be of the evening before.
+    [(recorded, received)] = seen.rows
+    assert recorded == date(2027, 3, 28)
+    assert received in (date(2027, 3, 27), date(2027, 3, 28))

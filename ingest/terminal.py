@@ -1,0 +1,21 @@
+"""What a terminal, or a pipe, can show."""
+
+from __future__ import annotations
+
+import io
+import locale
+import os
+import sys
+
+
+def fit_output() -> None:
+    """Write in the locale's encoding, and a `?` for what it does not have, in place of UnicodeEncodeError.
+
+    Files and paths are UTF-8 where PYTHONUTF8 is set, as `make` does; the terminal's encoding is still the locale's.
+    In the C locale, which says nothing of a terminal, it stays what Python has chosen.
+    """
+    encoding = locale.getencoding()
+    chosen = os.environ.get("PYTHONIOENCODING") or encoding.lower() in ("ascii", "us-ascii", "ansi_x3.4-1968", "646")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding=stream.encoding if chosen else encoding, errors="replace")
