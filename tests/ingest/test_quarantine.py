@@ -16,7 +16,7 @@ from ingest.context import unmoved
 from ingest.contracts.model import StreamContract
 from ingest.contracts.parse import load_contract
 from ingest.contracts.registry import PACKAGED
-from ingest.lake.commit import Commit, CommitKind
+from ingest.lake.commit import Commit, CommitKind, Counts
 from ingest.lake.log import CommitLog
 from ingest.lake.store import ObjectStore
 from ingest.quarantine import Quarantine, read_columns
@@ -171,6 +171,28 @@ def events(command_line: CommandLine, provider: FakeProvider) -> CommandLine:
     )
     assert line.run("run").exit_code == 0
     return line
+
+
+def test_records_that_are_no_json_are_quarantined_to_the_byte_and_the_rest_of_their_page_lands(
+    command_line: CommandLine, provider: FakeProvider, store: ObjectStore
+) -> None:
+    command_line.write_contract("email_events", (PACKAGED / "email_events.odcs.yaml").read_text())
+    half_a_surrogate = good_event(900)[:-1] + r', "note": "\ud83d"}'
+    deep = good_event(901)[:-1] + ', "note": ' + "[" * 1000 + "]" * 1000 + "}"
+    nan = good_event(902)[:-1] + ', "note": NaN}'
+    provider.records = [half_a_surrogate, *(good_event(number) for number in range(300)), deep, nan]
+    line = CommandLine(
+        command_line.folder, command_line.environment | {"SAAS_BASE_URL": provider.base_url, "SAAS_API_KEY": "key"}
+    )
+    assert line.run("run").exit_code == 0
+    contract = load_contract(line.contracts / "email_events.odcs.yaml")
+    head = CommitLog(store, "email_events").head()
+    assert head is not None
+    assert head.counts == Counts(read=303, landed=300, quarantined=3)
+    refused = Quarantine(store, contract).open()
+    assert [item.record for item in refused] == [record.encode() for record in (half_a_surrogate, deep, nan)]
+    assert [item.position for item in refused] == [1, 302, 303]
+    assert [item.key for item in refused] == [f'{{"event_id":"evt_{number}"}}' for number in (900, 901, 902)]
 
 
 def admit(events: CommandLine) -> StreamContract:
