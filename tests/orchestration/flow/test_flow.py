@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -25,6 +26,7 @@ from orchestration.report import RunReport, StreamOutcome
 from orchestration.warehouse.loader import LoadResult
 from orchestration.warehouse.protocol import Publication
 from orchestration.warehouse.query import run_query
+from tests.ingest.fake_provider import fake_provider
 from tests.orchestration.flow.conftest import Platform
 
 STREAMS = set(ContractRegistry.load())
@@ -222,6 +224,21 @@ def test_a_transient_fault_is_tried_again(platform: Platform, monkeypatch: pytes
     calls = on_ingest(monkeypatch, "warehouses", lambda call: shaky(0))
     report = platform.failed_run(streams=["warehouses"], skip_load=True, skip_dbt=True)
     assert len(calls) == 3, "and then given up"
+
+
+def test_a_provider_that_asks_for_an_hour_is_asked_once_and_the_run_says_when(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No loop within or around the task asks again before that."""
+    with fake_provider() as provider:
+        provider.refusals = [(429, {"Retry-After": "3600"})] * 10
+        monkeypatch.setenv("SAAS_BASE_URL", provider.base_url)
+        report = platform.failed_run(streams=["email_events", "customers"], skip_dbt=True)
+        assert len(provider.refusals) == 9
+    [problem] = report.problems
+    assert re.search(r"email_events: the API asks to wait .*Come back at \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", str(problem))
+    assert platform.task_runs(report)["email_events"].run_count == 1
+    assert platform.task_runs(report)["load customers"].state_type is StateType.COMPLETED
 
 
 def test_a_backfill_and_a_replay(platform: Platform) -> None:
