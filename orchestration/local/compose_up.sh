@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# `make up`: starts the compose stack, after a look at what would stop it halfway: the engine, and the ports.
+# `make up`: starts the compose stack, after a look at what would stop it halfway: the engine, BUSINESS_NOW, the ports.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -24,6 +24,14 @@ published_ports() {
     /^        published:/ { gsub(/"/, "", $2); print service, address, $2, target }'
 }
 
+# The programs in the containers look closer; they would start again and again with what none of them can read.
+require_moment() {
+  local moment day='20[2-9][0-9]-[01][0-9]-[0-3][0-9]' time='[0-2][0-9]:[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?'
+  moment=$(docker compose config | awk '$1 == "BUSINESS_NOW:" { gsub(/["'"'"']/, "", $2); print $2; exit }')
+  [[ -z $moment || $moment =~ ^${day}[Tt]${time}([Zz]|[+-][0-9]{2}:[0-9]{2})$ ]] ||
+    fail "BUSINESS_NOW is '$moment', which is no RFC 3339 time with its zone of the years 2020 to 2099: write it like 2028-02-29T23:58:00Z"
+}
+
 is_taken() { (exec 3<>"/dev/tcp/$1/$2") 2>/dev/null; }
 
 require_free_ports() {
@@ -46,6 +54,7 @@ require_free_ports() {
 
 require_engine
 docker compose config --quiet
+require_moment
 require_free_ports
 docker compose up --detach --wait "$@"
 cat <<MESSAGE

@@ -27,6 +27,8 @@ services:
         target: 5432
         published: "$PUBLISHED"
         protocol: tcp
+    environment:
+      BUSINESS_NOW: "$MOMENT"
 CONFIG
 esac
 """
@@ -42,7 +44,7 @@ class Outcome:
     calls: str
 
 
-def run_up(folder: Path, *, port: int, engine_fails: bool = False, our_own: str = "") -> Outcome:
+def run_up(folder: Path, *, port: int, engine_fails: bool = False, our_own: str = "", moment: str = "") -> Outcome:
     """Run the script where the stack publishes `port`, and `our_own` address is published by it already."""
     docker, calls = folder / "docker", folder / "calls"
     docker.write_text(DOCKER)
@@ -53,6 +55,7 @@ def run_up(folder: Path, *, port: int, engine_fails: bool = False, our_own: str 
         "ENGINE_FAILS": str(int(engine_fails)),
         "OUR_OWN": our_own,
         "PUBLISHED": str(port),
+        "MOMENT": moment,
     }
     ended = subprocess.run([SCRIPT], env=environment, capture_output=True, text=True, timeout=30, check=False)
     return Outcome(ended.returncode, ended.stdout, ended.stderr, calls.read_text())
@@ -86,3 +89,19 @@ def test_an_engine_that_does_not_answer_is_told_in_one_line(tmp_path: Path, take
     assert outcome.errors.startswith("error: the Docker engine does not answer: start")
     assert outcome.errors.count("\n") == 1
     assert "compose up" not in outcome.calls
+
+
+@pytest.mark.parametrize("moment", ["2028-02-29", "2028-02-29T23:58:00", "1066-10-14T09:00:00Z", "tomorrow"])
+def test_a_business_now_that_is_none_is_told_before_anything_starts(
+    tmp_path: Path, taken_port: int, moment: str
+) -> None:
+    outcome = run_up(tmp_path, port=taken_port, moment=moment)
+    assert outcome.code == 2
+    assert outcome.errors.startswith(f"error: BUSINESS_NOW is '{moment}', which is no RFC 3339 time")
+    assert "compose up" not in outcome.calls
+
+
+@pytest.mark.parametrize("moment", ["2028-02-29T23:58:00Z", "2028-02-29t23:58:00.5-05:00"])
+def test_a_business_now_that_is_one_is_let_through(tmp_path: Path, taken_port: int, moment: str) -> None:
+    outcome = run_up(tmp_path, port=taken_port, our_own=f"127.0.0.1:{taken_port}", moment=moment)
+    assert outcome.code == 0, outcome.errors
