@@ -10,17 +10,17 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from ingest.contracts.model import Mode, StreamContract
+from ingest.contracts.model import StreamContract
 from ingest.disk import disk_errors
 from ingest.errors import DamagedLakeError
-from ingest.lake.commit import Commit, CommitKind, DataFile
+from ingest.lake.commit import Commit, DataFile
+from ingest.lake.counting import APPENDED, counting_versions, newest_of
 from ingest.lake.log import CommitLog
 from ingest.lake.store import ObjectStore
 from ingest.sources.prefetch import prefetched
 from ingest.verify.comparison import LakeFile
 
 _READERS = 16
-_APPENDED = (CommitKind.DATA, CommitKind.BACKFILL)
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,10 @@ class LakeFiles:
     @classmethod
     def of(cls, contract: StreamContract, commits: Sequence[Commit]) -> LakeFiles:
         """The files that count, of all commits of a stream."""
-        if contract.spec.mode is Mode.SNAPSHOT:
-            newest = _newest(commits, CommitKind.SNAPSHOT)
-            return cls(_with_rows([newest] if newest else []))
-        rows = _with_rows([commit for commit in commits if commit.kind in _APPENDED])
-        key_set = _newest(commits, CommitKind.KEYS) if contract.lands_keys else None
-        return cls(rows) if key_set is None else cls(rows, _with_rows([key_set]), key_set.version)
+        counting = counting_versions(contract, newest_of(commits))
+        rows = [commit for commit in commits if commit.kind in APPENDED and counting.hold(commit.version)]
+        key_set = [commit for commit in commits if commit.version == counting.keys]
+        return cls(_with_rows(rows), _with_rows(key_set), counting.keys or None)
 
 
 def commits_up_to(store: ObjectStore, head: Commit) -> list[Commit]:
@@ -82,10 +80,6 @@ def downloaded(store: ObjectStore, folder: Path, files: Sequence[tuple[int, Data
 
     with prefetched(fetched()) as ahead:
         yield used(ahead)
-
-
-def _newest(commits: Sequence[Commit], kind: CommitKind) -> Commit | None:
-    return next((commit for commit in reversed(commits) if commit.kind is kind), None)
 
 
 def _with_rows(commits: Sequence[Commit]) -> tuple[DataFile, ...]:

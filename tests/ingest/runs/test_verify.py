@@ -320,3 +320,23 @@ def _told(found: Verification) -> str:
     with pytest.raises(LostUpdatesError) as caught:
         require_equal([found])
     return caught.value.message
+
+
+@pytest.mark.parametrize("key", [(), ("id",)])
+def test_rows_that_no_unique_key_tells_apart_are_compared_as_a_multiset(world: World, key: tuple[str, ...]) -> None:
+    world.execute("create table notes (id int not null, note text)")
+    world.execute("insert into notes values (1, 'a'), (1, 'a'), (1, 'b'), (2, null)")
+    name = "public.notes"
+    text = draft_contract(live_tables(world.connection, [name])[name], key=("id",))
+    drafted = parse_contract(text, origin="notes")
+    columns = tuple(replace(column, key_position=column.key_position if key else None) for column in drafted.columns)
+    contract = replace(drafted, columns=columns)
+    world.run(contract)
+    found = verify(world, contract)
+    assert (found.differs, found.equal) == (False, 4)
+
+    world.execute("delete from notes where ctid in (select min(ctid) from notes); insert into notes values (2, null)")
+    found = verify(world, contract)
+    assert (found.equal, found.missing.rows, found.extra.rows, found.missing.keys) == (3, 1, 1, ())
+    assert not verify(world, contract, repair=True).remains
+    assert verify(world, contract).equal == 4
