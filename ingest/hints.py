@@ -77,5 +77,6 @@ _RULES: tuple[tuple[str, Callable[[str], str]], ...] = (
     (r"python -m orchestration\.warehouse query\b", _query),
     (r"python -m orchestration\.", _prefixed(_IN_AGENT)),
     (r"prefect\s", _prefixed(_IN_AGENT)),
+    (r"cat\s", _prefixed(_IN_AGENT)),
 )
 """What a command begins with, and what it becomes in the containers; the first that fits counts."""

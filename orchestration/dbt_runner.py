@@ -7,6 +7,7 @@ terminal reaches us alone, and we end dbt and whatever it started.
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -223,7 +224,7 @@ class DbtRunner:
 
     def _failure(self, code: int, results: Sequence[NodeFinished], complaints: Sequence[str]) -> DbtFailure:
         failed = failed_nodes(results)
-        log = f"dbt's log: {self._run_dir / 'dbt.jsonl'}"
+        log = f"dbt's log: `cat {shlex.quote(str(self._run_dir / 'dbt.jsonl'))}`"
         if failed:
             listed = "\n".join(f"  {node}" for node in failed)
             skipped = sum(node.status == "skipped" for node in results)

@@ -25,7 +25,7 @@ from orchestration.prefect.deployments import BACKFILL, deployment_specs
 from orchestration.worker.names import PLATFORM_FLOW
 
 REPOSITORY = Path(__file__).parents[1]
-PROGRAMS = ("ingest", "python", "prefect", "docker", "make", "terraform", "aws")
+PROGRAMS = ("ingest", "python", "prefect", "docker", "make", "terraform", "aws", "cat")
 _PROGRAM = re.compile(rf"(?:{'|'.join(PROGRAMS)}) ")
 _NAKED = re.compile(
     r"(?<![`\w./-])(ingest (?:run|backfill|keys|verify|streams|log|show|replay|gc|contract|quarantine) [-\w]"
@@ -108,7 +108,7 @@ def require_works(command: str) -> None:
         elif words[0] == "make":
             assert f"\n{words[1]}:" in (REPOSITORY / "Makefile").read_text(encoding="utf-8"), command
         else:
-            assert words[0] in ("terraform", "aws"), command
+            assert words[0] in ("terraform", "aws", "cat"), command
 
 
 def parse(command: click.Command, words: list[str]) -> None:
@@ -223,6 +223,7 @@ EXAMPLES = [
         '-p \'streams=["orders", "products"]\' -p full_refresh=true`',
     ),
     ("`python orchestration/prefect/flow.py --deploy`", "`docker compose up -d --wait prefect_flow`"),
+    ("`cat /warehouse/runs/1/dbt.jsonl`", "`docker compose exec prefect_agent cat /warehouse/runs/1/dbt.jsonl`"),
     ("`python -m orchestration.worker`", "`docker compose up -d --wait ingest`"),
     ("ingest run, `payload`, `select 1`", "ingest run, `payload`, `select 1`"),
 ]
