@@ -54,7 +54,11 @@ class NodeStarted:
 
 @dataclass(frozen=True)
 class NodeFinished:
-    """A node ended. `rows` are those affected or, where the model told, those it has; `failures` a test's bad rows."""
+    """A node ended. `rows` are those affected or, where the model told, those it has; `failures` a test's bad rows.
+
+    Of a test, `description` is what its YAML says: which of the two kinds it is, a promise of ours or an oddity of the
+    source, and what its rows are.
+    """
 
     unique_id: str
     name: str
@@ -70,11 +74,17 @@ class NodeFinished:
     relation: str | None = None
     compiled_path: Path | None = None
     depends_on: tuple[str, ...] = ()
+    description: str = ""
 
     @property
     def failed(self) -> bool:
         """Whether it must not be published."""
         return self.status.failed
+
+    @property
+    def warned(self) -> bool:
+        """Whether it found what is to be shown, and stops nothing."""
+        return self.status is NodeStatus.WARN
 
     def __str__(self) -> str:
         text = f"{self.name}: {self.message or self.status.value}"
@@ -173,8 +183,11 @@ class EventReader:
             depends_on=self._manifest.depends_on(unique_id),
         )
         if node["resource_type"] in ("test", "unit_test") and status is not NodeStatus.SKIPPED:
-            event = replace(event, failures=int(result.get("num_failures") or 0))
-        return replace(event, compiled_path=self._manifest.compiled_path(unique_id)) if event.failed else event
+            failures = int(result.get("num_failures") or 0)
+            event = replace(event, failures=failures, description=self._manifest.description(unique_id))
+        if event.failed or event.warned:
+            event = replace(event, compiled_path=self._manifest.compiled_path(unique_id))
+        return event
 
     def _note_rows(self, data: Mapping[str, Any]) -> bool:
         """Note what a model tells of its rows; whether it did."""
@@ -194,6 +207,9 @@ class _Manifest:
 
     def depends_on(self, unique_id: str) -> tuple[str, ...]:
         return tuple(self._node(unique_id).get("depends_on", {}).get("nodes", ()))
+
+    def description(self, unique_id: str) -> str:
+        return str(self._node(unique_id).get("description") or "").strip()
 
     def compiled_path(self, unique_id: str) -> Path | None:
         """Where dbt writes a node's compiled SQL; None where it has not (the SQL did not compile).

@@ -92,6 +92,9 @@ class LogProgress:
         self._logger.debug("%s %s: started", node.resource_type, node.name)
 
     def dbt_finished(self, node: NodeFinished) -> None:
+        if node.warned:
+            self._logger.warning("%s: %s rows. %s", node.name, f"{node.failures or 0:,}", node.description)
+            return
         level = logging.ERROR if node.failed else logging.INFO
         rows = f", {node.rows:,} rows" if node.rows is not None else ""
         message = f" {node.message}" if node.failed else ""

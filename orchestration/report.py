@@ -42,6 +42,12 @@ class RunReport:
     publication: Publication | None = None
     problems: tuple[PlatformError, ...] = ()
 
+    @property
+    def warnings(self) -> tuple[NodeFinished, ...]:
+        """The dbt tests that warned: oddities of the source. Those with the most rows come first."""
+        warned = [node for node in self.nodes if node.warned]
+        return tuple(sorted(warned, key=lambda node: (-(node.failures or 0), node.name)))
+
 
 class RunFailedError(PlatformError):
     """The run ended with `report.problems`. Its exit code is that of the first."""

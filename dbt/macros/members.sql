@@ -12,3 +12,10 @@
 {% macro end_of_time() -%}
     {{ return(utc_timestamp('9999-12-31 00:00:00')) }}
 {%- endmacro %}
+
+{#- A time as the histories have it: what lies outside of them counts as their first or last second. -#}
+{% macro in_history(timestamp) -%}
+    {{ return(
+        "greatest(least(" ~ timestamp ~ ", " ~ utc_timestamp('9999-12-30 23:59:59') ~ "), " ~ beginning_of_time() ~ ")"
+    ) }}
+{%- endmacro %}

@@ -1,18 +1,11 @@
 -- Incremental facts hold as many rows as there are keys in all of RAW: nothing lost, nothing doubled.
--- Order lines are compared one by one, since a line waits for its order: until orders have landed that are younger than
--- the line's extraction.
-with
-
-landed_orders as (
-    select max(updated_at) as updated_until from {{ ref('int_orders') }}
-)
-
+-- Order lines are compared one by one, since a line waits for its order. (Of an order that never lands,
+-- parent_has_landed warns.)
 select 'line is missing' as problem, items.order_item_id as subject
 from {{ ref('stg_order_items') }} as items
-inner join landed_orders on items._extracted_at <= landed_orders.updated_until
-left join {{ ref('int_orders') }} as orders on orders.order_id = items.order_id
+inner join {{ ref('int_orders') }} as orders on orders.order_id = items.order_id
 left join {{ ref('fct_order_lines') }} as lines on lines.order_item_id = items.order_item_id
-where lines.order_item_id is null and coalesce(orders.is_deleted, false) = false
+where lines.order_item_id is null and not orders.is_deleted
 
 union all
 

@@ -1,14 +1,21 @@
--- On the last day every warehouse and product stands where its ledger stands, and no day before it is missing.
+-- On the last day every warehouse and product stands where its ledger stands, and no day before it is missing. What is
+-- dated before the calendar counts from its first day on, what is dated after the run's day not yet.
 with
 
-ledger as (
-    select warehouse_id, product_id, sum(quantity) as quantity, min(moved_on) as first_date
+movements as (
+    select warehouse_id, product_id, quantity, {{ counted_on('moved_on') }} as counted_on
     from {{ ref('int_stock_ledger') }}
+    where {{ counted_on('moved_on') }} <= {{ business_day() }}
+),
+
+ledger as (
+    select warehouse_id, product_id, sum(quantity) as quantity, min(counted_on) as first_date
+    from movements
     group by warehouse_id, product_id
 ),
 
 last_day as (
-    select max(moved_on) as last_date from {{ ref('int_stock_ledger') }}
+    select max(counted_on) as last_date from movements
 ),
 
 inventory as (

@@ -1,5 +1,5 @@
-"""A run's artifacts in Prefect's UI: the summary to read; streams, dbt's nodes and the reconciliation as tables to
-search.
+"""A run's artifacts in Prefect's UI: the summary to read; streams, dbt's nodes, warnings and the reconciliation as
+tables to search.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from orchestration.prefect.tables import (
     readable,
     reconciliation_rows,
     stream_rows,
+    warning_rows,
 )
 from orchestration.report import RunReport, StreamOutcome
 
@@ -40,7 +41,8 @@ def show(report: RunReport) -> None:
             "Each stream: rows landed in the lake and loaded into RAW. Times are UTC.",
             stream_rows(report),
         ),
-        ("run-dbt", "dbt's models, snapshots and tests: failures first, then the slowest.", node_rows(report.nodes)),
+        ("run-dbt", "dbt's models, snapshots and tests: failures, warnings, then the slowest.", node_rows(report.nodes)),
+        ("run-warnings", WARNINGS, warning_rows(report)),
         ("run-reconciliation", RECONCILIATION, reconciliation_rows(report.reconciliations)),
     )
     for key, description, rows in tables:
@@ -55,6 +57,9 @@ def show_refusal(error: PlatformError) -> None:
     _create_markdown(text, key=SUMMARY, description="Why the run did nothing.")
 
 
+WARNINGS = (
+    "What is odd at the source. It was landed as it is and published. The compiled SQL of a test selects its rows."
+)
 RECONCILIATION = (
     "Current rows, counted at each stage: source less refused = lake = RAW = staging. "
     "Rows that were changed while the run read them are in flight, and left out of all counts."
@@ -73,6 +78,7 @@ def headline(report: RunReport) -> str:
         f"{_total(report.streams, _landed):,} rows landed" if report.streams else "",
         f"{sum(load.rows for load in report.loads):,} loaded" if report.loads else "",
         f"{len(report.nodes):,} dbt nodes" if report.nodes else "",
+        _warnings_in_words(report),
         f"{_equal(report)} of {len(report.reconciliations)} streams equal{_left_out(report)}"
         if report.reconciliations
         else "",
@@ -90,6 +96,7 @@ def summary(report: RunReport) -> str:
     noted = [f"- `{outcome.stream}`: {markdown.text(text)}" for outcome in report.streams for text in _notes(outcome)]
     if noted:
         lines += ["## Notes", "", *noted, ""]
+    lines += _section("Warnings", warning_rows(report), text=WARNINGS, leave_out=("compiled SQL",))
     lines += _section("Streams", stream_rows(report), leave_out=("files", "lag, s", "note"))
     history = [] if any(item.lake_history != item.raw_history for item in report.reconciliations) else HISTORY
     lines += _section(
@@ -116,7 +123,8 @@ def _numbers(report: RunReport) -> list[str]:
     landed = f"- **Landed** {_total(report.streams, _landed):,} rows of {len(report.streams)} streams{quarantined}"
     loaded = f"- **Loaded** {sum(load.rows for load in report.loads):,} rows into RAW"
     refresh = ", full refresh" if report.full_refresh else ""
-    dbt = f"- **dbt** {len(report.nodes)} nodes, {failed} failed{refresh}"
+    warned = f", {_warnings_in_words(report)}" if report.warnings else ""
+    dbt = f"- **dbt** {len(report.nodes)} nodes, {failed} failed{warned}{refresh}"
     reconciled = f"- **Reconciled** {_equal(report)} of {len(report.reconciliations)} streams are equal"
     left_out = not_compared(report.reconciliations)
     compared = f"- **Not compared with the source** {markdown.text(left_out)}. {_WHEN_COMPARED}"
@@ -130,6 +138,11 @@ def _numbers(report: RunReport) -> list[str]:
         (published, True),
     ]
     return [line for line, reached in told if reached]
+
+
+def _warnings_in_words(report: RunReport) -> str:
+    count = len(report.warnings)
+    return f"{count} warning{'s' if count > 1 else ''}" if count else ""
 
 
 def _section(title: str, rows: list[Cells], *, text: str = "", leave_out: Sequence[str] = ()) -> list[str]:

@@ -178,5 +178,7 @@ def _state(node: NodeFinished) -> State[Any]:
         return Failed(message=f"{node.message or node.status}{place}")
     if node.status is NodeStatus.SKIPPED:
         return Cancelled(name="Skipped", message="skipped: something that it reads failed")
+    if node.warned:
+        return Completed(name="Warned", message=f"{node.failures or 0:,} rows. {node.description or node.message}")
     rows = f", {node.rows:,} rows" if node.rows is not None else ""
     return Completed(message=f"{node.message or node.status}{rows} in {node.seconds:.2f} s")

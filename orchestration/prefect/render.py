@@ -11,11 +11,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from orchestration.dbt_events import NodeFinished, NodeStarted, NodeStatus
-from orchestration.prefect.tables import HISTORY, not_compared, reconciliation_rows, stream_rows
+from orchestration.prefect.tables import HISTORY, not_compared, reconciliation_rows, stream_rows, warning_rows
 from orchestration.reconcile import Reconciliation
 from orchestration.report import RunReport, StreamOutcome
 from orchestration.warehouse.loader import LoadResult
 from orchestration.warehouse.protocol import Publication
+
+
+_COLOURS = {NodeStatus.SKIPPED: "dim", NodeStatus.WARN: "yellow"}
 
 
 class Lines:
@@ -53,8 +56,9 @@ class Lines:
         """The end tells all."""
 
     def dbt_finished(self, node: NodeFinished) -> None:
-        colour = "red" if node.failed else "dim" if node.status is NodeStatus.SKIPPED else "green"
-        rows = f" {node.rows:,} rows" if node.rows is not None else ""
+        colour = _COLOURS.get(node.status, "red" if node.failed else "green")
+        count = node.failures if node.warned else node.rows
+        rows = f" {count:,} rows" if count is not None else ""
         kind = node.materialized if node.resource_type == "model" else node.resource_type
         self._line(f"  [{colour}]{node.status}[/] {kind} {escape(node.name)}{rows} in {node.seconds:.1f} s")
 
@@ -76,12 +80,21 @@ def print_report(report: RunReport) -> None:
     left_out = not_compared(report.reconciliations)
     if left_out:
         console.print(f"Not compared with the source: {left_out}", soft_wrap=True)
+    print_warnings(console, report)
     failed = sum(node.failed for node in report.nodes)
     if report.nodes:
         console.print(f"dbt: {len(report.nodes)} nodes, {failed} failed")
     if report.publication is not None:
         console.print(f"Published: {report.publication.location}", soft_wrap=True)
     console.print(f"Run {report.run_id}: {'failed' if report.problems else 'completed'} in {report.seconds:.1f} s")
+
+
+def print_warnings(console: Console, report: RunReport) -> None:
+    """What the run found odd at the source, where it did, a line for each kind."""
+    for row in warning_rows(report):
+        console.print(
+            f"[yellow]Warning[/] {escape(row['what'])} {row['rows']:,} rows, {escape(row['test'])}", soft_wrap=True
+        )
 
 
 def _of_no_interest(report: RunReport) -> list[str]:

@@ -30,8 +30,8 @@ def stream_rows(report: RunReport) -> list[Cells]:
 
 
 def node_rows(nodes: Sequence[NodeFinished]) -> list[Cells]:
-    """One row for each dbt node; failures first, then the slowest. Long names come last."""
-    ordered = sorted(nodes, key=lambda node: (not node.failed, -node.seconds))
+    """One row for each dbt node; failures first, then warnings, then the slowest. Long names come last."""
+    ordered = sorted(nodes, key=lambda node: (not node.failed, not node.warned, -node.seconds))
     return [
         {
             "status": node.status.value,
@@ -43,6 +43,19 @@ def node_rows(nodes: Sequence[NodeFinished]) -> list[Cells]:
             "compiled SQL": str(node.compiled_path or ""),
         }
         for node in ordered
+    ]
+
+
+def warning_rows(report: RunReport) -> list[Cells]:
+    """One row for each test that warned: how many rows it found, and what they are."""
+    return [
+        {
+            "rows": node.failures or 0,
+            "what": node.description or node.message,
+            "test": node.name,
+            "compiled SQL": str(node.compiled_path or ""),
+        }
+        for node in report.warnings
     ]
 
 

@@ -11,8 +11,7 @@ from tests.dbt.history import open_shop
 from tests.dbt.project import Dbt
 from tests.dbt.raw_database import RawDatabase
 
-# In the shop of history.py a sale may be dated before the goods came in.
-MODELS_AND_DATA_TESTS = ("--exclude-resource-type", "unit_test", "--exclude", "assert_stock_is_never_negative")
+MODELS_AND_DATA_TESTS = ("--exclude-resource-type", "unit_test")
 
 
 @pytest.fixture

@@ -56,6 +56,15 @@ DAMAGE = {
     ),
 }
 """What is done to a built database, by the test that must notice."""
+ODDITIES = {
+    "assert_stock_is_never_negative",
+    "assert_stock_ledger_equals_stock_levels",
+    "assert_order_totals_add_up",
+    "assert_sold_goods_left_the_shelf",
+    "assert_no_click_before_its_send",
+    "parent_has_landed_stg_order_items_order_id__order_id__orders",
+}
+"""Those of them that find what a source may do, and stop nothing."""
 
 
 def test_builds_on_an_empty_lake_and_passes_its_unit_tests(dbt: Dbt) -> None:
@@ -72,7 +81,7 @@ def test_data_tests_notice_damage(built: RawDatabase, tmp_path: Path) -> None:
 
     result = dbt_on(damaged, tmp_path).run("test", "--select", *DAMAGE)
 
-    assert {name for name, status in result.statuses().items() if status == "fail"} == set(DAMAGE)
+    assert result.statuses() == {name: "warn" if name in ODDITIES else "fail" for name in DAMAGE}
 
 
 def test_a_quiet_table_is_not_called_stale_by_what_landed_last(built: RawDatabase, tmp_path: Path) -> None:

@@ -61,6 +61,17 @@ def test_every_model_has_its_key_tested(compiled: DbtResult, models: dict[str, d
     assert set(tested_as.values()) <= keyed
 
 
+def test_every_data_test_says_which_kind_it_is_and_stops_publication_only_for_a_promise(compiled: DbtResult) -> None:
+    tests = [node for node in compiled.manifest()["nodes"].values() if node["resource_type"] == "test"]
+    assert tests
+    for test in tests:
+        kind, _, what = test["description"].partition(": ")
+        assert (kind, test["config"]["severity"].lower()) in {("Promise", "error"), ("Oddity of the source", "warn")}, (
+            test["name"]
+        )
+        assert what.endswith("."), test["name"]
+
+
 def test_marts_keep_enforced_contracts(models: dict[str, dict[str, Any]]) -> None:
     for name, model in models.items():
         assert model["schema"] in LAYERS, name
@@ -96,11 +107,18 @@ def test_personal_data_stays_in_staging(built: RawDatabase) -> None:
         assert "@" not in text or column == "from_address", (table, column)
 
 
-def test_the_calendar_covers_the_data_in_whole_years(built: RawDatabase) -> None:
+def test_the_calendar_is_from_the_first_day_to_the_runs_with_two_members_beside(built: RawDatabase) -> None:
     assert built.query(
         "select min(calendar_date)::varchar, max(calendar_date)::varchar, count(*), sum(is_weekend::int), "
-        "count(*) filter (where month_start = calendar_date) from MART.dim_date"
-    ) == [("2026-01-01", "2026-12-31", 365, 104, 12)]
+        "count(*) filter (where month_start = calendar_date) from MART.dim_date where out_of_range is null"
+    ) == [("2000-01-01", "2026-12-31", 9862, 2818, 324)]
+    assert built.query(
+        "select calendar_date::varchar, out_of_range, year_number from MART.dim_date where out_of_range is not null "
+        "order by 1"
+    ) == [
+        ("1900-01-01", "out of range: before the calendar", None),
+        ("9999-12-31", "out of range: after the run's day", None),
+    ]
     assert built.query(
         "select iso_day_of_week, iso_week_of_year, quarter_of_year from MART.dim_date "
         "where calendar_date = '2026-03-01'"

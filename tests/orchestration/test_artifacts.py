@@ -18,13 +18,14 @@ from orchestration.dbt_runner import DbtFailure
 from orchestration.prefect import markdown
 from orchestration.prefect.artifacts import headline, summary
 from orchestration.prefect.endings import failure_message
-from orchestration.prefect.render import Lines
+from orchestration.prefect.render import Lines, print_report
 from orchestration.prefect.run_logs import readable_logs
-from orchestration.prefect.tables import node_rows, readable, reconciliation_rows, size, stream_rows
+from orchestration.prefect.tables import node_rows, readable, reconciliation_rows, size, stream_rows, warning_rows
 from orchestration.progress import BothProgress, LogProgress, Progress, current, report_to
 from orchestration.reconcile import Reconciliation
 from orchestration.report import RunFailedError, RunReport, StreamOutcome
 from orchestration.warehouse.loader import LoadResult
+from orchestration.warehouse.protocol import Publication
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -122,6 +123,39 @@ def test_a_completed_run_is_told_in_one_line() -> None:
     assert headline(completed) == "1,500 rows landed, 1,500 loaded, nothing published, in 61 s"
     assert "What failed" not in summary(completed)
     assert "dbt" not in summary(completed)
+
+
+ODD = replace(
+    node("no_click_before_its_send", NodeStatus.WARN, 0.1),
+    resource_type="test",
+    rows=None,
+    failures=3_000,
+    description="Oddity of the source: clicked before they were sent.",
+    compiled_path=Path("/runs/1/odd.sql"),
+)
+
+
+def test_an_oddity_of_the_source_is_shown_by_name_with_its_rows_and_published(
+    caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    publication = Publication("warehouse.duckdb", None, None, 0.1)
+    report = RunReport(run_id="r", seconds=1, nodes=(ODD, node("fine", NodeStatus.SUCCESS, 3)), publication=publication)
+    assert report.warnings == (ODD,)
+    assert headline(report) == "2 dbt nodes, 1 warning, published, in 1 s"
+    lines = summary(report).splitlines()
+    assert "- **dbt** 2 nodes, 0 failed, 1 warning" in lines
+    assert lines[lines.index("## Warnings") + 4 :][:3] == [
+        "| rows | what | test |",
+        "| ---: | :--- | :--- |",
+        r"| 3,000 | Oddity of the source: clicked before they were sent. | no\_click\_before\_its\_send |",
+    ]
+    assert warning_rows(report)[0]["compiled SQL"] == "/runs/1/odd.sql"
+    assert [row["node"] for row in node_rows(report.nodes)][0] == ODD.name
+    print_report(report)
+    assert "clicked before they were sent. 3,000 rows, no_click_before_its_send" in capsys.readouterr().out
+    LogProgress(logging.getLogger("test")).dbt_finished(ODD)
+    assert caplog.messages == ["no_click_before_its_send: 3,000 rows. Oddity of the source: clicked before they were sent."]
+    assert "Warnings" not in summary(replace(report, nodes=()))
 
 
 def test_a_table_s_cells_are_what_people_write() -> None:

@@ -43,10 +43,15 @@ def test_a_build_tells_of_each_node(tmp_path: Path) -> None:
         ("few", "model", NodeStatus.SUCCESS),
         ("not_null_numbers_n", "test", NodeStatus.PASS),
         ("few_is_few", "test", NodeStatus.PASS),
+        ("numbers_are_small", "test", NodeStatus.WARN),
     }
     by_name = {node.name: node for node in results}
     numbers = by_name["numbers"]
     assert (numbers.rows, numbers.materialized, numbers.relation) == (3, "table", '"w"."main"."numbers"')
+    odd = by_name["numbers_are_small"]
+    assert (odd.failures, odd.description) == (1, "Oddity of the source: numbers above two.")
+    assert odd.compiled_path is not None
+    assert odd.compiled_path.name == "numbers_are_small.sql"
     assert by_name["doubled"].depends_on == ("model.tiny.numbers",)
     assert numbers.seconds > 0
     assert timedelta(0) < numbers.finished_at - numbers.started_at < timedelta(minutes=5)
@@ -91,7 +96,7 @@ def test_failures_are_named_with_their_compiled_sql_and_parsing_is_kept(tmp_path
     skipped = [node.name for node in caught.value.results if node.status is NodeStatus.SKIPPED]
     assert skipped == ["summed"]
     message = str(caught.value)
-    assert "2 of 6 dbt nodes failed, 1 were skipped" in message
+    assert "2 of 7 dbt nodes failed, 1 were skipped" in message
     assert 'Referenced column "nonsense"' in message
     assert "Got 2 results, configured to fail if != 0" in message
     assert str(compiled / "doubled.sql") in message

@@ -3,7 +3,7 @@ with
 orders as (
     select
         orders.order_id,
-        orders.order_total,
+        {{ exact_numeric('orders.order_total', 14, 2) }} as order_total,
         orders.placed_at,
         {{ hash_email('customers.email') }} as email_hash
     from {{ ref('int_orders') }} as orders
@@ -29,5 +29,5 @@ from orders
 inner join clicks
     on clicks.recipient_hash = orders.email_hash
     and clicks.occurred_at <= orders.placed_at
-    and orders.placed_at <= {{ dbt.dateadd('day', var('attribution_window_days'), 'clicks.occurred_at') }}
+    and {{ at_most_days_apart('clicks.occurred_at', 'orders.placed_at', var('attribution_window_days')) }}
 qualify row_number() over (partition by orders.order_id order by clicks.occurred_at desc, clicks.event_id desc) = 1

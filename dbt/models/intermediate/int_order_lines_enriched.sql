@@ -1,5 +1,24 @@
 {{ config(materialized='view') }}
 
+-- In the marts' types, so that no number overflows what is computed from it.
+with
+
+items as (
+    select
+        order_item_id,
+        order_id,
+        line_number,
+        product_id,
+        warehouse_id,
+        quantity,
+        {{ exact_numeric('unit_price', 12, 2) }} as unit_price,
+        {{ exact_numeric('discount_rate', 5, 4) }} as discount_rate,
+        {{ exact_numeric('line_total', 14, 2) }} as line_total,
+        is_deleted,
+        _changed_version
+    from {{ ref('int_order_items') }}
+)
+
 -- A line waits until its order has landed: a row that changed at the moment of a run lands with the next one.
 select
     items.order_item_id,
@@ -17,11 +36,11 @@ select
     items.quantity,
     items.unit_price,
     items.discount_rate,
-    cast(items.quantity * items.unit_price as numeric(14, 2)) as gross_amount,
-    cast(items.quantity * items.unit_price as numeric(14, 2)) - items.line_total as discount_amount,
+    cast(items.quantity * items.unit_price as numeric(38, 2)) as gross_amount,
+    cast(items.quantity * items.unit_price - items.line_total as numeric(38, 2)) as discount_amount,
     items.line_total as net_amount,
     items._changed_version as _order_items_version,
     orders._changed_version as _orders_version
-from {{ ref('int_order_items') }} as items
+from items
 inner join {{ ref('int_orders') }} as orders on orders.order_id = items.order_id
 where not items.is_deleted and not orders.is_deleted

@@ -46,7 +46,8 @@ STOCK_AT_RISK = Question(
     pace as (
         select warehouse_key, product_id, -sum(quantity) / 14 as sold_a_day
         from mart.fct_stock_movements
-        where reason in ('sale', 'cancellation') and movement_date > (select inventory_date - 14 from today)
+        where reason in ('sale', 'cancellation') and moved_at >= (select inventory_date - 13 from today)
+            and movement_date <= (select inventory_date from today)
         group by warehouse_key, product_id
         having sum(quantity) < 0
     )

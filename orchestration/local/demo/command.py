@@ -11,7 +11,13 @@ from ingest.settings import IngestSettings
 from orchestration.business_time import as_variable
 from orchestration.local.demo.display import Display
 from orchestration.local.demo.flow_client import FlowFailedError, FlowProcess
-from orchestration.local.demo.summary import day_in_words, print_answers, print_reconciliation, print_runs
+from orchestration.local.demo.summary import (
+    day_in_words,
+    print_answers,
+    print_reconciliation,
+    print_runs,
+    print_warnings,
+)
 from orchestration.local.demo.warehouse import DemoWarehouse, Target, choose_warehouse
 from orchestration.local.processes import ProcessGroup, process_group
 from orchestration.local.run_directory import RunDirectory, open_run_directory
@@ -78,6 +84,7 @@ def demo(
         display.chapter("Results")
         print_runs(console, first, second)
         print_reconciliation(console, second.reconciliations, before=first.reconciliations)
+        print_warnings(console, second)
         if second.publication is not None:
             print_answers(console, target.reader(second.publication))
         console.print(

@@ -106,6 +106,8 @@ class Display:
             self._trouble(node.name, node.message or node.status.value)
         elif node.resource_type in _TESTS:
             self._tests.add(node)
+            if node.warned:
+                self.say(f"[yellow]![/] {escape(node.description or node.name)} {node.failures or 0:,} rows")
         elif node.status is NodeStatus.SKIPPED:
             self._trouble(node.name, "skipped: something that it reads failed")
         elif node.status is not NodeStatus.NO_OP:

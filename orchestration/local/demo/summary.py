@@ -79,6 +79,17 @@ def print_reconciliation(
     _print(console, "Reconciliation after run 2, in rows", table, reading)
 
 
+def print_warnings(console: Console, report: RunReport) -> None:
+    """What the run found odd at the source: landed as it is and published. Nothing where it found nothing."""
+    if not report.warnings:
+        return
+    table = _table("Rows")
+    table.add_column("")
+    for node in report.warnings:
+        table.add_row(f"{node.failures or 0:,}", escape(f"{node.description or node.message} {node.name}"))
+    _print(console, "Warnings of run 2", table, "Landed as they are, and published.")
+
+
 def print_marts(console: Console, tables: Sequence[MartTable]) -> None:
     """The marts, with their rows."""
     table = _table("Table")

@@ -17,8 +17,7 @@ from tests.snowflake.dbt.relations import Relation, read_relation
 
 _RELATIONS = ("model", "snapshot")
 MODELS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
-# In the shop of tests/dbt a sale may be dated before the goods came in.
-MODELS_AND_DATA_TESTS = ("--exclude-resource-type", "unit_test", "--exclude", "assert_stock_is_never_negative")
+MODELS_AND_DATA_TESTS = ("--exclude-resource-type", "unit_test")
 
 
 @dataclass(frozen=True)

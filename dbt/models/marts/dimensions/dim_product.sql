@@ -14,8 +14,8 @@ versions as (
 bounded as (
     select
         *,
-        case when version_order = 1 then {{ beginning_of_time() }} else dbt_valid_from end as valid_from,
-        coalesce(dbt_valid_to, {{ end_of_time() }}) as valid_to,
+        case when version_order = 1 then {{ beginning_of_time() }} else {{ in_history('dbt_valid_from') }} end as valid_from,
+        case when dbt_valid_to is null then {{ end_of_time() }} else {{ in_history('dbt_valid_to') }} end as valid_to,
         -- A product that left and came back as it was has one version of the log more than once.
         row_number() over (
             partition by product_id, _log_version, is_deleted

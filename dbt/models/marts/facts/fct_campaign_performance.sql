@@ -6,19 +6,19 @@ messages as (
 
 -- A message counts once per stage, on the day on which it first reached it.
 milestones as (
-    select campaign_id, cast(sent_at as date) as activity_date, 'sent' as stage from messages
+    select campaign_id, {{ calendar_day('cast(sent_at as date)') }} as activity_date, 'sent' as stage from messages
     union all
-    select campaign_id, cast(delivered_at as date), 'delivered' from messages
+    select campaign_id, {{ calendar_day('cast(delivered_at as date)') }}, 'delivered' from messages
     union all
-    select campaign_id, cast(bounced_at as date), 'bounced' from messages
+    select campaign_id, {{ calendar_day('cast(bounced_at as date)') }}, 'bounced' from messages
     union all
-    select campaign_id, cast(first_opened_at as date), 'opened' from messages
+    select campaign_id, {{ calendar_day('cast(first_opened_at as date)') }}, 'opened' from messages
     union all
-    select campaign_id, cast(first_clicked_at as date), 'clicked' from messages
+    select campaign_id, {{ calendar_day('cast(first_clicked_at as date)') }}, 'clicked' from messages
     union all
-    select campaign_id, cast(unsubscribed_at as date), 'unsubscribed' from messages
+    select campaign_id, {{ calendar_day('cast(unsubscribed_at as date)') }}, 'unsubscribed' from messages
     union all
-    select campaign_id, cast(complained_at as date), 'complained' from messages
+    select campaign_id, {{ calendar_day('cast(complained_at as date)') }}, 'complained' from messages
 ),
 
 funnel as (
@@ -40,11 +40,11 @@ funnel as (
 revenue as (
     select
         campaign_id,
-        clicked_on as activity_date,
+        {{ calendar_day('clicked_on') }} as activity_date,
         count(*) as attributed_orders,
         sum(order_total) as attributed_revenue
     from {{ ref('int_order_attribution') }}
-    group by campaign_id, clicked_on
+    group by campaign_id, {{ calendar_day('clicked_on') }}
 ),
 
 combined as (
@@ -76,5 +76,5 @@ select
     cast(coalesce(messages_unsubscribed, 0) as bigint) as messages_unsubscribed,
     cast(coalesce(messages_complained, 0) as bigint) as messages_complained,
     cast(coalesce(attributed_orders, 0) as bigint) as attributed_orders,
-    cast(coalesce(attributed_revenue, 0) as numeric(14, 2)) as attributed_revenue
+    cast(coalesce(attributed_revenue, 0) as numeric(38, 2)) as attributed_revenue
 from combined

@@ -7,7 +7,7 @@
 
 select
     event_id,
-    cast(occurred_at as date) as event_date,
+    {{ calendar_day('cast(occurred_at as date)') }} as event_date,
     {{ surrogate_key(['campaign_id']) }} as campaign_key,
     message_id,
     recipient_hash,
@@ -22,4 +22,7 @@ select
 from {{ ref('int_email_events') }}
 {%- if is_incremental() %}
 where _log_version > (select coalesce(max(_log_version), 0) from {{ this }})
+    or event_id in (
+        select event_id from {{ this }} where {{ calendar_has_moved('event_date', 'cast(occurred_at as date)') }}
+    )
 {%- endif %}

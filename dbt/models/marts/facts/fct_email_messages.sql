@@ -9,7 +9,7 @@ select
     message_id,
     {{ surrogate_key(['campaign_id']) }} as campaign_key,
     recipient_hash,
-    cast(sent_at as date) as sent_date,
+    {{ calendar_day('cast(sent_at as date)') }} as sent_date,
     message_status,
     sent_at,
     delivered_at,
@@ -28,4 +28,7 @@ select
 from {{ ref('int_message_lifecycle') }}
 {%- if is_incremental() %}
 where _log_version > (select coalesce(max(_log_version), 0) from {{ this }})
+    or message_id in (
+        select message_id from {{ this }} where {{ calendar_has_moved('sent_date', 'cast(sent_at as date)') }}
+    )
 {%- endif %}

@@ -41,8 +41,8 @@ lines_of_late_prices as (
     inner join processed on versions._log_version > processed.products_version
     inner join {{ this }} as lines
         on lines.product_id = versions.product_id
-        and lines.recorded_at >= versions.valid_from
-        and lines.recorded_at < versions.valid_to
+        and {{ in_history('lines.recorded_at') }} >= versions.valid_from
+        and {{ in_history('lines.recorded_at') }} < versions.valid_to
 ),
 
 -- A product that left the source, or was there again: its history moved without a new version of its row.
@@ -65,6 +65,11 @@ lines_of_changed_customers as (
     where lines.customer_key <> coalesce(customers.customer_key, {{ unknown_key() }})
 ),
 
+-- An order that was dated after the run's day, and is no more.
+lines_of_moved_days as (
+    select order_item_id from {{ this }} where {{ calendar_has_moved('order_date', 'cast(placed_at as date)') }}
+),
+
 to_write as (
     select order_item_id from new_or_changed_lines
     union
@@ -75,6 +80,8 @@ to_write as (
     select order_item_id from lines_of_products_that_left
     union
     select order_item_id from lines_of_changed_customers
+    union
+    select order_item_id from lines_of_moved_days
 ),
 {%- endif %}
 
@@ -90,7 +97,7 @@ select
     lines.order_item_id,
     lines.order_id,
     cast(lines.line_number as bigint) as line_number,
-    lines.order_date,
+    {{ calendar_day('lines.order_date') }} as order_date,
     products.product_key,
     coalesce(customers.customer_key, {{ unknown_key() }}) as customer_key,
     {{ surrogate_key(['lines.warehouse_id']) }} as warehouse_key,
@@ -103,18 +110,18 @@ select
     lines.currency,
     cast(lines.quantity as bigint) as quantity,
     products.list_price,
-    {{ exact_numeric('lines.unit_price', 12, 2) }} as unit_price,
-    {{ exact_numeric('lines.discount_rate', 5, 4) }} as discount_rate,
-    cast(lines.quantity * products.list_price as numeric(14, 2)) as list_amount,
+    lines.unit_price,
+    lines.discount_rate,
+    cast(lines.quantity * products.list_price as numeric(38, 2)) as list_amount,
     lines.gross_amount,
-    cast(lines.discount_amount as numeric(14, 2)) as discount_amount,
-    {{ exact_numeric('lines.net_amount', 14, 2) }} as net_amount,
+    lines.discount_amount,
+    lines.net_amount,
     lines._order_items_version,
     lines._orders_version,
     products._log_version as _products_version
 from lines
 left join {{ ref('dim_product') }} as products
     on products.product_id = lines.product_id
-    and lines.recorded_at >= products.valid_from
-    and lines.recorded_at < products.valid_to
+    and {{ in_history('lines.recorded_at') }} >= products.valid_from
+    and {{ in_history('lines.recorded_at') }} < products.valid_to
 left join {{ ref('dim_customer') }} as customers on customers.customer_id = lines.customer_id

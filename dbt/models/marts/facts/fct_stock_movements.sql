@@ -7,7 +7,7 @@
 
 select
     movement_id,
-    moved_on as movement_date,
+    {{ calendar_day('moved_on') }} as movement_date,
     {{ surrogate_key(['warehouse_id']) }} as warehouse_key,
     product_id,
     order_id,
@@ -19,4 +19,7 @@ select
 from {{ ref('int_stock_ledger') }}
 {%- if is_incremental() %}
 where _log_version > (select coalesce(max(_log_version), 0) from {{ this }})
+    or movement_id in (
+        select movement_id from {{ this }} where {{ calendar_has_moved('movement_date', 'cast(moved_at as date)') }}
+    )
 {%- endif %}
