@@ -41,7 +41,11 @@ def show(report: RunReport) -> None:
             "Each stream: rows landed in the lake and loaded into RAW. Times are UTC.",
             stream_rows(report),
         ),
-        ("run-dbt", "dbt's models, snapshots and tests: failures, warnings, then the slowest.", node_rows(report.nodes)),
+        (
+            "run-dbt",
+            "dbt's models, snapshots and tests: failures, warnings, then the slowest.",
+            node_rows(report.nodes),
+        ),
         ("run-warnings", WARNINGS, warning_rows(report)),
         ("run-reconciliation", RECONCILIATION, reconciliation_rows(report.reconciliations)),
     )

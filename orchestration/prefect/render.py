@@ -17,7 +17,6 @@ from orchestration.report import RunReport, StreamOutcome
 from orchestration.warehouse.loader import LoadResult
 from orchestration.warehouse.protocol import Publication
 
-
 _COLOURS = {NodeStatus.SKIPPED: "dim", NodeStatus.WARN: "yellow"}
 
 

@@ -64,11 +64,11 @@ def test_incremental_equals_full_refresh_and_the_sources(raw: RawDatabase, dbt: 
     assert_equals_the_sources(raw, shop)
 
 
-def assert_equals_a_full_refresh(raw: RawDatabase, dbt: Dbt, spare: Path) -> None:
+def assert_equals_a_full_refresh(raw: RawDatabase, dbt: Dbt, spare: Path, **variables: str) -> None:
     """The models hold what they would if they were built anew from the same RAW and the same snapshots."""
     incremental = contents(raw)
     shutil.copyfile(raw.path, spare)
-    dbt.succeed("run", "--full-refresh", "--select", "config.materialized:incremental+")
+    dbt.succeed("run", "--full-refresh", "--select", "config.materialized:incremental+", **variables)
     rebuilt = contents(raw)
     shutil.copyfile(spare, raw.path)
     assert incremental.keys() == rebuilt.keys()

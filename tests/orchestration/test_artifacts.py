@@ -150,11 +150,11 @@ def test_an_oddity_of_the_source_is_shown_by_name_with_its_rows_and_published(
         r"| 3,000 | Oddity of the source: clicked before they were sent. | no\_click\_before\_its\_send |",
     ]
     assert warning_rows(report)[0]["compiled SQL"] == "/runs/1/odd.sql"
-    assert [row["node"] for row in node_rows(report.nodes)][0] == ODD.name
+    assert node_rows(report.nodes)[0]["node"] == ODD.name
     print_report(report)
     assert "clicked before they were sent. 3,000 rows, no_click_before_its_send" in capsys.readouterr().out
     LogProgress(logging.getLogger("test")).dbt_finished(ODD)
-    assert caplog.messages == ["no_click_before_its_send: 3,000 rows. Oddity of the source: clicked before they were sent."]
+    assert caplog.messages == [f"{ODD.name}: 3,000 rows. {ODD.description}"]
     assert "Warnings" not in summary(replace(report, nodes=()))
 
 

@@ -36,8 +36,8 @@ select
     items.quantity,
     items.unit_price,
     items.discount_rate,
-    cast(items.quantity * items.unit_price as numeric(38, 2)) as gross_amount,
-    cast(items.quantity * items.unit_price - items.line_total as numeric(38, 2)) as discount_amount,
+    cast(cast(items.quantity as numeric(19, 0)) * items.unit_price as numeric(38, 2)) as gross_amount,
+    cast(cast(items.quantity as numeric(19, 0)) * items.unit_price - items.line_total as numeric(38, 2)) as discount_amount,
     items.line_total as net_amount,
     items._changed_version as _order_items_version,
     orders._changed_version as _orders_version

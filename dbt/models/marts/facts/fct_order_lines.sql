@@ -112,7 +112,7 @@ select
     products.list_price,
     lines.unit_price,
     lines.discount_rate,
-    cast(lines.quantity * products.list_price as numeric(38, 2)) as list_amount,
+    cast(cast(lines.quantity as numeric(19, 0)) * products.list_price as numeric(38, 2)) as list_amount,
     lines.gross_amount,
     lines.discount_amount,
     lines.net_amount,

@@ -1,0 +1,70 @@
+"""Dates far off, of every fact: kept, out of range, and in range when their day has come."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from pathlib import Path
+from random import Random
+
+from tests.dbt import expected, mailing
+from tests.dbt.history import open_shop
+from tests.dbt.project import Dbt
+from tests.dbt.raw_database import RawDatabase
+from tests.dbt.shop import Shop
+from tests.dbt.test_incremental import MODELS, assert_equals_a_full_refresh
+
+FIRST_DAY = date(2000, 1, 1)
+BEFORE, AFTER = date(1900, 1, 1), date(9999, 12, 31)
+NEXT_WEEK = datetime(2026, 3, 17, 8, tzinfo=UTC)
+FAR_DATES = tuple(datetime(year, 11, 28, tzinfo=UTC) for year in (1, 1970, 1999, 2000, 2006, 2206, 9999))
+INCREMENTAL = ("--select", "config.materialized:incremental", "dim_date", "fct_campaign_performance")
+
+
+def live_far_away(shop: Shop) -> None:
+    """Movements, orders and events of other centuries, and of next week."""
+    for number, moment in enumerate((*FAR_DATES, NEXT_WEEK, NEXT_WEEK)):
+        shop.tick()
+        shop.move((1 + number % 3, 1 + number), -1 if number % 2 else 5, "adjustment", None, moment)
+        shop.change("orders", (1 + number,), placed_at=moment)
+        event = {"event_id": f"far_{number}", "type": "sent", "message_id": f"far_{number}", "campaign_id": "cmp_1"}
+        event |= {"recipient": "a@mail.example", "occurred_at": moment.strftime("%Y-%m-%dT%H:%M:%SZ").zfill(20)}
+        mailing.deliver(shop, event, shop.now)
+
+
+def test_facts_come_into_range_with_the_runs_day(raw: RawDatabase, dbt: Dbt, tmp_path: Path) -> None:
+    shop = open_shop(Random(5))
+    live_far_away(shop)
+    shop.land(raw)
+    moments = ("2026-03-10T23:59:59Z", "2026-03-31T00:00:00Z", "2026-03-16T12:00:00Z")
+    for number, moment in enumerate(moments):
+        dbt.succeed("build" if number == 0 else "run", *(MODELS if number == 0 else INCREMENTAL), BUSINESS_NOW=moment)
+        assert_dated_by_the_calendar(raw, shop, datetime.fromisoformat(moment).date())
+        assert_the_balances_count_what_has_moved(raw, shop, datetime.fromisoformat(moment).date())
+    assert_equals_a_full_refresh(raw, dbt, tmp_path / "spare.duckdb", BUSINESS_NOW=moments[-1])
+
+
+def assert_dated_by_the_calendar(raw: RawDatabase, shop: Shop, run_day: date) -> None:
+    days = raw.query("select min(calendar_date), max(calendar_date) from MART.dim_date where out_of_range is null")
+    assert days == [(FIRST_DAY, run_day)]
+    facts = (
+        ("fct_stock_movements", "movement_date", "moved_at", len(shop.rows("stock_movements"))),
+        ("fct_order_lines", "order_date", "placed_at", len(shop.rows("order_items"))),
+        ("fct_email_events", "event_date", "occurred_at", len(shop.deliveries)),
+        ("fct_email_messages", "sent_date", "sent_at", len({row["record"]["message_id"] for row in shop.deliveries})),
+    )
+    for fact, shown, time, count in facts:
+        dates = raw.query(f"select {shown}, {time}::date from MART.{fact}")
+        assert len(dates) == count, fact
+        outside = [row for row in dates if not FIRST_DAY <= row[1] <= run_day]
+        assert {row[0] for row in outside} == {BEFORE, AFTER}, fact
+        assert dates == [(BEFORE if day < FIRST_DAY else AFTER if day > run_day else day, day) for _, day in dates]
+
+
+def assert_the_balances_count_what_has_moved(raw: RawDatabase, shop: Shop, run_day: date) -> None:
+    stock = raw.query(
+        "select inventory_date, warehouse_id, product_id, closing_quantity "
+        "from MART.fct_inventory_daily join MART.dim_warehouse using (warehouse_key)"
+    )
+    wanted = expected.closing_stock(shop, first_day=FIRST_DAY, run_day=run_day)
+    assert {(day, warehouse, product): units for day, warehouse, product, units in stock} == wanted
+    assert len(stock) == len(wanted)
