@@ -11,6 +11,11 @@
 
 with
 
+-- Without the unknown member, whose identifier a customer may have.
+customers as (
+    select * from {{ ref('dim_customer') }} where customer_key <> {{ unknown_key() }}
+),
+
 {% if is_incremental() -%}
 processed as (
     select
@@ -61,7 +66,7 @@ lines_of_products_that_left as (
 lines_of_changed_customers as (
     select lines.order_item_id
     from {{ this }} as lines
-    left join {{ ref('dim_customer') }} as customers on customers.customer_id = lines.customer_id
+    left join customers on customers.customer_id = lines.customer_id
     where lines.customer_key <> coalesce(customers.customer_key, {{ unknown_key() }})
 ),
 
@@ -124,4 +129,4 @@ left join {{ ref('dim_product') }} as products
     on products.product_id = lines.product_id
     and {{ in_history('lines.recorded_at') }} >= products.valid_from
     and {{ in_history('lines.recorded_at') }} < products.valid_to
-left join {{ ref('dim_customer') }} as customers on customers.customer_id = lines.customer_id
+left join customers on customers.customer_id = lines.customer_id
