@@ -14,6 +14,7 @@ from prefect.logging import get_run_logger
 from prefect.settings import PREFECT_API_URL
 from prefect.states import Completed, Failed, State
 
+from ingest.contracts.model import Source, StreamContract
 from ingest.contracts.registry import ContractRegistry
 from ingest.errors import DataError, PlatformError
 from ingest.lake.gc import Orphans, find_orphans, remove
@@ -100,8 +101,10 @@ def gc(house: House, grace: timedelta, handoff_age: timedelta) -> Any:
 @task(name="freshness", task_run_name="freshness")
 def freshness(house: House, allowed: timedelta | None) -> Any:
     """Judge how long ago each stream was read. Raises DataError naming those that are too old."""
-    now = datetime.now(UTC)
-    streams = [freshness_of(house.store, contract, now=now, default=allowed) for contract in house.registry.values()]
+    streams = [
+        freshness_of(house.store, contract, now=present_of(contract, house.settings), default=allowed)
+        for contract in house.registry.values()
+    ]
     _table(
         "maintenance-freshness",
         "How far each stream's source was last read. Times are UTC.",
@@ -114,6 +117,12 @@ def freshness(house: House, allowed: timedelta | None) -> Any:
             hint="Do the last runs of the flow fail? Is the schedule of the deployment incremental on?",
         )
     return Completed(message=f"{len(streams)} streams are fresh enough")
+
+
+def present_of(contract: StreamContract, settings: OrchestrationSettings) -> datetime:
+    """The present of the stream's source: a provider's clock stands at BUSINESS_NOW, a database's is the real one."""
+    stands = settings.business_now if contract.spec.source is Source.SAAS else None
+    return stands or datetime.now(UTC)
 
 
 def _state(part: Any, *arguments: object) -> State[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,8 @@ from ingest.settings import LakeSettings
 from orchestration.prefect.api import prefect_api
 from orchestration.prefect.freshness import freshness_of
 from orchestration.prefect.janitor import watch_once
-from orchestration.prefect.maintenance import maintain
+from orchestration.prefect.maintenance import maintain, present_of
+from orchestration.settings import OrchestrationSettings
 from orchestration.worker.handoff import Handoff
 from tests.orchestration.lake_builder import AT, LakeBuilder, contract, thing
 from tests.orchestration.prefect.conftest import QUIET, Server, deployment, start_run
@@ -118,6 +119,19 @@ def test_a_stream_that_is_landed_whole_is_not_too_old_because_it_did_not_change(
     assert str(never) == "things was never landed"
     lake.snapshot([thing(1)])
     assert not freshness_of(store, lake.contract, now=AT + 100 * DAY, default=DAY).stale
+
+
+def test_the_present_of_a_provider_is_where_the_business_s_time_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its clock stands there; the database's goes on, wherever the business is."""
+    contracts = ContractRegistry.load()
+    stands = datetime(2028, 2, 29, 23, 58, tzinfo=UTC)
+    monkeypatch.setenv("BUSINESS_NOW", stands.isoformat())
+    settings = OrchestrationSettings.load()
+    assert present_of(contracts["email_events"], settings) == stands
+    assert abs(present_of(contracts["orders"], settings) - datetime.now(UTC)) < timedelta(minutes=1)
+    monkeypatch.setenv("BUSINESS_NOW", "")
+    settings = OrchestrationSettings.load()
+    assert abs(present_of(contracts["email_events"], settings) - datetime.now(UTC)) < timedelta(minutes=1)
 
 
 def test_the_janitor_of_a_maintenance_run_watches_for_as_long_as_it_takes(server: Server) -> None:
