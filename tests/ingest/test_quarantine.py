@@ -22,7 +22,7 @@ from ingest.lake.store import ObjectStore
 from ingest.quarantine import Quarantine, read_columns
 from ingest.sources.records import RecordDecoder
 from tests.ingest.command import CommandLine
-from tests.ingest.fake_provider import FakeProvider, fake_provider, good_event
+from tests.ingest.fake_provider import RECEIVED_AT, FakeProvider, fake_provider, good_event
 from tests.ingest.runs.world import World
 
 GOODS = """
@@ -193,6 +193,49 @@ def test_records_that_are_no_json_are_quarantined_to_the_byte_and_the_rest_of_th
     assert [item.record for item in refused] == [record.encode() for record in (half_a_surrogate, deep, nan)]
     assert [item.position for item in refused] == [1, 302, 303]
     assert [item.key for item in refused] == [f'{{"event_id":"evt_{number}"}}' for number in (900, 901, 902)]
+
+
+def campaign(number: int) -> str:
+    return json.dumps(
+        {
+            "campaign_id": f"cmp_{number}",
+            "name": "Spring",
+            "subject": "Hello",
+            "status": "sent",
+            "from_address": "shop@mail.example",
+            "promoted_skus": [],
+            "budget": "10.00",
+            "currency": "EUR",
+            "created_at": "2026-01-01T00:00:00Z",
+            "updated_at": RECEIVED_AT,
+        }
+    )
+
+
+def test_a_record_without_a_readable_key_leaves_deletions_alone_and_the_rest_lands(
+    command_line: CommandLine, provider: FakeProvider, store: ObjectStore
+) -> None:
+    """A campaign that is no JSON still shows its key; one without a key could be any of those that are gone."""
+    command_line.write_contract("campaigns", (PACKAGED / "campaigns.odcs.yaml").read_text())
+    line = CommandLine(
+        command_line.folder, command_line.environment | {"SAAS_BASE_URL": provider.base_url, "SAAS_API_KEY": "key"}
+    )
+    good = [campaign(number) for number in range(200)]
+    provider.records = [*good, campaign(900)[:-1] + r', "note": "\ud83d"}']
+    assert line.run("run").exit_code == 0
+    log = CommitLog(store, "campaigns")
+    data, keys = log.read(1), log.read(2)
+    assert data is not None
+    assert keys is not None
+    assert data.counts == Counts(read=201, landed=200, quarantined=1)
+    assert (keys.kind, keys.counts.landed) == (CommitKind.KEYS, 201)
+
+    provider.records = [*good, "NaN"]
+    done = line.run("run")
+    assert done.exit_code == 0
+    assert "deletions were not looked for" in done.err
+    later = [log.read(version) for version in (3, 4)]
+    assert CommitKind.KEYS not in {commit.kind for commit in later if commit is not None}
 
 
 def admit(events: CommandLine) -> StreamContract:
