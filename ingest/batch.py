@@ -9,7 +9,7 @@ from typing import Self
 
 import pyarrow as pa
 
-from ingest.contracts.model import StreamContract
+from ingest.contracts.model import Source, StreamContract
 from ingest.errors import QuarantineRatioError
 from ingest.lake import layout
 from ingest.lake.commit import Commit, CommitKind, Counts, FullSetMark, Settled, Walk, Watermark, Window, columns_of
@@ -211,8 +211,20 @@ class Batch:
                 f"{self.quarantined} of {self.read} records break the contract, more than maxQuarantineRatio "
                 f"{spec.max_quarantine_ratio:g} allows; the batch was refused whole. The first: {self._first_reason}",
                 stream=self._contract.stream,
-                hint="Correct the source or the contract, then run again.",
+                hint=self._way_out(),
             )
+
+    def _way_out(self) -> str:
+        """What lets a refused batch through. A column's type is free until the first of its rows is landed."""
+        kept = f"let such rows go to quarantine (maxQuarantineRatio), and `ingest run --stream {self._contract.stream}`"
+        if self._contract.spec.source is not Source.POSTGRES:
+            return f"Correct the source or the contract, or {kept}."
+        if self._origin.parent is None:
+            return f"Correct the source, land the column as text (`landAs: text` on it), or {kept}."
+        return (
+            f"Correct the source, or {kept}; to land the column as text (`landAs: text`) takes a contract of another "
+            "name."
+        )
 
     def _stamp(self, rows: pa.RecordBatch) -> pa.RecordBatch:
         count = rows.num_rows

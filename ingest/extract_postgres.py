@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pyarrow as pa
 
@@ -20,6 +20,10 @@ from ingest.verify.sources import PostgresRows, SourceRows
 from ingest.verify.verifier import Compared
 from ingest.verify.verify import land_found, verify
 from ingest.window import Bounds, settled_part
+
+_CLOCK_SLACK = timedelta(minutes=1)
+"""How far a cursor may lie beyond the database's clock before anybody is told: clocks of a cluster differ a little."""
+_EXAMPLES = 3
 
 
 class PostgresExtraction:
@@ -42,6 +46,7 @@ class PostgresExtraction:
         else:
             self._land_new_columns()
             self._land_window()
+            self._note_rows_of_the_future()
         if keys and self._contract.lands_keys:
             self._land_full_set(CommitKind.KEYS)
         return self._result(self._count() if count else None)
@@ -136,6 +141,20 @@ class PostgresExtraction:
             if batch.read or self._columns_changed:
                 self._context.committed(batch.commit(window=window, watermark=Watermark(before=before, after=end)))
         self._read_until = end
+
+    def _note_rows_of_the_future(self) -> None:
+        """Say which rows no window reads for long: their cursors lie beyond the database's clock."""
+        slack = max(_CLOCK_SLACK, self._contract.spec.allowed_lateness)
+        found = self._session.beyond(self._contract, self._session.horizon.read_at + slack, examples=_EXAMPLES)
+        if not found.rows:
+            return
+        cursor = self._contract.spec.cursor
+        more = ", ..." if found.rows > len(found.keys) else ""
+        count = "1 row has" if found.rows == 1 else f"{found.rows:,} rows have"
+        self._notices += (
+            f"{count} a cursor in the future ('{cursor}' up to {found.highest}): {', '.join(found.keys)}{more}. Such a "
+            f"row is landed when that time has come, and not before: correct '{cursor}' at the source",
+        )
 
     def _land_full_set(self, kind: CommitKind) -> None:
         """Land all keys or all rows, unless the set is the one that the newest commit landed."""

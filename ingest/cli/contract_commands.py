@@ -24,26 +24,36 @@ def new(
     ] = None,
     key: Annotated[str | None, typer.Option(help="Identifying column(s), comma-separated, if there is no key.")] = None,
     prefix: Annotated[str, typer.Option(help="Prefix in the lake: inventory or events.")] = "inventory",
+    child_tables: Annotated[
+        str, typer.Option("--child-tables", help="Of a table that others inherit from: include their rows, or exclude.")
+    ] = "include",
     name: Annotated[str | None, typer.Option("--name", help="The stream's name; the table's by default.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder to write to; CONTRACTS_DIR by default.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over contracts that exist.")] = False,
 ) -> None:
     """Write a contract for each table, from its catalog: columns, types, nullability, key, a likely cursor."""
+    import shlex
+
     from pydantic import SecretStr
 
-    from ingest.contracts.author import cursor_doubt, draft_contract
-    from ingest.contracts.introspect import live_tables, resolve_table
+    from ingest.cli.render import print_draft
+    from ingest.contracts.author import draft_contract
+    from ingest.contracts.introspect import live_tables, own_zone, resolve_table
+    from ingest.contracts.model import ChildTables
     from ingest.contracts.parse import parse_contract
     from ingest.contracts.registry import SUFFIX
     from ingest.sources.connection import Server
 
     if prefix not in ("inventory", "events"):
         raise ConfigurationError(f"--prefix is '{prefix}'; it takes inventory or events")
+    if child_tables not in list(ChildTables):
+        raise ConfigurationError(f"--child-tables is '{child_tables}'; it takes include or exclude")
     if name is not None and len(tables) > 1:
         raise ConfigurationError("--name is for one table")
     loaded = options.settings()
     folder = out or loaded.contracts_dir
-    columns = tuple(name.strip() for name in key.split(",")) if key else ()
+    columns = tuple(column.strip() for column in key.split(",")) if key else ()
+    children = ChildTables(child_tables)
     if from_postgres is None:
         server = Server(loaded.postgres_dsn)
     else:
@@ -51,32 +61,31 @@ def new(
     with server.catalog() as connection:
         names = [resolve_table(connection, table) for table in tables]
         found = live_tables(connection, names)
+        zone = own_zone(connection)
     drafts: dict[Path, tuple[str, StreamContract]] = {}
     for table in dict.fromkeys(names):
-        text = draft_contract(found[table], prefix=prefix, key=columns, stream=name)
+        text = draft_contract(found[table], prefix=prefix, key=columns, stream=name, children=children)
         contract = parse_contract(text, origin=f"the draft for {table}")
         path = folder / f"{contract.stream}{SUFFIX}"
         if path in drafts:
             other = drafts[path][1].source_object
             raise ConfigurationError(
                 f"{other} and {table} would both be the stream '{contract.stream}'",
-                hint="Write them one by one, and call one of the streams otherwise (--name).",
+                hint="Write them one by one, and call one of the streams otherwise: "
+                f"`ingest contract new {shlex.quote(table)} --name {contract.stream}_2`.",
             )
         drafts[path] = (text, contract)
-    for path in drafts:
+    for path, (_, contract) in drafts.items():
         if path.exists() and not force:
-            raise ConfigurationError(f"{path} exists", hint="Pass --force to write over it.")
+            raise ConfigurationError(
+                f"{path} exists",
+                hint=f"Pass --force to write over it, or --name to call the stream of {contract.source_object} "
+                "otherwise.",
+            )
     folder.mkdir(parents=True, exist_ok=True)
     for path, (text, contract) in drafts.items():
         path.write_text(text, encoding="utf-8")
-        how = f"incremental by {contract.spec.cursor}" if contract.spec.cursor else "landed whole on each run"
-        typer.echo(f"{path}: stream {contract.stream}, key ({', '.join(contract.key)}), {how}")
-        if contract.spec.likely_cursor:
-            typer.echo(
-                f"  '{contract.spec.likely_cursor}' looks like a cursor, but it is not proved that every change moves "
-                f"it: {cursor_doubt(found[contract.source_object])}. If you know that every change does: mode "
-                "incremental, cursor, cursorClock, cursorEnforced false, deletes keys."
-            )
+        print_draft(path, contract, found[contract.source_object], zone)
 
 
 @app.command()

@@ -14,6 +14,8 @@ from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from ingest.contracts.author import cursor_doubt
+from ingest.contracts.model import ChildTables
 from ingest.hints import here
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from ingest.context import Progress as ProgressCallback
     from ingest.contracts.accept import Acceptance
     from ingest.contracts.drift import Difference
+    from ingest.contracts.introspect import LiveTable
     from ingest.contracts.model import StreamContract
     from ingest.errors import PlatformError
     from ingest.lake.commit import Commit
@@ -205,6 +208,39 @@ def print_differences(stream: str, differences: Sequence[Difference]) -> None:
         console.print(f"{label} {stream}: {escape(str(difference))}")
 
 
+def print_draft(path: Path, contract: StreamContract, table: LiveTable, zone: str) -> None:
+    """What `contract new` wrote for `table`, and what only a person can decide. `zone` is the database's own."""
+    spec = contract.spec
+    key = f"key ({', '.join(contract.key)})" if contract.key else "no key"
+    how = f"incremental by {spec.cursor}" if spec.cursor else "landed whole on each run"
+    console = Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
+    console.print(f"{path}: stream {contract.stream}, {key}, {how}")
+    if table.children:
+        rows = "their rows are landed too" if spec.child_tables is ChildTables.INCLUDE else "their rows are left out"
+        console.print(
+            f"  {', '.join(table.children)} inherit from it; neither its key nor its triggers hold for them: {rows} "
+            "(--child-tables include, exclude)."
+        )
+    if not contract.key:
+        console.print(
+            "  Nothing tells its rows apart, so equal ones are counted as they are. Where columns identify a row, name "
+            "them: --key COLUMN[,COLUMN]."
+        )
+    if spec.likely_cursor and contract.key:
+        of_zone = ""
+        if _has_no_zone(table, spec.likely_cursor):
+            of_zone = f", cursorZone (the zone in which it is written; the database's own is {zone})"
+        console.print(
+            f"  '{spec.likely_cursor}' looks like a cursor, but it is not proved that every change moves it: "
+            f"{cursor_doubt(table)}. If you know that every change does: mode incremental, cursor, cursorClock, "
+            f"cursorEnforced false, deletes keys{of_zone}."
+        )
+
+
+def _has_no_zone(table: LiveTable, column: str) -> bool:
+    return any(found.name == column and found.type.endswith("without time zone") for found in table.columns)
+
+
 def print_acceptance(path: Path, before: str, acceptance: Acceptance | None, *, dry_run: bool) -> None:
     """What `contract accept` wrote, as a diff, and what is to be done downstream."""
     console = Console(soft_wrap=True, highlight=False, markup=False)
@@ -216,6 +252,8 @@ def print_acceptance(path: Path, before: str, acceptance: Acceptance | None, *, 
     kind = "major" if acceptance.is_major else "minor"
     verb = "would become" if dry_run else "is now"
     console.print(f"{path} {verb} version {acceptance.contract.version}, a {kind} one.")
+    if acceptance.lands_whole:
+        console.print("The stream has lost its cursor: from now on each run lands the table whole.")
     if acceptance.is_major:
         console.print(
             "RAW drops nothing: a column that is gone stays there, null in new rows, and a renamed one stands beside "

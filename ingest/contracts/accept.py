@@ -12,9 +12,9 @@ from typing import Any
 from ingest.contracts.author import property_of
 from ingest.contracts.drift import Difference, Effect, compare, landing_of, same_type
 from ingest.contracts.introspect import LiveColumn, LiveTable
-from ingest.contracts.model import Column, StreamContract
+from ingest.contracts.model import Column, StreamContract, StreamSpec
 from ingest.contracts.parse import parse_contract
-from ingest.contracts.types import Kind
+from ingest.contracts.types import Kind, SourceType
 from ingest.contracts.widening import landing_widens
 from ingest.contracts.yaml_edit import YamlText
 from ingest.errors import ContractError
@@ -29,6 +29,8 @@ class Acceptance:
     text: str
     contract: StreamContract
     differences: tuple[Difference, ...]
+    lands_whole: bool
+    """Whether the stream had a cursor before, and has none now."""
 
     @property
     def is_major(self) -> bool:
@@ -39,8 +41,8 @@ class Acceptance:
 def accept(text: str, contract: StreamContract, table: LiveTable | None) -> Acceptance | None:
     """The contract's file `text` as `table` is now; None where nothing is to be accepted.
 
-    Raises ContractError where no contract can say it (the cursor is gone, a column may not be read), or where RAW
-    could not take it.
+    A stream whose cursor is gone, or may be null now, becomes one that is landed whole. Raises ContractError where no
+    contract can say it (a column may not be read), or where RAW could not take it.
     """
     differences = [item for item in compare(contract, table) if item.effect is not Effect.NOTED]
     if not differences:
@@ -51,6 +53,10 @@ def accept(text: str, contract: StreamContract, table: LiveTable | None) -> Acce
             stream=contract.stream,
             hint="Correct its physicalName if it was renamed, or remove the contract.",
         )
+    stuck = [str(item) for item in differences if item.breaking and not item.acceptable]
+    if stuck:
+        raise _cannot_be_said(contract, "; ".join(stuck))
+    table = table.read_with(contract.spec.child_tables)
     edited = _edited(text, contract, table, differences)
     try:
         new = parse_contract(edited, origin="the contract as the source is now")
@@ -59,7 +65,8 @@ def accept(text: str, contract: StreamContract, table: LiveTable | None) -> Acce
     left = [str(item) for item in compare(new, table) if item.breaking]
     if left:
         raise _cannot_be_said(contract, "; ".join(left))
-    return Acceptance(edited, new, tuple(differences))
+    lands_whole = contract.spec.cursor is not None and new.spec.cursor is None
+    return Acceptance(edited, new, tuple(differences), lands_whole)
 
 
 def _cannot_be_said(contract: StreamContract, reason: str) -> ContractError:
@@ -88,7 +95,29 @@ def _edited(text: str, contract: StreamContract, table: LiveTable, differences: 
             document.append(("schema", 0, "properties"), property_of(found, key))
     if contract.key and table.has_own_key and not table.key and contract.spec.key_enforced:
         document.append(("schema", 0, "customProperties"), {"property": "keyEnforced", "value": False})
+    if contract.spec.cursor is not None and _is_no_cursor(contract.spec, live.get(contract.spec.cursor)):
+        _land_whole(document)
     return document.edited()
+
+
+def _is_no_cursor(spec: StreamSpec, column: LiveColumn | None) -> bool:
+    if column is None or not column.not_null:
+        return True
+    kind = SourceType.parse(column.type).name
+    return not kind.startswith("timestamp") or (kind.endswith("without time zone") and spec.cursor_zone is None)
+
+
+def _land_whole(document: YamlText) -> None:
+    """Without a cursor every run lands all rows, by which it sees every change."""
+    items = document.items("schema", 0, "customProperties")
+    changed = {"mode": "snapshot", "deletes": "none"}
+    gone = ("cursor", "cursorClock", "cursorZone", "cursorEnforced", "allowedLateness")
+    for index, item in enumerate(items):
+        place = ("schema", 0, "customProperties", index)
+        if item["property"] in gone:
+            document.remove(place)
+        elif changed.get(item["property"], item["value"]) != item["value"]:
+            document.replace(place, item | {"value": changed[item["property"]]})
 
 
 def _is_wanted(contract: StreamContract, column: LiveColumn) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import Any
 
@@ -16,6 +17,7 @@ from open_data_contract_standard.model import (
 
 from ingest.contracts.cursor_proof import why_not_moved
 from ingest.contracts.introspect import LiveColumn, LiveTable
+from ingest.contracts.model import ChildTables
 from ingest.contracts.types import Kind, SourceType, landing_type
 from ingest.errors import ContractError
 
@@ -41,17 +43,31 @@ _UPDATED = re.compile(r"^(last_?)?(updated?|modified|changed|mod)(_?(at|on|time|
 
 
 def stream_name(table: str) -> str:
-    """A stream's name for `schema.table`: lower case, anything unusual made `_`."""
-    name = re.sub(r"[^a-z0-9]+", "_", table.partition(".")[2].lower() or table.lower()).strip("_")
+    """A stream's name for `schema.table`: lower case, other scripts in Latin letters, anything unusual made `_`.
+
+    A name of which nothing is left that way has a digest of itself instead.
+    """
+    from slugify import slugify
+
+    own = table.partition(".")[2] or table
+    name = slugify(own, separator="_", entities=False, decimal=False, hexadecimal=False)
+    if not name:
+        return f"t_{hashlib.sha256(own.encode()).hexdigest()[:8]}"
     return name if name[:1].isalpha() else f"t_{name}"
 
 
 def draft_contract(
-    table: LiveTable, *, prefix: str = "inventory", key: tuple[str, ...] = (), stream: str | None = None
+    table: LiveTable,
+    *,
+    prefix: str = "inventory",
+    key: tuple[str, ...] = (),
+    stream: str | None = None,
+    children: ChildTables = ChildTables.INCLUDE,
 ) -> str:
     """The YAML of a contract for `table`; its stream is called `stream`, or after the table.
 
-    Raises ContractError where no key is found or given.
+    A table without a key, and one whose `children` are included, is landed whole, its rows a multiset. Raises
+    ContractError for a table that cannot be read or has no columns, and for a `key` that cannot be one.
 
     Only a cursor that every update is proved to move is used: a `timestamptz NOT NULL` column with a name such as
     `updated_at`, a default of the database's clock, and triggers that set it before each update (`cursor_proof`). A
@@ -59,18 +75,24 @@ def draft_contract(
     somebody decides.
     """
     stream = stream or stream_name(table.name)
+    if not table.usable:
+        schema = table.name.partition(".")[0]
+        raise ContractError(
+            f"this login may not use the schema '{schema}'", hint=f'Run: GRANT USAGE ON SCHEMA "{schema}" TO it.'
+        )
+    if not table.columns:
+        raise ContractError(f"{table.name} has no columns, so that there is nothing to land")
     columns = {column.name: column for column in table.columns}
     unknown = [name for name in key if name not in columns]
     if unknown:
         raise ContractError(f"{table.name} has no column '{unknown[0]}'", hint=f"It has: {', '.join(columns)}.")
+    if len(set(key)) < len(key):
+        twice = next(name for name in key if key.count(name) > 1)
+        raise ContractError(f"--key names '{twice}' twice")
+    table = table.read_with(children)
     if key and table.key and set(key) != set(table.key):
         raise ContractError(f"{table.name} has the key ({', '.join(table.key)})", hint="Leave out --key.")
     key = key or table.key
-    if not key:
-        raise ContractError(
-            f"{table.name} ({table.kind}) has no primary key and no unique key without nulls",
-            hint="Name the identifying column(s): --key COLUMN[,COLUMN].",
-        )
     likely = _likely_cursor(table)
     document = OpenDataContractStandard(
         apiVersion="v3.2.0",
@@ -86,14 +108,20 @@ def draft_contract(
                 physicalName=table.name,
                 physicalType=table.kind,
                 description=table.comment or f"{table.kind.capitalize()} {table.name}.",
-                dataGranularityDescription=f"One row per {', '.join(key)}.",
+                dataGranularityDescription=_grain(key),
                 properties=[_property(column, key) for column in table.columns],
-                customProperties=_spec(table, prefix, likely),
+                customProperties=_spec(table, prefix, likely, key, children),
             )
         ],
         slaProperties=[ServiceLevelAgreementProperty(property="latency", value=24, unit="h", element=stream)],
     )
     return document.to_yaml()
+
+
+def _grain(key: tuple[str, ...]) -> str:
+    if key:
+        return f"One row per {', '.join(key)}."
+    return "As at the source, where no key tells rows apart: of equal rows there are as many."
 
 
 def property_of(column: LiveColumn, key: tuple[str, ...]) -> dict[str, Any]:
@@ -108,15 +136,20 @@ def cursor_doubt(table: LiveTable) -> str | None:
     return _why_not_trusted(likely, table) if likely is not None else None
 
 
-def _spec(table: LiveTable, prefix: str, likely: LiveColumn | None) -> list[CustomProperty]:
+def _spec(
+    table: LiveTable, prefix: str, likely: LiveColumn | None, key: tuple[str, ...], children: ChildTables
+) -> list[CustomProperty]:
     doubt = cursor_doubt(table)
     spec: dict[str, Any] = {"source": "postgres", "prefix": prefix}
-    if likely is not None and doubt is None:
+    whole = not key or (bool(table.children) and children is ChildTables.INCLUDE)
+    if likely is not None and doubt is None and not whole:
         spec |= {"mode": "incremental", "cursor": likely.name, "cursorClock": "database", "deletes": "keys"}
     else:
         spec |= {"mode": "snapshot", "deletes": "none"}
-    if table.has_own_key and not table.key:
+    if key and table.has_own_key and not table.key:
         spec["keyEnforced"] = False
+    if table.children:
+        spec["childTables"] = children.value
     properties = _custom(spec | {"maxQuarantineRatio": 0.0})
     if likely is not None and doubt is not None:
         properties.append(CustomProperty(property="likelyCursor", value=likely.name, description=doubt))

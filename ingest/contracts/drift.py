@@ -27,13 +27,15 @@ class Effect(StrEnum):
 
 @dataclass(frozen=True)
 class Difference:
-    """One difference. `remark` says what becomes of it, where that is not plain from `effect`."""
+    """One difference. `remark` says what becomes of it, where that is not plain from `effect`; `acceptable`: whether
+    the contract can be brought up to it."""
 
     subject: str
     expected: str
     found: str
     effect: Effect
     remark: str = ""
+    acceptable: bool = True
 
     @property
     def breaking(self) -> bool:
@@ -56,13 +58,18 @@ class Adaptation:
 def compare(contract: StreamContract, table: LiveTable | None) -> list[Difference]:
     """All differences, those that stop the stream first."""
     if table is None:
-        return [Difference(contract.source_object, "a table", "nothing of that name", Effect.STOPS)]
+        remark = "correct physicalName if it was renamed"
+        return [Difference(contract.source_object, "a table", "nothing of that name", Effect.STOPS, remark, False)]
+    unreadable = _unreadable(table)
+    if unreadable is not None:
+        return [unreadable]
+    if table.children and contract.spec.child_tables is None:
+        return [_undecided(table)]
+    table = table.read_with(contract.spec.child_tables)
     live = {column.name: column for column in table.columns}
     known = _names(contract)
     added = [column for column in table.columns if column.name not in known]
     found: list[Difference] = []
-    if not table.readable:
-        found.append(Difference(table.name, "a table to be read", "no SELECT privilege for this login", Effect.STOPS))
     for column in contract.columns:
         found.extend(_column_differences(contract, column, live.get(column.name), added))
     found.extend(
@@ -81,9 +88,8 @@ def adapted(contract: StreamContract, table: LiveTable | None) -> Adaptation:
         raise SchemaDriftError(
             "the source no longer matches its contract, nothing was landed: " + "; ".join(breaking) + ".",
             stream=contract.stream,
-            hint="RAW and all that is built on it keep what was landed before; other streams go on. Correct the "
-            f"source, or accept the change: `ingest contract accept {contract.stream}` "
-            f"(`ingest contract check --stream {contract.stream}` shows all of it).",
+            hint="RAW and all that is built on it keep what was landed before; other streams go on. "
+            + _way_out(contract, differences),
         )
     live = {column.name: column for column in table.columns}
     known = _names(contract)
@@ -94,6 +100,40 @@ def adapted(contract: StreamContract, table: LiveTable | None) -> Adaptation:
         if column.name not in known and column.readable and column.name not in contract.spec.excluded_columns
     ]
     return Adaptation(replace(contract, columns=tuple(columns)), tuple(str(difference) for difference in differences))
+
+
+def _way_out(contract: StreamContract, differences: list[Difference]) -> str:
+    shows = f"`ingest contract check --stream {contract.stream}` shows all of it"
+    if all(difference.acceptable for difference in differences if difference.breaking):
+        return f"Correct the source, or accept the change: `ingest contract accept {contract.stream}` ({shows})."
+    return f"Correct the source or the contract ({shows})."
+
+
+def _unreadable(table: LiveTable) -> Difference | None:
+    """What keeps this login from all of the table."""
+    schema = table.name.partition(".")[0]
+    if not table.usable:
+        remark = f'grant it: GRANT USAGE ON SCHEMA "{schema}" TO the login'
+        return Difference(f"schema '{schema}'", "one to be read", "no USAGE privilege", Effect.STOPS, remark, False)
+    if not table.readable:
+        found = "no SELECT privilege for this login"
+        return Difference(
+            table.name, "a table to be read", found, Effect.STOPS, "grant it, or remove the contract", False
+        )
+    return None
+
+
+def _undecided(table: LiveTable) -> Difference:
+    return Difference(
+        table.name,
+        "nothing of child tables",
+        f"rows of {', '.join(table.children)}, which inherit from it",
+        Effect.STOPS,
+        "no key and no trigger of it holds for them. Say in the contract whether they are landed: `childTables: "
+        "exclude` leaves them out, `include` lands all rows whole, without a unique key (a draft: `ingest contract new "
+        "--force`)",
+        False,
+    )
 
 
 def landing_of(type_: str) -> LandingType:
@@ -118,7 +158,12 @@ def _column_differences(
         return [Difference(subject, column.source_type, "no such column", Effect.STOPS, remark)]
     found = []
     if not live.readable:
-        found.append(Difference(subject, "a column to be read", "no SELECT privilege for this login", Effect.STOPS))
+        remark = "grant it, or move the column to excludedColumns"
+        found.append(
+            Difference(
+                subject, "a column to be read", "no SELECT privilege for this login", Effect.STOPS, remark, False
+            )
+        )
     if not same_type(live.type, column.source_type):
         wider = widened_landing(column.source_type, column.landing, live.type)
         effect = Effect.STOPS if wider is None else Effect.FLOWS
@@ -168,6 +213,18 @@ def _key_differences(contract: StreamContract, table: LiveTable) -> list[Differe
 def _cursor_differences(contract: StreamContract, table: LiveTable) -> list[Difference]:
     """A cursor that changes may leave as it was: such a change would never be seen."""
     spec = contract.spec
+    if spec.cursor is not None and spec.cursor_zone is None and _is_local(spec.cursor, table):
+        return [
+            Difference(
+                f"cursor '{spec.cursor}'",
+                "no zone in which it is written",
+                "a timestamp without one",
+                Effect.STOPS,
+                "name it in the contract, as in `cursorZone: America/New_York` (`UTC` where it is); the session's "
+                "TimeZone decides what `now()` becomes",
+                False,
+            )
+        ]
     if spec.cursor is None or spec.cursor_clock is not Clock.DATABASE or not spec.cursor_enforced:
         return []
     reason = why_not_moved(table, spec.cursor)
@@ -183,6 +240,11 @@ def _cursor_differences(contract: StreamContract, table: LiveTable) -> list[Diff
             "false` says that you know of none",
         )
     ]
+
+
+def _is_local(cursor: str, table: LiveTable) -> bool:
+    types = [column.type for column in table.columns if column.name == cursor]
+    return any(SourceType.parse(name).name == "timestamp without time zone" for name in types)
 
 
 def same_type(one: str, other: str) -> bool:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from psycopg2 import sql
-
+from ingest.contracts.model import ChildTables
 from ingest.contracts.triggers import Written, written_relations
 from ingest.errors import ContractError
 
@@ -19,7 +18,11 @@ if TYPE_CHECKING:
 # The columns that an index merely includes come after those of its key.
 _COLUMNS = """
 with recursive wanted as (
-  select name, to_regclass(name) as oid from unnest(%(tables)s::text[]) as name
+  select name, oid from unnest(%(names)s::text[], %(tables)s::oid[]) as wanted (name, oid)
+), family as (
+  select w.oid as root, w.oid from wanted w join pg_class c on c.oid = w.oid where c.relkind <> 'p'
+  union
+  select f.root, i.inhrelid from family f join pg_inherits i on i.inhparent = f.oid
 ), base as (
   select a.attrelid, a.attnum, t.oid as typid, t.typtype, t.typbasetype,
          case when t.typtype = 'd' then t.typtypmod else a.atttypmod end as typmod
@@ -43,7 +46,9 @@ with recursive wanted as (
 )
 select w.name, a.attname, format_type(b.typid, b.typmod), b.typtype, a.attnotnull or dt.typnotnull,
        pg_get_expr(d.adbin, d.adrelid), col_description(a.attrelid, a.attnum),
-       array_position(i.attnums, a.attnum), has_column_privilege(a.attrelid, a.attnum, 'select')
+       array_position(i.attnums, a.attnum), has_column_privilege(a.attrelid, a.attnum, 'select'),
+       exists (select from family f join pg_attribute x on x.attrelid = f.oid and x.attname = a.attname
+                where f.root = w.oid and not x.attisdropped and not x.attnotnull)
   from wanted w
   join pg_attribute a on a.attrelid = w.oid and a.attnum > 0 and not a.attisdropped
   join pg_type dt on dt.oid = a.atttypid
@@ -53,12 +58,17 @@ select w.name, a.attname, format_type(b.typid, b.typmod), b.typtype, a.attnotnul
  order by w.name, a.attnum
 """
 
+# By the catalog's own names: to_regclass fails for a schema that this login may not use. A partition is no child here.
 _TABLES = """
-select name, c.oid, c.relkind::text, obj_description(c.oid, 'pg_class'),
-       has_any_column_privilege(c.oid, 'select'),
-       case when c.relkind = 'r' then pg_relation_size(c.oid) / current_setting('block_size')::int else 0 end
-  from unnest(%(tables)s::text[]) as name join pg_class c on c.oid = to_regclass(name)
- where c.relkind::text = any(%(kinds)s)
+select w.name, c.oid, c.oid::regclass::text, c.relkind::text, obj_description(c.oid, 'pg_class'),
+       has_any_column_privilege(c.oid, 'select'), has_schema_privilege(n.oid, 'usage'),
+       case when c.relkind = 'r' then pg_relation_size(c.oid) / current_setting('block_size')::int else 0 end,
+       array(select i.inhrelid::regclass::text from pg_inherits i
+              where i.inhparent = c.oid and c.relkind <> 'p' order by i.inhrelid)
+  from unnest(%(names)s::text[], %(schemas)s::text[], %(tables)s::text[]) as w (name, schema, relation)
+  join pg_class c on c.relname = w.relation and c.relkind::text = any(%(kinds)s)
+  join pg_namespace n on n.oid = c.relnamespace
+   and (n.nspname = w.schema or w.schema is null and pg_table_is_visible(c.oid))
 """
 
 _NAMED = """
@@ -79,7 +89,7 @@ READABLE_KINDS = {"r": "table", "p": "partitioned table", "v": "view", "m": "mat
 @dataclass(frozen=True)
 class LiveColumn:
     """One column as it is at the source. `key_position` counts from 1 within the unique key, None outside it;
-    `readable`: whether this login may select it."""
+    `readable`: whether this login may select it; `null_below`: whether it may be null in the table or a child of it."""
 
     name: str
     type: str
@@ -89,6 +99,7 @@ class LiveColumn:
     comment: str | None
     key_position: int | None
     readable: bool
+    null_below: bool = False
 
     @property
     def looks_personal(self) -> bool:
@@ -100,7 +111,9 @@ class LiveColumn:
 class LiveTable:
     """A table as it is at the source. `written` are the relations that its rows are written to, itself or its parts.
 
-    `blocks` is the size of a plain table on disk, 0 for anything else.
+    `blocks` is the size of a plain table on disk, 0 for anything else. `children` are the tables that inherit from it,
+    other than partitions: what its keys and triggers say holds for none of their rows. `usable`: whether this login may
+    use its schema.
     """
 
     name: str
@@ -110,6 +123,22 @@ class LiveTable:
     readable: bool
     columns: tuple[LiveColumn, ...]
     blocks: int = 0
+    children: tuple[str, ...] = ()
+    usable: bool = True
+    printed_name: str = ""
+
+    def read_with(self, children: ChildTables | None) -> LiveTable:
+        """The table as it is read: alone (ONLY), or with the rows of its children, for which no key of it holds."""
+        if not self.children:
+            return self
+        if children is ChildTables.INCLUDE:
+            columns = [
+                replace(column, key_position=None, not_null=column.not_null and not column.null_below)
+                for column in self.columns
+            ]
+            return replace(self, columns=tuple(columns))
+        own = [relation for relation in self.written if relation.name == self.printed_name]
+        return replace(self, written=tuple(own))
 
     @property
     def has_own_key(self) -> bool:
@@ -125,27 +154,50 @@ class LiveTable:
 
 def live_tables(connection: Connection, tables: Sequence[str]) -> dict[str, LiveTable]:
     """The shapes of `tables`, each `schema.table` without quotes; a table that does not exist is left out."""
-    quoted = {sql.Identifier(*table.split(".", 1)).as_string(connection): table for table in tables}
+    parts = [table.partition(".") for table in tables]
+    wanted = {
+        "names": list(tables),
+        "schemas": [schema if dot else None for schema, dot, _ in parts],
+        "tables": [table if dot else schema for schema, dot, table in parts],
+        "kinds": list(READABLE_KINDS),
+    }
     with connection.cursor() as cursor:
-        cursor.execute(_TABLES, {"tables": list(quoted), "kinds": list(READABLE_KINDS)})
+        cursor.execute(_TABLES, wanted)
         heads = cursor.fetchall()
-        cursor.execute(_COLUMNS, {"tables": list(quoted)})
+        cursor.execute(_COLUMNS, {"names": [name for name, *_ in heads], "tables": [oid for _, oid, *_ in heads]})
         columns: dict[str, list[LiveColumn]] = {}
         for name, *column in cursor.fetchall():
             columns.setdefault(name, []).append(LiveColumn(*column))
         written = written_relations(cursor, [oid for _, oid, *_ in heads])
     return {
-        quoted[name]: LiveTable(
-            quoted[name],
+        name: LiveTable(
+            name,
             READABLE_KINDS[kind],
             comment,
             written.get(oid, ()),
             readable,
             tuple(columns.get(name, ())),
             blocks,
+            tuple(children),
+            usable,
+            printed,
         )
-        for name, oid, kind, comment, readable, blocks in heads
+        for name, oid, printed, kind, comment, readable, usable, blocks, children in heads
     }
+
+
+def own_zone(connection: Connection) -> str:
+    """The TimeZone of the database's sessions, where neither login nor session sets another."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select coalesce((select substr(one, length('TimeZone=') + 1)"
+            " from pg_db_role_setting s, unnest(s.setconfig) as one"
+            " where s.setdatabase = (select oid from pg_database where datname = current_database())"
+            " and s.setrole = 0 and one ilike 'TimeZone=%'),"
+            " (select reset_val from pg_settings where name = 'TimeZone'))"
+        )
+        ((zone,),) = cursor.fetchall()
+    return str(zone)
 
 
 def resolve_table(connection: Connection, name: str) -> str:

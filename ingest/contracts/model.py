@@ -50,6 +50,13 @@ class Deletes(StrEnum):
     NONE = "none"
 
 
+class ChildTables(StrEnum):
+    """Whether the rows of tables that inherit from the stream's are landed with its own (partitions always are)."""
+
+    INCLUDE = "include"
+    EXCLUDE = "exclude"
+
+
 class StreamSpec(BaseModel):
     """The custom properties of a contract's schema object (camelCase in the file)."""
 
@@ -68,6 +75,8 @@ class StreamSpec(BaseModel):
     likely_cursor: str | None = None
     excluded_columns: tuple[str, ...] = ()
     key_enforced: bool = True
+    child_tables: ChildTables | None = None
+    cursor_zone: str | None = Field(default=None, pattern=r"^(UTC|[A-Za-z_]+(/[A-Za-z0-9_+-]+)+)$")
 
     @property
     def may_refuse_records(self) -> bool:
@@ -82,6 +91,10 @@ class StreamSpec(BaseModel):
             raise ValueError("cursorClock 'client' needs an allowedLateness, such as PT1H")
         if self.mode is Mode.SNAPSHOT and self.deletes is Deletes.KEYS:
             raise ValueError("a snapshot shows deletions by itself: deletes must be 'none'")
+        if self.cursor_zone is not None and self.cursor is None:
+            raise ValueError("cursorZone is the zone of a cursor, and there is none")
+        if self.child_tables is ChildTables.INCLUDE and self.mode is not Mode.SNAPSHOT:
+            raise ValueError("childTables 'include' needs mode 'snapshot': no trigger moves a child's cursor")
         if self.source is Source.SAAS and self.mode is not Mode.INCREMENTAL:
             raise ValueError("a saas stream is read by its cursor: mode must be 'incremental'")
         return self

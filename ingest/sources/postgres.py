@@ -14,14 +14,16 @@ from pydantic import SecretStr
 
 from ingest.contracts.introspect import LiveTable, live_tables
 from ingest.contracts.model import Column, StreamContract
+from ingest.contracts.types import Kind
 from ingest.errors import ConfigurationError, TransientError
 from ingest.lake.commit import Window
 from ingest.sources import queries
 from ingest.sources.connection import Server, in_unicode, postgres_errors
 from ingest.sources.horizon import Horizon, read_horizon
+from ingest.sources.local_time import LocalTimes, local_times
 from ingest.sources.overlap import overlapped
 from ingest.sources.pool import ConnectionPool
-from ingest.sources.queries import Blocks
+from ingest.sources.queries import Blocks, CursorRange
 from ingest.sources.snapshot import Snapshot, export_snapshot, join_snapshot
 
 if TYPE_CHECKING:
@@ -45,6 +47,15 @@ class RefusedRow:
     reason: str
     key: str
     record: str
+
+
+@dataclass(frozen=True)
+class Beyond:
+    """Rows with a cursor above some moment: how many, the highest cursor as text, and some keys as JSON texts."""
+
+    rows: int
+    highest: str
+    keys: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -82,6 +93,7 @@ class PostgresSession:
         self._max_readers = readers
         self._readers: ConnectionPool[Reader] = ConnectionPool(self._open_reader)
         self._sessions: ConnectionPool[Connection] = ConnectionPool(self._open_session)
+        self._local_times: dict[tuple[datetime, str], LocalTimes] = {}
         self._control = self._server.connect()
         try:
             with postgres_errors("open a snapshot"):
@@ -133,8 +145,9 @@ class PostgresSession:
         """
         if window is None:
             return self._stream([queries.all_rows(contract)], contract)
-        whole = queries.rows(contract, window)
-        parts = [queries.rows(contract, window, blocks=blocks) for blocks in self._blocks(contract, window)]
+        cursors = self._range(contract, window)
+        whole = queries.rows(contract, cursors)
+        parts = [queries.rows(contract, cursors, blocks=blocks) for blocks in self._blocks(contract, window)]
         return self._stream(parts or [whole], contract)
 
     def read_keys(
@@ -145,7 +158,7 @@ class PostgresSession:
         With `unsettled_from`, only of rows that the lake may not hold as they are: those whose cursor is at or above
         that moment, and those that the contract's types cannot hold.
         """
-        return self._stream([queries.keys(contract, unsettled_from=unsettled_from)], contract)
+        return self._stream([queries.keys(contract, unsettled_from=self._first(contract, unsettled_from))], contract)
 
     def read_misfit_keys(self, contract: StreamContract) -> Iterator[pa.RecordBatch]:
         """The key columns of the rows that the contract's types cannot hold."""
@@ -154,15 +167,22 @@ class PostgresSession:
 
     def count(self, contract: StreamContract, *, below: datetime | None) -> int:
         """Rows in the snapshot; with `below`, those that the lake must hold: none of the unsettled ones."""
-        return int(self._fetch(queries.count(contract, below=below), contract)[0][0])
+        return int(self._fetch(queries.count(contract, below=self._first(contract, below)), contract)[0][0])
+
+    def beyond(self, contract: StreamContract, moment: datetime, *, examples: int) -> Beyond:
+        """The rows whose cursor no row can carry that was written before `moment`; some of them by key."""
+        _, end = self._cursors_of(contract, moment)
+        ((rows, highest, keys),) = self._fetch(queries.beyond(contract, end, examples=examples), contract)
+        return Beyond(rows, str(highest), tuple(keys or ()))
 
     def has_values(self, contract: StreamContract, columns: tuple[Column, ...], *, below: datetime) -> bool:
         """Whether any row whose cursor is below that moment has a value in one of `columns`."""
-        return bool(self._fetch(queries.has_values(contract, columns, below=below), contract)[0][0])
+        _, end = self._cursors_of(contract, below)
+        return bool(self._fetch(queries.has_values(contract, columns, below=end), contract)[0][0])
 
     def refused_rows(self, contract: StreamContract, window: Window | None) -> list[RefusedRow]:
         """The rows of `window` that the contract's types cannot hold, with the reason, in key order."""
-        query = queries.refused(contract, window)
+        query = queries.refused(contract, None if window is None else self._range(contract, window))
         return [] if query is None else [RefusedRow(*row) for row in self._fetch(query, contract)]
 
     def fitting(self, contract: StreamContract, keys: Sequence[str]) -> list[tuple[str, bool]]:
@@ -172,6 +192,29 @@ class PostgresSession:
     def read_by_keys(self, contract: StreamContract, keys: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """The contract's columns of the rows with these keys (JSON texts)."""
         return self._stream([queries.rows_by_keys(contract, keys)], contract)
+
+    def _range(self, contract: StreamContract, window: Window) -> CursorRange:
+        """The cursors of all rows that were written in `window`."""
+        end = None if window.end is None else self._cursors_of(contract, window.end)[1]
+        return CursorRange(self._first(contract, window.start), end)
+
+    def _first(self, contract: StreamContract, moment: datetime | None) -> sql.Composable | None:
+        return None if moment is None else self._cursors_of(contract, moment)[0]
+
+    def _cursors_of(self, contract: StreamContract, moment: datetime) -> tuple[sql.Composable, sql.Composable]:
+        """The lowest cursor of a row written at `moment` or later, and the end of those written before it."""
+        if contract.cursor_column.landing.kind is Kind.TIMESTAMPTZ:
+            return queries.moment(moment), queries.moment(moment)
+        zone = contract.spec.cursor_zone or "UTC"
+        if (moment, zone) not in self._local_times:
+            with (
+                postgres_errors(f"tell the local time of {zone}", contract),
+                self._sessions.lease() as connection,
+                connection.cursor() as cursor,
+            ):
+                self._local_times[moment, zone] = local_times(cursor, moment, zone)
+        found = self._local_times[moment, zone]
+        return queries.local_moment(found.first), queries.local_moment(found.end)
 
     def _require_one_server(self) -> None:
         """Raises ConfigurationError where a balancer took the snapshot on a standby of where the horizon was read."""
@@ -199,7 +242,9 @@ class PostgresSession:
     def _scans_all(self, contract: StreamContract, window: Window) -> bool:
         if window.start is None:
             return True
-        ((plan,),) = self._fetch(sql.SQL("explain (format json) ") + queries.rows(contract, window), contract)
+        ((plan,),) = self._fetch(
+            sql.SQL("explain (format json) ") + queries.rows(contract, self._range(contract, window)), contract
+        )
         nodes = [plan[0]["Plan"]]
         for node in nodes:
             nodes.extend(node.get("Plans", []))

@@ -8,10 +8,16 @@ from datetime import UTC, datetime
 
 from psycopg2 import sql
 
-from ingest.contracts.model import Column, StreamContract
-from ingest.contracts.types import Kind
-from ingest.lake.commit import Window
+from ingest.contracts.model import ChildTables, Column, StreamContract
 from ingest.sources.columns import qualified, select_list, unrepresentable
+
+
+@dataclass(frozen=True)
+class CursorRange:
+    """The half-open range `[start, end)` of cursors, each as SQL; None is without a bound."""
+
+    start: sql.Composable | None
+    end: sql.Composable | None
 
 
 @dataclass(frozen=True)
@@ -22,7 +28,7 @@ class Blocks:
     end: int | None
 
 
-def rows(contract: StreamContract, window: Window | None, *, blocks: Blocks | None = None) -> sql.Composable:
+def rows(contract: StreamContract, window: CursorRange | None, *, blocks: Blocks | None = None) -> sql.Composable:
     """The contract's columns of the rows in `window`, in no order; with `blocks`, of those alone that lie there."""
     conditions = _in_window(contract, window)
     if blocks is not None:
@@ -35,7 +41,7 @@ def all_rows(contract: StreamContract) -> sql.Composable:
     return _select(contract, contract.columns, []) + _in_order(contract)
 
 
-def keys(contract: StreamContract, *, unsettled_from: datetime | None = None) -> sql.Composable:
+def keys(contract: StreamContract, *, unsettled_from: sql.Composable | None = None) -> sql.Composable:
     """The key columns in key order: of all rows, or of those alone that are unsettled from that moment on."""
     conditions = [] if unsettled_from is None else [_unsettled(contract, unsettled_from)]
     return _select(contract, contract.key_columns, conditions) + _in_order(contract)
@@ -47,20 +53,20 @@ def misfit_keys(contract: StreamContract) -> sql.Composable | None:
     return _select(contract, contract.key_columns, [_any(misfits)]) if misfits else None
 
 
-def count(contract: StreamContract, *, below: datetime | None) -> sql.Composable:
+def count(contract: StreamContract, *, below: sql.Composable | None) -> sql.Composable:
     """The number of rows; with `below`, of those that are settled there."""
     conditions = [] if below is None else [sql.SQL("not ") + _unsettled(contract, below)]
-    return sql.SQL("select count(*) from {}").format(qualified(contract.source_object)) + _where(conditions)
+    return sql.SQL("select count(*) from {}").format(_table(contract)) + _where(conditions)
 
 
-def has_values(contract: StreamContract, columns: Sequence[Column], *, below: datetime) -> sql.Composable:
+def has_values(contract: StreamContract, columns: Sequence[Column], *, below: sql.Composable) -> sql.Composable:
     """Whether any row whose cursor is below that moment has a value in one of `columns`."""
     filled = [sql.SQL("{} is distinct from null").format(sql.Identifier(column.name)) for column in columns]
-    conditions = [*_in_window(contract, Window(start=None, end=below)), _any(filled)]
-    return sql.SQL("select exists (select from {}{})").format(qualified(contract.source_object), _where(conditions))
+    conditions = [*_in_window(contract, CursorRange(None, below)), _any(filled)]
+    return sql.SQL("select exists (select from {}{})").format(_table(contract), _where(conditions))
 
 
-def refused(contract: StreamContract, window: Window | None) -> sql.Composable | None:
+def refused(contract: StreamContract, window: CursorRange | None) -> sql.Composable | None:
     """The rows of `window` that the contract's types cannot hold: reason, key (null without one) and row, in order.
 
     None where its types can hold anything.
@@ -78,7 +84,7 @@ def refused(contract: StreamContract, window: Window | None) -> sql.Composable |
         sql.SQL(
             "select case {case} end, {key}, row_to_json((select record from (select {columns}) record))::text"
             " from {table}"
-        ).format(case=case, key=_json_key(contract), columns=columns, table=qualified(contract.source_object))
+        ).format(case=case, key=_json_key(contract), columns=columns, table=_table(contract))
         + _where(conditions)
         + _in_order(contract)
     )
@@ -93,9 +99,9 @@ def fitting(contract: StreamContract, keys: Sequence[str]) -> sql.Composable:
     """For each row with one of these keys, its key as JSON text, and whether the contract's types can hold it."""
     misfits = [predicate for _, predicate in unrepresentable(contract.columns)]
     fits = sql.SQL("not coalesce({}, false)").format(_any(misfits)) if misfits else sql.SQL("true")
-    return sql.SQL("select {}, {} from {}").format(
-        _json_key(contract), fits, qualified(contract.source_object)
-    ) + _where([_with_keys(contract, keys)])
+    return sql.SQL("select {}, {} from {}").format(_json_key(contract), fits, _table(contract)) + _where(
+        [_with_keys(contract, keys)]
+    )
 
 
 def _json_key(contract: StreamContract) -> sql.Composable:
@@ -119,7 +125,7 @@ def _with_keys(contract: StreamContract, keys: Sequence[str]) -> sql.Composable:
 def _select(
     contract: StreamContract, columns: tuple[Column, ...], conditions: Sequence[sql.Composable]
 ) -> sql.Composed:
-    table = qualified(contract.source_object)
+    table = _table(contract)
     return sql.SQL("select {} from {}").format(select_list(columns), table) + _where(conditions)
 
 
@@ -127,16 +133,15 @@ def _where(conditions: Sequence[sql.Composable]) -> sql.Composable:
     return sql.SQL(" where ") + sql.SQL(" and ").join(conditions) if conditions else sql.SQL("")
 
 
-def _in_window(contract: StreamContract, window: Window | None) -> list[sql.Composable]:
+def _in_window(contract: StreamContract, window: CursorRange | None) -> list[sql.Composable]:
     if window is None:
         return []
-    column = contract.cursor_column
-    name = sql.Identifier(column.name)
+    name = sql.Identifier(contract.cursor_column.name)
     bounds: list[sql.Composable] = []
     if window.start is not None:
-        bounds.append(sql.SQL("{} >= {}").format(name, _moment(window.start, column)))
+        bounds.append(sql.SQL("{} >= {}").format(name, window.start))
     if window.end is not None:
-        bounds.append(sql.SQL("{} < {}").format(name, _moment(window.end, column)))
+        bounds.append(sql.SQL("{} < {}").format(name, window.end))
     return bounds
 
 
@@ -147,10 +152,9 @@ def _in_blocks(blocks: Blocks) -> list[sql.Composable]:
     return bounds
 
 
-def _unsettled(contract: StreamContract, moment: datetime) -> sql.Composable:
-    """Rows at or above `moment`, and, where the contract lets a batch land without them, rows that do not fit."""
-    column = contract.cursor_column
-    tests = [sql.SQL("{} >= {}").format(sql.Identifier(column.name), _moment(moment, column))]
+def _unsettled(contract: StreamContract, first: sql.Composable) -> sql.Composable:
+    """Rows at or above `first`, and, where the contract lets a batch land without them, rows that do not fit."""
+    tests: list[sql.Composable] = [sql.SQL("{} >= {}").format(sql.Identifier(contract.cursor_column.name), first)]
     if contract.spec.may_refuse_records:
         misfits = [predicate for _, predicate in unrepresentable(contract.columns)]
         tests += [sql.SQL("coalesce({}, false)").format(_any(misfits))] if misfits else []
@@ -161,11 +165,14 @@ def _any(predicates: Sequence[sql.Composable]) -> sql.Composable:
     return sql.SQL("({})").format(sql.SQL(" or ").join(predicates))
 
 
-def _moment(moment: datetime, column: Column) -> sql.Composable:
-    """A literal, since COPY takes no parameters. A cursor without zone is in UTC by contract."""
-    text = moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
-    if column.landing.kind is Kind.TIMESTAMPTZ:
-        return sql.SQL("timestamptz {}").format(sql.Literal(f"{text}+00"))
+def moment(at: datetime) -> sql.Composable:
+    """A literal, since COPY takes no parameters."""
+    text = at.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
+    return sql.SQL("timestamptz {}").format(sql.Literal(f"{text}+00"))
+
+
+def local_moment(text: str) -> sql.Composable:
+    """A literal of a local time, as Postgres prints it."""
     return sql.SQL("timestamp {}").format(sql.Literal(text))
 
 
@@ -178,3 +185,25 @@ def _in_order(contract: StreamContract) -> sql.Composable:
     if not (contract.key and contract.spec.key_enforced):
         by.append(shown)
     return sql.SQL(" order by {}").format(sql.SQL(", ").join(by))
+
+
+def beyond(contract: StreamContract, first: sql.Composable, *, examples: int) -> sql.Composable:
+    """Rows whose cursor is at or above `first`: how many, the highest cursor, and the keys of some of the highest."""
+    name = sql.Identifier(contract.cursor_column.name)
+    return sql.SQL(
+        "select count(*), max({cursor})::text, (select array_agg(key) from ("
+        "select {key} as key from {table} where {cursor} >= {first} order by {cursor} desc limit {examples}"
+        ") as latest) from {table} where {cursor} >= {first}"
+    ).format(
+        cursor=name,
+        key=_json_key(contract),
+        table=_table(contract),
+        first=first,
+        examples=sql.Literal(examples),
+    )
+
+
+def _table(contract: StreamContract) -> sql.Composable:
+    """What is read: ONLY the table itself, where its contract leaves out what inherits from it."""
+    only = contract.spec.child_tables is ChildTables.EXCLUDE
+    return sql.SQL("only {}" if only else "{}").format(qualified(contract.source_object))

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ingest.contracts.model import StreamContract
+from ingest.contracts.model import Deletes, Mode, StreamContract
 from ingest.contracts.parse import load_contract
 from ingest.contracts.yaml_edit import YamlText
+from ingest.lake.commit import CommitKind
 from tests.ingest.command import CommandLine
 from tests.ingest.runs.world import ITEMS, World
 
@@ -96,9 +97,38 @@ def test_what_stopped_a_stream_makes_a_major_version_and_it_goes_on(
         assert str(contract.column("note").landing) == "text"
 
 
+WITHOUT_A_CURSOR = {
+    "nullable": "alter table items alter updated_at drop not null",
+    "gone": "drop trigger touch on items; alter table items drop column updated_at",
+}
+
+
+@pytest.mark.parametrize("change", WITHOUT_A_CURSOR.values(), ids=WITHOUT_A_CURSOR.keys())
+def test_a_stream_that_lost_its_cursor_is_landed_whole_once_that_is_accepted(
+    change: str, command_line: CommandLine, source_world: World, contract_path: Path
+) -> None:
+    assert command_line.run("run").exit_code == 0
+    source_world.execute(change)
+    assert command_line.run("run").exit_code == 2
+    done = command_line.run("contract", "accept", "items")
+    assert done.exit_code == 0
+    assert "The stream has lost its cursor: from now on each run lands the table whole." in done.out
+    contract = load_contract(contract_path)
+    assert (contract.spec.mode, contract.spec.cursor, contract.spec.deletes) == (Mode.SNAPSHOT, None, Deletes.NONE)
+    assert (contract.version, contract.key) == ("2.0.0", ("id",))
+    source_world.execute("insert into items (id) values (77)")
+    assert command_line.run("contract", "check").exit_code == 0
+    assert command_line.run("run").exit_code == 0
+    newest = source_world.commits(contract)[-1]
+    assert newest.kind is CommitKind.SNAPSHOT
+    assert 77 in {row["id"] for row in source_world.rows(newest)}
+
+
 IMPOSSIBLE = {
-    "cursor nullable": ("alter table items alter updated_at drop not null", "updated_at.*may be null"),
-    "cursor gone": ("alter table items drop column updated_at", "cursor 'updated_at': there is no such column"),
+    "cursor retyped": (
+        "drop trigger touch on items; alter table items drop column updated_at, add updated_at date",
+        r"RAW's column cannot become.*ingest contract new public.items --name items_2",
+    ),
     "table gone": ("drop table items", "there is no public.items to accept"),
     "no way for RAW": (
         "alter table items alter amount type text",

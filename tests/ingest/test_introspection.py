@@ -22,7 +22,7 @@ from ingest.contracts.introspect import live_tables, resolve_table
 from ingest.contracts.model import META_COLUMNS, Mode, StreamContract
 from ingest.contracts.parse import parse_contract
 from ingest.contracts.types import Kind
-from ingest.errors import AccessError, ConfigurationError, ContractError, SchemaDriftError
+from ingest.errors import ConfigurationError, ContractError, SchemaDriftError
 from ingest.run_all import ingest_all
 from ingest.runner import open_run
 from orchestration.local.postgres_server import PostgresServer
@@ -207,10 +207,11 @@ def test_the_key_is_the_primary_key_else_the_smallest_unique_one(
         "(a int not null) ; create index on t (a)",
     ],
 )
-def test_without_a_key_that_identifies_each_row_the_draft_asks_for_one(ddl: str, catalog: Catalog) -> None:
+def test_without_a_key_that_identifies_each_row_the_draft_is_of_a_multiset(ddl: str, catalog: Catalog) -> None:
     catalog.execute(f"create table t {ddl}")
-    with pytest.raises(ContractError, match=r"public\.t \(table\) has no primary key.*--key"):
-        draft(catalog, "t")
+    whole = draft(catalog, "t")
+    assert (whole.key, whole.spec.mode, whole.spec.cursor) == ((), Mode.SNAPSHOT, None)
+    assert differences(catalog, whole) == []
     contract = draft(catalog, "t", key=("a",))
     assert contract.key == ("a",)
     assert not any(breaking for breaking, _ in differences(catalog, contract))
@@ -225,14 +226,15 @@ def test_a_given_key_must_exist_and_may_not_contradict_the_tables_own(catalog: C
 
 
 @pytest.mark.parametrize("kind", ["view", "materialized view"])
-def test_a_view_needs_a_key_and_lands(kind: str, source_world: World) -> None:
+def test_a_view_lands_with_and_without_a_key(kind: str, source_world: World) -> None:
     source_world.execute(f"create table t (id int primary key, v text); create {kind} seen as select id, v from t")
     source_world.execute("insert into t values (1, 'x')")
     if kind == "materialized view":
         source_world.execute("refresh materialized view seen")
-    with pytest.raises(ContractError, match=rf"public\.seen \({kind}\) has no primary key"):
-        draft(source_world, "seen")
-    contract = draft(source_world, "seen", key=("id",))
+    whole = draft(source_world, "seen")
+    assert (whole.key, differences(source_world, whole)) == ((), [])
+    assert source_world.run(whole).rows_landed == 1
+    contract = replace(draft(source_world, "seen", key=("id",)), stream="seen_by_key")
     assert differences(source_world, contract) == []
     source_world.run(contract)
     assert landed(source_world, contract) == [{"id": 1, "v": "x"}]
@@ -332,8 +334,13 @@ def test_a_schema_with_a_dot_in_its_name_is_refused_and_never_taken_for_another(
         ("public.orders", "orders"),
         ("public.Order Details", "order_details"),
         ("public.2024_sales", "t_2024_sales"),
-        ("public.größe", "gr_e"),
-        ("public.数量", "t_"),
+        ("public.größe", "grosse"),
+        ("public.数量", "shu_liang"),
+        ("public.価格", "jia_ge"),
+        ("public.заказы", "zakazy"),
+        ("public.!!!", "t_e84c538e"),
+        ("public.🦆", "t_d7a5c5e0"),
+        ("public.a&lt;b", "a_lt_b"),
         ("sales.a.b", "a_b"),
     ],
 )
@@ -458,7 +465,7 @@ def test_a_table_that_this_login_may_not_read_is_told_before_anything_is_read(
         with pytest.raises(SchemaDriftError, match="no SELECT privilege"):
             poor.run(contract)
         source_world.execute(f"grant select on t to {role}; revoke usage on schema public from public")
-        with pytest.raises(AccessError, match="permission denied for schema public"):
+        with pytest.raises(SchemaDriftError, match=r'no USAGE privilege.*GRANT USAGE ON SCHEMA "public"'):
             poor.run(contract)
     finally:
         source_world.execute(f"drop owned by {role}; drop role {role}")
@@ -478,6 +485,98 @@ def test_the_command_writes_contracts_that_check_and_land(command_line: CommandL
     run = command_line.run("run")
     assert run.exit_code == 0
     assert {line["stream"]: line["rows"] for line in run.logs} == {"items": 1, "odd_table": 1}
+
+
+def test_a_table_without_a_key_is_said_to_be_a_multiset(command_line: CommandLine, source_world: World) -> None:
+    source_world.execute("create table t (a int, updated_at timestamptz); insert into t (a) values (1), (1), (null)")
+    new = command_line.run("contract", "new", "t")
+    assert (new.exit_code, new.err) == (0, "")
+    assert "stream t, no key, landed whole on each run" in new.out
+    assert "equal ones are counted as they are" in new.out
+    assert "looks like a cursor" not in new.out, "without a key it could not be one"
+    assert command_line.run("contract", "check").out.split() == ["ok", "t"]
+    assert command_line.run("run").logs[-1]["rows"] == 3
+
+
+def test_a_schema_that_may_not_be_used_any_more_stops_its_streams_alone(
+    command_line: CommandLine, source_world: World, empty_database: str
+) -> None:
+    role = f"narrow_{empty_database.rpartition('/')[2]}"
+    source_world.execute(
+        f"create role {role} login password 'x'; grant pg_monitor to {role}; create schema a; create schema b;"
+        "create table a.one (id int primary key); create table b.two (id int primary key);"
+        "insert into a.one values (1); insert into b.two values (1);"
+        f"grant usage on schema a, b to {role}; grant select on a.one, b.two to {role}"
+    )
+    narrow = {"POSTGRES_DSN": re.sub(r"//[^@]*@", f"//{role}:x@", empty_database)}
+    try:
+        assert command_line.run("contract", "new", "a.one", "b.two", **narrow).exit_code == 0
+        assert command_line.run("run", **narrow).exit_code == 0
+        source_world.execute(f"revoke usage on schema b from {role}; insert into a.one values (2)")
+        for cause, said in (
+            ("select 1", r'schema \'b\': .*no USAGE privilege \(grant it: GRANT USAGE ON SCHEMA "b"'),
+            (f"grant usage on schema b to {role}; drop schema b cascade", r"b\.two: .*nothing of that name"),
+        ):
+            source_world.execute(cause)
+            check = command_line.run("contract", "check", **narrow)
+            assert (check.exit_code, check.out.splitlines()[0].split()) == (1, ["ok", "one"])
+            assert re.search(f"breaking two: {said}", check.out)
+            run = command_line.run("run", **narrow)
+            assert run.exit_code == 2
+            (error,) = [line for line in run.messages if line.startswith("error")]
+            assert error.startswith("error two: ")
+            assert "contract accept" not in error, "which cannot cure it"
+            assert [line["stream"] for line in run.logs if line["event"] == "landed"] == ["one"]
+        refused = command_line.run("contract", "new", "b.two", "--force", **narrow)
+        assert (refused.exit_code, len(refused.messages)) == (2, 1)
+    finally:
+        source_world.execute(f"drop owned by {role}; drop role {role}")
+
+
+def test_a_table_that_may_not_be_selected_from_is_one_difference(source_world: World, empty_database: str) -> None:
+    role = f"blind_{empty_database.rpartition('/')[2]}"
+    source_world.execute(f"create table t (id int primary key, a int, b int, c int); create role {role}")
+    contract = source_world.contract("t")
+    try:
+        source_world.execute(f"set role {role}")
+        assert [said for _, said in differences(source_world, contract)] == [
+            "public.t: the contract says a table to be read, the source has no SELECT privilege for this login "
+            "(grant it, or remove the contract)"
+        ]
+    finally:
+        source_world.execute(f"reset role; drop role {role}")
+
+
+def test_one_infinite_date_is_refused_with_the_ways_out_that_work(
+    command_line: CommandLine, source_world: World
+) -> None:
+    source_world.execute(
+        "create table t (id int primary key, d date); insert into t values (1, 'infinity'), (2, now())"
+    )
+    command_line.run("contract", "new", "t")
+    stopped = command_line.run("run")
+    assert stopped.exit_code == 2
+    assert "land the column as text (`landAs: text` on it)" in stopped.err
+    path = command_line.contracts / "t.odcs.yaml"
+    text = path.read_text()
+    path.write_text(
+        text.replace(
+            "physicalType: date\n",
+            "physicalType: date\n    customProperties:\n    - property: landAs\n      value: text\n",
+        )
+    )
+    assert command_line.run("run").logs[-1]["rows"] == 2
+
+
+def test_a_contract_of_another_table_is_not_written_over_by_its_namesake(
+    command_line: CommandLine, source_world: World
+) -> None:
+    source_world.execute("create schema other; create table t (id int primary key)")
+    source_world.execute("create table other.t (id int primary key)")
+    command_line.run("contract", "new", "t")
+    refused = command_line.run("contract", "new", "other.t")
+    assert refused.exit_code == 2
+    assert "--name to call the stream of other.t otherwise" in refused.err
 
 
 def test_a_stream_that_drifted_stops_alone(command_line: CommandLine, source_world: World) -> None:
@@ -504,8 +603,10 @@ def test_a_stream_that_drifted_stops_alone(command_line: CommandLine, source_wor
     ("arguments", "said"),
     [
         (["absent"], "no table or view 'absent'"),
-        (["keyless"], r"no primary key.*--key"),
         (["keyless", "--key", "x"], "no column 'x'"),
+        (["keyless", "--key", "a,a"], "--key names 'a' twice"),
+        (["nothing"], r"public\.nothing has no columns"),
+        (["items", "--child-tables", "some"], "--child-tables is 'some'"),
         (["items", "--prefix", "raw"], "--prefix is 'raw'"),
         (["one.same", "two.same"], r"one\.same and two\.same would both be the stream 'same'"),
         (["items", "--from-postgres", "nonsense"], "not a connection string"),
@@ -515,7 +616,7 @@ def test_what_no_contract_can_be_written_for_is_refused_and_nothing_is_written(
     arguments: list[str], said: str, command_line: CommandLine, source_world: World
 ) -> None:
     source_world.execute(
-        f"{ITEMS}; create table keyless (a int); create schema one; create schema two;"
+        f"{ITEMS}; create table keyless (a int); create table nothing (); create schema one; create schema two;"
         "create table one.same (id int primary key); create table two.same (id int primary key)"
     )
     done = command_line.run("contract", "new", *arguments)

@@ -161,3 +161,26 @@ def test_without_pg_monitor_a_run_refuses_and_names_the_grant(world: World, empt
 
 def _as_role(dsn: str, role: str, password: str) -> str:
     return f"postgresql://{role}:{password}@{dsn.rpartition('@')[2]}"
+
+
+def test_a_cursor_in_the_future_is_told_with_its_key_until_it_is_corrected(world: World) -> None:
+    world.execute(ITEMS)
+    world.execute("insert into items values (1, 'a'), (2, 'b'), (3, 'c')")
+    contract = world.contract("items")
+    assert world.run(contract).notices == ()
+    world.execute("alter table items disable trigger touch; update items set updated_at = '2099-01-01' where id = 2")
+    world.execute("update items set updated_at = 'infinity' where id = 3; alter table items enable trigger touch")
+
+    for _ in range(2):
+        (notice,) = world.run(contract).notices
+        assert '2 rows have a cursor in the future (\'updated_at\' up to infinity): {"id": 3}, {"id": 2}.' in notice
+        assert "correct 'updated_at' at the source" in notice
+    world.execute("update items set value = value || '!' where id in (2, 3)")
+    assert world.run(contract).notices == ()
+    world.assert_equal_to_source(contract)
+
+
+def test_a_clock_that_is_a_little_ahead_is_not_told(world: World) -> None:
+    world.execute(ITEMS)
+    world.execute("insert into items values (1, 'a', now() + interval '30 seconds')")
+    assert world.run(world.contract("items")).notices == ()
