@@ -68,7 +68,8 @@ def downloaded(store: ObjectStore, folder: Path, files: Sequence[tuple[int, Data
 
     def fetched() -> Iterator[LakeFile]:
         for number, file in files:
-            path = folder / f"lake-{number}.parquet"
+            # A name for each content: DuckDB may remember what it has read of a path.
+            path = folder / f"{number}-{file.sha256}.parquet"
             with disk_errors(folder):
                 store.download(file.key, path, file.sha256)
                 yield LakeFile(number, path, frozenset(pq.read_schema(path).names))
