@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ingest.contracts.registry import ContractRegistry
+from ingest.window import FLOW_NAMES
 from orchestration.prefect.forms import Schema, choice, form, number, switch, time
 from orchestration.worker.names import (
     INGEST_QUEUE,
@@ -180,8 +181,16 @@ def _stream(streams: Sequence[str]) -> DeploymentSpec:
             "anyOf": [{"type": "object"}, {"type": "null"}],
             "default": None,
         },
-        "backfill_from": {**nullable_time, "title": "From", "description": "Land this window again instead."},
-        "backfill_to": {**nullable_time, "title": "To", "description": "The window's end, not within it."},
+        "backfill_from": {
+            **nullable_time,
+            "title": "From",
+            "description": "Land this window again instead. UTC without a zone.",
+        },
+        "backfill_to": {
+            **nullable_time,
+            "title": "To",
+            "description": "The window's end, not within it. UTC without a zone.",
+        },
     }
     return DeploymentSpec(
         flow=STREAM_FLOW,
@@ -193,7 +202,7 @@ def _stream(streams: Sequence[str]) -> DeploymentSpec:
         entrypoint=_STREAM_ENTRYPOINT,
         queue=INGEST_QUEUE,
         tags=("ingest",),
-        schema=form(fields, required=("stream",)),
+        schema=form(fields, required=("stream",), together=FLOW_NAMES),
     )
 
 

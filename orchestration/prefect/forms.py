@@ -16,9 +16,16 @@ Schema = dict[str, Any]
 
 
 def form(
-    fields: Mapping[str, Schema], *, required: Sequence[str] = (), fixed: Mapping[str, object] | None = None
+    fields: Mapping[str, Schema],
+    *,
+    required: Sequence[str] = (),
+    fixed: Mapping[str, object] | None = None,
+    together: Sequence[str] = (),
 ) -> Schema:
-    """A form of these fields, in their order. Any other parameter is refused, but `fixed` ones with their values."""
+    """A form of these fields, in their order. Any other parameter is refused, but `fixed` ones with their values.
+
+    Of the fields that go `together`, one is refused without the others.
+    """
     schema: Schema = {
         "title": "Parameters",
         "type": "object",
@@ -27,6 +34,9 @@ def form(
     }
     if required:  # the API takes no empty list
         schema["required"] = list(required)
+    if together:
+        others = {name: [other for other in together if other != name] for name in together}
+        schema["dependentRequired"] = others
     if fixed:
         schema["patternProperties"] = {f"^{name}$": {"const": value} for name, value in fixed.items()}
     return schema

@@ -214,6 +214,35 @@ def test_the_api_refuses_wrong_parameters(
 
 
 @pytest.mark.parametrize(
+    ("window", "refusal"),
+    [
+        ({"backfill_from": WINDOW["backfill_from"]}, "'backfill_to' is a dependency of 'backfill_from'"),
+        ({"backfill_to": WINDOW["backfill_to"]}, "'backfill_from' is a dependency of 'backfill_to'"),
+        ({**WINDOW, "backfill_to": "tomorrow"}, "tomorrow"),
+        (WINDOW, None),
+        ({"backfill_from": "2026-01-01T00:00:00", "backfill_to": "2026-01-02"}, None),
+        (dict.fromkeys(WINDOW), None),
+        ({}, None),
+    ],
+)
+def test_the_api_takes_a_whole_window_for_a_stream_or_none(
+    server: Server, registered: Registered, window: dict[str, Any], refusal: str | None
+) -> None:
+    async def create(client: PrefectClient) -> str | None:
+        deployment_id = registered.deployments[f"{STREAM_FLOW}/stream"]
+        parameters = {"stream": "orders", **window}
+        try:
+            run = await client.create_flow_run_from_deployment(deployment_id, parameters=parameters)
+        except httpx.HTTPStatusError as error:
+            return str(error.response.json()["detail"])
+        await client.delete_flow_run(run.id)
+        return None
+
+    said = server.call(create)
+    assert said is None if refusal is None else refusal in str(said)
+
+
+@pytest.mark.parametrize(
     ("deployment", "parameters"),
     [
         ("full", {}),
