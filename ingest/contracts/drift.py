@@ -6,6 +6,7 @@ else stops the stream before anything is landed, until somebody corrects the sou
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -131,7 +132,7 @@ def _undecided(table: LiveTable) -> Difference:
         Effect.STOPS,
         "no key and no trigger of it holds for them. Say in the contract whether they are landed: `childTables: "
         "exclude` leaves them out, `include` lands all rows whole, without a unique key (a draft: `ingest contract new "
-        "--force`)",
+        f"--force {shlex.quote(table.name)}`)",
         False,
     )
 
