@@ -74,6 +74,10 @@ class IngestSettings(BaseSettings):
     target_file_bytes: int = Field(default=32 * 2**20, ge=1, validation_alias="TARGET_FILE_BYTES")
     concurrency: int = Field(default=4, ge=1, validation_alias="INGEST_CONCURRENCY")
     """Streams read at once by one process."""
+    verify_memory_limit: str = Field(
+        default="512MB", pattern=r"^\d+(\.\d+)? ?[KMGT]i?B$", validation_alias="VERIFY_MEMORY_LIMIT"
+    )
+    """What DuckDB may take to compare a stream, such as 1GB; what does not fit is spilled to the disk of TMPDIR."""
     log_format: Literal["auto", "console", "json"] = Field(default="auto", validation_alias="LOG_FORMAT")
     lake: LakeSettings = Field(default_factory=LakeSettings)
 

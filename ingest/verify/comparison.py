@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Self
 import pyarrow as pa
 
 from ingest.disk import disk_errors
+from ingest.errors import ConfigurationError
 from ingest.verify.spool import POSITION
 
 if TYPE_CHECKING:
     import duckdb
 
-_MEMORY = "1GB"
 _SHOWN = 5
 _LOOKED_AT = 1000
 """Changed rows whose columns are looked at one by one."""
@@ -55,12 +55,20 @@ class LakeFile:
 class Comparison:
     """Compares one stream. Feed it both sides, then `judge`. Use as a context manager.
 
-    `key` may be empty: rows are then a multiset. `last_counts`: of several rows of the source with one key the last
-    read is the row, where its provider gives every delivery; else they are doubled.
+    `key` may be empty: rows are then a multiset. `memory_limit` is DuckDB's, such as 512MB. `last_counts`: of several
+    rows of the source with one key the last read is the row, where its provider gives every delivery; else they are
+    doubled.
     """
 
     def __init__(
-        self, folder: Path, spooled: Path, columns: Sequence[str], key: Sequence[str], *, last_counts: bool
+        self,
+        folder: Path,
+        spooled: Path,
+        columns: Sequence[str],
+        key: Sequence[str],
+        *,
+        last_counts: bool,
+        memory_limit: str,
     ) -> None:
         import duckdb
 
@@ -71,7 +79,8 @@ class Comparison:
             self._connection: duckdb.DuckDBPyConnection = duckdb.connect(
                 str(folder / "compared.duckdb"),
                 config={
-                    "memory_limit": _MEMORY,
+                    "memory_limit": memory_limit,
+                    "threads": "2",  # each takes a share of the memory
                     "temp_directory": str(folder / "spilled"),
                     "preserve_insertion_order": "false",
                     "autoinstall_known_extensions": "false",
@@ -268,7 +277,7 @@ class Comparison:
 
 @contextmanager
 def _engine_errors(folder: Path) -> Iterator[None]:
-    """Around what works in `folder`. Raises ConfigurationError where its disk is full."""
+    """Around what works in `folder`. Raises ConfigurationError where its disk is full, or the memory is too small."""
     import duckdb
 
     with disk_errors(folder):
@@ -278,6 +287,10 @@ def _engine_errors(folder: Path) -> Iterator[None]:
             # DuckDB says the latter, too, where it may spill no more.
             if "No space left" in str(error) or "max_temp_directory_size" in str(error):
                 raise OSError(errno.ENOSPC, str(error)) from error
+            if isinstance(error, duckdb.OutOfMemoryException):
+                raise ConfigurationError(
+                    "the comparison does not fit into its memory", hint="Raise VERIFY_MEMORY_LIMIT."
+                ) from error
             raise
 
 

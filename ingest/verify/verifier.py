@@ -35,7 +35,12 @@ class Compared:
 
 @contextmanager
 def compared(
-    store: ObjectStore, contract: StreamContract, commits: Sequence[Commit], source: SourceRows
+    store: ObjectStore,
+    contract: StreamContract,
+    commits: Sequence[Commit],
+    source: SourceRows,
+    *,
+    memory_limit: str,
 ) -> Iterator[Compared]:
     """Compare `source` with the lake as of the last of `commits`, which are all of the stream's up to there.
 
@@ -50,7 +55,9 @@ def compared(
         spooled = folder / "source.parquet"
         spool(spooled, source.schema, source.rows())
         names = [column.name for column in contract.columns]
-        with Comparison(folder, spooled, names, key, last_counts=source.last_counts) as comparison:
+        with Comparison(
+            folder, spooled, names, key, last_counts=source.last_counts, memory_limit=memory_limit
+        ) as comparison:
             comparison.add_source()
             if key:
                 for keys in source.unsettled():

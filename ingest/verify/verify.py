@@ -32,7 +32,9 @@ def verify(
         return Verification(
             contract.stream, note="nothing was landed to its end yet", version=head.version if head else 0
         )
-    with compared(context.store, contract, commits_up_to(context.store, head), source()) as found:
+    commits = commits_up_to(context.store, head)
+    memory = context.settings.verify_memory_limit
+    with compared(context.store, contract, commits, source(), memory_limit=memory) as found:
         verification = found.verification
         if repair is not None and verification.differs:
             known = len(context.result(contract.stream).commits)
