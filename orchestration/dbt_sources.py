@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from ingest.contracts.model import Column, StreamContract
+from ingest.contracts.model import Column, Mode, StreamContract
 from ingest.contracts.registry import PACKAGED, ContractRegistry
 from ingest.contracts.types import Kind, LandingType
 from ingest.errors import PlatformError
@@ -113,20 +114,21 @@ def sources_yaml(contracts: Sequence[StreamContract]) -> str:
             {
                 "name": "raw",
                 "description": "The lake's streams as loaded: every landed version of every row, append-only.",
-                "database": "{{ target.database }}",
-                "schema": "{{ env_var('RAW_SCHEMA', 'RAW') }}",
+                "database": _Rendered("{{ target.database }}"),
+                "schema": _Rendered("{{ env_var('RAW_SCHEMA', 'RAW') }}"),
                 "tables": [*tables, _ledger_table()],
             }
         ]
     }
-    body = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=116)
+    body = yaml.dump(_as_text(document), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=116)
     return f"# {_GENERATED}\n{body}"
 
 
 def keys_macro(contracts: Sequence[StreamContract]) -> str:
-    """The macros stream_key(stream) and stream_has_key_set(stream)."""
-    keys = "".join(f"        '{contract.stream}': {list(contract.key)},\n" for contract in contracts)
+    """The macros stream_key(stream), stream_has_key_set(stream) and stream_is_whole(stream)."""
+    keys = "".join(f"        '{contract.stream}': {_jinja_list(contract.key)},\n" for contract in contracts)
     with_key_set = [contract.stream for contract in contracts if contract.lands_keys]
+    whole = [contract.stream for contract in contracts if contract.spec.mode is Mode.SNAPSHOT]
     return f"""{{#- {_GENERATED} -#}}
 
 {{#- The columns that identify a row of a stream, in key order. -#}}
@@ -139,7 +141,38 @@ def keys_macro(contracts: Sequence[StreamContract]) -> str:
 {{% macro stream_has_key_set(stream) -%}}
     {{{{ return(stream in {with_key_set}) }}}}
 {{%- endmacro %}}
+
+{{#- Whether the stream is landed whole on each run: its newest snapshot is all of it. -#}}
+{{% macro stream_is_whole(stream) -%}}
+    {{{{ return(stream in {whole}) }}}}
+{{%- endmacro %}}
 """
+
+
+def _jinja_list(texts: Iterable[str]) -> str:
+    """A list of texts in Jinja. What Jinja or dbt's own splitter of macros could take for syntax is escaped."""
+    return f"[{', '.join(map(_jinja_text, texts))}]"
+
+
+def _jinja_text(text: str) -> str:
+    return "'" + re.sub(r"[^0-9A-Za-z_ -]", lambda match: f"\\U{ord(match[0]):08x}", text) + "'"
+
+
+class _Rendered(str):
+    """A text of ours that dbt renders; in all others what looks like Jinja stands for itself."""
+
+    __slots__ = ()
+
+
+def _as_text(value: Any) -> Any:
+    """A document whose texts come out of dbt's rendering as they are in the contracts."""
+    if isinstance(value, dict):
+        return {key: _as_text(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_as_text(item) for item in value]
+    if isinstance(value, _Rendered):
+        return str(value)
+    return re.sub(r"\{(?=[{%#])", "{{ '{' }}", value) if isinstance(value, str) else value
 
 
 def _check(files: Sequence[GeneratedFile], project: Path) -> int:

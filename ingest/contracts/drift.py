@@ -7,12 +7,14 @@ else stops the stream before anything is landed, until somebody corrects the sou
 from __future__ import annotations
 
 import shlex
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from ingest.contracts.cursor_proof import why_not_moved
 from ingest.contracts.introspect import LiveColumn, LiveTable
-from ingest.contracts.model import META_COLUMNS, Clock, Column, StreamContract
+from ingest.contracts.model import Clock, Column, StreamContract
+from ingest.contracts.names import folded, is_reserved
 from ingest.contracts.types import TEXT, LandingType, SourceType, landing_type
 from ingest.contracts.widening import widened_landing
 from ingest.errors import ContractError, SchemaDriftError
@@ -73,9 +75,11 @@ def compare(contract: StreamContract, table: LiveTable | None) -> list[Differenc
     found: list[Difference] = []
     for column in contract.columns:
         found.extend(_column_differences(contract, column, live.get(column.name), added))
-    found.extend(
-        _added_difference(contract, column) for column in added if column.name not in contract.spec.excluded_columns
-    )
+    taken = {folded(name) for name in known}
+    for new in added:
+        if new.name not in contract.spec.excluded_columns:
+            found.append(_added_difference(new, taken))
+            taken.add(folded(new.name))
     found.extend(_key_differences(contract, table))
     found.extend(_cursor_differences(contract, table))
     return sorted(found, key=lambda difference: not difference.breaking)
@@ -177,13 +181,13 @@ def _column_differences(
     return found
 
 
-def _added_difference(contract: StreamContract, column: LiveColumn) -> Difference:
+def _added_difference(column: LiveColumn, taken: Collection[str]) -> Difference:
     subject = f"column '{column.name}'"
     if not column.readable:
         return Difference(
             subject, "nothing", column.type, Effect.NOTED, "not landed: this login has no SELECT privilege on it"
         )
-    if column.name.lower() in META_COLUMNS or column.name.lower() in {name.lower() for name in _names(contract)}:
+    if is_reserved(column.name) or folded(column.name) in taken:
         remark = "RAW has that name already; rename the column, or name it in excludedColumns"
         return Difference(subject, "nothing", column.type, Effect.STOPS, remark)
     remark = "new: it flows through"

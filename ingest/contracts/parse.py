@@ -13,7 +13,8 @@ from open_data_contract_standard.model import CustomProperty, OpenDataContractSt
 from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
-from ingest.contracts.model import META_COLUMNS, Column, Mode, RecordField, StreamContract, StreamSpec
+from ingest.contracts.model import Column, Mode, RecordField, StreamContract, StreamSpec
+from ingest.contracts.names import folded, is_reserved
 from ingest.contracts.types import Kind, landing_type
 from ingest.errors import ContractError
 
@@ -174,10 +175,9 @@ def _check_names(contract: StreamContract) -> None:
         raise ContractError(f"column '{both[0]}' is described, and among excludedColumns too")
     seen: dict[str, str] = {}
     for column in contract.columns:
-        folded = column.name.lower()
-        if folded in META_COLUMNS:
+        if is_reserved(column.name):
             raise ContractError(f"column '{column.name}' is called like one that the platform adds")
-        clash = seen.setdefault(folded, column.name)
+        clash = seen.setdefault(folded(column.name), column.name)
         if clash != column.name:
             raise ContractError(
                 f"columns '{clash}' and '{column.name}' differ only in case, which no warehouse here tells apart"

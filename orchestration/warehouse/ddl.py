@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ingest.contracts.model import StreamContract
+from ingest.contracts.names import folded
 from ingest.contracts.types import TEXT, Kind, LandingType
 from ingest.contracts.widening import landing_widens
 
@@ -205,12 +206,14 @@ class Differences:
 
 
 def compare(table: Table, actual: Mapping[str, str], dialect: Dialect) -> Differences:
-    """`table` against the columns that the warehouse has for it: type by lower-case name."""
-    missing = tuple(column for column in table.columns if column.name.lower() not in actual)
+    """`table` against the columns that the warehouse has for it: type by name, as the warehouse stores names."""
+    present = {folded(name): type_ for name, type_ in actual.items()}
+    missing = tuple(column for column in table.columns if folded(column.name) not in present)
+    pairs = [(column, present[folded(column.name)]) for column in table.columns if column not in missing]
     changes = [
-        TypeChange(column.name, actual[column.name.lower()], dialect.type(column.type))
-        for column in table.columns
-        if column.name.lower() in actual and not dialect.widens(dialect.type(column.type), actual[column.name.lower()])
+        TypeChange(column.name, type_, dialect.type(column.type))
+        for column, type_ in pairs
+        if not dialect.widens(dialect.type(column.type), type_)
     ]
     narrower = tuple(change for change in changes if dialect.can_widen(change.actual, change.wanted))
     return Differences(missing, narrower, tuple(change for change in changes if change not in narrower))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
+from ingest.contracts.names import folded
 from ingest.contracts.types import Kind
 from ingest.errors import ConfigurationError, ConflictError, FatalError, PlatformError
 from ingest.lake.commit import DataFile
@@ -76,9 +77,9 @@ class DuckDBSession:
             return self._connection.execute(sql, list(parameters)).fetchall()
 
     def columns(self, table: Table) -> Mapping[str, str]:
-        """Type by lower-case column name; empty where there is no table."""
+        """Type by column name; empty where there is no table."""
         rows = self.query(
-            "SELECT lower(column_name), data_type FROM duckdb_columns() WHERE database_name = current_database() "
+            "SELECT column_name, data_type FROM duckdb_columns() WHERE database_name = current_database() "
             "AND lower(schema_name) = lower(?) AND lower(table_name) = lower(?) ORDER BY column_index",
             [table.schema, table.name],
         )
@@ -151,7 +152,7 @@ class DuckDBSession:
 
     def _check_columns(self, table: Table, group: Sequence[LocalFile]) -> None:
         """Refuse what an INSERT would cast: only equal or losslessly wider types are taken."""
-        wanted = self.columns(table)
+        wanted = {folded(name): type_ for name, type_ in self.columns(table).items()}
         if not self._misfits(wanted, group):
             return
         for local in group:
@@ -167,7 +168,7 @@ class DuckDBSession:
         found = self._connection.execute(DESCRIBE_PARQUET, [[str(local.path) for local in group]]).fetchall()
         misfits = []
         for name, type_, *_ in found:
-            column = wanted.get(str(name).lower())
+            column = wanted.get(folded(str(name)))
             if column is None:
                 misfits.append(f"a column '{name}' that the table does not have")
             elif type_ != column and not DIALECT.widens(str(type_), column):

@@ -85,7 +85,7 @@ class Session(Protocol):
         """All rows of a query."""
 
     def columns(self, table: Table) -> Mapping[str, str]:
-        """The table's type by lower-case column name, as the dialect spells types; empty where there is no table."""
+        """The table's types by column name, both as the warehouse has them; empty where there is no table."""
 
     def transaction(self) -> AbstractContextManager[None]:
         """Commits at the end, rolls back on any exception."""

@@ -19,8 +19,8 @@ class SnowflakeDialect(Dialect):
     """All names in upper case, so that dbt and people need no quotes; one NUMBER for all integers."""
 
     def quote(self, name: str) -> str:
-        """A name as an identifier, whatever it is made of."""
-        return super().quote(name.upper())
+        """A name as an identifier, whatever it is made of. A letter that has no one capital of its own stays (ß)."""
+        return super().quote("".join(map(_capital, name)))
 
     def widens(self, narrow: str, wide: str) -> bool:
         """Whether type `wide` holds every value of type `narrow` as it is; also for equal types."""
@@ -33,6 +33,11 @@ class SnowflakeDialect(Dialect):
         """Only a NUMBER's precision can be raised in place: not its scale."""
         old, new = _number(actual), _number(wanted)
         return bool(old and new and old[1] == new[1] and new[0] >= old[0])
+
+
+def _capital(letter: str) -> str:
+    capital = letter.upper()
+    return capital if capital.lower() == letter else letter
 
 
 def _number(type_: str) -> tuple[int, int] | None:

@@ -127,7 +127,7 @@ class SnowflakeSession:
             return [tuple(row) for row in cursor.fetchall()]
 
     def columns(self, table: Table) -> Mapping[str, str]:
-        """Type by lower-case column name; empty where there is no table or view, or none that the role may see."""
+        """Type by column name; empty where there is no table or view, or none that the role may see."""
         try:
             with self._cursor(f"DESCRIBE TABLE {SNOWFLAKE.table(table)}", ()) as cursor:
                 rows = cursor.fetchall()
@@ -135,7 +135,7 @@ class SnowflakeSession:
             if isinstance(error.__cause__, connector.Error) and error.__cause__.errno in _NO_OBJECT:
                 return {}
             raise
-        return {str(name).lower(): declared_type(str(type_)) for name, type_, *_ in rows}
+        return {str(name): declared_type(str(type_)) for name, type_, *_ in rows}
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 from decimal import Decimal
+from pathlib import Path
 from random import Random
 
 import yaml
 
 from ingest.contracts.registry import ContractRegistry
+from orchestration.warehouse.duckdb import DIALECT
+from tests.dbt import trade
 from tests.dbt.history import live_through_a_round, open_shop
+from tests.dbt.names import HOSTILE_NAMES, SHOWN_OTHERWISE
 from tests.dbt.project import PROJECT, Dbt
 from tests.dbt.raw_database import RawDatabase
 
@@ -78,8 +83,43 @@ def test_staging_and_merges_take_what_the_source_gained_and_marts_do_not_round(r
     assert raw.query("select count(*) > 0 from MART.fct_order_lines where unit_price is null") == [(True,)]
 
 
+def test_a_name_of_any_kind_is_a_name_and_nothing_else(raw: RawDatabase, dbt: Dbt) -> None:
+    shop = open_shop(Random(1))
+    trade.add_product(shop)
+    shop.land(raw)
+    selection = ("--select", "stg_products", "snap_products", "--exclude-resource-type", "test")
+    dbt.succeed("build", *selection, "--exclude-resource-type", "unit_test")
+    shown = {name: name for name in HOSTILE_NAMES} | SHOWN_OTHERWISE
+    for number, name in enumerate(shown):
+        raw.execute(f"alter table RAW.products add column {DIALECT.quote(name)} varchar default 'value {number}'")
+    trade.delete_product(shop)
+    shop.tick()
+    shop.change("products", sorted(shop.rows("products"))[0], category="another")
+    shop.land(raw)
+    dbt.succeed("build", *selection, "--exclude-resource-type", "unit_test")
+
+    columns = ", ".join(map(DIALECT.quote, shown.values()))
+    everywhere = [tuple(f"value {number}" for number in range(len(shown)))]
+    assert raw.query(f"select distinct {columns} from STAGING.stg_products") == everywhere
+    taken_again = "where dbt_valid_to is null and dbt_is_deleted = 'False' and _log_version > 1"
+    assert raw.query(f"select distinct {columns} from SNAPSHOTS.snap_products {taken_again}") == everywhere
+    assert raw.query("select count(*) from SNAPSHOTS.snap_products where dbt_is_deleted = 'True'") == [(1,)]
+
+
+def test_a_stream_of_which_a_model_does_not_say_what_it_maps_fails_by_name(tmp_path: Path, raw: RawDatabase) -> None:
+    project = tmp_path / "project"
+    shutil.copytree(PROJECT, project, ignore=shutil.ignore_patterns("target", "logs"))
+    model = "select sku, {{ new_columns('products') -}} _log_version from {{ source('raw', 'products') }}"
+    (project / "models" / "staging" / "stg_unmapped.sql").write_text(model, encoding="utf-8")
+    result = Dbt(tmp_path, project=project, variables={"DUCKDB_PATH": str(raw.path)}).run(
+        "run", "--select", "stg_unmapped", "stg_orders"
+    )
+    assert result.statuses() == {"stg_unmapped": "error", "stg_orders": "success"}
+    assert "new_columns('products') does not say which columns of RAW stg_unmapped maps by hand" in result.output
+
+
 def test_what_staging_maps_by_hand_is_in_the_contracts() -> None:
-    text = (PROJECT / "macros" / "raw" / "new_columns.sql").read_text(encoding="utf-8")
-    mapped = yaml.safe_load(text.partition("return(")[2].partition("[stream])")[0])
     for stream, contract in ContractRegistry.load().items():
-        assert mapped[stream] == [column.name for column in contract.columns], stream
+        model = (PROJECT / "models" / "staging" / f"stg_{stream}.sql").read_text(encoding="utf-8")
+        mapped = yaml.safe_load(model.partition(f"new_columns('{stream}', mapped=")[2].partition(") -}}")[0])
+        assert mapped == [column.name for column in contract.columns], stream

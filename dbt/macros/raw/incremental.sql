@@ -60,10 +60,8 @@ reflagged as (
     select known.*
     from known_rows_flagged as known
     left join new_rows
-        on {% for column in stream_key(stream) -%}
-            new_rows.{{ column }} = known.{{ column }}{{ ' and ' if not loop.last }}
-        {%- endfor %}
-    where known.is_gone <> known.is_deleted and new_rows.{{ stream_key(stream)[0] }} is null
+        on {{ equal_in(stream_key(stream), 'new_rows', 'known') }}
+    where known.is_gone <> known.is_deleted and new_rows.{{ quoted(stream_key(stream)[0]) }} is null
 ){% endif %}
 
 select

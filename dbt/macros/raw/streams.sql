@@ -19,3 +19,8 @@
 {% macro stream_has_key_set(stream) -%}
     {{ return(stream in ['campaigns', 'customers', 'order_items', 'orders', 'products', 'stock_levels']) }}
 {%- endmacro %}
+
+{#- Whether the stream is landed whole on each run: its newest snapshot is all of it. -#}
+{% macro stream_is_whole(stream) -%}
+    {{ return(stream in ['warehouses']) }}
+{%- endmacro %}

@@ -7,7 +7,7 @@
     select *
     from {{ relation }}
     qualify row_number() over (
-        partition by {{ stream_key(stream) | join(', ') }}
+        partition by {{ quoted_list(stream_key(stream)) }}
         order by _log_version desc, _row_number desc
     ) = 1
 {%- endmacro %}
@@ -20,13 +20,11 @@
     select
         landed.*,
         key_set.version as _keys_version,
-        coalesce(landed._log_version < key_set.version and present.{{ key[0] }} is null, false) as is_gone
+        coalesce(landed._log_version < key_set.version and present.{{ quoted(key[0]) }} is null, false) as is_gone
     from {{ relation }} as landed
     cross join ({{ newest_version(stream, 'keys') }}) as key_set
     left join {{ source('raw', stream ~ '__keys') }} as present
-        on {% for column in key -%}
-            present.{{ column }} = landed.{{ column }}{{ ' and ' if not loop.last }}
-        {%- endfor %}
+        on {{ equal_in(key, 'present', 'landed') }}
 {%- endmacro %}
 
 
@@ -36,6 +34,20 @@
     from {{ source('raw', stream) }} as landed
     inner join ({{ newest_version(stream, 'snapshot') }}) as newest
         on newest.version = landed._log_version
+{%- endmacro %}
+
+
+{#- The rows of a stream as its source has them now, however its contract lands it. -#}
+{% macro present_rows(stream) -%}
+    {%- if stream_is_whole(stream) -%}
+    {{ newest_snapshot(stream) }}
+    {%- elif stream_has_key_set(stream) -%}
+    select *
+    from ({{ with_deletions('(' ~ current_versions(source('raw', stream), stream) ~ ')', stream) }}) as flagged
+    where not is_gone
+    {%- else -%}
+    {{ current_versions(source('raw', stream), stream) }}
+    {%- endif -%}
 {%- endmacro %}
 
 

@@ -27,7 +27,7 @@ renamed as (
         {{ text_to_utc(json_text('payload', 'created_at')) }} as created_at,
         {{ to_utc('updated_at') }} as updated_at,
         payload,
-        {{ new_columns('campaigns') -}}
+        {{ new_columns('campaigns', mapped=['campaign_id', 'updated_at', 'payload']) -}}
         {{ to_utc('_extracted_at') }} as _extracted_at,
         _log_version
     from flagged

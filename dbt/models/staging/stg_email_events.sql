@@ -15,7 +15,7 @@ renamed as (
     select
         {{ select_list(masked(email_events_columns(), ['recipient', 'link_url', 'bounce_reason'])) }},
         {{ personal('payload') }} as payload,
-        {{ new_columns('email_events') -}}
+        {{ new_columns('email_events', mapped=['event_id', 'received_at', 'payload']) -}}
         {{ to_utc('_extracted_at') }} as _extracted_at,
         _log_version
     from current_versions

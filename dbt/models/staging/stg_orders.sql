@@ -15,7 +15,10 @@ flagged as (
 renamed as (
     select
         {{ select_list(orders_columns()) }},
-        {{ new_columns('orders') -}}
+        {{ new_columns('orders', mapped=[
+            'order_id', 'customer_id', 'status', 'currency', 'total_amount', 'placed_at', 'created_at',
+            'updated_at'
+        ]) -}}
         {{ to_utc('_extracted_at') }} as _extracted_at,
         _log_version
     from flagged

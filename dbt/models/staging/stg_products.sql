@@ -27,7 +27,10 @@ renamed as (
         is_active,
         {{ to_utc('created_at') }} as created_at,
         {{ to_utc('updated_at') }} as updated_at,
-        {{ new_columns('products') -}}
+        {{ new_columns('products', mapped=[
+            'product_id', 'sku', 'name', 'category', 'price', 'currency', 'attributes', 'is_active',
+            'created_at', 'updated_at'
+        ]) -}}
         {{ to_utc('_extracted_at') }} as _extracted_at,
         _log_version
     from flagged

@@ -11,7 +11,10 @@ current_versions as (
 renamed as (
     select
         {{ select_list(stock_movements_columns()) }},
-        {{ new_columns('stock_movements') -}}
+        {{ new_columns('stock_movements', mapped=[
+            'movement_id', 'warehouse_id', 'product_id', 'quantity', 'reason', 'order_id', 'moved_at',
+            'created_at'
+        ]) -}}
         {{ to_utc('_extracted_at') }} as _extracted_at,
         _log_version
     from current_versions

@@ -14,7 +14,9 @@ renamed as (
         opened_on,
         {{ to_utc('created_at') }} as created_at,
         {{ to_utc('updated_at') }} as updated_at,
-        {{ new_columns('warehouses') -}}
+        {{ new_columns('warehouses', mapped=[
+            'warehouse_id', 'code', 'name', 'city', 'country', 'opened_on', 'created_at', 'updated_at'
+        ]) -}}
         {{ to_utc('_extracted_at') }} as _extracted_at,
         _log_version
     from source

@@ -11,6 +11,7 @@ from ingest.contracts.types import Kind, LandingType
 from orchestration.warehouse.loader import LoadOutcome
 from tests.dbt import trade
 from tests.dbt.history import live_through_a_round, open_shop
+from tests.dbt.names import HOSTILE_NAMES, SHOWN_OTHERWISE
 from tests.dbt.project import DbtResult
 from tests.dbt.shop import Shop
 from tests.snowflake.dbt.relations import differences
@@ -66,12 +67,13 @@ class History:
     def _alter_the_source(self) -> None:
         lake = self.two.lake
         lake.gain("orders", "Seen at", LandingType(Kind.TIMESTAMPTZ))
-        lake.gain("products", "product_name", LandingType(Kind.TEXT))
         lake.widen("order_items", "unit_price", LandingType(Kind.DECIMAL, 18, 4))
+        for name in (*HOSTILE_NAMES, *SHOWN_OTHERWISE):
+            lake.gain("products", name, LandingType(Kind.TEXT))
         for row in self.shop.rows("orders").values():
             row["Seen at"] = row["placed_at"] + timedelta(microseconds=1)
         for row in self.shop.rows("products").values():
-            row["product_name"] = f"the source's name of {row['name']}"
+            row |= {name: f"{name} of {row['product_id']}" for name in (*HOSTILE_NAMES, *SHOWN_OTHERWISE)}
 
     def _load_and_build(self) -> None:
         lake = self.two.lake
