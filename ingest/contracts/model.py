@@ -115,12 +115,19 @@ class Column:
 
 @dataclass(frozen=True)
 class RecordField:
-    """One field that a SaaS record must show; `enum` is empty where any value goes."""
+    """One field that a SaaS record must show; `enum` is empty where any value goes.
+
+    `landing` is the type that staging reads it as, where the contract gives a `physicalType`: the value must fit it.
+    `fields` are those of an object, `items` the logical type of an array's elements, empty where any goes.
+    """
 
     name: str
     logical_type: str
     required: bool
     enum: tuple[str, ...]
+    landing: LandingType | None = None
+    fields: tuple[RecordField, ...] = ()
+    items: str = ""
 
 
 @dataclass(frozen=True)

@@ -122,14 +122,18 @@ def _custom(properties: list[CustomProperty] | None, place: str) -> dict[str, An
 
 def _record_fields(properties: list[SchemaProperty]) -> tuple[RecordField, ...]:
     nested = [field for item in properties if item.name == "payload" for field in item.properties or []]
-    return tuple(
-        RecordField(
-            name=field.name or "",
-            logical_type=field.logicalType or "string",
-            required=bool(field.required),
-            enum=tuple(str(entry.value) for entry in field.enum or []),
-        )
-        for field in nested
+    return tuple(map(_record_field, nested))
+
+
+def _record_field(field: SchemaProperty) -> RecordField:
+    return RecordField(
+        name=field.name or "",
+        logical_type=field.logicalType or "string",
+        required=bool(field.required),
+        enum=tuple(str(entry.value) for entry in field.enum or []),
+        landing=landing_type(field.physicalType) if field.physicalType else None,
+        fields=tuple(map(_record_field, field.properties or [])),
+        items=(field.items.logicalType or "") if field.items else "",
     )
 
 

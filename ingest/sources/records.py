@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from operator import attrgetter
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec import UNSET
 
 from ingest import moments
 from ingest.batch import QuarantinedRecord
@@ -19,6 +20,7 @@ from ingest.contracts.types import Kind
 from ingest.errors import ContractError, DataError
 from ingest.lake.commit import EVER, Window
 from ingest.sources import json_scanner
+from ingest.sources.record_fields import shape
 
 PAYLOAD = "payload"
 DEEPEST = 500
@@ -26,18 +28,6 @@ DEEPEST = 500
 
 _BROKEN = (ValueError, OverflowError, RecursionError)
 """What a record can make of its decoding: malformed or mistyped, a number that no type holds, nested deep."""
-
-_Moment = Annotated[str, msgspec.Meta(pattern=moments.PATTERN)]
-_TYPES: dict[str, Any] = {
-    "string": str,
-    "timestamp": _Moment,
-    "date": str,
-    "integer": int,
-    "number": float,
-    "boolean": bool,
-    "object": dict[str, msgspec.Raw],
-    "array": list[msgspec.Raw],
-}
 
 
 @dataclass(frozen=True)
@@ -63,10 +53,8 @@ class RecordDecoder:
         missing = [column.name for column in self._envelope if column.name not in fields]
         if missing:
             raise ContractError(f"column '{missing[0]}' is not among the fields of '{PAYLOAD}'", stream=contract.stream)
-        kinds = {name: _kind(field) for name, field in fields.items()}
         # Moments that stay in the payload are read too: staging must be able to.
         times = [name for name, field in fields.items() if field.logical_type == "timestamp"]
-        optional = {name for name, field in fields.items() if not field.required}
         landed = [column.name for column in self._envelope]
         self._wanted = landed + [name for name in times if name not in landed]
         self._times = frozenset(times)
@@ -77,9 +65,10 @@ class RecordDecoder:
                 stream=contract.stream,
                 hint="Give the field `logicalType: timestamp`.",
             )
-        self._read = _reader(contract, kinds, optional=optional, wanted=self._wanted)
+        self._read = _reader(contract.stream, contract.record_fields, wanted=self._wanted)
         # Moments are checked as columns, which is quicker than a pattern for each.
-        self._read_page = _page_reader(contract, kinds | dict.fromkeys(times, str), optional, wanted=self._wanted)
+        untimed = [replace(field, logical_type="string") if field.name in times else field for field in fields.values()]
+        self._read_page = _page_reader(contract.stream, untimed, wanted=self._wanted)
         self.schema = pa.schema([pa.field(column.name, column.landing.arrow) for column in contract.columns])
         self._cursor = contract.cursor_column.name
         self._cursor_index = self.schema.names.index(self._cursor)
@@ -196,8 +185,9 @@ class KeyDecoder:
     def __init__(self, contract: StreamContract) -> None:
         self._contract = contract
         self._names = [*contract.key, contract.cursor_column.name]
-        kinds: dict[str, Any] = dict.fromkeys(contract.key, str) | {contract.cursor_column.name: _Moment}
-        self._read = _reader(contract, kinds, optional=set(), wanted=self._names)
+        fields = [RecordField(name, "string", required=True, enum=()) for name in contract.key]
+        fields.append(RecordField(contract.cursor_column.name, "timestamp", required=True, enum=()))
+        self._read = _reader(contract.stream, fields, wanted=self._names)
         columns = [contract.column(name) for name in self._names]
         self._schema = pa.schema([pa.field(column.name, column.landing.arrow) for column in columns])
 
@@ -233,62 +223,45 @@ class KeyDecoder:
             return list(shown.values())
 
 
-def _reader(
-    contract: StreamContract, kinds: dict[str, Any], *, optional: set[str], wanted: list[str]
-) -> Callable[[bytes], list[Any]]:
-    """A function that checks a record's fields and gives the `wanted` ones."""
-    struct, attributes = _struct(contract, kinds, optional)
-    decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(struct)
-    given = [attributes[name] for name in wanted]
+def _reader(stream: str, fields: Sequence[RecordField], *, wanted: list[str]) -> Callable[[bytes], list[Any]]:
+    """A function that checks a record's fields and gives the `wanted` ones, None for one that it does not have."""
+    of = shape(stream, fields)
+    decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(of.struct)
+    given = [attrgetter(of.attributes[name]) for name in wanted]
 
     def read(record: bytes) -> list[Any]:
         decoded = decoder.decode(record)
-        return [getattr(decoded, attribute) for attribute in given]
+        if not of.each_given_once(record, [decoded]) and (path := of.given_twice(record)):
+            raise ValueError(f"given more than once - at `$.{path}`")
+        return [_or_none(get(decoded)) for get in given]
 
     return read
 
 
 def _page_reader(
-    contract: StreamContract, kinds: dict[str, Any], optional: set[str], *, wanted: list[str]
+    stream: str, fields: Sequence[RecordField], *, wanted: list[str]
 ) -> Callable[[list[bytes]], list[list[Any]]]:
     """A function that does the same for many records at once, and gives a list of values for each `wanted` field."""
-    struct, attributes = _struct(contract, kinds, optional)
-    decoder = msgspec.json.Decoder(list[struct])  # type: ignore[valid-type]
-    given = [attrgetter(attributes[name]) for name in wanted]
+    of = shape(stream, fields)
+    decoder = msgspec.json.Decoder(list[of.struct])  # type: ignore[name-defined]
+    given = [(attrgetter(of.attributes[name]), name) for name in wanted]
+    required = {field.name for field in fields if field.required}
 
     def read(records: list[bytes]) -> list[list[Any]]:
-        decoded = decoder.decode(b"[" + b",".join(records) + b"]")
+        page = b"[" + b",".join(records) + b"]"
+        decoded = decoder.decode(page)
         if len(decoded) != len(records):
             raise ValueError("a record is not one JSON value")
-        return [list(map(get, decoded)) for get in given]
+        if not of.each_given_once(page, decoded):
+            raise ValueError("a member may be given twice")
+        columns = [(list(map(get, decoded)), name) for get, name in given]
+        return [values if name in required else list(map(_or_none, values)) for values, name in columns]
 
     return read
 
 
-def _struct(contract: StreamContract, kinds: dict[str, Any], optional: set[str]) -> tuple[type, dict[str, str]]:
-    """A struct of the fields in `kinds` (other members of a record are passed over), and its attribute by field.
-
-    The struct's own attributes are numbered, since a field of JSON may be called what no attribute can.
-    """
-    names = sorted(kinds, key=lambda name: name in optional)
-    attributes = {name: f"field_{number}" for number, name in enumerate(names)}
-    members = [
-        (attribute, kinds[name] | None, None) if name in optional else (attribute, kinds[name])
-        for name, attribute in attributes.items()
-    ]
-    fields = {attribute: name for name, attribute in attributes.items()}
-    try:
-        return msgspec.defstruct(contract.stream, members, rename=fields, gc=False), attributes
-    except ValueError as error:
-        raise ContractError(f"a field's name cannot be read from JSON: {error}", stream=contract.stream) from error
-
-
-def _kind(field: RecordField) -> Any:
-    if field.logical_type not in _TYPES:
-        raise ContractError(f"field '{field.name}' has the unknown logicalType '{field.logical_type}'")
-    if field.enum:
-        return Literal[field.enum]
-    return _TYPES[field.logical_type]
+def _or_none(value: Any) -> Any:
+    return None if value is UNSET else value
 
 
 def _utc(name: str, text: str) -> datetime:

@@ -1,4 +1,5 @@
-{#- JSON lies in text columns. A path is dotted, such as 'link.sku'. -#}
+{#- JSON lies in text columns. A path is dotted, such as 'link.sku'. A member that no contract knows may be given twice:
+    Snowflake refuses the whole text for that, unless 'd' says otherwise. -#}
 
 {#- The value at a path as text; null where it is absent or JSON's null. Objects and arrays come as JSON text. -#}
 {% macro json_text(column, path) -%}
@@ -10,7 +11,7 @@
 {%- endmacro %}
 
 {% macro snowflake__json_text(column, path) -%}
-    {{ return("cast(get_path(parse_json(" ~ column ~ "), '" ~ path ~ "') as varchar)") }}
+    {{ return("cast(get_path(parse_json(" ~ column ~ ", 'd'), '" ~ path ~ "') as varchar)") }}
 {%- endmacro %}
 
 
@@ -25,5 +26,5 @@
 {%- endmacro %}
 
 {% macro snowflake__json_array_size(column, path) -%}
-    {{ return("cast(array_size(get_path(parse_json(" ~ column ~ "), '" ~ path ~ "')) as bigint)") }}
+    {{ return("cast(array_size(get_path(parse_json(" ~ column ~ ", 'd'), '" ~ path ~ "')) as bigint)") }}
 {%- endmacro %}

@@ -21,7 +21,7 @@ renamed as (
         {{ json_text('payload', 'from_address') }} as from_address,
         {{ json_text('payload', 'promoted_skus') }} as promoted_skus,
         {{ json_array_size('payload', 'promoted_skus') }} as promoted_sku_count,
-        try_cast({{ json_text('payload', 'budget') }} as numeric(14, 2)) as budget,
+        {{ exact_decimal(json_text('payload', 'budget'), 14, 2) }} as budget,
         {{ json_text('payload', 'currency') }} as currency,
         {{ text_to_utc(json_text('payload', 'scheduled_at')) }} as scheduled_at,
         {{ text_to_utc(json_text('payload', 'created_at')) }} as created_at,

@@ -1,0 +1,134 @@
+"""What a record's fields may hold: exactly what the readers behind the border, DuckDB and Snowflake, take for the same.
+
+A struct of msgspec checks the types. A member that is given twice is none of its concern, and each reader takes another
+of the two: msgspec and Snowflake the last, DuckDB the first. Such a record is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from operator import attrgetter
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from ingest import moments
+from ingest.contracts.model import RecordField
+from ingest.contracts.types import Kind, LandingType
+from ingest.errors import ContractError
+from ingest.sources import json_scanner
+
+_TYPES: dict[str, Any] = {
+    "string": str,
+    "timestamp": Annotated[str, msgspec.Meta(pattern=moments.PATTERN)],
+    "date": date,
+    "integer": Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)],
+    "number": float,
+    "boolean": bool,
+    "object": dict[str, msgspec.Raw],
+    "array": list[msgspec.Raw],
+}
+_BITS = {Kind.INT16: 16, Kind.INT32: 32, Kind.INT64: 64}
+# A member's name that is not spelt as it is: the search for names that are given twice goes by their spelling.
+_ESCAPE_IN_A_NAME = re.compile(rb'\\(?:[^"\\]++|\\.)*+"[ \t\r\n]*+:', re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The fields of an object as a struct. `attributes` are numbered, since a field may be called what none can."""
+
+    struct: type
+    attributes: dict[str, str]
+    inner: dict[str, Shape]
+
+    def given_twice(self, record: bytes) -> str | None:
+        """The path of a field that `record`, an object, gives more than once."""
+        seen: set[str] = set()
+        for quoted, value in json_scanner.members(record):
+            name = msgspec.json.decode(quoted)
+            if name not in self.attributes:
+                continue
+            if name in seen:
+                return str(name)
+            seen.add(name)
+            if name in self.inner and value.startswith(b"{") and (path := self.inner[name].given_twice(value)):
+                return f"{name}.{path}"
+        return None
+
+    def each_given_once(self, page: bytes, decoded: Sequence[Any]) -> bool:
+        """Whether no field is given twice in `page`, of which `decoded` are the records; False also where in doubt.
+
+        A field that stands in the page as often as records have it stands in each of them once.
+        """
+        if b"\\" in page and _ESCAPE_IN_A_NAME.search(page):
+            return False
+        wanted: dict[str, int] = {}
+        for name, count in self._counts(decoded):
+            wanted[name] = wanted.get(name, 0) + count
+        return all(page.count(msgspec.json.encode(name)) == count for name, count in wanted.items())
+
+    def _counts(self, decoded: Sequence[Any]) -> Iterator[tuple[str, int]]:
+        for name, attribute in self.attributes.items():
+            given = [value for value in map(attrgetter(attribute), decoded) if value is not UNSET]
+            yield name, len(given)
+            if name in self.inner:
+                yield from self.inner[name]._counts([value for value in given if value is not None])
+
+
+def shape(stream: str, fields: Sequence[RecordField]) -> Shape:
+    """The shape that a record of these fields must have. Raises ContractError for a field that cannot be checked."""
+    inner = {field.name: shape(stream, field.fields) for field in fields if field.fields}
+    attributes = {field.name: f"field_{number}" for number, field in enumerate(fields)}
+    members = []
+    for field in sorted(fields, key=lambda field: not field.required):
+        kind = inner[field.name].struct if field.name in inner else _kind(field)
+        name = attributes[field.name]
+        members.append((name, kind) if field.required else (name, kind | None | UnsetType, UNSET))
+    renamed = {attribute: name for name, attribute in attributes.items()}
+    try:
+        return Shape(msgspec.defstruct(stream, members, rename=renamed, gc=False), attributes, inner)
+    except ValueError as error:
+        raise ContractError(f"a field's name cannot be read from JSON: {error}", stream=stream) from error
+
+
+def _kind(field: RecordField) -> Any:
+    if field.logical_type not in _TYPES:
+        raise ContractError(f"field '{field.name}' has the unknown logicalType '{field.logical_type}'")
+    if field.enum:
+        return Literal[field.enum]
+    if field.items:
+        return list[_kind(replace(field, logical_type=field.items, items=""))]  # type: ignore[misc]
+    if field.landing is None:
+        return _TYPES[field.logical_type]
+    fitting = _FITTING.get(field.logical_type)
+    checked = fitting(field.landing) if fitting else None
+    if checked is None:
+        raise ContractError(
+            f"field '{field.name}': nothing checks that a {field.logical_type} fits {field.landing}",
+            hint="Leave its physicalType out; or let a string be numeric(p,s), an integer smallint, integer or bigint.",
+        )
+    return checked
+
+
+def _fitting_text(landing: LandingType) -> Any:
+    """Text that is a number of this decimal type, to the digit."""
+    if landing.kind is Kind.TEXT:
+        return str
+    if landing.kind is not Kind.DECIMAL or landing.precision is None or landing.scale is None:
+        return None
+    before, after = landing.precision - landing.scale, landing.scale
+    whole = f"0{{0,9}}[0-9]{{{min(before, 1)},{before}}}"
+    fraction = rf"(\.[0-9]{{1,{after}}}0{{0,9}})?" if after else ""
+    return Annotated[str, msgspec.Meta(pattern=f"^-?{whole}{fraction}$(?!\n)")]
+
+
+def _fitting_integer(landing: LandingType) -> Any:
+    bits = _BITS.get(landing.kind)
+    return Annotated[int, msgspec.Meta(ge=-(2 ** (bits - 1)), le=2 ** (bits - 1) - 1)] if bits else None
+
+
+_FITTING: dict[str, Callable[[LandingType], Any]] = {"string": _fitting_text, "integer": _fitting_integer}

@@ -1,0 +1,44 @@
+"""Whatever the border lets in is read by staging as the same value, in both warehouses; through lake and loaders."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from ingest.contracts.registry import ContractRegistry
+from orchestration.warehouse.duckdb import DuckDBWarehouse
+from orchestration.warehouse.protocol import Purpose
+from tests.border.staged import AT, Border, differences, staged
+from tests.snowflake.account import Account
+from tests.snowflake.dbt.landed_lake import LandedLake
+from tests.snowflake.dbt.two_warehouses import two_warehouses
+
+RECORDS = int(os.environ.get("BORDER_RECORDS", "600"))
+STREAMS = ("email_events", "campaigns")
+
+
+@settings(max_examples=1, phases=[Phase.generate], deadline=None, suppress_health_check=list(HealthCheck))
+@given(rng=st.randoms(use_true_random=True))
+def test_what_the_border_lets_in_is_the_same_value_in_both_warehouses(
+    account: Account, tmp_path: Path, rng: Random
+) -> None:
+    contracts = ContractRegistry.load()
+    lake = LandedLake(account.store)
+    duckdb = DuckDBWarehouse(
+        tmp_path / "warehouse", account.database, account.lake_settings, open_wait=timedelta(seconds=30)
+    )
+    two = two_warehouses(lake, duckdb, account.warehouse(), tmp_path)
+    borders = [Border.drawn(contracts[stream], rng, RECORDS) for stream in STREAMS]
+    for border in borders:
+        lake.land(border.contract.stream, border.rows, AT)
+    for built in (two.duckdb, two.snowflake):
+        assert [outcome.error for outcome in built.load(lake).values() if outcome.error] == []
+        built.dbt.succeed("run", "--select", *(f"stg_{stream}" for stream in STREAMS))
+        with built.warehouse.connect(Purpose.AUDIT) as session:
+            for border in borders:
+                assert differences(border.expected(), staged(session.query, border)) == [], built.warehouse.name
