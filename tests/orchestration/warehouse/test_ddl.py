@@ -80,5 +80,5 @@ def test_a_table_is_found_whatever_its_case(warehouse: DuckDBWarehouse) -> None:
     with warehouse.connect() as session:
         session.execute('create schema "raw"')
         session.execute("create table raw.Things (Id bigint)")
-        assert session.columns(ddl.Table("RAW", "things", ())) == {"id": "BIGINT"}
+        assert session.columns(ddl.Table("RAW", "things", ())) == {"Id": "BIGINT"}
         assert session.columns(ddl.Table("RAW", "other", ())) == {}
