@@ -62,7 +62,8 @@ select w.name, a.attname, format_type(b.typid, b.typmod), b.typtype, a.attnotnul
 _TABLES = """
 select w.name, c.oid, c.oid::regclass::text, c.relkind::text, obj_description(c.oid, 'pg_class'),
        has_any_column_privilege(c.oid, 'select'), has_schema_privilege(n.oid, 'usage'),
-       case when c.relkind = 'r' then pg_relation_size(c.oid) / current_setting('block_size')::int else 0 end,
+       case when c.relkind = 'r' then coalesce(pg_relation_size(c.oid), 0) else 0 end
+         / current_setting('block_size')::int,
        array(select i.inhrelid::regclass::text from pg_inherits i
               where i.inhparent = c.oid and c.relkind <> 'p' order by i.inhrelid)
   from unnest(%(names)s::text[], %(schemas)s::text[], %(tables)s::text[]) as w (name, schema, relation)

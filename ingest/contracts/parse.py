@@ -200,6 +200,8 @@ def _check_cursor(contract: StreamContract, name: str) -> None:
     column = contract.column(name)
     if column.landing.kind not in (Kind.TIMESTAMPTZ, Kind.TIMESTAMP):
         raise ContractError(f"cursor '{name}' is {column.source_type}; a cursor is a timestamp column")
+    if contract.spec.cursor_zone is not None and column.landing.kind is Kind.TIMESTAMPTZ:
+        raise ContractError(f"cursor '{name}' has a zone of its own", hint="Leave out cursorZone.")
     if not column.required:
         raise ContractError(
             f"cursor '{name}' may be null, and a row without a cursor would never be read",

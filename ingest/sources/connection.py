@@ -122,7 +122,7 @@ class Server:
         try:
             connection = psycopg2.connect(self.conninfo)
         except psycopg2.OperationalError as error:
-            if "unsupported startup parameter" not in str(error):
+            if not _TAKES_NO_OPTIONS.search(str(error)):
                 raise
             self.conninfo = _completed(self._dsn, self._given, options="")
             connection = psycopg2.connect(self.conninfo)
@@ -191,7 +191,10 @@ def postgres_errors(doing: str, contract: StreamContract | None = None, *, given
 
 
 CONNECTING = "connect"
+_TAKES_NO_OPTIONS = re.compile("unsupported startup parameter|support command-line options")
+"""How PgBouncer, and the proxy of Amazon RDS, refuse the settings that a client asks for when it connects."""
 _TRANSIENT_CLASSES = ("08", "40", "53", "57", "55", "58")
+_OF_CONNECTIONS = ("08", "53")
 _ACCESS = {"28P01", "28000", "42501"}
 _SNAPSHOT_ENDED = re.compile(
     'invalid snapshot identifier|snapshot "[^"]*" does not exist|could not import the requested snapshot'
@@ -204,7 +207,7 @@ _DRIVERS_QUERY = re.compile(r"Failed to execute query '.*?': ", re.DOTALL)
 def _platform_error(doing: str, sqlstate: str | None, text: str, stream: str | None, given_as: str) -> PlatformError:
     said = _DRIVERS_QUERY.sub("", text)
     reason = said_first(said) or "no reason given"
-    known = refusal_of(said) if sqlstate is None else None
+    known = refusal_of(said) if sqlstate is None or sqlstate[:2] in _OF_CONNECTIONS else None
     if known is not None:
         kind, hint = known
         denied = f"Postgres refuses to {doing}" if issubclass(kind, AccessError) else f"cannot {doing}"

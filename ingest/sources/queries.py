@@ -191,9 +191,10 @@ def beyond(contract: StreamContract, first: sql.Composable, *, examples: int) ->
     """Rows whose cursor is at or above `first`: how many, the highest cursor, and the keys of some of the highest."""
     name = sql.Identifier(contract.cursor_column.name)
     return sql.SQL(
-        "select count(*), max({cursor})::text, (select array_agg(key) from ("
-        "select {key} as key from {table} where {cursor} >= {first} order by {cursor} desc limit {examples}"
-        ") as latest) from {table} where {cursor} >= {first}"
+        "with found as materialized (select {cursor} as at, {key} as key from {table} where {cursor} >= {first})"
+        " select count(*), max(at)::text,"
+        " (select array_agg(key) from (select key from found order by at desc, key limit {examples}) as latest)"
+        " from found"
     ).format(
         cursor=name,
         key=_json_key(contract),

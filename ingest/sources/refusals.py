@@ -110,7 +110,8 @@ CONNECTION_REFUSALS = (
         r"sorry, too many clients|remaining connection slots|too many connections for|max_client_conn|"
         r"no more connections allowed|query_wait_timeout",
         TransientError,
-        "Every connection is taken: close some, raise the limit, or lower INGEST_CONCURRENCY and POSTGRES_READERS.",
+        "Every connection is taken: close some, raise the limit (of a pooler its pool size), or lower "
+        "INGEST_CONCURRENCY and POSTGRES_READERS.",
     ),
     Refusal.of(
         r"session is (?:not )?read-only|server is (?:not )?in hot standby mode",

@@ -17,13 +17,14 @@ from psycopg2.extensions import connection as Connection
 
 from ingest.context import StreamResult
 from ingest.contracts.model import Clock, Deletes, Mode, StreamContract
-from ingest.errors import ConfigurationError, SchemaDriftError
+from ingest.errors import ConfigurationError, ContractError, SchemaDriftError
 from ingest.runner import open_run
 from ingest.shared_run import share_run
 from ingest.sources.local_time import local_times
 from ingest.sources.postgres import SharedSnapshot
 from orchestration.local.postgres_server import PostgresServer
 from tests.ingest.command import CommandLine
+from tests.ingest.contract_text import column, good_document, parsed, set_custom
 from tests.ingest.runs.world import World
 
 NIGHTS = {
@@ -170,3 +171,15 @@ def test_the_hint_of_a_draft_asks_for_the_zone(command_line: CommandLine, source
     done = command_line.run("contract", "new", "orders")
     assert done.exit_code == 0
     assert "cursorZone (the zone in which it is written; the database's own is America/New_York)" in done.out
+
+
+def test_a_zone_is_named_for_a_cursor_that_has_none_alone() -> None:
+    document = good_document()
+    set_custom(document, "cursorZone", "Europe/Berlin")
+    with pytest.raises(ContractError, match="cursor 'updated_at' has a zone of its own"):
+        parsed(document)
+    column(document, "updated_at")["physicalType"] = "timestamp"
+    assert parsed(document).spec.cursor_zone == "Europe/Berlin"
+    set_custom(document, "cursorZone", "UTC+3")  # which Postgres takes for a zone west of Greenwich
+    with pytest.raises(ContractError, match="cursorZone"):
+        parsed(document)

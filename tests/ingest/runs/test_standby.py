@@ -12,11 +12,12 @@ import pytest
 from psycopg2.extensions import make_dsn
 from pydantic import SecretStr
 
-from ingest.errors import UnreachableError
+from ingest.errors import ConfigurationError, UnreachableError
 from ingest.lake.store import ObjectStore
 from ingest.run_all import ingest_all
 from ingest.runner import open_run
 from ingest.settings import IngestSettings, LakeSettings
+from ingest.shared_run import SharedRun, share_run
 from ingest.sources.connection import Server
 from orchestration.local.accounts import unprivileged_account
 from orchestration.local.postgres_binaries import find_binaries
@@ -72,6 +73,16 @@ def test_whole_streams_run_on_a_standby_and_incremental_ones_are_refused_by_name
     assert str(refused).startswith("items: POSTGRES_DSN names a standby, ")
     assert "mode: snapshot" in str(refused)
     assert {key.key.split("/")[1] for key in on_standby.store.list("inventory/")} == {"whole"}
+
+
+def test_a_run_that_others_join_tells_them_that_it_reads_a_standby(on_standby: World) -> None:
+    contracts = [on_standby.contract("whole"), on_standby.contract("items")]
+    with share_run(on_standby.settings, contracts, store=on_standby.store) as shared:
+        sent = SharedRun.model_validate_json(shared.model_dump_json())
+        with open_run(on_standby.settings, contracts, "test", store=on_standby.store, shared=sent) as run:
+            assert run.ingest("whole").rows_landed == 2
+            with pytest.raises(ConfigurationError, match="items: POSTGRES_DSN names a standby"):
+                run.ingest("items")
 
 
 def test_a_standby_is_not_taken_for_a_primary(standby: PostgresServer) -> None:
