@@ -24,6 +24,8 @@ _KEPT = (Value.CLOCK, Value.IF_NULL)
 
 def why_not_moved(table: LiveTable, column: str) -> str | None:
     """Why it is not proved that each change of a row of `table` moves `column`; None where it is proved."""
+    if not table.written:
+        return "its triggers are not known"
     for relation in table.written:
         reason = _why_not(relation, column)
         if reason is not None:

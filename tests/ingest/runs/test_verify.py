@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from ingest.contracts.author import draft_contract
 from ingest.contracts.introspect import live_tables
-from ingest.contracts.model import Deletes, Mode, StreamContract
+from ingest.contracts.model import ChildTables, Deletes, Mode, StreamContract
 from ingest.contracts.parse import parse_contract
 from ingest.contracts.registry import ContractRegistry
 from ingest.errors import DamagedLakeError
@@ -22,6 +22,7 @@ from ingest.lake.commit import CommitKind
 from ingest.runner import open_run
 from ingest.verify.report import Found, LostUpdatesError, Verification, require_equal
 from tests.ingest.fake_provider import FakeProvider, fake_provider, good_event
+from tests.ingest.runs.test_local_cursors import ORDERS, contract_of
 from tests.ingest.runs.world import ITEMS, World
 
 
@@ -340,3 +341,35 @@ def test_rows_that_no_unique_key_tells_apart_are_compared_as_a_multiset(world: W
     assert (found.equal, found.missing.rows, found.extra.rows, found.missing.keys) == (3, 1, 1, ())
     assert not verify(world, contract, repair=True).remains
     assert verify(world, contract).equal == 4
+
+
+@pytest.mark.parametrize("children", list(ChildTables))
+def test_a_table_with_children_is_compared_as_its_contract_reads_it(world: World, children: ChildTables) -> None:
+    world.execute(f"{ITEMS}; create table child () inherits (items)")
+    world.execute("insert into items values (1, 'a'), (2, 'b'); insert into child values (1, 'c'), (3, 'd')")
+    name = "public.items"
+    text = draft_contract(live_tables(world.connection, [name])[name], children=children)
+    contract = parse_contract(text, origin="items")
+    world.run(contract)
+    alone = children is ChildTables.EXCLUDE
+    found = verify(world, contract)
+    assert (found.differs, found.equal) == (False, 2 if alone else 4)
+
+    behind_the_cursor(world, "update items set value = 'lost' where id = 1")
+    found = verify(world, contract, repair=True)
+    assert (found.changed.rows, found.missing.rows, found.extra.rows) == ((1, 0, 0) if alone else (0, 2, 2))
+    assert verify(world, contract).differs is False
+
+
+def test_a_cursor_in_local_time_divides_what_is_compared_from_what_is_in_flight(world: World) -> None:
+    world.execute("set timezone = 'America/New_York'")
+    world.execute(f"{ORDERS}; alter table orders alter updated_at set default now()")
+    world.execute("insert into orders (id, v) values (1, 'a'), (2, 'b')")
+    contract = contract_of(world, "America/New_York")
+    world.run(contract)
+    world.execute("update orders set v = 'lost' where id = 1; insert into orders (id, v) values (3, 'new')")
+    found = verify(world, contract)
+    assert (found.changed, found.missing.rows, found.in_flight, found.equal) == (Found(1, ("id=1",)), 0, 1, 1)
+    verify(world, contract, repair=True)
+    world.run(contract)
+    assert (verify(world, contract).differs, verify(world, contract).equal) == (False, 3)
