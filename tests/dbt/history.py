@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from random import Random
 
 from tests.dbt import mailing, trade
@@ -16,6 +16,9 @@ EVERYTHING_THAT_HAPPENS = (
     + [trade.add_customer, trade.erase_customer, trade.touch_customer, trade.delete_order, trade.delete_line] * 2
     + [trade.add_product, trade.delete_product, mailing.add_campaign, mailing.edit_campaign, mailing.delete_campaign]
 )
+
+NEXT_WEEK = datetime(2026, 3, 17, 8, tzinfo=UTC)
+FAR_DATES = tuple(datetime(year, 11, 28, tzinfo=UTC) for year in (1, 1970, 1999, 2000, 2006, 2206, 9999))
 
 
 def open_shop(rng: Random) -> Shop:
@@ -49,3 +52,14 @@ def live_through_a_round(shop: Shop) -> None:
     shop.rng.shuffle(happenings)
     for happen in happenings:
         happen(shop)
+
+
+def live_far_away(shop: Shop) -> None:
+    """Movements, orders and events of other centuries, and of next week."""
+    for number, moment in enumerate((*FAR_DATES, NEXT_WEEK, NEXT_WEEK)):
+        shop.tick()
+        shop.move((1 + number % 3, 1 + number), -1 if number % 2 else 5, "adjustment", None, moment)
+        shop.change("orders", (1 + number,), placed_at=moment)
+        event = {"event_id": f"far_{number}", "type": "sent", "message_id": f"far_{number}", "campaign_id": "cmp_1"}
+        event |= {"recipient": "a@mail.example", "occurred_at": moment.strftime("%Y-%m-%dT%H:%M:%SZ").zfill(20)}
+        mailing.deliver(shop, event, shop.now)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from pathlib import Path
 from random import Random
 
-from tests.dbt import expected, mailing
-from tests.dbt.history import open_shop
+from tests.dbt import expected
+from tests.dbt.history import live_far_away, open_shop
 from tests.dbt.project import Dbt
 from tests.dbt.raw_database import RawDatabase
 from tests.dbt.shop import Shop
@@ -15,20 +15,7 @@ from tests.dbt.test_incremental import MODELS, assert_equals_a_full_refresh
 
 FIRST_DAY = date(2000, 1, 1)
 BEFORE, AFTER = date(1900, 1, 1), date(9999, 12, 31)
-NEXT_WEEK = datetime(2026, 3, 17, 8, tzinfo=UTC)
-FAR_DATES = tuple(datetime(year, 11, 28, tzinfo=UTC) for year in (1, 1970, 1999, 2000, 2006, 2206, 9999))
 INCREMENTAL = ("--select", "config.materialized:incremental", "dim_date", "fct_campaign_performance")
-
-
-def live_far_away(shop: Shop) -> None:
-    """Movements, orders and events of other centuries, and of next week."""
-    for number, moment in enumerate((*FAR_DATES, NEXT_WEEK, NEXT_WEEK)):
-        shop.tick()
-        shop.move((1 + number % 3, 1 + number), -1 if number % 2 else 5, "adjustment", None, moment)
-        shop.change("orders", (1 + number,), placed_at=moment)
-        event = {"event_id": f"far_{number}", "type": "sent", "message_id": f"far_{number}", "campaign_id": "cmp_1"}
-        event |= {"recipient": "a@mail.example", "occurred_at": moment.strftime("%Y-%m-%dT%H:%M:%SZ").zfill(20)}
-        mailing.deliver(shop, event, shop.now)
 
 
 def test_facts_come_into_range_with_the_runs_day(raw: RawDatabase, dbt: Dbt, tmp_path: Path) -> None:

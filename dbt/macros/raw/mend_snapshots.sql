@@ -98,7 +98,7 @@ from dated
             dbt_valid_to,
             lead(dbt_valid_from) over (
                 partition by {{ key | join(', ') }}
-                order by dbt_valid_from, coalesce(dbt_valid_to, {{ end_of_time() }})
+                order by dbt_valid_from, case when dbt_valid_to is null then 1 else 0 end, dbt_valid_to
             ) as next_from,
             count(*) over (partition by dbt_scd_id) as of_one_id
         from {{ relation }}

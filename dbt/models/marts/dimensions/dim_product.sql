@@ -6,7 +6,7 @@ versions as (
         dbt_is_deleted = 'True' as is_deleted,
         row_number() over (
             partition by product_id
-            order by dbt_valid_from, coalesce(dbt_valid_to, {{ end_of_time() }})
+            order by dbt_valid_from, case when dbt_valid_to is null then 1 else 0 end, dbt_valid_to
         ) as version_order
     from {{ ref('snap_products') }}
 ),
