@@ -75,7 +75,7 @@ class IngestSettings(BaseSettings):
     concurrency: int = Field(default=4, ge=1, validation_alias="INGEST_CONCURRENCY")
     """Streams read at once by one process."""
     verify_memory_limit: str = Field(
-        default="512MB", pattern=r"^\d+(\.\d+)? ?[KMGT]i?B$", validation_alias="VERIFY_MEMORY_LIMIT"
+        default="256MB", pattern=r"^\d+(\.\d+)? ?[KMGT]i?B$", validation_alias="VERIFY_MEMORY_LIMIT"
     )
     """What DuckDB may take to compare a stream, such as 1GB; what does not fit is spilled to the disk of TMPDIR."""
     log_format: Literal["auto", "console", "json"] = Field(default="auto", validation_alias="LOG_FORMAT")

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     import duckdb
 
 _SHOWN = 5
+_ROWS_AT_ONCE = 2048
+"""Rows may be wide."""
 _LOOKED_AT = 1000
 """Changed rows whose columns are looked at one by one."""
 _SOURCE, _LAKE, _KEY_SET, _UNSETTLED = range(4)
@@ -187,7 +189,7 @@ class Comparison:
             f'WHERE "{POSITION}" IN (SELECT place FROM judged WHERE verdict IN '
             f"('{Difference.CHANGED}', '{Difference.MISSING}'))"
         )
-        for batch in found.to_arrow_reader(65_536):
+        for batch in found.to_arrow_reader(_ROWS_AT_ONCE):
             yield batch.cast(schema)
 
     def _judge_keys(self, key_set_version: int | None) -> None:

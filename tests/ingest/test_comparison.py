@@ -78,7 +78,7 @@ def comparison(source: Sequence[Row], key: Sequence[str], *, last: bool = False)
         folder = Path(name)
         spool(folder / "source.parquet", SCHEMA, [batch([row]) for row in source])
         with Comparison(
-            folder, folder / "source.parquet", SCHEMA.names, key, last_counts=last, memory_limit="512MB"
+            folder, folder / "source.parquet", SCHEMA.names, key, last_counts=last, memory_limit="256MB"
         ) as found:
             found.add_source()
             yield found, folder
@@ -143,7 +143,7 @@ def test_no_two_rows_look_alike_whatever_separates_their_values() -> None:
         folder = Path(name)
         spool(folder / "source.parquet", schema, [pa.RecordBatch.from_pylist(rows, schema=schema)])
         with Comparison(
-            folder, folder / "source.parquet", ["a", "b"], [], last_counts=False, memory_limit="512MB"
+            folder, folder / "source.parquet", ["a", "b"], [], last_counts=False, memory_limit="256MB"
         ) as found:
             found.add_source()
             assert found.judge(key_set_version=None)[Difference.MISSING] == len(rows)
