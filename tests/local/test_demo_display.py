@@ -16,7 +16,13 @@ from ingest.errors import TransientError
 from orchestration.dbt_events import NodeFinished, NodeStarted, NodeStatus
 from orchestration.local.demo.answers import Question
 from orchestration.local.demo.display import Display
-from orchestration.local.demo.summary import day_in_words, print_answer, print_reconciliation, print_runs
+from orchestration.local.demo.summary import (
+    day_in_words,
+    print_answer,
+    print_reconciliation,
+    print_runs,
+    print_warnings,
+)
 from orchestration.local.stack import Started
 from orchestration.reconcile import Reconciliation
 from orchestration.report import RunReport, StreamOutcome
@@ -178,6 +184,17 @@ def test_reconciliation_names_what_differs(console: Console) -> None:
     assert "equal" in next(line for line in text.splitlines() if line.startswith("orders"))
     assert "98" in next(line for line in text.splitlines() if line.startswith("customers"))
     assert "After run 1: equal for 2 of 2." in text
+
+
+def test_what_is_odd_at_the_source_is_told_with_its_rows_as_it_comes_and_at_the_end(console: Console) -> None:
+    what = "Oddity of the source: clicks before their send."
+    odd = node("odd", resource_type="test", status=NodeStatus.WARN, failures=1_200, description=what)
+    Display(console).dbt_finished(odd)
+    print_warnings(console, RunReport("r", 1.0, nodes=(node("orders"),)))
+    assert written(console) == f"  ! {what} 1,200 rows\n"
+    print_warnings(console, RunReport("r", 1.0, nodes=(node("orders"), odd)))
+    assert "Warnings of run 2" in written(console)
+    assert " ".join(written(console).split()).endswith(f"1,200 {what} odd Landed as they are, and published.")
 
 
 def test_answer_shows_values_as_people_read_them(console: Console) -> None:
