@@ -100,7 +100,7 @@ class _Keys:
         self._connection = connection
         self._contract = contract
         self._store = store
-        self._columns = ", ".join(_quoted(name) for name in contract.key)
+        self._columns = ", ".join(DIALECT.quote(name) for name in contract.key)
 
     def make_current(self, landed: Sequence[Commit], key_set: Commit | None, in_flight: pa.Table | None) -> int:
         """Fill the tables from the files of `landed` and of the newest `key_set`; the number of current keys."""
@@ -171,19 +171,22 @@ class _Keys:
         self._connection.execute(f"CREATE TABLE {name} AS {select} FROM {PARQUET} {tail}", [self._uris(files)])
 
     def _empty_table(self, name: str) -> None:
-        columns = ", ".join(f"{_quoted(key)} {self._type(key)}" for key in self._contract.key)
+        columns = ", ".join(f"{DIALECT.quote(key)} {self._type(key)}" for key in self._contract.key)
         self._connection.execute(f"CREATE TABLE {name} ({columns}, version BIGINT)")
 
     def _same(self, one: str, other: str) -> str:
-        return " AND ".join(f"{one}.{_quoted(name)} = {other}.{_quoted(name)}" for name in self._contract.key)
+        return " AND ".join(
+            f"{one}.{DIALECT.quote(name)} = {other}.{DIALECT.quote(name)}" for name in self._contract.key
+        )
 
     def _type(self, name: str) -> str:
         return DIALECT.type(self._contract.column(name).landing)
 
     def _member(self, name: str) -> str:
         """The key's column `name` out of the JSON object by which quarantine names a record."""
-        path = _literal(f"$.{_quoted(name)}")
-        return f"TRY_CAST(json_extract_string(key, {path}) AS {self._type(name)}) AS {_quoted(name)}"
+        # A pointer (RFC 6901): DuckDB's paths know no quote within a name as SQL writes it.
+        path = _literal("/" + name.replace("~", "~0").replace("/", "~1"))
+        return f"TRY_CAST(json_extract_string(key, {path}) AS {self._type(name)}) AS {DIALECT.quote(name)}"
 
     def _uris(self, files: Sequence[DataFile]) -> list[str]:
         return [self._store.uri(file.key) for file in files if file.rows]
@@ -200,10 +203,6 @@ def count_rows(connection: duckdb.DuckDBPyConnection, store: ObjectStore, files:
         return 0
     [(number,)] = connection.execute(f"SELECT count(*) FROM {PARQUET}", [uris]).fetchall()  # noqa: S608
     return int(number)
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _literal(text: str) -> str:

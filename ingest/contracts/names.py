@@ -1,4 +1,4 @@
-"""Names of columns: which of them the warehouses take for the same, and which the platform keeps for itself."""
+"""Names of columns: how SQL writes them, which of them warehouses take for the same, which the platform keeps."""
 
 from __future__ import annotations
 
@@ -6,6 +6,14 @@ from ingest.contracts.model import META_COLUMNS
 
 STAGING_COLUMNS = ("is_gone", "_keys_version")
 """Columns that staging adds to a stream's rows before it selects from them."""
+
+
+def quoted(name: str) -> str:
+    """`name` as an identifier of standard SQL, whatever it is made of: what every statement for DuckDB writes.
+
+    (For Postgres: `psycopg2.sql.Identifier`; for Snowflake: `SnowflakeDialect.quote`.)
+    """
+    return '"' + name.replace('"', '""') + '"'
 
 
 def folded(name: str) -> str:

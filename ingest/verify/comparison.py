@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Self
 
 import pyarrow as pa
 
+from ingest.contracts.names import quoted
 from ingest.disk import disk_errors
 from ingest.errors import ConfigurationError
 from ingest.verify.spool import POSITION
@@ -171,7 +172,7 @@ class Comparison:
     def changed_columns(self) -> tuple[tuple[tuple[str, int], ...], int]:
         """The columns that differ in the changed rows looked at, each with the number of rows; and that number."""
         differ = ", ".join(
-            f"count(*) FILTER ({_text(f's.{_quoted(name)}', type_)} IS DISTINCT FROM {_text(f'l.c{index}', type_)})"
+            f"count(*) FILTER ({_text(f's.{quoted(name)}', type_)} IS DISTINCT FROM {_text(f'l.c{index}', type_)})"
             for index, (name, type_) in enumerate(self._types.items())
         )
         [(looked_at, *counts)] = self._query(
@@ -183,7 +184,7 @@ class Comparison:
 
     def rows_to_land(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         """The source's rows that are changed or missing, as they were read."""
-        columns = ", ".join(_quoted(name) for name in self._types)
+        columns = ", ".join(quoted(name) for name in self._types)
         found = self._connection.execute(
             f"SELECT {columns} FROM {self._parquet(self._spooled)} "  # noqa: S608
             f'WHERE "{POSITION}" IN (SELECT place FROM judged WHERE verdict IN '
@@ -267,7 +268,7 @@ class Comparison:
 
     def _typed(self, name: str, present: set[str] | frozenset[str]) -> str:
         """A column as the source has it now: files of older versions may lack it, or have a narrower type."""
-        return f"TRY_CAST({_quoted(name) if name in present else 'NULL'} AS {self._types[name]})"
+        return f"TRY_CAST({quoted(name) if name in present else 'NULL'} AS {self._types[name]})"
 
     def _parquet(self, path: Path) -> str:
         return f"read_parquet({_literal(str(path))}, hive_partitioning = false)"
@@ -301,10 +302,6 @@ def _text(value: str, type_: str) -> str:
     if type_.startswith("TIMESTAMP"):
         return f"epoch_us({value})::VARCHAR"
     return f"md5({value})" if type_ == "BLOB" else f"({value})::VARCHAR"
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _literal(text: str) -> str:

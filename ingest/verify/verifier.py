@@ -11,6 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from ingest.contracts.model import StreamContract
+from ingest.contracts.names import quoted
 from ingest.lake.commit import Commit
 from ingest.lake.store import ObjectStore
 from ingest.verify.comparison import Comparison, Difference
@@ -100,8 +101,8 @@ def _unsettled_in_lake(contract: StreamContract, source: SourceRows) -> str | No
     """The rows of a file that are not to be compared, as a condition; its cursor is a moment in UTC."""
     if source.unsettled_in_lake is None:
         return None
-    cursor = contract.cursor_column.name.replace('"', '""')
-    return f"\"{cursor}\" >= TIMESTAMPTZ '{source.unsettled_in_lake.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}+00'"
+    first = f"{source.unsettled_in_lake.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}+00"
+    return f"{quoted(contract.cursor_column.name)} >= TIMESTAMPTZ '{first}'"
 
 
 def _found(

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ingest.contracts.model import StreamContract
-from ingest.contracts.names import folded
+from ingest.contracts.names import folded, quoted
 from ingest.contracts.types import TEXT, Kind, LandingType
 from ingest.contracts.widening import landing_widens
 
@@ -128,7 +128,7 @@ class Dialect:
 
     def quote(self, name: str) -> str:
         """A name as an identifier, whatever it is made of."""
-        return '"' + name.replace('"', '""') + '"'
+        return quoted(name)
 
     def table(self, table: Table) -> str:
         """`"schema"."table"`."""

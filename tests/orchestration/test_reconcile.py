@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 import pyarrow as pa
@@ -229,6 +230,16 @@ def test_refused_records_of_a_provider_are_counted_once(warehouse: DuckDBWarehou
         [result] = Reconciler(store, Schemas()).reconcile(session, [events], side, staging=False)
     assert result.equal
     assert (result.source, result.refused, result.expected) == (7, 4, 3)
+
+
+@pytest.mark.parametrize("name", ["order", 'we"ird', "a/b~c", "a.b[0]", "$", "it's", "back\\slash"])
+def test_a_key_of_any_name_counts_its_refused_rows(store: ObjectStore, name: str) -> None:
+    columns = {name: "text", "updated_at": "timestamptz"}
+    lake = LakeBuilder(store, contract(columns, key=(name,), deletes="none", source="saas"))
+    refused = lake.quarantine(1, [(json.dumps({name: key}), b"{}") for key in ("1", "7", "8")])
+    rows = [{name: key, "updated_at": AT} for key in ("1", "2")]
+    lake.data(rows, quarantine=(refused,), counts=Counts(read=5, landed=2, quarantined=3))
+    assert LakeCounter(store).count(lake.contract, 1, None) == LakeCount(current=2, refused=2, history=2)
 
 
 def test_a_gap_in_the_log_is_found(warehouse: DuckDBWarehouse, loaded: LakeBuilder) -> None:
