@@ -17,7 +17,7 @@ from ingest.contracts.model import Clock, Column, StreamContract
 from ingest.contracts.names import folded, is_reserved
 from ingest.contracts.types import TEXT, LandingType, SourceType, landing_type
 from ingest.contracts.widening import widened_landing
-from ingest.errors import ContractError, SchemaDriftError
+from ingest.errors import AccessError, ConfigurationError, ContractError, SchemaDriftError
 
 
 class Effect(StrEnum):
@@ -31,7 +31,7 @@ class Effect(StrEnum):
 @dataclass(frozen=True)
 class Difference:
     """One difference. `remark` says what becomes of it, where that is not plain from `effect`; `acceptable`: whether
-    the contract can be brought up to it."""
+    the contract can be brought up to it; `error`: what a run raises for it."""
 
     subject: str
     expected: str
@@ -39,6 +39,7 @@ class Difference:
     effect: Effect
     remark: str = ""
     acceptable: bool = True
+    error: type[ConfigurationError] = SchemaDriftError
 
     @property
     def breaking(self) -> bool:
@@ -90,7 +91,7 @@ def adapted(contract: StreamContract, table: LiveTable | None) -> Adaptation:
     differences = compare(contract, table)
     breaking = [str(difference) for difference in differences if difference.breaking]
     if breaking or table is None:
-        raise SchemaDriftError(
+        raise next(difference.error for difference in differences if difference.breaking)(
             "the source no longer matches its contract, nothing was landed: " + "; ".join(breaking) + ".",
             stream=contract.stream,
             hint="RAW and all that is built on it keep what was landed before; other streams go on. "
@@ -124,6 +125,16 @@ def _unreadable(table: LiveTable) -> Difference | None:
         found = "no SELECT privilege for this login"
         return Difference(
             table.name, "a table to be read", found, Effect.STOPS, "grant it, or remove the contract", False
+        )
+    if table.hides_rows:
+        return Difference(
+            table.name,
+            "a table to be read whole",
+            "a row-level security policy that hides rows from this login",
+            Effect.STOPS,
+            "they would be taken for deleted: ALTER ROLE ... BYPASSRLS, or land a view that shows what it may see",
+            acceptable=False,
+            error=AccessError,
         )
     return None
 

@@ -61,7 +61,7 @@ select w.name, a.attname, format_type(b.typid, b.typmod), b.typtype, a.attnotnul
 # By the catalog's own names: to_regclass fails for a schema that this login may not use. A partition is no child here.
 _TABLES = """
 select w.name, c.oid, c.oid::regclass::text, c.relkind::text, obj_description(c.oid, 'pg_class'),
-       has_any_column_privilege(c.oid, 'select'), has_schema_privilege(n.oid, 'usage'),
+       has_any_column_privilege(c.oid, 'select'), has_schema_privilege(n.oid, 'usage'), row_security_active(c.oid),
        case when c.relkind = 'r' then coalesce(pg_relation_size(c.oid), 0) else 0 end
          / current_setting('block_size')::int,
        array(select i.inhrelid::regclass::text from pg_inherits i
@@ -114,7 +114,7 @@ class LiveTable:
 
     `blocks` is the size of a plain table on disk, 0 for anything else. `children` are the tables that inherit from it,
     other than partitions: what its keys and triggers say holds for none of their rows. `usable`: whether this login may
-    use its schema.
+    use its schema; `hides_rows`: whether a policy decides which rows this login sees.
     """
 
     name: str
@@ -126,6 +126,7 @@ class LiveTable:
     blocks: int = 0
     children: tuple[str, ...] = ()
     usable: bool = True
+    hides_rows: bool = False
     printed_name: str = ""
 
     def read_with(self, children: ChildTables | None) -> LiveTable:
@@ -181,9 +182,10 @@ def live_tables(connection: Connection, tables: Sequence[str]) -> dict[str, Live
             blocks,
             tuple(children),
             usable,
+            hides_rows,
             printed,
         )
-        for name, oid, printed, kind, comment, readable, usable, blocks, children in heads
+        for name, oid, printed, kind, comment, readable, usable, hides_rows, blocks, children in heads
     }
 
 
