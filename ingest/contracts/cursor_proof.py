@@ -39,6 +39,8 @@ def _why_not(relation: Written, column: str) -> str | None:
         return f"it is {_KINDS[relation.kind]}, and what is written lies elsewhere"
     if relation.rewritten:
         return "a rule rewrites what is written to it"
+    if relation.replicated:
+        return "a subscription writes to it, with the publisher's clock and without its triggers"
     return _why_not_on_update(relation, column) or _why_not_on_insert(relation, column)
 
 

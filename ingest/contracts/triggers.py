@@ -23,6 +23,7 @@ with recursive family as (
 )
 select f.root, c.oid, c.oid::regclass::text, c.relkind::text,
        exists (select from pg_rewrite r where r.ev_class = c.oid and r.ev_type in ('2', '3')),
+       exists (select from pg_subscription_rel s where s.srrelid in (c.oid, f.root)),
        not exists (
          select from pg_attribute a
            join pg_type t on t.oid = a.atttypid
@@ -110,12 +111,14 @@ class Trigger:
 class Written:
     """A relation that rows are written to: a table, or one of its partitions or children.
 
-    `triggers` are in the order in which they fire. `rewritten`: whether rules rewrite what writes to it.
+    `triggers` are in the order in which they fire. `rewritten`: whether rules rewrite what writes to it; `replicated`:
+    whether a subscription does, whose rows fire no ordinary trigger.
     """
 
     name: str
     kind: str
     rewritten: bool
+    replicated: bool
     changed_exactly: bool
     triggers: tuple[Trigger, ...] = field(default=())
 
@@ -123,7 +126,7 @@ class Written:
 def written_relations(cursor: Cursor, tables: Sequence[int]) -> dict[int, tuple[Written, ...]]:
     """For each of `tables` (oids), the relations that its rows are written to, with their triggers."""
     cursor.execute(_RELATIONS, {"tables": list(tables)})
-    relations: list[tuple[int, int, str, str, bool, bool]] = cursor.fetchall()
+    relations: list[tuple[int, int, str, str, bool, bool, bool]] = cursor.fetchall()
     cursor.execute(_SHADOWED)
     shadowed = bool(cursor.fetchall()[0][0])
     cursor.execute(_TRIGGERS, {"relations": [oid for _, oid, *_ in relations]})
@@ -131,10 +134,10 @@ def written_relations(cursor: Cursor, tables: Sequence[int]) -> dict[int, tuple[
     for oid, *rest in cursor.fetchall():
         triggers.setdefault(oid, []).append(_trigger(*rest, shadowed=shadowed))
     found: dict[int, tuple[Written, ...]] = {}
-    for table, oid, name, kind, rewritten, changed_exactly in relations:
+    for table, oid, name, kind, rewritten, replicated, changed_exactly in relations:
         # They fire in the order of their names' bytes.
         ordered = sorted(triggers.get(oid, ()), key=lambda trigger: trigger.name.encode())
-        written = Written(name, kind, rewritten, changed_exactly, tuple(ordered))
+        written = Written(name, kind, rewritten, replicated, changed_exactly, tuple(ordered))
         found[table] = (*found.get(table, ()), written)
     return found
 

@@ -201,6 +201,20 @@ def test_a_view_is_never_proved(database: Connection) -> None:
     assert why_not_moved(view, "updated_at") == "it is a view, and what is written lies elsewhere"
 
 
+def test_rows_that_a_subscription_brings_fire_no_trigger(database: Connection) -> None:
+    table = made(database, TOUCH)
+    assert cursor_doubt(table) is None
+    with database.cursor() as cursor:
+        # What CREATE SUBSCRIPTION notes of a table, without a publisher.
+        cursor.execute("set allow_system_table_mods = on")
+        cursor.execute("insert into pg_subscription_rel select 1, 'public.t'::regclass, 'r', null")
+        try:
+            table = live_tables(database, ["public.t"])["public.t"]
+        finally:
+            cursor.execute("delete from pg_subscription_rel; reset allow_system_table_mods")
+    assert "a subscription writes to it" in str(cursor_doubt(table))
+
+
 def test_check_tells_of_a_trigger_that_is_gone_unless_the_contract_knows_better(database: Connection) -> None:
     text = draft_contract(made(database, TOUCH))
     contract = parse_contract(text, origin="t")
