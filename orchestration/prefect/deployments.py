@@ -191,6 +191,12 @@ def _stream(streams: Sequence[str]) -> DeploymentSpec:
             "title": "To",
             "description": "The window's end, not within it. UTC without a zone.",
         },
+        "wait_budget_seconds": {
+            "title": "Wait budget, seconds",
+            "description": "What the run has left of the stream's waiting; WAIT_BUDGET_SECONDS by default.",
+            "anyOf": [{"type": "number", "minimum": 0}, {"type": "null"}],
+            "default": None,
+        },
     }
     return DeploymentSpec(
         flow=STREAM_FLOW,

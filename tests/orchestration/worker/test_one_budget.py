@@ -16,6 +16,7 @@ from prefect import flow, task
 from prefect.client.schemas.objects import FlowRun
 from prefect.states import Crashed, Failed, State
 
+from ingest.contracts.registry import ContractRegistry
 from ingest.errors import PlatformError, RateLimitedError, TransientError
 from ingest.lake.store import ObjectStore
 from ingest.retry import WaitBudget, WaitBudgets, give_up
@@ -23,12 +24,20 @@ from ingest.settings import LakeSettings
 from ingest.shared_run import SharedRun
 from orchestration.prefect import dispatch
 from orchestration.prefect.api import prefect_api
+from orchestration.prefect.deployments import deployment_specs
 from orchestration.prefect.dispatch import DispatchSettings, StreamDispatcher
+from orchestration.prefect.settings import DeploySettings
 from orchestration.prefect.task_retries import TaskRetries, is_transient
 from orchestration.settings import OrchestrationSettings
 from orchestration.worker.handoff import ErrorNote, Handoff
+from orchestration.worker.names import STREAM_DEPLOYMENT
 
 LOGGER = logging.getLogger("tests")
+[FORM] = [
+    spec.schema
+    for spec in deployment_specs(ContractRegistry.load(), DeploySettings().schedules)
+    if spec.name == STREAM_DEPLOYMENT
+]
 SETTINGS = OrchestrationSettings(task_retries=2, task_retry_seconds=10)
 
 
@@ -41,6 +50,8 @@ class Workers:
     budgets_given: list[float] = field(default_factory=list)
 
     def start(self, deployment: str, *, parameters: dict[str, Any], **_: Any) -> FlowRun:
+        unknown = parameters.keys() - FORM["properties"].keys()
+        assert not unknown, "the API would refuse them"
         self.budgets_given.append(parameters["wait_budget_seconds"])
         return FlowRun(id=uuid.uuid4(), flow_id=uuid.uuid4(), name="orders")
 
