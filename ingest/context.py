@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from ingest.batch import BatchOrigin
+from ingest.errors import DamagedLakeError
 from ingest.hints import here
 from ingest.lake.commit import Commit, CommitKind, Watermark, watermark_of
 from ingest.lake.log import CommitLog
@@ -69,7 +70,8 @@ class StreamResult:
 class RunContext:
     """What every extraction needs of the run it belongs to.
 
-    `heads` are the logs' newest commits as this run knows them; a batch may only be built on top of these.
+    `heads` are the logs' newest commits as this run knows them; a batch may only be built on top of these. A stream
+    whose log is `damaged` has none.
     """
 
     settings: IngestSettings
@@ -77,6 +79,7 @@ class RunContext:
     run_id: str
     progress: Progress
     heads: dict[str, Commit | None] = field(default_factory=dict)
+    damaged: dict[str, DamagedLakeError] = field(default_factory=dict)
     _landed: dict[str, list[Commit]] = field(default_factory=dict)
     _first_heads: dict[str, Commit | None] = field(default_factory=dict)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -25,8 +24,6 @@ from ingest.lake.commit import Commit, CommitKind, DataFile, Settled
 from ingest.lake.log import CommitLog
 from ingest.lake.store import ObjectStore
 from ingest.read_again import UnnamedRecord, read_again
-
-_READERS = 16
 
 
 @dataclass(frozen=True)
@@ -56,7 +53,7 @@ class Quarantine:
     def __init__(self, store: ObjectStore, contract: StreamContract) -> None:
         self._store = store
         self._contract = contract
-        self.commits = _commits(store, contract.stream)
+        self.commits = CommitLog(store, contract.stream).whole()
 
     def records(self) -> list[RefusedRecord]:
         """All of them, in the order of version and position."""
@@ -162,11 +159,3 @@ def _settled(records: Sequence[RefusedRecord]) -> tuple[Settled, ...]:
         Settled(version=version, positions=tuple(item.position for item in records if item.version == version))
         for version in versions
     )
-
-
-def _commits(store: ObjectStore, stream: str) -> list[Commit]:
-    log = CommitLog(store, stream)
-    head = log.head()
-    with ThreadPoolExecutor(max_workers=_READERS, thread_name_prefix="log") as pool:
-        commits = pool.map(log.read, range(1, head.version + 1 if head else 1))
-        return [commit for commit in commits if commit is not None]

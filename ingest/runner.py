@@ -131,6 +131,8 @@ class IngestRun:
     def _tried(self, stream: str, work: Callable[[PostgresExtraction | SaasExtraction], T]) -> T:
         """Run `work`, again on a fresh head, horizon and snapshot where a transient fault broke the first try."""
         contract = self._contracts[stream]
+        if stream in self._context.damaged:
+            raise self._context.damaged[stream]
         budget = self._budgets.of(stream)
         log = get_logger(run_id=self._context.run_id, stream=stream)
         session = self._session
@@ -204,7 +206,8 @@ def open_run(
         if shared is not None:
             session = join_run(context, contracts, shared)
         else:
-            context.heads = read_heads(store, contracts)
+            found = read_heads(store, contracts)
+            context.heads, context.damaged = found.commits, found.damaged
             if Source.POSTGRES in sources:
                 session = open_session(settings, contracts)
         if session is not None:

@@ -46,7 +46,9 @@ def share_run(
 ) -> Iterator[SharedRun]:
     """A run that others can join until the block ends. Raises PlatformError where lake or Postgres cannot be used."""
     heads = read_heads(store or ObjectStore(settings.lake), contracts)
-    versions = {stream: head.version if head else 0 for stream, head in heads.items()}
+    for error in heads.damaged.values():
+        raise error
+    versions = {stream: head.version if head else 0 for stream, head in heads.commits.items()}
     if not _read_from_postgres(contracts):
         yield SharedRun(versions=versions)
         return
@@ -88,7 +90,7 @@ def _read_from_postgres(contracts: Sequence[StreamContract]) -> bool:
 
 def _commit(store: ObjectStore, stream: str, shared: SharedRun) -> Commit | None:
     version = shared.versions[stream]
-    return CommitLog(store, stream).read(version) if version else None
+    return CommitLog(store, stream).required(version) if version else None
 
 
 def _go_on_from_log(context: RunContext, contracts: Sequence[StreamContract], *, foreign: bool) -> None:

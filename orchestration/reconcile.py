@@ -8,10 +8,10 @@ and the note says why: a number that cannot be compared is not shown as one that
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ingest.apart import apart
 from ingest.contracts.model import StreamContract
 from ingest.errors import FatalError
 from ingest.lake.store import ObjectStore
@@ -34,6 +34,12 @@ class SourceSide:
     rows: int
     in_flight: pa.Table | None
     version: int
+
+
+@dataclass(frozen=True)
+class _Difference:
+    words: str
+    way_out: str
 
 
 @dataclass(frozen=True)
@@ -64,17 +70,40 @@ class Reconciliation:
     @property
     def differences(self) -> tuple[str, ...]:
         """What is not equal, in words; empty where all is well."""
+        return tuple(item.words for item in self._found())
+
+    @property
+    def ways_out(self) -> tuple[str, ...]:
+        """What mends it, each once: every kind of difference has a way out of its own."""
+        return tuple(dict.fromkeys(item.way_out for item in self._found()))
+
+    def _found(self) -> list[_Difference]:
+        reload = f"Build its RAW tables anew from the lake: `python -m orchestration.warehouse reload {self.stream}`."
         found = []
         if self.expected is not None and self.expected != self.lake:
             refused = f" less {self.refused:,} refused" if self.refused else ""
-            found.append(f"the source has {self.source:,} rows{refused}, the lake {self.lake:,}")
+            found.append(
+                _Difference(
+                    f"the source has {self.source:,} rows{refused}, the lake {self.lake:,}",
+                    f"`ingest verify {self.stream}` names the rows, and `ingest verify {self.stream} --repair` lands "
+                    "them.",
+                )
+            )
         if self.lake != self.raw:
-            found.append(f"the lake has {self.lake:,} current rows, RAW {self.raw:,}")
+            found.append(_Difference(f"the lake has {self.lake:,} current rows, RAW {self.raw:,}", reload))
         if self.staging is not None and self.staging != self.raw:
-            found.append(f"RAW has {self.raw:,} current rows, staging {self.staging:,}")
+            found.append(
+                _Difference(
+                    f"RAW has {self.raw:,} current rows, staging {self.staging:,}",
+                    f"Correct dbt/models/staging/stg_{self.stream}.sql, and where the contract has changed run "
+                    "`python -m orchestration.dbt_sources`; the next run builds the view again.",
+                )
+            )
         if self.lake_history != self.raw_history:
-            found.append(f"the lake holds {self.lake_history:,} landed rows, RAW {self.raw_history:,}")
-        return tuple(found)
+            found.append(
+                _Difference(f"the lake holds {self.lake_history:,} landed rows, RAW {self.raw_history:,}", reload)
+            )
+        return found
 
     @property
     def equal(self) -> bool:
@@ -121,8 +150,9 @@ class Reconciler:
             on_done(counted)
             return counted
 
-        with ThreadPoolExecutor(max_workers=self._concurrency, thread_name_prefix="reconcile") as pool:
-            return list(pool.map(one, contracts))
+        counted = apart(contracts, one, at_once=self._concurrency)
+        counted.require_sound()
+        return list(counted.results)
 
     def _reconcile(
         self, session: Session, contract: StreamContract, source: SourceSide | None, *, staging: bool
@@ -157,8 +187,7 @@ def require_equal(reconciliations: Sequence[Reconciliation]) -> None:
         raise ReconciliationError(
             f"the reconciliation of {len(unequal)} of {len(reconciliations)} streams differs:\n{details}\n",
             stream=unequal[0].stream if len(unequal) == 1 else None,
-            hint="Nothing was published. Look at the stream's versions with `ingest log`, and build its RAW tables "
-            "anew with `python -m orchestration.warehouse reload`.",
+            hint="\n".join(["Nothing was published.", *(way for item in unequal for way in item.ways_out)]),
         )
 
 

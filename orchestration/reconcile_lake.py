@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ingest.contracts.model import Mode, Source, StreamContract
-from ingest.errors import FatalError
 from ingest.lake.commit import Commit, DataFile
 from ingest.lake.counting import APPENDED, counting_versions, newest_of
 from ingest.lake.log import CommitLog
@@ -23,8 +21,6 @@ from orchestration.warehouse.lake_reader import PARQUET, LakeAccess, lake_errors
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
-
-_READERS = 16
 
 
 @dataclass(frozen=True)
@@ -48,11 +44,11 @@ class LakeCounter:
         self._budgets = WaitBudgets(wait_budget_seconds, "its budget")
 
     def count(self, contract: StreamContract, version: int, in_flight: pa.Table | None) -> LakeCount:
-        """The lake at `version`. Raises FatalError for a gap in the log or a missing file, TransientError."""
+        """The lake at `version`. Raises DamagedLakeError for a gap in the log or a missing file, TransientError."""
         return retrying(LAKE_COUNT, self._budgets.of(contract.stream))(self._count, contract, version, in_flight)
 
     def _count(self, contract: StreamContract, version: int, in_flight: pa.Table | None) -> LakeCount:
-        commits = self._commits(contract.stream, version)
+        commits = CommitLog(self._store, contract.stream).whole(version)
         history = sum(commit.rows for commit in commits if commit.kind in APPENDED)
         with (
             self._connection() as connection,
@@ -69,17 +65,6 @@ class LakeCounter:
             current = keys.make_current(landed, key_set, in_flight)
             refused = keys.count_refused(commits) if contract.spec.source is Source.SAAS else 0
             return LakeCount(current, refused, history)
-
-    def _commits(self, stream: str, version: int) -> list[Commit]:
-        log = CommitLog(self._store, stream)
-        with ThreadPoolExecutor(max_workers=_READERS, thread_name_prefix="log") as pool:
-            commits = list(pool.map(log.read, range(1, version + 1)))
-        missing = [number for number, commit in enumerate(commits, 1) if commit is None]
-        if missing:
-            raise FatalError(
-                f"version {missing[0]} is missing in the lake's log, which goes on after it", stream=stream
-            )
-        return [commit for commit in commits if commit is not None]
 
     @contextmanager
     def _connection(self) -> Iterator[duckdb.DuckDBPyConnection]:

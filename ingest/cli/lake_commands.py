@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
 import typer
 
 from ingest.cli import options
+from ingest.contracts.model import StreamContract
 from ingest.errors import ConfigurationError
 
 StreamArgument = Annotated[str, typer.Argument(help="The stream's name, as `ingest streams` shows it.")]
@@ -23,19 +25,22 @@ def register(app: typer.Typer) -> None:
 
 def streams() -> None:
     """List the streams: source, mode, cursor, key, how far each is, and how far its source was read."""
-    from concurrent.futures import ThreadPoolExecutor
-
+    from ingest.apart import apart
     from ingest.cli.render import print_streams
+    from ingest.lake.commit import Commit
     from ingest.lake.log import CommitLog
     from ingest.lake.read_mark import read_until
 
     loaded = options.settings()
-    contracts = list(options.contracts(loaded).values())
     store = options.store(loaded)
-    with ThreadPoolExecutor(max_workers=8) as pool:
-        heads = list(pool.map(lambda contract: CommitLog(store, contract.stream).head(), contracts))
-        read = list(pool.map(lambda contract, head: read_until(store, contract, head), contracts, heads))
-    print_streams(contracts, heads, read)
+
+    def state(contract: StreamContract) -> tuple[StreamContract, Commit | None, datetime | None]:
+        head = CommitLog(store, contract.stream).head()
+        return contract, head, read_until(store, contract, head)
+
+    found = apart(options.contracts(loaded).values(), state, at_once=8)
+    print_streams(*map(list, zip(*found.results, strict=True)) if found.results else ([], [], []))
+    found.require_sound()
 
 
 def log(
@@ -91,16 +96,20 @@ def gc(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
 ) -> None:
     """Remove files that no commit names."""
+    from ingest.apart import apart
     from ingest.cli.render import print_orphans
-    from ingest.lake.gc import find_orphans, remove
+    from ingest.lake.gc import Orphans, find_orphans, remove
     from ingest.run_id import run_id_now
 
     grace = options.hours(grace_hours, "--grace-hours")
     loaded = options.settings()
     store = options.store(loaded)
     run_id = run_id_now()
-    found = []
-    for contract in options.contracts(loaded).select(stream or []):
+
+    def collected(contract: StreamContract) -> Orphans:
         orphans = find_orphans(store, contract, grace=grace)
-        found.append(orphans if dry_run else remove(store, contract, orphans, run_id=run_id))
-    print_orphans(found, dry_run=dry_run)
+        return orphans if dry_run else remove(store, contract, orphans, run_id=run_id)
+
+    found = apart(options.contracts(loaded).select(stream or []), collected)
+    print_orphans(list(found.results), dry_run=dry_run)
+    found.require_sound()

@@ -23,16 +23,18 @@ def list_(
     everything: Annotated[bool, typer.Option("--all", help="Also what was settled since.")] = False,
 ) -> None:
     """Count refused records by stream, version and reason."""
+    from ingest.apart import apart
     from ingest.cli.render import print_quarantine
     from ingest.quarantine import Quarantine
 
     loaded = options.settings()
     store = options.store(loaded)
     chosen = options.contracts(loaded).select(stream or [])
-    found = {contract.stream: Quarantine(store, contract).records() for contract in chosen}
+    found = apart(chosen, lambda contract: (contract.stream, Quarantine(store, contract).records()))
     print_quarantine(
-        {name: [record for record in records if record.is_open or everything] for name, records in found.items()}
+        {name: [record for record in records if record.is_open or everything] for name, records in found.results}
     )
+    found.require_sound()
 
 
 @app.command()

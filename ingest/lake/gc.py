@@ -8,19 +8,16 @@ empty commit: a batch that still runs then loses cleanly, and no commit ever nam
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from ingest.contracts.model import StreamContract
 from ingest.empty_commit import empty_commit
-from ingest.errors import ConflictError, FatalError
+from ingest.errors import ConflictError
 from ingest.lake import layout
 from ingest.lake.commit import Commit, CommitKind
 from ingest.lake.log import CommitLog
 from ingest.lake.store import ObjectStore, StoredObject
-
-_READERS = 16
 
 
 @dataclass(frozen=True)
@@ -46,11 +43,11 @@ def find_orphans(store: ObjectStore, contract: StreamContract, *, grace: timedel
     """The stream's files that no commit names.
 
     The files are listed before the log is read, so that a file committed meanwhile is never taken for an orphan.
-    Raises FatalError where the log has a gap: the files of a lost commit would look like orphans.
+    Raises DamagedLakeError where the log has a gap: the files of a lost commit would look like orphans.
     """
     prefixes = layout.data_prefixes(contract.spec.prefix, contract.stream)
     stored = [item for prefix in prefixes for item in store.list(prefix)]
-    commits = _commits(store, contract.stream)
+    commits = CommitLog(store, contract.stream).whole()
     committed = _named(commits)
     orphans = [item for item in stored if item.key not in committed]
     limit = datetime.now(UTC) - grace
@@ -66,7 +63,7 @@ def remove(store: ObjectStore, contract: StreamContract, orphans: Orphans, *, ru
     """Delete the old ones, and return those that were: without any that a commit has come to name meanwhile."""
     log = CommitLog(store, contract.stream)
     if orphans.next_version is not None:
-        _take_version(log, contract, log.read(orphans.version), run_id)
+        _take_version(log, contract, log.read(orphans.version) if orphans.version else None, run_id)
     committed = _named(list(log.since(orphans.version)))
     old = tuple(item for item in orphans.old if item.key not in committed)
     store.delete([item.key for item in old])
@@ -79,23 +76,6 @@ def _take_version(log: CommitLog, contract: StreamContract, newest: Commit | Non
         log.append(empty_commit(contract, newest, kind=CommitKind.DATA, run_id=run_id))
     except ConflictError:
         return
-
-
-def _commits(store: ObjectStore, stream: str) -> list[Commit]:
-    """The whole log, in order."""
-    log = CommitLog(store, stream)
-    listed = [layout.version_of(item.key) for item in store.list(layout.log_prefix(stream))]
-    versions = [version for version in listed if version is not None]
-    with ThreadPoolExecutor(max_workers=_READERS, thread_name_prefix="log") as pool:
-        commits = [commit for commit in pool.map(log.read, versions) if commit is not None]
-    missing = set(range(1, max(versions, default=0) + 1)) - {commit.version for commit in commits}
-    if missing:
-        raise FatalError(
-            f"version {min(missing)} is missing in the lake's log, which goes on after it; nothing was removed",
-            stream=stream,
-            hint="Restore the commit from the bucket's versions: without it its files look like orphans.",
-        )
-    return commits
 
 
 def _named(commits: list[Commit]) -> set[str]:

@@ -18,6 +18,7 @@ LOG = "_log"
 QUARANTINE = "_quarantine"
 RUNS = "_runs/"
 _VERSION_DIGITS = 20
+HIGHEST_VERSION = 10**_VERSION_DIGITS - 1
 _FILE_KEY = re.compile(r"/(\d{10,})-\d{4,}-[0-9a-f]{12}\.parquet$")
 _COMMIT_KEY = re.compile(rf"/(\d{{{_VERSION_DIGITS}}})\.json$")
 

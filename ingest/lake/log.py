@@ -1,21 +1,40 @@
 """The commit log of one stream: the only state there is.
 
 A version is one object, written if absent. So the files of a batch and the watermark they move become visible
-together or not at all, and of two writers exactly one wins a version.
+together or not at all, and of two writers exactly one wins a version. Versions have no gap. Whoever reads the log reads
+it here, where a commit that is missing, or is not the one of its key, is an error.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import orjson
 from pydantic import ValidationError
 
-from ingest.errors import ConflictError, DamagedLakeError, FatalError, PlatformError
+from ingest.errors import ConflictError, DamagedLakeError, PlatformError
 from ingest.lake import layout
 from ingest.lake.commit import Commit
 from ingest.lake.store import ObjectStore
 from ingest.logs import get_logger
+
+_READERS = 16
+_LOOKED_BACK = 100
+"""How many versions below the hint `head` makes sure of: one listing, whose answer stays small."""
+_WAY_OUT = (
+    "Restore the object from the bucket's versions. Where there is none, land the stream anew: docs/RUNBOOK.md, "
+    "'A commit is missing or damaged', has the steps."
+)
+
+
+class _GapError(DamagedLakeError):
+    """A version is missing: `before` are those up to it."""
+
+    def __init__(self, error: DamagedLakeError, before: list[int], missing: int) -> None:
+        super().__init__(error.message, stream=error.stream, hint=error.hint)
+        self.before = before
+        self.missing = missing
 
 
 class CommitLog:
@@ -28,28 +47,54 @@ class CommitLog:
     def head(self) -> Commit | None:
         """The newest commit, None for an empty log.
 
-        The hint is only where the search begins: the newest commit is the last before the first absent one.
+        The hint is only where the search begins, some versions below it, so that each run sees for itself that the
+        newest ones are all there. Raises DamagedLakeError where one of those is missing, or is no commit of this log.
         """
         hint = self._hint()
-        return (self._newest_from(hint) if hint else None) or self._newest_from(self._last_listed())
+        versions = self._listed(max(hint - _LOOKED_BACK, 0)) or self._listed(0)
+        return self.required(versions[-1]) if versions else None
 
     def read(self, version: int) -> Commit | None:
-        """One commit, None where there is none. Raises FatalError for an object that is not a commit."""
+        """One commit, None where there is none. Raises DamagedLakeError for an object that is not that commit."""
         key = layout.commit_key(self.stream, version)
         body = self._store.get(key)
         if body is None:
             return None
         try:
-            return Commit.decode(body)
+            commit = Commit.decode(body)
         except ValidationError as error:
-            raise FatalError(f"{self._store.uri(key)} is not a commit: {error}", stream=self.stream) from error
+            raise self._damaged(f"{self._store.uri(key)} is not a commit: {error}") from error
+        if (commit.stream, commit.version) != (self.stream, version):
+            raise self._damaged(f"{self._store.uri(key)} says that it is version {commit.version} of {commit.stream}")
+        return commit
+
+    def required(self, version: int) -> Commit:
+        """One commit. Raises DamagedLakeError where there is none."""
+        commit = self.read(version)
+        if commit is None:
+            raise self._missing(version)
+        return commit
 
     def since(self, version: int) -> Iterator[Commit]:
-        """Commits above `version`, in order, up to the first absent one."""
-        following = max(version, 0) + 1
-        while (commit := self.read(following)) is not None:
-            yield commit
-            following += 1
+        """Commits above `version` that are there now, in order.
+
+        Raises DamagedLakeError at the first that is missing while later ones are there; those before it were given.
+        """
+        missing = None
+        try:
+            versions = self._listed(max(version, 0))
+        except _GapError as gap:
+            versions, missing = gap.before, gap.missing
+        for following in versions:
+            yield self.required(following)
+        if missing is not None:
+            raise self._missing(missing)
+
+    def whole(self, until: int | None = None) -> list[Commit]:
+        """All commits, or those up to the version `until`, in order. Raises DamagedLakeError where one is missing."""
+        versions = self._listed(0) if until is None else range(1, until + 1)
+        with ThreadPoolExecutor(max_workers=_READERS, thread_name_prefix="log") as pool:
+            return list(pool.map(self.required, versions))
 
     def append(self, commit: Commit) -> None:
         """Make `commit` the next version. Raises ConflictError where another writer already has."""
@@ -63,12 +108,21 @@ class CommitLog:
             ) from error
         self._write_hint(commit.version)
 
-    def _newest_from(self, version: int) -> Commit | None:
-        newest = None
-        if version:
-            for commit in self.since(version - 1):
-                newest = commit
-        return newest
+    def _listed(self, above: int) -> list[int]:
+        """The versions above `above` that are there. Raises _GapError where one of them is missing."""
+        prefix, after = layout.log_prefix(self.stream), layout.commit_key(self.stream, above)
+        listed = [layout.version_of(item.key) for item in self._store.list(prefix, start_after=after)]
+        versions = [version for version in listed if version is not None]
+        for place, version in enumerate(versions, above + 1):
+            if place != version:
+                raise _GapError(self._missing(place), versions[: place - above - 1], place)
+        return versions
+
+    def _missing(self, version: int) -> DamagedLakeError:
+        return self._damaged(f"version {version} is missing in the lake's log, which goes on after it")
+
+    def _damaged(self, message: str) -> DamagedLakeError:
+        return DamagedLakeError(message, stream=self.stream, hint=_WAY_OUT)
 
     def _write_hint(self, version: int) -> None:
         try:
@@ -87,12 +141,6 @@ class CommitLog:
         if body is None:
             return 0
         try:
-            return int(orjson.loads(body)["version"])
+            return min(int(orjson.loads(body)["version"]), int(layout.HIGHEST_VERSION))
         except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, OverflowError):
             return 0
-
-    def _last_listed(self) -> int:
-        last = 0
-        for item in self._store.list(layout.log_prefix(self.stream)):
-            last = layout.version_of(item.key) or last
-        return last

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,15 +11,12 @@ import pyarrow.parquet as pq
 
 from ingest.contracts.model import StreamContract
 from ingest.disk import disk_errors
-from ingest.errors import DamagedLakeError
 from ingest.lake.commit import Commit, DataFile
 from ingest.lake.counting import APPENDED, counting_versions, newest_of
 from ingest.lake.log import CommitLog
 from ingest.lake.store import ObjectStore
 from ingest.sources.prefetch import prefetched
 from ingest.verify.comparison import LakeFile
-
-_READERS = 16
 
 
 @dataclass(frozen=True)
@@ -45,17 +41,7 @@ class LakeFiles:
 
 def commits_up_to(store: ObjectStore, head: Commit) -> list[Commit]:
     """All commits of a stream up to `head`, in order. Raises DamagedLakeError where one is missing."""
-    log = CommitLog(store, head.stream)
-    with ThreadPoolExecutor(max_workers=_READERS, thread_name_prefix="log") as pool:
-        commits = list(pool.map(log.read, range(1, head.version + 1)))
-    found = [commit for commit in commits if commit is not None]
-    if len(found) < len(commits):
-        raise DamagedLakeError(
-            f"version {commits.index(None) + 1} is missing in the lake's log, which goes on after it",
-            stream=head.stream,
-            hint="Restore it from the bucket's versions.",
-        )
-    return found
+    return CommitLog(store, head.stream).whole(head.version)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -17,9 +17,8 @@ from prefect.states import State
 
 from ingest.contracts.model import Source, StreamContract
 from ingest.errors import PlatformError, TransientError
-from ingest.lake.log import CommitLog
 from ingest.lake.read_mark import CountMark
-from ingest.lake.store import ObjectStore
+from ingest.opening import read_heads
 from ingest.retry import WaitBudgets, retrying_to_open
 from ingest.runner import IngestRun, open_run
 from ingest.shared_run import SharedRun, share_run
@@ -44,10 +43,14 @@ def ingest(run: RunServices) -> list[StreamOutcome]:
     """Land every selected stream; each one's outcome, in the order of the contracts."""
     run.progress.step("ingest", f"{len(run.selected)} streams")
     # The heads come first: what another writer commits from here on is seen to be another's.
-    versions = _versions(run.store, run.selected)
+    heads = read_heads(run.store, run.selected)
+    versions = {contract.stream: 0 for contract in run.selected}
+    versions |= {stream: head.version for stream, head in heads.commits.items() if head is not None}
+    sound = replace(run, selected=tuple(each for each in run.selected if each.stream in heads.commits))
     waiting = _Waiting(WaitBudgets(run.ingest_settings.wait_budget_seconds), TaskRetries(run.settings))
     with ExitStack() as opened:
-        work, failed = _work(run, versions, _with_keys(run), opened, waiting)
+        work, failed = _work(sound, versions, _with_keys(sound), opened, waiting)
+        failed |= heads.damaged
         task = waiting.retries.of(ingest_stream)
         streams = [contract.stream for contract in run.selected if contract.stream not in failed]
         futures = {stream: task.submit(stream, work) for stream in streams}
@@ -147,12 +150,6 @@ def error_of(state: State[Any]) -> PlatformError | None:
     if isinstance(error, BaseException):
         raise error
     raise RuntimeError(f"a task ended as {state.name}: {state.message}")
-
-
-def _versions(store: ObjectStore, contracts: Sequence[StreamContract]) -> dict[str, int]:
-    with ThreadPoolExecutor(max_workers=8, thread_name_prefix="heads") as pool:
-        heads = pool.map(lambda contract: CommitLog(store, contract.stream).head(), contracts)
-        return {contract.stream: head.version if head else 0 for contract, head in zip(contracts, heads, strict=True)}
 
 
 def _run_of(

@@ -14,6 +14,7 @@ from prefect.logging import get_run_logger
 from prefect.settings import PREFECT_API_URL
 from prefect.states import Completed, Failed, State
 
+from ingest.apart import apart
 from ingest.contracts.model import Source, StreamContract
 from ingest.contracts.registry import ContractRegistry
 from ingest.errors import DataError, PlatformError
@@ -88,28 +89,33 @@ def janitor(house: House) -> Any:
 @task(name="gc", task_run_name="gc")
 def gc(house: House, grace: timedelta, handoff_age: timedelta) -> Any:
     """Remove files that no commit names, and hand-offs that were taken long ago."""
-    found = [
-        remove(house.store, contract, find_orphans(house.store, contract, grace=grace), run_id=house.run_id)
-        for contract in house.registry.values()
-    ]
+    found = apart(
+        house.registry.values(),
+        lambda contract: remove(
+            house.store, contract, find_orphans(house.store, contract, grace=grace), run_id=house.run_id
+        ),
+    )
     handoffs = remove_handoffs(house.store, older_than=datetime.now(UTC) - handoff_age)
-    _table("maintenance-gc", "Files that no commit names, by stream.", list(map(_orphans_row, found)))
-    removed = sum(len(orphans.old) for orphans in found)
+    _table("maintenance-gc", "Files that no commit names, by stream.", list(map(_orphans_row, found.results)))
+    found.require_sound()
+    removed = sum(len(orphans.old) for orphans in found.results)
     return Completed(message=f"{removed:,} files and {handoffs:,} hand-offs were removed")
 
 
 @task(name="freshness", task_run_name="freshness")
 def freshness(house: House, allowed: timedelta | None) -> Any:
     """Judge how long ago each stream was read. Raises DataError naming those that are too old."""
-    streams = [
-        freshness_of(house.store, contract, now=present_of(contract, house.settings), default=allowed)
-        for contract in house.registry.values()
-    ]
+    judged = apart(
+        house.registry.values(),
+        lambda contract: freshness_of(house.store, contract, now=present_of(contract, house.settings), default=allowed),
+    )
+    streams = judged.results
     _table(
         "maintenance-freshness",
         "How far each stream's source was last read. Times are UTC.",
         list(map(_age_row, streams)),
     )
+    judged.require_sound()
     stale = [item for item in streams if item.stale]
     if stale:
         raise DataError(

@@ -68,7 +68,9 @@ def status(stream: StreamOption = None, wait: WaitOption = 30.0) -> None:
     from orchestration.warehouse import commands
     from orchestration.warehouse.render import print_statuses
 
-    print_statuses(commands.status(stream or [], wait_seconds=wait, on_wait=_say_waiting))
+    found = commands.status(stream or [], wait_seconds=wait, on_wait=_say_waiting)
+    print_statuses(list(found.results))
+    found.require_sound()
 
 
 @app.command()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from ingest.apart import Apart
 from ingest.contracts.registry import ContractRegistry
 from ingest.errors import ConfigurationError
 from ingest.lake.store import ObjectStore
@@ -60,7 +61,7 @@ def mend_snapshots(*, wait_seconds: float, on_wait: Waiting) -> tuple[str, ...]:
         return DbtRunner(dbt_project(settings, warehouse, folder), folder.path / "dbt").run_operation("mend_snapshots")
 
 
-def status(streams: Sequence[str], *, wait_seconds: float, on_wait: Waiting) -> list[StreamStatus]:
+def status(streams: Sequence[str], *, wait_seconds: float, on_wait: Waiting) -> Apart[StreamStatus]:
     """The status of streams (all for none)."""
     settings = OrchestrationSettings.load()
     contracts = ContractRegistry.load(settings.contracts_dir).select(streams)

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from ingest.contracts.model import StreamContract
-from ingest.errors import FatalError
 from ingest.lake import layout
-from ingest.lake.commit import Commit, CommitKind, DataFile
+from ingest.lake.commit import CommitKind, DataFile
 from ingest.lake.counting import APPENDED
 from ingest.lake.log import CommitLog
 from ingest.lake.store import ObjectStore
@@ -87,9 +86,9 @@ class _Loads:
 
     def files(self, version: int) -> Iterator[DataFile]:
         """The files with rows that loading this version copies: a replay's are those of the versions it names."""
-        commit = self._commit(version)
+        commit = self._log.required(version)
         if commit.kind is CommitKind.REPLAY:
-            replayed = [self._commit(earlier) for earlier in range(commit.replay_from or 1, version)]
+            replayed = [self._log.required(earlier) for earlier in range(commit.replay_from or 1, version)]
             key_sets = [item for item in replayed if item.kind is CommitKind.KEYS]
             commits = [item for item in replayed if item.kind in APPENDED] + key_sets[-1:]
         else:
@@ -101,13 +100,7 @@ class _Loads:
         version = layout.file_version(key)
         if version not in self._loaded_at:
             return False
-        return any(file.key == key for file in self._commit(version).files)
-
-    def _commit(self, version: int) -> Commit:
-        commit = self._log.read(version)
-        if commit is None:
-            raise FatalError(f"version {version} was loaded, but the lake has none", stream=self._log.stream)
-        return commit
+        return any(file.key == key for file in self._log.required(version).files)
 
 
 def _copied(session: SnowflakeSession, table: Table, since: datetime) -> Iterator[tuple[str, int]]:

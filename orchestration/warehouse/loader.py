@@ -219,7 +219,7 @@ class _VersionLoad:
         """What a load of this version counts, by the lake's word: each load is held to it."""
         commit = self._commit
         if commit.kind is CommitKind.REPLAY:
-            replayed = [self._committed(version) for version in range(commit.replay_from or 1, commit.version)]
+            replayed = [self._log.required(version) for version in range(commit.replay_from or 1, commit.version)]
             key_sets = [item.rows for item in replayed if item.kind is CommitKind.KEYS and self._keys is not None]
             rows = sum(item.rows for item in replayed if item.kind in APPENDED)
             return _Counted(reloaded=rows + (key_sets[-1] if key_sets else 0), keys=key_sets[-1] if key_sets else None)
@@ -239,7 +239,7 @@ class _VersionLoad:
         first = commit.replay_from
         if first is None or not 1 <= first < commit.version:
             raise FatalError(f"version {commit.version} is a replay from version {first}", stream=commit.stream)
-        replayed = [self._committed(version) for version in range(first, commit.version)]
+        replayed = [self._log.required(version) for version in range(first, commit.version)]
         self._session.execute(
             f"DELETE FROM {self._session.dialect.table(self._data)} WHERE _log_version BETWEEN ? AND ?",  # noqa: S608
             [first, commit.version - 1],
@@ -265,12 +265,6 @@ class _VersionLoad:
         for file in files:
             _check_rows(commit, file, loaded.get(file.key, 0))
         return sum(loaded.values())
-
-    def _committed(self, version: int) -> Commit:
-        commit = self._log.read(version)
-        if commit is None:
-            raise FatalError(f"version {version}, to be replayed, is not in the lake's log", stream=self._log.stream)
-        return commit
 
 
 @dataclass(frozen=True)

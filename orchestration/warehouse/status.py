@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 
+from ingest.apart import Apart, apart
 from ingest.contracts.model import StreamContract
 from ingest.lake.commit import Commit
 from ingest.lake.log import CommitLog
@@ -35,11 +35,11 @@ class StreamStatus:
 
 def stream_statuses(
     store: ObjectStore, session: Session, schema: str, contracts: Sequence[StreamContract]
-) -> list[StreamStatus]:
+) -> Apart[StreamStatus]:
     """The status of each stream. Raises FatalError for a ledger with gaps."""
-    with ThreadPoolExecutor(max_workers=8) as pool:
-        heads = list(pool.map(lambda contract: CommitLog(store, contract.stream).head(), contracts))
-    return [_status(session, schema, contract, head) for contract, head in zip(contracts, heads, strict=True)]
+    heads = apart(contracts, lambda contract: (contract, CommitLog(store, contract.stream).head()), at_once=8)
+    statuses = tuple(_status(session, schema, contract, head) for contract, head in heads.results)
+    return Apart(statuses, heads.errors)
 
 
 def _status(session: Session, schema: str, contract: StreamContract, head: Commit | None) -> StreamStatus:

@@ -12,7 +12,7 @@ import structlog
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.errors import ConflictError, FatalError, TransientError
+from ingest.errors import ConflictError, DamagedLakeError, FatalError, TransientError
 from ingest.lake import layout
 from ingest.lake.commit import Commit
 from ingest.lake.log import CommitLog
@@ -245,3 +245,72 @@ def test_keys_sort_by_version() -> None:
     assert keys == sorted(keys)
     assert [layout.version_of(key) for key in keys] == [1, 9, 10, 99, 100, 10**12]
     assert layout.version_of(layout.latest_key("things")) is None
+
+
+def damage(store: ObjectStore, log: CommitLog, version: int, how: str) -> None:
+    """Take a commit away, or put something else in its place."""
+    key = layout.commit_key(log.stream, version)
+    body = store.get(key)
+    assert body is not None
+    store.delete([key])
+    others = {
+        "truncated": body[: len(body) // 2],
+        "another number": commit_of(log.stream, version + 1).encode(),
+        "another stream": commit_of("another", version).encode(),
+        "another shape": b'{"version": 1}',
+    }
+    if how != "missing":
+        store.put(key, others[how])
+
+
+@pytest.mark.parametrize("how", ["missing", "truncated", "another number", "another stream", "another shape"])
+@pytest.mark.parametrize("version", [1, 3, 4])
+def test_a_damaged_commit_is_told_by_name_to_whoever_reads_the_log(
+    log: CommitLog, store: ObjectStore, how: str, version: int
+) -> None:
+    commits = fill(log, 5)
+    damage(store, log, version, how)
+    with pytest.raises(DamagedLakeError, match="Restore the object from the bucket's versions") as caught:
+        log.whole()
+    assert caught.value.stream == log.stream
+    assert caught.value.exit_code == 2
+    with pytest.raises(DamagedLakeError):
+        log.whole(version + 1)
+    assert log.whole(version - 1) == commits[: version - 1]
+    reader = log.since(0)
+    assert [next(reader) for _ in range(version - 1)] == commits[: version - 1]
+    with pytest.raises(DamagedLakeError):
+        next(reader)
+    assert list(log.since(version)) == commits[version:]
+    if how == "missing":
+        with pytest.raises(DamagedLakeError, match=rf"version {version} is missing in the lake's log"):
+            log.head()
+
+
+@pytest.mark.parametrize("how", ["truncated", "another number", "another stream"])
+def test_a_newest_commit_that_is_not_its_keys_is_no_head(log: CommitLog, store: ObjectStore, how: str) -> None:
+    fill(log, 3)
+    damage(store, log, 3, how)
+    with pytest.raises(DamagedLakeError):
+        log.head()
+
+
+def test_a_newest_commit_that_is_gone_was_never_there(log: CommitLog, store: ObjectStore) -> None:
+    """Nothing but a hint says otherwise. The next run reads its window again; a warehouse that has it says so."""
+    commits = fill(log, 3)
+    damage(store, log, 3, "missing")
+    assert log.head() == commits[1]
+
+
+def test_a_run_looks_for_gaps_near_the_newest_version_and_lists_no_more(
+    log: CommitLog, store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(log, 6)
+    monkeypatch.setattr("ingest.lake.log._LOOKED_BACK", 3)
+    damage(store, log, 2, "missing")
+    newest = log.head()
+    assert newest is not None
+    assert newest.version == 6
+    damage(store, log, 4, "missing")
+    with pytest.raises(DamagedLakeError, match="version 4 is missing"):
+        log.head()

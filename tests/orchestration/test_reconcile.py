@@ -48,6 +48,13 @@ def load(warehouse: DuckDBWarehouse, lake: LakeBuilder) -> None:
     assert outcome.error is None
 
 
+def reload(warehouse: DuckDBWarehouse, lake: LakeBuilder) -> None:
+    """What `python -m orchestration.warehouse reload` does."""
+    with warehouse.connect() as session:
+        Loader(lake.store, "RAW", run_id="t").forget(session, lake.contract)
+    load(warehouse, lake)
+
+
 def reconcile(
     warehouse: DuckDBWarehouse,
     lake: LakeBuilder,
@@ -114,11 +121,20 @@ def test_damage_in_the_warehouse_is_found(
     with pytest.raises(ReconciliationError, match=r"1 of 1 streams differs:\n  things: ") as caught:
         require_equal([result])
     assert caught.value.stream == "things"
+    view = "staging" in message
+    assert ("`python -m orchestration.warehouse reload things`" in str(caught.value)) == (not view)
+    assert ("stg_things.sql" in str(caught.value)) == view
+    if not view:
+        reload(warehouse, loaded)
+        require_equal([reconcile(warehouse, loaded, rows=4)])
 
 
 def test_a_row_that_was_never_landed_is_found(warehouse: DuckDBWarehouse, loaded: LakeBuilder) -> None:
     result = reconcile(warehouse, loaded, rows=5)
     assert result.differences == ("the source has 5 rows, the lake 4",)
+    [way_out] = result.ways_out
+    assert "`ingest verify things --repair`" in way_out
+    assert "reload" not in way_out
 
 
 def test_what_cannot_be_compared_is_not_compared(warehouse: DuckDBWarehouse, loaded: LakeBuilder) -> None:

@@ -1,0 +1,49 @@
+"""Work on several streams of which one may be damaged: the others are done all the same, and then it is an error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from ingest.contracts.model import StreamContract
+from ingest.errors import DamagedLakeError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Apart(Generic[T]):
+    """The results of the streams whose log is sound, in their order, and the errors of the others."""
+
+    results: tuple[T, ...]
+    errors: tuple[DamagedLakeError, ...]
+
+    def require_sound(self) -> None:
+        """Raise the error where there is one, all of them in one where there are several."""
+        if len(self.errors) == 1:
+            raise self.errors[0]
+        if self.errors:
+            named = "\n".join(f"  {error.stream}: {error.message}" for error in self.errors)
+            raise DamagedLakeError(
+                f"the logs of {len(self.errors)} streams are damaged:\n{named}\n", hint=self.errors[0].hint
+            )
+
+
+def apart(contracts: Iterable[StreamContract], work: Callable[[StreamContract], T], *, at_once: int = 1) -> Apart[T]:
+    """Do `work` for each stream, `at_once` at a time. Raises any error but DamagedLakeError."""
+
+    def one(contract: StreamContract) -> T | DamagedLakeError:
+        try:
+            return work(contract)
+        except DamagedLakeError as error:
+            error.stream = error.stream or contract.stream
+            return error
+
+    with ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="streams") as pool:
+        found = list(pool.map(one, contracts))
+    return Apart(
+        results=tuple(item for item in found if not isinstance(item, DamagedLakeError)),
+        errors=tuple(item for item in found if isinstance(item, DamagedLakeError)),
+    )
