@@ -50,8 +50,10 @@ class CommitLog:
         The hint is only where the search begins, some versions below it, so that each run sees for itself that the
         newest ones are all there. Raises DamagedLakeError where one of those is missing, or is no commit of this log.
         """
-        hint = self._hint()
-        versions = self._listed(max(hint - _LOOKED_BACK, 0)) or self._listed(0)
+        above = max(self._hint() - _LOOKED_BACK, 0)
+        versions = self._listed(above)
+        if not versions and above:
+            versions = self._listed(0)  # the hint was wrong
         return self.required(versions[-1]) if versions else None
 
     def read(self, version: int) -> Commit | None:
