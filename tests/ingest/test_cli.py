@@ -236,7 +236,10 @@ def test_rows_that_no_type_of_the_lake_holds_refuse_the_batch(things: CommandLin
         "alter table things disable trigger touch; update things set updated_at = '-infinity' where id = 2;"
         "alter table things enable trigger touch"
     )
-    refused(things.run("run"), "things: 1 of 3 records break the contract.*outside the years 1 to 9999.*run again")
+    refused(
+        things.run("run"),
+        "things: 1 of 3 records break the contract.*outside the years 1 to 9999.*`ingest run --stream things`",
+    )
     assert list(source_world.store.list("")) == []
 
 
