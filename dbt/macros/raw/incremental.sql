@@ -3,8 +3,7 @@
     is new and not what there is. -#}
 
 {#- The current versions among the rows of `stream` that {{ this }} has not seen (all, when it is built anew).
-    `columns` maps names to expressions over RAW's columns. Adds is_deleted for a stream with key sets, and the
-    bookkeeping columns. -#}
+    `columns` maps names to expressions over RAW's columns. Adds is_deleted and the bookkeeping columns. -#}
 {% macro new_rows(stream, columns) -%}
     with landed as (
         select *
@@ -16,25 +15,24 @@
 
     newest as (
         {{ current_versions('landed', stream) }}
-    ){% if stream_has_key_set(stream) %},
+    ),
 
     flagged as (
         {{ with_deletions('newest', stream) }}
-    ){% endif %}
+    )
 
     select
         {{ select_list(columns) }},
-        {%- if stream_has_key_set(stream) %}
         is_gone as is_deleted,
         case when is_gone then _keys_version else _log_version end as _changed_version,
-        {%- endif %}
         _log_version
-    from {{ 'flagged' if stream_has_key_set(stream) else 'newest' }}
+    from flagged
 {%- endmacro %}
 
 
-{#- The whole SQL of a table that holds the current row of every key that `stream`, which has key sets, ever landed;
-    rows that the source deleted stay, with is_deleted, so that what is built on the table hears of the deletion.
+{#- The whole SQL of a table that holds the current row of every key that `stream` ever landed; rows that the source
+    deleted stay, with is_deleted, so that what is built on the table hears of the deletion. Where the contract gives
+    key sets up, nothing is deleted any more; a table that was built before keeps what it knew until it is built anew.
 
     _changed_version is the version of the stream's log by which the row last changed: its own, or the key set's that
     revealed its deletion. Both come from one sequence, so a reader's state is one number. Key sets are applied to the
@@ -44,7 +42,7 @@ with
 
 new_rows as (
     {{ new_rows(stream, columns) }}
-){% if is_incremental() %},
+){% if is_incremental() and stream_has_key_set(stream) %},
 
 known_rows as (
     select *
@@ -70,7 +68,7 @@ select
     _changed_version,
     _log_version
 from new_rows
-{%- if is_incremental() %}
+{%- if is_incremental() and stream_has_key_set(stream) %}
 
 union all
 

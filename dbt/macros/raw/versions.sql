@@ -2,10 +2,12 @@
     turn that history into rows as they are now. stream_key() and stream_has_key_set() are generated from the
     contracts, see streams.sql. -#}
 
-{#- Per key of `stream`, the newest of the rows of `relation`. -#}
+{#- Per key of `stream`, the newest of the rows of `relation`. A snapshot replaces all that was landed before it, also
+    where the stream is read by its cursor since (ingest/lake/counting.py is the rule). -#}
 {% macro current_versions(relation, stream) -%}
     select *
     from {{ relation }}
+    where _log_version >= (select coalesce(max(version), 0) from ({{ newest_version(stream, 'snapshot') }}) as newest)
     qualify row_number() over (
         partition by {{ quoted_list(stream_key(stream)) }}
         order by _log_version desc, _row_number desc
@@ -14,8 +16,16 @@
 
 
 {#- The rows of `relation` with `is_gone`: the newest key set was landed after the row and lacks its key, so the
-    source has deleted it. `_keys_version` is that key set's version. Before the first key set, nothing is gone. -#}
+    source has deleted it. `_keys_version` is that key set's version. Before the first key set, nothing is gone; nor
+    in a stream whose contract has given key sets up, whatever older ones showed. -#}
 {% macro with_deletions(relation, stream) -%}
+    {%- if not stream_has_key_set(stream) -%}
+    select
+        landed.*,
+        cast(null as bigint) as _keys_version,
+        false as is_gone
+    from {{ relation }} as landed
+    {%- else -%}
     {%- set key = stream_key(stream) -%}
     select
         landed.*,
@@ -25,6 +35,7 @@
     cross join ({{ newest_version(stream, 'keys') }}) as key_set
     left join {{ source('raw', stream ~ '__keys') }} as present
         on {{ equal_in(key, 'present', 'landed') }}
+    {%- endif -%}
 {%- endmacro %}
 
 
