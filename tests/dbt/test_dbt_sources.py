@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from random import Random
 
 import pytest
 import yaml
@@ -11,7 +12,9 @@ import yaml
 from ingest.contracts.registry import PACKAGED, ContractRegistry
 from orchestration import dbt_sources
 from orchestration.dbt_sources import KEYS_FILE, SOURCES_FILE, generate, main
-from tests.dbt.project import PROJECT
+from tests.dbt.history import open_shop
+from tests.dbt.project import PROJECT, Dbt
+from tests.dbt.raw_database import RawDatabase
 
 
 @pytest.fixture
@@ -84,3 +87,34 @@ def test_sources_say_what_the_contracts_say() -> None:
 
 def test_the_project_is_where_the_generator_writes() -> None:
     assert dbt_sources.PROJECT == PROJECT
+
+
+def test_a_contract_that_gives_key_sets_up_shows_what_older_ones_had_deleted(
+    raw: RawDatabase, contracts: Path, tmp_path: Path
+) -> None:
+    """`deletes: keys` to `none` and back, as docs/COST.md advises for tables that only grow."""
+    copy = tmp_path / "dbt"
+    shutil.copytree(PROJECT, copy, ignore=shutil.ignore_patterns("target", "logs"))
+    shop = open_shop(Random(1))
+    shop.land(raw)
+    raw.execute(
+        "delete from RAW.customers__keys where customer_id = (select min(customer_id) from RAW.customers__keys)"
+    )
+    raw.execute("update RAW.customers set _log_version = 0")
+    [(landed,)] = raw.query("select count(distinct customer_id) from RAW.customers")
+    contract = contracts / "customers.odcs.yaml"
+    with_keys = contract.read_text()
+    for text, shown in ((with_keys, landed - 1), (_without_keys(with_keys), landed), (with_keys, landed - 1)):
+        contract.write_text(text)
+        assert main(["--contracts", str(contracts), "--project", str(copy)]) == 0
+        dbt = Dbt(tmp_path, project=copy, profiles=copy, variables={"DUCKDB_PATH": str(raw.path)})
+        dbt.succeed("run", "--select", "stg_customers")
+        assert raw.query("select count(*) from STAGING.stg_customers") == [(shown,)]
+
+
+def _without_keys(text: str) -> str:
+    document = yaml.safe_load(text)
+    for item in document["schema"][0]["customProperties"]:
+        if item["property"] == "deletes":
+            item["value"] = "none"
+    return yaml.safe_dump(document)
