@@ -143,7 +143,7 @@ def test_a_failed_node_fails_the_run_and_nothing_is_published(
     monkeypatch.setenv("BREAK", "sql")
     report = platform.failed_run(streams=["warehouses"])
     [problem] = report.problems
-    assert "2 of 6 dbt nodes failed" in str(problem)
+    assert "2 of 7 dbt nodes failed" in str(problem)
     assert {node.name for node in report.nodes if node.status is NodeStatus.SKIPPED} == {"summed"}
     assert report.publication is None
     assert not platform.warehouse.published_path.exists()
