@@ -10,7 +10,7 @@ from random import Random
 from ingest.contracts.types import Kind, LandingType
 from orchestration.warehouse.loader import LoadOutcome
 from tests.dbt import trade
-from tests.dbt.history import live_through_a_round, open_shop
+from tests.dbt.history import live_far_away, live_through_a_round, open_shop
 from tests.dbt.names import HOSTILE_NAMES, SHOWN_OTHERWISE
 from tests.dbt.project import DbtResult
 from tests.dbt.shop import Shop
@@ -46,6 +46,7 @@ class History:
 
     def live(self) -> None:
         """The first load, an incremental one, and one after the source has changed its tables."""
+        live_far_away(self.shop)
         trade.add_product(self.shop)
         self.shop.tick(timedelta(hours=1).total_seconds())
         trade.add_customer(self.shop)
