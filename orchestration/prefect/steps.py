@@ -89,8 +89,10 @@ def _in_warehouse(run: RunServices, draft: _Draft, folder: RunFolder, flow_run_i
     if not parameters.skip_load and not _load(run, draft):
         return
     if not parameters.skip_dbt:
-        # Models read only what is new, and a replay loads old versions again: they are built anew after one.
-        draft.full_refresh = parameters.full_refresh or any(result.replayed for result in draft.loads)
+        # Models read only what is new: after a load that changes the past they are built anew.
+        draft.full_refresh = parameters.full_refresh or any(
+            result.changes_the_past(run.registry[result.stream]) for result in draft.loads
+        )
         if not _build(run, draft, folder, flow_run_id, logger):
             return
     if _reconcile(run, draft) and not parameters.skip_dbt and not parameters.skip_publish:

@@ -37,12 +37,14 @@ class LoadResult:
     """What one load did to one stream. `version` is the newest in RAW now, `rows` those appended to `raw.<stream>`.
 
     `keys` is the size of the newest key set and `reloaded` the rows that replays loaded again, None without any.
+    `backfilled` are those of `rows` that a backfill or a repair landed.
     """
 
     stream: str
     version: int
     commits: tuple[int, ...] = ()
     rows: int = 0
+    backfilled: int = 0
     keys: int | None = None
     reloaded: int | None = None
     quarantined: int = 0
@@ -56,6 +58,14 @@ class LoadResult:
     def replayed(self) -> bool:
         """Whether versions were loaded again, which models that only read what is new would not notice."""
         return self.reloaded is not None
+
+    def changes_the_past(self, contract: StreamContract) -> bool:
+        """Whether models that only read what is new may hold what is no longer true.
+
+        Their rows of a stream that is append-only by its contract are never taken back, so that one that was landed
+        again, and is another now, would count beside what it was.
+        """
+        return self.replayed or (bool(self.backfilled) and not contract.lands_keys)
 
 
 @dataclass(frozen=True)
@@ -273,6 +283,7 @@ class _Total:
 
     commits: tuple[int, ...] = ()
     rows: int = 0
+    backfilled: int = 0
     keys: int | None = None
     reloaded: int | None = None
     quarantined: int = 0
@@ -284,6 +295,7 @@ class _Total:
         return _Total(
             commits=(*self.commits, commit.version),
             rows=self.rows + counted.rows,
+            backfilled=self.backfilled + (counted.rows if commit.kind is CommitKind.BACKFILL else 0),
             keys=self.keys if counted.keys is None else counted.keys,
             reloaded=self.reloaded if counted.reloaded is None else (self.reloaded or 0) + counted.reloaded,
             quarantined=self.quarantined + commit.counts.quarantined,
@@ -298,6 +310,7 @@ class _Total:
             version=version,
             commits=self.commits,
             rows=self.rows,
+            backfilled=self.backfilled,
             keys=self.keys,
             reloaded=self.reloaded,
             quarantined=self.quarantined,

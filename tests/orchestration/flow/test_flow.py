@@ -254,9 +254,13 @@ def test_a_backfill_and_a_replay(platform: Platform) -> None:
     assert counted.equal
     assert (counted.raw, counted.raw_history) == (100, 200)
     assert counted.source is None
+    registry = ContractRegistry.load()
+    assert load.backfilled == 100
+    assert not load.changes_the_past(registry["customers"])
+    assert load.changes_the_past(registry["stock_movements"]), "its rows are never taken back"
 
     store = ObjectStore(platform.settings.lake)
-    append_replay(store, ContractRegistry.load()["customers"], from_version=1, run_id="by-hand")
+    append_replay(store, registry["customers"], from_version=1, run_id="by-hand")
     replayed = platform.run(streams=["customers"], skip_ingest=True)
     assert replayed.full_refresh
     assert replayed.loads[0].replayed
