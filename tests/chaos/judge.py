@@ -129,9 +129,9 @@ class Judge:
         return Verdict(
             stream=contract.stream,
             versions=len(lake.commits),
-            source=len(source.rows) + len(source.unreadable),
+            source=case.settled(source.rows) + len(source.unreadable),
             refused=case.refused,
-            lake=len(case.lake_rows),
+            lake=case.settled(case.lake_rows),
             raw=raw,
             staging=staging,
             findings=tuple(case.findings),
@@ -151,6 +151,10 @@ class _Case:
 
     def __post_init__(self) -> None:
         self.lake_rows = self.lake.current(self.contract)
+
+    def settled(self, keys: Iterable[Key]) -> int:
+        """How many of them the watermark covers: an API may have new records since."""
+        return sum(key not in self.source.unsettled for key in keys)
 
     def compare_lake(self) -> None:
         """The lake's current rows are the source's, or lie in quarantine."""
@@ -188,7 +192,7 @@ class _Case:
             self._compare_keys(raw.keys or [])
         current = self._current_raw(raw)
         self._compare("RAW", self._digests(current))
-        return len(current)
+        return self.settled(current)
 
     def compare_staging(self, rows: Collection[dict[str, str]]) -> int:
         """Staging shows each current row once."""
@@ -198,7 +202,7 @@ class _Case:
         names = [column.name for column in self.contract.columns]
         found = {key: digest(row[name] for name in names) for key, row in zip(keys, rows, strict=True)}
         self._compare("staging", found)
-        return len(rows)
+        return self.settled(keys)
 
     def _compare_ledger(self, ledger: list[tuple[int, str, str]]) -> None:
         versions = [version for version, _, _ in ledger]

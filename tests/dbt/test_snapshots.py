@@ -199,7 +199,7 @@ def test_every_order_of_leave_return_and_change_is_kept_as_it_was_seen(raw: RawD
         for n, row in enumerate(rows):
             row.seen(at, landed=n in landing)
 
-    dbt.succeed("test", "--select", *SNAPSHOTS)
+    dbt.succeed("test", "--indirect-selection", "cautious", "--select", *SNAPSHOTS)
     for stream in STREAMS:
         found = history_of(raw, stream)
         assert len(found) == len(rows)
@@ -246,7 +246,7 @@ def test_a_broken_history_is_mended_and_goes_on(raw: RawDatabase, dbt: Dbt, stat
     assert mend(raw) == "SNAPSHOTS.snap_products: 1 keys had a broken history, which is mended\n"
     assert mend(raw) == "SNAPSHOTS.snap_products: whole\n"
     dbt.succeed("build", *select)
-    dbt.succeed("test", "--select", "snap_products")
+    dbt.succeed("test", "--indirect-selection", "cautious", "--select", "snap_products")
     history = history_of(raw, products)
     assert history[1] == untouched
     left, away, back = history[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -93,10 +94,16 @@ def _as_source_shows(column: Column) -> sql.Composable:
 
 
 def _by_key(contract: StreamContract, rows: Sequence[Row]) -> Iterator[tuple[str, Row]]:
+    """The rows by their keys; of a stream without one, by their values and how often these came before."""
     names = [column.name for column in contract.columns]
+    before: Counter[str] = Counter()
     for row in rows:
         shown = tuple(_plain(value, column) for value, column in zip(row, contract.columns, strict=True))
-        yield repr([shown[names.index(name)] for name in contract.key]), shown
+        key = repr([shown[names.index(name)] for name in contract.key or names])
+        if not contract.key:
+            before[key] += 1
+            key = f"{key} {before[key]}"
+        yield key, shown
 
 
 def _plain(value: Any, column: Column) -> Any:

@@ -119,14 +119,14 @@ class Platform:
             lake=self.lake,
         )
         context = RunContext(settings, self.store, f"run-{self.provider.run}", lambda stream, rows: None)
-        context.heads = read_heads(self.store, [self.contract])
+        context.heads = read_heads(self.store, [self.contract]).commits
         api = ApiClient("http://provider", SecretStr("key"), transport=httpx.MockTransport(self.provider.answer))
         return SaasExtraction(context, self.contract, api, WaitBudget(5))
 
     def assert_counts(self, result: StreamResult) -> None:
         """The lake has as many rows as the source, less those refused, and each of those is listed once."""
         assert result.source_count is not None
-        head = read_heads(self.store, [self.contract])[self.contract.stream]
+        head = read_heads(self.store, [self.contract]).commits[self.contract.stream]
         assert head is not None
         lake = LakeCounter(self.store).count(self.contract, head.version, result.source_count.in_flight)
         assert lake.current + lake.refused == result.source_count.rows

@@ -26,7 +26,7 @@ def test_a_failed_run_explains_itself(platform: Platform, monkeypatch: pytest.Mo
     assert state is not None
     assert state.type is StateType.FAILED
     assert str(state.message).splitlines()[0] == "1 problem: dbt model doubled and 1 more"
-    assert "2 of 6 dbt nodes failed, 1 were skipped after them" in str(state.message)
+    assert "2 of 7 dbt nodes failed, 1 were skipped after them" in str(state.message)
     log = platform.flow_run_log(run_id)
     assert log[-1] == (logging.ERROR, f"Failed: {state.message}")
     assert not [line for _, line in log if "Traceback" in line or "Created task run" in line]
@@ -42,8 +42,8 @@ def _check_node_logs(platform: Platform, run_id: UUID) -> None:
     numbers = platform.task_run_log(runs["numbers"].id)
     assert [level for level, _ in numbers] == [logging.INFO] * 3
     started, created, rows = (line for _, line in numbers)
-    assert started == "1 of 6 START sql table model main.numbers [RUN]"
-    assert created.startswith("1 of 6 OK created sql table model main.numbers [OK in ")
+    assert started == "1 of 7 START sql table model main.numbers [RUN]"
+    assert created.startswith("1 of 7 OK created sql table model main.numbers [OK in ")
     assert rows.startswith("3 rows in ")
 
     doubled = platform.task_run_log(runs["doubled"].id)

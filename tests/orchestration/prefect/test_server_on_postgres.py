@@ -47,4 +47,4 @@ def test_everything_is_registered_and_kept_in_postgres(
         names = [name for (name,) in cursor.fetchall()]
         cursor.execute("select parameters ->> 'stream' from flow_run where id = %s", [str(run_id)])
         assert cursor.fetchall() == [("orders",)]
-    assert names == ["backfill", "full", "incremental", "keys", "maintenance", STREAM_DEPLOYMENT]
+    assert names == ["backfill", "full", "incremental", "keys", "maintenance", STREAM_DEPLOYMENT, "verify"]

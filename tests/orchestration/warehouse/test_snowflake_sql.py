@@ -59,7 +59,8 @@ def test_every_table_of_raw_is_one_that_snowflake_parses(table: Table) -> None:
 @given(st.text(min_size=1, max_size=30))
 def test_a_name_is_one_identifier_whatever_it_is_made_of(name: str) -> None:
     [identifier] = sqlglot.tokenize(SNOWFLAKE.quote(name), read="snowflake")
-    assert identifier.text == name.upper()
+    # Letter by letter: one that has no one capital of its own stays.
+    assert identifier.text == "".join(c.upper() if c.upper().lower() == c else c for c in name)
 
 
 numbers = st.integers(1, 38).flatmap(lambda precision: st.tuples(st.just(precision), st.integers(0, precision)))
