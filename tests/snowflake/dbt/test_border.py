@@ -14,6 +14,7 @@ from ingest.contracts.registry import ContractRegistry
 from orchestration.warehouse.duckdb import DuckDBWarehouse
 from orchestration.warehouse.protocol import Purpose
 from tests.border.staged import AT, Border, differences, staged
+from tests.border.tables import SHOWN_AS, Table, drawn_columns, read
 from tests.snowflake.account import Account
 from tests.snowflake.dbt.landed_lake import LandedLake
 from tests.snowflake.dbt.two_warehouses import two_warehouses
@@ -36,9 +37,18 @@ def test_what_the_border_lets_in_is_the_same_value_in_both_warehouses(
     borders = [Border.drawn(contracts[stream], rng, RECORDS) for stream in STREAMS]
     for border in borders:
         lake.land(border.contract.stream, border.rows, AT)
+    for column in drawn_columns(contracts["products"], rng, 8):
+        lake.gain("products", column.name, column.landing)
+    tables = [Table.drawn(lake.contracts[stream], rng, RECORDS) for stream in SHOWN_AS]
+    for table in tables:
+        kind = "data" if table.contract.spec.cursor else "snapshot"
+        lake.land(table.contract.stream, table.rows, AT, kind=kind)
     for built in (two.duckdb, two.snowflake):
         assert [outcome.error for outcome in built.load(lake).values() if outcome.error] == []
-        built.dbt.succeed("run", "--select", *(f"stg_{stream}" for stream in STREAMS))
+        built.dbt.succeed("run", "--select", "path:models/staging")
         with built.warehouse.connect(Purpose.AUDIT) as session:
             for border in borders:
                 assert differences(border.expected(), staged(session.query, border)) == [], built.warehouse.name
+            for table in tables:
+                shown = read(session.query(table.query(session.dialect.quote)), table)
+                assert shown == table.expected(), (built.warehouse.name, table.contract.stream)
