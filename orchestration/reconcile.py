@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ingest.apart import apart
-from ingest.contracts.model import StreamContract
+from ingest.contracts.model import Mode, StreamContract
 from ingest.errors import FatalError
 from ingest.lake.store import ObjectStore
 from ingest.retry_policies import LAKE_COUNT
@@ -47,7 +47,8 @@ class Reconciliation:
     """One stream's counts. None is a number that could not be compared; `note` says why.
 
     `source` less `refused` must be `lake`, `raw` and `staging`, all of them without the `in_flight` keys;
-    `lake_history`, every row that was ever landed, must be `raw_history`.
+    `lake_history`, every row that was ever landed, must be `raw_history`. `follows_deletions` says whether rows that have
+    left the source leave the lake, too.
     """
 
     stream: str
@@ -61,6 +62,7 @@ class Reconciliation:
     lake_history: int
     raw_history: int
     note: str = ""
+    follows_deletions: bool = True
 
     @property
     def expected(self) -> int | None:
@@ -83,11 +85,7 @@ class Reconciliation:
         if self.expected is not None and self.expected != self.lake:
             refused = f" less {self.refused:,} refused" if self.refused else ""
             found.append(
-                _Difference(
-                    f"the source has {self.source:,} rows{refused}, the lake {self.lake:,}",
-                    f"`ingest verify {self.stream}` names the rows, and `ingest verify {self.stream} --repair` lands "
-                    "them.",
-                )
+                _Difference(f"the source has {self.source:,} rows{refused}, the lake {self.lake:,}", self._to_source())
             )
         if self.lake != self.raw:
             found.append(_Difference(f"the lake has {self.lake:,} current rows, RAW {self.raw:,}", reload))
@@ -104,6 +102,16 @@ class Reconciliation:
                 _Difference(f"the lake holds {self.lake_history:,} landed rows, RAW {self.raw_history:,}", reload)
             )
         return found
+
+    def _to_source(self) -> str:
+        """The way out where source and lake differ."""
+        names = f"`ingest verify {self.stream}` names the rows"
+        if self.expected is not None and self.expected < self.lake and not self.follows_deletions:
+            return (
+                f"{names}. Its contract says `deletes: none`: where the source did delete some, let it say "
+                "`deletes: keys`, run `python -m orchestration.dbt_sources`, and then the next run."
+            )
+        return f"{names}, and `ingest verify {self.stream} --repair` lands them."
 
     @property
     def equal(self) -> bool:
@@ -176,6 +184,7 @@ class Reconciler:
             lake_history=lake.history,
             raw_history=warehouse.history,
             note=note,
+            follows_deletions=contract.lands_keys or contract.spec.mode is Mode.SNAPSHOT,
         )
 
 
