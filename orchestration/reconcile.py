@@ -47,8 +47,8 @@ class Reconciliation:
     """One stream's counts. None is a number that could not be compared; `note` says why.
 
     `source` less `refused` must be `lake`, `raw` and `staging`, all of them without the `in_flight` keys;
-    `lake_history`, every row that was ever landed, must be `raw_history`. `follows_deletions` says whether rows that have
-    left the source leave the lake, too.
+    `lake_history`, every row that was ever landed, must be `raw_history`. `follows_deletions` says whether rows that
+    have left the source leave the lake, too.
     """
 
     stream: str

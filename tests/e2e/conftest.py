@@ -28,7 +28,6 @@ from tests.e2e.receiver import PORT as RECEIVER_PORT
 from tests.e2e.stack import LOGS, Ports, Stack, engine_problem
 from tests.e2e.ui import Ui, browser_problem
 
-
 DAYS_THAT_GO_BY = timedelta(days=30)
 """More than all tests together let go by: what is dated after a run's day does not count in its balances yet."""
 
