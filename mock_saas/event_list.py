@@ -18,14 +18,21 @@ _CACHED_RECORDS = 96_000
 @dataclass(frozen=True)
 class _Cell:
     number: int
+    cell_us: int
     occurrences: list[Occurrence]
     renderer: Renderer
     flaws: FlawPlan | None
 
     @cached_property
     def texts(self) -> list[str]:
-        flaws = self.flaws.of_cell(self.number) if self.flaws else {}
-        return [self.renderer.render(occurrence, flaws.get(n)) for n, occurrence in enumerate(self.occurrences)]
+        if self.flaws is None:
+            return [self.renderer.render(occurrence) for occurrence in self.occurrences]
+        flaws, drawn_us = self.flaws.of_cell(self.number), self.flaws.drawn_from(self.number) * self.cell_us
+        # By the first time that an event is received, so that it is told in the same words each time.
+        return [
+            self.renderer.render(occurrence, flaws.get(n), drawn=occurrence.first_us >= drawn_us)
+            for n, occurrence in enumerate(self.occurrences)
+        ]
 
 
 @dataclass(frozen=True)
@@ -118,7 +125,7 @@ class EventList:
         return received_us + delay <= now_us
 
     def _make_cell(self, number: int) -> _Cell:
-        return _Cell(number, self._cells.occurrences(number), self._renderer, self._flaws)
+        return _Cell(number, self._cells.cell_us, self._cells.occurrences(number), self._renderer, self._flaws)
 
 
 def _position(occurrence: Occurrence | None) -> Position | None:

@@ -1,6 +1,6 @@
 """The records that break the contract for certain, so that a history does not depend on luck to show each breakage.
 
-Beside them others are drawn (`BROKEN_RATE`), as many as a history has room for.
+Others are drawn (`BROKEN_RATE`) among the records that are first received behind them.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,8 @@ FLAWS = (NULL, NULL, *(Flaw(kind, variant) for variant in (0, 1) for kind in _OT
 a key are the ones that a careless count loses."""
 
 EVERY = 80
-"""Of so many records one has a flaw, until all had their turn: few enough for a batch of any size to be accepted."""
+"""Of so many records one has a flaw, until all had their turn. A batch of any size is accepted with so few, if no other
+record of it is broken: hence none is drawn before."""
 
 
 @dataclass
@@ -45,6 +46,11 @@ class FlawPlan:
                 self._placed[self._next_cell] = dict(self._place(self._next_cell))
                 self._next_cell += 1
         return self._placed.get(number, {})
+
+    def drawn_from(self, number: int) -> int:
+        """The first cell whose records break the contract by chance, as far as a reader of this cell can know it."""
+        self.of_cell(number)
+        return self._next_cell
 
     def _place(self, cell: int) -> list[tuple[int, Flaw]]:
         placed: list[tuple[int, Flaw]] = []

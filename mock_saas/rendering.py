@@ -72,11 +72,11 @@ class Renderer:
             EventType.CLICKED: _link,
         }
 
-    def render(self, occurrence: Occurrence, flaw: Flaw | None = None) -> str:
-        """The JSON text of a record; with ``flaw``, broken in that way."""
+    def render(self, occurrence: Occurrence, flaw: Flaw | None = None, *, drawn: bool = True) -> str:
+        """The JSON text of a record: broken by ``flaw``, or, where ``drawn``, as its own numbers say."""
         text = self._render_whole(occurrence)
         word = remix32(occurrence.traits)
-        if flaw is None and occurrence.broken:
+        if flaw is None and drawn and occurrence.broken:
             flaw = drawn_flaw(word)
         return text if flaw is None else orjson.dumps(break_record(orjson.loads(text), flaw, word)).decode()
 
