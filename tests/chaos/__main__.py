@@ -49,14 +49,14 @@ class Campaign:
 
 
 CAMPAIGNS = {
-    overtaken.NAME: Campaign(overtaken.run, 160, "transactions that commit after later ones"),
+    overtaken.NAME: Campaign(overtaken.run, 150, "transactions that commit after later ones"),
     behind.NAME: Campaign(behind.run, 40, "rows that are changed behind the cursor"),
-    equal.NAME: Campaign(equal.run, 60, "rows that share one timestamp"),
-    races.NAME: Campaign(races.run, 160, "several ingesters and loaders on one stream"),
-    s3_campaign.NAME: Campaign(s3_campaign.run, 70, "a storm over S3"),
-    api_campaign.NAME: Campaign(api_campaign.run, 70, "a provider on bad days"),
+    equal.NAME: Campaign(equal.run, 50, "rows that share one timestamp"),
+    races.NAME: Campaign(races.run, 150, "several ingesters and loaders on one stream"),
+    s3_campaign.NAME: Campaign(s3_campaign.run, 65, "a storm over S3"),
+    api_campaign.NAME: Campaign(api_campaign.run, 65, "a provider on bad days"),
     postgres_campaign.NAME: Campaign(postgres_campaign.run, 50, "connections to Postgres that are cut at any byte"),
-    days.NAME: Campaign(days.run, 280, "any day from 2024 to 2040, in any zone"),
+    days.NAME: Campaign(days.run, 320, "any day from 2024 to 2040, in any zone"),
     # The longest one comes last, and has all the time that is left.
     kills.NAME: Campaign(kills.run, 600, "SIGKILL at any moment of runs, loads and keys passes"),
 }

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 NAME = "days"
-FULL = 1_050
+FULL = 1_010
 _BUILT = 4
 """Days of the full size that dbt builds, each in a demo."""
 _JUDGED = 20
