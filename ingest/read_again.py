@@ -90,6 +90,16 @@ class _Standing:
             return self.high < part.end or (self.high == part.end and self.is_below)
         return self.low < part.end and self.high <= part.end
 
+    def outside_of(self, part: _Part) -> _Standing:
+        """This record, which `part` has not read again: it stands where that has not looked."""
+        if part.start <= self.low < part.end:
+            return replace(self, low=part.end, leads=True)
+        if self.low < part.start < self.high and (
+            self.high < part.end or (part.finished and self.high == part.end and self.is_below)
+        ):
+            return replace(self, high=part.start, is_below=True)
+        return self
+
     def reaches_out_of(self, part: _Part) -> tuple[bool, bool]:
         """Whether it may stand before the part's window, and after it."""
         return self.low < part.start, self.high > part.window_end
@@ -123,7 +133,8 @@ class _Standing:
         if self.is_loose:
             # Of an older release, or of a part that had no cursor to read: it may be any of them.
             begins = self.low < part.end if part.finished else self.low <= part.end
-            return begins and self._reaches(part.start)
+            if begins and self._reaches(part.start):
+                return True
         ends = newer.trails if part.finished else newer.low == part.end
         return (newer.leads and self._touches_start_of(part)) or (
             ends and self._touches_end_of(part) and self.overlaps(newer)
@@ -188,6 +199,9 @@ class _Timeline:
             if record.place in beside or record.lies_in(part) or newer.take(record, partial(record.may_be, part=part)):
                 self._standing.remove(record)
                 self.replaced[record.place] = part.version
+            elif (moved := record.outside_of(part)) is not record:
+                self._standing.remove(record)
+                insort(self._standing, moved, key=_end)
         for record in newer.records:
             insort(self._standing, record, key=_end)
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ingest.batch import QuarantinedRecord
@@ -182,6 +182,30 @@ STEPS = st.lists(
 )
 
 
+@example(
+    # What one backfill has not read again lies where the other one looks.
+    history=[record(0, "null"), record(2, "null")],
+    steps=[Step(False, 0, 3, 1, False, []), Step(True, 0, 2, 1, False, []), Step(True, 1, 3, 1, False, [])],
+    lateness=0,
+)
+@example(
+    history=[record(0, "null"), record(2, "null")],
+    steps=[
+        Step(False, 0, 0, 1, False, []),
+        Step(False, 0, 3, 1, False, []),
+        Step(True, 0, 2, 1, False, []),
+        Step(True, 1, 3, 1, False, []),
+        Step(True, 0, 1, 1, False, []),
+        Step(True, 0, 2, 1, False, []),
+    ],
+    lateness=0,
+)
+@example(
+    # A backfill that broke off has read one of two equal records, which lie behind the last cursor that it has seen.
+    history=[record(0, "good"), record(1, "null"), record(1, "null")],
+    steps=[Step(False, 0, 1, 1, False, []), Step(False, 0, 2, 1, False, []), Step(True, 0, 2, 1, False, [])],
+    lateness=0,
+)
 @given(history=histories(), steps=STEPS, lateness=st.integers(0, 3))
 @settings(max_examples=200, deadline=None)
 def test_what_is_read_again_counts_as_often_as_the_source_has_it(
