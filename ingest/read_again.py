@@ -168,14 +168,17 @@ class _Newer:
     def records(self) -> Collection[_Standing]:
         return self._records.values()
 
-    def take(self, older: _Standing, fits: Callable[[_Standing], bool]) -> bool:
-        """Take an equal record that `fits` for the same as `older`; whether there was one. Both say where it stands."""
+    def take(self, older: _Standing, fits: Callable[[_Standing], bool], *, is_sure: bool = True) -> bool:
+        """Take an equal record that `fits` for the same as `older`; whether there was one.
+
+        Both say where it stands. Unless the match `is_sure`, it may be any of several, and `older` alone says it.
+        """
         places = self._untaken.get(older.content, [])
         place = next((place for place in places if fits(self._records[place])), None)
         if place is None:
             return False
         places.remove(place)
-        self._records[place] = self._records[place].narrowed(older)
+        self._records[place] = self._records[place].narrowed(older) if is_sure else replace(older, place=place)
         return True
 
 
@@ -196,7 +199,11 @@ class _Timeline:
             if record.place not in beside and record.lies_in(part):
                 newer.take(record, record.overlaps)
         for record in sorted(older, key=lambda item: item.reaches_out_of(part)):
-            if record.place in beside or record.lies_in(part) or newer.take(record, partial(record.may_be, part=part)):
+            if (
+                record.place in beside
+                or record.lies_in(part)
+                or newer.take(record, partial(record.may_be, part=part), is_sure=part.finished)
+            ):
                 self._standing.remove(record)
                 self.replaced[record.place] = part.version
             elif (moved := record.outside_of(part)) is not record:

@@ -108,7 +108,7 @@ def run(ground: Ground, order: Order) -> Report:
     report.figures |= {
         "days": f"{report.done}, such as {', '.join(map(str, chance.sample(chosen, 3)))}",
         "records": f"{rows}, and {refused} refused",
-        "built by dbt": ", ".join(map(str, to_build)),
+        "built by dbt": ", ".join(str(day) for day, found in zip(to_build, complaints, strict=True) if not found),
     }
     return report
 

@@ -22,7 +22,7 @@ CAMPAIGNS = Question(
     "Revenue goes to the customer's last click within 7 days before the order.",
     """
     select
-        coalesce(campaign.campaign_name, 'not told of yet: ' || campaign.campaign_id) as campaign,
+        coalesce(campaign.campaign_name, 'not listed yet: ' || campaign.campaign_id) as campaign,
         sum(daily.messages_delivered) as delivered,
         sum(daily.messages_clicked) as clicked,
         sum(daily.attributed_orders) as orders,
