@@ -1,24 +1,27 @@
 """Which refused records without a readable key were read again: of each stretch of time the newest reading counts.
 
 A record that shows its key is known again by it. One that does not (`null`, say) may be one of several equal ones, each
-of which the source counts. So it is known by its place: between two readable cursors of the order in which the source
-gives its records. A later walk through a window replaces what earlier walks have in that stretch. Where a walk begins
-or ends between the same two cursors, time does not tell which records lie within; there, as many older ones are
-replaced as the newer walk has equal ones at that border.
+of which the source counts. Equal records cannot be told apart, but they can be counted: a walk through a window says
+how many lie between two points of the order in which the source gives its records. Points are the ends of windows and
+readable cursors.
+
+The timeline holds, between each two of its points, the records that stand there. A newer walk replaces them between
+the points that both share. At its ends, where only one of the two has a point, as many are replaced as the counts say:
+of three equal records up to a point, of which the newer walk has two, one lies before its start.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
+from enum import IntEnum
+from typing import NamedTuple
 
 from ingest.lake.commit import Commit, CommitKind, Walk, Window
 
-_FIRST = datetime.min.replace(tzinfo=UTC)
-_LAST = datetime.max.replace(tzinfo=UTC)
 _WINDOWED = (CommitKind.DATA, CommitKind.BACKFILL)
 
 Place = tuple[int, int]
@@ -45,182 +48,182 @@ def read_again(commits: Sequence[Commit], records: Iterable[UnnamedRecord]) -> d
     for record in records:
         of_version.setdefault(record.version, []).append(record)
     timeline = _Timeline()
-    for part, found in _walks(commits, of_version):
-        timeline.read(part, found)
+    for reading in _readings(commits, of_version):
+        timeline.read(reading)
     return timeline.replaced
 
 
-@dataclass(frozen=True)
-class _Part:
-    """What one walk, which ended with `version`, has read: all of [start, end) where that is `finished`, else all below
-    `end`, and some of the records at `end` itself."""
+class _Side(IntEnum):
+    """Where a point lies among the records of one moment."""
 
-    version: int
-    start: datetime
-    end: datetime
-    finished: bool
-    window_end: datetime
+    WINDOW = 0
+    """Before all of them: where a window begins or ends."""
+    FIRST = 1
+    """At the first record whose cursor is readable."""
+    LAST = 2
+    """At the last such record."""
+
+
+class _Point(NamedTuple):
+    """A point in the order of the source's records, known to each walk that has passed it."""
+
+    moment: datetime
+    side: _Side
+
+
+_BEGIN = _Point(datetime.min.replace(tzinfo=UTC), _Side.WINDOW)
+_END = _Point(datetime.max.replace(tzinfo=UTC), _Side.WINDOW)
 
 
 @dataclass(frozen=True)
 class _Standing:
-    """A record that no later walk has replaced: its cursor lies from `low` to `high`, or below `high` where `is_below`.
-
-    `leads` and `trails` say that its walk had no readable cursor before it or after it; `is_loose` that no walk has
-    found any around it.
-    """
+    """A refused record that no later walk has replaced."""
 
     place: Place
     content: str
-    low: datetime
-    high: datetime
-    is_below: bool
-    leads: bool
-    trails: bool
-    is_loose: bool
-
-    @property
-    def is_exact(self) -> bool:
-        return self.low == self.high and not self.is_below
-
-    def lies_in(self, part: _Part) -> bool:
-        if self.low < part.start:
-            return False
-        if part.finished:
-            return self.high < part.end or (self.high == part.end and self.is_below)
-        return self.low < part.end and self.high <= part.end
-
-    def outside_of(self, part: _Part) -> _Standing:
-        """This record, which `part` has not read again: it stands where that has not looked."""
-        if part.start <= self.low < part.end:
-            return replace(self, low=part.end, leads=True)
-        if self.low < part.start < self.high and (
-            self.high < part.end or (part.finished and self.high == part.end and self.is_below)
-        ):
-            return replace(self, high=part.start, is_below=True)
-        return self
-
-    def reaches_out_of(self, part: _Part) -> tuple[bool, bool]:
-        """Whether it may stand before the part's window, and after it."""
-        return self.low < part.start, self.high > part.window_end
-
-    def is_beside(self, other: _Standing) -> bool:
-        """Whether both stand between the same two cursors."""
-        return (self.low, self.high, self.is_below) == (other.low, other.high, other.is_below)
-
-    def overlaps(self, other: _Standing) -> bool:
-        """Whether both may stand between the same two cursors."""
-        low, high = max(self.low, other.low), min(self.high, other.high)
-        if low == high:
-            # Where one ends at the cursor at which the other begins, that cursor's record stands between them.
-            follows = self.high == other.low or other.high == self.low
-            begins = self.low == other.low and self.leads == other.leads
-            ends = self.high == other.high and self.is_below == other.is_below
-            return not follows or begins or ends
-        return low < high
-
-    def narrowed(self, other: _Standing) -> _Standing:
-        """This record, which is the same as `other`: it stands where both may stand."""
-        low, no_lead = max((self.low, not self.leads), (other.low, not other.leads))
-        high, is_known = min((self.high, not self.is_below), (other.high, not other.is_below))
-        if low > high:
-            return self
-        loose = self.is_loose and other.is_loose
-        return replace(self, low=low, high=high, leads=not no_lead, is_below=not is_known, is_loose=loose)
-
-    def may_be(self, newer: _Standing, part: _Part) -> bool:
-        """Whether `newer`, an equal record of `part`, may be this one, of which time alone does not tell."""
-        if self.is_loose:
-            # Of an older release, or of a part that had no cursor to read: it may be any of them.
-            begins = self.low < part.end if part.finished else self.low <= part.end
-            if begins and self._reaches(part.start):
-                return True
-        ends = newer.trails if part.finished else newer.low == part.end
-        return (newer.leads and self._touches_start_of(part)) or (
-            ends and self._touches_end_of(part) and self.overlaps(newer)
-        )
-
-    def _touches_start_of(self, part: _Part) -> bool:
-        if self.is_exact or self.low >= part.start:
-            return False
-        return self._reaches(part.start)
-
-    def _reaches(self, moment: datetime) -> bool:
-        return self.high > moment or (self.high == moment and not self.is_below)
-
-    def _touches_end_of(self, part: _Part) -> bool:
-        if part.finished:
-            return not self.is_exact and self.low < part.end and self.high >= part.end
-        # Nothing is known of what comes after it but the window's end.
-        return self.low >= part.end or self.low < part.end < self.high
 
 
-class _Newer:
-    """The records of the newest part, each of which may be the same as one older record."""
+@dataclass(frozen=True)
+class _Chain:
+    """Points in their order, and the records between each two of them."""
 
-    def __init__(self, records: Iterable[_Standing]) -> None:
-        self._records = {record.place: record for record in records}
-        self._untaken: dict[str, list[Place]] = {}
-        for record in self._records.values():
-            self._untaken.setdefault(record.content, []).append(record.place)
+    points: list[_Point]
+    between: list[list[_Standing]] = field(default_factory=list)
 
-    @property
-    def records(self) -> Collection[_Standing]:
-        return self._records.values()
+    def records(self, start: int, end: int) -> list[_Standing]:
+        """Those between the points number `start` and `end`."""
+        return [record for records in self.between[start:end] for record in records]
 
-    def take(self, older: _Standing, fits: Callable[[_Standing], bool], *, is_sure: bool = True) -> bool:
-        """Take an equal record that `fits` for the same as `older`; whether there was one.
+    def knows(self, point: _Point) -> bool:
+        at = bisect_left(self.points, point)
+        return at < len(self.points) and self.points[at] == point
 
-        Both say where it stands. Unless the match `is_sure`, it may be any of several, and `older` alone says it.
-        """
-        places = self._untaken.get(older.content, [])
-        place = next((place for place in places if fits(self._records[place])), None)
-        if place is None:
-            return False
-        places.remove(place)
-        self._records[place] = self._records[place].narrowed(older) if is_sure else replace(older, place=place)
-        return True
+    def gap(self, point: _Point) -> int:
+        """The number of the last point that is not after `point`."""
+        return bisect_right(self.points, point) - 1
+
+    def divide(self, gap: int, point: _Point, before: list[_Standing], after: list[_Standing]) -> None:
+        self.points.insert(gap + 1, point)
+        self.between[gap : gap + 1] = [before, after]
+
+    def widen(self, start: _Point, end: _Point) -> None:
+        """Reach from `start` to `end` at least."""
+        if start < self.points[0]:
+            self.points.insert(0, start)
+            self.between.insert(0, [])
+        if end > self.points[-1]:
+            self.points.append(end)
+            self.between.append([])
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """What one walk, which ended with `version`, has read.
+
+    `tail` holds what a walk that broke off has read behind the last point that it has passed. There may be more of
+    them, up to the end of its window.
+    """
+
+    version: int
+    chain: _Chain
+    tail: list[_Standing]
+    window_end: _Point
 
 
 class _Timeline:
-    """The records that stand, by the ends of their stretches, and those that were replaced."""
+    """The records that stand, and those that were replaced, with the version that has read them again."""
 
     def __init__(self) -> None:
         self.replaced: dict[Place, int] = {}
-        self._standing: list[_Standing] = []
+        self._chain = _Chain([])
 
-    def read(self, part: _Part, records: Iterable[_Standing]) -> None:
-        """Let `records`, those of `part`, replace what stands in its stretch."""
-        newer = _Newer(records)
-        older = self._standing[bisect_left(self._standing, part.start, key=_end) :]
-        # Equal ones are matched in the order of how surely they are the same, so that none stands for two.
-        beside = {record.place for record in older if newer.take(record, record.is_beside)}
-        for record in older:
-            if record.place not in beside and record.lies_in(part):
-                newer.take(record, record.overlaps)
-        for record in sorted(older, key=lambda item: item.reaches_out_of(part)):
-            if (
-                record.place in beside
-                or record.lies_in(part)
-                or newer.take(record, partial(record.may_be, part=part), is_sure=part.finished)
-            ):
-                self._standing.remove(record)
-                self.replaced[record.place] = part.version
-            elif (moved := record.outside_of(part)) is not record:
-                self._standing.remove(record)
-                insort(self._standing, moved, key=_end)
-        for record in newer.records:
-            insort(self._standing, record, key=_end)
+    def read(self, reading: _Reading) -> None:
+        """Let what `reading` has found replace what stands in its stretch."""
+        new = reading.chain
+        if not self._chain.points:
+            self._chain = _Chain([*new.points], [*new.between])
+        else:
+            self._chain.widen(new.points[0], new.points[-1])
+            shared = [number for number, point in enumerate(new.points) if self._chain.knows(point)]
+            if shared:
+                self._splice(reading, shared[0], shared[-1])
+            else:
+                self._merge(reading)
+        self._add_tail(reading)
+
+    def _splice(self, reading: _Reading, first: int, last: int) -> None:
+        """Put in what was read. The points number `first` to `last` of the reading tell how much stands at its ends."""
+        old, new = self._chain, reading.chain
+        start, end = new.points[0], new.points[-1]
+        if first > 0:
+            gap = old.gap(start)
+            inside = old.records(gap + 1, old.gap(new.points[first]))
+            before, again = _apart(old.between[gap], inside, found=new.records(0, first))
+            old.divide(gap, start, before, again)
+        if last < len(new.points) - 1:
+            gap = old.gap(end)
+            inside = old.records(old.gap(new.points[last]), gap)
+            after, again = _apart(old.between[gap], inside, found=new.records(last, len(new.points)))
+            old.divide(gap, end, again, after)
+        replaced = slice(old.gap(start), old.gap(end))
+        self._replace(old.records(replaced.start, replaced.stop), reading)
+        old.points[replaced.start : replaced.stop + 1] = new.points
+        old.between[replaced] = new.between
+
+    def _merge(self, reading: _Reading) -> None:
+        """Put in what was read where nothing tells how much of it stands on which side of a point."""
+        old, found = self._chain, reading.chain.records(0, len(reading.chain.points))
+        first, last = old.gap(reading.chain.points[0]), old.gap(reading.chain.points[-1])
+        at_ends = [record for gap in sorted({first, last}) for record in old.between[gap]]
+        inside = old.records(first + 1, last)
+        outside, again = _apart(at_ends, inside, found)
+        self._replace(again + inside, reading)
+        del old.points[first + 1 : last + 1]
+        old.between[first : last + 1] = [outside + found]
+
+    def _add_tail(self, reading: _Reading) -> None:
+        """Let the tail replace as many equal records, from its first point on; the rest of it is new."""
+        if not reading.tail:
+            return
+        old, start = self._chain, reading.chain.points[-1]
+        old.widen(start, reading.window_end)
+        gaps = old.between[old.gap(start) : bisect_left(old.points, reading.window_end)]
+        own = {record.place for record in reading.chain.records(0, len(reading.chain.points))}
+        standing = [(records, record) for records in gaps for record in records if record.place not in own]
+        for newer in reading.tail:
+            match = next((pair for pair in standing if pair[1].content == newer.content), None)
+            if match is None:
+                gaps[0].append(newer)
+                continue
+            records, older = match
+            standing.remove(match)
+            records[records.index(older)] = newer
+            self._replace([older], reading)
+
+    def _replace(self, records: Iterable[_Standing], reading: _Reading) -> None:
+        self.replaced |= {record.place: reading.version for record in records}
 
 
-def _end(record: _Standing) -> datetime:
-    return record.high
+def _apart(
+    at_end: Sequence[_Standing], inside: Sequence[_Standing], found: Sequence[_Standing]
+) -> tuple[list[_Standing], list[_Standing]]:
+    """Of the records `at_end` of a reading's stretch: those outside of it, and those that it has `found` again.
+
+    Those `inside` are surely within the stretch.
+    """
+    spare = Counter(record.content for record in [*at_end, *inside])
+    spare.subtract(record.content for record in found)
+    outside: list[_Standing] = []
+    again: list[_Standing] = []
+    for record in at_end:
+        side = outside if spare[record.content] > 0 else again
+        spare[record.content] -= 1
+        side.append(record)
+    return outside, again
 
 
-def _walks(
-    commits: Iterable[Commit], of_version: Mapping[int, Sequence[UnnamedRecord]]
-) -> list[tuple[_Part, list[_Standing]]]:
-    """Each walk and what it has refused, in the order in which they ended."""
+def _readings(commits: Iterable[Commit], of_version: Mapping[int, Sequence[UnnamedRecord]]) -> list[_Reading]:
+    """What each walk has read, in the order in which they ended."""
     walks: dict[int, list[tuple[Commit, Walk]]] = {}
     newest: dict[CommitKind, tuple[Commit, int]] = {}
     for commit in commits:
@@ -230,39 +233,58 @@ def _walks(
         newest[commit.kind] = commit, walk.first
         walks.setdefault(walk.first, []).append((commit, walk))
     ended = sorted(walks.values(), key=lambda steps: steps[-1][0].version)
-    return [_walk(steps, of_version) for steps in ended]
+    return [_reading(steps, of_version) for steps in ended]
 
 
-def _walk(
-    steps: Sequence[tuple[Commit, Walk]], of_version: Mapping[int, Sequence[UnnamedRecord]]
-) -> tuple[_Part, list[_Standing]]:
+def _reading(steps: Sequence[tuple[Commit, Walk]], of_version: Mapping[int, Sequence[UnnamedRecord]]) -> _Reading:
     commit, walk = steps[-1]
-    assert commit.window is not None  # noqa: S101 - see _walks
-    start, window_end = commit.window.start or _FIRST, commit.window.end or _LAST
-    end = walk.reached or start
-    part = _Part(commit.version, start, end, finished=end == window_end, window_end=window_end)
-    records: list[_Standing] = []
+    assert commit.window is not None  # noqa: S101 - see _readings
+    start = _Point(commit.window.start, _Side.WINDOW) if commit.window.start else _BEGIN
+    window_end = _Point(commit.window.end, _Side.WINDOW) if commit.window.end else _END
+    finished = walk.reached == window_end.moment
+    passed = window_end if finished else _Point(walk.reached, _Side.FIRST) if walk.reached else start
+    end = max(start, passed)
+    placed: list[tuple[_Point, _Point, _Standing]] = []
+    tail: list[_Standing] = []
     following: datetime | None = None
     for commit, walk in reversed(steps):
-        records += [_standing(record, part, following) for record in of_version.get(commit.version, ())]
+        for record in of_version.get(commit.version, ()):
+            low, high = _stretch(record, following)
+            standing = _Standing((record.version, record.position), record.content)
+            if start < end and (finished or (high is not None and low < end)):
+                placed.append((max(low, start), min(high or end, end), standing))
+            else:
+                tail.append(standing)
         following = walk.earliest or following
-    return part, sorted(records, key=lambda record: record.place)
+    return _Reading(commit.version, _chain(start, end, placed), sorted(tail, key=_place), window_end)
 
 
-def _standing(record: UnnamedRecord, part: _Part, following: datetime | None) -> _Standing:
-    """Where a record stands; `following` is the first cursor that the walk has read after its commit."""
+def _stretch(record: UnnamedRecord, following: datetime | None) -> tuple[_Point, _Point | None]:
+    """The points around a record, None for what is behind it if its walk has read no cursor after it.
+
+    `following` is the first cursor that the walk has read after the record's commit.
+    """
     before = record.before or following
-    low = record.after or part.start
-    return _Standing(
-        place=(record.version, record.position),
-        content=record.content,
-        low=low,
-        high=max(low, before or part.window_end),
-        is_below=before is None,
-        leads=record.after is None,
-        trails=before is None,
-        is_loose=record.after is None and before is None,
-    )
+    if record.after is None:
+        return _BEGIN, _Point(before, _Side.FIRST) if before else None
+    if before is None:
+        return _Point(record.after, _Side.LAST), None
+    if before <= record.after:
+        return _Point(record.after, _Side.FIRST), _Point(record.after, _Side.LAST)
+    return _Point(record.after, _Side.LAST), _Point(before, _Side.FIRST)
+
+
+def _chain(start: _Point, end: _Point, placed: Sequence[tuple[_Point, _Point, _Standing]]) -> _Chain:
+    inside = {point for low, high, _ in placed for point in (low, high) if start < point < end}
+    points = sorted({start, end} | inside)
+    chain = _Chain(points, [[] for _ in points[1:]])
+    for low, _, standing in sorted(placed, key=lambda item: item[2].place):
+        chain.between[min(chain.gap(low), len(points) - 2)].append(standing)
+    return chain
+
+
+def _place(record: _Standing) -> Place:
+    return record.place
 
 
 def _walk_of_older_release(commit: Commit, window: Window, newest: Mapping[CommitKind, tuple[Commit, int]]) -> Walk:
