@@ -33,13 +33,13 @@ export NOW
 AT_NOW = BUSINESS_NOW="$${NOW:-$$BUSINESS_NOW}"
 
 demo: $(STAMP) $(EMULATED) ## Run the whole line, a full load and an incremental one (WAREHOUSE=snowflake, NOW=2028-02-29T23:58:00Z)
-	@$(AT_NOW) $(BIN)/python -m orchestration.local demo
+	@$(AT_NOW) $(BIN)/python -m local demo
 
 stack: $(STAMP) ## Start the sources and the S3 endpoint and keep them up, to use `ingest` and the flow by hand
-	@$(AT_NOW) $(BIN)/python -m orchestration.local up
+	@$(AT_NOW) $(BIN)/python -m local up
 
 up: ## Start the platform in containers, and wait until it is healthy (http://localhost:4200)
-	@orchestration/local/compose_up.sh
+	@local/compose_up.sh
 
 down: ## Stop the containers; their volumes stay
 	@docker compose --profile alive --profile tools down
@@ -58,10 +58,10 @@ SQL ?= from information_schema.tables select table_schema, table_name order by a
 export SQL
 
 test: $(STAMP) $(LAKE)/.installed ## Run the tests that need no more than this environment, JOBS at a time (default 2)
-	@$(BIN)/pytest -n $(JOBS) --dist worksteal --ignore tests/snowflake --ignore tests/emulator --ignore tests/terraform --ignore tests/e2e
+	@$(BIN)/pytest -n $(JOBS) --dist worksteal --ignore tests/snowflake --ignore tests/local/snowflake --ignore tests/terraform --ignore tests/e2e
 
 test-snowflake: $(STAMP) $(EMULATOR)/.installed $(SQLFLUFF)/.installed ## Run the tests on Snowflake: the account that SNOWFLAKE_* names, else an emulated one
-	@$(BIN)/pytest -n $(JOBS) --dist loadgroup tests/snowflake tests/emulator
+	@$(BIN)/pytest -n $(JOBS) --dist loadgroup tests/snowflake tests/local/snowflake
 
 test-terraform: $(STAMP) $(CHECKOV)/.installed ## Run the tests of the Terraform modules, as far as terraform and its providers are there
 	@$(BIN)/pytest tests/terraform
@@ -78,7 +78,7 @@ chaos: $(STAMP) ## Break it on purpose, at full size, in at most 20 minutes (CAM
 lint: $(STAMP) ## Check style and format, that nothing has drifted from the contracts, and workflows, containers and scripts
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
-	@$(BIN)/python -m orchestration.dbt_sources --check
+	@$(BIN)/python -m orchestration.dbt.sources --check
 	@$(MAKE) --silent $(WORKFLOWS)/.installed || echo "lint: $(WORKFLOWS) cannot be installed here" >&2
 	@.ci/lint_files
 

@@ -20,9 +20,9 @@ from bench.report import render
 from bench.results import CaseResult, Results
 from bench.scale import SCALES
 from bench.world import World, open_world
-from orchestration.local.postgres_server import SERVER_SETTINGS
-from orchestration.local.settings import REPOSITORY
-from orchestration.local.stack import describe
+from local.servers.postgres_server import SERVER_SETTINGS
+from local.settings import REPOSITORY
+from local.stack import describe
 
 _PEERS = REPOSITORY / ".venv-bench"
 _DOCS = REPOSITORY / "docs"

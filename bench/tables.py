@@ -9,7 +9,7 @@ from time import monotonic
 import psycopg2
 from psycopg2 import sql
 
-from orchestration.local.postgres_server import SUPERUSER, PostgresServer, dsn
+from local.servers.postgres_server import SUPERUSER, PostgresServer, dsn
 
 STREAM = "stock_movements"
 

@@ -15,14 +15,14 @@ import httpx
 
 from bench.scale import Scale
 from bench.tables import Movements
-from orchestration.local.accounts import unprivileged_account
-from orchestration.local.environment import clean_environment
-from orchestration.local.postgres_binaries import find_binaries
-from orchestration.local.postgres_server import PostgresServer, start_postgres
-from orchestration.local.processes import Command, Process, ProcessGroup, Stop, process_group
-from orchestration.local.run_directory import RunDirectory, open_run_directory
-from orchestration.local.s3_server import S3Server, StartingS3Server
-from orchestration.local.settings import REPOSITORY, LocalSettings
+from local.accounts import unprivileged_account
+from local.environment import clean_environment
+from local.processes import Command, Process, ProcessGroup, Stop, process_group
+from local.run_directory import RunDirectory, open_run_directory
+from local.servers.postgres_binaries import find_binaries
+from local.servers.postgres_server import PostgresServer, start_postgres
+from local.servers.s3_server import S3Server, StartingS3Server
+from local.settings import REPOSITORY, LocalSettings
 
 CONTRACTS = Path(__file__).with_name("contracts")
 _READY_SECONDS = 300.0

@@ -67,7 +67,7 @@ _RULES: tuple[tuple[str, Callable[[str], str]], ...] = (
     (r"ingest contract (new|accept)\b", _on_the_host),
     (r"ingest\s", _prefixed(f"{_IN_INGEST}python -m ")),
     (r"python -m ingest\b", _prefixed(_IN_INGEST)),
-    (r"python -m orchestration\.(dbt_sources|env|local)\b", _on_the_host),
+    (r"python -m (orchestration\.(dbt\.sources|env)|local)\b", _on_the_host),
     (r"python -m orchestration\.worker\b", _replaced("docker compose up -d --wait ingest")),
     (r"python -m orchestration\.prefect\.agent\b", _replaced("docker compose up -d --wait prefect_agent")),
     (r"python -m orchestration\.prefect\.deploy\b", _replaced("docker compose up -d --wait prefect_flow")),

@@ -7,9 +7,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from mock_saas.app import create_app, epoch_us
+from mock_saas.api.app import create_app, epoch_us
+from mock_saas.api.server import listen, serve
 from mock_saas.clock import ProviderClock
-from mock_saas.server import listen, serve
 from mock_saas.settings import Settings
 from mock_saas.state import StateError, StateFile
 

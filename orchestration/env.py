@@ -21,7 +21,7 @@ from ingest.disk import disk_errors
 from ingest.errors import ConfigurationError, PlatformError
 from ingest.settings import LakeSettings
 from orchestration.settings import OrchestrationSettings, Schemas
-from orchestration.warehouse.snowflake_settings import SnowflakeSettings
+from orchestration.warehouse.snowflake.settings import SnowflakeSettings
 
 _SETTINGS: tuple[type[BaseSettings], ...] = (LakeSettings, OrchestrationSettings, Schemas, SnowflakeSettings)
 _COMMAND = "`terraform output -json app_env | python -m orchestration.env`"

@@ -17,8 +17,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Protocol
 
-from orchestration.dbt_events import NodeFinished, NodeStarted
-from orchestration.reconcile import Reconciliation
+from orchestration.dbt.events import NodeFinished, NodeStarted
+from orchestration.reconcile.comparison import Reconciliation
 from orchestration.report import StreamOutcome
 from orchestration.warehouse.loader import LoadResult
 from orchestration.warehouse.protocol import Publication

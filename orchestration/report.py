@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ingest.context import StreamResult
 from ingest.errors import PlatformError
-from orchestration.dbt_events import NodeFinished
-from orchestration.reconcile import Reconciliation
+from ingest.run.context import StreamResult
+from orchestration.dbt.events import NodeFinished
+from orchestration.reconcile.comparison import Reconciliation
 from orchestration.warehouse.loader import LoadResult
 from orchestration.warehouse.protocol import Publication
 

@@ -31,16 +31,16 @@ from psycopg2 import sql
 from pydantic import SecretStr
 
 from ingest.settings import IngestSettings, LakeSettings
-from orchestration.local.accounts import unprivileged_account
-from orchestration.local.environment import clean_environment
-from orchestration.local.postgres_binaries import find_binaries
-from orchestration.local.postgres_server import SUPERUSER, PostgresServer, dsn, start_postgres
-from orchestration.local.processes import ProcessGroup, process_group
-from orchestration.local.run_directory import RunDirectory, open_run_directory
-from orchestration.local.s3_server import ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY, S3Server, start_s3
-from orchestration.local.saas_server import SaasOptions, SaasServer, start_saas
-from orchestration.local.settings import LocalSettings
-from orchestration.local.shop import Shop, ShopPasswords, make_shop, shop_of
+from local.accounts import unprivileged_account
+from local.environment import clean_environment
+from local.processes import ProcessGroup, process_group
+from local.run_directory import RunDirectory, open_run_directory
+from local.servers.postgres_binaries import find_binaries
+from local.servers.postgres_server import SUPERUSER, PostgresServer, dsn, start_postgres
+from local.servers.s3_server import ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY, S3Server, start_s3
+from local.servers.saas_server import SaasOptions, SaasServer, start_saas
+from local.servers.shop import Shop, ShopPasswords, make_shop, shop_of
+from local.settings import LocalSettings
 from postgres.seed import SeedReport
 from postgres.setup import INGEST_ROLE, OWNER_ROLE
 from tests.chaos.line import Ground

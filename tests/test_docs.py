@@ -17,7 +17,7 @@ import yaml
 from ingest.cli.app import app
 from ingest.contracts.model import StreamSpec
 from ingest.contracts.registry import ContractRegistry
-from orchestration.prefect.deployments import deployment_specs
+from orchestration.prefect.deploy.deployments import deployment_specs
 
 REPOSITORY = Path(__file__).parents[1]
 DOCS = REPOSITORY / "docs"

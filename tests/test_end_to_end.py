@@ -21,11 +21,11 @@ import pytest
 
 from ingest.lake.store import ObjectStore
 from ingest.settings import LakeSettings
+from local.processes import ProcessGroup
+from local.run_directory import RunDirectory
+from local.servers.saas_server import SaasServer, start_saas
+from local.servers.shop import Shop
 from orchestration.business_time import as_variable
-from orchestration.local.processes import ProcessGroup
-from orchestration.local.run_directory import RunDirectory
-from orchestration.local.saas_server import SaasServer, start_saas
-from orchestration.local.shop import Shop
 from tests.conftest import BUSINESS_NOW, small_provider
 from tests.marts import SALT, assert_marts_equal_sources, landed_events
 

@@ -16,7 +16,7 @@ from pydantic_settings import BaseSettings
 from lake.settings import LakeServerSettings
 
 REPOSITORY = Path(__file__).parents[1]
-PACKAGES = ("ingest", "orchestration", "mock_saas", "postgres", "lake")
+PACKAGES = ("ingest", "local", "orchestration", "mock_saas", "postgres", "lake")
 OTHERS = re.compile(r"PREFECT_(?!API_DATABASE).*|PATH|HOME|TMPDIR|COLUMNS|LC_.*|LANG.*|PYTHON.*")
 """Read, and documented by whoever invented them: Prefect, the shell."""
 BUILT_FOR_DBT = {

@@ -20,9 +20,9 @@ from ingest.contracts.registry import ContractRegistry
 from ingest.contracts.types import Kind
 from ingest.lake.store import ObjectStore
 from ingest.settings import LakeSettings
-from orchestration.warehouse.duckdb import DuckDBWarehouse
+from orchestration.warehouse.duckdb.warehouse import DuckDBWarehouse
 from orchestration.warehouse.loader import Loader, load_streams
-from tests.ingest.command import CommandLine
+from tests.ingest.cli.command import CommandLine
 
 DATABASE = """
 create type mood as enum ('sad', 'it''s', 'ok "so"');

@@ -21,8 +21,8 @@ from ingest.contracts.registry import ContractRegistry
 from ingest.errors import ConfigurationError
 from ingest.hints import here
 from orchestration.prefect.command import _command
-from orchestration.prefect.deployments import BACKFILL, deployment_specs
-from orchestration.worker.names import PLATFORM_FLOW
+from orchestration.prefect.deploy.deployments import BACKFILL, deployment_specs
+from orchestration.runtime.names import PLATFORM_FLOW
 
 REPOSITORY = Path(__file__).parents[1]
 PROGRAMS = ("ingest", "python", "prefect", "docker", "make", "terraform", "aws", "cat")
@@ -185,7 +185,7 @@ def test_a_command_that_a_message_names_works_on_a_machine_and_in_the_containers
     assert elsewhere or in_containers.startswith("`docker compose ") or in_containers.endswith(place)
 
 
-LISTS_COMMANDS = "orchestration/local/up.py"
+LISTS_COMMANDS = "local/up.py"
 """Commands a line each, which only `make stack` shows."""
 
 
@@ -205,8 +205,8 @@ EXAMPLES = [
     ("`ingest log orders`", "`docker compose exec ingest python -m ingest log orders`"),
     ("`ingest contract accept orders`", "`ingest contract accept orders` (on the host, see docs/RUNBOOK.md)"),
     (
-        "`python -m orchestration.dbt_sources`",
-        "`python -m orchestration.dbt_sources` (on the host, see docs/RUNBOOK.md)",
+        "`python -m orchestration.dbt.sources`",
+        "`python -m orchestration.dbt.sources` (on the host, see docs/RUNBOOK.md)",
     ),
     (
         "`python -m orchestration.warehouse reload orders`",

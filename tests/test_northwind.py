@@ -25,7 +25,7 @@ from ingest.contracts.registry import ContractRegistry
 from ingest.contracts.types import Kind
 from ingest.lake.store import ObjectStore
 from ingest.settings import LakeSettings
-from orchestration.warehouse.duckdb import DuckDBWarehouse
+from orchestration.warehouse.duckdb.warehouse import DuckDBWarehouse
 from orchestration.warehouse.loader import Loader, load_streams
 
 NORTHWIND = Path(os.environ["NORTHWIND_SQL"]) if os.environ.get("NORTHWIND_SQL") else None

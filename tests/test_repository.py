@@ -63,13 +63,13 @@ def imported_by(path: Path) -> Iterator[str]:
 
 
 def test_the_embedded_stack_is_imported_by_the_bench_and_the_tests_alone() -> None:
-    local = REPOSITORY / "orchestration" / "local"
+    local = REPOSITORY / "local"
     folders = ("ingest", "orchestration", "mock_saas", "postgres", "lake", "bench")
     importers = {
         path.relative_to(REPOSITORY).parts[0]
         for folder in folders
         for path in (REPOSITORY / folder).rglob("*.py")
-        if not path.is_relative_to(local) and any(name.startswith("orchestration.local") for name in imported_by(path))
+        if not path.is_relative_to(local) and any(name.split(".")[0] == "local" for name in imported_by(path))
     }
 
     assert importers == {"bench"}

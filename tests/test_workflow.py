@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from orchestration.settings import OrchestrationSettings
-from orchestration.warehouse.snowflake_settings import SnowflakeSettings
+from orchestration.warehouse.snowflake.settings import SnowflakeSettings
 
 REPOSITORY = Path(__file__).parents[1]
 GITHUB = REPOSITORY / ".github"

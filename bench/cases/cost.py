@@ -15,9 +15,9 @@ from bench.results import Series
 from bench.world import Lake, World, python
 from ingest.contracts.registry import ContractRegistry
 from ingest.lake.commit import Commit, CommitKind
-from orchestration.local.saas_server import start_saas
-from orchestration.local.shop import ShopPasswords, make_shop
-from orchestration.local.stack import StackOptions
+from local.servers.saas_server import start_saas
+from local.servers.shop import ShopPasswords, make_shop
+from local.stack import StackOptions
 from orchestration.settings import REPOSITORY, OrchestrationSettings
 
 HOURS = 3

@@ -16,8 +16,8 @@ from bench.world import Lake, World, python
 from ingest.contracts.registry import ContractRegistry
 from ingest.lake import layout
 from ingest.lake.commit import Counts
-from orchestration.local.saas_server import SaasOptions, start_saas
-from orchestration.local.shop import ShopPasswords, make_shop
+from local.servers.saas_server import SaasOptions, start_saas
+from local.servers.shop import ShopPasswords, make_shop
 
 START = "start-up alone"
 _SETTLING_RUNS = 3

@@ -12,7 +12,7 @@ from ingest.lake.commit import Commit
 from ingest.lake.log import CommitLog
 from ingest.lake.store import ObjectStore
 from ingest.settings import LakeSettings
-from orchestration.local.s3_server import REGION
+from local.servers.s3_server import REGION
 
 
 @contextmanager

@@ -15,10 +15,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ingest.batch import Batch
 from ingest.contracts.registry import ContractRegistry
-from ingest.run_id import run_id_now
-from ingest.runner import open_run
+from ingest.lake.batch import Batch
+from ingest.run.run_id import run_id_now
+from ingest.run.runner import open_run
 from ingest.settings import IngestSettings
 from ingest.sources.http import ApiClient
 from ingest.sources.records import RecordDecoder

@@ -25,11 +25,11 @@ def register(app: typer.Typer) -> None:
 
 def streams() -> None:
     """List the streams: source, mode, cursor, key, how far each is, and how far its source was read."""
-    from ingest.apart import apart
     from ingest.cli.render import print_streams
     from ingest.lake.commit import Commit
     from ingest.lake.log import CommitLog
     from ingest.lake.read_mark import read_until
+    from ingest.run.apart import apart
 
     loaded = options.settings()
     store = options.store(loaded)
@@ -76,8 +76,8 @@ def replay(
     from_version: Annotated[int, typer.Option("--from-version", help="The first version to load again.")],
 ) -> None:
     """Make every warehouse load versions again, from the files that are in the lake."""
-    from ingest.replay import append_replay
-    from ingest.run_id import run_id_now
+    from ingest.run.replay import append_replay
+    from ingest.run.run_id import run_id_now
 
     loaded = options.settings()
     contract = options.contract(loaded, stream)
@@ -96,10 +96,10 @@ def gc(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
 ) -> None:
     """Remove files that no commit names."""
-    from ingest.apart import apart
     from ingest.cli.render import print_orphans
     from ingest.lake.gc import Orphans, find_orphans, remove
-    from ingest.run_id import run_id_now
+    from ingest.run.apart import apart
+    from ingest.run.run_id import run_id_now
 
     grace = options.hours(grace_hours, "--grace-hours")
     loaded = options.settings()

@@ -10,7 +10,7 @@ from ingest.cli import options
 from ingest.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from ingest.quarantine import RefusedRecord
+    from ingest.run.quarantine import RefusedRecord
 
 app = typer.Typer(no_args_is_help=True, help="Look at records that broke their contract, and land those that fit now.")
 
@@ -23,9 +23,9 @@ def list_(
     everything: Annotated[bool, typer.Option("--all", help="Also what was settled since.")] = False,
 ) -> None:
     """Count refused records by stream, version and reason."""
-    from ingest.apart import apart
     from ingest.cli.render import print_quarantine
-    from ingest.quarantine import Quarantine
+    from ingest.run.apart import apart
+    from ingest.run.quarantine import Quarantine
 
     loaded = options.settings()
     store = options.store(loaded)
@@ -50,7 +50,7 @@ def show(
     import sys
 
     from ingest.cli.render import print_refused
-    from ingest.quarantine import Quarantine
+    from ingest.run.quarantine import Quarantine
 
     loaded = options.settings()
     records = [
@@ -73,9 +73,9 @@ def show(
 @app.command()
 def retry(stream: StreamArgument) -> None:
     """Land the refused records that fit now: rows are read from Postgres again, what an API gave is decoded again."""
-    from ingest.quarantine import Quarantine
-    from ingest.run_id import run_id_now
-    from ingest.runner import open_run
+    from ingest.run.quarantine import Quarantine
+    from ingest.run.run_id import run_id_now
+    from ingest.run.runner import open_run
 
     loaded = options.settings()
     contract = options.contract(loaded, stream)

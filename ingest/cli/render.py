@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from ingest.context import Progress as ProgressCallback
     from ingest.contracts.accept import Acceptance
     from ingest.contracts.drift import Difference
     from ingest.contracts.introspect import LiveTable
@@ -30,8 +29,9 @@ if TYPE_CHECKING:
     from ingest.errors import PlatformError
     from ingest.lake.commit import Commit
     from ingest.lake.gc import Orphans
-    from ingest.quarantine import RefusedRecord
-    from ingest.run_all import Outcome
+    from ingest.run.context import Progress as ProgressCallback
+    from ingest.run.quarantine import RefusedRecord
+    from ingest.run.run_all import Outcome
     from ingest.verify.report import Verification
 
 _WIDTH_OF_A_PIPE = 240
@@ -259,7 +259,7 @@ def print_acceptance(path: Path, before: str, acceptance: Acceptance | None, *, 
             "RAW drops nothing: a column that is gone stays there, null in new rows, and a renamed one stands beside "
             "its old self. Staging models and marts that name what changed are to be edited."
         )
-    console.print(here("Then: `python -m orchestration.dbt_sources`"))
+    console.print(here("Then: `python -m orchestration.dbt.sources`"))
 
 
 def print_quarantine(found: Mapping[str, Sequence[RefusedRecord]]) -> None:

@@ -12,8 +12,8 @@ from ingest.errors import ConfigurationError
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from ingest.context import Progress
-    from ingest.run_all import Outcome
+    from ingest.run.context import Progress
+    from ingest.run.run_all import Outcome
 
 StreamArgument = Annotated[str, typer.Argument(help="The stream's name, as `ingest streams` shows it.")]
 
@@ -33,9 +33,9 @@ def run(
     with_keys: Annotated[bool, typer.Option("--keys/--no-keys", help="Also land key sets, to find deletions.")] = True,
 ) -> None:
     """Land what is new, in one run over one snapshot."""
-    from ingest.run_all import ingest_all
-    from ingest.run_id import run_id_now
-    from ingest.runner import open_run
+    from ingest.run.run_all import ingest_all
+    from ingest.run.run_id import run_id_now
+    from ingest.run.runner import open_run
 
     if stream and every:
         raise ConfigurationError("--all and --stream exclude each other")
@@ -52,10 +52,10 @@ def backfill(
     end: Annotated[str, typer.Option("--to", help="Last cursor, exclusive.")],
 ) -> None:
     """Land a window of cursors again; the watermark stays where it is."""
-    from ingest.run_all import attempt
-    from ingest.run_id import run_id_now
-    from ingest.runner import open_run
-    from ingest.window import window
+    from ingest.run.run_all import attempt
+    from ingest.run.run_id import run_id_now
+    from ingest.run.runner import open_run
+    from ingest.run.window import window
 
     loaded = options.settings()
     chosen = options.contract(loaded, stream)
@@ -69,9 +69,9 @@ def backfill(
 
 def keys(stream: StreamArgument) -> None:
     """Land the full set of a stream's keys, by which deletions are found."""
-    from ingest.run_all import attempt
-    from ingest.run_id import run_id_now
-    from ingest.runner import open_run
+    from ingest.run.run_all import attempt
+    from ingest.run.run_id import run_id_now
+    from ingest.run.runner import open_run
 
     loaded = options.settings()
     chosen = options.contract(loaded, stream)

@@ -30,8 +30,8 @@ def verify(
     """
     from ingest.cli.render import live_progress, print_verifications
     from ingest.errors import PlatformError
-    from ingest.run_id import run_id_now
-    from ingest.runner import open_run
+    from ingest.run.run_id import run_id_now
+    from ingest.run.runner import open_run
     from ingest.verify.report import require_equal
 
     loaded = options.settings()

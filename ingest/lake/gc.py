@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from ingest.contracts.model import StreamContract
-from ingest.empty_commit import empty_commit
 from ingest.errors import ConflictError
 from ingest.lake import layout
 from ingest.lake.commit import Commit, CommitKind
+from ingest.lake.empty_commit import empty_commit
 from ingest.lake.log import CommitLog
 from ingest.lake.store import ObjectStore, StoredObject
 

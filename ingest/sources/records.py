@@ -14,10 +14,10 @@ import pyarrow.compute as pc
 from msgspec import UNSET
 
 from ingest import moments
-from ingest.batch import QuarantinedRecord
 from ingest.contracts.model import RecordField, StreamContract
 from ingest.contracts.types import Kind
 from ingest.errors import ContractError, DataError
+from ingest.lake.batch import QuarantinedRecord
 from ingest.lake.commit import EVER, Window
 from ingest.sources import json_scanner
 from ingest.sources.record_fields import shape

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from ingest.batch import QuarantinedRecord
+from ingest.lake.batch import QuarantinedRecord
 from ingest.lake.commit import Resume, Walk, Window
 from ingest.sources.records import Decoded
 
@@ -14,7 +14,7 @@ class WindowWalk:
     """A walk through `window`, or the rest of the one that `resume` says was left unfinished.
 
     A commit of an older release does not say how far its walk had come. What goes on from it does not either, and
-    `ingest.read_again` judges the commits of that walk together.
+    `ingest.lake.read_again` judges the commits of that walk together.
     """
 
     def __init__(self, window: Window, resume: Resume | None) -> None:

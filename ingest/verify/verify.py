@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from time import monotonic
 
-from ingest.context import RunContext, unmoved
 from ingest.contracts.model import StreamContract
 from ingest.lake.commit import Commit, watermark_of
-from ingest.quarantine import settling_batch
+from ingest.run.context import RunContext, unmoved
+from ingest.run.quarantine import settling_batch
 from ingest.verify.lake_rows import commits_up_to
 from ingest.verify.report import Verification
 from ingest.verify.sources import SourceRows

@@ -68,7 +68,7 @@ def _command(run: Run) -> Callable[..., None]:
 def _deploy(parameters: Mapping[str, object]) -> None:
     from rich.console import Console
 
-    from orchestration.prefect.deploy import deploy_and_run
+    from orchestration.prefect.deploy.deploy import deploy_and_run
 
     raise typer.Exit(deploy_and_run(parameters, Console(soft_wrap=True, highlight=False)))
 
@@ -77,10 +77,10 @@ def _run(run: Run, **parameters: object) -> None:
     from ingest import logs
     from ingest.contracts.registry import ContractRegistry
     from ingest.settings import IngestSettings
-    from orchestration.prefect.dispatch import require_server
-    from orchestration.prefect.parameters import RunParameters
-    from orchestration.prefect.render import Lines, print_report
-    from orchestration.prefect.stopping import leave_when_stopped
+    from orchestration.prefect.run.dispatch import require_server
+    from orchestration.prefect.run.parameters import RunParameters
+    from orchestration.prefect.run.stopping import leave_when_stopped
+    from orchestration.prefect.show.render import Lines, print_report
     from orchestration.progress import report_to
     from orchestration.settings import OrchestrationSettings
 

@@ -15,15 +15,15 @@ from prefect.logging import get_run_logger
 from ingest import logs
 from ingest.errors import PlatformError
 from orchestration import progress
-from orchestration.prefect.api import prefect_api
-from orchestration.prefect.endings import ended, refused
-from orchestration.prefect.parameters import RunParameters
-from orchestration.prefect.run_logs import RunLogger, readable_logs
-from orchestration.prefect.services import RunServices
-from orchestration.prefect.steps import execute
+from orchestration.prefect.operate.api import prefect_api
+from orchestration.prefect.run.endings import ended, refused
+from orchestration.prefect.run.parameters import RunParameters
+from orchestration.prefect.run.services import RunServices
+from orchestration.prefect.run.steps import execute
+from orchestration.prefect.show.run_logs import RunLogger, readable_logs
 from orchestration.report import RunReport
-from orchestration.worker.heartbeat import beating
-from orchestration.worker.patience import wait_for_a_restarting_server
+from orchestration.runtime.heartbeat import beating
+from orchestration.runtime.patience import wait_for_a_restarting_server
 
 FLOW_NAME = "dp-maiblaze-demo-dev-flow"
 

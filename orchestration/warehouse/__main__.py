@@ -29,8 +29,8 @@ WaitOption = Annotated[float, typer.Option("--wait", min=0, help="Seconds to wai
 @app.command()
 def load(stream: StreamOption = None, wait: WaitOption = 30.0) -> None:
     """Load what is new in the lake into RAW."""
-    from orchestration.warehouse import commands
-    from orchestration.warehouse.render import print_loads
+    from orchestration.warehouse.cli import commands
+    from orchestration.warehouse.cli.render import print_loads
 
     outcomes = commands.load(stream or [], wait_seconds=wait, on_wait=_say_waiting)
     print_loads([outcome.result for outcome in outcomes if outcome.result])
@@ -42,8 +42,8 @@ def reload(
     stream: Annotated[str, typer.Argument(help="The stream whose RAW tables to build anew.")], wait: WaitOption = 30.0
 ) -> None:
     """Drop a stream's RAW tables and load every version of the lake again."""
-    from orchestration.warehouse import commands
-    from orchestration.warehouse.render import print_loads
+    from orchestration.warehouse.cli import commands
+    from orchestration.warehouse.cli.render import print_loads
 
     outcomes = commands.reload(stream, wait_seconds=wait, on_wait=_say_waiting)
     print_loads([outcome.result for outcome in outcomes if outcome.result])
@@ -56,7 +56,7 @@ def reload(
 @app.command()
 def mend_snapshots(wait: WaitOption = 30.0) -> None:
     """Give each key of dbt's snapshots one unbroken history again. What is whole is not touched."""
-    from orchestration.warehouse import commands
+    from orchestration.warehouse.cli import commands
 
     for line in commands.mend_snapshots(wait_seconds=wait, on_wait=_say_waiting):
         typer.echo(line)
@@ -65,8 +65,8 @@ def mend_snapshots(wait: WaitOption = 30.0) -> None:
 @app.command()
 def status(stream: StreamOption = None, wait: WaitOption = 30.0) -> None:
     """Show how far RAW is behind the lake."""
-    from orchestration.warehouse import commands
-    from orchestration.warehouse.render import print_statuses
+    from orchestration.warehouse.cli import commands
+    from orchestration.warehouse.cli.render import print_statuses
 
     found = commands.status(stream or [], wait_seconds=wait, on_wait=_say_waiting)
     print_statuses(list(found.results))
@@ -80,7 +80,7 @@ def query(
     as_csv: Annotated[bool, typer.Option("--csv", help="CSV in place of a table.")] = False,
 ) -> None:
     """Run a query on what readers have: DuckDB's published copy, or Snowflake's marts by the reader's role."""
-    from orchestration.warehouse import commands
+    from orchestration.warehouse.cli import commands
     from orchestration.warehouse.query import print_answer, write_csv
 
     answer = commands.query(sql, limit=limit or None)
@@ -93,8 +93,8 @@ def history(
     days: Annotated[int, typer.Option(min=1, max=14, help="How far back; Snowflake keeps 14 days.")] = 14,
 ) -> None:
     """Compare the ledger with Snowflake's own COPY_HISTORY, file by file. Exit code 1 where they differ."""
-    from orchestration.warehouse import commands
-    from orchestration.warehouse.render import print_history
+    from orchestration.warehouse.cli import commands
+    from orchestration.warehouse.cli.render import print_history
 
     checks = commands.history(stream or [], days=days)
     print_history(checks)

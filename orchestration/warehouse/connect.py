@@ -7,11 +7,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from orchestration.settings import OrchestrationSettings, WarehouseKind
-from orchestration.warehouse.duckdb import DuckDBWarehouse
+from orchestration.warehouse.duckdb.warehouse import DuckDBWarehouse
 from orchestration.warehouse.protocol import Warehouse
 
 if TYPE_CHECKING:
-    from orchestration.warehouse.snowflake import SnowflakeWarehouse
+    from orchestration.warehouse.snowflake.warehouse import SnowflakeWarehouse
 
 
 def duckdb_warehouse(
@@ -36,8 +36,8 @@ def snowflake_warehouse(
 ) -> SnowflakeWarehouse:
     """The database WAREHOUSE_DATABASE of the account that the SNOWFLAKE_* settings name. See `open_warehouse`."""
     # Imported here: the connector takes long, and DuckDB's users have no use for it.
-    from orchestration.warehouse.snowflake import SnowflakeWarehouse
-    from orchestration.warehouse.snowflake_settings import SnowflakeSettings
+    from orchestration.warehouse.snowflake.settings import SnowflakeSettings
+    from orchestration.warehouse.snowflake.warehouse import SnowflakeWarehouse
 
     return SnowflakeWarehouse(
         SnowflakeSettings.load(), settings.database, settings.schemas, run_id=run_id, on_wait=on_wait

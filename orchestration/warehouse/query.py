@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from ingest.errors import ConfigurationError, FatalError
-from orchestration.warehouse.lake_reader import open_duckdb
+from orchestration.warehouse.duckdb.lake_reader import open_duckdb
 from orchestration.warehouse.protocol import Row
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from orchestration.worker import health
+from orchestration.runtime import health
 
 AGENT = "ingest"
 
@@ -21,8 +21,8 @@ def main(arguments: list[str]) -> int:
 
 def _run() -> int:
     from ingest.errors import PlatformError
-    from orchestration.worker.agent import AgentSpec, run_agent
-    from orchestration.worker.names import INGEST_QUEUE
+    from orchestration.runtime.agent import AgentSpec, run_agent
+    from orchestration.runtime.names import INGEST_QUEUE
     from orchestration.worker.settings import WorkerSettings
 
     try:

@@ -12,11 +12,11 @@ from typing import Self
 import pyarrow as pa
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
-from ingest.context import SourceCount, StreamResult
 from ingest.errors import FatalError, PlatformError, TransientError
 from ingest.lake import layout
 from ingest.lake.log import CommitLog
 from ingest.lake.store import ObjectStore
+from ingest.run.context import SourceCount, StreamResult
 
 
 class _Model(BaseModel):

@@ -6,16 +6,16 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from time import monotonic
 
-from ingest.context import StreamResult
 from ingest.contracts.registry import ContractRegistry
 from ingest.errors import TransientError
 from ingest.lake.store import ObjectStore
 from ingest.retry import WaitBudgets, retrying_to_open
-from ingest.runner import IngestRun, open_run
+from ingest.run.context import StreamResult
+from ingest.run.runner import IngestRun, open_run
+from ingest.run.shared_run import SharedRun
+from ingest.run.window import Bounds
 from ingest.settings import IngestSettings
-from ingest.shared_run import SharedRun
-from ingest.window import Bounds
-from orchestration.worker.heartbeat import Logger
+from orchestration.runtime.heartbeat import Logger
 
 _LINE_SECONDS = 5.0
 

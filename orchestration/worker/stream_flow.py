@@ -18,14 +18,14 @@ from ingest import logs
 from ingest.errors import ConflictError, PlatformError
 from ingest.lake.store import ObjectStore
 from ingest.retry import WaitBudgets
+from ingest.run.shared_run import SharedRun
+from ingest.run.window import window
 from ingest.settings import IngestSettings
-from ingest.shared_run import SharedRun
-from ingest.window import window
+from orchestration.runtime.heartbeat import Logger, beating
+from orchestration.runtime.names import STREAM_FLOW
+from orchestration.runtime.patience import wait_for_a_restarting_server
 from orchestration.worker.handoff import ErrorNote, Handoff, ResultNote
-from orchestration.worker.heartbeat import Logger, beating
 from orchestration.worker.landing import StreamOrder, land
-from orchestration.worker.names import STREAM_FLOW
-from orchestration.worker.patience import wait_for_a_restarting_server
 
 
 @flow(name=STREAM_FLOW, flow_run_name="{stream}", description="Lands what is new in one stream.")

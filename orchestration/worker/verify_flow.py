@@ -22,13 +22,13 @@ from ingest.errors import ConflictError, PlatformError, TransientError
 from ingest.lake.store import ObjectStore
 from ingest.retry import WaitBudgets, retrying_to_open
 from ingest.retry_policies import VERIFY
-from ingest.runner import IngestRun, open_run
+from ingest.run.runner import IngestRun, open_run
 from ingest.settings import IngestSettings
 from ingest.verify.report import LostUpdatesError, Verification, require_equal
-from orchestration.worker.heartbeat import Logger, beating
+from orchestration.runtime.heartbeat import Logger, beating
+from orchestration.runtime.names import VERIFY_FLOW
+from orchestration.runtime.patience import wait_for_a_restarting_server
 from orchestration.worker.landing import ProgressLines
-from orchestration.worker.names import VERIFY_FLOW
-from orchestration.worker.patience import wait_for_a_restarting_server
 
 TABLE = "verification"
 """The key of the table that a run leaves."""

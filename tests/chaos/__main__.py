@@ -20,16 +20,16 @@ from rich.markup import escape
 from rich.table import Table
 
 from ingest import logs
-from orchestration.local.accounts import unprivileged_account
-from orchestration.local.environment import clean_environment
-from orchestration.local.postgres_binaries import find_binaries
-from orchestration.local.postgres_server import start_postgres
-from orchestration.local.processes import process_group
-from orchestration.local.run_directory import open_run_directory
-from orchestration.local.s3_server import start_s3
-from orchestration.local.saas_server import SaasOptions, start_saas
-from orchestration.local.settings import LocalSettings
-from orchestration.local.shop import ShopPasswords
+from local.accounts import unprivileged_account
+from local.environment import clean_environment
+from local.processes import process_group
+from local.run_directory import open_run_directory
+from local.servers.postgres_binaries import find_binaries
+from local.servers.postgres_server import start_postgres
+from local.servers.s3_server import start_s3
+from local.servers.saas_server import SaasOptions, start_saas
+from local.servers.shop import ShopPasswords
+from local.settings import LocalSettings
 from tests.chaos import behind, days, equal, kills, overtaken, races
 from tests.chaos.campaign import Order, Report
 from tests.chaos.line import BUSINESS_NOW, Ground

@@ -13,7 +13,7 @@ from psycopg2.extensions import connection as Connection
 
 from ingest.contracts.model import StreamContract
 from ingest.contracts.registry import ContractRegistry
-from ingest.runner import open_run
+from ingest.run.runner import open_run
 from ingest.verify.report import Verification
 from tests.chaos.campaign import Order, Report
 from tests.chaos.line import Ground, Line

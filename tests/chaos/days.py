@@ -25,20 +25,20 @@ from typing import TYPE_CHECKING
 from pydantic import SecretStr
 
 from ingest import logs
-from ingest.context import StreamResult
 from ingest.contracts.model import StreamContract
 from ingest.contracts.registry import ContractRegistry
 from ingest.lake.log import CommitLog
 from ingest.lake.store import ObjectStore
-from ingest.runner import open_run
+from ingest.run.context import StreamResult
+from ingest.run.runner import open_run
 from ingest.settings import IngestSettings, LakeSettings
-from mock_saas.app import create_app
+from local.environment import clean_environment
+from mock_saas.api.app import create_app
+from mock_saas.api.server import listen, make_server
 from mock_saas.clock import ProviderClock
-from mock_saas.server import listen, make_server
 from mock_saas.settings import Settings
 from orchestration.business_time import as_variable
-from orchestration.local.environment import clean_environment
-from orchestration.reconcile_lake import LakeCounter
+from orchestration.reconcile.lake import LakeCounter
 from tests.chaos.calendar import Day, days
 from tests.chaos.campaign import Order, Report
 from tests.chaos.judge import Judge
@@ -267,7 +267,7 @@ def _complaint_of_demo(number: int, day: Day, folder: Path) -> str | None:
     state = folder / f"{NAME}-demo-{number}"
     environment = clean_environment({**as_variable(day.moment), "LOCAL_STATE": str(state), "TZ": day.zone})
     done = subprocess.run(
-        [sys.executable, "-m", "orchestration.local", "demo", "--scale", "0.02"],
+        [sys.executable, "-m", "local", "demo", "--scale", "0.02"],
         env=environment,
         capture_output=True,
         text=True,

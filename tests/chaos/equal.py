@@ -19,7 +19,7 @@ from psycopg2.extensions import connection as Connection
 from ingest.contracts.model import StreamContract
 from ingest.contracts.registry import ContractRegistry
 from ingest.lake.commit import Commit, CommitKind
-from ingest.runner import open_run
+from ingest.run.runner import open_run
 from ingest.settings import IngestSettings
 from tests.chaos.campaign import Order, Report
 from tests.chaos.line import Ground, Line

@@ -14,16 +14,16 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 from pydantic import SecretStr
 
-from ingest.context import StreamResult
 from ingest.contracts.model import StreamContract
 from ingest.lake.store import ObjectStore
-from ingest.runner import open_run
+from ingest.run.context import StreamResult
+from ingest.run.runner import open_run
 from ingest.settings import IngestSettings, LakeSettings
-from orchestration.local.postgres_server import PostgresServer
-from orchestration.local.s3_server import ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY, S3Server
-from orchestration.local.saas_server import SaasServer
-from orchestration.local.shop import Shop, ShopPasswords, make_shop, shop_of
-from orchestration.warehouse.duckdb import DuckDBWarehouse
+from local.servers.postgres_server import PostgresServer
+from local.servers.s3_server import ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY, S3Server
+from local.servers.saas_server import SaasServer
+from local.servers.shop import Shop, ShopPasswords, make_shop, shop_of
+from orchestration.warehouse.duckdb.warehouse import DuckDBWarehouse
 from orchestration.warehouse.loader import Loader, LoadResult, load_streams
 from postgres.setup import INGEST_ROLE, OWNER_ROLE
 from tests.chaos.judge import Judge, Judgement

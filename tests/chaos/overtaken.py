@@ -19,7 +19,7 @@ from psycopg2.extensions import connection as Connection
 
 from ingest.contracts.model import StreamContract
 from ingest.contracts.registry import ContractRegistry
-from ingest.runner import open_run
+from ingest.run.runner import open_run
 from tests.chaos.campaign import Order, Report
 from tests.chaos.interposed import interposed
 from tests.chaos.line import Ground, Line

@@ -15,9 +15,9 @@ from ingest.contracts.model import StreamContract
 from ingest.contracts.registry import ContractRegistry
 from ingest.lake.store import ObjectStore
 from ingest.settings import LakeSettings
-from orchestration.dbt_runner import DbtProject, DbtRunner
+from orchestration.dbt.runner import DbtProject, DbtRunner
 from orchestration.settings import REPOSITORY
-from orchestration.warehouse.duckdb import DuckDBWarehouse
+from orchestration.warehouse.duckdb.warehouse import DuckDBWarehouse
 from orchestration.warehouse.loader import Loader
 from tests.chaos.lake_side import to_row
 from tests.chaos.rows import Key, Row, canonical

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).parents[2] / "orchestration" / "local" / "compose_up.sh"
+SCRIPT = Path(__file__).parents[2] / "local" / "compose_up.sh"
 DOCKER = """#!/bin/bash
 echo "$*" >> "$CALLS"
 case "$*" in

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from ingest.contracts.registry import ContractRegistry
 from orchestration.warehouse.ddl import Table, data_table, keys_table, ledger_table, stream_tables
-from orchestration.warehouse.duckdb import DIALECT
+from orchestration.warehouse.duckdb.warehouse import DIALECT
 
 FILE_NAME = "DP_MAILBLAZE_DEMO_DEV_DB.duckdb"
 SCHEMA = "RAW"

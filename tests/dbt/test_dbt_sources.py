@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from ingest.contracts.registry import PACKAGED, ContractRegistry
-from orchestration import dbt_sources
-from orchestration.dbt_sources import KEYS_FILE, SOURCES_FILE, generate, main
+from orchestration.dbt import sources as dbt_sources
+from orchestration.dbt.sources import KEYS_FILE, SOURCES_FILE, generate, main
 from tests.dbt.history import open_shop
 from tests.dbt.project import PROJECT, Dbt
 from tests.dbt.raw_database import RawDatabase
@@ -48,7 +48,7 @@ def test_drift_is_shown_and_repaired(project: Path, contracts: Path, capsys: pyt
     assert main([*arguments, "--check"]) == 1
     shown = capsys.readouterr()
     assert "+          - name: iso_currency" in shown.out
-    assert "python -m orchestration.dbt_sources" in shown.err
+    assert "python -m orchestration.dbt.sources" in shown.err
 
     assert main(arguments) == 0
     assert main([*arguments, "--check"]) == 0

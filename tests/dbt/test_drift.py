@@ -10,7 +10,7 @@ from random import Random
 import yaml
 
 from ingest.contracts.registry import ContractRegistry
-from orchestration.warehouse.duckdb import DIALECT
+from orchestration.warehouse.duckdb.warehouse import DIALECT
 from tests.dbt import trade
 from tests.dbt.history import live_through_a_round, open_shop
 from tests.dbt.names import HOSTILE_NAMES, SHOWN_OTHERWISE

@@ -18,8 +18,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ingest.settings import LakeSettings
-from orchestration.local.postgres_server import dsn
-from orchestration.local.shop import Shop
+from local.servers.postgres_server import dsn
+from local.servers.shop import Shop
 from postgres.setup import INGEST_ROLE, OWNER_ROLE
 from tests.e2e.platform import Alerts, Platform
 from tests.e2e.prefect_api import PrefectApi

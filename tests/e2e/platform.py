@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from ingest.contracts.registry import ContractRegistry
 from ingest.lake.store import ObjectStore
 from ingest.settings import IngestSettings, LakeSettings
-from orchestration.local.shop import Shop
+from local.servers.shop import Shop
 from postgres.activity.advance import latest_business_time
 from postgres.connection import connected
 from tests.chaos.judge import Judge

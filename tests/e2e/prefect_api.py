@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from orchestration.worker.names import PLATFORM_FLOW
+from orchestration.runtime.names import PLATFORM_FLOW
 from tests.e2e.waiting import until
 
 _PAGE = 200

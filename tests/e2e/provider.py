@@ -27,7 +27,7 @@ class Provider:
 
     @contextmanager
     def fault(self, **fault: Any) -> Iterator[int]:
-        """A fault (see mock_saas/faults.py) while the block lasts; its number, for `fired`."""
+        """A fault (see mock_saas/faults/injection.py) while the block lasts; its number, for `fired`."""
         number = self._ask("POST", "/admin/faults", fault).json()["id"]
         try:
             yield number

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
-from orchestration.worker.names import PLATFORM_FLOW
+from orchestration.runtime.names import PLATFORM_FLOW
 from tests.e2e.platform import STREAMS, Platform
 from tests.e2e.ui import Ui
 from tests.e2e.waiting import until

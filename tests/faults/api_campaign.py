@@ -18,9 +18,9 @@ import httpx
 from ingest.contracts.model import StreamContract
 from ingest.contracts.registry import ContractRegistry
 from ingest.errors import AccessError, FatalError, PlatformError, TransientError
-from ingest.runner import open_run
+from ingest.run.runner import open_run
 from ingest.settings import IngestSettings
-from orchestration.local.saas_server import SaasServer
+from local.servers.saas_server import SaasServer
 from tests.chaos.campaign import Order, Report
 from tests.chaos.line import Ground, Line
 from tests.faults.patience import without_waiting

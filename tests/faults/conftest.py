@@ -14,7 +14,7 @@ from ingest.lake.store import ObjectStore
 from ingest.settings import IngestSettings, LakeSettings
 from tests.chaos.line import Ground, Line
 from tests.faults.patience import without_waiting
-from tests.ingest.runs.world import World
+from tests.ingest.run.world import World
 
 
 @pytest.fixture

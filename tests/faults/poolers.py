@@ -15,8 +15,8 @@ from threading import Thread
 import pytest
 from psycopg2.extensions import make_dsn, parse_dsn
 
-from orchestration.local.accounts import unprivileged_account
-from orchestration.local.postgres_server import free_port
+from local.accounts import unprivileged_account
+from local.servers.postgres_server import free_port
 from tests.faults.tcp_proxy import TcpProxy
 
 PGBOUNCER = shutil.which("pgbouncer", path="/usr/sbin:/usr/bin:/usr/local/bin:/opt/homebrew/bin")

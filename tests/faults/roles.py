@@ -11,7 +11,7 @@ from psycopg2 import sql
 from psycopg2.extensions import make_dsn
 from pydantic import SecretStr
 
-from tests.ingest.runs.world import World
+from tests.ingest.run.world import World
 
 
 @contextmanager

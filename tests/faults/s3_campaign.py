@@ -18,7 +18,7 @@ from ingest.errors import FatalError, TransientError
 from tests.chaos.campaign import Order, Report
 from tests.chaos.line import Ground, Line
 from tests.faults.patience import without_waiting
-from tests.ingest.s3_proxy import Storm, s3_proxy
+from tests.ingest.lake.s3_proxy import Storm, s3_proxy
 
 NAME = "s3"
 FULL = 40

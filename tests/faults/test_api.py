@@ -15,11 +15,11 @@ from pydantic import SecretStr
 
 from ingest.contracts.model import StreamContract
 from ingest.errors import AccessError, TransientError
-from ingest.runner import open_run
+from ingest.run.runner import open_run
 from ingest.sources.http import ApiClient, server_time
-from orchestration.local.processes import process_group
-from orchestration.local.run_directory import RunDirectory
-from orchestration.local.saas_server import SaasServer, start_saas
+from local.processes import process_group
+from local.run_directory import RunDirectory
+from local.servers.saas_server import SaasServer, start_saas
 from tests.chaos.campaign import Order
 from tests.chaos.line import Ground, Line
 from tests.conftest import small_provider

@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from ingest.contracts.registry import ContractRegistry
-from ingest.runner import open_run
+from ingest.run.runner import open_run
 from tests.chaos.line import Line
 from tests.chaos.warehouse_side import database_file
 from tests.dbt.project import Dbt

@@ -22,7 +22,7 @@ from ingest.sources.postgres import PostgresSession
 from ingest.sources.session import SETTINGS, hold_settings, own_settings
 from tests.faults.poolers import forgetful_proxy, needs_pgbouncer, pgbouncer
 from tests.faults.roles import as_role
-from tests.ingest.runs.world import ITEMS, World
+from tests.ingest.run.world import ITEMS, World
 
 ODD = {
     "IntervalStyle": "iso_8601",

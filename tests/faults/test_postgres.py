@@ -21,21 +21,21 @@ from pydantic import SecretStr
 from ingest.contracts.model import Deletes, Mode
 from ingest.errors import TransientError
 from ingest.lake.store import ObjectStore
-from ingest.runner import open_run
+from ingest.run.runner import open_run
 from ingest.settings import IngestSettings, LakeSettings
 from ingest.sources import connection, session
 from ingest.sources.connection import connection_string
-from orchestration.local.accounts import unprivileged_account
-from orchestration.local.postgres_binaries import find_binaries
-from orchestration.local.postgres_server import PostgresServer, _accepts, _server_command, start_postgres
-from orchestration.local.processes import ProcessGroup, process_group
-from orchestration.local.run_directory import open_run_directory
-from orchestration.local.settings import LocalSettings
+from local.accounts import unprivileged_account
+from local.processes import ProcessGroup, process_group
+from local.run_directory import open_run_directory
+from local.servers.postgres_binaries import find_binaries
+from local.servers.postgres_server import PostgresServer, _accepts, _server_command, start_postgres
+from local.settings import LocalSettings
 from tests.chaos.campaign import Order
 from tests.chaos.line import Ground
 from tests.faults import postgres_campaign
 from tests.faults.roles import as_role
-from tests.ingest.runs.world import ITEMS, World
+from tests.ingest.run.world import ITEMS, World
 
 ROWS = 20_000
 

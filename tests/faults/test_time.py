@@ -12,12 +12,12 @@ from unittest.mock import patch
 from psycopg2.extensions import connection as Connection
 
 from ingest.contracts.model import StreamContract
-from ingest.runner import open_run
+from ingest.run.runner import open_run
 from ingest.sources.horizon import Horizon, read_horizon
-from orchestration.warehouse.duckdb import DuckDBWarehouse
+from orchestration.warehouse.duckdb.warehouse import DuckDBWarehouse
 from orchestration.warehouse.loader import Loader, load_streams
 from tests.faults.roles import as_role
-from tests.ingest.runs.world import ITEMS, World
+from tests.ingest.run.world import ITEMS, World
 
 MOMENTS = """
 create table moments (
@@ -104,7 +104,12 @@ def machine_clock(*, off_by: timedelta) -> Iterator[None]:
             return datetime.now(UTC) + off_by
 
     with ExitStack() as patches:
-        for module in ("ingest.context", "ingest.batch", "ingest.lake.writer", "orchestration.warehouse.ledger"):
+        for module in (
+            "ingest.run.context",
+            "ingest.lake.batch",
+            "ingest.lake.writer",
+            "orchestration.warehouse.ledger",
+        ):
             patches.enter_context(patch(f"{module}.datetime", Wrong))
         yield
 

@@ -15,10 +15,10 @@ from pydantic import SecretStr
 
 from ingest.lake.store import ObjectStore
 from ingest.settings import IngestSettings, LakeSettings
-from orchestration.local.s3_server import S3Server
+from local.servers.s3_server import S3Server
 from tests.conftest import Bucket
-from tests.ingest.command import CommandLine
-from tests.ingest.runs.world import World
+from tests.ingest.cli.command import CommandLine
+from tests.ingest.run.world import World
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -15,7 +15,7 @@ from ingest.retry_policies import ALL
 ROOT = Path(__file__).parents[2]
 MODULES = [
     path
-    for package in ("ingest", "orchestration")
+    for package in ("ingest", "local", "orchestration")
     for path in sorted((ROOT / package).rglob("*.py"))
     if path.relative_to(ROOT) != Path("ingest/retry_policies.py")
 ]

@@ -16,7 +16,7 @@ from ingest.contracts.parse import parse_contract
 from ingest.contracts.types import Kind
 from ingest.lake.commit import CommitKind
 from ingest.lake.log import CommitLog
-from tests.ingest.runs.world import World
+from tests.ingest.run.world import World
 
 
 def read_source(world: World, contract: StreamContract) -> list[dict[str, Any]]:

@@ -16,8 +16,8 @@ import psutil
 import pytest
 
 from ingest.contracts.registry import PACKAGED, ContractRegistry
-from orchestration.local.demo.answers import QUESTIONS, marts
-from orchestration.local.environment import clean_environment
+from local.demo.answers import QUESTIONS, marts
+from local.environment import clean_environment
 from orchestration.warehouse.query import Answer, run_query
 
 PATIENCE = 60.0
@@ -53,7 +53,7 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @contextmanager
 def demo(state: Path, **environment: str) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-m", "orchestration.local", "demo", "--scale", "0.05"]
+    command = [sys.executable, "-m", "local", "demo", "--scale", "0.05"]
     variables = clean_environment({"LOCAL_STATE": str(state), **environment})
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=variables, start_new_session=True

@@ -11,20 +11,20 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from ingest.context import StreamResult
 from ingest.errors import TransientError
-from orchestration.dbt_events import NodeFinished, NodeStarted, NodeStatus
-from orchestration.local.demo.answers import Question
-from orchestration.local.demo.display import Display
-from orchestration.local.demo.summary import (
+from ingest.run.context import StreamResult
+from local.demo.answers import Question
+from local.demo.display import Display
+from local.demo.summary import (
     day_in_words,
     print_answer,
     print_reconciliation,
     print_runs,
     print_warnings,
 )
-from orchestration.local.stack import Started
-from orchestration.reconcile import Reconciliation
+from local.stack import Started
+from orchestration.dbt.events import NodeFinished, NodeStarted, NodeStatus
+from orchestration.reconcile.comparison import Reconciliation
 from orchestration.report import RunReport, StreamOutcome
 from orchestration.warehouse.loader import LoadResult
 from orchestration.warehouse.query import Answer

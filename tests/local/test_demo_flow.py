@@ -16,10 +16,10 @@ from typing import cast
 import pytest
 
 from ingest.errors import ConflictError
-from orchestration.local.demo.flow_client import FlowFailedError, FlowProcess
-from orchestration.local.demo.flow_process import serve
-from orchestration.local.errors import LocalStackError
-from orchestration.local.processes import Command, Process
+from local.demo.flow_client import FlowFailedError, FlowProcess
+from local.demo.flow_process import serve
+from local.errors import LocalStackError
+from local.processes import Command, Process
 from orchestration.progress import Progress, current
 from orchestration.report import RunFailedError, RunReport
 

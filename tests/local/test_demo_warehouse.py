@@ -9,8 +9,8 @@ from typing import Any, cast
 import pytest
 
 from ingest.errors import ConfigurationError
-from orchestration.local.demo.warehouse import DemoWarehouse, choose_warehouse
-from orchestration.local.stack import LocalStack
+from local.demo.warehouse import DemoWarehouse, choose_warehouse
+from local.stack import LocalStack
 from orchestration.settings import WarehouseKind
 from orchestration.warehouse.protocol import Publication
 

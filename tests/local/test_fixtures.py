@@ -8,8 +8,8 @@ import httpx
 import psycopg2
 import pytest
 
-from orchestration.local.saas_server import SaasServer
-from orchestration.local.shop import Shop
+from local.servers.saas_server import SaasServer
+from local.servers.shop import Shop
 from postgres.seed import SeedReport
 from tests.conftest import BUSINESS_NOW, Bucket
 

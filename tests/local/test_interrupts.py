@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from orchestration.local.interrupts import STOP_SIGNALS, Interrupted, raised_signals
+from local.interrupts import STOP_SIGNALS, Interrupted, raised_signals
 
 
 @pytest.fixture(autouse=True)

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from ingest.contracts.registry import ContractRegistry
-from orchestration.local.environment import clean_environment
-from orchestration.local.run_directory import temporary_directory
+from local.environment import clean_environment
+from local.run_directory import temporary_directory
 from orchestration.warehouse.query import run_query
 
 SOURCE = Path(__file__).with_name("other_clock.c")
@@ -49,7 +49,7 @@ def test_the_demo_in_the_night_in_which_clocks_go_forward(library: Path, tmp_pat
             "SHIFT_SECONDS": str(round((begin - datetime.now(UTC)).total_seconds())),
         }
     )
-    command = [sys.executable, "-m", "orchestration.local", "demo", "--scale", "0.02"]
+    command = [sys.executable, "-m", "local", "demo", "--scale", "0.02"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
     streams = len(ContractRegistry.load().values())

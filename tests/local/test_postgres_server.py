@@ -13,13 +13,13 @@ import psutil
 import psycopg2
 import pytest
 
-from orchestration.local import postgres_binaries
-from orchestration.local.accounts import Account, unprivileged_account
-from orchestration.local.errors import LocalStackError
-from orchestration.local.postgres_binaries import OLDEST_MAJOR, PostgresBinaries, find_binaries
-from orchestration.local.postgres_server import HOST, dsn, free_port, start_postgres
-from orchestration.local.processes import ProcessGroup, process_group
-from orchestration.local.run_directory import RunDirectory, open_run_directory
+from local.accounts import Account, unprivileged_account
+from local.errors import LocalStackError
+from local.processes import ProcessGroup, process_group
+from local.run_directory import RunDirectory, open_run_directory
+from local.servers import postgres_binaries
+from local.servers.postgres_binaries import OLDEST_MAJOR, PostgresBinaries, find_binaries
+from local.servers.postgres_server import HOST, dsn, free_port, start_postgres
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has privileges to drop")
 
@@ -181,7 +181,7 @@ def test_taken_port_is_not_waited_for_in_vain(
         squatter.bind((HOST, 0))
         squatter.listen()
         ports = iter([squatter.getsockname()[1], free_port()])
-        monkeypatch.setattr("orchestration.local.postgres_server.free_port", lambda: next(ports))
+        monkeypatch.setattr("local.servers.postgres_server.free_port", lambda: next(ports))
 
         server = start_postgres(group, binaries, account, run.path, tmp_path)
 

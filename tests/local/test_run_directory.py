@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.local.run_directory import open_run_directory, sweep
+from local.run_directory import open_run_directory, sweep
 
 HOLD_AND_DIE = """
 import os, signal, sys
 from pathlib import Path
-from orchestration.local.run_directory import open_run_directory
+from local.run_directory import open_run_directory
 
 with open_run_directory(Path(sys.argv[1])) as run:
     (run.path / "left").write_text("behind")

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from orchestration.local.s3_app import ConditionalWrites
-from orchestration.local.s3_server import S3Server
+from local.servers.s3_app import ConditionalWrites
+from local.servers.s3_server import S3Server
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client

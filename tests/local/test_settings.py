@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.local.settings import REPOSITORY, LocalSettings
+from local.settings import REPOSITORY, LocalSettings
 
 
 def test_defaults(monkeypatch: pytest.MonkeyPatch) -> None:

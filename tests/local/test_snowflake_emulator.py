@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from ingest.errors import ConfigurationError
-from orchestration.local import snowflake_emulator
-from orchestration.local.processes import ProcessGroup
-from orchestration.local.run_directory import RunDirectory
-from orchestration.local.snowflake_account import integration_of, provision
-from orchestration.local.snowflake_emulator import start_snowflake_emulator
+from local.processes import ProcessGroup
+from local.run_directory import RunDirectory
+from local.snowflake import server as snowflake_emulator
+from local.snowflake.account import integration_of, provision
+from local.snowflake.server import start_snowflake_emulator
 
 REAL = {"SNOWFLAKE_ACCOUNT": "MYORG-MYACCOUNT", "SNOWFLAKE_USER": "X", "SNOWFLAKE_PRIVATE_KEY": "key"}
 

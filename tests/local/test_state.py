@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.local.errors import LocalStackError
-from orchestration.local.state import open_state
+from local.errors import LocalStackError
+from local.state import open_state
 
 
 def test_each_run_begins_with_empty_directories(tmp_path: Path) -> None:

@@ -11,10 +11,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from orchestration.local.environment import clean_environment
-from orchestration.local.errors import LocalStackError
-from orchestration.local.processes import Command, ProcessGroup, Stop, process_group
-from orchestration.local.run_directory import RunDirectory
+from local.environment import clean_environment
+from local.errors import LocalStackError
+from local.processes import Command, ProcessGroup, Stop, process_group
+from local.run_directory import RunDirectory
 
 PATIENCE = 20.0
 
@@ -29,9 +29,9 @@ while True:
 PARENT = """
 import signal, sys
 from pathlib import Path
-from orchestration.local.environment import clean_environment
-from orchestration.local.processes import Command, process_group
-from orchestration.local.run_directory import open_run_directory
+from local.environment import clean_environment
+from local.processes import Command, process_group
+from local.run_directory import open_run_directory
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a worker of pytest-xdist ignores it, and so would we
 with open_run_directory(Path(sys.argv[1])) as run, process_group(run.lock) as group:

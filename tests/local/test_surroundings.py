@@ -55,7 +55,7 @@ def test_the_c_locale_says_nothing_of_a_terminal() -> None:
 
 
 def test_the_commands_show_their_help_on_a_latin_terminal(latin: dict[str, str]) -> None:
-    for command in ("orchestration.local", "ingest", "orchestration.warehouse"):
+    for command in ("local", "ingest", "orchestration.warehouse"):
         shown = subprocess.run(
             [sys.executable, "-m", command, "--help"], env={**os.environ, **latin}, capture_output=True, check=False
         )

@@ -1,4 +1,4 @@
-"""`python -m orchestration.local up`, as a person uses it: source the file it writes, stop it with Ctrl-C."""
+"""`python -m local up`, as a person uses it: source the file it writes, stop it with Ctrl-C."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from orchestration.local.environment import clean_environment
-from orchestration.local.up import write_env_file
+from local.environment import clean_environment
+from local.up import write_env_file
 
 PATIENCE = 60.0
 USE_THE_STACK = """
@@ -38,7 +38,7 @@ PYTHON
 @pytest.fixture
 def stack(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[subprocess.Popen[str]]:
     """`up`, with its state in a directory of the test's own; an indirect parameter is BUSINESS_NOW."""
-    command = [sys.executable, "-m", "orchestration.local", "up", "--scale", "0.01"]
+    command = [sys.executable, "-m", "local", "up", "--scale", "0.01"]
     now = {"BUSINESS_NOW": request.param} if hasattr(request, "param") else {}
     environment = {**clean_environment({"LOCAL_STATE": str(tmp_path), **now}), "TMPDIR": str(tmp_path)}
     with subprocess.Popen(

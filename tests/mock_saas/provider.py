@@ -12,11 +12,11 @@ import httpx
 import orjson
 from fastapi import FastAPI
 
-from mock_saas.app import create_app, make_lists
-from mock_saas.campaign_list import CampaignList
+from mock_saas.api.app import create_app, make_lists
 from mock_saas.clock import ProviderClock
-from mock_saas.event_list import EventList
-from mock_saas.randomness import Randomness
+from mock_saas.history.campaign_list import CampaignList
+from mock_saas.history.event_list import EventList
+from mock_saas.history.randomness import Randomness
 from mock_saas.settings import Settings
 from mock_saas.timestamps import DAY_US, format_us, to_us
 from mock_saas.windows import Count, Page, Position, Window

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mock_saas.access import TokenBuckets
+from mock_saas.api.access import TokenBuckets
 from mock_saas.clock import ProviderClock
 from mock_saas.timestamps import format_us
 

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.types import Message, Receive, Scope, Send
 
-from mock_saas.context import RequestContextMiddleware
-from mock_saas.openapi import describe
+from mock_saas.api.context import RequestContextMiddleware
+from mock_saas.api.openapi import describe
 from mock_saas.timestamps import DAY_US, parse_rfc3339
 from mock_saas.windows import Window
 from tests.mock_saas.provider import (

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mock_saas.campaigns import MAX_AGE_US, CampaignLife
-from mock_saas.records import Campaign, CampaignStatus
+from mock_saas.history.campaigns import MAX_AGE_US, CampaignLife
+from mock_saas.history.records import Campaign, CampaignStatus
 from mock_saas.timestamps import DAY_US, HOUR_US, format_us
 from mock_saas.windows import Count, Position, Window
 from tests.mock_saas.provider import (

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mock_saas.cursors import Cursor, CursorSealer, InvalidCursorError, Listing
+from mock_saas.api.cursors import Cursor, CursorSealer, InvalidCursorError, Listing
 from mock_saas.windows import Position, Window
 
 SEALER = CursorSealer(b"key of the tests")

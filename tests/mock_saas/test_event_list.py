@@ -7,10 +7,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mock_saas.app import make_lists
-from mock_saas.cells import CellFactory
-from mock_saas.event_list import EventList
-from mock_saas.randomness import Randomness
+from mock_saas.api.app import make_lists
+from mock_saas.history.cells import CellFactory
+from mock_saas.history.event_list import EventList
+from mock_saas.history.randomness import Randomness
 from mock_saas.timestamps import DAY_US, HOUR_US, MICROSECONDS, parse_rfc3339
 from mock_saas.windows import Count, Window
 from tests.mock_saas.provider import EPOCH_US, NOW_US, count, event_list, is_strictly_ascending, pages, parse, walk

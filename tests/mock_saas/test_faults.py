@@ -8,10 +8,10 @@ import orjson
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from mock_saas.context import ConnectionDroppedError
-from mock_saas.fault_middleware import FaultMiddleware
-from mock_saas.faults import DropFault, ErrorFault, FaultRegistry, LatencyFault, Verdict
-from mock_saas.randomness import Randomness
+from mock_saas.api.context import ConnectionDroppedError
+from mock_saas.faults.injection import DropFault, ErrorFault, FaultRegistry, LatencyFault, Verdict
+from mock_saas.faults.middleware import FaultMiddleware
+from mock_saas.history.randomness import Randomness
 from mock_saas.timestamps import to_us
 from tests.mock_saas.provider import ADMIN_KEY, NOW_US, Provider, StoppedClock
 

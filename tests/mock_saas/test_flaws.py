@@ -7,12 +7,12 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mock_saas.app import make_lists
-from mock_saas.event_list import EventList
-from mock_saas.flaws import EVERY, FLAWS
-from mock_saas.lifecycle import EventType
-from mock_saas.randomness import Randomness
-from mock_saas.rendering import Breakage
+from mock_saas.api.app import make_lists
+from mock_saas.history.event_list import EventList
+from mock_saas.history.flaws import EVERY, FLAWS
+from mock_saas.history.lifecycle import EventType
+from mock_saas.history.randomness import Randomness
+from mock_saas.history.rendering import Breakage
 from mock_saas.timestamps import DAY_US, parse_rfc3339, to_us
 from mock_saas.windows import Window
 from tests.mock_saas.provider import EPOCH_US, event_list, parse, walk

@@ -6,11 +6,11 @@ from typing import Any
 import orjson
 import pytest
 
-from mock_saas import cells
-from mock_saas.lifecycle import MAX_STEPS, PATTERNS, WEIGHT_TOTAL
-from mock_saas.randomness import Randomness
-from mock_saas.records import CampaignStatus, Event
-from mock_saas.rendering import Breakage, break_record, drawn_flaw
+from mock_saas.history import cells
+from mock_saas.history.lifecycle import MAX_STEPS, PATTERNS, WEIGHT_TOTAL
+from mock_saas.history.randomness import Randomness
+from mock_saas.history.records import CampaignStatus, Event
+from mock_saas.history.rendering import Breakage, break_record, drawn_flaw
 from mock_saas.timestamps import DAY_US, HOUR_US, MICROSECONDS, parse_rfc3339
 from mock_saas.windows import Window
 from tests.mock_saas.provider import EPOCH_US, NOW_US, campaign_list, event_list, parse, walk

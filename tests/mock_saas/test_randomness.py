@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mock_saas.randomness import MASK_64, SPACE_EVENT_ID, SPACE_MESSAGE, SPACE_MESSAGE_ID, Randomness, mix64
+from mock_saas.history.randomness import MASK_64, SPACE_EVENT_ID, SPACE_MESSAGE, SPACE_MESSAGE_ID, Randomness, mix64
 
 WORDS_64 = st.integers(0, MASK_64)
 

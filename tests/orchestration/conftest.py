@@ -8,7 +8,7 @@ import pytest
 
 from ingest.lake.store import ObjectStore
 from ingest.settings import LakeSettings
-from orchestration.warehouse.duckdb import DuckDBWarehouse
+from orchestration.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tests.orchestration.lake_builder import LakeBuilder, contract
 
 DATABASE = "DP_MAILBLAZE_DEMO_DEV_DB"

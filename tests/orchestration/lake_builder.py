@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from ingest.batch import QUARANTINE_SCHEMA
 from ingest.contracts.model import StreamContract
 from ingest.contracts.parse import parse_contract
 from ingest.lake import layout
+from ingest.lake.batch import QUARANTINE_SCHEMA
 from ingest.lake.commit import Commit, CommitKind, Counts, DataFile, Watermark
 from ingest.lake.log import CommitLog
 from ingest.lake.store import ObjectStore

@@ -18,8 +18,8 @@ from pydantic import SecretStr
 
 from ingest.lake.store import ObjectStore
 from ingest.settings import IngestSettings, LakeSettings
-from orchestration.warehouse.duckdb import DuckDBWarehouse
-from tests.ingest.runs.world import World
+from orchestration.warehouse.duckdb.warehouse import DuckDBWarehouse
+from tests.ingest.run.world import World
 from tests.orchestration.value_by_value import Passage
 
 # Postgres holds any code point but zero; a lone surrogate is none.

@@ -13,14 +13,14 @@ from pydantic import SecretStr
 from ingest.contracts.model import StreamContract
 from ingest.lake.commit import CommitKind
 from ingest.lake.store import ObjectStore
-from ingest.replay import append_replay
-from ingest.runner import open_run
+from ingest.run.replay import append_replay
+from ingest.run.runner import open_run
 from ingest.settings import IngestSettings, LakeSettings
-from orchestration.reconcile import Reconciler, Reconciliation, SourceSide
+from orchestration.reconcile.comparison import Reconciler, Reconciliation, SourceSide
 from orchestration.settings import Schemas
-from orchestration.warehouse.duckdb import DuckDBWarehouse
+from orchestration.warehouse.duckdb.warehouse import DuckDBWarehouse
 from orchestration.warehouse.loader import Loader, LoadResult, load_streams
-from tests.ingest.runs.world import ITEMS, World
+from tests.ingest.run.world import ITEMS, World
 
 NARROW = """
 create type mood as enum ('sad', 'ok');

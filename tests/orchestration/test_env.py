@@ -15,7 +15,7 @@ from dotenv import dotenv_values
 from ingest.errors import ConfigurationError
 from orchestration.env import parse_output, update
 from orchestration.settings import OrchestrationSettings
-from orchestration.warehouse.snowflake_settings import SnowflakeSettings
+from orchestration.warehouse.snowflake.settings import SnowflakeSettings
 
 REPOSITORY = Path(__file__).parents[2]
 GIVEN = {

@@ -12,10 +12,10 @@ from pydantic import SecretStr
 
 from ingest.contracts.model import StreamContract
 from ingest.lake.store import ObjectStore
-from ingest.quarantine import Quarantine
+from ingest.run.quarantine import Quarantine
 from ingest.settings import IngestSettings, LakeSettings
-from orchestration.warehouse.duckdb import DuckDBWarehouse
-from tests.ingest.runs.world import World
+from orchestration.warehouse.duckdb.warehouse import DuckDBWarehouse
+from tests.ingest.run.world import World
 from tests.orchestration.value_by_value import Passage
 
 

@@ -17,10 +17,10 @@ from ingest.contracts.introspect import live_tables
 from ingest.contracts.model import Column, StreamContract
 from ingest.contracts.parse import parse_contract
 from ingest.contracts.types import Kind
-from ingest.runner import open_run
-from orchestration.warehouse.duckdb import DuckDBWarehouse
+from ingest.run.runner import open_run
+from orchestration.warehouse.duckdb.warehouse import DuckDBWarehouse
 from orchestration.warehouse.loader import Loader, load_streams
-from tests.ingest.runs.world import World
+from tests.ingest.run.world import World
 
 Row = tuple[Any, ...]
 
@@ -110,7 +110,7 @@ def _plain(value: Any, column: Column) -> Any:
     """A value that equals another only where both are the same to the bit, but for the sign of a zero.
 
     DuckDB compresses a run of equal numbers to the first of them, and to it -0.0 equals 0.0. The lake's files keep the
-    sign (`tests/ingest/test_columns.py`).
+    sign (`tests/ingest/sources/test_columns.py`).
     """
     if isinstance(value, memoryview):
         return value.tobytes()

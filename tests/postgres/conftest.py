@@ -13,12 +13,12 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
-from orchestration.local.accounts import unprivileged_account
-from orchestration.local.postgres_binaries import find_binaries
-from orchestration.local.postgres_server import start_postgres
-from orchestration.local.processes import ProcessGroup
-from orchestration.local.run_directory import RunDirectory
-from orchestration.local.settings import LocalSettings
+from local.accounts import unprivileged_account
+from local.processes import ProcessGroup
+from local.run_directory import RunDirectory
+from local.servers.postgres_binaries import find_binaries
+from local.servers.postgres_server import start_postgres
+from local.settings import LocalSettings
 from postgres.connection import connected, with_database
 from postgres.seed import seed_shop
 from postgres.setup import create_shop

@@ -15,9 +15,9 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extensions import parse_dsn
 
-from orchestration.local.accounts import unprivileged_account
-from orchestration.local.postgres_binaries import find_binaries
-from orchestration.local.settings import LocalSettings
+from local.accounts import unprivileged_account
+from local.servers.postgres_binaries import find_binaries
+from local.settings import LocalSettings
 from postgres.connection import connected, with_database
 from tests.postgres.conftest import INGEST_PASSWORD, OWNER_PASSWORD, Shop
 from tests.postgres.shop_state import query

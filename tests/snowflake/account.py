@@ -14,11 +14,11 @@ import snowflake.connector
 
 from ingest.lake.store import ObjectStore
 from ingest.settings import LakeSettings
-from orchestration.local.snowflake_account import provision_statements
+from local.snowflake.account import provision_statements
 from orchestration.settings import Schemas
 from orchestration.warehouse.protocol import Row
-from orchestration.warehouse.snowflake import SnowflakeWarehouse
-from orchestration.warehouse.snowflake_settings import SnowflakeSettings
+from orchestration.warehouse.snowflake.settings import SnowflakeSettings
+from orchestration.warehouse.snowflake.warehouse import SnowflakeWarehouse
 
 if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
@@ -157,6 +157,6 @@ def new_database() -> str:
 
 
 def _key(settings: SnowflakeSettings) -> bytes:
-    from orchestration.warehouse.snowflake_login import loader_login
+    from orchestration.warehouse.snowflake.login import loader_login
 
     return loader_login(settings, "").keys[0].der

@@ -13,7 +13,7 @@ from ingest.contracts.model import StreamContract
 from ingest.lake.commit import CommitKind
 from orchestration.warehouse.loader import Loader, LoadResult, load_streams
 from orchestration.warehouse.protocol import Row
-from orchestration.warehouse.snowflake_settings import SnowflakeSettings
+from orchestration.warehouse.snowflake.settings import SnowflakeSettings
 from tests.orchestration.lake_builder import LakeBuilder
 from tests.snowflake.account import Account
 from tests.snowflake.statement_proxy import StatementProxy

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.local.processes import ProcessGroup
-from orchestration.local.run_directory import RunDirectory
-from orchestration.local.s3_server import S3Server
-from orchestration.local.snowflake_emulator import EMULATOR_PYTHON, start_snowflake_emulator
-from orchestration.warehouse.snowflake_settings import SnowflakeSettings
+from local.processes import ProcessGroup
+from local.run_directory import RunDirectory
+from local.servers.s3_server import S3Server
+from local.snowflake.server import EMULATOR_PYTHON, start_snowflake_emulator
+from orchestration.warehouse.snowflake.settings import SnowflakeSettings
 from tests.orchestration.lake_builder import LakeBuilder, contract
 from tests.snowflake.account import USERS_ACCOUNT, Account, connect, new_database, provisioned
 from tests.snowflake.lake_bucket import fresh_bucket

@@ -12,8 +12,8 @@ from pydantic import SecretStr
 
 from ingest.errors import AccessError, ConfigurationError, PlatformError, UnreachableError
 from orchestration.settings import Schemas
-from orchestration.warehouse.snowflake import SnowflakeWarehouse
-from orchestration.warehouse.snowflake_settings import SnowflakeSettings
+from orchestration.warehouse.snowflake.settings import SnowflakeSettings
+from orchestration.warehouse.snowflake.warehouse import SnowflakeWarehouse
 from tests.snowflake.account import Account
 from tests.snowflake.keys import KeyPair, key_pair
 from tests.snowflake.statement_proxy import Effect, Refused, Unavailable, statement_proxy

@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 
 from ingest.contracts.registry import PACKAGED, ContractRegistry
-from orchestration.local.environment import clean_environment
-from orchestration.local.snowflake_emulator import EMULATOR_PYTHON
+from local.environment import clean_environment
+from local.snowflake.server import EMULATOR_PYTHON
 from orchestration.settings import Schemas
-from orchestration.warehouse.snowflake_settings import SnowflakeSettings
+from orchestration.warehouse.snowflake.settings import SnowflakeSettings
 from tests.local.test_demo import MARTS
 from tests.snowflake.account import USERS_ACCOUNT, connect, new_database, provisioned
 from tests.snowflake.lake_bucket import fresh_bucket
 
-DEMO = (sys.executable, "-m", "orchestration.local", "demo", "--warehouse", "snowflake", "--scale", "0.05")
+DEMO = (sys.executable, "-m", "local", "demo", "--warehouse", "snowflake", "--scale", "0.05")
 STREAMS = {contract.stream for contract in ContractRegistry.load(PACKAGED).values()}
 
 

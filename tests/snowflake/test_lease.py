@@ -9,7 +9,7 @@ import pytest
 
 from ingest.errors import ConflictError
 from orchestration.settings import Schemas
-from orchestration.warehouse.snowflake import SnowflakeWarehouse
+from orchestration.warehouse.snowflake.warehouse import SnowflakeWarehouse
 from tests.snowflake.account import Account
 
 AT_ONCE = timedelta(0)

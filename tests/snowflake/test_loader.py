@@ -13,12 +13,12 @@ import pytest
 from ingest.contracts.model import StreamContract
 from ingest.errors import ConfigurationError, FatalError, PlatformError
 from ingest.lake.commit import columns_of
-from orchestration.warehouse import snowflake_session
-from orchestration.warehouse.copy_history import check_history
 from orchestration.warehouse.ddl import data_table
 from orchestration.warehouse.loader import Loader, LoadResult, load_streams
 from orchestration.warehouse.protocol import Row, Session
-from orchestration.warehouse.snowflake_session import SnowflakeSession
+from orchestration.warehouse.snowflake import session as snowflake_session
+from orchestration.warehouse.snowflake.copy_history import check_history
+from orchestration.warehouse.snowflake.session import SnowflakeSession
 from tests.orchestration.lake_builder import AT, COLUMNS, LakeBuilder, contract, thing
 from tests.snowflake.account import USERS_ACCOUNT, Account
 

@@ -14,7 +14,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from ingest.lake.layout import LOG
-from orchestration.local.saas_server import SaasServer
+from local.servers.saas_server import SaasServer
 from tests.terraform.emulated_aws import Credentials, EmulatedAws
 from tests.terraform.runner import Terraform
 

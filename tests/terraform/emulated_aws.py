@@ -9,7 +9,7 @@ import boto3
 import httpx
 from botocore.config import Config
 
-from orchestration.local.s3_server import S3Server
+from local.servers.s3_server import S3Server
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client

@@ -10,7 +10,7 @@ from typing import Any
 
 from ingest.contracts.model import StreamContract
 from orchestration.warehouse import ddl
-from orchestration.warehouse.snowflake_dialect import SNOWFLAKE, declared_type
+from orchestration.warehouse.snowflake.dialect import SNOWFLAKE, declared_type
 from tests.terraform.runner import Terraform
 
 FOLDER = "terraform/modules/warehouse/tables"

@@ -11,9 +11,9 @@ import yaml
 
 from ingest.contracts.registry import ContractRegistry
 from ingest.contracts.types import _ALIASES, _AS_TEXT, _NATIVE
-from orchestration.local.processes import ProcessGroup
-from orchestration.local.s3_server import start_s3
-from orchestration.local.saas_server import SaasServer
+from local.processes import ProcessGroup
+from local.servers.s3_server import start_s3
+from local.servers.saas_server import SaasServer
 from tests.terraform import applied
 from tests.terraform.emulated_aws import EmulatedAws
 from tests.terraform.raw_tables import made_by_terraform, wanted_by_the_loader, wide_contract

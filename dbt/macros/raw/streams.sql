@@ -1,4 +1,4 @@
-{#- Generated from ingest/contracts by `python -m orchestration.dbt_sources`: change the contracts instead. -#}
+{#- Generated from ingest/contracts by `python -m orchestration.dbt.sources`: change the contracts instead. -#}
 
 {#- The columns that identify a row of a stream, in key order. -#}
 {% macro stream_key(stream) -%}

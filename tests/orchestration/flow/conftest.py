@@ -19,12 +19,12 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from ingest.settings import IngestSettings
-from orchestration.local.shop import Shop
-from orchestration.prefect.api import prefect_api
+from local.servers.shop import Shop
 from orchestration.prefect.flow import run_once
+from orchestration.prefect.operate.api import prefect_api
 from orchestration.report import RunFailedError, RunReport
 from orchestration.settings import REPOSITORY
-from orchestration.warehouse.duckdb import DuckDBWarehouse
+from orchestration.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tests.orchestration.conftest import DATABASE
 from tests.orchestration.prefect.conftest import Server, server
 

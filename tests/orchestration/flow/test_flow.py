@@ -12,21 +12,21 @@ import psycopg2
 import pytest
 from prefect.client.schemas.objects import StateType, TaskRunResult
 
-from ingest.context import StreamResult
 from ingest.contracts.registry import ContractRegistry
 from ingest.errors import ConfigurationError, ConflictError, DataError, TransientError
 from ingest.lake.read_mark import CountMark
 from ingest.lake.store import ObjectStore
-from ingest.replay import append_replay
-from ingest.runner import IngestRun
-from orchestration.dbt_events import NodeFinished, NodeStarted, NodeStatus
+from ingest.run.context import StreamResult
+from ingest.run.replay import append_replay
+from ingest.run.runner import IngestRun
+from orchestration.dbt.events import NodeFinished, NodeStarted, NodeStatus
 from orchestration.progress import report_to
-from orchestration.reconcile import Reconciliation, ReconciliationError
+from orchestration.reconcile.comparison import Reconciliation, ReconciliationError
 from orchestration.report import RunReport, StreamOutcome
 from orchestration.warehouse.loader import LoadResult
 from orchestration.warehouse.protocol import Publication
 from orchestration.warehouse.query import run_query
-from tests.ingest.fake_provider import fake_provider
+from tests.ingest.sources.fake_provider import fake_provider
 from tests.orchestration.flow.conftest import Platform
 
 STREAMS = set(ContractRegistry.load())

@@ -58,7 +58,7 @@ def test_an_interrupted_run_leaves_nothing_behind(
 
 HANGS = """
 import signal, sys, threading
-from orchestration.prefect.stopping import leave_when_stopped
+from orchestration.prefect.run.stopping import leave_when_stopped
 
 def swallow(number, frame):
     print("asked", flush=True)

@@ -24,13 +24,13 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun
 from prefect.settings import PREFECT_API_URL, PREFECT_EXPERIMENTAL_EVENTS, PREFECT_UI_URL, temporary_settings
 
-from orchestration.local.environment import clean_environment
-from orchestration.local.processes import Command, Process, ProcessGroup
-from orchestration.prefect.deployments import DeploymentSpec
-from orchestration.prefect.forms import form
-from orchestration.prefect.registration import Code, register
+from local.environment import clean_environment
+from local.processes import Command, Process, ProcessGroup
+from orchestration.prefect.deploy.deployments import DeploymentSpec
+from orchestration.prefect.deploy.forms import form
+from orchestration.prefect.deploy.registration import Code, register
+from orchestration.runtime.names import PLATFORM_QUEUE
 from orchestration.settings import REPOSITORY
-from orchestration.worker.names import PLATFORM_QUEUE
 
 T = TypeVar("T")
 LATE_AFTER_SECONDS = 2
@@ -113,7 +113,14 @@ def start_server(processes: ProcessGroup, home: Path, port: int, **variables: st
         "PREFECT_API_SERVICES_LATE_RUNS_LOOP_SECONDS": "1",
         **variables,
     }
-    factory = ("--factory", "orchestration.prefect.server:create_app", "--host", "127.0.0.1", "--port", str(port))
+    factory = (
+        "--factory",
+        "orchestration.prefect.operate.server:create_app",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+    )
     command = Command(
         "Prefect server",
         (sys.executable, "-m", "uvicorn", *factory),

@@ -7,7 +7,7 @@ from prefect.context import FlowRunContext
 from prefect.logging import get_run_logger
 from prefect.states import Failed, State
 
-from orchestration.worker.heartbeat import beating
+from orchestration.runtime.heartbeat import beating
 
 
 @task

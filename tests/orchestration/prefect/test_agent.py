@@ -18,10 +18,10 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Cancelling
 
 from ingest.errors import ConfigurationError
-from orchestration.local.environment import clean_environment
-from orchestration.local.processes import ProcessGroup
-from orchestration.worker.agent import AgentSpec, run_agent
-from orchestration.worker.names import INGEST_QUEUE, MAINTENANCE_QUEUE, PLATFORM_QUEUE
+from local.environment import clean_environment
+from local.processes import ProcessGroup
+from orchestration.runtime.agent import AgentSpec, run_agent
+from orchestration.runtime.names import INGEST_QUEUE, MAINTENANCE_QUEUE, PLATFORM_QUEUE
 from tests.orchestration.prefect.conftest import (
     QUIET,
     Agent,
@@ -34,7 +34,7 @@ from tests.orchestration.prefect.conftest import (
 )
 
 pytestmark = QUIET
-PLATFORM_AGENT = "orchestration.prefect.agent"
+PLATFORM_AGENT = "orchestration.prefect.operate.agent"
 INGEST_AGENT = "orchestration.worker"
 
 

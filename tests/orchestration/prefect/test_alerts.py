@@ -18,11 +18,11 @@ from pydantic import SecretStr
 
 from ingest.contracts.registry import ContractRegistry
 from ingest.errors import ConfigurationError
-from orchestration.prefect.deployments import deployment_specs
-from orchestration.prefect.notifications import ensure_alerts
-from orchestration.prefect.registration import Code, Registered, register
+from orchestration.prefect.deploy.deployments import deployment_specs
+from orchestration.prefect.deploy.registration import Code, Registered, register
+from orchestration.prefect.operate.notifications import ensure_alerts
+from orchestration.runtime.names import MAINTENANCE_FLOW, PLATFORM_FLOW, STREAM_FLOW
 from orchestration.settings import REPOSITORY
-from orchestration.worker.names import MAINTENANCE_FLOW, PLATFORM_FLOW, STREAM_FLOW
 from tests.orchestration.prefect.conftest import QUIET, Server
 
 pytestmark = QUIET

@@ -11,9 +11,9 @@ from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.sorting import FlowRunSort
 
-from orchestration.prefect.catch_up import skip_superseded, superseded
-from orchestration.prefect.deployments import ScheduleSpec
-from orchestration.prefect.registration import Code, register
+from orchestration.prefect.deploy.deployments import ScheduleSpec
+from orchestration.prefect.deploy.registration import Code, register
+from orchestration.prefect.operate.catch_up import skip_superseded, superseded
 from orchestration.settings import REPOSITORY
 from tests.orchestration.prefect.conftest import QUIET, Server, deployment
 

@@ -14,11 +14,11 @@ from prefect.client.orchestration import PrefectClient
 from rich.console import Console
 
 from ingest.errors import ConfigurationError
-from orchestration.local.environment import clean_environment
-from orchestration.prefect import follow
-from orchestration.prefect.deploy import deploy_and_run
-from orchestration.prefect.deployments import DeploymentSpec
-from orchestration.prefect.registration import Code, register
+from local.environment import clean_environment
+from orchestration.prefect.deploy import follow
+from orchestration.prefect.deploy.deploy import deploy_and_run
+from orchestration.prefect.deploy.deployments import DeploymentSpec
+from orchestration.prefect.deploy.registration import Code, register
 from orchestration.settings import REPOSITORY
 from tests.orchestration.prefect.conftest import QUIET, Server, deployment, running_agent
 
@@ -45,7 +45,7 @@ def test_a_run_is_told_of_task_by_task_and_its_end_is_the_exit_code(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(follow, "STARTED", tmp_path / "started")
-    with running_agent("orchestration.prefect.agent", server.api_url, tmp_path / "agent"):
+    with running_agent("orchestration.prefect.operate.agent", server.api_url, tmp_path / "agent"):
         code, output = follow_run(server, deployment("sleeper"))
         assert code == 0
         assert follow.STARTED.exists()

@@ -12,9 +12,9 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import State, StateType, TaskRun
 from prefect.states import Cancelling, Completed, Pending, Running, Scheduled
 
-from orchestration.prefect.janitor import sweep
-from orchestration.prefect.silence import SilenceWatch
-from orchestration.worker.endings import end_parts, end_run
+from orchestration.prefect.operate.janitor import sweep
+from orchestration.runtime.endings import end_parts, end_run
+from orchestration.runtime.silence import SilenceWatch
 from tests.orchestration.prefect.clock import Clock
 from tests.orchestration.prefect.conftest import QUIET, Server, deployment, start_run
 

@@ -19,15 +19,14 @@ from prefect.client.schemas.schedules import CronSchedule
 
 from ingest.contracts.registry import ContractRegistry
 from ingest.errors import ConfigurationError
-from orchestration.local.environment import clean_environment
-from orchestration.prefect.deployments import DeploymentSpec, Schedules, deployment_specs
+from local.environment import clean_environment
+from orchestration.prefect.deploy.deployments import DeploymentSpec, Schedules, deployment_specs
+from orchestration.prefect.deploy.registration import Code, Registered, register
+from orchestration.prefect.deploy.schedules import VARIABLE, MadeSchedules, times_of
+from orchestration.prefect.deploy.settings import DeploySettings
 from orchestration.prefect.flow import dp_maiblaze_demo_dev_flow
-from orchestration.prefect.maintenance import maintain
-from orchestration.prefect.registration import Code, Registered, register
-from orchestration.prefect.schedules import VARIABLE, MadeSchedules, times_of
-from orchestration.prefect.settings import DeploySettings
-from orchestration.settings import REPOSITORY
-from orchestration.worker.names import (
+from orchestration.prefect.operate.maintenance import maintain
+from orchestration.runtime.names import (
     MAINTENANCE_FLOW,
     PLATFORM_FLOW,
     PLATFORM_QUEUE,
@@ -35,6 +34,7 @@ from orchestration.worker.names import (
     VERIFY_FLOW,
     WORK_POOL,
 )
+from orchestration.settings import REPOSITORY
 from orchestration.worker.stream_flow import land_stream
 from orchestration.worker.verify_flow import verify_streams
 from tests.orchestration.prefect.conftest import QUIET, Server

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from prefect.server.database.configurations import AioSqliteConfiguration
 from sqlalchemy.exc import OperationalError
 
-from orchestration.prefect.server import take_write_locks_first
+from orchestration.prefect.operate.server import take_write_locks_first
 
 TRANSACTIONS = 8
 

@@ -11,12 +11,12 @@ import pytest
 from prefect.client.orchestration import PrefectClient
 
 from ingest.contracts.registry import ContractRegistry
-from orchestration.local.processes import process_group
-from orchestration.local.run_directory import RunDirectory
-from orchestration.prefect.deployments import deployment_specs
-from orchestration.prefect.registration import Code, register
+from local.processes import process_group
+from local.run_directory import RunDirectory
+from orchestration.prefect.deploy.deployments import deployment_specs
+from orchestration.prefect.deploy.registration import Code, register
+from orchestration.runtime.names import STREAM_DEPLOYMENT, STREAM_FLOW
 from orchestration.settings import REPOSITORY
-from orchestration.worker.names import STREAM_DEPLOYMENT, STREAM_FLOW
 from tests.orchestration.prefect.conftest import QUIET, free_port, start_server
 
 pytestmark = [*QUIET, pytest.mark.filterwarnings("ignore::DeprecationWarning")]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ingest.lake.store import ObjectStore
 from ingest.settings import LakeSettings
-from orchestration.warehouse.duckdb import DuckDBSession, DuckDBWarehouse
+from orchestration.warehouse.duckdb.warehouse import DuckDBSession, DuckDBWarehouse
 from orchestration.warehouse.ledger import Ledger
 from orchestration.warehouse.loader import Loader
 from tests.orchestration.lake_builder import contract

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.batch import QUARANTINE_SCHEMA
 from ingest.contracts.model import META_COLUMNS
 from ingest.contracts.registry import ContractRegistry
 from ingest.contracts.types import Kind, LandingType
+from ingest.lake.batch import QUARANTINE_SCHEMA
 from orchestration.warehouse import ddl
-from orchestration.warehouse.duckdb import DIALECT, DuckDBWarehouse
-from orchestration.warehouse.lake_reader import open_duckdb
+from orchestration.warehouse.duckdb.lake_reader import open_duckdb
+from orchestration.warehouse.duckdb.warehouse import DIALECT, DuckDBWarehouse
 from orchestration.warehouse.ledger import LedgerEntry
 
 

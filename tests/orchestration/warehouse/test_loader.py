@@ -28,7 +28,7 @@ from ingest.lake.commit import Commit, columns_of
 from ingest.lake.store import ObjectStore
 from ingest.settings import LakeSettings
 from orchestration.warehouse.ddl import data_table
-from orchestration.warehouse.duckdb import DuckDBSession, DuckDBWarehouse
+from orchestration.warehouse.duckdb.warehouse import DuckDBSession, DuckDBWarehouse
 from orchestration.warehouse.ledger import Ledger, LedgerEntry
 from orchestration.warehouse.loader import Loader, LoadResult, load_streams
 from orchestration.warehouse.protocol import Row
@@ -326,7 +326,7 @@ def test_a_file_that_was_damaged_before_it_was_committed_is_refused_by_name(
 def test_a_version_of_more_than_fits_on_disk_at_once_is_loaded_in_groups(
     warehouse: DuckDBWarehouse, lake: LakeBuilder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("orchestration.warehouse.lake_files._GROUP_BYTES", 1)
+    monkeypatch.setattr("orchestration.warehouse.duckdb.lake_files._GROUP_BYTES", 1)
     at_once: list[int] = []
     check = DuckDBSession._check_columns
 
@@ -356,7 +356,7 @@ def test_a_full_disk_is_named(warehouse: DuckDBWarehouse, lake: LakeBuilder, mon
     lake.data([thing(1)])
     loading = warehouse.path.parent / f"{warehouse.path.stem}.loading"
     with monkeypatch.context() as patch:
-        patch.setattr("orchestration.warehouse.lake_files._file_name", lambda at: "/dev/full")
+        patch.setattr("orchestration.warehouse.duckdb.lake_files._file_name", lambda at: "/dev/full")
         with pytest.raises(ConfigurationError, match=r"things: the disk of /dev is full.*WAREHOUSE_DIR"):
             load(warehouse, lake)
     assert not loading.exists()

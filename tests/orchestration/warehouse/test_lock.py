@@ -13,14 +13,14 @@ from pathlib import Path
 import pytest
 
 from ingest.errors import ConfigurationError, ConflictError
-from orchestration.warehouse.lock import WriterLock
+from orchestration.warehouse.duckdb.lock import WriterLock
 
 NO_WAIT = timedelta(0)
 HOLD = """
 import sys
 from datetime import timedelta
 from pathlib import Path
-from orchestration.warehouse.lock import WriterLock
+from orchestration.warehouse.duckdb.lock import WriterLock
 with WriterLock(Path(sys.argv[1])).hold("run-of-another", wait=timedelta(0)):
     print("held", flush=True)
     sys.stdin.read()

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from ingest.errors import ConflictError, FatalError
-from orchestration.warehouse.duckdb import DuckDBWarehouse
-from orchestration.warehouse.publish import publish_copy
+from orchestration.warehouse.duckdb.publish import publish_copy
+from orchestration.warehouse.duckdb.warehouse import DuckDBWarehouse
 from orchestration.warehouse.query import run_query
 
 READ = """

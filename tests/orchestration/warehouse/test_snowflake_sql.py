@@ -23,8 +23,8 @@ from orchestration.warehouse.ddl import (
     locks_table,
     stream_tables,
 )
-from orchestration.warehouse.snowflake_copy import copied_rows, copy_statement
-from orchestration.warehouse.snowflake_dialect import SNOWFLAKE, declared_type
+from orchestration.warehouse.snowflake.copy import copied_rows, copy_statement
+from orchestration.warehouse.snowflake.dialect import SNOWFLAKE, declared_type
 
 TABLES = [
     *(table for contract in ContractRegistry.load(PACKAGED).values() for table in stream_tables(contract, "RAW")),

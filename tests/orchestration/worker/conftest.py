@@ -15,13 +15,13 @@ from prefect.client.orchestration import PrefectClient
 
 from ingest.contracts.registry import ContractRegistry
 from ingest.settings import IngestSettings
-from orchestration.local.environment import clean_environment
-from orchestration.local.processes import Command, Process, ProcessGroup, Stop, process_group
-from orchestration.local.run_directory import RunDirectory
-from orchestration.local.s3_server import ACCESS_KEY_ID, SECRET_ACCESS_KEY
-from orchestration.prefect.deployments import deployment_specs
-from orchestration.prefect.registration import Code, register
-from orchestration.worker.names import STREAM_DEPLOYMENT, STREAM_FLOW
+from local.environment import clean_environment
+from local.processes import Command, Process, ProcessGroup, Stop, process_group
+from local.run_directory import RunDirectory
+from local.servers.s3_server import ACCESS_KEY_ID, SECRET_ACCESS_KEY
+from orchestration.prefect.deploy.deployments import deployment_specs
+from orchestration.prefect.deploy.registration import Code, register
+from orchestration.runtime.names import STREAM_DEPLOYMENT, STREAM_FLOW
 from tests.orchestration.prefect.conftest import free_port, start_server
 
 ROOT = Path(__file__).parents[3]

@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 from ingest.lake.log import CommitLog
 from ingest.lake.store import ObjectStore
 from ingest.settings import IngestSettings
-from orchestration.local.processes import Process
-from orchestration.local.saas_server import SaasServer
+from local.processes import Process
+from local.servers.saas_server import SaasServer
 from tests.orchestration.worker.conftest import Fleet
 
 WaitUntil = Callable[[Process, Callable[[], bool]], None]

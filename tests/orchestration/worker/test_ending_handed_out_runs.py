@@ -17,11 +17,11 @@ from prefect.states import Completed, Crashed, Running, State
 
 from ingest.errors import ConfigurationError, PlatformError, TransientError
 from ingest.retry import WaitBudgets
-from orchestration.prefect import dispatch
-from orchestration.prefect.dispatch import DispatchSettings, StreamDispatcher
-from orchestration.prefect.task_retries import TaskRetries
+from orchestration.prefect.run import dispatch
+from orchestration.prefect.run.dispatch import DispatchSettings, StreamDispatcher
+from orchestration.prefect.run.task_retries import TaskRetries
 from orchestration.settings import OrchestrationSettings
-from tests.orchestration.prefect.test_silence import STALE
+from tests.orchestration.runtime.test_silence import STALE
 
 LOGGER = logging.getLogger("tests")
 API_ERRORS = [

@@ -10,15 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ingest.errors
-from ingest.context import SourceCount, StreamResult
 from ingest.errors import AccessError, FatalError, PlatformError, RateLimitedError, TransientError
 from ingest.lake.store import ObjectStore
 from ingest.retry import WaitBudget, give_up
-from ingest.runner import open_run
+from ingest.run.context import SourceCount, StreamResult
+from ingest.run.runner import open_run
 from ingest.settings import LakeSettings
 from orchestration.worker.handoff import ErrorNote, Handoff, ResultNote, remove_handoffs
-from tests.ingest.runs.conftest import world as world
-from tests.ingest.runs.world import ITEMS, World
+from tests.ingest.run.conftest import world as world
+from tests.ingest.run.world import ITEMS, World
 
 KINDS = sorted(
     kind.__name__ for kind in vars(ingest.errors).values() if isinstance(kind, type) and issubclass(kind, PlatformError)

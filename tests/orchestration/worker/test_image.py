@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[3]
 PROGRAM = """
 import sys
-import orchestration.worker.__main__, orchestration.worker.agent, orchestration.worker.stream_flow
+import orchestration.worker.__main__, orchestration.runtime.agent, orchestration.worker.stream_flow
 print("\\n".join(sys.modules))
 """
 

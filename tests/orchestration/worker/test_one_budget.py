@@ -20,17 +20,17 @@ from ingest.contracts.registry import ContractRegistry
 from ingest.errors import PlatformError, RateLimitedError, TransientError
 from ingest.lake.store import ObjectStore
 from ingest.retry import WaitBudget, WaitBudgets, give_up
+from ingest.run.shared_run import SharedRun
 from ingest.settings import LakeSettings
-from ingest.shared_run import SharedRun
-from orchestration.prefect import dispatch
-from orchestration.prefect.api import prefect_api
-from orchestration.prefect.deployments import deployment_specs
-from orchestration.prefect.dispatch import DispatchSettings, StreamDispatcher
-from orchestration.prefect.settings import DeploySettings
-from orchestration.prefect.task_retries import TaskRetries, is_transient
+from orchestration.prefect.deploy.deployments import deployment_specs
+from orchestration.prefect.deploy.settings import DeploySettings
+from orchestration.prefect.operate.api import prefect_api
+from orchestration.prefect.run import dispatch
+from orchestration.prefect.run.dispatch import DispatchSettings, StreamDispatcher
+from orchestration.prefect.run.task_retries import TaskRetries, is_transient
+from orchestration.runtime.names import STREAM_DEPLOYMENT
 from orchestration.settings import OrchestrationSettings
 from orchestration.worker.handoff import ErrorNote, Handoff
-from orchestration.worker.names import STREAM_DEPLOYMENT
 
 LOGGER = logging.getLogger("tests")
 [FORM] = [

@@ -12,7 +12,7 @@ from prefect.states import State
 from ingest.errors import ConfigurationError
 from ingest.lake.store import ObjectStore
 from ingest.settings import LakeSettings
-from orchestration.prefect.api import prefect_api
+from orchestration.prefect.operate.api import prefect_api
 from orchestration.worker.handoff import Handoff
 from orchestration.worker.stream_flow import land_stream
 from tests.orchestration.prefect.conftest import QUIET

@@ -20,10 +20,10 @@ from ingest.contracts.introspect import live_tables
 from ingest.contracts.registry import SUFFIX
 from ingest.lake.store import ObjectStore
 from ingest.settings import IngestSettings, LakeSettings
-from orchestration.prefect.api import prefect_api
+from orchestration.prefect.operate.api import prefect_api
 from orchestration.worker import verify_flow
 from orchestration.worker.verify_flow import verify_streams
-from tests.ingest.runs.world import ITEMS, World
+from tests.ingest.run.world import ITEMS, World
 from tests.orchestration.prefect.conftest import QUIET
 
 pytestmark = QUIET

@@ -8,8 +8,8 @@ from datetime import timedelta
 
 import pytest
 
-from orchestration.warehouse.duckdb import DuckDBWarehouse
-from orchestration.warehouse.snowflake_settings import SnowflakeSettings
+from orchestration.warehouse.duckdb.warehouse import DuckDBWarehouse
+from orchestration.warehouse.snowflake.settings import SnowflakeSettings
 from tests.snowflake.account import Account, connect, new_database, not_shown_here, provisioned
 from tests.snowflake.dbt.history import History
 from tests.snowflake.dbt.landed_lake import LandedLake

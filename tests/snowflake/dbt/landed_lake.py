@@ -9,10 +9,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from ingest.batch import Batch, BatchOrigin
 from ingest.contracts.model import Column, StreamContract
 from ingest.contracts.registry import ContractRegistry
 from ingest.contracts.types import LandingType
+from ingest.lake.batch import Batch, BatchOrigin
 from ingest.lake.commit import CommitKind, Watermark
 from ingest.lake.log import CommitLog
 from ingest.lake.store import ObjectStore

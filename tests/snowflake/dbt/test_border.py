@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from ingest.contracts.registry import ContractRegistry
-from orchestration.warehouse.duckdb import DuckDBWarehouse
+from orchestration.warehouse.duckdb.warehouse import DuckDBWarehouse
 from orchestration.warehouse.protocol import Purpose
 from tests.border.staged import AT, Border, differences, staged
 from tests.border.tables import SHOWN_AS, Table, drawn_columns, read

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orchestration.warehouse.duckdb import DuckDBWarehouse
+from orchestration.warehouse.duckdb.warehouse import DuckDBWarehouse
 from orchestration.warehouse.loader import Loader, LoadOutcome, load_streams
 from orchestration.warehouse.protocol import Purpose, Warehouse
-from orchestration.warehouse.snowflake import SnowflakeWarehouse
+from orchestration.warehouse.snowflake.warehouse import SnowflakeWarehouse
 from tests.dbt.project import Dbt, DbtResult
 from tests.snowflake.dbt.landed_lake import LandedLake
 from tests.snowflake.dbt.relations import Relation, read_relation

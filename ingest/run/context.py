@@ -1,0 +1,147 @@
+"""What one run knows, and what it tells of each stream."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from ingest.errors import DamagedLakeError
+from ingest.hints import here
+from ingest.lake.batch import BatchOrigin
+from ingest.lake.commit import Commit, CommitKind, Watermark, watermark_of
+from ingest.lake.log import CommitLog
+from ingest.lake.read_mark import CountMark, ReadMark
+from ingest.lake.store import ObjectStore
+from ingest.settings import IngestSettings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Progress = Callable[[str, int], None]
+"""Called with a stream and the records read so far in its batch."""
+
+
+@dataclass(frozen=True)
+class SourceCount:
+    """Rows at the source below the end of the window, seen at the run's snapshot.
+
+    `in_flight` holds the keys of rows whose state in the lake may be an older one: those above the window, and those
+    that quarantine holds. It is None where the source cannot change a row that it gave once.
+    """
+
+    rows: int
+    in_flight: pa.Table | None = None
+
+
+@dataclass(frozen=True)
+class StreamResult:
+    """What a run did to one stream. `lag_seconds` is how far the horizon lies behind now, and `blocker` why.
+
+    All that the source had below `read_until` is in the lake; None where nothing new was read.
+    """
+
+    stream: str
+    commits: tuple[Commit, ...] = ()
+    rows_landed: int = 0
+    rows_quarantined: int = 0
+    seconds: float = 0.0
+    watermark_before: datetime | None = None
+    watermark_after: datetime | None = None
+    lag_seconds: float | None = None
+    blocker: str | None = None
+    notices: tuple[str, ...] = ()
+    source_count: SourceCount | None = None
+    read_until: datetime | None = None
+
+    @property
+    def files(self) -> int:
+        """Data files committed."""
+        return sum(len(commit.files) for commit in self.commits)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes committed."""
+        return sum(commit.size for commit in self.commits)
+
+
+@dataclass
+class RunContext:
+    """What every extraction needs of the run it belongs to.
+
+    `heads` are the logs' newest commits as this run knows them; a batch may only be built on top of these. A stream
+    whose log is `damaged` has none.
+    """
+
+    settings: IngestSettings
+    store: ObjectStore
+    run_id: str
+    progress: Progress
+    heads: dict[str, Commit | None] = field(default_factory=dict)
+    damaged: dict[str, DamagedLakeError] = field(default_factory=dict)
+    _landed: dict[str, list[Commit]] = field(default_factory=dict)
+    _first_heads: dict[str, Commit | None] = field(default_factory=dict)
+
+    def origin(self, stream: str) -> BatchOrigin:
+        """Where the next batch of `stream` comes from."""
+        return BatchOrigin(self.run_id, self.heads[stream], datetime.now(UTC))
+
+    def committed(self, commit: Commit) -> None:
+        """Note a commit of this run; the next batch is built on top of it."""
+        self._first_heads.setdefault(commit.stream, self.heads[commit.stream])
+        self._landed.setdefault(commit.stream, []).append(commit)
+        self.heads[commit.stream] = commit
+
+    def take_over_newer(self, stream: str) -> Commit | None:
+        """Go on from what was committed since; the newest commit of another run among it, if there is one.
+
+        Commits of this run are its own: the answer to one may have been lost, or its process may have died.
+        """
+        foreign = None
+        known = self.heads[stream]
+        for commit in CommitLog(self.store, stream).since(known.version if known else 0):
+            if commit.run_id == self.run_id:
+                self.committed(commit)
+            else:
+                self.heads[stream] = foreign = commit
+        return foreign
+
+    def result(
+        self,
+        stream: str,
+        *,
+        lag_seconds: float | None = None,
+        blocker: str | None = None,
+        notices: tuple[str, ...] = (),
+        source_count: SourceCount | None = None,
+        read_until: datetime | None = None,
+    ) -> StreamResult:
+        """All that this run has done to `stream`, tries that a fault broke off included."""
+        commits = tuple(self._landed.get(stream, ()))
+        return StreamResult(
+            stream=stream,
+            commits=commits,
+            rows_landed=sum(commit.counts.landed for commit in commits if commit.kind is not CommitKind.KEYS),
+            rows_quarantined=sum(commit.counts.quarantined for commit in commits),
+            watermark_before=watermark_of(self._first_heads.get(stream, self.heads[stream])),
+            watermark_after=watermark_of(self.heads[stream]),
+            lag_seconds=lag_seconds,
+            blocker=blocker,
+            notices=tuple(map(here, notices)),
+            source_count=source_count,
+            read_until=read_until,
+        )
+
+    def mark_read(self, result: StreamResult, *, compared: bool) -> None:
+        """Leave hints at how far the stream's source was read, and that it could be `compared` with the lake."""
+        if result.read_until is not None:
+            ReadMark.of(result.read_until, self.heads[result.stream]).write(self.store, result.stream)
+        if compared:
+            CountMark(at=datetime.now(UTC)).write(self.store, result.stream)
+
+
+def unmoved(head: Commit | None) -> Watermark:
+    """The watermark of a commit that does not move it: a keys pass, a backfill, a replay."""
+    after = watermark_of(head)
+    return Watermark(before=after, after=after, resume=head.watermark.resume if head else None)

@@ -1,0 +1,161 @@
+"""What lies in quarantine, and what has become of it: derived from the log, where commits say what they settled.
+
+A record is open until a retry has settled it, or a later version has taken its place: the same key refused again, its
+stretch of time read again where it shows no key, or for a stream that is landed whole, a newer set.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ingest.contracts.model import Mode, Source, StreamContract
+from ingest.lake.batch import Batch
+from ingest.lake.commit import Commit, CommitKind, DataFile, Settled
+from ingest.lake.log import CommitLog
+from ingest.lake.read_again import UnnamedRecord, read_again
+from ingest.lake.store import ObjectStore
+from ingest.run.context import RunContext, unmoved
+
+
+@dataclass(frozen=True)
+class RefusedRecord:
+    """A record in quarantine, to the byte. `version` and `position` name it within its stream.
+
+    `settled_by` is the version that settled it or took its place; None while it is open.
+    """
+
+    version: int
+    position: int
+    reason: str
+    key: str | None
+    record: bytes
+    refused_at: datetime
+    settled_by: int | None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is still missing in the lake."""
+        return self.settled_by is None
+
+
+class Quarantine:
+    """The refused records of one stream, as of its newest version."""
+
+    def __init__(self, store: ObjectStore, contract: StreamContract) -> None:
+        self._store = store
+        self._contract = contract
+        self.commits = CommitLog(store, contract.stream).whole()
+
+    def records(self) -> list[RefusedRecord]:
+        """All of them, in the order of version and position."""
+        settled = {
+            (item.version, position): commit.version
+            for commit in self.commits
+            for item in commit.settles
+            for position in item.positions
+        }
+        replaced = self._replaced()
+        rows = [(commit, row) for commit in self.commits for row in self._rows(commit)]
+        if self._contract.spec.source is Source.SAAS:
+            settled = read_again(self.commits, _unnamed(rows)) | settled
+        found = [self._record(commit, row, settled, replaced) for commit, row in rows]
+        return _newest_of_each_key(sorted(found, key=lambda item: (item.version, item.position)))
+
+    def open(self) -> list[RefusedRecord]:
+        """Those that are still missing in the lake."""
+        return [record for record in self.records() if record.is_open]
+
+    def _replaced(self) -> int | None:
+        """The newest full set of a stream that is landed whole."""
+        if self._contract.spec.mode is not Mode.SNAPSHOT:
+            return None
+        return max((commit.version for commit in self.commits if commit.kind is CommitKind.SNAPSHOT), default=None)
+
+    def _rows(self, commit: Commit) -> Iterator[dict[str, Any]]:
+        for file in commit.quarantine:
+            yield from read_columns(self._store, file).to_pylist()
+
+    def _record(
+        self, commit: Commit, row: dict[str, Any], settled: dict[tuple[int, int], int], replaced: int | None
+    ) -> RefusedRecord:
+        position = int(str(row["position"]))
+        by = settled.get((commit.version, position))
+        if by is None and replaced is not None and replaced > commit.version:
+            by = replaced
+        key, record = row["key"], row["record"]
+        assert isinstance(record, bytes)  # noqa: S101 - QUARANTINE_SCHEMA
+        return RefusedRecord(
+            version=commit.version,
+            position=position,
+            reason=str(row["reason"]),
+            key=None if key is None else str(key),
+            record=record,
+            refused_at=commit.extracted_at,
+            settled_by=by,
+        )
+
+
+def read_columns(store: ObjectStore, file: DataFile, columns: Sequence[str] | None = None) -> pa.Table:
+    """Columns of a file of the lake, all by default; its checksum is verified. Raises FatalError, TransientError."""
+    with tempfile.TemporaryDirectory(prefix="ingest-") as folder:
+        path = Path(folder) / "file.parquet"
+        store.download(file.key, path, file.sha256)
+        return pq.read_table(path, columns=None if columns is None else list(columns), memory_map=False)
+
+
+def settling_batch(context: RunContext, contract: StreamContract, columns: pa.Schema) -> Batch:
+    """A batch for refused records that fit now: like a backfill, it leaves the watermark alone."""
+    return Batch(
+        context.store,
+        contract,
+        context.origin(contract.stream),
+        kind=CommitKind.BACKFILL,
+        columns=columns,
+        target_file_bytes=context.settings.target_file_bytes,
+    )
+
+
+def settle(context: RunContext, contract: StreamContract, batch: Batch, records: Sequence[RefusedRecord]) -> None:
+    """Commit what the batch has, as what settles `records`. Raises ConflictError where another writer was first."""
+    watermark = unmoved(context.heads[contract.stream])
+    context.committed(batch.commit(window=None, watermark=watermark, settles=_settled(records)))
+
+
+def _unnamed(rows: Sequence[tuple[Commit, dict[str, Any]]]) -> Iterator[UnnamedRecord]:
+    for commit, row in rows:
+        if row["key"] is None:
+            yield UnnamedRecord(
+                version=commit.version,
+                position=row["position"],
+                content=sha256(row["record"]).hexdigest(),
+                after=row.get("cursor_after"),
+                before=row.get("cursor_before"),
+            )
+
+
+def _newest_of_each_key(records: list[RefusedRecord]) -> list[RefusedRecord]:
+    """The records, those that were refused again later marked as settled by that version."""
+    newest = {record.key: record.version for record in records if record.key is not None}
+    return [
+        RefusedRecord(**{**vars(record), "settled_by": newest[record.key]})
+        if record.is_open and record.key is not None and newest[record.key] > record.version
+        else record
+        for record in records
+    ]
+
+
+def _settled(records: Sequence[RefusedRecord]) -> tuple[Settled, ...]:
+    versions = sorted({record.version for record in records})
+    return tuple(
+        Settled(version=version, positions=tuple(item.position for item in records if item.version == version))
+        for version in versions
+    )

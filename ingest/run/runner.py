@@ -1,0 +1,226 @@
+"""One run over any number of streams: what the command line and the orchestrator both call.
+
+    with open_run(settings, contracts, run_id) as run:
+        result = run.ingest("products")
+
+The order in `open_run` is what makes a run sound: first the heads of the logs are read, then the horizon, then the
+snapshot. A batch may only become the version after that head, so a writer that was quicker makes this one lose
+cleanly, and a set of keys can never delete a row that was landed after its snapshot.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from datetime import datetime
+from time import monotonic
+from typing import TYPE_CHECKING, TypeVar
+
+from structlog.contextvars import bound_contextvars
+
+from ingest.contracts.drift import adapted
+from ingest.contracts.model import Source, StreamContract
+from ingest.errors import ConfigurationError, PlatformError, TransientError
+from ingest.lake.store import ObjectStore
+from ingest.logs import get_logger
+from ingest.retry import WaitBudget, WaitBudgets, retrying
+from ingest.retry_policies import STREAM_FROM_API, STREAM_FROM_POSTGRES
+from ingest.run.context import Progress, RunContext, SourceCount, StreamResult
+from ingest.run.extract_postgres import PostgresExtraction
+from ingest.run.opening import open_session, read_heads
+from ingest.run.shared_run import SharedRun, join_run
+from ingest.settings import IngestSettings
+from ingest.sources.postgres import PostgresSession
+
+if TYPE_CHECKING:
+    from ingest.run.extract_saas import SaasExtraction
+    from ingest.sources.http import ApiClient
+    from ingest.verify.report import Verification
+
+T = TypeVar("T")
+
+_POLICIES = {Source.POSTGRES: STREAM_FROM_POSTGRES, Source.SAAS: STREAM_FROM_API}
+
+
+class IngestRun:
+    """A run under way. Its methods block, and may be called from several threads for different streams."""
+
+    def __init__(
+        self,
+        context: RunContext,
+        contracts: Sequence[StreamContract],
+        session: PostgresSession | None,
+        api: ApiClient | None,
+        budgets: WaitBudgets,
+    ) -> None:
+        self._context = context
+        self._contracts = {contract.stream: contract for contract in contracts}
+        self._session = session
+        self._api = api
+        self._budgets = budgets
+        self._private_sessions = ExitStack()
+        self._lock = threading.Lock()
+
+    @property
+    def streams(self) -> list[str]:
+        """The streams of this run."""
+        return list(self._contracts)
+
+    def ingest(self, stream: str, *, keys: bool = True, count: bool = True) -> StreamResult:
+        """Land what is new in `stream`; then, where its contract asks for it, its keys; then count it at the source.
+
+        Raises ConflictError where another writer was first, and any other PlatformError with the stream named.
+        """
+        result = self._attempt(stream, lambda extraction: extraction.ingest(keys=keys, count=count))
+        compared = result.source_count is not None and (keys or not self._contracts[stream].lands_keys)
+        self._context.mark_read(result, compared=compared)
+        return result
+
+    def backfill(self, stream: str, *, start: datetime, end: datetime) -> StreamResult:
+        """Land the window `[start, end)` of cursors again, as far as it has settled; the watermark stays."""
+        if start >= end:
+            raise ConfigurationError(f"the window is empty: {start} is not before {end}", stream=stream)
+        return self._attempt(stream, lambda extraction: extraction.backfill((start, end)))
+
+    def land_keys(self, stream: str) -> StreamResult:
+        """Land the full set of keys alone."""
+        if not self._contracts[stream].lands_keys:
+            raise ConfigurationError("its contract says deletes: none, so it has no keys pass", stream=stream)
+        return self._attempt(stream, lambda extraction: extraction.land_keys())
+
+    def retry_quarantined(self, stream: str) -> StreamResult:
+        """Land the refused records that keep the contract now."""
+        return self._attempt(stream, lambda extraction: extraction.retry_quarantined())
+
+    def verify(self, stream: str, *, repair: bool = False) -> Verification:
+        """Compare all rows of `stream` at the source with the lake's, as of this run; with `repair`, land what differs.
+
+        Raises ConflictError where another writer was first with the repair.
+        """
+        found = self._tried(stream, lambda extraction: extraction.verify(repair=repair))
+        get_logger(run_id=self._context.run_id, stream=stream).info(
+            "verified", equal=found.equal, differences=list(found.differences), landed=list(found.landed)
+        )
+        return found
+
+    def close(self) -> None:
+        """Close sessions that retries opened."""
+        self._private_sessions.close()
+
+    def _attempt(
+        self, stream: str, work: Callable[[PostgresExtraction | SaasExtraction], StreamResult]
+    ) -> StreamResult:
+        """Run `work` and say what it landed."""
+        log = get_logger(run_id=self._context.run_id, stream=stream)
+        started = monotonic()
+        result = replace(self._tried(stream, work), seconds=monotonic() - started)
+        log.info(
+            "landed",
+            versions=[commit.version for commit in result.commits],
+            rows=result.rows_landed,
+            quarantined=result.rows_quarantined,
+            seconds=round(result.seconds, 3),
+            watermark=result.watermark_after.isoformat() if result.watermark_after else None,
+            watermark_lag_seconds=result.lag_seconds,
+            blocker=result.blocker,
+        )
+        return result
+
+    def _tried(self, stream: str, work: Callable[[PostgresExtraction | SaasExtraction], T]) -> T:
+        """Run `work`, again on a fresh head, horizon and snapshot where a transient fault broke the first try."""
+        contract = self._contracts[stream]
+        if stream in self._context.damaged:
+            raise self._context.damaged[stream]
+        budget = self._budgets.of(stream)
+        log = get_logger(run_id=self._context.run_id, stream=stream)
+        session = self._session
+        broken_off = False
+
+        def note(error: TransientError, wait: float) -> None:
+            nonlocal broken_off
+            log.warning("trying again", error=str(error), wait_seconds=round(wait, 1))
+            broken_off = True
+
+        def once() -> T:
+            nonlocal session, broken_off
+            if broken_off:
+                # What was committed since: by us too, where the answer to a commit was lost.
+                self._context.take_over_newer(stream)
+                session = self._fresh_session(stream) if contract.spec.source is Source.POSTGRES else None
+                broken_off = False
+            return work(self._extraction(contract, session, budget))
+
+        try:
+            with bound_contextvars(run_id=self._context.run_id, stream=stream):
+                return retrying(_POLICIES[contract.spec.source], budget, before_retry=note)(once)
+        except PlatformError as error:
+            error.stream = error.stream or stream
+            log.error("failed", error=str(error), kind=type(error).__name__)  # noqa: TRY400 - told, not traced
+            raise
+
+    def _extraction(
+        self, contract: StreamContract, session: PostgresSession | None, budget: WaitBudget
+    ) -> PostgresExtraction | SaasExtraction:
+        if contract.spec.source is Source.POSTGRES:
+            assert session is not None  # noqa: S101 - open_run or _fresh_session made it
+            adaptation = adapted(contract, session.table(contract.source_object))
+            if contract.spec.cursor is not None:
+                session.horizon.require(contract.stream)
+            return PostgresExtraction(self._context, adaptation.contract, session, adaptation.notices)
+        from ingest.run.extract_saas import SaasExtraction
+
+        assert self._api is not None  # noqa: S101 - open_run made it
+        return SaasExtraction(self._context, contract, self._api, budget)
+
+    def _fresh_session(self, stream: str) -> PostgresSession:
+        session = open_session(self._context.settings, [self._contracts[stream]])
+        with self._lock:
+            self._private_sessions.enter_context(session)
+        return session
+
+
+@contextmanager
+def open_run(
+    settings: IngestSettings,
+    contracts: Sequence[StreamContract],
+    run_id: str,
+    *,
+    progress: Progress = lambda stream, rows: None,
+    store: ObjectStore | None = None,
+    shared: SharedRun | None = None,
+    budgets: WaitBudgets | None = None,
+) -> Iterator[IngestRun]:
+    """Open a run over `contracts`, or with `shared` join one that another process keeps open.
+
+    `budgets` are what its streams may wait; by default each has the settings' whole budget.
+
+    Raises PlatformError where lake, Postgres or API cannot be used, ConflictError where a shared run was overtaken.
+    """
+    store = store or ObjectStore(settings.lake)
+    context = RunContext(settings, store, run_id, progress)
+    sources = {contract.spec.source for contract in contracts}
+    with ExitStack() as resources:
+        session = api = None
+        if shared is not None:
+            session = join_run(context, contracts, shared)
+        else:
+            found = read_heads(store, contracts)
+            context.heads, context.damaged = found.commits, found.damaged
+            if Source.POSTGRES in sources:
+                session = open_session(settings, contracts)
+        if session is not None:
+            resources.enter_context(session)
+        if Source.SAAS in sources:
+            from ingest.sources.http import ApiClient
+
+            api = resources.enter_context(
+                ApiClient(settings.saas_base_url, settings.saas_api_key, answer_bytes=settings.saas_answer_bytes)
+            )
+        run = IngestRun(context, contracts, session, api, budgets or WaitBudgets(settings.wait_budget_seconds))
+        resources.callback(run.close)
+        yield run
+
+
+__all__ = ["IngestRun", "Progress", "SourceCount", "StreamResult", "open_run"]

@@ -1,0 +1,105 @@
+"""What the streams of one run have in common, whichever processes land them.
+
+One process opens the run: it reads the heads of the logs, then the horizon, then takes the snapshot, and keeps that
+open. The others join it. So streams that are landed in different containers are of one moment, as those of one process
+are.
+
+    with share_run(settings, contracts) as shared:      # here
+        ...
+        with open_run(settings, [contract], run_id, shared=shared) as run:      # anywhere
+            run.ingest(contract.stream)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from pydantic import BaseModel, ConfigDict
+
+from ingest.contracts.model import Source, StreamContract
+from ingest.errors import ConflictError, TransientError, UnreachableError
+from ingest.lake.commit import Commit
+from ingest.lake.log import CommitLog
+from ingest.lake.store import ObjectStore
+from ingest.run.context import RunContext
+from ingest.run.opening import open_session, read_heads
+from ingest.settings import IngestSettings
+from ingest.sources.postgres import PostgresSession, SharedSnapshot
+
+
+class SharedRun(BaseModel):
+    """`versions` are the newest ones in the lake before the snapshot was taken, by stream, 0 for an empty log.
+
+    `snapshot` is None where no stream of the run is read from Postgres.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    versions: dict[str, int]
+    snapshot: SharedSnapshot | None = None
+
+
+@contextmanager
+def share_run(
+    settings: IngestSettings, contracts: Sequence[StreamContract], *, store: ObjectStore | None = None
+) -> Iterator[SharedRun]:
+    """A run that others can join until the block ends. Raises PlatformError where lake or Postgres cannot be used."""
+    heads = read_heads(store or ObjectStore(settings.lake), contracts)
+    for error in heads.damaged.values():
+        raise error
+    versions = {stream: head.version if head else 0 for stream, head in heads.commits.items()}
+    if not _read_from_postgres(contracts):
+        yield SharedRun(versions=versions)
+        return
+    with open_session(settings, contracts) as session:
+        yield SharedRun(versions=versions, snapshot=session.shared)
+
+
+def join_run(context: RunContext, contracts: Sequence[StreamContract], shared: SharedRun) -> PostgresSession | None:
+    """Join a shared run: sets the heads in `context`, and gives the session to read Postgres by, if one is needed.
+
+    What the same run has committed already, in a process that died since, is taken for this one's own. Where the
+    session that held the snapshot has ended, the streams are read at a snapshot of their own.
+
+    Raises ConflictError where another run has committed since the snapshot was taken: a set of keys that is older than
+    what was landed would delete it.
+    """
+    context.heads = {each.stream: _commit(context.store, each.stream, shared) for each in contracts}
+    if not _read_from_postgres(contracts) or shared.snapshot is None:
+        _go_on_from_log(context, contracts, foreign=False)
+        return open_session(context.settings, contracts) if _read_from_postgres(contracts) else None
+    try:
+        session = open_session(context.settings, contracts, shared.snapshot)
+    except UnreachableError:
+        raise
+    except TransientError:
+        _go_on_from_log(context, contracts, foreign=True)
+        return open_session(context.settings, contracts)
+    try:
+        _go_on_from_log(context, contracts, foreign=False)
+    except BaseException:
+        session.close()
+        raise
+    return session
+
+
+def _read_from_postgres(contracts: Sequence[StreamContract]) -> bool:
+    return any(contract.spec.source is Source.POSTGRES for contract in contracts)
+
+
+def _commit(store: ObjectStore, stream: str, shared: SharedRun) -> Commit | None:
+    version = shared.versions[stream]
+    return CommitLog(store, stream).required(version) if version else None
+
+
+def _go_on_from_log(context: RunContext, contracts: Sequence[StreamContract], *, foreign: bool) -> None:
+    """Read what was committed since: by this run, and, where `foreign` ones are welcome, by others."""
+    for contract in contracts:
+        newer = context.take_over_newer(contract.stream)
+        if newer is not None and not foreign:
+            raise ConflictError(
+                f"another writer committed version {newer.version} first; nothing is doubled",
+                stream=contract.stream,
+                hint="The next run goes on from there.",
+            )

@@ -1,0 +1,29 @@
+"""What the flow's process does with Prefect. Importing this takes seconds."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import cast
+
+from prefect import get_client
+from prefect.client.orchestration import PrefectClient
+
+from orchestration.prefect.flow import run_once
+from orchestration.prefect.operate.api import prefect_api
+from orchestration.report import RunReport
+
+
+def prepare() -> None:
+    """Have the ephemeral API make its tables: at the first demo of a clone that takes seconds."""
+    with prefect_api(quiet=True):
+        asyncio.run(_greet())
+
+
+async def _greet() -> None:
+    async with cast(PrefectClient, get_client()) as client:
+        (await client.hello()).raise_for_status()
+
+
+def run() -> RunReport:
+    """Run the flow. Raises RunFailedError, with the report, where anything failed."""
+    return run_once()

@@ -1,0 +1,151 @@
+"""What our Terraform makes in a Snowflake account, as SQL, for an empty emulated one: names, owners and grants alike.
+
+A real account is provisioned by Terraform (terraform/modules/warehouse) and by nothing else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from itertools import chain
+
+from ingest.errors import ConfigurationError
+from ingest.settings import LakeSettings
+from orchestration.settings import OrchestrationSettings, Schemas
+from orchestration.warehouse.snowflake.settings import SnowflakeSettings
+
+INTEGRATION = "DP_MAILBLAZE_DEMO_DEV_S3_INT"
+STORAGE_ROLE = "arn:aws:iam::443414059898:role/dp-mailblaze-demo-dev-snowflake-storage"
+FILE_FORMAT = "PARQUET_OF_INGEST"
+_PARQUET = "TYPE = PARQUET USE_VECTORIZED_SCANNER = TRUE USE_LOGICAL_TYPE = TRUE BINARY_AS_TEXT = FALSE"
+_BLOCKED = ("_log/", "_quarantine/")
+
+
+def provision(environment: Mapping[str, str], *, bucket: str) -> None:
+    """Make the account that `environment` (SNOWFLAKE_*) names ready for the loader and dbt. Safe to repeat.
+
+    Raises ConfigurationError for an account that is not an emulated one on this machine.
+    """
+    import snowflake.connector
+
+    settings = SnowflakeSettings.of(environment)
+    if not settings.is_local or settings.password is None:
+        raise ConfigurationError(
+            f"{settings.account} is no emulated account: it is provisioned by Terraform",
+            hint="See terraform/README.md.",
+        )
+    database = environment.get("WAREHOUSE_DATABASE", OrchestrationSettings.model_fields["database"].default)
+    connection = snowflake.connector.connect(
+        account=settings.account,
+        user=settings.user,
+        password=settings.password.get_secret_value(),
+        host=settings.host,
+        port=settings.port,
+        protocol=settings.protocol,
+        login_timeout=settings.login_timeout_seconds,
+        platform_detection_timeout_seconds=0.0,
+        session_parameters={"CLIENT_OUT_OF_BAND_TELEMETRY_ENABLED": False},
+    )
+    with closing(connection), closing(connection.cursor()) as cursor:
+        for statement in provision_statements(settings, database, Schemas(), bucket, user=settings.user):
+            cursor.execute(statement)
+
+
+def provision_statements(
+    settings: SnowflakeSettings, database: str, schemas: Schemas, bucket: str, *, user: str
+) -> tuple[str, ...]:
+    """The statements, for ACCOUNTADMIN, in order. `user` gets the three roles. Names are plain, as Terraform's are."""
+    return tuple(
+        chain(
+            _roles(settings, user),
+            _warehouses(settings),
+            _database(settings, database, schemas),
+            _stage(settings, database, schemas, bucket),
+            # Before other grants on the schemas, which would stand in the way.
+            _building_grants(settings, database, schemas),
+            _raw_grants(settings, database, schemas),
+            _mart_grants(settings, database, schemas),
+        )
+    )
+
+
+def integration_of(bucket: str) -> str:
+    """Terraform's integration for the bucket of the documents; for another bucket one of its own, so that an account
+    can hold the databases of several lakes."""
+    if bucket == LakeSettings.model_fields["bucket"].default:
+        return INTEGRATION
+    return f"{INTEGRATION}_{re.sub('[^A-Z0-9]', '_', bucket.upper())}"
+
+
+def _roles(settings: SnowflakeSettings, user: str) -> Iterator[str]:
+    for role in (settings.loader_role, settings.transformer_role, settings.reader_role):
+        yield f"CREATE ROLE IF NOT EXISTS {role}"
+        yield f"GRANT ROLE {role} TO ROLE SYSADMIN"
+        yield f"GRANT ROLE {role} TO USER {user}"
+
+
+def _warehouses(settings: SnowflakeSettings) -> Iterator[str]:
+    for warehouse, role in (
+        (settings.load_warehouse, settings.loader_role),
+        (settings.transform_warehouse, settings.transformer_role),
+        (settings.bi_warehouse, settings.reader_role),
+    ):
+        yield (
+            f"CREATE WAREHOUSE IF NOT EXISTS {warehouse} WAREHOUSE_SIZE = XSMALL AUTO_SUSPEND = 60 AUTO_RESUME = TRUE "
+            "INITIALLY_SUSPENDED = TRUE"
+        )
+        yield f"GRANT USAGE ON WAREHOUSE {warehouse} TO ROLE {role}"
+
+
+def _database(settings: SnowflakeSettings, database: str, schemas: Schemas) -> Iterator[str]:
+    yield f"CREATE DATABASE IF NOT EXISTS {database}"
+    for schema in schemas.model_dump().values():
+        yield f"CREATE SCHEMA IF NOT EXISTS {database}.{schema} WITH MANAGED ACCESS"
+    for role in (settings.loader_role, settings.transformer_role, settings.reader_role):
+        yield f"GRANT USAGE ON DATABASE {database} TO ROLE {role}"
+
+
+def _stage(settings: SnowflakeSettings, database: str, schemas: Schemas, bucket: str) -> Iterator[str]:
+    """The raw bucket, its data alone."""
+    raw = f"{database}.{schemas.raw}"
+    integration = integration_of(bucket)
+    allowed = f"STORAGE_ALLOWED_LOCATIONS = ('s3://{bucket}/')"
+    closed = ", ".join(f"'s3://{bucket}/{prefix}'" for prefix in _BLOCKED)
+    blocked = f"STORAGE_BLOCKED_LOCATIONS = ({closed})"
+    yield (
+        f"CREATE STORAGE INTEGRATION IF NOT EXISTS {integration} TYPE = EXTERNAL_STAGE STORAGE_PROVIDER = 'S3' "
+        f"ENABLED = TRUE STORAGE_AWS_ROLE_ARN = '{STORAGE_ROLE}' {allowed} {blocked}"
+    )
+    yield f"CREATE FILE FORMAT IF NOT EXISTS {raw}.{FILE_FORMAT} {_PARQUET}"
+    yield (
+        f"CREATE STAGE IF NOT EXISTS {raw}.{settings.stage} URL = 's3://{bucket}/' STORAGE_INTEGRATION = {integration} "
+        f"FILE_FORMAT = ({_PARQUET})"
+    )
+    yield f"GRANT USAGE ON FILE FORMAT {raw}.{FILE_FORMAT} TO ROLE {settings.loader_role}"
+    yield f"GRANT USAGE ON STAGE {raw}.{settings.stage} TO ROLE {settings.loader_role}"
+
+
+def _raw_grants(settings: SnowflakeSettings, database: str, schemas: Schemas) -> Iterator[str]:
+    """The loader makes RAW's tables, and so owns them; the transformer reads them."""
+    raw = f"SCHEMA {database}.{schemas.raw}"
+    yield f"GRANT USAGE, CREATE TABLE ON {raw} TO ROLE {settings.loader_role}"
+    yield f"GRANT USAGE ON {raw} TO ROLE {settings.transformer_role}"
+    yield f"GRANT SELECT ON ALL TABLES IN {raw} TO ROLE {settings.transformer_role}"
+    yield f"GRANT SELECT ON FUTURE TABLES IN {raw} TO ROLE {settings.transformer_role}"
+
+
+def _mart_grants(settings: SnowflakeSettings, database: str, schemas: Schemas) -> Iterator[str]:
+    """Readers see the marts alone."""
+    mart = f"SCHEMA {database}.{schemas.mart}"
+    yield f"GRANT USAGE ON {mart} TO ROLE {settings.reader_role}"
+    for kind in ("TABLES", "VIEWS"):
+        yield f"GRANT SELECT ON ALL {kind} IN {mart} TO ROLE {settings.reader_role}"
+        yield f"GRANT SELECT ON FUTURE {kind} IN {mart} TO ROLE {settings.reader_role}"
+
+
+def _building_grants(settings: SnowflakeSettings, database: str, schemas: Schemas) -> Iterator[str]:
+    """dbt fills four schemas and owns what it makes there, but no schema: under managed access it grants nothing."""
+    role = settings.transformer_role
+    for schema in (schemas.staging, schemas.intermediate, schemas.mart, schemas.snapshots):
+        yield f"GRANT USAGE, CREATE TABLE, CREATE VIEW ON SCHEMA {database}.{schema} TO ROLE {role}"

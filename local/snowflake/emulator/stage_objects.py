@@ -1,0 +1,110 @@
+"""Stages and file formats: their options, all of which are known or refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from local.snowflake.emulator.catalog import ObjectName
+from local.snowflake.emulator.errors import invalid_parameter, invalid_property, syntax_error, unsupported
+from local.snowflake.emulator.tokens import Tokens, texts
+
+_PARQUET_OPTIONS = {
+    "COMPRESSION": ("AUTO", "SNAPPY", "NONE"),
+    "SNAPPY_COMPRESSION": ("TRUE", "FALSE"),
+    "BINARY_AS_TEXT": ("TRUE", "FALSE"),
+    "USE_LOGICAL_TYPE": ("TRUE", "FALSE"),
+    "USE_VECTORIZED_SCANNER": ("TRUE", "FALSE"),
+    "TRIM_SPACE": ("FALSE",),
+    "REPLACE_INVALID_CHARACTERS": ("FALSE",),
+}
+_OTHER_TYPES = ("CSV", "JSON", "AVRO", "ORC", "XML")
+
+
+@dataclass(frozen=True)
+class ParquetOptions:
+    """How Parquet is read; Snowflake's defaults."""
+
+    binary_as_text: bool = True
+    use_logical_type: bool = False
+    vectorized: bool = False
+
+    @classmethod
+    def of(cls, options: dict[str, str]) -> ParquetOptions:
+        """From `{option: value}`. Raises SnowflakeError for what is unknown."""
+        for name, value in options.items():
+            if name not in _PARQUET_OPTIONS:
+                raise invalid_parameter(name)
+            if value not in _PARQUET_OPTIONS[name]:
+                raise invalid_property(value, name)
+        vectorized = options.get("USE_VECTORIZED_SCANNER", "FALSE") == "TRUE"
+        binary_as_text = options.get("BINARY_AS_TEXT", "FALSE" if vectorized else "TRUE") == "TRUE"
+        if vectorized and binary_as_text:
+            raise invalid_property("TRUE", "BINARY_AS_TEXT")
+        return cls(
+            binary_as_text=binary_as_text,
+            # The vectorised scanner always reads logical types.
+            use_logical_type=vectorized or options.get("USE_LOGICAL_TYPE", "FALSE") == "TRUE",
+            vectorized=vectorized,
+        )
+
+
+@dataclass
+class FileFormat:
+    name: ObjectName
+    owner: str
+    options: dict[str, str]
+    comment: str = ""
+
+
+@dataclass
+class Stage:
+    """An external stage. `format` is the name of a file format, or options; None for neither."""
+
+    name: ObjectName
+    owner: str
+    url: str
+    integration: str | None
+    format: ObjectName | dict[str, str] | None = None
+    comment: str = ""
+    directory: bool = False
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def bucket(self) -> str:
+        return self.url.removeprefix("s3://").partition("/")[0]
+
+    @property
+    def prefix(self) -> str:
+        return self.url.removeprefix("s3://").partition("/")[2]
+
+
+def format_options(tokens: Tokens) -> dict[str, str]:
+    """`(TYPE = PARQUET OPTION = value ...)`, without FORMAT_NAME. Raises SnowflakeError for another type."""
+    tokens.expect("(")
+    options: dict[str, str] = {}
+    while not tokens.accept(")"):
+        tokens.accept(",")
+        name = tokens.identifier()
+        tokens.expect("=")
+        if name in ("NULL_IF",):
+            if texts(tokens):
+                raise unsupported("NULL_IF")
+            continue
+        if name in options:
+            raise syntax_error(f"duplicate option {name}")
+        options[name] = tokens.value()
+    check_type(options)
+    return options
+
+
+def check_type(options: dict[str, str]) -> None:
+    """Only Parquet is emulated."""
+    type_ = options.get("TYPE")
+    if type_ is None and "FORMAT_NAME" not in options:
+        raise invalid_parameter("FILE_FORMAT without TYPE")
+    if type_ in _OTHER_TYPES:
+        raise unsupported(f"file format {type_}")
+    if type_ not in (None, "PARQUET"):
+        raise invalid_property(type_, "TYPE")
+    ParquetOptions.of({name: value for name, value in options.items() if name not in ("TYPE", "FORMAT_NAME")})

@@ -1,0 +1,85 @@
+"""What a demo or a stack keeps under .local/ of the repository: warehouse, logs, Prefect's own database."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from local.errors import LocalStackError
+
+
+@dataclass(frozen=True)
+class State:
+    """The directories of one use of the stack, `demo` or `stack`."""
+
+    root: Path
+
+    @property
+    def warehouse(self) -> Path:
+        return self.root / "warehouse"
+
+    @property
+    def runs(self) -> Path:
+        return self.root / "runs"
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "logs"
+
+    @property
+    def prefect(self) -> Path:
+        return self.root / "prefect"
+
+    @property
+    def prefect_made(self) -> Path:
+        """Exists once Prefect's database has all its tables; what a killed first run left half made is thrown away."""
+        return self.root / "prefect.made"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables by which the flow and dbt keep to these directories, and tell nobody about it."""
+        return {
+            "WAREHOUSE": "duckdb",
+            "WAREHOUSE_DIR": str(self.warehouse),
+            "RUNS_DIR": str(self.runs),
+            "PREFECT_HOME": str(self.prefect),
+            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        }
+
+
+@contextmanager
+def open_state(root: Path) -> Iterator[State]:
+    """The state under `root`, emptied but for Prefect's database, whose making takes seconds.
+
+    The lake lives in memory and is gone with its stack, so that an older warehouse would know commits that no longer
+    exist. Raises LocalStackError where another process uses `root`.
+    """
+    root.mkdir(parents=True, exist_ok=True)
+    lock = os.open(root / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LocalStackError(f"{root} is in use by another run. Wait for its end, or stop it.") from None
+        state = State(root)
+        _empty(state)
+        yield state
+    finally:
+        os.close(lock)
+
+
+def _empty(state: State) -> None:
+    stale = [state.warehouse, state.runs, state.logs]
+    if not state.prefect_made.exists():
+        stale.append(state.prefect)
+    for directory in stale:
+        if directory.exists():
+            shutil.rmtree(directory)
+    for directory in (state.warehouse, state.runs, state.logs, state.prefect):
+        directory.mkdir(exist_ok=True)

@@ -1,0 +1,111 @@
+"""Runs the application on a socket, until a signal asks it to stop."""
+
+import asyncio
+import logging
+import signal
+import socket
+from types import FrameType
+from typing import Any
+
+import orjson
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from mock_saas.api.context import access_logger
+from mock_saas.settings import Settings
+
+GRACEFUL_SHUTDOWN_SECONDS = 5
+KEEP_ALIVE_SECONDS = 75
+"""Longer than clients keep idle connections, so that it is the client who closes them: no request is lost."""
+
+
+class CuttableH11Protocol(H11Protocol):
+    """HTTP/1.1, with the connection in the request's state: ASGI has no message to cut it, which a fault needs."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begins a connection."""
+        super().connection_made(transport)
+        self.app_state = {**self.app_state, "connection": transport}
+
+
+class JsonAccessFormatter(logging.Formatter):
+    """An access log line as a JSON object."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line."""
+        fields: dict[str, Any] = {"level": record.levelname, "message": record.getMessage()}
+        return orjson.dumps({**fields, **getattr(record, "request", {})}).decode()
+
+
+class PlainAccessFormatter(logging.Formatter):
+    """An access log line for people."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(message)s %(milliseconds).1f ms %(request_id)s")
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line."""
+        request = getattr(record, "request", {})
+        record.milliseconds = 1000 * request.get("seconds", 0.0)
+        record.request_id = request.get("request_id", "-")
+        return super().format(record)
+
+
+def configure_logging(access_log: str) -> None:
+    """Warnings and errors to standard error, and the access log if it is wanted (``off``, ``plain``, ``json``)."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    # A fault that cuts a connection is a wish, not an error of the server's to report.
+    access_logger.propagate = False
+    if access_log != "off":
+        handler = logging.StreamHandler()
+        handler.setFormatter(JsonAccessFormatter() if access_log == "json" else PlainAccessFormatter())
+        access_logger.addHandler(handler)
+        access_logger.setLevel(logging.INFO)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes a free one.
+
+    Raises:
+        OSError: the address cannot be resolved or bound.
+    """
+    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(128)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def make_server(app: FastAPI) -> uvicorn.Server:
+    """The server of the application: its Date and Server headers are the application's business."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            http=CuttableH11Protocol,
+            ws="none",
+            log_config=None,
+            access_log=False,
+            date_header=False,
+            server_header=False,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_SECONDS,
+        )
+    )
+
+
+def serve(app: FastAPI, settings: Settings, listener: socket.socket) -> None:
+    """Serves until SIGINT or SIGTERM, then answers what is under way and returns."""
+    configure_logging(settings.access_log)
+
+    def stopped(_signal: int, _frame: FrameType | None) -> None:
+        """The server raises the signal again once it has stopped; being told to stop is no failure."""
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stopped)
+    make_server(app).run(sockets=[listener])

@@ -1,0 +1,1 @@
+"""Faults on demand: `injection` says which answers fail, `middleware` makes them fail."""

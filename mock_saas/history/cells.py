@@ -1,0 +1,204 @@
+"""Makes the records of one cell of received time, without looking at history."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+from mock_saas.history.campaign_list import CampaignList
+from mock_saas.history.campaigns import CampaignLife
+from mock_saas.history.lifecycle import MAX_STEPS, PATTERNS, REDELIVERY_LAGS, WEIGHT_TOTAL
+from mock_saas.history.randomness import (
+    MASK_32,
+    SPACE_EVENT_ID,
+    SPACE_MANNER,
+    SPACE_MESSAGE,
+    SPACE_SENDS,
+    Randomness,
+    remix32,
+    scale,
+)
+from mock_saas.history.tracks import Jitter, Shift, Track, plan_tracks
+from mock_saas.timestamps import DAY_US, HOUR_US, MICROSECONDS
+
+RECORDS_PER_CELL = 2_500
+"""A cell holds about as many records as a large page, where the finest and coarsest grid allow."""
+
+# Divisors of an hour, in seconds: no cell straddles two hours.
+_CELL_SECONDS = (1, 2, 5, 10, 15, 20, 30, 60, 120, 180, 300, 600, 900, 1200, 1800, 3600)
+
+# Share of a day's messages by hour (UTC) in thousandths: mornings and evenings are busy, nights are quiet.
+_HOURLY = (14, 10, 8, 8, 10, 18, 32, 48, 62, 68, 66, 58, 52, 50, 50, 50, 52, 58, 64, 66, 58, 46, 32, 20)
+
+# The 32-bit words that decide about a message: to whom it goes, its other traits, for each step its delay (or place
+# in the cell), and for each step its receive lag.
+_WORD_RECIPIENT, _WORD_TRAITS, _WORD_DELAYS = 0, 1, 2
+_WORD_LAGS = _WORD_DELAYS + MAX_STEPS
+_WORDS = _WORD_LAGS + MAX_STEPS
+
+_CACHED_SENDS = 65_536
+
+
+class Occurrence(NamedTuple):
+    """A record of the feed, not yet rendered; occurrences sort in the order of the listing.
+
+    ``event`` is a 64-bit identifier, ``message`` the address of one; ``first_us`` is when a repeated delivery first
+    arrived, else equal to ``received_us``; ``sending_hour`` and ``traits`` lead to the campaign and other details.
+    ``plain``: told on time and only once, and not ``broken``.
+    """
+
+    received_us: int
+    event: int
+    first_us: int
+    occurred_us: int
+    message: int
+    pattern: int
+    step: int
+    sending_hour: int
+    recipient: int
+    traits: int
+    broken: bool
+    plain: bool
+
+
+@dataclass(frozen=True)
+class Sends:
+    """The messages sent in a cell: how many, and where they fall among the patterns (a 32-bit fraction)."""
+
+    count: int
+    phase: int
+
+
+def cell_seconds(events_per_day: int) -> int:
+    """The length of a cell."""
+    wanted = RECORDS_PER_CELL * DAY_US / MICROSECONDS / events_per_day
+    return max((seconds for seconds in _CELL_SECONDS if seconds <= wanted), default=_CELL_SECONDS[0])
+
+
+def messages_per_day(events_per_day: int) -> float:
+    """How many messages make so many records."""
+    events_per_message = sum(pattern.weight * len(pattern.steps) for pattern in PATTERNS) / WEIGHT_TOTAL
+    return events_per_day / (events_per_message * (1 + sum(share for share, _ in REDELIVERY_LAGS)))
+
+
+class CellFactory:
+    """Makes cells; their number counts from the Unix epoch, so that a cell does not depend on where history begins.
+
+    Args:
+        events_per_day: average number of records a day.
+        broken_rate: share of the records that break the contract.
+        epoch_us: no message is sent before.
+    """
+
+    def __init__(
+        self,
+        randomness: Randomness,
+        campaigns: CampaignList,
+        *,
+        events_per_day: int,
+        broken_rate: float,
+        epoch_us: int,
+    ) -> None:
+        self.cell_us = cell_seconds(events_per_day) * MICROSECONDS
+        self._randomness = randomness
+        self._campaigns = campaigns
+        self._epoch_us = epoch_us
+        self._messages_per_cell = messages_per_day(events_per_day) * self.cell_us / DAY_US
+        self._tracks = plan_tracks(self.cell_us, broken_rate)
+        self._sends = lru_cache(_CACHED_SENDS)(self._plan_sends)
+
+    def occurrences(self, cell: int) -> list[Occurrence]:
+        """All records received in a cell, in order."""
+        found: list[Occurrence] = []
+        for track in self._tracks:
+            first, last = track.reach
+            for shifted in range(cell - last, cell - first + 1):
+                self._collect(track, shifted, cell, found)
+        found.sort()
+        return found
+
+    def campaign_of(self, occurrence: Occurrence) -> CampaignLife:
+        """The campaign that the message of a record belongs to."""
+        sending = self._campaigns.sending_in_hour(occurrence.sending_hour)
+        return sending[(occurrence.traits & 0xFFFF) * len(sending) >> 16]
+
+    def _plan_sends(self, cell: int) -> Sends:
+        start_us = cell * self.cell_us
+        hour = start_us // HOUR_US
+        if start_us + self.cell_us <= self._epoch_us or not self._campaigns.sending_in_hour(hour):
+            return Sends(0, 0)
+        word = self._randomness.word(SPACE_SENDS, cell)
+        mean = self._messages_per_cell * _HOURLY[hour % 24] * len(_HOURLY) / sum(_HOURLY)
+        # Rounded up or down so that the mean is kept, however few messages a cell holds.
+        return Sends(int(mean + (word >> 32) / 2**32), word & MASK_32)
+
+    def _collect(self, track: Track, shifted: int, cell: int, found: list[Occurrence]) -> None:
+        """Adds the records of a track that reach from the cell ``shifted``, where its shifts lead, into ``cell``."""
+        held, path = track.held, track.path
+        occurred_cell = held.source(shifted) if isinstance(held, Shift) else shifted
+        sent_cell = occurred_cell
+        for shift in reversed(path.shifts):
+            sent_cell = shift.source(sent_cell)
+        sends = self._sends(sent_cell)
+
+        # Message i lives the pattern within whose interval (i + phase) / count falls: any pattern's messages
+        # are a range, and each pattern gets its share to within one.
+        first, beyond = _members(track.weights, sends.count, sends.phase)
+        size = beyond - first
+        if size <= 0:
+            return
+        # The same again, turned by a random number, for the manner in which the step's events arrive.
+        word = self._randomness.word(SPACE_MANNER, (sent_cell << 5 | track.pattern) << 3 | track.step)
+        phase, turn = word & MASK_32, word >> 32
+        low, high = _members(track.picks, size, phase)
+        if low >= high:
+            return
+        broken = (track.broken * size - phase + MASK_32) >> 32
+        plain = (track.plain * size - phase + MASK_32) >> 32
+
+        words = self._randomness.words(size * _WORDS, SPACE_MESSAGE, sent_cell, track.pattern)
+        cell_us, epoch_us = self.cell_us, self._epoch_us
+        start_us, end_us = cell * cell_us, (cell + 1) * cell_us
+        sent_us, occurred_us = sent_cell * cell_us, occurred_cell * cell_us
+        origin = _WORD_DELAYS + path.origin
+        jitters = [(origin + place, jitter.low, jitter.span) for place, jitter in enumerate(path.jitters, start=1)]
+        lag_word, lag_low, lag_span = _WORD_LAGS + track.step, track.lag.low, track.lag.span
+        for pick in range(low, high):
+            index = (pick + turn) % size
+            base = index * _WORDS
+            occurred = occurred_us + (words[base + origin] * cell_us >> 32)
+            for slot, jitter_low, jitter_span in jitters:
+                occurred += jitter_low + (words[base + slot] * jitter_span >> 32)
+            received = arrived = occurred + lag_low + (words[base + lag_word] * lag_span >> 32)
+            if held is not None:
+                word = remix32(words[base + lag_word])
+                if isinstance(held, Jitter):
+                    received += held.low + scale(word, held.span)
+                else:
+                    received = start_us + scale(word, cell_us)
+            if not start_us <= received < end_us:
+                continue
+            if sent_us + (words[base + _WORD_DELAYS] * cell_us >> 32) < epoch_us:
+                continue
+            message = sent_cell << 20 | (first + index) << 3
+            found.append(
+                Occurrence(
+                    received,
+                    self._randomness.identifier(SPACE_EVENT_ID, message | track.step),
+                    arrived if track.redelivery else received,
+                    occurred,
+                    message,
+                    track.pattern,
+                    track.step,
+                    sent_us // HOUR_US,
+                    words[base + _WORD_RECIPIENT],
+                    words[base + _WORD_TRAITS],
+                    pick >= broken,
+                    plain <= pick < broken,
+                )
+            )
+
+
+def _members(interval: tuple[int, int], count: int, phase: int) -> tuple[int, int]:
+    """The range of the i for which (i + phase / 2**32) / count falls in the interval, in 32-bit fractions."""
+    low, high = interval
+    return (low * count - phase + MASK_32) >> 32, (high * count - phase + MASK_32) >> 32

@@ -1,0 +1,256 @@
+"""dbt as a subprocess, in this environment's own executable, with its events live.
+
+A subprocess, because dbt in this process would hold DuckDB's file open. Its session is its own, so that Ctrl-C at the
+terminal reaches us alone, and we end dbt and whatever it started.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from ingest.errors import ConfigurationError, FatalError
+from orchestration.dbt.events import (
+    DbtComplaint,
+    DbtEvent,
+    EventReader,
+    MacroMessage,
+    NodeFinished,
+    NodeMessage,
+    NodeStarted,
+)
+
+NodeEvent = NodeStarted | NodeFinished | NodeMessage
+
+_NOT_FOR_DBT = ("POSTGRES_", "SAAS_", "AWS_", "DBT_", "SNOWFLAKE_")
+"""Prefixes of variables that dbt has no use for, or that would override what we pass."""
+_STOP_SECONDS = 10.0
+_TAIL_LINES = 20
+
+
+def failed_nodes(results: Sequence[NodeFinished]) -> tuple[NodeFinished, ...]:
+    """The nodes that failed: what could not be built, then tests, each by name, since threads end in any order."""
+    failed = [node for node in results if node.failed]
+    return tuple(sorted(failed, key=lambda node: (node.resource_type == "test", node.name)))
+
+
+class DbtFailure(FatalError):
+    """dbt failed: `failed` are the nodes that did, `results` all that ended; empty where dbt never got there."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        stream: str | None = None,
+        hint: str | None = None,
+        results: Sequence[NodeFinished] = (),
+    ) -> None:
+        super().__init__(message, stream=stream, hint=hint)
+        self.results = tuple(results)
+        self.failed = failed_nodes(results)
+
+
+@dataclass(frozen=True)
+class DbtProject:
+    """Which project to run, as which target, and with what in its environment.
+
+    `secrets` are values that must not reach the log. `partial_parse` keeps dbt's parsing between runs.
+    """
+
+    project_dir: Path
+    profiles_dir: Path
+    target: str
+    threads: int
+    environment: Mapping[str, str]
+    partial_parse: Path
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+
+
+class DbtRunner:
+    """Runs dbt with its artifacts and its log in `run_dir`: `target/`, `dbt.jsonl`, `dbt.stderr`."""
+
+    def __init__(self, project: DbtProject, run_dir: Path) -> None:
+        self._project = project
+        self._run_dir = run_dir
+
+    @property
+    def target_dir(self) -> Path:
+        """Where compiled SQL, manifest.json and run_results.json are."""
+        return self._run_dir / "target"
+
+    def build(
+        self,
+        *,
+        full_refresh: bool = False,
+        select: Sequence[str] = (),
+        exclude: Sequence[str] = ("resource_type:unit_test",),
+        on_event: Callable[[NodeEvent], None] = lambda event: None,
+    ) -> tuple[NodeFinished, ...]:
+        """Build and test; every node's end. `on_event` hears each start, message and end at once.
+
+        Raises DbtFailure naming the failed nodes and their compiled SQL, or what dbt itself could not do, and
+        ConfigurationError where there is no dbt or no project. Any exception that passes through ends dbt.
+        """
+        selection = [*(f"--select={item}" for item in select), *(f"--exclude={item}" for item in exclude)]
+
+        def hear(event: NodeEvent | MacroMessage) -> None:
+            if not isinstance(event, MacroMessage):
+                on_event(event)
+
+        return self._run(["build", *selection, *(["--full-refresh"] if full_refresh else [])], hear)
+
+    def run_operation(self, macro: str) -> tuple[str, ...]:
+        """Run a macro of the project; what it logs for people. Raises as `build` does."""
+        said: list[str] = []
+
+        def note(event: NodeEvent | MacroMessage) -> None:
+            if isinstance(event, MacroMessage):
+                said.append(event.text)
+
+        self._run(["run-operation", macro], note)
+        return tuple(said)
+
+    def _run(
+        self, arguments: Sequence[str], on_event: Callable[[NodeEvent | MacroMessage], None]
+    ) -> tuple[NodeFinished, ...]:
+        self._run_dir.mkdir(parents=True, exist_ok=True)
+        reader = EventReader(self.target_dir)
+        results: list[NodeFinished] = []
+        complaints: list[str] = []
+        with self._process(arguments) as (process, lines):
+            for event in map(reader.read, lines):
+                if isinstance(event, NodeFinished):
+                    results.append(event)
+                if isinstance(event, DbtComplaint):
+                    complaints.append(event.message)
+                elif event is not None:
+                    on_event(event)
+            code = process.wait()
+        self._keep_parsing()
+        if code != 0:
+            raise self._failure(code, results, complaints)
+        return tuple(results)
+
+    @contextmanager
+    def _process(self, arguments: Sequence[str]) -> Iterator[tuple[subprocess.Popen[str], Iterator[str]]]:
+        command = self._command(arguments)
+        with (
+            (self._run_dir / "dbt.jsonl").open("a", encoding="utf-8") as log,
+            (self._run_dir / "dbt.stderr").open("w", encoding="utf-8") as errors,
+        ):
+            process = subprocess.Popen(  # noqa: S603 - our own dbt
+                command,
+                cwd=self._project.project_dir,
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                encoding="utf-8",
+                start_new_session=True,
+            )
+            assert process.stdout is not None  # noqa: S101 - a pipe was asked for
+            try:
+                yield process, self._logged(process.stdout, log)
+            finally:
+                _end(process)
+                process.stdout.close()
+
+    def _command(self, arguments: Sequence[str]) -> list[str]:
+        project = self._project
+        executable = Path(sys.executable).with_name("dbt")
+        if not executable.exists():
+            raise ConfigurationError(f"there is no {executable}", hint="Install dbt-core into this environment.")
+        if not (project.project_dir / "dbt_project.yml").exists():
+            raise ConfigurationError(
+                f"there is no dbt project in {project.project_dir}", hint="Correct DBT_PROJECT_DIR."
+            )
+        # The debug level is what NodeStart and NodeFinished have; the file that dbt would write holds SQL.
+        flags = ["--log-format=json", "--log-level=debug", "--log-level-file=none", "--no-use-colors"]
+        if project.partial_parse.exists():
+            flags.append(f"--partial-parse-file-path={project.partial_parse}")
+        places = [
+            f"--project-dir={project.project_dir}",
+            f"--profiles-dir={project.profiles_dir}",
+            f"--target={project.target}",
+            f"--threads={project.threads}",
+            f"--target-path={self.target_dir}",
+            f"--log-path={self._run_dir}",
+        ]
+        return [str(executable), *flags, *arguments, *places]
+
+    def _environment(self) -> dict[str, str]:
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_FOR_DBT)}
+        return {
+            **inherited,
+            "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+            "DBT_TARGET": self._project.target,
+            "DBT_THREADS": str(self._project.threads),
+            "PYTHONUNBUFFERED": "1",
+            **self._project.environment,
+        }
+
+    def _logged(self, output: IO[str], log: IO[str]) -> Iterator[str]:
+        """The lines of dbt's output without secrets, each noted in our own log, but not the SQL."""
+        for line in map(self._redacted, output):
+            if '"name": "SQLQuery"' not in line:
+                log.write(line)
+                log.flush()
+            yield line
+
+    def _redacted(self, text: str) -> str:
+        for secret in filter(None, self._project.secrets):
+            text = text.replace(secret, "***")
+        return text
+
+    def _keep_parsing(self) -> None:
+        """Keep what dbt has parsed for the next run; it is only ever a shortcut."""
+        parsed = self.target_dir / "partial_parse.msgpack"
+        if parsed.exists():
+            draft = self._project.partial_parse.with_suffix(f".{os.getpid()}")
+            shutil.copyfile(parsed, draft)
+            draft.chmod(0o600)  # it holds the environment variables that models read
+            draft.replace(self._project.partial_parse)
+
+    def _failure(self, code: int, results: Sequence[NodeFinished], complaints: Sequence[str]) -> DbtFailure:
+        failed = failed_nodes(results)
+        log = f"dbt's log: `cat {shlex.quote(str(self._run_dir / 'dbt.jsonl'))}`"
+        if failed:
+            listed = "\n".join(f"  {node}" for node in failed)
+            skipped = sum(node.status == "skipped" for node in results)
+            return DbtFailure(
+                f"{len(failed)} of {len(results)} dbt nodes failed, {skipped} were skipped after them:\n{listed}\n",
+                hint=log,
+                results=results,
+            )
+        reason = "\n".join(complaints) or self._tail() or f"exit code {code}"
+        return DbtFailure(f"dbt could not run: {self._redacted(reason)}", hint=log, results=results)
+
+    def _tail(self) -> str:
+        with (self._run_dir / "dbt.stderr").open(encoding="utf-8", errors="replace") as errors:
+            return "".join(deque(errors, maxlen=_TAIL_LINES)).strip()
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Interrupt a dbt that still runs, so that it rolls back; after a while, kill it and all of its session."""
+    if process.poll() is not None:
+        return
+    os.killpg(process.pid, signal.SIGINT)
+    try:
+        process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+__all__ = ["DbtEvent", "DbtFailure", "DbtProject", "DbtRunner", "NodeEvent"]

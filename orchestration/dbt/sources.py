@@ -1,0 +1,258 @@
+"""What dbt knows of RAW, written from the contracts: its sources, and each stream's key.
+
+python -m orchestration.dbt.sources            # write the files
+python -m orchestration.dbt.sources --check    # exit 1 and show a diff where they have drifted
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import re
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ingest.contracts.model import Column, Mode, StreamContract
+from ingest.contracts.registry import PACKAGED, ContractRegistry
+from ingest.contracts.types import Kind, LandingType
+from ingest.errors import PlatformError
+
+PROJECT = Path(__file__).resolve().parents[2] / "dbt"
+SOURCES_FILE = Path("models/staging/_sources.yml")
+KEYS_FILE = Path("macros/raw/streams.sql")
+
+_GENERATED = "Generated from ingest/contracts by `python -m orchestration.dbt.sources`: change the contracts instead."
+
+_META = {
+    "_batch_id": ("varchar", "The batch that landed the row."),
+    "_log_version": ("bigint", "Version of the stream's commit log that landed the row; higher is later."),
+    "_row_number": ("bigint", "Position of the row within its version; higher is later."),
+    "_extracted_at": ("timestamptz", "When the row was read from its source."),
+}
+_LEDGER = {
+    "stream": ("varchar", "The stream."),
+    "version": ("bigint", "Version of the stream's commit log."),
+    "kind": ("varchar", "data, snapshot, keys, backfill or replay."),
+    "rows": ("bigint", "Rows loaded."),
+    "quarantined": ("bigint", "Records of the batch that broke the contract and were not landed."),
+    "files": ("bigint", "Files loaded."),
+    "bytes": ("bigint", "Size of the files."),
+    "batch_id": ("varchar", "The batch that made the version."),
+    "run_id": ("varchar", "The run that made the version."),
+    "contract_version": ("varchar", "Version of the contract that the batch was landed under."),
+    "committed_at": ("timestamptz", "When the version was committed to the lake."),
+    "loaded_at": ("timestamptz", "When the version was loaded into RAW."),
+}
+_NEUTRAL = {
+    Kind.INT16: "smallint",
+    Kind.INT32: "integer",
+    Kind.INT64: "bigint",
+    Kind.FLOAT32: "real",
+    Kind.FLOAT64: "double",
+    Kind.TEXT: "varchar",
+}
+
+
+@dataclass(frozen=True)
+class GeneratedFile:
+    """A file of the dbt project: its path within the project, and the text that it must have."""
+
+    path: Path
+    text: str
+
+    def drift(self, project: Path) -> str:
+        """A unified diff from what lies in `project` to what should; empty where they are the same."""
+        path = project / self.path
+        present = path.read_text(encoding="utf-8") if path.exists() else ""
+        return "".join(
+            difflib.unified_diff(
+                present.splitlines(keepends=True),
+                self.text.splitlines(keepends=True),
+                fromfile=str(path),
+                tofile="from the contracts",
+            )
+        )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command. Returns the exit code: 0, 1 for drift under --check, 2 for a contract that cannot be read."""
+    parser = argparse.ArgumentParser(prog="python -m orchestration.dbt.sources", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 and show a diff on drift")
+    parser.add_argument("--contracts", type=Path, default=PACKAGED, help="folder of the contracts")
+    parser.add_argument("--project", type=Path, default=PROJECT, help="folder of the dbt project")
+    given = parser.parse_args(arguments)
+    try:
+        files = generate(ContractRegistry.load(given.contracts))
+    except PlatformError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    if given.check:
+        return _check(files, given.project)
+    for file in files:
+        (given.project / file.path).write_text(file.text, encoding="utf-8")
+        print(f"wrote {given.project / file.path}")
+    return 0
+
+
+def generate(contracts: Mapping[str, StreamContract]) -> tuple[GeneratedFile, ...]:
+    """The generated files of the dbt project, for these contracts."""
+    ordered = list(contracts.values())
+    return GeneratedFile(SOURCES_FILE, sources_yaml(ordered)), GeneratedFile(KEYS_FILE, keys_macro(ordered))
+
+
+def sources_yaml(contracts: Sequence[StreamContract]) -> str:
+    """The source `raw`: a table per stream, its key set where it has one, and the ledger."""
+    tables = [table for contract in contracts for table in _tables(contract)]
+    document = {
+        "sources": [
+            {
+                "name": "raw",
+                "description": "The lake's streams as loaded: every landed version of every row, append-only.",
+                "database": _Rendered("{{ target.database }}"),
+                "schema": _Rendered("{{ env_var('RAW_SCHEMA', 'RAW') }}"),
+                "tables": [*tables, _ledger_table()],
+            }
+        ]
+    }
+    body = yaml.dump(_as_text(document), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=116)
+    return f"# {_GENERATED}\n{body}"
+
+
+def keys_macro(contracts: Sequence[StreamContract]) -> str:
+    """The macros stream_key(stream), stream_has_key_set(stream) and stream_is_whole(stream)."""
+    keys = "".join(f"        '{contract.stream}': {_jinja_list(contract.key)},\n" for contract in contracts)
+    with_key_set = [contract.stream for contract in contracts if contract.lands_keys]
+    whole = [contract.stream for contract in contracts if contract.spec.mode is Mode.SNAPSHOT]
+    return f"""{{#- {_GENERATED} -#}}
+
+{{#- The columns that identify a row of a stream, in key order. -#}}
+{{% macro stream_key(stream) -%}}
+    {{{{ return({{
+{keys}    }}[stream]) }}}}
+{{%- endmacro %}}
+
+{{#- Whether the stream's deletions are found by a pass over all keys (raw.<stream>__keys). -#}}
+{{% macro stream_has_key_set(stream) -%}}
+    {{{{ return(stream in {with_key_set}) }}}}
+{{%- endmacro %}}
+
+{{#- Whether the stream is landed whole on each run: its newest snapshot is all of it. -#}}
+{{% macro stream_is_whole(stream) -%}}
+    {{{{ return(stream in {whole}) }}}}
+{{%- endmacro %}}
+"""
+
+
+def _jinja_list(texts: Iterable[str]) -> str:
+    """A list of texts in Jinja. What Jinja or dbt's own splitter of macros could take for syntax is escaped."""
+    return f"[{', '.join(map(_jinja_text, texts))}]"
+
+
+def _jinja_text(text: str) -> str:
+    return "'" + re.sub(r"[^0-9A-Za-z_ -]", lambda match: f"\\U{ord(match[0]):08x}", text) + "'"
+
+
+class _Rendered(str):
+    """A text of ours that dbt renders; in all others what looks like Jinja stands for itself."""
+
+    __slots__ = ()
+
+
+def _as_text(value: Any) -> Any:
+    """A document whose texts come out of dbt's rendering as they are in the contracts."""
+    if isinstance(value, dict):
+        return {key: _as_text(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_as_text(item) for item in value]
+    if isinstance(value, _Rendered):
+        return str(value)
+    return re.sub(r"\{(?=[{%#])", "{{ '{' }}", value) if isinstance(value, str) else value
+
+
+def _check(files: Sequence[GeneratedFile], project: Path) -> int:
+    diffs = [diff for file in files if (diff := file.drift(project))]
+    for diff in diffs:
+        print(diff)
+    if diffs:
+        print(
+            "The dbt project has drifted from the contracts. Run `python -m orchestration.dbt.sources`.",
+            file=sys.stderr,
+        )
+    return 1 if diffs else 0
+
+
+def _tables(contract: StreamContract) -> list[dict[str, Any]]:
+    tables = [
+        {
+            "name": contract.stream,
+            "description": f"{contract.description} {contract.grain} Every landed version of it.",
+            "config": {
+                # RAW knows what landed last, not how far a quiet table was read: the flow `maintenance` judges that.
+                "freshness": None,
+                "meta": {"contract_version": contract.version, "source": contract.source_object},
+            },
+            "columns": [*map(_column, contract.columns), *_described(_META)],
+        }
+    ]
+    if contract.lands_keys:
+        tables.append(
+            {
+                "name": f"{contract.stream}__keys",
+                "description": f"The newest key set of {contract.stream}: the keys of all rows at the source.",
+                "columns": [*map(_column, contract.key_columns), *_described(_META)],
+            }
+        )
+    return tables
+
+
+def _ledger_table() -> dict[str, Any]:
+    return {
+        "name": "_loads",
+        "description": "The ledger: one row per stream and version that has been loaded.",
+        "columns": _described(_LEDGER),
+    }
+
+
+def _column(column: Column) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "name": column.name,
+        "description": column.description,
+        "data_type": _neutral_type(column.landing),
+    }
+    if column.pii:
+        described["config"] = {"meta": {"pii": True}}
+    return described
+
+
+def _described(columns: Mapping[str, tuple[str, str]]) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "description": description, "data_type": data_type}
+        for name, (data_type, description) in columns.items()
+    ]
+
+
+def _neutral_type(landing: LandingType) -> str:
+    """The type as SQL spells it in both warehouses; it is documentation, the loader makes the tables."""
+    if landing.kind is Kind.DECIMAL:
+        return f"numeric({landing.precision},{landing.scale})"
+    return _NEUTRAL.get(landing.kind, landing.kind.value)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Indents lists within mappings, and repeats instead of using anchors."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        super().increase_indent(flow, False)
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+if __name__ == "__main__":
+    sys.exit(main())

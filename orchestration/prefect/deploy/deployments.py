@@ -1,0 +1,264 @@
+"""What there is to run in Prefect: the deployments, each with the queue, form and schedule it is made with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ingest.contracts.registry import ContractRegistry
+from ingest.run.window import FLOW_NAMES
+from orchestration.prefect.deploy.forms import Schema, choice, form, number, switch, time
+from orchestration.runtime.names import (
+    INGEST_QUEUE,
+    MAINTENANCE_FLOW,
+    MAINTENANCE_QUEUE,
+    PLATFORM_FLOW,
+    PLATFORM_QUEUE,
+    STREAM_DEPLOYMENT,
+    STREAM_FLOW,
+    VERIFY_FLOW,
+)
+
+FULL = "full"
+INCREMENTAL = "incremental"
+BACKFILL = "backfill"
+KEYS = "keys"
+MAINTENANCE = "maintenance"
+VERIFY = "verify"
+
+_PLATFORM_ENTRYPOINT = "orchestration/prefect/flow.py:dp_maiblaze_demo_dev_flow"
+_STREAM_ENTRYPOINT = "orchestration/worker/stream_flow.py:land_stream"
+_MAINTENANCE_ENTRYPOINT = "orchestration/prefect/operate/maintenance.py:maintain"
+_VERIFY_ENTRYPOINT = "orchestration/worker/verify_flow.py:verify_streams"
+
+_ALL_BY_DEFAULT = "All streams where none is chosen."
+
+
+@dataclass(frozen=True)
+class ScheduleSpec:
+    """A schedule as it is made: a cron line, in UTC. While not `on`, its deployment is paused, and run by hand."""
+
+    cron: str
+    on: bool
+
+
+@dataclass(frozen=True)
+class Schedules:
+    """The cron line of each deployment that has a schedule, in UTC."""
+
+    incremental: str = "*/15 * * * *"
+    maintenance: str = "17 3 * * *"
+    verify: str = "41 2 * * 0"
+
+
+@dataclass(frozen=True)
+class DeploymentSpec:
+    """A deployment. `parameters` are its own values, `schema` what a run may be given besides."""
+
+    flow: str
+    name: str
+    description: str
+    entrypoint: str
+    queue: str
+    tags: tuple[str, ...]
+    schema: Schema
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    schedule: ScheduleSpec | None = None
+
+    @property
+    def full_name(self) -> str:
+        """The name by which it is run: `flow/deployment`."""
+        return f"{self.flow}/{self.name}"
+
+
+def deployment_specs(registry: ContractRegistry, schedules: Schedules = Schedules()) -> list[DeploymentSpec]:
+    """All deployments, for these contracts and at these times."""
+    streams = list(registry)
+    with_deletions = [contract.stream for contract in registry.values() if contract.lands_keys]
+    with_cursor = [contract.stream for contract in registry.values() if contract.spec.cursor is not None]
+    return [
+        _full(streams),
+        _incremental(streams, schedules.incremental),
+        _backfill(with_cursor),
+        _keys(with_deletions),
+        _stream(streams),
+        _maintenance(schedules.maintenance),
+        _verify(streams, schedules.verify),
+    ]
+
+
+def _platform(
+    name: str, description: str, schema: Schema, *, parameters: Mapping[str, Any], schedule: ScheduleSpec | None = None
+) -> DeploymentSpec:
+    return DeploymentSpec(
+        flow=PLATFORM_FLOW,
+        name=name,
+        description=description,
+        entrypoint=_PLATFORM_ENTRYPOINT,
+        queue=PLATFORM_QUEUE,
+        tags=("platform", name),
+        schema=schema,
+        parameters=parameters,
+        schedule=schedule,
+    )
+
+
+def _full(streams: Sequence[str]) -> DeploymentSpec:
+    fields = {
+        "streams": choice("Streams", f"What to ingest and load. {_ALL_BY_DEFAULT} dbt builds everything.", streams),
+        "full_refresh": switch("Full refresh", "Build incremental models anew, from all that is in RAW."),
+        "keys": switch(
+            "Look for deletions",
+            "Read all keys at the source. Without, only where that was last done COMPARE_EVERY_HOURS ago.",
+            default=True,
+        ),
+        "skip_ingest": switch("Skip ingest", "Load what is in the lake."),
+        "skip_load": switch("Skip load", "Build from what is in RAW."),
+        "skip_dbt": switch("Skip dbt", "Leave the models as they are; nothing is published then."),
+        "skip_publish": switch("Skip publish", "Leave readers what they have."),
+    }
+    description = (
+        "The whole line: every stream from its watermark on, deletions too, then load, dbt, reconciliation and "
+        "publication. The first run lands all history; each further one what is new."
+    )
+    return _platform(FULL, description, form(fields), parameters={})
+
+
+def _incremental(streams: Sequence[str], cron: str) -> DeploymentSpec:
+    fixed = {"keys": False}
+    fields = {
+        "streams": choice("Streams", f"What to ingest and load. {_ALL_BY_DEFAULT} dbt builds everything.", streams)
+    }
+    description = (
+        "What is new, by a schedule once it is switched on: as `full`, but it looks for deletions in a stream, and "
+        "counts it at the source, only where that was last done COMPARE_EVERY_HOURS ago: few runs read a table's keys."
+    )
+    schedule = ScheduleSpec(cron, on=False)
+    return _platform(INCREMENTAL, description, form(fields, fixed=fixed), parameters=fixed, schedule=schedule)
+
+
+def _backfill(streams: Sequence[str]) -> DeploymentSpec:
+    fields = {
+        "streams": choice("Streams", "Streams to land again. They must have been landed once.", streams, required=True),
+        "backfill_from": time("From", "The first moment of the window, by the streams' cursors. UTC without a zone."),
+        "backfill_to": time("To", "The end of the window, no longer within it. UTC without a zone."),
+    }
+    description = (
+        "Lands a window of time of some streams again, whatever is there already, and builds from it. Rows that are "
+        "the same stay one row in the marts; the watermark stays where it is."
+    )
+    schema = form(fields, required=("streams", "backfill_from", "backfill_to"))
+    return _platform(BACKFILL, description, schema, parameters={})
+
+
+def _keys(streams: Sequence[str]) -> DeploymentSpec:
+    fixed = {"keys": True}
+    fields = {"streams": choice("Streams", "Streams whose rows can be deleted.", streams, required=True)}
+    description = (
+        "Looks for deletions in streams that have them: reads all their keys, and what is new, then builds from it. "
+        "`incremental` does so too, now and then; run it where deletions must show at once."
+    )
+    schema = form(fields, required=("streams",), fixed=fixed)
+    return _platform(KEYS, description, schema, parameters={**fixed, "streams": list(streams)})
+
+
+def _stream(streams: Sequence[str]) -> DeploymentSpec:
+    nullable_time = {"anyOf": [time("", ""), {"type": "null"}], "default": None}
+    fields: dict[str, Schema] = {
+        "stream": {"title": "Stream", "description": "The stream to land.", "type": "string", "enum": list(streams)},
+        "keys": switch("Look for deletions", "Read all keys at the source.", default=True),
+        "count": switch("Count", "Count the rows at the source."),
+        "run_id": {
+            "title": "Run",
+            "description": "The run that the commits belong to; this one by default.",
+            "anyOf": [{"type": "string"}, {"type": "null"}],
+            "default": None,
+        },
+        "shared": {
+            "title": "Shared snapshot",
+            "description": "The horizon and the snapshot of that run; its own by default.",
+            "anyOf": [{"type": "object"}, {"type": "null"}],
+            "default": None,
+        },
+        "backfill_from": {
+            **nullable_time,
+            "title": "From",
+            "description": "Land this window again instead. UTC without a zone.",
+        },
+        "backfill_to": {
+            **nullable_time,
+            "title": "To",
+            "description": "The window's end, not within it. UTC without a zone.",
+        },
+        "wait_budget_seconds": {
+            "title": "Wait budget, seconds",
+            "description": "What the run has left of the stream's waiting; WAIT_BUDGET_SECONDS by default.",
+            "anyOf": [{"type": "number", "minimum": 0}, {"type": "null"}],
+            "default": None,
+        },
+    }
+    return DeploymentSpec(
+        flow=STREAM_FLOW,
+        name=STREAM_DEPLOYMENT,
+        description=(
+            "Lands one stream in the lake, and no more. Other runs ask for it; by hand it is of use where a stream's "
+            "rows are wanted in the lake at once, and the next run may load them."
+        ),
+        entrypoint=_STREAM_ENTRYPOINT,
+        queue=INGEST_QUEUE,
+        tags=("ingest",),
+        schema=form(fields, required=("stream",), together=FLOW_NAMES),
+    )
+
+
+def _maintenance(cron: str) -> DeploymentSpec:
+    fields = {
+        "grace_hours": number(
+            "Grace, hours",
+            "Leave files that no commit names if they are younger: a batch may be running.",
+            default=24,
+            minimum=1,
+        ),
+        "handoff_hours": number(
+            "Hand-offs, hours", "Remove what workers handed to runs, if it is older.", default=24, minimum=1
+        ),
+        "allowed_age_hours": number(
+            "Allowed age, hours",
+            "How long ago a stream may have been read where its contract does not say. Not judged if empty.",
+        ),
+    }
+    return DeploymentSpec(
+        flow=MAINTENANCE_FLOW,
+        name=MAINTENANCE,
+        description=(
+            "Keeps house: removes files of broken-off batches from the lake, ends runs whose process is gone, and "
+            "fails where a stream is older than its contract allows."
+        ),
+        entrypoint=_MAINTENANCE_ENTRYPOINT,
+        queue=MAINTENANCE_QUEUE,
+        tags=("maintenance",),
+        schema=form(fields),
+        schedule=ScheduleSpec(cron, on=False),
+    )
+
+
+def _verify(streams: Sequence[str], cron: str) -> DeploymentSpec:
+    fields = {
+        "streams": choice("Streams", "What to compare. All streams where none is chosen.", streams),
+        "repair": switch("Repair", "Land what differs; the next run loads it."),
+    }
+    return DeploymentSpec(
+        flow=VERIFY_FLOW,
+        name=VERIFY,
+        description=(
+            "Reads whole tables and compares them with the lake, by key and content: finds rows that were changed "
+            "without moving their cursor, which no other run sees. It fails where a stream differs, and with `repair` "
+            "lands what does. Every week once its schedule is switched on."
+        ),
+        entrypoint=_VERIFY_ENTRYPOINT,
+        queue=INGEST_QUEUE,
+        tags=("verify",),
+        schema=form(fields),
+        schedule=ScheduleSpec(cron, on=False),
+    )

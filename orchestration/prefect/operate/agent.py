@@ -1,0 +1,46 @@
+"""python -m orchestration.prefect.operate.agent: the agent that runs the platform's flow and the maintenance.
+
+Beside it, lost runs are ended (`janitor`), and scheduled ones kept from piling up (`catch_up`).
+
+`... health` exits 0 if it polled its queues within a minute.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from orchestration.runtime import health
+
+AGENT = "prefect_agent"
+
+
+def main(arguments: list[str]) -> int:
+    """The exit code."""
+    if arguments == ["health"]:
+        return health.check(AGENT)
+    if arguments:
+        print("usage: python -m orchestration.prefect.operate.agent [health]", file=sys.stderr)
+        return 2
+    return _run()
+
+
+def _run() -> int:
+    from functools import partial
+
+    from ingest.errors import PlatformError
+    from orchestration.prefect.operate.catch_up import keep_from_catching_up
+    from orchestration.prefect.operate.janitor import keep_watch
+    from orchestration.runtime.agent import AgentSpec, run_agent
+    from orchestration.runtime.names import MAINTENANCE_QUEUE, PLATFORM_QUEUE
+    from orchestration.settings import OrchestrationSettings
+
+    try:
+        janitor = partial(keep_watch, stale_after=OrchestrationSettings.load().stale_run)
+        run_agent(AgentSpec(AGENT, (PLATFORM_QUEUE, MAINTENANCE_QUEUE), beside=(janitor, keep_from_catching_up)))
+    except PlatformError as error:
+        print(f"error {error}", file=sys.stderr)
+        return error.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,56 @@
+"""A Prefect block that calls a webhook with Slack-compatible JSON.
+
+Prefect 2.20.4 has nothing that can: its `call-webhook` action sends a JSON string in place of an object, and its custom
+webhook, where the receiver answers with an error, is called again and again without a pause.
+
+The server runs the block, so it must know it: `orchestration.prefect.operate.server` does. Another server of the same
+release of Prefect learns it by PREFECT_EXTRA_ENTRYPOINTS=orchestration.prefect.operate.alert_webhook.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import httpx
+from prefect.blocks.abstract import NotificationBlock, NotificationError
+from pydantic.v1 import Field, SecretStr
+
+from ingest.retry_policies import ALERT
+
+BLOCK_TYPE = "alert-webhook"
+_TIMEOUT_SECONDS = 5.0
+
+
+class AlertWebhook(NotificationBlock):
+    """Calls a webhook with `{"text": ...}`, as Slack, Mattermost and others take it."""
+
+    _block_type_name = "Alert Webhook"
+    _block_type_slug = BLOCK_TYPE
+
+    url: SecretStr = Field(default=..., title="Webhook URL", description="Where alerts are sent. It is a secret.")
+
+    async def notify(self, body: str, subject: str | None = None) -> None:
+        """Send `body`; what does not reach the receiver is tried again. Raises NotificationError, without the URL."""
+        async with httpx.AsyncClient(timeout=_TIMEOUT_SECONDS) as client:
+            problem = await self._send(client, body)
+            for _ in range(ALERT.further_tries):
+                if problem is None:
+                    return
+                await asyncio.sleep(ALERT.first_wait)
+                problem = await self._send(client, body)
+        if problem is None:
+            return
+        raise NotificationError(f"the alert did not reach its receiver: {problem}")
+
+    async def _send(self, client: httpx.AsyncClient, body: str) -> str | None:
+        """Send it once: the problem if there was one that may pass. Raises NotificationError where it was refused."""
+        try:
+            answer = await client.post(self.url.get_secret_value(), json={"text": body})
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            return type(error).__name__
+        if answer.is_success:
+            return None
+        problem = f"it answered {answer.status_code}"
+        if answer.status_code < 500 and answer.status_code != 429:
+            raise NotificationError(f"the alert was refused: {problem}")
+        return problem

@@ -1,0 +1,123 @@
+"""Alerts: automations of the server that call ALERT_WEBHOOK_URL once for each run that failed, crashed or is late.
+
+The runs are those of the platform's flow and of the maintenance; a stream's failure is told by the run that asked for
+it. The server sends alerts itself, so that a late run is told of where no agent is up to take it.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import httpx
+from prefect.client.orchestration import PrefectClient
+from prefect.events.actions import SendNotification
+from prefect.events.schemas.automations import Automation, AutomationCore, EventTrigger, Posture
+from prefect.events.schemas.events import ResourceSpecification
+from prefect.exceptions import ObjectNotFound
+from pydantic import SecretStr, v1
+
+from ingest.errors import ConfigurationError
+from orchestration.prefect.operate.alert_webhook import BLOCK_TYPE, AlertWebhook
+from orchestration.runtime.names import MAINTENANCE_FLOW, PLATFORM_FLOW, VERIFY_FLOW, WORK_POOL
+
+BLOCK = f"{WORK_POOL}-alerts"
+_FAILED = f"{WORK_POOL}: a run failed"
+_LATE = f"{WORK_POOL}: a run is late"
+
+_TITLE = "{{ flow.name }}: run {{ flow_run.name }}"
+_LINK = "{{ event.resource | ui_url }}"
+# What a message may hold is no markup of the receiver's; the limit keeps an alert readable.
+_MESSAGE = (
+    "{{ (flow_run.state.message or '') | truncate(600) "
+    "| replace('&', '&amp;') | replace('<', '&lt;') | replace('>', '&gt;') }}"
+)
+_TEXTS = {
+    _FAILED: f"{_TITLE} {{{{ flow_run.state.name | lower }}}}\n{_MESSAGE}\n{_LINK}",
+    _LATE: f"{_TITLE} is late: it is due, and nothing has begun it. Is its agent up, or another run going on?\n{_LINK}",
+}
+_EVENTS = {
+    _FAILED: ("prefect.flow-run.Failed", "prefect.flow-run.Crashed", "prefect.flow-run.TimedOut"),
+    _LATE: ("prefect.flow-run.Late",),
+}
+_DESCRIPTIONS = {
+    _FAILED: "Calls the alert webhook for each run that failed or crashed.",
+    _LATE: "Calls the alert webhook for each run that nothing begins in time.",
+}
+
+
+async def ensure_alerts(client: PrefectClient, url: SecretStr | None) -> list[str]:
+    """Make the automations as they should be, or remove them where there is no URL; the names of those there are.
+
+    One that was paused in the UI stays paused. Raises ConfigurationError for a URL that is none, and where the server
+    has no automations.
+    """
+    found = {automation.name: automation for automation in await _automations(client)}
+    if url is None:
+        for name in _TEXTS:
+            if name in found:
+                await client.delete_automation(found[name].id)
+        await _remove_block(client)
+        return []
+    _check(url)
+    block_id = await _ensure_block(url)
+    for name in _TEXTS:
+        await _ensure_automation(client, name, block_id, found.get(name))
+    return list(_TEXTS)
+
+
+async def _automations(client: PrefectClient) -> list[Automation]:
+    try:
+        return await client.read_automations()
+    except (RuntimeError, httpx.HTTPStatusError) as error:
+        raise ConfigurationError(
+            "Prefect has no automations here, which send the alerts",
+            hint="Set PREFECT_EXPERIMENTAL_EVENTS=true for the server, and for this program.",
+        ) from error
+
+
+def _check(url: SecretStr) -> None:
+    parts = urlsplit(url.get_secret_value())
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ConfigurationError("ALERT_WEBHOOK_URL is no http(s) URL")
+
+
+async def _ensure_block(url: SecretStr) -> UUID:
+    block = AlertWebhook(url=v1.SecretStr(url.get_secret_value()))
+    return UUID(str(await block.save(BLOCK, overwrite=True)))
+
+
+async def _remove_block(client: PrefectClient) -> None:
+    try:
+        block = await client.read_block_document_by_name(BLOCK, BLOCK_TYPE)
+    except ObjectNotFound:
+        return
+    if block.id is not None:
+        await client.delete_block_document(block.id)
+
+
+async def _ensure_automation(client: PrefectClient, name: str, block_id: UUID, found: Automation | None) -> None:
+    automation = AutomationCore(
+        name=name,
+        description=_DESCRIPTIONS[name],
+        enabled=found.enabled if found else True,
+        trigger=EventTrigger(
+            expect=set(_EVENTS[name]),
+            match=ResourceSpecification.parse_obj({"prefect.resource.id": "prefect.flow-run.*"}),
+            match_related=ResourceSpecification.parse_obj(
+                {
+                    "prefect.resource.role": "flow",
+                    "prefect.resource.name": [PLATFORM_FLOW, MAINTENANCE_FLOW, VERIFY_FLOW],
+                }
+            ),
+            posture=Posture.Reactive,
+            threshold=1,
+            within=timedelta(0),
+        ),
+        actions=[SendNotification(block_document_id=block_id, subject=name, body=_TEXTS[name])],
+    )
+    if found is None:
+        await client.create_automation(automation)
+    else:
+        await client.update_automation(found.id, automation)

@@ -1,0 +1,44 @@
+"""Prefect's server, as the platform runs it: uvicorn --factory orchestration.prefect.operate.server:create_app.
+
+It knows our alerts' block, and its transactions on SQLite wait for each other instead of failing.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+
+from prefect._vendor.fastapi import FastAPI
+from prefect.server.api import server
+from prefect.server.database.configurations import AioSqliteConfiguration
+from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
+
+from orchestration.prefect.operate import alert_webhook
+from orchestration.prefect.operate.api import quiet_migrations
+
+
+def create_app() -> FastAPI:
+    """The server's application, by Prefect's own settings."""
+    # Importing it has registered the block; the server makes one from its document when an alert is due.
+    assert alert_webhook  # noqa: S101
+    quiet_migrations()
+    take_write_locks_first()
+    return server.create_app()
+
+
+def take_write_locks_first() -> None:
+    """Let each transaction of Prefect's on SQLite begin as one that will write.
+
+    Prefect begins most as readers. Of two that read and then write, SQLite refuses the second one at once, whatever the
+    busy timeout ("database is locked"): with a dozen runs under way, clients get 503 and give up. A transaction that is
+    IMMEDIATE from its beginning waits for its turn, up to the minute that Prefect allows. Reads outside of transactions
+    wait for nobody.
+    """
+    begin = AioSqliteConfiguration.begin_transaction
+
+    def begin_transaction(
+        self: AioSqliteConfiguration, session: AsyncSession, with_for_update: bool = False
+    ) -> AbstractAsyncContextManager[AsyncSessionTransaction]:
+        transaction: AbstractAsyncContextManager[AsyncSessionTransaction] = begin(self, session, with_for_update=True)
+        return transaction
+
+    AioSqliteConfiguration.begin_transaction = begin_transaction  # type: ignore[method-assign, assignment]

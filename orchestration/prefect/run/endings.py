@@ -1,0 +1,47 @@
+"""How a run of the flow ends in Prefect: a state whose message says what was done, or what failed and what to do.
+
+A raised exception would do as well, but Prefect puts words of its own before the message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from prefect.states import Completed, Failed, State
+
+from ingest.errors import PlatformError
+from orchestration.dbt.runner import DbtFailure
+from orchestration.prefect.show import artifacts
+from orchestration.report import RunFailedError, RunReport
+
+
+def ended(report: RunReport) -> State[Any]:
+    """Show the run's artifacts; the state for its end. Its result is the report, or a RunFailedError that has it."""
+    artifacts.show(report)
+    if not report.problems:
+        return Completed(message=artifacts.headline(report), data=report)
+    return Failed(message=failure_message(report.problems), data=RunFailedError.of(report))
+
+
+def refused(error: PlatformError) -> State[Any]:
+    """The state for a run that could not begin: bad parameters or settings."""
+    artifacts.show_refusal(error)
+    return Failed(message=f"The run could not begin: {error}", data=error)
+
+
+def failure_message(problems: Sequence[PlatformError]) -> str:
+    """A failed state's message. Lists show its first line alone: what failed and, where that fits, what to do."""
+    told = list(dict.fromkeys(str(problem).strip() for problem in problems))
+    if len(told) == 1 and "\n" not in told[0]:
+        return told[0]
+    failed = ", ".join(dict.fromkeys(map(_subject, problems)))
+    return "\n\n".join([f"{len(told)} problem{'s' if len(told) > 1 else ''}: {failed}", *told])
+
+
+def _subject(problem: PlatformError) -> str:
+    """What failed, in a few words."""
+    if isinstance(problem, DbtFailure) and problem.failed:
+        first, *more = [f"{node.resource_type} {node.name}" for node in problem.failed]
+        return f"dbt {first}{f' and {len(more)} more' if more else ''}"
+    return problem.stream or str(problem).partition("\n")[0]

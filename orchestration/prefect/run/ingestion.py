@@ -1,0 +1,211 @@
+"""The ingest step: every selected stream at once, over one open run for each kind of source.
+
+Streams are landed by this process, or with INGEST_DEPLOYMENT by workers elsewhere, which join that run. A source that
+cannot be opened fails its own streams; a stream that fails stops no other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from prefect.states import State
+
+from ingest.contracts.model import Source, StreamContract
+from ingest.errors import PlatformError, TransientError
+from ingest.lake.read_mark import CountMark
+from ingest.retry import WaitBudgets, retrying_to_open
+from ingest.run.opening import read_heads
+from ingest.run.runner import IngestRun, open_run
+from ingest.run.shared_run import SharedRun, share_run
+from orchestration.prefect.run.dispatch import DispatchSettings, StreamDispatcher, require_server
+from orchestration.prefect.run.services import RunServices
+from orchestration.prefect.run.task_retries import TaskRetries
+from orchestration.prefect.run.tasks import IngestWork, StreamWork, ingest_stream
+from orchestration.report import StreamOutcome
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    """What the streams of this run may wait, over all loops and processes, and how their tasks are tried again."""
+
+    budgets: WaitBudgets
+    retries: TaskRetries
+
+
+def ingest(run: RunServices) -> list[StreamOutcome]:
+    """Land every selected stream; each one's outcome, in the order of the contracts."""
+    run.progress.step("ingest", f"{len(run.selected)} streams")
+    # The heads come first: what another writer commits from here on is seen to be another's.
+    heads = read_heads(run.store, run.selected)
+    versions = {contract.stream: 0 for contract in run.selected}
+    versions |= {stream: head.version for stream, head in heads.commits.items() if head is not None}
+    sound = replace(run, selected=tuple(each for each in run.selected if each.stream in heads.commits))
+    waiting = _Waiting(WaitBudgets(run.ingest_settings.wait_budget_seconds), TaskRetries(run.settings))
+    with ExitStack() as opened:
+        work, failed = _work(sound, versions, _with_keys(sound), opened, waiting)
+        failed |= heads.damaged
+        task = waiting.retries.of(ingest_stream)
+        streams = [contract.stream for contract in run.selected if contract.stream not in failed]
+        futures = {stream: task.submit(stream, work) for stream in streams}
+        outcomes = {stream: _outcome(stream, versions[stream], future.wait()) for stream, future in futures.items()}
+    outcomes |= {stream: StreamOutcome(stream, versions[stream], error=error) for stream, error in failed.items()}
+    for outcome in outcomes.values():
+        if outcome.error is not None:
+            run.progress.stream_finished(outcome)
+    return [outcomes[contract.stream] for contract in run.selected]
+
+
+def _with_keys(run: RunServices) -> frozenset[str]:
+    """The streams in which deletions are looked for: all where the run is asked to, else those that are due."""
+    with_deletions = [contract.stream for contract in run.selected if contract.lands_keys]
+    if run.parameters.keys or run.parameters.backfill is not None:
+        return frozenset(with_deletions)
+    now, every = datetime.now(UTC), run.settings.compare_every
+
+    def is_due(stream: str) -> bool:
+        mark = CountMark.read(run.store, stream)
+        return mark is None or not mark.is_within(every, now)
+
+    with ThreadPoolExecutor(max_workers=8, thread_name_prefix="marks") as pool:
+        due = list(pool.map(is_due, with_deletions))
+    return frozenset(stream for stream, is_its_turn in zip(with_deletions, due, strict=True) if is_its_turn)
+
+
+def _work(
+    run: RunServices, versions: Mapping[str, int], with_keys: frozenset[str], opened: ExitStack, waiting: _Waiting
+) -> tuple[StreamWork, dict[str, PlatformError]]:
+    """What lands streams, and the errors of those whose source cannot be opened."""
+    deployment = run.settings.ingest_deployment
+    if deployment:
+        return _handed_out(run, deployment, with_keys, opened, waiting)
+    return _here(run, versions, with_keys, opened, waiting)
+
+
+def _here(
+    run: RunServices, versions: Mapping[str, int], with_keys: frozenset[str], opened: ExitStack, waiting: _Waiting
+) -> tuple[IngestWork, dict[str, PlatformError]]:
+    """Lands streams in this process."""
+    runs: dict[str, IngestRun] = {}
+    failed: dict[str, PlatformError] = {}
+    for contracts in _by_source(run.selected).values():
+        source = _opened(run, contracts, failed, opened, waiting, _run_of)
+        runs |= {contract.stream: source for contract in contracts} if source else {}
+    work = IngestWork(
+        runs,
+        run.registry,
+        versions,
+        run.progress,
+        backfill=run.parameters.backfill,
+        with_keys=with_keys,
+        slots=run.ingest_settings.concurrency,
+        budgets=waiting.budgets,
+        retries=waiting.retries,
+    )
+    return work, failed
+
+
+def _handed_out(
+    run: RunServices, deployment: str, with_keys: frozenset[str], opened: ExitStack, waiting: _Waiting
+) -> tuple[StreamDispatcher, dict[str, PlatformError]]:
+    """Has streams landed by workers, at one snapshot that is kept open here meanwhile."""
+    require_server()
+    shared: dict[str, SharedRun] = {}
+    failed: dict[str, PlatformError] = {}
+    for contracts in _by_source(run.selected).values():
+        source = _opened(run, contracts, failed, opened, waiting, _shared_run_of)
+        shared |= {contract.stream: source for contract in contracts} if source else {}
+    work = StreamDispatcher(
+        DispatchSettings(
+            deployment,
+            stale=run.settings.stale_run,
+            start_within=timedelta(seconds=run.settings.ingest_start_seconds),
+        ),
+        run.run_id,
+        shared,
+        run.registry,
+        run.store,
+        run.progress,
+        backfill=run.parameters.backfill,
+        with_keys=with_keys,
+        budgets=waiting.budgets,
+        retries=waiting.retries,
+    )
+    return opened.enter_context(work), failed
+
+
+def error_of(state: State[Any]) -> PlatformError | None:
+    """The PlatformError that ended a task, None for a task that completed. Any other exception is raised."""
+    if state.is_completed():
+        return None
+    error = state.result(raise_on_failure=False)
+    if isinstance(error, PlatformError):
+        return error
+    if isinstance(error, BaseException):
+        raise error
+    raise RuntimeError(f"a task ended as {state.name}: {state.message}")
+
+
+def _run_of(
+    run: RunServices, contracts: Sequence[StreamContract], budgets: WaitBudgets
+) -> AbstractContextManager[IngestRun]:
+    return open_run(
+        run.ingest_settings,
+        contracts,
+        run.run_id,
+        progress=run.progress.stream_read,
+        store=run.store,
+        budgets=budgets,
+    )
+
+
+def _shared_run_of(
+    run: RunServices, contracts: Sequence[StreamContract], budgets: WaitBudgets
+) -> AbstractContextManager[SharedRun]:
+    return share_run(run.ingest_settings, contracts, store=run.store)
+
+
+def _opened(
+    run: RunServices,
+    contracts: Sequence[StreamContract],
+    failed: dict[str, PlatformError],
+    opened: ExitStack,
+    waiting: _Waiting,
+    source: Callable[[RunServices, Sequence[StreamContract], WaitBudgets], AbstractContextManager[T]],
+) -> T | None:
+    """What `source` opens; where it cannot be opened, its error goes to `failed` for each of its streams."""
+
+    def once() -> T:
+        return opened.enter_context(source(run, contracts, waiting.budgets))
+
+    def note(error: TransientError, wait: float) -> None:
+        run.progress.step("wait", f"{wait:.0f} s, then try again: {error}")
+
+    try:
+        return retrying_to_open(waiting.budgets, [contract.stream for contract in contracts], note)(once)
+    except PlatformError as error:
+        failed |= {contract.stream: error for contract in contracts}
+        return None
+
+
+def _by_source(contracts: Sequence[StreamContract]) -> Mapping[Source, list[StreamContract]]:
+    grouped: dict[Source, list[StreamContract]] = {}
+    for contract in contracts:
+        grouped.setdefault(contract.spec.source, []).append(contract)
+    return grouped
+
+
+def _outcome(stream: str, version: int, state: State[Any]) -> StreamOutcome:
+    error = error_of(state)
+    if error is not None:
+        return StreamOutcome(stream, version=version, error=error)
+    outcome = state.result()
+    if not isinstance(outcome, StreamOutcome):
+        raise TypeError(f"the task of {stream} returned {outcome!r}")
+    return outcome

@@ -1,0 +1,190 @@
+"""One stream's ingestion, one stream's load, the reconciliation and the publication, as Prefect tasks.
+
+A task takes its work as an object of a plain class: Prefect looks into dataclasses, models and collections for
+futures, and hands everything else over as it is. Only a TransientError is worth another try.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+from prefect import task
+from prefect.states import Completed
+
+from ingest.contracts.model import StreamContract
+from ingest.errors import ConflictError
+from ingest.retry import WaitBudgets
+from ingest.run.runner import IngestRun
+from orchestration.prefect.run.task_retries import TaskRetries, is_transient
+from orchestration.progress import Progress
+from orchestration.reconcile.comparison import Reconciler, Reconciliation, SourceSide, require_equal
+from orchestration.report import StreamOutcome
+from orchestration.warehouse.loader import Loader, LoadResult
+from orchestration.warehouse.protocol import Publication, Purpose, Session, Warehouse
+
+
+class IngestWork:
+    """Lands streams, `slots` at once. `versions` are the logs' heads before the run was opened, 0 for an empty one.
+
+    Deletions are looked for in the streams `with_keys`.
+    """
+
+    def __init__(
+        self,
+        runs: Mapping[str, IngestRun],
+        contracts: Mapping[str, StreamContract],
+        versions: Mapping[str, int],
+        progress: Progress,
+        *,
+        backfill: tuple[datetime, datetime] | None,
+        with_keys: frozenset[str],
+        slots: int,
+        budgets: WaitBudgets,
+        retries: TaskRetries,
+    ) -> None:
+        self._runs = runs
+        self._budgets = budgets
+        self._retries = retries
+        self._contracts = contracts
+        self._versions = versions
+        self._progress = progress
+        self._backfill = backfill
+        self._with_keys = with_keys
+        self._slots = threading.BoundedSemaphore(slots)
+
+    def ingest(self, stream: str) -> StreamOutcome:
+        """Land one stream. That another writer won is an outcome; everything else that fails is raised."""
+        with self._slots:
+            self._progress.stream_started(stream)
+            try:
+                with self._retries.paid_by(self._budgets.of(stream), stream):
+                    outcome = self._landed(stream)
+            except ConflictError as error:
+                message = f"another writer won: {error.message}"
+                outcome = StreamOutcome(stream, version=self._versions[stream], overtaken=message)
+            self._progress.stream_finished(outcome)
+            return outcome
+
+    def _landed(self, stream: str) -> StreamOutcome:
+        run = self._runs[stream]
+        if self._backfill is not None:
+            start, end = self._backfill
+            result = run.backfill(stream, start=start, end=end)
+        else:
+            # Without a keys pass, rows deleted at the source are still in the lake: counts could not be compared.
+            keys = stream in self._with_keys
+            result = run.ingest(stream, keys=keys, count=keys or not self._contracts[stream].lands_keys)
+        version = result.commits[-1].version if result.commits else self._versions[stream]
+        return StreamOutcome(stream, version=version, result=result)
+
+
+class StreamWork(Protocol):
+    """Lands one stream, wherever that is."""
+
+    def ingest(self, stream: str) -> StreamOutcome: ...
+
+
+@task(name="ingest", task_run_name="{stream}", retry_condition_fn=is_transient)
+def ingest_stream(stream: str, work: StreamWork) -> Any:
+    """Land one stream in the lake. The state's data is its StreamOutcome."""
+    outcome = work.ingest(stream)
+    if outcome.result is None:
+        return Completed(message=outcome.overtaken, data=outcome)
+    rows, refused = outcome.result.rows_landed, outcome.result.rows_quarantined
+    quarantined = f", {refused:,} quarantined" if refused else ""
+    return Completed(message=f"{rows:,} rows landed{quarantined}; at version {outcome.version}", data=outcome)
+
+
+class LoadWork:
+    """Loads streams, `slots` at once, each through a session of its own."""
+
+    def __init__(
+        self,
+        loader: Loader,
+        session: Session,
+        contracts: Mapping[str, StreamContract],
+        progress: Progress,
+        *,
+        slots: int,
+        retries: TaskRetries,
+    ) -> None:
+        self._loader = loader
+        self._retries = retries
+        self._session = session
+        self._contracts = contracts
+        self._progress = progress
+        self._slots = threading.BoundedSemaphore(slots)
+
+    def load(self, stream: str) -> LoadResult:
+        """Load one stream."""
+        with self._slots, self._retries.paid_by(self._loader.budget(stream), stream), self._session.fork() as session:
+            result = self._loader.load(session, self._contracts[stream])
+        self._progress.loaded(result)
+        return result
+
+
+@task(name="load", task_run_name="load {stream}", retry_condition_fn=is_transient)
+def load_stream(stream: str, work: LoadWork) -> Any:
+    """Load what is new of one stream into RAW. The state's data is its LoadResult."""
+    result = work.load(stream)
+    message = f"{result.rows:,} rows of {len(result.commits)} versions; at version {result.version}"
+    return Completed(message=message, data=result)
+
+
+class ReconcileWork:
+    """Reconciles; `results` are there even where they differ."""
+
+    def __init__(
+        self,
+        reconciler: Reconciler,
+        warehouse: Warehouse,
+        contracts: Sequence[StreamContract],
+        sources: Mapping[str, SourceSide],
+        progress: Progress,
+        *,
+        staging: bool,
+    ) -> None:
+        self._reconciler = reconciler
+        self._warehouse = warehouse
+        self._contracts = contracts
+        self._sources = sources
+        self._progress = progress
+        self._staging = staging
+        self.results: list[Reconciliation] = []
+
+    def reconcile(self) -> None:
+        """Count all streams. Raises ReconciliationError where counts differ."""
+        with self._warehouse.connect(Purpose.AUDIT) as session:
+            self.results = self._reconciler.reconcile(
+                session, self._contracts, self._sources, staging=self._staging, on_done=self._progress.reconciled
+            )
+        require_equal(self.results)
+
+
+@task(name="reconcile", task_run_name="reconcile", retry_condition_fn=is_transient)
+def reconcile_streams(work: ReconcileWork) -> Any:
+    """Compare source, lake, RAW and staging."""
+    work.reconcile()
+    return Completed(message=f"{len(work.results)} streams are equal")
+
+
+class PublishWork:
+    """Publishes."""
+
+    def __init__(self, warehouse: Warehouse, run_id: str) -> None:
+        self._warehouse = warehouse
+        self._run_id = run_id
+
+    def publish(self) -> Publication:
+        """Show readers the present state."""
+        return self._warehouse.publish(self._run_id)
+
+
+@task(name="publish", task_run_name="publish")
+def publish_warehouse(work: PublishWork) -> Any:
+    """Show readers what was built and audited. The state's data is its Publication."""
+    publication = work.publish()
+    return Completed(message=publication.location, data=publication)

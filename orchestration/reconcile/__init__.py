@@ -1,0 +1,1 @@
+"""Source = lake = RAW = staging, per stream: `lake` and `warehouse` count, `comparison` judges."""

@@ -1,0 +1,1 @@
+"""The commands of `python -m orchestration.warehouse`, and what they print."""

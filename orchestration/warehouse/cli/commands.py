@@ -1,0 +1,107 @@
+"""What the warehouse's commands do, without their printing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from ingest.contracts.registry import ContractRegistry
+from ingest.errors import ConfigurationError
+from ingest.lake.store import ObjectStore
+from ingest.run.apart import Apart
+from ingest.run.run_id import run_id_now
+from orchestration.runs import make_run_folder
+from orchestration.settings import OrchestrationSettings, WarehouseKind
+from orchestration.warehouse.cli.status import StreamStatus, stream_statuses
+from orchestration.warehouse.connect import duckdb_warehouse, open_warehouse, snowflake_warehouse
+from orchestration.warehouse.loader import Loader, LoadOutcome, load_streams
+from orchestration.warehouse.query import Answer, run_query
+
+if TYPE_CHECKING:
+    from orchestration.warehouse.snowflake.copy_history import HistoryCheck
+
+Waiting = Callable[[str], None]
+
+
+def load(streams: Sequence[str], *, wait_seconds: float, on_wait: Waiting) -> list[LoadOutcome]:
+    """Load streams (all for none). Raises PlatformError where nothing could be loaded."""
+    settings = OrchestrationSettings.load()
+    contracts = ContractRegistry.load(settings.contracts_dir).select(streams)
+    run_id = run_id_now()
+    warehouse = open_warehouse(settings, run_id=run_id, wait=timedelta(seconds=wait_seconds), on_wait=on_wait)
+    loader = _loader(settings, run_id)
+    with warehouse.lock(run_id, wait=timedelta(seconds=wait_seconds)), warehouse.connect() as session:
+        return load_streams(loader, session, contracts, concurrency=settings.load_concurrency)
+
+
+def reload(stream: str, *, wait_seconds: float, on_wait: Waiting) -> list[LoadOutcome]:
+    """Drop a stream's tables and load it whole. Killed in between, the next load finishes it."""
+    settings = OrchestrationSettings.load()
+    [contract] = ContractRegistry.load(settings.contracts_dir).select([stream])
+    run_id = run_id_now()
+    warehouse = open_warehouse(settings, run_id=run_id, wait=timedelta(seconds=wait_seconds), on_wait=on_wait)
+    loader = _loader(settings, run_id)
+    with warehouse.lock(run_id, wait=timedelta(seconds=wait_seconds)), warehouse.connect() as session:
+        loader.forget(session, contract)
+        return load_streams(loader, session, [contract], concurrency=1)
+
+
+def mend_snapshots(*, wait_seconds: float, on_wait: Waiting) -> tuple[str, ...]:
+    """Mend the histories of dbt's snapshots that are broken; a line for each snapshot. Raises PlatformError."""
+    from orchestration.dbt.project import dbt_project
+    from orchestration.dbt.runner import DbtRunner
+
+    settings = OrchestrationSettings.load()
+    run_id = run_id_now()
+    wait = timedelta(seconds=wait_seconds)
+    warehouse = open_warehouse(settings, run_id=run_id, wait=wait, on_wait=on_wait)
+    folder = make_run_folder(settings.runs_dir, run_id, keep=settings.runs_kept)
+    with warehouse.lock(run_id, wait=wait):
+        return DbtRunner(dbt_project(settings, warehouse, folder), folder.path / "dbt").run_operation("mend_snapshots")
+
+
+def status(streams: Sequence[str], *, wait_seconds: float, on_wait: Waiting) -> Apart[StreamStatus]:
+    """The status of streams (all for none)."""
+    settings = OrchestrationSettings.load()
+    contracts = ContractRegistry.load(settings.contracts_dir).select(streams)
+    run_id = run_id_now()
+    warehouse = open_warehouse(settings, run_id=run_id, wait=timedelta(seconds=wait_seconds), on_wait=on_wait)
+    store = ObjectStore(settings.lake)
+    with warehouse.inspect(run_id, wait=timedelta(seconds=wait_seconds)) as session:
+        return stream_statuses(store, session, settings.schemas.raw, contracts)
+
+
+def history(streams: Sequence[str], *, days: int) -> list[HistoryCheck]:
+    """The ledger of streams (all for none) against Snowflake's COPY_HISTORY."""
+    settings = OrchestrationSettings.load()
+    if settings.warehouse is not WarehouseKind.SNOWFLAKE:
+        raise ConfigurationError(
+            f"WAREHOUSE={settings.warehouse.value} keeps no history of loads", hint="Set WAREHOUSE=snowflake."
+        )
+    from orchestration.warehouse.snowflake.copy_history import check_history
+
+    contracts = ContractRegistry.load(settings.contracts_dir).select(streams)
+    store = ObjectStore(settings.lake)
+    run_id = run_id_now()
+    with snowflake_warehouse(settings, run_id=run_id).connect() as session:
+        return [check_history(store, session, settings.schemas.raw, contract, days=days) for contract in contracts]
+
+
+def query(sql: str, *, limit: int | None) -> Answer:
+    """One SQL query on what readers have: DuckDB's published copy, Snowflake's marts."""
+    settings = OrchestrationSettings.load()
+    if settings.warehouse is WarehouseKind.SNOWFLAKE:
+        from orchestration.warehouse.snowflake.query import run_query as run_in_snowflake
+
+        return run_in_snowflake(snowflake_warehouse(settings, run_id=run_id_now()).reader, sql, limit=limit)
+    return run_query(duckdb_warehouse(settings).published_path, sql, limit=limit)
+
+
+def _loader(settings: OrchestrationSettings, run_id: str) -> Loader:
+    return Loader(
+        ObjectStore(settings.lake),
+        settings.schemas.raw,
+        run_id=run_id,
+        wait_budget_seconds=settings.load_wait_budget_seconds,
+    )

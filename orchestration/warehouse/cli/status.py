@@ -1,0 +1,67 @@
+"""How far the warehouse is behind the lake, stream by stream."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from ingest.contracts.model import StreamContract
+from ingest.lake.commit import Commit
+from ingest.lake.log import CommitLog
+from ingest.lake.store import ObjectStore
+from ingest.run.apart import Apart, apart
+from orchestration.warehouse.ddl import data_table, ledger_table
+from orchestration.warehouse.ledger import Ledger
+from orchestration.warehouse.protocol import Session
+
+
+@dataclass(frozen=True)
+class StreamStatus:
+    """One stream in the lake and in RAW. Versions are 0 and times None where there is nothing yet."""
+
+    stream: str
+    lake_version: int
+    lake_watermark: datetime | None
+    loaded_version: int
+    loaded_at: datetime | None
+    raw_rows: int
+
+    @property
+    def behind(self) -> int:
+        """Versions that are in the lake and not in RAW."""
+        return self.lake_version - self.loaded_version
+
+
+def stream_statuses(
+    store: ObjectStore, session: Session, schema: str, contracts: Sequence[StreamContract]
+) -> Apart[StreamStatus]:
+    """The status of each stream. Raises FatalError for a ledger with gaps."""
+    heads = apart(contracts, lambda contract: (contract, CommitLog(store, contract.stream).head()), at_once=8)
+    statuses = tuple(_status(session, schema, contract, head) for contract, head in heads.results)
+    return Apart(statuses, heads.errors)
+
+
+def _status(session: Session, schema: str, contract: StreamContract, head: Commit | None) -> StreamStatus:
+    ledger = Ledger(session, schema)
+    loaded_version, loaded_at = (ledger.version(contract.stream), None) if ledger.exists() else (0, None)
+    if loaded_version:
+        name = session.dialect.table(ledger_table(schema))
+        [(loaded_at,)] = session.query(
+            f"SELECT loaded_at FROM {name} WHERE stream = ? AND version = ?",  # noqa: S608
+            [contract.stream, loaded_version],
+        )
+    table = data_table(contract, schema)
+    counted = (
+        session.query(f"SELECT count(*) FROM {session.dialect.table(table)}")  # noqa: S608
+        if session.columns(table)
+        else [(0,)]
+    )
+    return StreamStatus(
+        stream=contract.stream,
+        lake_version=head.version if head else 0,
+        lake_watermark=head.watermark.after if head else None,
+        loaded_version=loaded_version,
+        loaded_at=loaded_at if isinstance(loaded_at, datetime) else None,
+        raw_rows=int(str(counted[0][0])),
+    )

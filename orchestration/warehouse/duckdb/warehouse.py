@@ -1,0 +1,297 @@
+"""DuckDB as the warehouse: one file that runs write, and a published copy that everybody reads."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from ingest.contracts.names import folded
+from ingest.contracts.types import Kind
+from ingest.errors import ConfigurationError, ConflictError, FatalError, PlatformError
+from ingest.lake.commit import DataFile
+from ingest.retry_policies import WAREHOUSE_FILE
+from ingest.settings import LakeSettings
+from orchestration.warehouse.ddl import Dialect, Table
+from orchestration.warehouse.duckdb.lake_files import LakeFiles, LocalFile
+from orchestration.warehouse.duckdb.lake_reader import DESCRIBE_PARQUET, PARQUET, open_duckdb
+from orchestration.warehouse.duckdb.lock import WriterLock
+from orchestration.warehouse.duckdb.publish import publish_copy
+from orchestration.warehouse.protocol import LockHolder, Publication, Purpose, Row
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+DIALECT = Dialect(
+    name="duckdb",
+    types={
+        Kind.BOOLEAN: "BOOLEAN",
+        Kind.INT16: "SMALLINT",
+        Kind.INT32: "INTEGER",
+        Kind.INT64: "BIGINT",
+        Kind.FLOAT32: "FLOAT",
+        Kind.FLOAT64: "DOUBLE",
+        Kind.DATE: "DATE",
+        Kind.TIMESTAMP: "TIMESTAMP",
+        Kind.TIMESTAMPTZ: "TIMESTAMP WITH TIME ZONE",
+        Kind.TEXT: "VARCHAR",
+        Kind.BINARY: "BLOB",
+    },
+    decimal="DECIMAL({precision},{scale})",
+)
+
+
+class DuckDBSession:
+    """A connection to the database. Every DuckDB error becomes a PlatformError."""
+
+    dialect = DIALECT
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, lake_files: LakeFiles) -> None:
+        self._connection = connection
+        self._lake_files = lake_files
+
+    def create_schema(self, schema: str) -> None:
+        """Create a schema where there is none."""
+        self.execute(DIALECT.create_schema(schema))
+
+    def about(self, *, stream: str | None = None, version: int | None = None) -> None:
+        """Nothing: DuckDB keeps no history of statements."""
+
+    def claim(self, name: str) -> None:
+        """Nothing: one process at a time has the file open, and it loads a stream once at a time."""
+
+    def execute(self, sql: str, parameters: Sequence[object] = ()) -> int:
+        """Run a statement; the number of rows it changed (0 for one that changes none)."""
+        with _statement_errors():
+            answer = self._connection.execute(sql, list(parameters)).fetchall()
+        return int(answer[0][0]) if answer and isinstance(answer[0][0], int) else 0
+
+    def query(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
+        """All rows of a query."""
+        with _statement_errors():
+            return self._connection.execute(sql, list(parameters)).fetchall()
+
+    def columns(self, table: Table) -> Mapping[str, str]:
+        """Type by column name; empty where there is no table."""
+        rows = self.query(
+            "SELECT column_name, data_type FROM duckdb_columns() WHERE database_name = current_database() "
+            "AND lower(schema_name) = lower(?) AND lower(table_name) = lower(?) ORDER BY column_index",
+            [table.schema, table.name],
+        )
+        return {str(name): str(type_) for name, type_ in rows}
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Commits at the end, rolls back on any exception."""
+        self.execute("BEGIN TRANSACTION")
+        try:
+            yield
+        except BaseException:
+            self._connection.rollback()
+            raise
+        self.execute("COMMIT")
+
+    def copy(self, table: Table, files: Sequence[DataFile]) -> Mapping[str, int]:
+        """Append the rows of `files`, by column name; the rows loaded by file key. See `Session.copy`."""
+        loaded: dict[str, int] = {}
+        try:
+            with closing(self._lake_files.groups(files)) as groups:
+                for group in groups:
+                    loaded |= self._copy_group(table, group)
+        except PlatformError as error:
+            error.stream = error.stream or table.name
+            raise
+        return loaded
+
+    @contextmanager
+    def temporary_table(self, name: str, rows: pa.Table) -> Iterator[str]:
+        """A table `name` of these rows that only this connection sees; yields it quoted."""
+        quoted, source = DIALECT.quote(name), DIALECT.quote(f"{name}__rows")
+        with _statement_errors():
+            self._connection.register(f"{name}__rows", rows)
+        self.execute(f"CREATE OR REPLACE TEMP TABLE {quoted} AS SELECT * FROM {source}")  # noqa: S608
+        self._connection.unregister(f"{name}__rows")
+        try:
+            yield quoted
+        finally:
+            self.execute(f"DROP TABLE {quoted}")
+
+    @contextmanager
+    def fork(self) -> Iterator[DuckDBSession]:
+        """An independent session on the same open database."""
+        cursor = self._connection.cursor()
+        try:
+            yield DuckDBSession(cursor, self._lake_files)
+        finally:
+            cursor.close()
+
+    def _copy_group(self, table: Table, group: Sequence[LocalFile]) -> dict[str, int]:
+        keys = {str(local.path): local.file.key for local in group}
+        with _load_errors(table, keys):
+            self._check_columns(table, group)
+            counted = self._connection.execute(
+                "SELECT file_name, num_rows FROM parquet_file_metadata(?)", [list(keys)]
+            ).fetchall()
+            rows = {keys[str(path)]: int(count) for path, count in counted}
+            self._connection.execute(
+                f"INSERT INTO {DIALECT.table(table)} BY NAME SELECT * FROM {PARQUET}",  # noqa: S608
+                [list(keys)],
+            )
+            [(inserted,)] = self._connection.fetchall()
+        if inserted != sum(rows.values()):
+            raise FatalError(
+                f"{inserted} rows were inserted from files of {sum(rows.values())}: {', '.join(list(rows)[:3])}",
+                stream=table.name,
+            )
+        return rows
+
+    def _check_columns(self, table: Table, group: Sequence[LocalFile]) -> None:
+        """Refuse what an INSERT would cast: only equal or losslessly wider types are taken."""
+        wanted = {folded(name): type_ for name, type_ in self.columns(table).items()}
+        if not self._misfits(wanted, group):
+            return
+        for local in group:
+            for misfit in self._misfits(wanted, [local]):
+                raise ConfigurationError(
+                    f"{local.file.key} has {misfit}",
+                    stream=table.name,
+                    hint="The loader's contracts must be as new as the ones that landed the file. A column whose type "
+                    "changed needs a new name.",
+                )
+
+    def _misfits(self, wanted: Mapping[str, str], group: Sequence[LocalFile]) -> list[str]:
+        found = self._connection.execute(DESCRIBE_PARQUET, [[str(local.path) for local in group]]).fetchall()
+        misfits = []
+        for name, type_, *_ in found:
+            column = wanted.get(folded(str(name)))
+            if column is None:
+                misfits.append(f"a column '{name}' that the table does not have")
+            elif type_ != column and not DIALECT.widens(str(type_), column):
+                misfits.append(f"column '{name}' as {type_}, where the table has {column}")
+        return misfits
+
+
+class DuckDBWarehouse:
+    """`directory`/<database>.duckdb, written by one run at a time, and `directory`/published/<database>.duckdb."""
+
+    name = "duckdb"
+
+    def __init__(
+        self,
+        directory: Path,
+        database: str,
+        lake: LakeSettings,
+        *,
+        memory_limit: str | None = None,
+        open_wait: timedelta = timedelta(seconds=WAREHOUSE_FILE.longest_budget),
+        on_wait: Callable[[str], None] = lambda holder: None,
+    ) -> None:
+        self._directory = directory
+        self._database = database
+        self._lake = lake
+        self._memory_limit = memory_limit
+        self._open_wait = open_wait
+        self._on_wait = on_wait
+
+    @property
+    def path(self) -> Path:
+        """The file that runs write. DuckDB names the database after it."""
+        return self._directory / f"{self._database}.duckdb"
+
+    @property
+    def published_path(self) -> Path:
+        """The file that readers open."""
+        return self._directory / "published" / f"{self._database}.duckdb"
+
+    @contextmanager
+    def lock(self, run_id: str, *, wait: timedelta) -> Iterator[LockHolder]:
+        """Be the only writer. See `Warehouse.lock`."""
+        with WriterLock(self._directory).hold(run_id, wait=wait, on_wait=self._on_wait) as holder:
+            yield holder
+
+    @contextmanager
+    def inspect(self, run_id: str, *, wait: timedelta) -> Iterator[DuckDBSession]:
+        """A session under the lock: the file takes one process at a time."""
+        with self.lock(run_id, wait=wait), self.connect() as session:
+            yield session
+
+    @contextmanager
+    def connect(self, purpose: Purpose = Purpose.LOAD) -> Iterator[DuckDBSession]:
+        """A session on the file that runs write; it is made where there is none. DuckDB has no roles."""
+        self._directory.mkdir(parents=True, exist_ok=True)
+        lake_files = LakeFiles(self._lake, self._directory / f"{self._database}.loading")
+        connection = self._open()
+        try:
+            lake_files.remove_leftovers()  # DuckDB lets one process at a time open the file: nobody is loading
+            yield DuckDBSession(connection, lake_files)
+            lake_files.remove_leftovers()
+        finally:
+            connection.close()
+
+    def publish(self, run_id: str) -> Publication:
+        """Checkpoint, copy, swap. See `Warehouse.publish`."""
+        with self.connect() as session:
+            session.execute("FORCE CHECKPOINT")
+        return publish_copy(self.path, self.published_path)
+
+    def dbt_environment(self) -> Mapping[str, str]:
+        """Where dbt finds the file."""
+        return {"DUCKDB_PATH": str(self.path)}
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """None: the path of a file is no secret."""
+        return ()
+
+    def _open(self) -> duckdb.DuckDBPyConnection:
+        """Open the file; a dbt whose run was killed may hold it for a moment longer.
+
+        Raises ConflictError where another process keeps it open, FatalError where it is no DuckDB database.
+        """
+        deadline = time.monotonic() + self._open_wait.total_seconds()
+        told = False
+        while True:
+            try:
+                return open_duckdb(self.path, memory_limit=self._memory_limit)
+            except duckdb.IOException as error:
+                message = str(error).partition("\n")[0]
+                if "Could not set lock" not in message:
+                    raise FatalError(f"cannot open the warehouse {self.path}: {message}") from error
+                if time.monotonic() >= deadline:
+                    raise ConflictError(
+                        f"another program has the warehouse open: {message}",
+                        hint=f"Close it. Readers are to open {self.published_path}.",
+                    ) from error
+                if not told:
+                    self._on_wait("a program that has its file open")
+                    told = True
+                time.sleep(WAREHOUSE_FILE.first_wait)
+            except duckdb.Error as error:
+                message = str(error).partition("\n")[0]
+                raise FatalError(f"cannot open the warehouse {self.path}: {message}") from error
+
+
+@contextmanager
+def _statement_errors() -> Iterator[None]:
+    try:
+        yield
+    except duckdb.Error as error:
+        raise FatalError(f"the warehouse refused a statement: {str(error).partition(chr(10))[0]}") from error
+
+
+@contextmanager
+def _load_errors(table: Table, keys: Mapping[str, str]) -> Iterator[None]:
+    """What DuckDB says of local copies, said of the lake's files. `keys` maps the one to the other."""
+    try:
+        yield
+    except duckdb.Error as error:
+        message = str(error).partition("\n")[0]
+        for path, key in keys.items():
+            message = message.replace(path, key)
+        hint = "Raise DUCKDB_MEMORY_LIMIT." if isinstance(error, duckdb.OutOfMemoryException) else None
+        raise FatalError(f"cannot load from the lake: {message}", stream=table.name, hint=hint) from error

@@ -1,0 +1,129 @@
+"""The ledger against Snowflake's own history of loads: two witnesses of the same fact, kept by different hands.
+
+A file that the ledger counts as loaded must be in COPY_HISTORY with its rows; a file there that no loaded version
+names came into RAW by another hand. COPY_HISTORY of INFORMATION_SCHEMA reaches back 14 days, by Snowflake's
+documentation, and may be some minutes late.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from ingest.contracts.model import StreamContract
+from ingest.lake import layout
+from ingest.lake.commit import CommitKind, DataFile
+from ingest.lake.counting import APPENDED
+from ingest.lake.log import CommitLog
+from ingest.lake.store import ObjectStore
+from orchestration.warehouse.ddl import Table, ledger_table, stream_tables
+from orchestration.warehouse.ledger import Ledger
+from orchestration.warehouse.snowflake.copy import literal
+from orchestration.warehouse.snowflake.session import SnowflakeSession
+
+LONGEST = timedelta(days=14)
+
+
+@dataclass(frozen=True)
+class HistoryCheck:
+    """One stream: the versions loaded since then, their files, and what the two witnesses do not agree on."""
+
+    stream: str
+    versions: int
+    files: int
+    rows: int
+    missing: tuple[str, ...] = ()
+    """Files of loaded versions that COPY_HISTORY does not have, or with other rows."""
+    foreign: tuple[str, ...] = ()
+    """Files in COPY_HISTORY that no loaded version names."""
+
+    @property
+    def agrees(self) -> bool:
+        """Whether both say the same."""
+        return not (self.missing or self.foreign)
+
+
+def check_history(
+    store: ObjectStore, session: SnowflakeSession, schema: str, contract: StreamContract, *, days: int
+) -> HistoryCheck:
+    """Compare the last `days` days of a stream. Raises FatalError for a ledger with gaps."""
+    session.about(stream=contract.stream)
+    if not Ledger(session, schema).exists():
+        return HistoryCheck(contract.stream, 0, 0, 0)
+    since = datetime.now(UTC) - min(timedelta(days=days), LONGEST)
+    loads = _Loads(store, session, schema, contract)
+    wanted = {file.key: file.rows for version in loads.since(since) for file in loads.files(version)}
+    copied: dict[str, set[int]] = {}
+    for table in stream_tables(contract, schema):
+        for name, rows in _copied(session, table, since):
+            copied.setdefault(_key(name, contract), set()).add(rows)
+    return HistoryCheck(
+        contract.stream,
+        versions=len(loads.since(since)),
+        files=len(wanted),
+        rows=sum(wanted.values()),
+        missing=tuple(_missing(wanted, copied)),
+        foreign=tuple(key for key in copied if key not in wanted and not loads.know(key)),
+    )
+
+
+class _Loads:
+    """The versions that the ledger counts as loaded, and their files as the lake's log names them."""
+
+    def __init__(self, store: ObjectStore, session: SnowflakeSession, schema: str, contract: StreamContract) -> None:
+        self._log = CommitLog(store, contract.stream)
+        ledger = session.dialect.table(ledger_table(schema))
+        rows = session.query(
+            f"SELECT version, loaded_at FROM {ledger} WHERE stream = ?",  # noqa: S608
+            [contract.stream],
+        )
+        self._loaded_at = {int(str(version)): at for version, at in rows if isinstance(at, datetime)}
+
+    def since(self, moment: datetime) -> list[int]:
+        """Versions loaded from then on, in order."""
+        return sorted(version for version, at in self._loaded_at.items() if at >= moment)
+
+    def files(self, version: int) -> Iterator[DataFile]:
+        """The files with rows that loading this version copies: a replay's are those of the versions it names."""
+        commit = self._log.required(version)
+        if commit.kind is CommitKind.REPLAY:
+            replayed = [self._log.required(earlier) for earlier in range(commit.replay_from or 1, version)]
+            key_sets = [item for item in replayed if item.kind is CommitKind.KEYS]
+            commits = [item for item in replayed if item.kind in APPENDED] + key_sets[-1:]
+        else:
+            commits = [commit]
+        return (file for item in commits for file in item.files if file.rows)
+
+    def know(self, key: str) -> bool:
+        """Whether a loaded version names this file, however long ago it was loaded."""
+        version = layout.file_version(key)
+        if version not in self._loaded_at:
+            return False
+        return any(file.key == key for file in self._log.required(version).files)
+
+
+def _copied(session: SnowflakeSession, table: Table, since: datetime) -> Iterator[tuple[str, int]]:
+    """Files and rows that Snowflake says were copied into a table."""
+    name = literal(session.qualified(table))
+    hours = int((datetime.now(UTC) - since).total_seconds() // 3600) + 1
+    rows = session.query(
+        "SELECT file_name, row_count FROM TABLE(information_schema.copy_history("  # noqa: S608
+        f"TABLE_NAME => {name}, START_TIME => dateadd('hour', -{hours}, current_timestamp()))) "
+        "WHERE status = 'Loaded'"
+    )
+    return ((str(file), int(str(count))) for file, count in rows)
+
+
+def _missing(wanted: Mapping[str, int], copied: Mapping[str, set[int]]) -> Iterator[str]:
+    for key, rows in wanted.items():
+        if key not in copied:
+            yield key
+        elif rows not in copied[key]:
+            yield f"{key} ({', '.join(map(str, sorted(copied[key])))} rows instead of {rows})"
+
+
+def _key(name: str, contract: StreamContract) -> str:
+    """The file's key in the bucket, from its URL or its path below the stage's."""
+    start = name.find(f"{contract.spec.prefix}/{contract.stream}/")
+    return name[start:] if start >= 0 else name

@@ -1,0 +1,182 @@
+"""Logging in to Snowflake: by a key pair, and by a password to an emulator on this machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from snowflake.connector import errors as connector
+
+from ingest.errors import AccessError, ConfigurationError
+from orchestration.warehouse.snowflake.connection import Connection, quiet_connector
+from orchestration.warehouse.snowflake.errors import KEY_REFUSED, Caller, login_error
+from orchestration.warehouse.snowflake.settings import SnowflakeSettings
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+
+APPLICATION = "dp_mailblaze_demo"
+
+
+@dataclass(frozen=True)
+class Key:
+    """A private key as DER, and where it is from: a file or a text, with its passphrase."""
+
+    der: bytes = field(repr=False)
+    path: Path | None
+    text: SecretStr | None
+    passphrase: SecretStr | None
+
+
+@dataclass(frozen=True)
+class Login:
+    """Who logs in as what. `keys` are tried in order; without any, `settings.password` is used."""
+
+    settings: SnowflakeSettings
+    database: str
+    user: str
+    role: str
+    warehouse: str
+    keys: tuple[Key, ...]
+
+    @property
+    def caller(self) -> Caller:
+        """What messages name."""
+        host = self.settings.host or f"{self.settings.account}.snowflakecomputing.com"
+        return Caller(self.user, self.role, self.warehouse, host, self.database)
+
+    def accepted_key(self) -> Key | None:
+        """The key to give to a program that knows of one alone; None where there is a password.
+
+        Raises as `connect`, which is only asked where there are two.
+        """
+        if len(self.keys) < 2:
+            return self.keys[0] if self.keys else None
+        for key in self.keys[:-1]:
+            try:
+                replace(self, keys=(key,)).connect().close()
+            except AccessError:
+                continue
+            return key
+        return self.keys[-1]
+
+    def connect(self) -> Connection:
+        """A session in UTC that commits nothing by itself.
+
+        Raises AccessError for a refused key, user or role, UnreachableError where nothing answers.
+        """
+        quiet_connector()
+        if not self.keys:
+            password = self.settings.password
+            return self._open(password=password.get_secret_value() if password else "")
+        for key in self.keys[:-1]:
+            try:
+                return self._open_by_key(key)
+            except connector.Error as error:
+                if error.errno not in KEY_REFUSED:
+                    raise login_error(error, self.caller) from error
+        try:
+            return self._open_by_key(self.keys[-1])
+        except connector.Error as error:
+            raise login_error(error, self.caller) from error
+
+    def _open_by_key(self, key: Key) -> Connection:
+        return Connection(**self._parameters(), authenticator="SNOWFLAKE_JWT", private_key=key.der)
+
+    def _open(self, **credentials: Any) -> Connection:
+        try:
+            return Connection(**self._parameters(), **credentials)
+        except connector.Error as error:
+            raise login_error(error, self.caller) from error
+
+    def _parameters(self) -> dict[str, Any]:
+        settings = self.settings
+        place = {"host": settings.host, "port": settings.port, "protocol": settings.protocol} if settings.host else {}
+        return {
+            "account": settings.account,
+            **place,
+            "user": self.user,
+            "role": self.role,
+            "warehouse": self.warehouse,
+            "database": self.database,
+            "login_timeout": settings.login_timeout_seconds,
+            "network_timeout": settings.network_timeout_seconds,
+            "paramstyle": "qmark",
+            "autocommit": False,
+            "application": APPLICATION,
+            "platform_detection_timeout_seconds": 0.0,  # else each login asks the clouds' metadata addresses
+            "session_parameters": {
+                "TIMEZONE": "UTC",
+                "STATEMENT_TIMEOUT_IN_SECONDS": settings.statement_timeout_seconds,
+                "LOCK_TIMEOUT": min(settings.statement_timeout_seconds, 600),
+                "ABORT_DETACHED_QUERY": True,
+                "CLIENT_TELEMETRY_ENABLED": False,
+            },
+        }
+
+
+def loader_login(settings: SnowflakeSettings, database: str) -> Login:
+    """The loader's user as the loader's role. Raises ConfigurationError for a key that cannot be read."""
+    return Login(
+        settings, database, settings.user, settings.loader_role, settings.load_warehouse, _keys(settings, loader=True)
+    )
+
+
+def dbt_login(settings: SnowflakeSettings, database: str, *, role: str, warehouse: str) -> Login:
+    """dbt's user, which is the loader's where it has none of its own."""
+    own = settings.dbt_user is not None
+    return Login(
+        settings, database, settings.dbt_user or settings.user, role, warehouse, _keys(settings, loader=not own)
+    )
+
+
+def _keys(settings: SnowflakeSettings, *, loader: bool) -> tuple[Key, ...]:
+    if settings.password is not None:
+        return ()
+    if not loader and (settings.dbt_private_key_path or settings.dbt_private_key):
+        key = _read(
+            "SNOWFLAKE_DBT_PRIVATE_KEY",
+            settings.dbt_private_key_path,
+            settings.dbt_private_key,
+            settings.dbt_private_key_passphrase,
+        )
+        return (key,) if key else ()
+    passphrase = settings.private_key_passphrase
+    first = _read("SNOWFLAKE_PRIVATE_KEY", settings.private_key_path, settings.private_key, passphrase)
+    second = _read("SNOWFLAKE_PRIVATE_KEY_2", settings.private_key_2_path, settings.private_key_2, passphrase)
+    return tuple(key for key in (first, second) if key is not None)
+
+
+def _read(setting: str, path: Path | None, text: SecretStr | None, passphrase: SecretStr | None) -> Key | None:
+    """The key of a file or of a text. Raises ConfigurationError naming the setting, never what is in it."""
+    if path is not None:
+        setting = f"{setting}_PATH"
+        try:
+            pem = path.expanduser().read_bytes()
+        except OSError as error:
+            raise ConfigurationError(f"{setting}: cannot read {path}: {error.strerror}") from error
+    elif text is not None:
+        # An environment variable cannot hold line breaks everywhere.
+        pem = text.get_secret_value().replace("\\n", "\n").encode()
+    else:
+        return None
+    try:
+        secret = passphrase.get_secret_value().encode() if passphrase else None
+        key = serialization.load_pem_private_key(pem, password=secret)
+    except TypeError:
+        hint = "Set SNOWFLAKE_PRIVATE_KEY_PASSPHRASE." if passphrase is None else "Unset the passphrase."
+        problem = "the key is encrypted" if passphrase is None else "the key is not encrypted, but a passphrase is set"
+        raise AccessError(f"{setting}: {problem}", hint=hint) from None
+    except (ValueError, UnsupportedAlgorithm):
+        raise AccessError(
+            f"{setting}: this is no private key in PEM, or the passphrase is wrong",
+            hint="openssl genrsa 2048 | openssl pkcs8 -topk8 -inform PEM -out rsa_key.p8 makes one.",
+        ) from None
+    if not isinstance(key, RSAPrivateKey):
+        raise AccessError(f"{setting}: Snowflake takes RSA keys alone")
+    der = key.private_bytes(serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    return Key(der, path, text, passphrase)

@@ -1,0 +1,288 @@
+"""A session of Snowflake: statements, transactions, COPY; every error one of ours."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TypeVar
+from uuid import uuid4
+
+from snowflake.connector import errors as connector
+
+from ingest.contracts.types import LandingType
+from ingest.errors import PlatformError, TransientError
+from ingest.lake.commit import DataFile
+from ingest.logs import get_logger
+from orchestration.warehouse.ddl import Table, TableColumn, locks_table
+from orchestration.warehouse.protocol import MAX_FILES_PER_STATEMENT, Row
+from orchestration.warehouse.snowflake.connection import Connection
+from orchestration.warehouse.snowflake.copy import copied_rows, copy_statement, literal
+from orchestration.warehouse.snowflake.dialect import SNOWFLAKE, declared_type
+from orchestration.warehouse.snowflake.errors import is_connection_lost, statement_error
+from orchestration.warehouse.snowflake.login import APPLICATION, Login
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from snowflake.connector.cursor import SnowflakeCursor
+
+T = TypeVar("T")
+
+_ROWS_PER_INSERT = 1000
+_NO_OBJECT = (2003, 2043)
+_GRACE_SECONDS = 60
+"""What we leave Snowflake to end a statement by its own timeout before we cancel it."""
+_CHANGES = ("INSERT", "UPDATE", "DELETE")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a session works: RAW's schema, the stage in it, and a schema in which its role may make tables."""
+
+    database: str
+    raw_schema: str
+    stage: str
+    scratch_schema: str
+
+    @property
+    def stage_name(self) -> str:
+        """The stage with its database and schema, quoted."""
+        return ".".join(map(SNOWFLAKE.quote, (self.database, self.raw_schema, self.stage)))
+
+
+class SnowflakeSession:
+    """A connection that is made when it is first needed, and made again after it was lost.
+
+    It does not commit by itself: a statement that strayed out of its transaction is rolled back with the session.
+
+    Never made again inside a transaction or while a temporary table is in use: both are gone with the old one.
+    """
+
+    dialect = SNOWFLAKE
+
+    def __init__(self, login: Login, place: Place, run_id: str) -> None:
+        self._login = login
+        self._place = place
+        self._run_id = run_id
+        self._connection: Connection | None = None
+        self._lost_session: int | None = None
+        self._pinned = 0
+        self._in_transaction = False
+        self._caller = login.caller
+        self._wanted_tag = query_tag(run_id)
+        self._tag = ""
+
+    def create_schema(self, schema: str) -> None:
+        """Create a schema, and in RAW the table of claims, where there is none: a right that is only needed then."""
+        [(count,)] = self.query(
+            "SELECT count(*) FROM information_schema.schemata WHERE schema_name = ?", [schema.upper()]
+        )
+        if not count:
+            self.execute(SNOWFLAKE.create_schema(schema))
+        locks = locks_table(schema)
+        if schema == self._place.raw_schema and not self.columns(locks):
+            self.execute(SNOWFLAKE.create_table(locks))
+
+    def about(self, *, stream: str | None = None, version: int | None = None) -> None:
+        """Name stream and version in the QUERY_TAG of the statements to come, beside the run, and in messages."""
+        self._caller = replace(self._login.caller, stream=stream)
+        self._wanted_tag = query_tag(self._run_id, stream, version)
+
+    def claim(self, name: str) -> None:
+        """Hold the row `name` of RAW._LOCKS until the transaction ends. See `Session.claim`.
+
+        Snowflake enforces no key and reads what is committed as of each statement: without this, two loaders would
+        both find a version missing and both load it. The row must be a committed one: of rows that two transactions
+        insert, each sees and holds its own alone. So another session inserts it, once in a stream's life; where two
+        did, both rows are held together from then on.
+        """
+        table = SNOWFLAKE.table(locks_table(self._place.raw_schema))
+        claimed = f"load:{name}"
+        update = f"UPDATE {table} SET run_id = ?, since = current_timestamp() WHERE name = ?"  # noqa: S608
+        if self.execute(update, [self._run_id, claimed]):
+            return
+        with self.fork() as other:
+            other.execute(f"INSERT INTO {table} (name) VALUES (?)", [claimed])  # noqa: S608
+        if not self.execute(update, [self._run_id, claimed]):
+            raise TransientError("the row to claim the stream by is not to be seen yet", stream=self._caller.stream)
+
+    def qualified(self, table: Table) -> str:
+        """`"DATABASE"."SCHEMA"."TABLE"`."""
+        return f"{SNOWFLAKE.quote(self._place.database)}.{SNOWFLAKE.table(table)}"
+
+    def execute(self, sql: str, parameters: Sequence[object] = ()) -> int:
+        """Run a statement; the number of rows it changed."""
+        with self._cursor(sql, parameters) as cursor:
+            changed = cursor.rowcount or 0
+        if not self._in_transaction and sql.startswith(_CHANGES):
+            self._run("COMMIT")
+        return changed
+
+    def query(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
+        """All rows of a query."""
+        with self._cursor(sql, parameters) as cursor:
+            return [tuple(row) for row in cursor.fetchall()]
+
+    def columns(self, table: Table) -> Mapping[str, str]:
+        """Type by column name; empty where there is no table or view, or none that the role may see."""
+        try:
+            with self._cursor(f"DESCRIBE TABLE {SNOWFLAKE.table(table)}", ()) as cursor:
+                rows = cursor.fetchall()
+        except PlatformError as error:
+            if isinstance(error.__cause__, connector.Error) and error.__cause__.errno in _NO_OBJECT:
+                return {}
+            raise
+        return {str(name): declared_type(str(type_)) for name, type_, *_ in rows}
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Commits at the end, rolls back on any exception."""
+        self._run("BEGIN")
+        with self._pin():
+            self._in_transaction = True
+            try:
+                yield
+                self._run("COMMIT")
+            except BaseException:
+                self._rollback()
+                raise
+            finally:
+                self._in_transaction = False
+
+    def copy(self, table: Table, files: Sequence[DataFile]) -> Mapping[str, int]:
+        """Append the rows of `files`, by column name; the rows loaded by file key. See `Session.copy`."""
+        loaded: dict[str, int] = {}
+        for group in _groups(files, MAX_FILES_PER_STATEMENT):
+            with self._cursor(copy_statement(self.qualified(table), self._place.stage_name, group), ()) as cursor:
+                names = [column.name for column in cursor.description or []]
+                loaded |= copied_rows(table, group, names, cursor.fetchall())
+        return loaded
+
+    @contextmanager
+    def temporary_table(self, name: str, rows: pa.Table) -> Iterator[str]:
+        """A table `name_<random>` of these rows that only this connection sees; yields it quoted."""
+        columns = tuple(TableColumn(field.name, LandingType.of(field.type)) for field in rows.schema)
+        # A name of its own: sessions at once would otherwise replace each other's, where temporary tables are shared.
+        table = Table(self._place.scratch_schema, f"{name}_{uuid4().hex}", columns)
+        quoted = SNOWFLAKE.table(table)
+        values = list(zip(*(column.to_pylist() for column in rows.columns), strict=True))
+        row = f"({', '.join('?' for _ in columns)})"
+        self._ensure_connected()
+        with self._pin():
+            self.execute(SNOWFLAKE.create_temporary_table(table))
+            for group in _groups(values, _ROWS_PER_INSERT):
+                statement = f"INSERT INTO {quoted} VALUES {', '.join([row] * len(group))}"  # noqa: S608
+                self.execute(statement, list(itertools.chain.from_iterable(group)))
+            yield quoted
+            self.execute(f"DROP TABLE {quoted}")
+
+    @contextmanager
+    def fork(self) -> Iterator[SnowflakeSession]:
+        """An independent session."""
+        session = SnowflakeSession(self._login, self._place, self._run_id)
+        try:
+            yield session
+        finally:
+            session.close()
+
+    def close(self) -> None:
+        """Log out; what is not committed is rolled back, a temporary table is dropped."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _run(self, sql: str) -> None:
+        with self._cursor(sql, ()):
+            pass
+
+    @contextmanager
+    def _cursor(self, sql: str, parameters: Sequence[object]) -> Iterator[SnowflakeCursor]:
+        """A cursor that has run the statement. Raises as `Session` says; a lost connection is a TransientError."""
+        connection = self._ensure_connected()
+        try:
+            if self._tag != self._wanted_tag:
+                self._run_on(connection, f"ALTER SESSION SET QUERY_TAG = {literal(self._wanted_tag)}")
+                self._tag = self._wanted_tag
+            cursor = self._run_on(connection, sql, parameters)
+        except connector.Error as error:
+            if is_connection_lost(error):
+                self._lose()
+            raise statement_error(error, self._caller.running(sql)) from error
+        try:
+            yield cursor
+        except connector.Error as error:  # of fetching
+            raise statement_error(error, self._caller.running(sql)) from error
+        finally:
+            cursor.close()
+
+    def _run_on(self, connection: Connection, sql: str, parameters: Sequence[object] = ()) -> SnowflakeCursor:
+        """A cursor that has run the statement. Raises the connector's errors."""
+        cursor = connection.cursor()
+        timeout = self._login.settings.statement_timeout_seconds + _GRACE_SECONDS
+        cursor.execute(sql, [_bound(value) for value in parameters] or None, timeout=timeout)
+        return cursor
+
+    def _ensure_connected(self) -> Connection:
+        if self._connection is not None:
+            return self._connection
+        if self._pinned:
+            raise TransientError("the connection to Snowflake was lost in a transaction", stream=self._caller.stream)
+        self._connection = self._login.connect()
+        self._tag = ""
+        if self._lost_session is not None:
+            self._end_lost_session(self._connection, self._lost_session)
+            self._lost_session = None
+        return self._connection
+
+    def _end_lost_session(self, connection: Connection, session_id: int) -> None:
+        """End the session that we lost, so that its transaction holds nobody up until Snowflake finds out."""
+        try:
+            self._run_on(connection, f"SELECT SYSTEM$ABORT_SESSION({session_id})")
+        except connector.Error as error:
+            # It may have ended by itself, or the role may not: its transaction then ends by Snowflake's own timeout.
+            get_logger(run_id=self._run_id).warning("could not end the lost session", error=error.raw_msg)
+
+    def _lose(self) -> None:
+        if self._connection is not None:
+            self._lost_session = self._connection.session_id
+            self._connection = None
+
+    @contextmanager
+    def _pin(self) -> Iterator[None]:
+        """Nothing in here may run on another connection than the first statement did."""
+        self._pinned += 1
+        try:
+            yield
+        finally:
+            self._pinned -= 1
+
+    def _rollback(self) -> None:
+        """Roll back; where the connection is lost, Snowflake does."""
+        if self._connection is None:
+            return
+        try:
+            self._run_on(self._connection, "ROLLBACK")
+        except connector.Error as error:
+            # The error that led here is the one to raise. A session that cannot even roll back is not used again.
+            get_logger(run_id=self._run_id).warning("could not roll back", error=error.raw_msg)
+            self._lose()
+
+
+def query_tag(run_id: str, stream: str | None = None, version: int | None = None) -> str:
+    """What Snowflake's query history shows beside each statement, as JSON."""
+    tag = {"app": APPLICATION, "run": run_id, "stream": stream, "version": version}
+    return json.dumps({name: value for name, value in tag.items() if value is not None})
+
+
+def _bound(value: object) -> object:
+    """A value as the connector binds it: it would take an instant for a time without zone."""
+    if isinstance(value, datetime):
+        return ("TIMESTAMP_TZ", value.astimezone(UTC)) if value.tzinfo else ("TIMESTAMP_NTZ", value)
+    return value
+
+
+def _groups(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    return (items[start : start + size] for start in range(0, len(items), size))

@@ -1,0 +1,122 @@
+"""Snowflake as the warehouse: COPY from the external stage, by the loader's role; dbt by the transformer's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from functools import cached_property
+
+from orchestration.settings import Schemas
+from orchestration.warehouse.protocol import LockHolder, Publication, Purpose
+from orchestration.warehouse.snowflake.lock import WriterLease
+from orchestration.warehouse.snowflake.login import Key, Login, dbt_login, loader_login
+from orchestration.warehouse.snowflake.session import Place, SnowflakeSession, query_tag
+from orchestration.warehouse.snowflake.settings import SnowflakeSettings
+
+_LEASE = timedelta(minutes=2)
+
+
+class SnowflakeWarehouse:
+    """One database of one account."""
+
+    name = "snowflake"
+
+    def __init__(
+        self,
+        settings: SnowflakeSettings,
+        database: str,
+        schemas: Schemas,
+        *,
+        run_id: str,
+        lease: timedelta = _LEASE,
+        on_wait: Callable[[str], None] = lambda holder: None,
+    ) -> None:
+        self._settings = settings
+        self._database = database
+        self._schemas = schemas
+        self._run_id = run_id
+        self._lease = lease
+        self._on_wait = on_wait
+
+    @contextmanager
+    def lock(self, run_id: str, *, wait: timedelta) -> Iterator[LockHolder]:
+        """Be the only writer. See `Warehouse.lock`."""
+        with self.connect() as session:
+            lease = WriterLease(session, self._schemas.raw, lease=self._lease)
+            lease.ensure()
+            with lease.hold(run_id, wait=wait, on_wait=self._on_wait) as holder:
+                yield holder
+
+    @contextmanager
+    def connect(self, purpose: Purpose = Purpose.LOAD) -> Iterator[SnowflakeSession]:
+        """A session as the loader, or for an audit as the transformer, who may read every schema."""
+        schemas = self._schemas
+        scratch = schemas.raw if purpose is Purpose.LOAD else schemas.staging
+        session = SnowflakeSession(
+            self._login(purpose), Place(self._database, schemas.raw, self._settings.stage, scratch), self._run_id
+        )
+        try:
+            yield session
+        finally:
+            session.close()
+
+    @contextmanager
+    def inspect(self, run_id: str, *, wait: timedelta) -> Iterator[SnowflakeSession]:
+        """A session beside whoever writes: readers see what is committed."""
+        with self.connect(Purpose.LOAD) as session:
+            yield session
+
+    def publish(self, run_id: str) -> Publication:
+        """Nothing is copied: dbt replaces each table of MART in one statement, and readers have it from then on."""
+        return Publication(f"{self._database}.{self._schemas.mart}", path=None, bytes=None, seconds=0.0)
+
+    def dbt_environment(self) -> Mapping[str, str]:
+        """What the target `snowflake` of dbt's profile reads."""
+        settings, login, key = self._settings, self._login(Purpose.AUDIT), self._dbt_key
+        path, text, passphrase = (key.path, key.text, key.passphrase) if key else (None, None, None)
+        values = {
+            "SNOWFLAKE_ACCOUNT": settings.account,
+            "SNOWFLAKE_USER": login.user,
+            "SNOWFLAKE_ROLE": login.role,
+            "SNOWFLAKE_WAREHOUSE": login.warehouse,
+            "SNOWFLAKE_DATABASE": self._database,
+            "SNOWFLAKE_QUERY_TAG": query_tag(self._run_id),
+            "SNOWFLAKE_READER_ROLE": settings.reader_role,
+            "SNOWFLAKE_PRIVATE_KEY_PATH": str(path.expanduser().absolute()) if path else None,
+            "SNOWFLAKE_PRIVATE_KEY": text.get_secret_value() if text and not path else None,
+            "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE": passphrase.get_secret_value() if passphrase else None,
+            "SNOWFLAKE_PASSWORD": settings.password.get_secret_value() if settings.password else None,
+            "SNOWFLAKE_HOST": settings.host,
+            "SNOWFLAKE_PORT": str(settings.port) if settings.host else None,
+            "SNOWFLAKE_PROTOCOL": settings.protocol if settings.host else None,
+        }
+        return {name: value for name, value in values.items() if value is not None}
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The key, line by line as logs would show it, and its passphrase. An emulator's password is no secret."""
+        environment = self.dbt_environment()
+        lines = environment.get("SNOWFLAKE_PRIVATE_KEY", "").replace("\\n", "\n").splitlines()
+        key = tuple(line for line in lines if line and not line.startswith("-----"))
+        passphrase = environment.get("SNOWFLAKE_PRIVATE_KEY_PASSPHRASE")
+        return (*key, passphrase) if passphrase else key
+
+    @property
+    def reader(self) -> Login:
+        """Who queries the marts."""
+        settings = self._settings
+        return dbt_login(settings, self._database, role=settings.reader_role, warehouse=settings.bi_warehouse)
+
+    @cached_property
+    def _dbt_key(self) -> Key | None:
+        """dbt takes one key: while keys rotate, the one that is accepted."""
+        return self._login(Purpose.AUDIT).accepted_key()
+
+    def _login(self, purpose: Purpose) -> Login:
+        settings = self._settings
+        if purpose is Purpose.LOAD:
+            return loader_login(settings, self._database)
+        return dbt_login(
+            settings, self._database, role=settings.transformer_role, warehouse=settings.transform_warehouse
+        )

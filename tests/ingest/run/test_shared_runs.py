@@ -1,0 +1,105 @@
+"""Streams of one run that are landed by several processes: one moment for all, nothing lost, nothing doubled."""
+
+from __future__ import annotations
+
+import pytest
+from psycopg2.errors import LockNotAvailable
+
+from ingest.contracts.model import StreamContract
+from ingest.errors import ConflictError
+from ingest.lake.commit import CommitKind
+from ingest.run.context import StreamResult
+from ingest.run.runner import open_run
+from ingest.run.shared_run import SharedRun, share_run
+from tests.ingest.run.world import ITEMS, World
+
+RUN = "the run"
+
+
+@pytest.fixture
+def items(world: World) -> World:
+    world.execute(ITEMS)
+    world.execute("insert into items select g, 'row ' || g from generate_series(1, 100) g")
+    world.execute("create table parts (like items including all)")
+    world.execute("create trigger touch before update on parts for each row execute function touch()")
+    world.execute("insert into parts select id, value from items")
+    return world
+
+
+def land(world: World, contract: StreamContract, shared: SharedRun, *, run_id: str = RUN) -> StreamResult:
+    """One stream of a run, as another process would land it that was sent `shared` as JSON."""
+    sent = SharedRun.model_validate_json(shared.model_dump_json())
+    with open_run(world.settings, [contract], run_id, store=world.store, shared=sent) as run:
+        return run.ingest(contract.stream)
+
+
+def test_streams_that_are_landed_one_after_the_other_are_of_one_moment(items: World) -> None:
+    contracts = [items.contract("items"), items.contract("parts")]
+    with share_run(items.settings, contracts, store=items.store) as shared:
+        land(items, contracts[0], shared)
+        items.execute("insert into items values (500, 'later')")
+        items.execute("insert into parts values (500, 'later')")
+        items.execute("delete from parts where id = 1")
+        result = land(items, contracts[1], shared)
+
+    assert shared.snapshot is not None
+    assert result.rows_landed == 100
+    assert result.watermark_after == shared.snapshot.horizon.at
+    assert {key[0] for key in items.current(contracts[1])} == set(range(1, 101))
+    for contract in contracts:
+        items.run(contract)
+        items.assert_equal_to_source(contract)
+
+
+def test_a_worker_takes_over_what_one_that_died_had_committed(items: World) -> None:
+    contract = items.contract("items")
+    with share_run(items.settings, [contract], store=items.store) as shared:
+        with open_run(items.settings, [contract], RUN, store=items.store, shared=shared) as died:
+            died.ingest("items", keys=False)
+        result = land(items, contract, shared)
+
+    assert [commit.kind for commit in result.commits] == [CommitKind.DATA, CommitKind.KEYS]
+    assert result.rows_landed == 100
+    assert len(items.commits(contract)) == 2
+    items.assert_equal_to_source(contract)
+
+
+def test_a_run_that_another_has_overtaken_lands_nothing(items: World) -> None:
+    contract = items.contract("items")
+    with share_run(items.settings, [contract], store=items.store) as shared:
+        items.execute("insert into items values (500, 'seen by the other run alone')")
+        items.run(contract)
+        with pytest.raises(ConflictError, match="another writer committed version 2 first"):
+            land(items, contract, shared)
+
+    items.assert_equal_to_source(contract)
+
+
+def test_where_the_snapshot_has_ended_the_stream_is_read_at_one_of_its_own(items: World) -> None:
+    contract = items.contract("items")
+    with share_run(items.settings, [contract], store=items.store) as shared:
+        pass
+    items.execute("insert into items values (500, 'landed by another run in between')")
+    items.run(contract)
+    items.execute("insert into items values (501, 'new')")
+    result = land(items, contract, shared)
+
+    assert result.rows_landed == 1
+    items.assert_equal_to_source(contract)
+
+
+def test_a_table_stays_locked_against_rewrites_when_the_process_that_shared_it_is_gone(items: World) -> None:
+    contract = items.contract("items")
+    with share_run(items.settings, [contract], store=items.store) as shared:
+        joined = open_run(items.settings, [contract], RUN, store=items.store, shared=shared)
+        run = joined.__enter__()
+    try:
+        items.execute("set lock_timeout = '100ms'")
+        with pytest.raises(LockNotAvailable):
+            items.execute("alter table items alter column value type varchar(40)")
+        result = run.ingest("items")
+    finally:
+        joined.__exit__(None, None, None)
+
+    assert result.rows_landed == 100
+    items.assert_equal_to_source(contract)

@@ -1,0 +1,175 @@
+"""Stages and COPY: all of a statement's files or none, each accounted for, each value checked."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tests.conftest import Bucket
+from tests.local.snowflake.conftest import Client
+
+FORMAT = "FILE_FORMAT = (TYPE = PARQUET USE_VECTORIZED_SCANNER = TRUE BINARY_AS_TEXT = FALSE USE_LOGICAL_TYPE = TRUE)"
+OPTIONS = f"{FORMAT} MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE ON_ERROR = ABORT_STATEMENT FORCE = TRUE"
+INSTANT = datetime(2024, 1, 1, 10, 0, 0, 123456, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Lake:
+    """A bucket with a stage on it, and the table EVENTS."""
+
+    client: Client
+    bucket: Bucket
+
+    def put(self, key: str, columns: Mapping[str, Any]) -> str:
+        content = io.BytesIO()
+        pq.write_table(pa.table(dict(columns)), content)
+        self.bucket.client.put_object(Bucket=self.bucket.name, Key=key, Body=content.getvalue())
+        return key
+
+    def copy(self, *keys: str, options: str = OPTIONS) -> str:
+        files = ", ".join(f"'{key}'" for key in keys)
+        return f'COPY INTO "RAW"."EVENTS" FROM @"RAW"."LAKE" FILES = ({files}) {options}'
+
+    def count(self) -> int:
+        return int(self.client.value("SELECT COUNT(*) FROM EVENTS"))
+
+
+@pytest.fixture
+def lake(client: Client, bucket: Bucket) -> Lake:
+    integration = bucket.name.replace("-", "_").upper()
+    client.run(
+        f"CREATE STORAGE INTEGRATION {integration} TYPE = EXTERNAL_STAGE STORAGE_PROVIDER = 'S3' ENABLED = TRUE "
+        f"STORAGE_AWS_ROLE_ARN = 'arn:aws:iam::1:role/r' STORAGE_ALLOWED_LOCATIONS = ('s3://{bucket.name}/') "
+        f"STORAGE_BLOCKED_LOCATIONS = ('s3://{bucket.name}/_log/')"
+    )
+    client.run(f"CREATE OR REPLACE STAGE LAKE URL = 's3://{bucket.name}/' STORAGE_INTEGRATION = {integration}")
+    client.run(
+        "CREATE OR REPLACE TABLE EVENTS (ID NUMBER(38,0) NOT NULL, AT TIMESTAMP_TZ(9), PRICE NUMBER(6,2), "
+        "NAME VARCHAR, CONTENT BINARY, LATER DATE)"
+    )
+    return Lake(client, bucket)
+
+
+def rows(*ids: int | None) -> dict[str, Any]:
+    return {"id": pa.array(ids, pa.int64())}
+
+
+def test_columns_are_matched_by_name_and_values_kept_exactly(lake: Lake) -> None:
+    key = lake.put(
+        "events/dt=2024-01-01/1.parquet",
+        {
+            "unknown": [1, 2],
+            "content": pa.array([b"\x00\xff", None]),
+            "Id": pa.array([2**63 - 1, 1], pa.int64()),
+            "AT": pa.array([INSTANT, None], pa.timestamp("us", "UTC")),
+            "price": pa.array([Decimal("-1234.56"), None], pa.decimal128(18, 2)),
+            "name": ["ünï 'x'", ""],
+        },
+    )
+
+    assert lake.client.run(lake.copy(key)) == [
+        (f"s3://{lake.bucket.name}/{key}", "LOADED", 2, 2, 1, 0, None, None, None, None)
+    ]
+    assert lake.client.run("SELECT * FROM EVENTS ORDER BY ID DESC") == [
+        (2**63 - 1, INSTANT, Decimal("-1234.56"), "ünï 'x'", b"\x00\xff", None),
+        (1, None, None, "", None, None),
+    ]
+
+
+def test_a_file_that_does_not_fit_is_named_and_nothing_is_loaded(lake: Lake) -> None:
+    good = lake.put("1.parquet", rows(1))
+    for name, columns, errno, words in (
+        ("null", rows(1, None), 100072, "Row 2"),
+        ("scale", rows(1) | {"price": pa.array([Decimal("1.234")])}, 100071, "1.234"),
+        ("precision", rows(1, 2) | {"price": pa.array([Decimal("1.00"), Decimal("12345.00")])}, 100071, "12345.00"),
+        ("kind", rows(1) | {"price": ["1"]}, 100071, "string"),
+        ("zone", rows(1) | {"at": pa.array([INSTANT.replace(tzinfo=None)])}, 100071, "timestamp"),
+        ("nothing in common", {"other": [1]}, 2, "no column in common"),
+    ):
+        bad = lake.put(f"{name}.parquet", columns)
+        found, message = lake.client.refused(lake.copy(good, bad))
+        assert (found, bad in message, words in message) == (errno, True, True), message
+
+    lake.bucket.client.put_object(Bucket=lake.bucket.name, Key="broken.parquet", Body=b"PAR1 and no more")
+    assert lake.client.errno(lake.copy(good, "broken.parquet")) == 100152
+    assert lake.client.errno(lake.copy(good, "gone.parquet")) == 91016
+    assert lake.count() == 0
+
+
+def test_a_copy_belongs_to_its_transaction_with_its_load_metadata(lake: Lake) -> None:
+    key = lake.put("1.parquet", rows(1, 2))
+    once = lake.copy(key, options=OPTIONS.replace("FORCE = TRUE", ""))
+    history = (
+        "SELECT FILE_NAME, STATUS, ROW_COUNT FROM TABLE(INFORMATION_SCHEMA.COPY_HISTORY(TABLE_NAME => 'RAW.EVENTS', "
+        "START_TIME => DATEADD(hours, -1, CURRENT_TIMESTAMP())))"
+    )
+
+    lake.client.run("BEGIN")
+    lake.client.run(once)
+    assert lake.client.run(once) == [("Copy executed with 0 files processed.",)]
+    lake.client.run("ROLLBACK")
+    assert (lake.count(), lake.client.run(history)) == (0, [])
+
+    lake.client.run(once)
+    assert lake.client.run(once) == [("Copy executed with 0 files processed.",)]
+    assert (lake.count(), lake.client.run(history)) == (2, [(key, "Loaded", 2)])
+    lake.client.run(lake.copy(key))  # FORCE
+    assert lake.count() == 4
+
+
+def test_a_failed_copy_leaves_the_open_transaction_as_it_was(lake: Lake) -> None:
+    lake.client.run("BEGIN")
+    lake.client.run(lake.copy(lake.put("1.parquet", rows(1))))
+    assert lake.client.errno(lake.copy(lake.put("2.parquet", rows(None)))) == 100072
+    lake.client.run(lake.copy(lake.put("3.parquet", rows(3))))
+    lake.client.run("COMMIT")
+
+    assert lake.count() == 2
+
+
+def test_unknown_or_unsafe_options_are_refused(lake: Lake) -> None:
+    key = lake.put("1.parquet", rows(1))
+    for options, errno in (
+        (f"{OPTIONS} NO_SUCH_OPTION = 1", 1006),
+        (OPTIONS.replace("TYPE = PARQUET", "TYPE = PARQUET NO_SUCH = TRUE"), 1006),
+        (OPTIONS.replace("TYPE = PARQUET", "TYPE = CSV"), 2),
+        (OPTIONS.replace("ABORT_STATEMENT", "CONTINUE"), 2),
+        (OPTIONS.replace("= CASE_INSENSITIVE", "= SOMEHOW"), 1008),
+        (f"{FORMAT} FORCE = TRUE", 2),
+        (OPTIONS.replace("BINARY_AS_TEXT = FALSE", "BINARY_AS_TEXT = TRUE"), 1008),
+    ):
+        assert lake.client.errno(lake.copy(key, options=options)) == errno, options
+    assert lake.client.errno(lake.copy(*[f"{number}.parquet" for number in range(1001)])) == 1003
+    assert lake.count() == 0
+
+
+def test_a_stage_stays_where_its_integration_allows(lake: Lake) -> None:
+    integration = lake.bucket.name.replace("-", "_").upper()
+    for url in ("s3://elsewhere/", f"s3://{lake.bucket.name}/_log/"):
+        assert lake.client.errno(f"CREATE STAGE OTHER URL = '{url}' STORAGE_INTEGRATION = {integration}") == 3127
+    assert lake.client.errno(f"CREATE STAGE OTHER URL = 's3://{lake.bucket.name}/' STORAGE_INTEGRATION = NONE") == 2043
+    assert lake.client.errno(f"CREATE STAGE OTHER URL = 's3://{lake.bucket.name}/'") == 2
+
+    lake.put("events/1.parquet", rows(1))
+    [(name, *_)] = lake.client.run("LIST @RAW.LAKE/events/")
+    assert name == f"s3://{lake.bucket.name}/events/1.parquet"
+    lake.put("_log/1.parquet", rows(1))
+    assert lake.client.errno(lake.copy("_log/1.parquet")) == 3127
+    lake.client.run(f"ALTER STORAGE INTEGRATION {integration} SET STORAGE_ALLOWED_LOCATIONS = ('s3://elsewhere/')")
+    assert lake.client.errno(lake.copy("events/1.parquet")) == 3127
+
+
+def test_a_million_rows_are_copied_as_columns(lake: Lake) -> None:
+    count = 1_000_000
+    key = lake.put("big.parquet", {"id": pa.array(range(count), pa.int64()), "name": pa.array(["x"] * count)})
+    lake.client.run(lake.copy(key))
+
+    assert lake.client.run("SELECT COUNT(*), SUM(ID) FROM EVENTS") == [(count, count * (count - 1) // 2)]
