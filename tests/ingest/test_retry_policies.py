@@ -13,11 +13,13 @@ from ingest import retry_policies
 from ingest.retry_policies import ALL
 
 ROOT = Path(__file__).parents[2]
+EMULATOR = ROOT / "local" / "snowflake" / "emulator"
+"""It stands for a system of others, with retries of its own."""
 MODULES = [
     path
     for package in ("ingest", "local", "orchestration")
     for path in sorted((ROOT / package).rglob("*.py"))
-    if path.relative_to(ROOT) != Path("ingest/retry_policies.py")
+    if path.relative_to(ROOT) != Path("ingest/retry_policies.py") and not path.is_relative_to(EMULATOR)
 ]
 _NAMES = re.compile(r"tries|attempts|retry|retries|backoff|patience", re.IGNORECASE)
 _LOOPS = (ast.While, ast.For)
