@@ -37,5 +37,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> RawDatabase:
 
 
 def dbt_on(raw: RawDatabase, work: Path) -> Dbt:
-    """dbt on a database, working in the folder `work`."""
-    return Dbt(work, variables={"DUCKDB_PATH": str(raw.path)})
+    """dbt on a database, working in the folder `work`.
+
+    A path that is the same for all: with another one dbt parses the whole project again.
+    """
+    path = raw.path.name if raw.path.parent == work else str(raw.path)
+    return Dbt(work, variables={"DUCKDB_PATH": path})

@@ -1,15 +1,16 @@
-"""dbt as the flow runs it: a subprocess, since in-process it would keep DuckDB's file lock."""
+"""dbt as the flow runs it: a process of its own, since in ours it would keep DuckDB's file lock."""
 
 from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from tests.dbt.warm import Invocation, warm_dbt
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PROJECT = REPOSITORY / "dbt"
@@ -41,7 +42,10 @@ class DbtResult:
 
 @dataclass(frozen=True)
 class Dbt:
-    """The project, against one database. `work` keeps its parsed state between invocations."""
+    """The project, against one database. `work` keeps its parsed state between invocations.
+
+    What was parsed of our own project is handed on to the next `work`: dbt reads again what has changed since.
+    """
 
     work: Path
     project: Path = PROJECT
@@ -55,16 +59,19 @@ class Dbt:
         own = {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "DBT_TARGET_PATH": str(self.work / "target")}
         own["BUSINESS_NOW"] = self.business_now
         paths = ("--project-dir", str(self.project), "--profiles-dir", str(self.profiles))
-        finished = subprocess.run(
-            [str(Path(sys.executable).with_name("dbt")), "--no-use-colors", *command.split(), *paths, *arguments],
-            cwd=self.work,
-            env={**inherited, **own, "DBT_LOG_PATH": str(self.work / "logs"), **self.variables, **variables},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        return DbtResult(finished.returncode, finished.stdout, self.work / "target")
+        environment = {**inherited, **own, "DBT_LOG_PATH": str(self.work / "logs"), **self.variables, **variables}
+        output = self.work / "dbt.out"
+        dbt = warm_dbt(environment.get("DBT_TARGET", "duckdb"))
+        parsed, kept = self.work / "target" / "partial_parse.msgpack", dbt.folder / "partial_parse.msgpack"
+        shared = self.project == self.profiles == PROJECT
+        if shared and kept.exists() and not parsed.exists():
+            parsed.parent.mkdir(exist_ok=True)
+            shutil.copyfile(kept, parsed)
+        arguments = ("--no-use-colors", *command.split(), *paths, *arguments)
+        code = dbt.run(Invocation(arguments, str(self.work), environment, str(output)))
+        if shared and parsed.exists() and not kept.exists():
+            shutil.copyfile(parsed, kept)
+        return DbtResult(code, output.read_text(), self.work / "target")
 
     def succeed(self, command: str, *arguments: str, **variables: str) -> DbtResult:
         """Run a dbt command; fail the test with its output unless it succeeds."""
