@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING
 
 from ingest.errors import (
@@ -21,6 +22,7 @@ from ingest.settings import LakeSettings
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
+    from botocore.loaders import Loader
     from mypy_boto3_s3 import S3Client
 
 _EXISTS = {"PreconditionFailed", "412"}
@@ -67,6 +69,7 @@ class WritesMetError(ConflictError):
 def make_client(settings: LakeSettings) -> S3Client:
     """A client of the lake's endpoint. Raises ConfigurationError or AccessError."""
     import boto3
+    import botocore.session
     from botocore.config import Config
     from botocore.exceptions import PartialCredentialsError
 
@@ -78,13 +81,23 @@ def make_client(settings: LakeSettings) -> S3Client:
         s3={"addressing_style": "path" if settings.endpoint_url else "auto"},
     )
     try:
-        return boto3.session.Session().client(
+        session = botocore.session.get_session()
+        session.register_component("data_loader", _service_descriptions())
+        return boto3.session.Session(botocore_session=session).client(
             "s3", endpoint_url=settings.endpoint_url, region_name=settings.region, config=config
         )
     except PartialCredentialsError as error:
         raise _no_credentials() from error
     except ValueError as error:
         raise ConfigurationError(f"cannot make an S3 client: {error}", hint="Check AWS_ENDPOINT_URL.") from error
+
+
+@cache
+def _service_descriptions() -> Loader:
+    """botocore's descriptions of S3 and its endpoints, which take a tenth of a second to read: once a process."""
+    from botocore.loaders import create_loader
+
+    return create_loader()
 
 
 @contextmanager
