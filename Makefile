@@ -57,11 +57,21 @@ query_here: $(STAMP)
 SQL ?= from information_schema.tables select table_schema, table_name order by all
 export SQL
 
+# What has a target of its own. Each run ends with its slowest tests.
+OTHERS := --ignore tests/snowflake --ignore tests/local/snowflake --ignore tests/terraform --ignore tests/e2e
+PYTEST := $(BIN)/pytest -n $(JOBS) --durations=10 --durations-min=1
+
 test: $(STAMP) $(LAKE)/.installed ## Run the tests that need no more than this environment, JOBS at a time (default 2)
-	@$(BIN)/pytest -n $(JOBS) --dist worksteal --ignore tests/snowflake --ignore tests/local/snowflake --ignore tests/terraform --ignore tests/e2e
+	@$(PYTEST) --dist worksteal -m "not slow" $(OTHERS)
+
+test-slow: $(STAMP) $(LAKE)/.installed ## Run those that are dear: whole demos, campaigns, kills of whole processes
+	@$(PYTEST) --dist worksteal -m slow $(OTHERS)
+
+check: lint typecheck ## Before a commit: style, types, and the tests of what has changed since BASE (default HEAD)
+	@$(BIN)/pytest -n $(JOBS) -q -m "not slow" $$(.ci/tests_of_changes $(or $(BASE),HEAD))
 
 test-snowflake: $(STAMP) $(EMULATOR)/.installed $(SQLFLUFF)/.installed ## Run the tests on Snowflake: the account that SNOWFLAKE_* names, else an emulated one
-	@$(BIN)/pytest -n $(JOBS) --dist loadgroup tests/snowflake tests/local/snowflake
+	@$(PYTEST) --dist loadgroup tests/snowflake tests/local/snowflake
 
 test-terraform: $(STAMP) $(CHECKOV)/.installed ## Run the tests of the Terraform modules, as far as terraform and its providers are there
 	@$(BIN)/pytest tests/terraform
@@ -124,4 +134,4 @@ $(STAMP): requirements/install.sh requirements/uv.txt requirements/dev.txt pypro
 	@requirements/install.sh
 	@touch $@
 
-.PHONY: help demo stack up down query query_here test test-snowflake test-terraform e2e bench chaos lint fmt typecheck install lock clean
+.PHONY: help demo stack up down query query_here test test-slow check test-snowflake test-terraform e2e bench chaos lint fmt typecheck install lock clean

@@ -117,6 +117,7 @@ def platform(shop_database: Shop, provider: SaasServer, lake_settings: LakeSetti
     return Platform(shop_database, provider, lake_settings, tmp_path)
 
 
+@pytest.mark.slow
 def test_marts_equal_the_sources_after_a_full_load_a_busy_day_and_a_killed_run(platform: Platform) -> None:
     first = platform.run_flow()
     assert_marts_equal_sources(platform)

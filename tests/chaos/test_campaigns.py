@@ -28,10 +28,12 @@ def test_of_several_ingesters_and_loaders_at_once_one_wins_and_the_others_say_so
     races.run(ground, Order(seed=1, scale=0.06)).require_passed()
 
 
+@pytest.mark.slow
 def test_whatever_is_killed_a_clean_run_makes_all_equal_and_gc_removes_what_was_left(ground: Ground) -> None:
     kills.run(ground, Order(seed=1, scale=0.04)).require_passed()
 
 
+@pytest.mark.slow
 def test_on_any_day_the_history_lands_whole(ground: Ground) -> None:
     seed = random.SystemRandom().randrange(10**6)
     print(f"seed {seed}")  # shown where the test fails, as the command that runs it again is

@@ -6,6 +6,8 @@ from datetime import date, datetime
 from pathlib import Path
 from random import Random
 
+import pytest
+
 from tests.dbt import expected
 from tests.dbt.history import live_far_away, open_shop
 from tests.dbt.project import Dbt
@@ -18,6 +20,7 @@ BEFORE, AFTER = date(1900, 1, 1), date(9999, 12, 31)
 INCREMENTAL = ("--select", "config.materialized:incremental", "dim_date", "fct_campaign_performance")
 
 
+@pytest.mark.slow
 def test_facts_come_into_range_with_the_runs_day(raw: RawDatabase, dbt: Dbt, tmp_path: Path) -> None:
     shop = open_shop(Random(5))
     live_far_away(shop)

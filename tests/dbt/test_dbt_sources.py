@@ -89,6 +89,7 @@ def test_the_project_is_where_the_generator_writes() -> None:
     assert dbt_sources.PROJECT == PROJECT
 
 
+@pytest.mark.slow
 def test_a_contract_that_gives_key_sets_up_shows_what_older_ones_had_deleted(
     raw: RawDatabase, contracts: Path, tmp_path: Path
 ) -> None:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from random import Random
 
+import pytest
 import yaml
 
 from ingest.contracts.registry import ContractRegistry
@@ -48,6 +49,7 @@ def type_of(raw: RawDatabase, schema: str, table: str, column: str) -> str:
     return str(type_)
 
 
+@pytest.mark.slow
 def test_staging_and_merges_take_what_the_source_gained_and_marts_do_not_round(raw: RawDatabase, dbt: Dbt) -> None:
     shop = open_shop(Random(1))
     shop.land(raw)

@@ -10,6 +10,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import pytest
+
 from tests.dbt import expected
 from tests.dbt.conftest import MODELS_AND_DATA_TESTS
 from tests.dbt.history import live_through_a_round, open_shop
@@ -41,6 +43,7 @@ def _sorted_rows(raw: RawDatabase, schema: str, table: str) -> str:
     return f'select {", ".join(name for (name,) in columns)} from "{schema}"."{table}" order by all'
 
 
+@pytest.mark.slow
 def test_incremental_equals_full_refresh_and_the_sources(raw: RawDatabase, dbt: Dbt, tmp_path: Path) -> None:
     shop = open_shop(Random(20260301))
     shop.land(raw, streams=MASTER_DATA, in_flight=timedelta(minutes=15))

@@ -25,6 +25,7 @@ RUNS = ("2026-03-31T12:00:00Z", "2038-01-19T03:14:08Z", "2026-04-01T00:00:00Z")
 """The moments of the runs: the clock goes far ahead, and back."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 def test_no_record_makes_a_later_run_fail(seed: int, raw: RawDatabase, dbt: Dbt, tmp_path: Path) -> None:
     rng = Random(seed)

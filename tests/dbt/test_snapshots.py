@@ -186,6 +186,7 @@ def history_of(raw: RawDatabase, stream: Snapshotted) -> dict[int, list[Version]
     return found
 
 
+@pytest.mark.slow
 def test_every_order_of_leave_return_and_change_is_kept_as_it_was_seen(raw: RawDatabase, dbt: Dbt) -> None:
     orders = list(every_order(ROUNDS))
     rows = [Row(moves) for moves in orders]
@@ -228,6 +229,7 @@ BREAK = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("statements", BREAK.values(), ids=BREAK)
 def test_a_broken_history_is_mended_and_goes_on(raw: RawDatabase, dbt: Dbt, statements: str) -> None:
     select = ("--select", "+snap_products", *NO_TESTS)

@@ -1,4 +1,4 @@
-"""dbt, imported once and forked for each invocation: a process of its own as the flow's is, without the seconds of import.
+"""dbt, imported once and forked for each invocation: a process of its own as the flow's is, and no seconds of import.
 
 `python -m tests.dbt.warm SOCKET TARGET` serves until its standard input ends. A request is a line of JSON, Invocation's
 fields; the answer is the exit code.

@@ -66,6 +66,7 @@ def require_each_record_once(saas: Line, contract: StreamContract = EVENTS) -> N
     saas.judge([contract], staging=False).require_innocent()
 
 
+@pytest.mark.slow
 def test_bad_days_lose_and_double_nothing(ground: Ground, provider: SaasServer) -> None:
     own = replace(ground, saas=provider, clock_may_move=True)
     api_campaign.run(own, Order(seed=1, scale=0.1)).require_passed()

@@ -76,6 +76,7 @@ def shelf(line: Line, tmp_path: Path) -> Shelf:
     return Shelf(line, Dbt(tmp_path, variables={"DUCKDB_PATH": str(database_file(line.warehouse))}))
 
 
+@pytest.mark.slow
 def test_deletions_are_seen_in_staging_and_close_the_history_and_no_race_makes_one(shelf: Shelf) -> None:
     line = shelf.line
     shelf.execute("insert into stock_levels select warehouse_id, 1, 5, 0 from warehouses on conflict do nothing")

@@ -19,6 +19,7 @@ def test_a_storm_over_s3_loses_and_doubles_nothing(ground: Ground) -> None:
     s3_campaign.run(ground, Order(seed=1, scale=0.1)).require_passed()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("impatient")
 def test_a_store_that_takes_the_call_and_never_answers_is_given_up(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path

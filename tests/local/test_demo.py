@@ -78,6 +78,7 @@ def published(state: Path) -> Path:
     return state / "demo" / "warehouse" / "published" / "DP_MAILBLAZE_DEMO_DEV_DB.duckdb"
 
 
+@pytest.mark.slow
 def test_demo_proves_itself(state: Path, shown: str) -> None:
     text = shown
     lines = [line.split() for line in text.splitlines()]
@@ -94,6 +95,7 @@ def test_demo_proves_itself(state: Path, shown: str) -> None:
     assert all(ask(question.sql).rows for question in QUESTIONS)
 
 
+@pytest.mark.slow
 def test_the_business_ends_at_now(state: Path, shown: str) -> None:
     times = "select max(occurred_at), (select max(placed_at) from MART.fct_order_lines) from MART.fct_email_events"
     ((last_event, last_order),) = run_query(published(state), times, limit=None).rows
@@ -103,6 +105,7 @@ def test_the_business_ends_at_now(state: Path, shown: str) -> None:
     assert end - timedelta(hours=12) < last_order < end
 
 
+@pytest.mark.slow
 def test_equal_now_gives_equal_marts(state: Path, shown: str, tmp_path: Path) -> None:
     first = Path(shutil.copy(published(state), tmp_path))
     with demo(state, BUSINESS_NOW=NOW) as process:
@@ -139,6 +142,7 @@ def test_a_bad_now_is_refused_before_anything_starts(tmp_path: Path, now: str) -
     assert not (tmp_path / "state").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_demo_stopped_in_the_middle_leaves_no_process(state: Path, number: signal.Signals) -> None:
     with demo(state) as process:

@@ -38,6 +38,7 @@ def library() -> Iterator[Path]:
         yield compiled
 
 
+@pytest.mark.slow
 def test_the_demo_in_the_night_in_which_clocks_go_forward(library: Path, tmp_path: Path) -> None:
     """At 01:00 UTC it is 03:00 in Berlin, and no longer 02:00."""
     begin = datetime(2027, 3, 28, 0, 59, 50, tzinfo=UTC)

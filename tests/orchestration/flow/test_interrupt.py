@@ -15,6 +15,7 @@ from orchestration.settings import REPOSITORY
 from tests.orchestration.flow.conftest import Platform
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("waiting_for", "number"), [("orders", signal.SIGTERM), ("dbt build", signal.SIGINT)])
 def test_an_interrupted_run_leaves_nothing_behind(
     platform: Platform, monkeypatch: pytest.MonkeyPatch, waiting_for: str, number: int

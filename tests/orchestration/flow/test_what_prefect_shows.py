@@ -15,6 +15,7 @@ from tests.orchestration.prefect.conftest import QUIET
 pytestmark = QUIET
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("prefect")
 def test_a_failed_run_explains_itself(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BREAK", "sql")

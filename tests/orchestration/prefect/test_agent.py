@@ -60,6 +60,7 @@ def is_there(pid: int) -> bool:
     return Path(f"/proc/{pid}").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("module", "queues"), [(PLATFORM_AGENT, (PLATFORM_QUEUE, MAINTENANCE_QUEUE)), (INGEST_AGENT, (INGEST_QUEUE,))]
 )
@@ -91,6 +92,7 @@ def test_an_agent_that_has_not_polled_for_a_minute_is_not_healthy(server: Server
         assert agent.health() == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stubborn", [False, True])
 def test_a_stopped_agent_ends_its_runs_and_says_so_on_their_pages(
     server: Server, tmp_path: Path, stubborn: bool
@@ -110,6 +112,7 @@ def test_a_stopped_agent_ends_its_runs_and_says_so_on_their_pages(
     assert not is_there(pid)
 
 
+@pytest.mark.slow
 def test_a_run_whose_process_is_killed_ends_at_once_with_its_tasks(server: Server, tmp_path: Path) -> None:
     run_id = start_run(server, deployment("sleeper"), seconds=600)
     with running_agent(PLATFORM_AGENT, server.api_url, tmp_path):
@@ -126,6 +129,7 @@ def test_a_run_whose_process_is_killed_ends_at_once_with_its_tasks(server: Serve
         assert task_states(server, run_id) == {StateType.CRASHED}
 
 
+@pytest.mark.slow
 def test_runs_of_a_killed_agent_are_ended_when_it_starts_again(server: Server, tmp_path: Path) -> None:
     run_id = start_run(server, deployment("sleeper"), seconds=600)
     with running_agent(PLATFORM_AGENT, server.api_url, tmp_path) as agent:
@@ -144,6 +148,7 @@ def test_runs_of_a_killed_agent_are_ended_when_it_starts_again(server: Server, t
         server.wait_for(next_run, ["Completed"])
 
 
+@pytest.mark.slow
 def test_a_run_that_is_cancelled_in_the_ui_is_ended(server: Server, tmp_path: Path) -> None:
     run_id = start_run(server, deployment("sleeper"), seconds=600)
     with running_agent(PLATFORM_AGENT, server.api_url, tmp_path):
@@ -167,6 +172,7 @@ def test_a_temporary_directory_with_a_path_too_long_for_a_socket_is_named(server
     assert "Traceback" not in answer.stderr
 
 
+@pytest.mark.slow
 def test_an_agent_waits_for_a_server_that_starts_later(processes: ProcessGroup, tmp_path: Path) -> None:
     port = free_port()
     with running_agent(INGEST_AGENT, f"http://127.0.0.1:{port}/api", tmp_path / "agent") as agent:
@@ -183,6 +189,7 @@ def test_an_agent_waits_for_a_server_that_starts_later(processes: ProcessGroup, 
         assert agent.stop() == 0
 
 
+@pytest.mark.slow
 def test_an_agent_without_a_server_to_ask_says_which_setting_it_needs() -> None:
     with (
         temporary_settings(updates={PREFECT_API_URL: None}),

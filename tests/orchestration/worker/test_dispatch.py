@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import httpx
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from ingest.lake.log import CommitLog
 from ingest.lake.store import ObjectStore
@@ -42,6 +43,7 @@ def landed_event_ids(settings: IngestSettings) -> list[str]:
     return [str(value) for table in tables for value in table["event_id"].to_pylist()]
 
 
+@pytest.mark.slow
 def test_a_stream_whose_worker_falls_silent_is_landed_once_by_another_though_the_first_wakes_up(
     fleet: Fleet, ingest_settings: IngestSettings, mock_saas_server: SaasServer, wait_until: WaitUntil
 ) -> None:
