@@ -66,7 +66,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _measure(case: Case, world: World) -> CaseResult:
-    """One case's result. Whatever goes wrong is told and kept as its error, and the other cases go on."""
+    """One case's result. An error is printed and kept, and the other cases go on."""
     _tell(f"{case.name}: {case.title}")
     started = monotonic()
     measured, error = Measured((), ()), None

@@ -149,7 +149,7 @@ def retrying_to_open(
 
 
 def give_up(error: TransientError, budget: Budget) -> None:
-    """Make the error a final one, that says when to come back where the provider said so."""
+    """Make the error final; it names the time to come back at if the provider gave one."""
     error.final = True
     left = f"{budget.setting} has {max(budget.seconds, 0):.0f} s left"
     if isinstance(error, RateLimitedError) and error.retry_after is not None:

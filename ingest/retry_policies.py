@@ -38,7 +38,7 @@ class RetryPolicy:
 
     @property
     def longest_budget(self) -> float:
-        """Seconds that its waits may take at most; infinite where only the stream's budget says so."""
+        """Seconds that its waits may take at most; infinite where only the stream's budget limits them."""
         return math.inf if self.budget_seconds is None else self.budget_seconds
 
     def tries_at(self, *, unreachable: bool) -> int | None:

@@ -1,4 +1,4 @@
-"""What ingest can be told, all of it by environment variables (or a `.env` file), each with its default."""
+"""The settings of ingest: environment variables (or a `.env` file), each with its default."""
 
 from __future__ import annotations
 

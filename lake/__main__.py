@@ -1,4 +1,4 @@
-"""``python -m lake``: serves S3 from a folder, with the bucket RAW_BUCKET in it, until it is told to stop."""
+"""``python -m lake``: serves S3 from a folder, with the bucket RAW_BUCKET in it, until it is stopped."""
 
 from __future__ import annotations
 

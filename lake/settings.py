@@ -1,4 +1,4 @@
-"""What the lake's server can be told, by environment variables. Standard library alone: the image has no pydantic."""
+"""The settings of the lake's server: environment variables. Standard library alone: the image has no pydantic."""
 
 from __future__ import annotations
 

@@ -47,8 +47,8 @@ class SpaceGuard:
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
-    # Who waits to be told to send the body is told not to, and a connection without it is of no more use. Who sends it
-    # unasked reads no answer before its end.
+    # A client that waits for `100 Continue` gets a refusal; without its body the connection is of no more use.
+    # One that sends its body at once reads no answer before the body's end.
     if b"expect" not in dict(scope["headers"]):
         while (await receive()).get("more_body"):
             pass

@@ -58,7 +58,7 @@ def up(scale: Scale = 1.0, now: Now = "") -> None:
 
 
 def _tell_errors(run: Callable[[Console], None]) -> None:
-    """Run, with errors told in a few words."""
+    """Run, with errors reduced to a few words."""
     try:
         run(Console(highlight=False))
     except (LocalStackError, PlatformError) as error:

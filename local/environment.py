@@ -15,7 +15,7 @@ def clean_environment(additions: Mapping[str, str] | None = None) -> dict[str, s
 
     Files and paths are UTF-8 in it, whatever the locale is.
 
-    A proxy that the user has configured is told to leave this machine's own addresses alone.
+    A configured proxy is bypassed for this machine's own addresses.
     """
     kept = {
         name: value

@@ -1,4 +1,4 @@
-"""Children of this process, each under `supervise.py`: they stop when they are told to, and when this process ends."""
+"""Children of this process, each under `supervise.py`: they stop on request, and when this process ends."""
 
 from __future__ import annotations
 

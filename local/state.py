@@ -42,7 +42,7 @@ class State:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables by which the flow and dbt keep to these directories, and tell nobody about it."""
+        """The variables by which the flow and dbt keep to these directories, without telemetry."""
         return {
             "WAREHOUSE": "duckdb",
             "WAREHOUSE_DIR": str(self.warehouse),

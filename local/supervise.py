@@ -124,7 +124,7 @@ def _wait(child: subprocess.Popen[bytes], wakeup: int, *, watch_lifeline: bool, 
 
 
 def _signal_group(child: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    """Signal the child's group; it may be gone, or (macOS says so) consist of ended processes alone."""
+    """Signal the child's group. It may be gone or, on macOS, hold only ended processes."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, number)
 

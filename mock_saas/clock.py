@@ -17,7 +17,7 @@ class ProviderClock:
     Args:
         offset_seconds: added to real time; may be negative.
         read_ns: the host's clock, nanoseconds since the Unix epoch.
-        keep: is told the new offset (seconds) before the clock is moved.
+        keep: gets the new offset (seconds) before the clock is moved.
     """
 
     def __init__(

@@ -1,6 +1,6 @@
 """What must outlive a restart: where history began, how far the clock was moved, and what kind of world it is.
 
-History follows from these alone. A provider that forgot them would tell another history than before, under the same
+History follows from these alone. A provider that forgot them would have another history than before, under the same
 identifiers, to clients who rely on a record being final.
 """
 

@@ -1,4 +1,4 @@
-"""Who hears how a run goes on, while it does.
+"""Listeners to a run's progress.
 
 The flow tells `current()`, which is whatever `report_to` was given further up the call stack, else nothing but the
 flow's own log. So a deployment's run needs none, and `make demo` draws its own picture:
@@ -159,7 +159,7 @@ _current: ContextVar[Progress | None] = ContextVar("progress", default=None)
 
 
 def current(logger: Logger) -> Progress:
-    """Who is to hear of this run: its log, and whoever `report_to` was given."""
+    """This run's listeners: its log, and the one that `report_to` was given."""
     listener = _current.get()
     log = LogProgress(logger)
     return log if listener is None else BothProgress(listener, log)
@@ -167,7 +167,7 @@ def current(logger: Logger) -> Progress:
 
 @contextmanager
 def report_to(listener: Progress) -> Iterator[None]:
-    """Let `listener` hear of every run within the block."""
+    """Pass the events of every run within the block to `listener`."""
     token = _current.set(listener)
     try:
         yield

@@ -1,4 +1,4 @@
-"""What orchestration can be told, all of it by environment variables (or a `.env` file), each with its default."""
+"""The settings of orchestration: environment variables (or a `.env` file), each with its default."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ def _handler(pages: Pages) -> type[BaseHTTPRequestHandler]:
 
 
 def main() -> None:
-    """Render, then serve until the process is told to stop."""
+    """Render, then serve until the process is stopped."""
     parser = argparse.ArgumentParser(description="An event list for benchmarks.")
     parser.add_argument("--events", type=int, required=True)
     parser.add_argument("--folder", type=Path, required=True)

@@ -75,7 +75,7 @@ def _drop(bucket: str) -> str:
 
 
 def main() -> None:
-    """Serve until the process is told to stop."""
+    """Serve until the process is stopped."""
     parser = argparse.ArgumentParser(description="An S3 endpoint in memory.")
     parser.add_argument("--port-file", type=Path, required=True)
     port_file: Path = parser.parse_args().port_file

@@ -135,7 +135,7 @@ def print_verifications(found: Sequence[Verification], errors: Sequence[Platform
     _print_table(columns, rows)
     told = Console(soft_wrap=True, highlight=False)
     for item in found:
-        # What remains is told by the error that ends the command.
+        # The error that ends the command says the rest.
         for difference in () if item.remains else item.differences:
             told.print(f"{item.stream}: {escape(difference)}")
     for error in errors:

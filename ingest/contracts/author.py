@@ -121,7 +121,7 @@ def draft_contract(
 def _grain(key: tuple[str, ...]) -> str:
     if key:
         return f"One row per {', '.join(key)}."
-    return "As at the source, where no key tells rows apart: of equal rows there are as many."
+    return "As at the source, where no key distinguishes rows: equal rows are as many."
 
 
 def property_of(column: LiveColumn, key: tuple[str, ...]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a trigger's PL/pgSQL does to the new row, where its code is so plain that this can be said for sure.
+"""What a trigger's PL/pgSQL does to the new row, if its code is plain enough to be certain.
 
 Two forms are understood, and nothing else: fields of NEW that are set one after the other, without a condition, ended
 by `return new`; and a lone `raise exception`, which lets no row pass. Anything else (a condition, a loop, a handler, a
@@ -57,7 +57,7 @@ class RowCode:
 
 
 class _UnreadableError(Exception):
-    """The code has something that is not told for sure."""
+    """The code has a part whose effect is not certain."""
 
 
 def understood(code: str, *, shadowed: bool = False) -> RowCode | None:

@@ -108,7 +108,7 @@ class Batch:
 
     @property
     def _columns(self) -> dict[str, str]:
-        """The stream's columns as of this commit. A key set tells nothing of those that it does not hold."""
+        """The stream's columns as of this commit. A key set holds no column but the key's."""
         columns = columns_of(self._contract)
         parent = self._origin.parent
         if self._kind is not CommitKind.KEYS or parent is None:

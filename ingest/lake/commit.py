@@ -102,7 +102,7 @@ class Counts(_Model):
 
 
 class FullSetMark(_Model):
-    """The newest full set (of keys, or of a snapshot): its version, and a digest to tell an unchanged one."""
+    """The newest full set (of keys, or of a snapshot): its version, and a digest that recognises an unchanged one."""
 
     version: int
     digest: str

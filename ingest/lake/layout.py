@@ -6,7 +6,7 @@ _log/<stream>/_latest.json                                               hint, n
 _log/<stream>/_read.json                                                 how far the source was read; a hint too
 _log/<stream>/_counted.json                                              when it was last counted; a hint too
 _quarantine/<stream>/dt=YYYY-MM-DD/<version>-<part>-<sha256[:12]>.parquet
-_runs/<flow run>.json                                                    what one process of a run tells another
+_runs/<flow run>.json                                                    a stream's result, from another process
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def count_mark_key(stream: str) -> str:
 
 
 def outcome_key(flow_run_id: str) -> str:
-    """The key of what a flow run that landed a stream tells the one that asked for it, who alone reads it."""
+    """The key of a landed stream's result, from the flow run that landed it to the one that asked for it."""
     return f"{RUNS}{flow_run_id}.json"
 
 

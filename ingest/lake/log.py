@@ -130,7 +130,7 @@ class CommitLog:
         try:
             self._store.put(layout.latest_key(self.stream), orjson.dumps({"version": version}))
         except PlatformError as error:
-            # The commit stands without its hint, and whoever is told that it failed would do it again.
+            # The commit stands without its hint; reporting a failure would make the caller commit twice.
             get_logger(stream=self.stream, version=version).warning("the hint was not written", error=str(error))
 
     def _hint(self) -> int:

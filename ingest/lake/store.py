@@ -193,6 +193,6 @@ class ObjectStore:
 
 
 def _checksums(body: bytes) -> _Checksums:
-    """What S3 verifies on arrival, and what we verify when we read it: not every S3 tells its checksum again."""
+    """The checksum that S3 verifies on arrival and we verify on reading: not every S3 returns it."""
     digest = hashlib.sha256(body)
     return {"ChecksumSHA256": base64.b64encode(digest.digest()).decode(), "Metadata": {_SHA256: digest.hexdigest()}}

@@ -22,7 +22,7 @@ from ingest.verify.verifier import Compared
 from ingest.verify.verify import land_found, verify
 
 _CLOCK_SLACK = timedelta(minutes=1)
-"""How far a cursor may lie beyond the database's clock before anybody is told: clocks of a cluster differ a little."""
+"""How far a cursor may lie beyond the database's clock before it is logged: clocks of a cluster differ a little."""
 _EXAMPLES = 3
 
 
@@ -112,7 +112,7 @@ class PostgresExtraction:
 
     @property
     def _columns_changed(self) -> bool:
-        """Whether the lake is to hear of other columns though there is no new row."""
+        """Whether a changed shape must be committed though there is no new row."""
         head = self._head
         return head is not None and bool(head.columns) and head.columns != columns_of(self._contract)
 

@@ -1,4 +1,4 @@
-"""Replay: a commit without files that tells every loader to load versions again."""
+"""Replay: a commit without files, upon which every loader loads versions again."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ class Server:
         self._given_as = given_as
         self.own_settings = own_settings(self._given.get("options", ""))
         self.conninfo = connection_string(dsn, given_as=given_as)
-        """By which to connect; a pooler that takes no settings is told none, once `connect` has found it out."""
+        """The DSN to connect by. It has no settings once `connect` has found a pooler that takes none."""
 
     def connect(self) -> Connection:
         """A connection in autocommit mode. Raises AccessError, ConfigurationError or TransientError."""
@@ -163,7 +163,7 @@ def _allows_transactions(connection: Connection) -> bool:
 
 
 def in_unicode(connection: Connection) -> None:
-    """Make the driver read all text as UTF-8, whatever encoding it was told on connecting."""
+    """Make the driver read all text as UTF-8, whatever encoding the connection began with."""
     if connection.encoding != "UTF8":
         connection.set_client_encoding("UTF8")
 
@@ -186,7 +186,7 @@ def postgres_errors(doing: str, contract: StreamContract | None = None, *, given
     except adbc_driver_manager.Error as error:
         raise _platform_error(doing, error.sqlstate, str(error), stream, given_as) from error
     except OSError as error:
-        # How a stream of batches tells that it broke off: without an SQLSTATE.
+        # A stream of batches that broke off has no SQLSTATE.
         raise _platform_error(doing, None, str(error), stream, given_as) from error
 
 

@@ -31,7 +31,7 @@ select pid, xact_start, state = 'disabled' as hidden, clock_timestamp() - xact_s
  limit 1
 """
 
-# `prepared` is the time of PREPARE, not of the transaction's start, which Postgres no longer tells.
+# `prepared` is the time of PREPARE, not of the transaction's start, which Postgres no longer returns.
 _PREPARED_TRANSACTIONS = """
 select gid, clock_timestamp() - prepared as age from pg_prepared_xacts
  where database = current_database() order by prepared limit 1

@@ -29,7 +29,7 @@ class UnreadableError(ValueError):
 def parts(text: bytes, opening: bytes) -> list[bytes]:
     """The parts of the one array (`opening` is `[`) or object (`{`) that `text` is, without the space around them.
 
-    Takes any part that it can tell from the next, and none after a last comma. Raises UnreadableError.
+    Takes each part whose end it finds, and none after a last comma. Raises UnreadableError.
     """
     text = text.removeprefix(_BOM).strip(_SPACE)
     if not text.startswith(opening):

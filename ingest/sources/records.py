@@ -176,7 +176,7 @@ class _Places:
 
 
 class UnreadableKeyError(DataError):
-    """A record does not show its key: which keys are still there cannot be said."""
+    """A record without a readable key: the set of keys that still exist is unknown."""
 
 
 class KeyDecoder:
@@ -203,7 +203,7 @@ class KeyDecoder:
                 cursor = moments.utc(moment)
             except _BROKEN as error:
                 raise UnreadableKeyError(
-                    f"a record without a readable key cannot be told from a deleted one: {_reason(error)}",
+                    f"a record without a readable key cannot be distinguished from a deleted one: {_reason(error)}",
                     stream=self._contract.stream,
                 ) from error
             key = tuple(values)

@@ -1,6 +1,6 @@
 """What Postgres, libpq and poolers say where they refuse a connection, and what to do about each.
 
-A connection that fails carries no SQLSTATE, so that its words are all there is to tell one reason from another.
+A connection that fails carries no SQLSTATE, so only its words distinguish one reason from another.
 """
 
 from __future__ import annotations

@@ -92,7 +92,7 @@ class SaasStream:
         return server_time(response) - settling
 
     def pages(self, window: Window, *, resume: Resume | None = None) -> Iterator[Page]:
-        """Every page of `window`, from where `resume` says. An empty page is the end only where the API says so.
+        """Every page of `window`, from where `resume` says. An empty page is the end only if it has no cursor.
 
         Raises FatalError where the paging runs in a circle, ExpiredCursorError for a first cursor that is refused.
         """
@@ -191,7 +191,9 @@ class SaasStream:
                 envelope, records = _taken_apart(content)
             except UnreadableError as unreadable:
                 raise TransientError(f"{error.message}; {unreadable}", stream=self._stream) from error
-            self._log.warning("one of the page's records is not JSON; the others are told apart", error=error.message)
+            self._log.warning(
+                "one of the page's records is not JSON; the others are cut out and landed", error=error.message
+            )
         body = self._decode(envelope, _Body, what)
         body.data = [msgspec.Raw(record) for record in records]
         return body
@@ -215,7 +217,7 @@ class SaasStream:
 
 
 def _taken_apart(content: bytes) -> tuple[bytes, list[bytes]]:
-    """A page without its records, and its records. Raises UnreadableError where they cannot surely be told apart."""
+    """A page without its records, and its records. Raises UnreadableError if their bounds are not certain."""
     members = json_scanner.members(content)
     records: list[bytes] = []
     kept: dict[str, bytes] = {}

@@ -117,7 +117,7 @@ def hold_settings(cursor: Reads, *, through: str, own: Mapping[str, str]) -> Non
         if value != expected:
             raise ConfigurationError(
                 f"{through} does not keep the setting {name} = '{expected}' within a transaction: it is '{value}', so "
-                "rows could be hidden, or told in other words",
+                "rows could be hidden, or values spelt otherwise",
                 hint=POOL_BY_TRANSACTION,
             )
 

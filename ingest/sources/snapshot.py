@@ -37,7 +37,7 @@ select format('pid %%s (%%s%%s) %%s an %%s', a.pid, a.usename, nullif(', ' || a.
  order by l.granted desc, a.xact_start limit 1
 """
 
-# Not every relation that can be read can be locked; what reads it then says so itself.
+# Not every relation that can be read can be locked; the read itself then raises.
 _NOT_LOCKABLE = (errors.UndefinedTable, errors.InvalidSchemaName, errors.WrongObjectType, errors.InsufficientPrivilege)
 
 

@@ -2,7 +2,7 @@
 
 One table holds what was seen of each key: rows of the source, versions of the lake, the newest key set, and keys that
 are not to be compared. A row is seen as two numbers made of the MD5 of its values, so that neither memory nor disk
-depends on how wide a row is; one aggregation over it tells the differences.
+depends on how wide a row is; one aggregation over it yields the differences.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Difference(StrEnum):
 
 @dataclass(frozen=True)
 class LakeFile:
-    """A downloaded file of the lake, and the names of its columns. `number` tells it from the stream's others."""
+    """A downloaded file of the lake, and the names of its columns. `number` is unique within the stream."""
 
     number: int
     path: Path

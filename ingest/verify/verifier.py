@@ -49,7 +49,7 @@ def compared(
     whatever the source raises.
     """
     files = LakeFiles.of(contract, commits)
-    # Rows of a set that was landed whole are a multiset, unless a unique key tells them apart.
+    # Rows of a set that was landed whole are a multiset, unless a unique key distinguishes them.
     key = contract.key if contract.spec.cursor is not None or contract.spec.key_enforced else ()
     with tempfile.TemporaryDirectory(prefix="ingest-verify-") as name:
         folder = Path(name)

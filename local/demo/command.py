@@ -134,7 +134,7 @@ def _two_runs(
 def _run(flow: FlowProcess, stack: LocalStack, target: Target, display: Display, now: datetime) -> RunReport:
     """Run the flow at a moment of the business.
 
-    Where it fails because a part of the stack has ended, that is what is told.
+    If it fails because a part of the stack has ended, the error names that part.
     """
     try:
         return flow.run({**target.environment, **as_variable(now)}, display)

@@ -78,7 +78,7 @@ class FlowProcess:
         self._receive()
 
     def run(self, environment: Mapping[str, str], progress: Progress) -> RunReport:
-        """Run the flow once; `progress` hears of it.
+        """Run the flow once, and pass its events to `progress`.
 
         Raises FlowFailedError where the flow fails, LocalStackError where its process ends.
         """

@@ -43,7 +43,7 @@ class ConditionalWrites:
 
 
 def main() -> None:
-    """Serve until the process is told to stop."""
+    """Serve until the process is stopped."""
     parser = argparse.ArgumentParser(description="An S3 endpoint in memory.")
     parser.add_argument("--port-file", type=Path, required=True)
     port_file: Path = parser.parse_args().port_file

@@ -29,7 +29,7 @@ class InvalidCursorError(ValueError):
 class Cursor:
     """Where a walk goes on: behind ``after`` (None: at the start) of the window of a listing.
 
-    ``nonce`` tells apart two cursors to the same place, as the page faults need them.
+    ``nonce`` distinguishes two cursors to the same place, as the page faults need them.
     """
 
     listing: Listing

@@ -104,7 +104,7 @@ def serve(app: FastAPI, settings: Settings, listener: socket.socket) -> None:
     configure_logging(settings.access_log)
 
     def stopped(_signal: int, _frame: FrameType | None) -> None:
-        """The server raises the signal again once it has stopped; being told to stop is no failure."""
+        """The server raises the signal again once it has stopped; a requested stop is no failure."""
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stopped)

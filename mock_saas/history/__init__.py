@@ -1,1 +1,1 @@
-"""What the provider has to tell, computed from a seed: the same for everyone who asks."""
+"""The provider's history, computed from a seed: the same for every request."""

@@ -43,7 +43,7 @@ class Occurrence(NamedTuple):
 
     ``event`` is a 64-bit identifier, ``message`` the address of one; ``first_us`` is when a repeated delivery first
     arrived, else equal to ``received_us``; ``sending_hour`` and ``traits`` lead to the campaign and other details.
-    ``plain``: told on time and only once, and not ``broken``.
+    ``plain``: given on time and only once, and not ``broken``.
     """
 
     received_us: int

@@ -28,7 +28,7 @@ class _Cell:
         if self.flaws is None:
             return [self.renderer.render(occurrence) for occurrence in self.occurrences]
         flaws, drawn_us = self.flaws.of_cell(self.number), self.flaws.drawn_from(self.number) * self.cell_us
-        # By the first time that an event is received, so that it is told in the same words each time.
+        # By the first time that an event is received, so that each repetition is equal.
         return [
             self.renderer.render(occurrence, flaws.get(n), drawn=occurrence.first_us >= drawn_us)
             for n, occurrence in enumerate(self.occurrences)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 ROW_COUNT_PREFIX = "row_count="
-"""A model that logs `row_count=<n>` tells how many rows it has; DuckDB's own answer to dbt does not."""
+"""A model logs its number of rows as `row_count=<n>`: DuckDB's answer to dbt lacks it."""
 
 
 class NodeStatus(StrEnum):
@@ -54,7 +54,7 @@ class NodeStarted:
 
 @dataclass(frozen=True)
 class NodeFinished:
-    """A node ended. `rows` are those affected or, where the model told, those it has; `failures` a test's bad rows.
+    """A node ended. `rows` are those affected or, if the model logged it, those it has; `failures` a test's bad rows.
 
     Of a test, `description` is what its YAML says: which of the two kinds it is, a promise of ours or an oddity of the
     source, and what its rows are.
@@ -190,7 +190,7 @@ class EventReader:
         return event
 
     def _note_rows(self, data: Mapping[str, Any]) -> bool:
-        """Note what a model tells of its rows; whether it did."""
+        """Note the number of rows that a model logs; returns whether it did."""
         text = str(data.get("msg", ""))
         told = text.startswith(ROW_COUNT_PREFIX) and text.removeprefix(ROW_COUNT_PREFIX).isdigit()
         if told:

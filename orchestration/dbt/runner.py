@@ -96,7 +96,7 @@ class DbtRunner:
         exclude: Sequence[str] = ("resource_type:unit_test",),
         on_event: Callable[[NodeEvent], None] = lambda event: None,
     ) -> tuple[NodeFinished, ...]:
-        """Build and test; every node's end. `on_event` hears each start, message and end at once.
+        """Build and test; returns every node's end. `on_event` gets each start, message and end at once.
 
         Raises DbtFailure naming the failed nodes and their compiled SQL, or what dbt itself could not do, and
         ConfigurationError where there is no dbt or no project. Any exception that passes through ends dbt.

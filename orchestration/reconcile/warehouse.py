@@ -1,4 +1,4 @@
-"""The warehouse's side of the reconciliation: RAW as the ledger tells it, and dbt's staging views."""
+"""The warehouse's side of the reconciliation: RAW according to the ledger, and dbt's staging views."""
 
 from __future__ import annotations
 

@@ -146,7 +146,7 @@ async def _work(agent: _Agent, client: PrefectClient, spec: AgentSpec) -> None:
 
 
 async def _every(seconds: float, work: Callable[[], Awaitable[Any]]) -> None:
-    """Do it again and again. An API that is away is told of once, and once more when it is back."""
+    """Repeat it. An outage of the API is logged once, and its end once."""
     away = False
     while True:
         try:
@@ -224,7 +224,7 @@ class _Agent(PrefectAgent):
                 runs = [await self._api.read_flow_run(run_id) for run_id in run_ids]
                 return [run for run in runs if await end_run(self._api, run, message)]
         except (TimeoutError, ObjectNotFound, httpx.HTTPError) as error:
-            _logger.warning("the API did not hear that runs were stopped: %s", _reason(error))
+            _logger.warning("the API could not be informed that runs were stopped: %s", _reason(error))
             return []
 
     async def _end_parts(self, runs: Sequence[FlowRun]) -> None:
@@ -233,7 +233,7 @@ class _Agent(PrefectAgent):
                 for run in runs:
                     await end_parts(self._api, run)
         except (TimeoutError, httpx.HTTPError) as error:
-            _logger.warning("the API did not hear how tasks ended: %s", _reason(error))
+            _logger.warning("the API could not be informed how tasks ended: %s", _reason(error))
 
     async def _all_gone(self, seconds: float) -> bool:
         try:
@@ -270,7 +270,7 @@ class _Warmed:
 
 
 class _HeardStatus:
-    """Prefect's task status, with somebody who hears where the process is. Prefect looks into `_future`."""
+    """Prefect's task status, with a callback for the process's identifier. Prefect looks into `_future`."""
 
     def __init__(self, status: Any, started: Callable[[str], None]) -> None:
         self._status = status

@@ -1,4 +1,4 @@
-"""Prefect's two clients, each by its type: `get_client` gives one or the other, and says so to nobody."""
+"""Prefect's two clients, each with its own type: `get_client` returns either."""
 
 from __future__ import annotations
 

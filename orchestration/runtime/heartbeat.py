@@ -33,7 +33,7 @@ def beating(flow_run: FlowRun, logger: Logger, *, every: float = BEAT_SECONDS) -
     """Give a sign of life every so many seconds, within the block.
 
     Without a server (the ephemeral API) there is nobody to see it, and nothing is done. A server that does not answer
-    does not stop the run: what it missed, it hears with the next beat.
+    does not stop the run: the next beat makes up for it.
     """
     if not PREFECT_API_URL.value():
         yield

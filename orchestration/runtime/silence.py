@@ -23,7 +23,7 @@ GAP = timedelta(seconds=10)
 
 @dataclass(frozen=True)
 class _Sight:
-    """A run as it was seen: what the API said, and since when it has said so, in seconds of the monotonic clock."""
+    """A run as it was seen: its state in the API, and since when, in seconds of the monotonic clock."""
 
     state: StateType | None
     updated: datetime | None

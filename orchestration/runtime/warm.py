@@ -52,7 +52,7 @@ class WarmProcesses:
             ) from error
 
     async def run(self, infrastructure: Process, task_status: Any) -> ProcessResult:
-        """Run a prepared infrastructure's flow run to its end; `task_status` hears where its process is."""
+        """Run a prepared infrastructure's flow run to its end; `task_status` gets the process's identifier."""
         environment: dict[str, str] = infrastructure._get_environment_variables()
         directory = str(infrastructure.working_dir or Path.cwd())
         process = self._context.Process(target=_run_engine, args=(environment, directory))

@@ -54,7 +54,7 @@ def open_warehouse(
     """The warehouse to load into. Snowflake's history of statements names `run_id`.
 
     `wait` is how long to wait for a program that has it open without the lock, such as the dbt of a killed run (None:
-    as long as for the lock); `on_wait` hears who must be waited for. Raises ConfigurationError for bad settings.
+    as long as for the lock); `on_wait` gets the name of the lock's holder. Raises ConfigurationError for bad settings.
     """
     if settings.warehouse is WarehouseKind.SNOWFLAKE:
         return snowflake_warehouse(settings, run_id=run_id, on_wait=on_wait)

@@ -96,7 +96,7 @@ def ledger_table(schema: str) -> Table:
 
 
 def locks_table(schema: str) -> Table:
-    """`raw._locks`: who writes the warehouse, and which streams are being loaded; only where nothing else can tell."""
+    """`raw._locks`: who writes, and which streams are being loaded, if the warehouse has no lock of its own."""
     return Table(
         schema,
         LOCKS,

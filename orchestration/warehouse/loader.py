@@ -150,7 +150,7 @@ class Loader:
         """Drop a stream's tables and its ledger rows; the next load builds them anew from the lake.
 
         Emptied with the ledger first, then dropped: some warehouses commit at each DDL statement, and whatever happens
-        in between, the rows are those that the ledger tells.
+        in between, the rows are those of the ledger.
         """
         ledger = Ledger(session, self._schema)
         ledger.ensure()

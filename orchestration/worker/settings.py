@@ -1,4 +1,4 @@
-"""What the worker can be told by environment variables (or a `.env` file), beside the settings of ingest."""
+"""The worker's settings, beside those of ingest: environment variables (or a `.env` file)."""
 
 from __future__ import annotations
 

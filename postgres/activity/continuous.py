@@ -1,4 +1,4 @@
-"""Keeps a shop alive until it is told to stop."""
+"""Simulates the shop's activity until it is stopped."""
 
 import select
 import signal
@@ -50,7 +50,7 @@ def keep_advancing(
     """Advance the shop every so often until `wait` says to stop.
 
     Each time by `step`; without one, up to the time of `clock`, so that the shop lives in real time.
-    `on_advanced` is told the business time reached and what happened.
+    `on_advanced` gets the business time reached and what happened.
     """
     while not wait(every.total_seconds()):
         until = business_now + step if step is not None else clock()

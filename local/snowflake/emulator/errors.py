@@ -38,7 +38,7 @@ def invalid_identifier(name: str) -> SnowflakeError:
 
 
 def no_such_object(kind: str, name: str) -> SnowflakeError:
-    """Snowflake does not tell a missing object from one that the role may not see."""
+    """Snowflake does not distinguish a missing object from one that the role may not see."""
     errno, state = (2043, "02000") if kind in _ACCOUNT_OBJECTS else (2003, "42S02" if kind in _RELATIONS else "02000")
     return SnowflakeError(errno, state, f"SQL compilation error:\n{kind} '{name}' does not exist or not authorized.")
 

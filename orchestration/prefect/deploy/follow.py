@@ -100,7 +100,7 @@ class _Follower:
             STARTED.touch()
 
     async def _newly_ended(self) -> list[TaskRun]:
-        """Task runs that ended and were not told yet, in the order in which they ended."""
+        """Task runs that ended and were not returned yet, in the order in which they ended."""
         newly: list[TaskRun] = []
         while True:
             page = await self._client.read_task_runs(

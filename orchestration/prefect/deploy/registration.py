@@ -1,4 +1,4 @@
-"""What Prefect's API is told of the platform: pool, queues, infrastructure, deployments, alerts. Any number of times.
+"""Registers the platform with Prefect's API: pool, queues, infrastructure, deployments, alerts. It can be repeated.
 
 What was set in the UI stays as it is there: whether a schedule is on, a paused queue, a paused automation, a limit. The
 times of a schedule are those that were changed last, in the settings or in the UI (`schedules.py`). All else is made to
@@ -39,7 +39,7 @@ class Code:
 
 @dataclass(frozen=True)
 class Registered:
-    """What was told: the deployments' ids by full name, and the names of the automations that send alerts.
+    """What was registered: the deployments' ids by full name, and the names of the automations that send alerts.
 
     `kept` are the times of schedules that somebody set in Prefect, and that stay, by the deployment's full name.
     """

@@ -27,7 +27,7 @@ _OF_OLDER_RELEASES = frozenset({Schedules().incremental, Schedules().maintenance
 
 @dataclass(frozen=True)
 class MadeSchedules:
-    """The cron lines that the last registration was told, by the deployment's full name."""
+    """The cron lines of the last registration, by the deployment's full name."""
 
     crons: Mapping[str, str]
 
@@ -43,7 +43,7 @@ class MadeSchedules:
         return cls({name: cron for name, cron in crons.items() if isinstance(cron, str)})
 
     async def write(self, client: PrefectClient, specs: Sequence[DeploymentSpec]) -> None:
-        """Keep what these deployments were told, beside what others were."""
+        """Keep the cron lines of these deployments, beside those of others."""
         told = {spec.full_name: spec.schedule.cron for spec in specs if spec.schedule is not None}
         value = json.dumps({**self.crons, **told}, sort_keys=True)
         if await client.read_variable_by_name(VARIABLE) is None:

@@ -1,4 +1,4 @@
-"""What the registration of the deployments can be told by environment variables (or a `.env` file)."""
+"""The settings of the deployments' registration: environment variables (or a `.env` file)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Alerts: automations of the server that call ALERT_WEBHOOK_URL once for each run that failed, crashed or is late.
 
-The runs are those of the platform's flow and of the maintenance; a stream's failure is told by the run that asked for
-it. The server sends alerts itself, so that a late run is told of where no agent is up to take it.
+The runs are those of the platform's flow and of the maintenance; the run that asked for a stream
+reports its failure. The server sends alerts itself, so a late run is reported even if no agent is up.
 """
 
 from __future__ import annotations

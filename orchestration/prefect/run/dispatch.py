@@ -172,7 +172,7 @@ class StreamDispatcher:
             parameters=parameters,
             flow_run_name=stream,
             timeout=0,
-            # A busy server may have made the run though it said that it could not; the client asks it again.
+            # A busy server may create the run and report a failure; the client then asks again.
             idempotency_key=f"{self._run_id}-{stream}-{uuid4()}",
         )
         return flow_run
@@ -237,7 +237,7 @@ class StreamDispatcher:
                 return StreamOutcome(stream, version=version, overtaken=f"another writer won: {failure.message}")
             raise failure
         if handoff.result is None:
-            raise TransientError("the worker said neither what it landed nor what went wrong", stream=stream)
+            raise TransientError("the worker left neither a result nor an error", stream=stream)
         result = handoff.result.result(self._store, stream)
         logger.info("%s: %s rows landed on host %s", stream, f"{result.rows_landed:,}", handoff.host)
         newest = result.commits[-1].version if result.commits else version
@@ -245,7 +245,7 @@ class StreamDispatcher:
 
 
 def _refused(error: httpx.HTTPError, stream: str) -> PlatformError:
-    """What it means that the API did not take a stream: 409 and 422 are said of parameters that a form refuses."""
+    """The error for a stream that the API refused: 409 and 422 stand for refused parameters."""
     if isinstance(error, httpx.HTTPStatusError) and error.response.status_code in (409, 422):
         return ConfigurationError(
             f"the deployment refuses the stream: {_detail(error.response)}",

@@ -151,7 +151,7 @@ def _build(run: RunServices, draft: _Draft, folder: RunFolder, flow_run_id: UUID
 
 
 def _with_rows(run: RunServices, nodes: Sequence[NodeFinished]) -> tuple[NodeFinished, ...]:
-    """The nodes, each table with its number of rows, which not every warehouse tells dbt."""
+    """The nodes, each table with its number of rows, which not every warehouse returns to dbt."""
     with run.warehouse.connect(Purpose.AUDIT) as session:
         return tuple(
             replace(node, rows=int(str(session.query(f"SELECT count(*) FROM {node.relation}")[0][0])))  # noqa: S608

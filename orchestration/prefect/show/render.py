@@ -31,10 +31,10 @@ class Lines:
         self._line(f"[bold]{name}[/] {escape(detail)}")
 
     def stream_started(self, stream: str) -> None:
-        """The end tells all."""
+        """Nothing is logged: the end's event has it all."""
 
     def stream_read(self, stream: str, records: int) -> None:
-        """The end tells all."""
+        """Nothing is logged: the end's event has it all."""
 
     def stream_finished(self, outcome: StreamOutcome) -> None:
         if outcome.error is not None:
@@ -52,7 +52,7 @@ class Lines:
         )
 
     def dbt_started(self, node: NodeStarted) -> None:
-        """The end tells all."""
+        """Nothing is logged: the end's event has it all."""
 
     def dbt_finished(self, node: NodeFinished) -> None:
         colour = _COLOURS.get(node.status, "red" if node.failed else "green")
@@ -62,7 +62,7 @@ class Lines:
         self._line(f"  [{colour}]{node.status}[/] {kind} {escape(node.name)}{rows} in {node.seconds:.1f} s")
 
     def reconciled(self, reconciliation: Reconciliation) -> None:
-        """The table tells all."""
+        """Nothing is logged: the table shows it."""
 
     def published(self, publication: Publication) -> None:
         self._line(f"  {escape(publication.location)}")

@@ -89,7 +89,7 @@ def not_compared(reconciliations: Sequence[Reconciliation]) -> str:
 
 
 def notes(outcome: StreamOutcome) -> list[str]:
-    """What is to be said of a stream beside its numbers."""
+    """Remarks on a stream, beside its numbers."""
     if outcome.error is not None:
         return [str(outcome.error)]
     if outcome.overtaken is not None:

@@ -31,7 +31,7 @@ class WriterLock:
         self._holder_path = directory / "writer.json"
 
     def holder(self) -> LockHolder | None:
-        """Who says to hold the lock; None where nobody says so or the file cannot be read."""
+        """The holder that the lock's file names; None if it names none or cannot be read."""
         try:
             content = json.loads(self._holder_path.read_text(encoding="utf-8"))
             return LockHolder(
@@ -47,7 +47,7 @@ class WriterLock:
     def hold(
         self, run_id: str, *, wait: timedelta, on_wait: Callable[[str], None] = lambda holder: None
     ) -> Iterator[LockHolder]:
-        """Hold the lock; `on_wait` hears who has it, once, where it must be waited for.
+        """Hold the lock. If another has it, `on_wait` gets the holder once.
 
         Raises ConflictError naming the holder when `wait` is over, ConfigurationError for a directory that cannot be
         written.

@@ -286,7 +286,7 @@ def _statement_errors() -> Iterator[None]:
 
 @contextmanager
 def _load_errors(table: Table, keys: Mapping[str, str]) -> Iterator[None]:
-    """What DuckDB says of local copies, said of the lake's files. `keys` maps the one to the other."""
+    """DuckDB's message about local copies, with the names of the lake's files. `keys` maps the one to the other."""
     try:
         yield
     except duckdb.Error as error:

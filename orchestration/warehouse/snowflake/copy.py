@@ -44,7 +44,7 @@ def copied_rows(
         loaded[key] = int(taken)
     missing = [file.key for file in files if file.key not in loaded]
     if missing:
-        raise FatalError(f"COPY said nothing of {missing[0]} and {len(missing) - 1} more", stream=table.name)
+        raise FatalError(f"COPY returned no row for {missing[0]} and {len(missing) - 1} more", stream=table.name)
     return loaded
 
 

@@ -49,7 +49,7 @@ class WriterLease:
 
     @contextmanager
     def hold(self, run_id: str, *, wait: timedelta, on_wait: Callable[[str], None]) -> Iterator[LockHolder]:
-        """Hold the lease; `on_wait` hears who has it, once, where it must be waited for.
+        """Hold the lease. If another has it, `on_wait` gets the holder once.
 
         Raises ConflictError naming the holder when `wait` is over, and at the end where the lease was lost meanwhile.
         """
