@@ -66,9 +66,9 @@ class BatchOrigin:
 
 
 class Batch:
-    """Collects rows and refused records, then becomes one commit or leaves nothing that counts.
+    """Collects rows and refused records, then becomes one commit or leaves nothing visible.
 
-    `columns` are those that the files hold before the platform's own four. Use as a context manager.
+    `columns` are the files' columns without the platform's own four. Use as a context manager.
     """
 
     def __init__(
@@ -170,7 +170,7 @@ class Batch:
         settles: tuple[Settled, ...] = (),
         walk: Walk | None = None,
     ) -> Commit:
-        """Make all files durable, then append the commit. `settles` are refused records that it is the answer to.
+        """Make all files durable, then append the commit. `settles` are quarantined records that this commit resolves.
 
         Raises QuarantineRatioError where too much was refused, ConflictError where another writer was first;
         the files are then orphans, which nobody reads.

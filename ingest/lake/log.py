@@ -137,7 +137,7 @@ class CommitLog:
         try:
             body = self._store.get(layout.latest_key(self.stream))
         except DamagedLakeError as error:
-            # A store that was killed while it wrote over the older one; the next commit writes it anew.
+            # The store died while overwriting the hint; the next commit writes it anew.
             get_logger(stream=self.stream).warning("the hint is damaged", error=str(error))
             return 0
         if body is None:

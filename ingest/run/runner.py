@@ -4,7 +4,7 @@
         result = run.ingest("products")
 
 The order in `open_run` is what makes a run sound: first the heads of the logs are read, then the horizon, then the
-snapshot. A batch may only become the version after that head, so a writer that was quicker makes this one lose
+snapshot. A batch may only become the version after that head, so the slower of two writers fails
 cleanly, and a set of keys can never delete a row that was landed after its snapshot.
 """
 
@@ -129,7 +129,7 @@ class IngestRun:
         return result
 
     def _tried(self, stream: str, work: Callable[[PostgresExtraction | SaasExtraction], T]) -> T:
-        """Run `work`, again on a fresh head, horizon and snapshot where a transient fault broke the first try."""
+        """Run `work`; after a transient fault retry it with a fresh head, horizon and snapshot."""
         contract = self._contracts[stream]
         if stream in self._context.damaged:
             raise self._context.damaged[stream]

@@ -1,4 +1,4 @@
-"""Makes the records of one cell of received time, without looking at history."""
+"""Generates the records of one time cell without replaying history."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,7 +21,7 @@ from mock_saas.history.tracks import Jitter, Shift, Track, plan_tracks
 from mock_saas.timestamps import DAY_US, HOUR_US, MICROSECONDS
 
 RECORDS_PER_CELL = 2_500
-"""A cell holds about as many records as a large page, where the finest and coarsest grid allow."""
+"""A cell holds about as many records as a large page, within the smallest and largest cell."""
 
 # Divisors of an hour, in seconds: no cell straddles two hours.
 _CELL_SECONDS = (1, 2, 5, 10, 15, 20, 30, 60, 120, 180, 300, 600, 900, 1200, 1800, 3600)
@@ -132,7 +132,7 @@ class CellFactory:
         return Sends(int(mean + (word >> 32) / 2**32), word & MASK_32)
 
     def _collect(self, track: Track, shifted: int, cell: int, found: list[Occurrence]) -> None:
-        """Adds the records of a track that reach from the cell ``shifted``, where its shifts lead, into ``cell``."""
+        """Adds the records of a track whose shifts lead from the cell ``shifted`` into ``cell``."""
         held, path = track.held, track.path
         occurred_cell = held.source(shifted) if isinstance(held, Shift) else shifted
         sent_cell = occurred_cell

@@ -226,7 +226,7 @@ class _VersionLoad:
             return self._apply(self._commit)
 
     def _promised(self) -> _Counted:
-        """What a load of this version counts, by the lake's word: each load is held to it."""
+        """The counts that a load of this version must have, from the lake."""
         commit = self._commit
         if commit.kind is CommitKind.REPLAY:
             replayed = [self._log.required(version) for version in range(commit.replay_from or 1, commit.version)]
@@ -260,7 +260,7 @@ class _VersionLoad:
         return _Counted(reloaded=reloaded + (keys or 0), keys=keys)
 
     def _replace_keys(self, commit: Commit) -> int | None:
-        """The newest key set in place of the older one. A stream whose contract gave keys up has no table for it."""
+        """Replace the older key set by the newest. A stream whose contract no longer lands keys has no such table."""
         if self._keys is None:
             return None
         self._session.execute(f"DELETE FROM {self._session.dialect.table(self._keys)}")  # noqa: S608

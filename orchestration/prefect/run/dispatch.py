@@ -41,7 +41,7 @@ from orchestration.worker.handoff import Handoff
 
 _POLL_SECONDS = 1.0
 _HANDED_OUT_AT_ONCE = 3
-"""Each takes a second, most of it in Python; a server on SQLite has one writer anyway."""
+"""Starting a run takes a second, most of it in Python; a server on SQLite has one writer anyway."""
 
 
 @dataclass(frozen=True)
@@ -270,7 +270,7 @@ def _reason(error: Exception) -> str:
 
 
 def _name(task_run_id: UUID, stream: str) -> None:
-    """Name the task run that stands for a run elsewhere, in place of two words by chance. It is only a name."""
+    """Name the task run that stands for a run elsewhere; replaces Prefect's random name. It is only a name."""
 
     async def name() -> None:
         async with async_client() as client:

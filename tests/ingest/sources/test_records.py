@@ -312,7 +312,7 @@ def test_a_record_that_is_no_json_elsewhere_keeps_its_key(broken: bytes, contrac
     ],
 )
 def test_a_record_without_a_readable_key_stops_the_pass(record: bytes, contract: StreamContract) -> None:
-    with pytest.raises(DataError, match="cannot be told from a deleted one"):
+    with pytest.raises(DataError, match="cannot be distinguished from a deleted one"):
         KeyDecoder(contract).table([event(), record])
 
 

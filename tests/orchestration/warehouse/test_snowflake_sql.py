@@ -122,7 +122,7 @@ def test_files_are_known_by_path_or_by_url() -> None:
 @pytest.mark.parametrize(
     ("rows", "told"),
     [
-        ([answer("a")], "COPY said nothing of b"),
+        ([answer("a")], "COPY returned no row for b"),
         ([answer("a"), answer("b", "PARTIALLY_LOADED", 5, 4)], "b was loaded as PARTIALLY_LOADED, 4 of 5 rows"),
         ([answer("a"), answer("b"), answer("c")], "COPY loaded c, which it was not asked for"),
     ],
