@@ -30,7 +30,7 @@ _SCRATCH = REPOSITORY / ".local" / "bench"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Exit code 1 where a case could not be measured; a target that was missed is no failure."""
+    """Exit code 1 if a case could not be measured; a target that was missed is no failure."""
     options = _parse(arguments)
     cases = [CASES[name] for name in options.cases or CASES]
     if options.list:

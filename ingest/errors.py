@@ -61,7 +61,7 @@ class ConfigurationError(PlatformError):
 
 
 class ContractError(ConfigurationError):
-    """A contract cannot be read, or says something that cannot be kept."""
+    """A contract cannot be read, or demands something that cannot be kept."""
 
 
 class SchemaDriftError(ConfigurationError):
@@ -97,7 +97,7 @@ class TransientError(PlatformError):
 
 
 class RateLimitedError(TransientError):
-    """The provider asked to wait; `retry_after` is how long, None where it did not say."""
+    """The provider asked to wait; `retry_after` is how long, None if it gave no time."""
 
     def __init__(
         self,

@@ -33,7 +33,7 @@ def utc(text: str) -> datetime:
 
 
 def utc_column(texts: Sequence[str | None]) -> pa.Array:
-    """The same for a column; None stays null. Raises ValueError where any is unusually spelt, or is no moment."""
+    """The same for a column; None stays null. Raises ValueError if any is unusually spelt, or is no moment."""
     column = pa.array(texts, type=pa.string())
     if not pc.all(pc.match_substring_regex(column, _USUAL), min_count=0).as_py():
         raise ValueError("a moment is spelt in an unusual way")

@@ -1,4 +1,4 @@
-"""The one retry loop: it reads the error's type, waits as its policy says, and never longer than its budget.
+"""The one retry loop: it reads the error's type, waits by its policy, and never longer than its budget.
 
 The policies are in `retry_policies.py`. A budget is of a stream and a run, and all loops take their waits from it.
 Where a wait does not fit into it any more, the error is final: no loop further out tries again.

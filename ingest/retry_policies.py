@@ -47,7 +47,7 @@ class RetryPolicy:
 
 
 FLOOR = 0.5
-"""The shortest wait where a provider asks to come back, however soon it says: else tries would cost nothing."""
+"""The shortest wait after a provider's Retry-After, however short that is: else tries would cost nothing."""
 LONGEST_UNDER_A_REQUEST = 5.0
 """The longest wait that is added where a provider asks to come back sooner."""
 

@@ -12,7 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from ingest.errors import ConfigurationError
 
 _DEV_SECRETS = frozenset({"ingest", "dev-key", "dev-api-key"})
-"""Placeholder secrets of the local demo, refused where ENVIRONMENT is not dev."""
+"""Placeholder secrets of the local demo, refused if ENVIRONMENT is not dev."""
 
 SETTINGS_CONFIG = SettingsConfigDict(
     env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, populate_by_name=True
@@ -106,7 +106,7 @@ class IngestSettings(BaseSettings):
 
 
 def _password(dsn: SecretStr) -> str | None:
-    """The password in a connection string of either form; None where it has none, or is none itself."""
+    """The password in a connection string of either form; None if it has none, or is none itself."""
     from psycopg2 import ProgrammingError
     from psycopg2.extensions import parse_dsn
 

@@ -14,7 +14,7 @@ EXIT_BAD_INPUT = 2
 
 
 def main() -> int:
-    """The exit code: 0 after SIGTERM or SIGINT, 1 where the bucket cannot be made, 2 where the environment is wrong."""
+    """The exit code: 0 after SIGTERM or SIGINT, 1 if the bucket cannot be made, 2 where the environment is wrong."""
     try:
         settings = LakeServerSettings.from_environment()
     except SettingsError as error:

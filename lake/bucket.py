@@ -36,7 +36,7 @@ def make_bucket(port: int, bucket: str, region: str) -> None:
 
 
 def request_bucket(port: int, bucket: str, *, method: str = "HEAD", body: str = "") -> int:
-    """The status of one request for the bucket. Raises BucketError where the server does not answer."""
+    """The status of one request for the bucket. Raises BucketError if the server does not answer."""
     connection = HTTPConnection("127.0.0.1", port, timeout=_ANSWER_SECONDS)
     try:
         connection.request(method, f"/{bucket}", body=body)

@@ -18,7 +18,7 @@ EXIT_DISK_FAILED = 74
 
 
 def write_through() -> None:
-    """Change ministack's S3 in this process. Raises AttributeError where it is another version than we know."""
+    """Change ministack's S3 in this process. Raises AttributeError if it is another version than we know."""
     from ministack.services import s3
 
     if not hasattr(s3, "_atomic_write"):

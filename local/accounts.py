@@ -22,7 +22,7 @@ class Account:
 
 
 def unprivileged_account() -> Account | None:
-    """The account for Postgres where this process is root; None where it is not, and runs Postgres itself.
+    """The account for Postgres where this process is root; None if it is not, and runs Postgres itself.
 
     initdb looks its own user up, so that the account must exist by name.
     """

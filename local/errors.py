@@ -22,7 +22,7 @@ class LocalStackError(Exception):
 
 
 def tail(log: Path, lines: int = _TAIL_LINES) -> str:
-    """The last lines of a log file, indented; empty where there is no such file."""
+    """The last lines of a log file, indented; empty if there is no such file."""
     if not log.exists():
         return ""
     return "\n".join(f"  {line}" for line in log.read_text(errors="replace").splitlines()[-lines:])

@@ -67,7 +67,7 @@ class Process:
     def wait(self, seconds: float) -> int:
         """Wait for the command to end by itself; return its exit code.
 
-        Raises LocalStackError where it takes longer.
+        Raises LocalStackError if it takes longer.
         """
         try:
             return self._supervisor.wait(seconds)
@@ -77,9 +77,9 @@ class Process:
             ) from None
 
     def wait_until(self, ready: Callable[[], bool], seconds: float) -> None:
-        """Poll `ready` until it says yes.
+        """Poll `ready` until it returns True.
 
-        Raises LocalStackError where the process ends before, or the time is over.
+        Raises LocalStackError if the process ends before, or the time is over.
         """
         deadline = time.monotonic() + seconds
         while not ready():

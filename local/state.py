@@ -58,7 +58,7 @@ def open_state(root: Path) -> Iterator[State]:
     """The state under `root`, emptied but for Prefect's database, whose making takes seconds.
 
     The lake lives in memory and is gone with its stack, so that an older warehouse would know commits that no longer
-    exist. Raises LocalStackError where another process uses `root`.
+    exist. Raises LocalStackError if another process uses `root`.
     """
     root.mkdir(parents=True, exist_ok=True)
     lock = os.open(root / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)

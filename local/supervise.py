@@ -108,7 +108,7 @@ def _start(command: Sequence[str], user: tuple[int, int] | None) -> subprocess.P
 
 
 def _wait(child: subprocess.Popen[bytes], wakeup: int, *, watch_lifeline: bool, seconds: float | None) -> bool:
-    """Wait for the child's end. True where it still runs: the lifeline closed, a stop was asked for, or time is up."""
+    """Wait for the child's end. True if it still runs: the lifeline closed, a stop was asked for, or time is up."""
     deadline = None if seconds is None else time.monotonic() + seconds
     watched = [wakeup, LIFELINE] if watch_lifeline else [wakeup]
     while child.poll() is None:
@@ -141,7 +141,7 @@ def _kill_all(child: subprocess.Popen[bytes]) -> int:
 
 
 def _bury_adopted() -> bool:
-    """Wait for one adopted process to end, and bury it. False where there is none left."""
+    """Wait for one adopted process to end, and bury it. False if there is none left."""
     try:
         os.waitpid(-1, 0)
     except ChildProcessError:

@@ -48,7 +48,7 @@ def up(console: Console, *, scale: float, now: datetime | None = None) -> None:
 
     The business's time stands at `now` where that is given; else it is the clock's.
 
-    Raises LocalStackError where a part does not start, or ends by itself.
+    Raises LocalStackError if a part does not start, or ends by itself.
     """
     settings = LocalSettings()
     env_file = settings.state / "stack.env"

@@ -40,7 +40,7 @@ def main() -> int:
 
 
 def _overrides(arguments: argparse.Namespace) -> dict[str, Any]:
-    """What the command line says of the settings."""
+    """The settings that the command line gives."""
     overrides: dict[str, Any] = {}
     if arguments.access_log:
         overrides["access_log"] = arguments.access_log

@@ -14,7 +14,7 @@ DEV_API_KEY = "dev-api-key"
 """The API key where ENVIRONMENT=dev and none is given."""
 
 _PLACEHOLDERS = frozenset({DEV_API_KEY, "dev-admin-key"})
-"""Keys of the demo, refused where ENVIRONMENT is not dev."""
+"""Keys of the demo, refused if ENVIRONMENT is not dev."""
 
 _FIRST_NOW, _LAST_NOW = datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 """Where BUSINESS_NOW may lie, alike in all programs of the shop and the platform."""

@@ -18,7 +18,7 @@ from orchestration.business_time import parse_moment
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 DEV_EMAIL_SALT = "dev-only-salt"
-"""The demo's salt, refused where ENVIRONMENT is not dev."""
+"""The demo's salt, refused if ENVIRONMENT is not dev."""
 
 
 class WarehouseKind(StrEnum):

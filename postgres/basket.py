@@ -29,7 +29,7 @@ class BasketLine:
 
 
 def draw_basket(rng: Random, assortment: Assortment) -> tuple[BasketLine, ...]:
-    """Lines for different products, one line each; empty where nothing is on sale."""
+    """Lines for different products, one line each; empty if nothing is on sale."""
     if not len(assortment):
         return ()
     count = _LINE_COUNT.draw(rng)

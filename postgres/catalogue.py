@@ -100,7 +100,7 @@ class Assortment:
         return iter(self._ids)
 
     def draw(self, rng: Random) -> int:
-        """A product by popularity. Raises IndexError where nothing is on sale."""
+        """A product by popularity. Raises IndexError if nothing is on sale."""
         return self._by_popularity.draw(rng)
 
     def sample(self, rng: Random, count: int) -> list[int]:

@@ -35,11 +35,11 @@ class Weighted(Generic[Value]):
 
     @property
     def total(self) -> float:
-        """The sum of the weights; 0 where there are no values."""
+        """The sum of the weights; 0 if there are no values."""
         return self._cumulative[-1] if self._cumulative else 0.0
 
     def draw(self, rng: Random) -> Value:
-        """A value. Raises IndexError where there is none, or none with a weight."""
+        """A value. Raises IndexError if there is none, or none with a weight."""
         if self.total <= 0:
             raise IndexError("nothing to draw from")
         point = rng.random() * self.total

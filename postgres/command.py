@@ -73,7 +73,7 @@ def parse_instant(text: str) -> datetime:
 
 
 def the_business_now() -> datetime | None:
-    """BUSINESS_NOW, where the business's time stands; None where it is the clock's. Raises ShopError for a bad one."""
+    """BUSINESS_NOW, where the business's time stands; None if it is the clock's. Raises ShopError for a bad one."""
     text = ShopSettings().business_now
     try:
         return parse_instant(text) if text else None

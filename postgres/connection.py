@@ -16,7 +16,7 @@ CONNECT_TIMEOUT_SECONDS = 10
 def connected(dsn: str, *, application_name: str) -> Iterator[Connection]:
     """A connection, closed at the end; what is not committed by then is rolled back.
 
-    Raises ShopError where the DSN is malformed or the server cannot be reached or refuses the login.
+    Raises ShopError if the DSN is malformed or the server cannot be reached or refuses the login.
     """
     connection = connect(dsn, application_name=application_name)
     try:

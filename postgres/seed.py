@@ -56,7 +56,7 @@ def seed_shop(connection: Connection, *, business_now: datetime, scale: float = 
     created_at and updated_at are the database's: where `business_now` is ahead of its clock, they lie as much earlier
     than the business times, and before what the clock writes from now on.
 
-    Raises ShopError where the shop is not empty or an argument is out of range.
+    Raises ShopError if the shop is not empty or an argument is out of range.
     """
     _check(business_now, scale)
     business_now = business_now.astimezone(UTC)

@@ -39,7 +39,7 @@ def create_shop(admin_dsn: str, database: str = "shop", *, owner_password: str, 
     `admin_dsn` is a superuser's login to any other database of the cluster. The roles may exist already; both
     get the passwords given. The server is sent SCRAM verifiers only, never a password.
 
-    Raises ShopError where the database exists, the login fails, or the server refuses a step; a database that
+    Raises ShopError if the database exists, the login fails, or the server refuses a step; a database that
     could not be completed is dropped.
     """
     if not owner_password or not ingest_password:

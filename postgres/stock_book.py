@@ -54,7 +54,7 @@ class StockBook:
         at: datetime,
         order_id: int | None = None,
     ) -> StockMovement:
-        """Change a level and return the movement. Raises ValueError where the stock would become negative."""
+        """Change a level and return the movement. Raises ValueError if the stock would become negative."""
         level = self._levels[product_id][warehouse_id]
         if level.on_hand + quantity < 0:
             raise ValueError(f"warehouse {warehouse_id} has {level.on_hand} of product {product_id}: {quantity}")

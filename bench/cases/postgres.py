@@ -105,7 +105,7 @@ def _sling(world: World, variables: dict[str, str], folder: Path) -> Command:
 
 
 def world_peers(world: World) -> Path:
-    """The environment of the peers. Raises BenchError where it is not installed."""
+    """The environment of the peers. Raises BenchError if it is not installed."""
     if world.peers is None:
         raise BenchError("the peers are not installed")
     return world.peers

@@ -45,7 +45,7 @@ class Measurement:
 
     @classmethod
     def of(cls, results: Results) -> Measurement:
-        """Raises BenchError where one of the cases `cost`, `load` and `dbt` was not measured."""
+        """Raises BenchError if one of the cases `cost`, `load` and `dbt` was not measured."""
         figures = _case(results, cost.CASE.name).figures
         loaded = find(_case(results, load.CASE.name).series, load.OURS).wall / FULL.rows
         new, history = _dbt_rates(_case(results, dbt.CASE.name))

@@ -92,7 +92,7 @@ def new(
 def check(
     stream: Annotated[list[str] | None, typer.Option("--stream", "-s", help="A stream; all by default.")] = None,
 ) -> None:
-    """Compare contracts with the live Postgres. Exit code 1 where a difference would stop a run."""
+    """Compare contracts with the live Postgres. Exit code 1 if a difference would stop a run."""
     from ingest.cli.render import print_differences
     from ingest.contracts.drift import compare
     from ingest.contracts.introspect import live_tables

@@ -26,7 +26,7 @@ def verify(
 ) -> None:
     """Compare whole tables with the lake, by key and content: finds changes that moved no cursor.
 
-    Exit code 1 where something differs and was not landed.
+    Exit code 1 if something differs and was not landed.
     """
     from ingest.cli.render import live_progress, print_verifications
     from ingest.errors import PlatformError

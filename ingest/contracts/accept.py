@@ -39,9 +39,9 @@ class Acceptance:
 
 
 def accept(text: str, contract: StreamContract, table: LiveTable | None) -> Acceptance | None:
-    """The contract's file `text` as `table` is now; None where nothing is to be accepted.
+    """The contract's file `text` as `table` is now; None if nothing is to be accepted.
 
-    A stream whose cursor is gone, or may be null now, becomes one that is landed whole. Raises ContractError where no
+    A stream whose cursor is gone, or may be null now, becomes one that is landed whole. Raises ContractError if no
     contract can say it (a column may not be read), or where RAW could not take it.
     """
     differences = [item for item in compare(contract, table) if item.effect is not Effect.NOTED]
@@ -151,7 +151,7 @@ def _rewritten(
 
 
 def _must_stay_text(contract: StreamContract, column: Column, live: LiveColumn) -> bool:
-    """Whether the new type must land as text for RAW's column to take it. Raises ContractError where nothing does."""
+    """Whether the new type must land as text for RAW's column to take it. Raises ContractError if nothing does."""
     new = landing_of(live.type)
     if column.landing.kind is Kind.TEXT:
         return True

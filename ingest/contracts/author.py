@@ -131,7 +131,7 @@ def property_of(column: LiveColumn, key: tuple[str, ...]) -> dict[str, Any]:
 
 
 def cursor_doubt(table: LiveTable) -> str | None:
-    """Why the column that looks like a cursor is not relied on; None where it is, or where none looks like one."""
+    """Why the column that looks like a cursor is not relied on; None if it is, or where none looks like one."""
     likely = _likely_cursor(table)
     return _why_not_trusted(likely, table) if likely is not None else None
 
@@ -165,7 +165,7 @@ def _looks_like_cursor(column: LiveColumn) -> bool:
 
 
 def _why_not_trusted(column: LiveColumn, table: LiveTable) -> str | None:
-    """Why `column` is no cursor to rely on; None where it is proved to be one."""
+    """Why `column` is no cursor to rely on; None if it is proved to be one."""
     if SourceType.parse(column.type).name != "timestamp with time zone":
         return f"it is {column.type}, which names no moment without a zone"
     if not column.not_null:

@@ -23,7 +23,7 @@ _KEPT = (Value.CLOCK, Value.IF_NULL)
 
 
 def why_not_moved(table: LiveTable, column: str) -> str | None:
-    """Why it is not proved that each change of a row of `table` moves `column`; None where it is proved."""
+    """Why it is not proved that each change of a row of `table` moves `column`; None if it is proved."""
     if not table.written:
         return "its triggers are not known"
     for relation in table.written:
@@ -80,7 +80,7 @@ def _why_not_on_insert(relation: Written, column: str) -> str | None:
 
 
 def _why_not_by(trigger: Trigger, column: str) -> str | None:
-    """Why the cursor may be anything after this trigger; None where it is moved, or left as it was."""
+    """Why the cursor may be anything after this trigger; None if it is moved, or left as it was."""
     if trigger.code is None:
         return _of_unknown_code(trigger)
     value = trigger.code.sets.get(column)

@@ -53,7 +53,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Adaptation:
-    """The contract with the columns that the source has gained or widened since, and what there is to say of them."""
+    """The contract with the columns that the source has gained or widened since, and the differences."""
 
     contract: StreamContract
     notices: tuple[str, ...]

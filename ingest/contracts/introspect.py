@@ -204,7 +204,7 @@ def own_zone(connection: Connection) -> str:
 
 
 def resolve_table(connection: Connection, name: str) -> str:
-    """`schema.table` without quotes for a name as a person types it. Raises ContractError where there is none."""
+    """`schema.table` without quotes for a name as a person types it. Raises ContractError if there is none."""
     with connection.cursor() as cursor:
         for schema, table in _spellings(name):
             cursor.execute(_NAMED, {"schema": schema, "table": table, "kinds": list(READABLE_KINDS)})

@@ -115,10 +115,10 @@ class Column:
 
 @dataclass(frozen=True)
 class RecordField:
-    """One field that a SaaS record must show; `enum` is empty where any value goes.
+    """One field that a SaaS record must show; `enum` is empty if any value goes.
 
     `landing` is the type that staging reads it as, where the contract gives a `physicalType`: the value must fit it.
-    `fields` are those of an object, `items` the logical type of an array's elements, empty where any goes.
+    `fields` are those of an object, `items` the logical type of an array's elements, empty if any goes.
     """
 
     name: str
@@ -176,7 +176,7 @@ class StreamContract:
         return self.spec.deletes is Deletes.KEYS
 
     def column(self, name: str) -> Column:
-        """The column called `name`. Raises ContractError where there is none."""
+        """The column called `name`. Raises ContractError if there is none."""
         for column in self.columns:
             if column.name == name:
                 return column

@@ -15,7 +15,7 @@ PACKAGED = Path(__file__).parent
 
 
 def contract_file(folder: Path, stream: str) -> Path:
-    """The file in `folder` that describes `stream`. Raises ConfigurationError where none does."""
+    """The file in `folder` that describes `stream`. Raises ConfigurationError if none does."""
     for path in sorted(folder.glob(f"*{SUFFIX}")):
         if load_contract(path).stream == stream:
             return path

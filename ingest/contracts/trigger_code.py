@@ -61,7 +61,7 @@ class _UnreadableError(Exception):
 
 
 def understood(code: str, *, shadowed: bool = False) -> RowCode | None:
-    """What PL/pgSQL `code` does to the new row; None where it has any other form than the two that are understood.
+    """What PL/pgSQL `code` does to the new row; None if it has any other form than the two that are understood.
 
     `shadowed`: whether the database has a function of its own that is called like one of the clock.
     """

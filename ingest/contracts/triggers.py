@@ -72,7 +72,7 @@ class Trigger:
     """A trigger of a relation, but for those of constraints, which come after the row is written.
 
     `mode` is O (fires), A (always, also as a replica), R (as a replica alone) or D (disabled). `condition` is its WHEN
-    as Postgres prints it. `code` is what it does to the new row, None where that is not known for sure.
+    as Postgres prints it. `code` is what it does to the new row, None if that is not known for sure.
     """
 
     name: str

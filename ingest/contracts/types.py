@@ -69,7 +69,7 @@ class LandingType:
 
     @classmethod
     def of(cls, arrow: pa.DataType) -> LandingType:
-        """The landing type that is written as this Arrow type. Raises ValueError where none is."""
+        """The landing type that is written as this Arrow type. Raises ValueError if none is."""
         import pyarrow as pa
 
         if pa.types.is_decimal128(arrow):

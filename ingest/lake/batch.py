@@ -39,7 +39,7 @@ class QuarantinedRecord:
     """A record that breaks its contract, to the byte. `position` counts from 1 in the order of reading.
 
     `cursor_after` and `cursor_before` are the readable cursors between which it was read, both its own where it shows
-    one; None where nothing readable came before or after it.
+    one; None if nothing readable came before or after it.
     """
 
     reason: str
@@ -172,7 +172,7 @@ class Batch:
     ) -> Commit:
         """Make all files durable, then append the commit. `settles` are quarantined records that this commit resolves.
 
-        Raises QuarantineRatioError where too much was refused, ConflictError where another writer was first;
+        Raises QuarantineRatioError if too much was refused, ConflictError where another writer was first;
         the files are then orphans, which nobody reads.
         """
         self._check_ratio()
@@ -205,7 +205,7 @@ class Batch:
 
     def _check_ratio(self) -> None:
         spec = self._contract.spec
-        # A share says nothing of a small batch, where one record of twenty is 5 %.
+        # A share means nothing in a small batch: one record of twenty is 5 %.
         if self.quarantined > spec.quarantine_allowance and self.quarantined / self.read > spec.max_quarantine_ratio:
             raise QuarantineRatioError(
                 f"{self.quarantined} of {self.read} records break the contract, more than maxQuarantineRatio "

@@ -1,4 +1,4 @@
-"""What one commit says: the files of a batch and the watermark they move, in one object."""
+"""A commit: the files of a batch and the watermark that they move, in one object."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class CommitKind(StrEnum):
 
 
 class DataFile(_Model):
-    """One immutable Parquet file. Cursor bounds are None where the stream has no cursor or the file is of keys."""
+    """One immutable Parquet file. Cursor bounds are None if the stream has no cursor or the file is of keys."""
 
     key: str
     rows: int
@@ -59,7 +59,7 @@ class Resume(_Model):
     `page_digest` and `digest_cursor` are of the newest page of records that was landed, to know it again where the API
     repeats it: a digest of its records, and the cursor that it was asked for with (None for the first page).
     `walk` is the version with which this reading of the window began, and `reached` the greatest cursor that it has
-    read, None where no record showed one.
+    read, None if no record showed one.
     """
 
     page_cursor: str
@@ -75,7 +75,7 @@ class Walk(_Model):
 
     `first` is the version with which this reading of the window began: a window that is read again is another walk.
     The part goes from `start` (None: the window's own) to `reached`: all below it was read. At the window's end that
-    is the window's; before, the greatest cursor so far, None where no record showed one. `earliest` is the first
+    is the window's; before, the greatest cursor so far, None if no record showed one. `earliest` is the first
     cursor that the commit itself has read.
     """
 
@@ -165,7 +165,7 @@ class Commit(_Model):
 
 
 def columns_of(contract: StreamContract) -> dict[str, str]:
-    """What a commit says of the columns of rows that are landed by `contract`."""
+    """The columns that a commit records for rows landed by `contract`."""
     return {column.name: str(column.landing) for column in contract.columns}
 
 
@@ -175,7 +175,7 @@ def watermark_of(head: Commit | None) -> datetime | None:
 
 
 def is_unchanged(head: Commit | None, digest: str) -> bool:
-    """Whether the newest commit is that very full set, so that landing it again would say nothing.
+    """Whether the newest commit is that very full set, so landing it again would add nothing.
 
     A set equal to an older one still counts: rows landed in between may have been deleted since.
     """

@@ -13,7 +13,7 @@ from ingest.run.context import unmoved
 def empty_commit(
     contract: StreamContract, parent: Commit | None, *, kind: CommitKind, run_id: str, replay_from: int | None = None
 ) -> Commit:
-    """The version after `parent`: no file is in it, and all that the log says of the stream stays as it was."""
+    """The version after `parent`: it has no file, and changes nothing that the log records of the stream."""
     origin = BatchOrigin(run_id, parent, datetime.now(UTC))
     return Commit(
         stream=contract.stream,

@@ -34,7 +34,7 @@ class Orphans:
 
     @property
     def next_version(self) -> int | None:
-        """The version to be taken before the old ones can be removed; None where none of them could be committed."""
+        """The version to be taken before the old ones can be removed; None if none of them could be committed."""
         following = self.version + 1
         return following if any(layout.file_version(item.key) == following for item in self.old) else None
 
@@ -43,7 +43,7 @@ def find_orphans(store: ObjectStore, contract: StreamContract, *, grace: timedel
     """The stream's files that no commit names.
 
     The files are listed before the log is read, so that a file committed meanwhile is never taken for an orphan.
-    Raises DamagedLakeError where the log has a gap: the files of a lost commit would look like orphans.
+    Raises DamagedLakeError if the log has a gap: the files of a lost commit would look like orphans.
     """
     prefixes = layout.data_prefixes(contract.spec.prefix, contract.stream)
     stored = [item for prefix in prefixes for item in store.list(prefix)]

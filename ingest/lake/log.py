@@ -48,7 +48,7 @@ class CommitLog:
         """The newest commit, None for an empty log.
 
         The hint is only where the search begins, some versions below it, so that each run sees for itself that the
-        newest ones are all there. Raises DamagedLakeError where one of those is missing, or is no commit of this log.
+        newest ones are all there. Raises DamagedLakeError if one of those is missing, or is no commit of this log.
         """
         above = max(self._hint() - _LOOKED_BACK, 0)
         versions = self._listed(above)
@@ -57,7 +57,7 @@ class CommitLog:
         return self.required(versions[-1]) if versions else None
 
     def read(self, version: int) -> Commit | None:
-        """One commit, None where there is none. Raises DamagedLakeError for an object that is not that commit."""
+        """One commit, None if there is none. Raises DamagedLakeError for an object that is not that commit."""
         key = layout.commit_key(self.stream, version)
         body = self._store.get(key)
         if body is None:
@@ -71,7 +71,7 @@ class CommitLog:
         return commit
 
     def required(self, version: int) -> Commit:
-        """One commit. Raises DamagedLakeError where there is none."""
+        """One commit. Raises DamagedLakeError if there is none."""
         commit = self.read(version)
         if commit is None:
             raise self._missing(version)
@@ -93,13 +93,13 @@ class CommitLog:
             raise self._missing(missing)
 
     def whole(self, until: int | None = None) -> list[Commit]:
-        """All commits, or those up to the version `until`, in order. Raises DamagedLakeError where one is missing."""
+        """All commits, or those up to the version `until`, in order. Raises DamagedLakeError if one is missing."""
         versions = self._listed(0) if until is None else range(1, until + 1)
         with ThreadPoolExecutor(max_workers=_READERS, thread_name_prefix="log") as pool:
             return list(pool.map(self.required, versions))
 
     def append(self, commit: Commit) -> None:
-        """Make `commit` the next version. Raises ConflictError where another writer already has."""
+        """Make `commit` the next version. Raises ConflictError if another writer already has."""
         try:
             self._store.put_if_absent(layout.commit_key(self.stream, commit.version), commit.encode())
         except ConflictError as error:

@@ -32,7 +32,7 @@ Place = tuple[int, int]
 class UnnamedRecord:
     """A refused record without a readable key; `content` is the same for equal records.
 
-    `after` and `before` are the readable cursors around it, None where its commit had none.
+    `after` and `before` are the readable cursors around it, None if its commit had none.
     """
 
     version: int

@@ -32,7 +32,7 @@ class _Mark(BaseModel):
 
     @classmethod
     def read(cls, store: ObjectStore, stream: str) -> Self | None:
-        """The stream's mark, None where there is none that can be read."""
+        """The stream's mark, None if there is none that can be read."""
         try:
             body = store.get(cls.key(stream))
         except DamagedLakeError as error:
@@ -68,7 +68,7 @@ class ReadMark(_Mark):
 
     @classmethod
     def of(cls, until: datetime, head: Commit | None) -> Self:
-        """What a run says that has read up to `until` when `head` was the log's newest commit."""
+        """The mark of a run that has read up to `until` while `head` was the log's newest commit."""
         return cls(until=until, version=head.version if head else 0, batch_id=head.batch_id if head else None)
 
     def is_of(self, log: CommitLog, head: Commit | None) -> bool:

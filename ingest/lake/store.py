@@ -67,7 +67,7 @@ class ObjectStore:
         return f"s3://{self.bucket}/{key}"
 
     def get(self, key: str) -> bytes | None:
-        """An object's body, None where there is none. Raises DamagedLakeError where it is another one."""
+        """An object's body, None if there is none. Raises DamagedLakeError if it is another one."""
 
         def whole(answer: GetObjectOutputTypeDef) -> bytes:
             body = answer["Body"].read()
@@ -82,7 +82,7 @@ class ObjectStore:
     def download(self, key: str, path: Path, sha256: str) -> None:
         """Write an object's content to `path`, and make sure that its SHA-256 (hex) is `sha256`.
 
-        Raises DamagedLakeError where there is no such object, or its content is another one, however often it is read.
+        Raises DamagedLakeError if there is no such object, or its content is another one, however often it is read.
         """
 
         def save(answer: GetObjectOutputTypeDef) -> None:
@@ -106,7 +106,7 @@ class ObjectStore:
             self._client.put_object(Bucket=self.bucket, Key=key, Body=body, **_checksums(body))
 
     def put_if_absent(self, key: str, body: bytes) -> None:
-        """Write an object that must not exist. Raises ConflictError where another one does.
+        """Write an object that must not exist. Raises ConflictError if another one does.
 
         A store may have kept our first try though its answer was lost, so an object with our own content is ours.
         Where two writes met and none is there yet, either may still win: that is a TransientError.

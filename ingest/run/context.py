@@ -28,7 +28,7 @@ class SourceCount:
     """Rows at the source below the end of the window, seen at the run's snapshot.
 
     `in_flight` holds the keys of rows whose state in the lake may be an older one: those above the window, and those
-    that quarantine holds. It is None where the source cannot change a row that it gave once.
+    that quarantine holds. It is None if the source cannot change a row that it gave once.
     """
 
     rows: int
@@ -39,7 +39,7 @@ class SourceCount:
 class StreamResult:
     """What a run did to one stream. `lag_seconds` is how far the horizon lies behind now, and `blocker` why.
 
-    All that the source had below `read_until` is in the lake; None where nothing new was read.
+    All that the source had below `read_until` is in the lake; None if nothing new was read.
     """
 
     stream: str

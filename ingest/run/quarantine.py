@@ -1,4 +1,4 @@
-"""What lies in quarantine, and what has become of it: derived from the log, where commits say what they settled.
+"""What lies in quarantine, and what has become of it: derived from the log, whose commits name what they settled.
 
 A record is open until a retry has settled it, or a later version has taken its place: the same key refused again, its
 stretch of time read again where it shows no key, or for a stream that is landed whole, a newer set.
@@ -125,7 +125,7 @@ def settling_batch(context: RunContext, contract: StreamContract, columns: pa.Sc
 
 
 def settle(context: RunContext, contract: StreamContract, batch: Batch, records: Sequence[RefusedRecord]) -> None:
-    """Commit what the batch has, as what settles `records`. Raises ConflictError where another writer was first."""
+    """Commit what the batch has, as what settles `records`. Raises ConflictError if another writer was first."""
     watermark = unmoved(context.heads[contract.stream])
     context.committed(batch.commit(window=None, watermark=watermark, settles=_settled(records)))
 

@@ -71,7 +71,7 @@ class IngestRun:
     def ingest(self, stream: str, *, keys: bool = True, count: bool = True) -> StreamResult:
         """Land what is new in `stream`; then, where its contract asks for it, its keys; then count it at the source.
 
-        Raises ConflictError where another writer was first, and any other PlatformError with the stream named.
+        Raises ConflictError if another writer was first, and any other PlatformError with the stream named.
         """
         result = self._attempt(stream, lambda extraction: extraction.ingest(keys=keys, count=count))
         compared = result.source_count is not None and (keys or not self._contracts[stream].lands_keys)
@@ -97,7 +97,7 @@ class IngestRun:
     def verify(self, stream: str, *, repair: bool = False) -> Verification:
         """Compare all rows of `stream` at the source with the lake's, as of this run; with `repair`, land what differs.
 
-        Raises ConflictError where another writer was first with the repair.
+        Raises ConflictError if another writer was first with the repair.
         """
         found = self._tried(stream, lambda extraction: extraction.verify(repair=repair))
         get_logger(run_id=self._context.run_id, stream=stream).info(
@@ -112,7 +112,7 @@ class IngestRun:
     def _attempt(
         self, stream: str, work: Callable[[PostgresExtraction | SaasExtraction], StreamResult]
     ) -> StreamResult:
-        """Run `work` and say what it landed."""
+        """Run `work`; returns what it landed."""
         log = get_logger(run_id=self._context.run_id, stream=stream)
         started = monotonic()
         result = replace(self._tried(stream, work), seconds=monotonic() - started)
@@ -196,7 +196,7 @@ def open_run(
 
     `budgets` are what its streams may wait; by default each has the settings' whole budget.
 
-    Raises PlatformError where lake, Postgres or API cannot be used, ConflictError where a shared run was overtaken.
+    Raises PlatformError if lake, Postgres or API cannot be used, ConflictError where a shared run was overtaken.
     """
     store = store or ObjectStore(settings.lake)
     context = RunContext(settings, store, run_id, progress)

@@ -31,7 +31,7 @@ from ingest.sources.postgres import PostgresSession, SharedSnapshot
 class SharedRun(BaseModel):
     """`versions` are the newest ones in the lake before the snapshot was taken, by stream, 0 for an empty log.
 
-    `snapshot` is None where no stream of the run is read from Postgres.
+    `snapshot` is None if no stream of the run is read from Postgres.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -44,7 +44,7 @@ class SharedRun(BaseModel):
 def share_run(
     settings: IngestSettings, contracts: Sequence[StreamContract], *, store: ObjectStore | None = None
 ) -> Iterator[SharedRun]:
-    """A run that others can join until the block ends. Raises PlatformError where lake or Postgres cannot be used."""
+    """A run that others can join until the block ends. Raises PlatformError if lake or Postgres cannot be used."""
     heads = read_heads(store or ObjectStore(settings.lake), contracts)
     for error in heads.damaged.values():
         raise error
@@ -62,7 +62,7 @@ def join_run(context: RunContext, contracts: Sequence[StreamContract], shared: S
     What the same run has committed already, in a process that died since, is taken for this one's own. Where the
     session that held the snapshot has ended, the streams are read at a snapshot of their own.
 
-    Raises ConflictError where another run has committed since the snapshot was taken: a set of keys that is older than
+    Raises ConflictError if another run has committed since the snapshot was taken: a set of keys that is older than
     what was landed would delete it.
     """
     context.heads = {each.stream: _commit(context.store, each.stream, shared) for each in contracts}

@@ -36,7 +36,7 @@ def window(
     names: tuple[str, str] = FLOW_NAMES,
     stream: str | None = None,
 ) -> Bounds | None:
-    """The half-open window `[start, end)` in UTC, None where neither is given (None, or blank).
+    """The half-open window `[start, end)` in UTC, None if neither is given (None, or blank).
 
     Raises ConfigurationError, by `names`, for one moment without the other, for what is no moment, and for a window
     that is empty.

@@ -90,7 +90,7 @@ class RowConverter:
     def convert(self, batch: pa.RecordBatch) -> Converted:
         """Exact conversion of `batch`; rows that cannot be converted are left out and counted.
 
-        Raises ContractError where a column is not of the type that the contract says.
+        Raises ContractError if a column is not of the type that the contract says.
         """
         arrays = [_storage(array) for array in batch.columns]
         if all(_within_its_years(*pair) for pair in self._pairs(arrays)):

@@ -199,9 +199,9 @@ _ACCESS = {"28P01", "28000", "42501"}
 _SNAPSHOT_ENDED = re.compile(
     'invalid snapshot identifier|snapshot "[^"]*" does not exist|could not import the requested snapshot'
 )
-"""How Postgres 14 to 16, Postgres 17, and each of them where the session died just now, say it."""
+"""The message of Postgres 14 to 16, of 17, and of each if the session has just died."""
 _DRIVERS_QUERY = re.compile(r"Failed to execute query '.*?': ", re.DOTALL)
-"""The driver quotes its own queries, of many lines, before it says what went wrong."""
+"""The driver quotes its own queries, of many lines, before the error's text."""
 
 
 def _platform_error(doing: str, sqlstate: str | None, text: str, stream: str | None, given_as: str) -> PlatformError:

@@ -60,7 +60,7 @@ class Hidden:
 
 @dataclass(frozen=True)
 class Horizon:
-    """Cursors below `at` are final. `at` is None where a transaction hides its start: then nothing new is.
+    """Cursors below `at` are final. `at` is None if a transaction hides its start: then nothing new is.
 
     `read_at` is the database's clock when it was read; the difference is the lag that a blocker causes.
     """
@@ -72,13 +72,13 @@ class Horizon:
     on_standby: bool = False
 
     def require(self, stream: str) -> None:
-        """Raises AccessError or ConfigurationError where `stream`, which is read by its cursor, could lose rows."""
+        """Raises AccessError or ConfigurationError if `stream`, which is read by its cursor, could lose rows."""
         if self.hidden is not None:
             kind = AccessError if self.hidden.is_access else ConfigurationError
             raise kind(self.hidden.reason, stream=stream, hint=self.hidden.hint)
 
     def notice_of_a_clock_set_back(self, stream: str, watermark: datetime | None) -> str | None:
-        """What to do where the database's clock was later once than it is now; None where it was not.
+        """What to do where the database's clock was later once than it is now; None if it was not.
 
         A watermark was a horizon, so the clock has been at it. Rows written until it has passed it again carry cursors
         that were read already, and no window will hold them.

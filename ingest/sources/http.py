@@ -135,7 +135,7 @@ def _longest_retry_after(response: httpx.Response) -> timedelta | None:
 
 
 def parse_retry_after(value: str | None, *, now: datetime) -> timedelta | None:
-    """What `Retry-After` asks for: seconds, or the time until an HTTP date. None where it is absent or unreadable."""
+    """What `Retry-After` asks for: seconds, or the time until an HTTP date. None if it is absent or unreadable."""
     if value is None:
         return None
     text = value.strip()
@@ -184,7 +184,7 @@ def _checked_key(key: SecretStr) -> str:
 
 
 def _problem(response: httpx.Response) -> str:
-    """What the body says of an error, by RFC 9457 where it does."""
+    """The body's text about an error, by RFC 9457 if it follows that."""
     try:
         body: Any = response.json()
     except (ValueError, RecursionError):

@@ -11,7 +11,7 @@ import re
 
 _SPACE = b" \t\r\n"
 _BOM = b"\xef\xbb\xbf"
-# Any escape and any control character is taken: that they are wrong is for the strict parser to say.
+# Any escape and any control character is taken: the strict parser rejects the wrong ones.
 _STRING = rb'"(?:[^"\\]++|\\.)*+"'
 _STRINGS = re.compile(_STRING, re.DOTALL)
 _STRUCTURE = re.compile(_STRING + rb'|[\[\]{},"]', re.DOTALL)

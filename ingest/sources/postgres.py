@@ -131,7 +131,7 @@ class PostgresSession:
         return SharedSnapshot(self._snapshot.name, self.horizon)
 
     def table(self, name: str) -> LiveTable | None:
-        """A table's shape in the snapshot, None where there is none. Raises TransientError for one that is locked."""
+        """A table's shape in the snapshot, None if there is none. Raises TransientError for one that is locked."""
         if name in self._snapshot.busy:
             raise TransientError(
                 f"{name} is locked: {self._snapshot.busy[name]}", hint="The next run reads it when it is free."
@@ -217,7 +217,7 @@ class PostgresSession:
         return queries.local_moment(found.first), queries.local_moment(found.end)
 
     def _require_one_server(self) -> None:
-        """Raises ConfigurationError where a balancer took the snapshot on a standby of where the horizon was read."""
+        """Raises ConfigurationError if a balancer took the snapshot on a standby of where the horizon was read."""
         with self._control.cursor() as cursor:
             cursor.execute("select pg_is_in_recovery()")
             ((on_standby,),) = cursor.fetchall()

@@ -15,7 +15,7 @@ T = TypeVar("T")
 def prefetched(items: Iterator[T]) -> Iterator[Iterator[T]]:
     """`items`, none of which is None, in their order, each fetched by a thread while the one before is used.
 
-    An error of `items` is raised where its item would have come. At the end a fetch under way is waited for.
+    An error of `items` is raised if its item would have come. At the end a fetch under way is waited for.
     """
     context = copy_context()  # what loggers have bound
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="prefetch") as thread:

@@ -48,7 +48,7 @@ def keys(contract: StreamContract, *, unsettled_from: sql.Composable | None = No
 
 
 def misfit_keys(contract: StreamContract) -> sql.Composable | None:
-    """The key columns of the rows that the contract's types cannot hold. None where its types can hold anything."""
+    """The key columns of the rows that the contract's types cannot hold. None if its types can hold anything."""
     misfits = [predicate for _, predicate in unrepresentable(contract.columns)]
     return _select(contract, contract.key_columns, [_any(misfits)]) if misfits else None
 
@@ -69,7 +69,7 @@ def has_values(contract: StreamContract, columns: Sequence[Column], *, below: sq
 def refused(contract: StreamContract, window: CursorRange | None) -> sql.Composable | None:
     """The rows of `window` that the contract's types cannot hold: reason, key (null without one) and row, in order.
 
-    None where its types can hold anything.
+    None if its types can hold anything.
     """
     reasons = unrepresentable(contract.columns)
     if not reasons:

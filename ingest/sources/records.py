@@ -281,7 +281,7 @@ def _is_too_deep(record: bytes) -> bool:
 
 
 def _shown(record: bytes, names: Sequence[str]) -> dict[str, Any] | None:
-    """The values of `names` in a record whose other members may be unreadable; None where one is not to be had."""
+    """The values of `names` in a record whose other members may be unreadable; None if one is not to be had."""
     quoted_names = {msgspec.json.encode(name): name for name in names}
     found: dict[str, Any] = {}
     try:

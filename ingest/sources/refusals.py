@@ -1,4 +1,4 @@
-"""What Postgres, libpq and poolers say where they refuse a connection, and what to do about each.
+"""The messages with which Postgres, libpq and poolers refuse a connection, and a hint for each.
 
 A connection that fails carries no SQLSTATE, so only its words distinguish one reason from another.
 """
@@ -140,14 +140,14 @@ _CONNECTING_TO = re.compile(r"(?:connection to server .*? failed|could not conne
 
 
 def said_first(text: str) -> str:
-    """What `text` says without its advice (indented lines): a reason for each host that was tried."""
+    """`text` without its advice (indented lines): a reason for each host that was tried."""
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line[:1].isspace()]
     several = [line for line in lines if _CONNECTING_TO.match(line)]
     return "; ".join(dict.fromkeys(several)) if len(several) > 1 else next(iter(lines), text.strip())
 
 
 def refusal_of(text: str) -> tuple[type[PlatformError], str] | None:
-    """The error and the hint for what a failed connection says, None where that is not known here."""
+    """The error and the hint for a failed connection's message, None if it is not known here."""
     for refusal in CONNECTION_REFUSALS:
         if found := refusal.words.search(text):
             named = {name: value or "" for name, value in found.groupdict().items()}

@@ -94,7 +94,7 @@ class SaasStream:
     def pages(self, window: Window, *, resume: Resume | None = None) -> Iterator[Page]:
         """Every page of `window`, from where `resume` says. An empty page is the end only if it has no cursor.
 
-        Raises FatalError where the paging runs in a circle, ExpiredCursorError for a first cursor that is refused.
+        Raises FatalError if the paging runs in a circle, ExpiredCursorError for a first cursor that is refused.
         """
         resumed = cursor = resume.page_cursor if resume else None
         seen = set() if cursor is None else {cursor}
@@ -146,7 +146,7 @@ class SaasStream:
         return asked.next_cursor == page.next_cursor and _digest(asked.records) == landed.digest
 
     def _position(self, record: bytes) -> tuple[datetime, *tuple[str, ...]] | None:
-        """Cursor and key of a record; None where they cannot be read."""
+        """Cursor and key of a record; None if they cannot be read."""
         try:
             content = msgspec.json.decode(record)
             return moments.utc(content[self._cursor_name]), *(str(content[name]) for name in self._key)

@@ -73,7 +73,7 @@ def join_snapshot(
 ) -> Snapshot:
     """Begin a transaction on `control` that sees what the session that exported snapshot `name` sees.
 
-    Raises psycopg2.Error where that session has ended.
+    Raises psycopg2.Error if that session has ended.
     """
     busy = _lock(control, tables, lock_timeout, other)
     with control.cursor() as cursor:

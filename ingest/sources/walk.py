@@ -11,7 +11,7 @@ from ingest.sources.records import Decoded
 
 
 class WindowWalk:
-    """A walk through `window`, or the rest of the one that `resume` says was left unfinished.
+    """A walk through `window`, or the rest of the one that `resume` left unfinished.
 
     A commit of an older release does not say how far its walk had come. What goes on from it does not either, and
     `ingest.lake.read_again` judges the commits of that walk together.
@@ -49,7 +49,7 @@ class WindowWalk:
         return records
 
     def cut(self, version: int, *, finished: bool) -> Walk | None:
-        """What the commit `version` says of the part that was read since the last one; the next part begins here."""
+        """The part that was read since the last commit, for the commit `version`; the next part begins here."""
         if not self._is_known:
             return None
         self.first = self.first or version

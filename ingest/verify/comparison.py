@@ -132,7 +132,7 @@ class Comparison:
 
     def judge(self, *, key_set_version: int | None) -> dict[Difference, int]:
         """The number of rows by what became of them. `key_set_version`: a key that its set lacks is deleted, unless
-        its row was landed after it; None where deletions are not landed."""
+        its row was landed after it; None if deletions are not landed."""
         if self._key:
             self._judge_keys(key_set_version)
         else:
@@ -280,14 +280,14 @@ class Comparison:
 
 @contextmanager
 def _engine_errors(folder: Path) -> Iterator[None]:
-    """Around what works in `folder`. Raises ConfigurationError where its disk is full, or the memory is too small."""
+    """Around what works in `folder`. Raises ConfigurationError if its disk is full, or the memory is too small."""
     import duckdb
 
     with disk_errors(folder):
         try:
             yield
         except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
-            # DuckDB says the latter, too, where it may spill no more.
+            # DuckDB raises the latter, too, if it may spill no more.
             if "No space left" in str(error) or "max_temp_directory_size" in str(error):
                 raise OSError(errno.ENOSPC, str(error)) from error
             if isinstance(error, duckdb.OutOfMemoryException):

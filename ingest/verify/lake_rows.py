@@ -23,7 +23,7 @@ from ingest.verify.comparison import LakeFile
 class LakeFiles:
     """The files of a stream as of one version: of its rows, every version of each, and of its newest key set.
 
-    `key_set_version` is that set's version; None where deletions are not landed, or were not yet.
+    `key_set_version` is that set's version; None if deletions are not landed, or were not yet.
     """
 
     rows: tuple[DataFile, ...]
@@ -40,7 +40,7 @@ class LakeFiles:
 
 
 def commits_up_to(store: ObjectStore, head: Commit) -> list[Commit]:
-    """All commits of a stream up to `head`, in order. Raises DamagedLakeError where one is missing."""
+    """All commits of a stream up to `head`, in order. Raises DamagedLakeError if one is missing."""
     return CommitLog(store, head.stream).whole(head.version)
 
 

@@ -137,7 +137,7 @@ class MartTable:
 
 
 def marts(ask: Callable[[str], Answer]) -> Sequence[MartTable]:
-    """The tables of MART, with their rows. Raises ConfigurationError where nothing is published."""
+    """The tables of MART, with their rows. Raises ConfigurationError if nothing is published."""
     names = ask("select lower(table_name) from information_schema.tables where table_schema = 'MART' order by 1").rows
     counts = " union all ".join(
         f"select '{name}' as mart_table, count(*) as table_rows from mart.{name}"  # noqa: S608 - the catalog's names

@@ -58,7 +58,7 @@ def demo(
 
     The business's day ends at `now`, by default the clock's: the same one gives the same business rows.
 
-    Raises LocalStackError where a part does not start or ends, FlowFailedError where a run fails, ConfigurationError
+    Raises LocalStackError if a part does not start or ends, FlowFailedError where a run fails, ConfigurationError
     for a Snowflake account that cannot be used.
     """
     begin = monotonic()

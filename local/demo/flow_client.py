@@ -73,14 +73,14 @@ class FlowProcess:
         self._listener.close()
 
     def ready(self) -> None:
-        """Wait until it can run the flow. Raises LocalStackError where it ends before."""
+        """Wait until it can run the flow. Raises LocalStackError if it ends before."""
         self.process.wait_until(self._accept, _CONNECT_SECONDS)
         self._receive()
 
     def run(self, environment: Mapping[str, str], progress: Progress) -> RunReport:
         """Run the flow once, and pass its events to `progress`.
 
-        Raises FlowFailedError where the flow fails, LocalStackError where its process ends.
+        Raises FlowFailedError if the flow fails, LocalStackError where its process ends.
         """
         self._connected.send(RunFlow(environment))
         while True:

@@ -62,7 +62,7 @@ class SentProgress:
 
 
 def serve(connection: Connection, prepare: Callable[[], None], run: Callable[[], RunReport]) -> None:
-    """Prepare, say so, and run as often as the other end asks, until it closes the connection.
+    """Prepare, report readiness, and run at each request until the other end closes the connection.
 
     An error that is no PlatformError ends this process: its traceback is in the log, and the other end gets an EOF.
     """

@@ -1,4 +1,4 @@
-"""What the demo and the process that runs its flow say to each other: pickles over a socket.
+"""The messages between the demo and the process of its flow: pickles over a socket.
 
 The socket lies in a directory that only this user can enter, so that nobody else can send a pickle.
 """
@@ -40,7 +40,7 @@ class FlowFinished:
 
 @dataclass(frozen=True)
 class FlowFailed:
-    """The run ended with an error. `report` says how far it came, where it began at all."""
+    """The run ended with an error. `report` is what it had done, None if it had not begun."""
 
     message: str
     exit_code: int

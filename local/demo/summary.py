@@ -80,7 +80,7 @@ def print_reconciliation(
 
 
 def print_warnings(console: Console, report: RunReport) -> None:
-    """What the run found odd at the source: landed as it is and published. Nothing where it found nothing."""
+    """What the run found odd at the source: landed as it is and published. Nothing if it found nothing."""
     if not report.warnings:
         return
     table = _table("Rows")

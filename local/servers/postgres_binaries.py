@@ -48,7 +48,7 @@ class PostgresBinaries:
 def find_binaries(forced: Path | str | None, account: Account | None) -> PostgresBinaries:
     """The Postgres to run as `account`. `forced` is a directory, the word `wheel`, or None for the best one found.
 
-    Raises LocalStackError where the forced one is unusable, or there is none.
+    Raises LocalStackError if the forced one is unusable, or there is none.
     """
     if forced == "wheel":
         return _packaged(account)
@@ -85,7 +85,7 @@ def _server_directory(directory: Path) -> Path:
 
 
 def _inspect(directory: Path, account: Account | None) -> PostgresBinaries | None:
-    """The binaries in `directory`, or None where `account` cannot run both of them."""
+    """The binaries in `directory`, or None if `account` cannot run both of them."""
     versions = [_major_version(directory / name, account) for name in ("initdb", "postgres")]
     if versions[0] is None or versions[0] != versions[1]:
         return None

@@ -64,7 +64,7 @@ class StartingS3Server:
     port_file: Path
 
     def ready(self) -> S3Server:
-        """Wait until it accepts connections. Raises LocalStackError where it does not."""
+        """Wait until it accepts connections. Raises LocalStackError if it does not."""
         self.process.wait_until(self.port_file.exists, _READY_SECONDS)
         return S3Server(f"http://127.0.0.1:{self.port_file.read_text()}", self.process)
 

@@ -78,7 +78,7 @@ class StartingSaasServer:
     admin_key: str = field(repr=False)
 
     def ready(self) -> SaasServer:
-        """Wait until it accepts connections. Raises LocalStackError where it does not."""
+        """Wait until it accepts connections. Raises LocalStackError if it does not."""
         self.process.wait_until(lambda: _LISTENS.search(self.process.output()) is not None, _READY_SECONDS)
         found = _LISTENS.search(self.process.output())
         assert found is not None  # noqa: S101 - just waited for

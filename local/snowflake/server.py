@@ -47,7 +47,7 @@ class StartingSnowflakeEmulator:
     port_file: Path
 
     def ready(self) -> SnowflakeEmulator:
-        """Wait until it accepts connections. Raises LocalStackError where it does not."""
+        """Wait until it accepts connections. Raises LocalStackError if it does not."""
         self.process.wait_until(self.port_file.exists, _READY_SECONDS)
         return SnowflakeEmulator(int(self.port_file.read_text()), self.process)
 
@@ -60,7 +60,7 @@ def start_snowflake_emulator(
     Its stages read S3 as `s3_environment` says (AWS_ENDPOINT_URL and credentials). Its files, `<name>.port` in
     `directory` and `<name>.log` in `logs`, are its own as long as `name` is.
 
-    Raises ConfigurationError where its environment is not installed.
+    Raises ConfigurationError if its environment is not installed.
     """
     if not EMULATOR_PYTHON.exists():
         raise ConfigurationError(

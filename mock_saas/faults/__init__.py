@@ -1,1 +1,1 @@
-"""Faults on demand: `injection` says which answers fail, `middleware` makes them fail."""
+"""Faults on demand: `injection` selects the answers that fail, `middleware` makes them fail."""

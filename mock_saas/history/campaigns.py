@@ -64,7 +64,7 @@ class CampaignLife:
         return self.versions[0].campaign.promoted_skus
 
     def at(self, now_us: int) -> Version | None:
-        """Its version at ``now_us``; None where it does not exist yet or any more."""
+        """Its version at ``now_us``; None if it does not exist yet or any more."""
         if self.deleted_us is not None and self.deleted_us <= now_us:
             return None
         return next((version for version in reversed(self.versions) if version.updated_us <= now_us), None)

@@ -103,7 +103,7 @@ class DbtComplaint:
 
 @dataclass(frozen=True)
 class NodeMessage:
-    """What dbt says of a node, for people: `level` is one of the logging module's."""
+    """dbt's message about a node: `level` is one of the logging module's."""
 
     unique_id: str
     level: int
@@ -113,7 +113,7 @@ class NodeMessage:
 
 @dataclass(frozen=True)
 class MacroMessage:
-    """What an operation says, for people: dbt runs its macro for no node."""
+    """An operation's message: dbt runs its macro for no node."""
 
     text: str
 
@@ -199,7 +199,7 @@ class EventReader:
 
 
 class _Manifest:
-    """What target/manifest.json, which dbt writes before the first node starts, says of the nodes."""
+    """The nodes in target/manifest.json, which dbt writes before the first node starts."""
 
     def __init__(self, target: Path) -> None:
         self._target = target
@@ -212,7 +212,7 @@ class _Manifest:
         return str(self._node(unique_id).get("description") or "").strip()
 
     def compiled_path(self, unique_id: str) -> Path | None:
-        """Where dbt writes a node's compiled SQL; None where it has not (the SQL did not compile).
+        """Where dbt writes a node's compiled SQL; None if it has not (the SQL did not compile).
 
         A generic test lies in a folder named after the YAML file that declares it.
         """

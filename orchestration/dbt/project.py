@@ -1,4 +1,4 @@
-"""The project that dbt runs, as the settings and the warehouse say."""
+"""The project that dbt runs, for these settings and this warehouse."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def failed_nodes(results: Sequence[NodeFinished]) -> tuple[NodeFinished, ...]:
 
 
 class DbtFailure(FatalError):
-    """dbt failed: `failed` are the nodes that did, `results` all that ended; empty where dbt never got there."""
+    """dbt failed: `failed` are the nodes that did, `results` all that ended; empty if dbt never got there."""
 
     def __init__(
         self,

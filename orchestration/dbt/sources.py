@@ -66,7 +66,7 @@ class GeneratedFile:
     text: str
 
     def drift(self, project: Path) -> str:
-        """A unified diff from what lies in `project` to what should; empty where they are the same."""
+        """A unified diff from what lies in `project` to what should; empty if they are the same."""
         path = project / self.path
         present = path.read_text(encoding="utf-8") if path.exists() else ""
         return "".join(

@@ -44,7 +44,7 @@ class _Difference:
 
 @dataclass(frozen=True)
 class Reconciliation:
-    """One stream's counts. None is a number that could not be compared; `note` says why.
+    """One stream's counts. None is a number that could not be compared; `note` is the reason.
 
     `source` less `refused` must be `lake`, `raw` and `staging`, all of them without the `in_flight` keys;
     `lake_history`, every row that was ever landed, must be `raw_history`. `follows_deletions` says whether rows that
@@ -66,12 +66,12 @@ class Reconciliation:
 
     @property
     def expected(self) -> int | None:
-        """Rows that the source says there must be."""
+        """The number of rows at the source."""
         return None if self.source is None else self.source - self.refused
 
     @property
     def differences(self) -> tuple[str, ...]:
-        """What is not equal, in words; empty where all is well."""
+        """What is not equal, in words; empty if all is well."""
         return tuple(item.words for item in self._found())
 
     @property
@@ -149,7 +149,7 @@ class Reconciler:
     ) -> list[Reconciliation]:
         """Every loaded stream's counts. `staging` says whether dbt's views are up to date and are to be compared.
 
-        Raises FatalError or TransientError where something cannot be counted; `require_equal` raises differences.
+        Raises FatalError or TransientError if something cannot be counted; `require_equal` raises differences.
         """
 
         def one(contract: StreamContract) -> Reconciliation:

@@ -182,7 +182,7 @@ class _Keys:
 
 
 def count_rows(connection: duckdb.DuckDBPyConnection, store: ObjectStore, files: Sequence[DataFile]) -> int:
-    """The rows that are in the files, whatever their commit says."""
+    """The rows in the files, whatever count their commit states."""
     uris = [store.uri(file.key) for file in files if file.rows]
     if not uris:
         return 0

@@ -60,7 +60,7 @@ class AgentSpec:
 def run_agent(spec: AgentSpec) -> NoReturn:
     """Run an agent until SIGTERM or SIGINT, which end the process with code 0.
 
-    Raises ConfigurationError where PREFECT_API_URL is not set.
+    Raises ConfigurationError if PREFECT_API_URL is not set.
     """
     if not PREFECT_API_URL.value():
         raise ConfigurationError(

@@ -16,7 +16,7 @@ def heartbeat_file(agent: str) -> Path:
 
 
 def check(agent: str) -> int:
-    """The exit code of the health check: 0 where the agent polled within the last minute; says why where it did not."""
+    """The exit code of the health check: 0 if the agent polled within the last minute; else the reason is printed."""
     path = heartbeat_file(agent)
     try:
         age = time.time() - path.stat().st_mtime

@@ -34,7 +34,7 @@ QUEUES: Mapping[str, QueueSpec] = {
 async def ensure_pool(client: PrefectClient) -> None:
     """Make what is missing of the pool and its queues. What somebody set in the UI stays, but a limit is never none.
 
-    Raises ConfigurationError where a pool of that name is of another type.
+    Raises ConfigurationError if a pool of that name is of another type.
     """
     pool = await _pool(client)
     if pool.type != POOL_TYPE:

@@ -31,7 +31,7 @@ class _Sight:
 
 
 class SilenceWatch:
-    """Remembers what runs looked like, and says which of them give no sign of life any more."""
+    """Remembers the runs' states, and finds those without a recent heartbeat."""
 
     def __init__(self, stale_after: timedelta, *, clock: Callable[[], float] = monotonic) -> None:
         self._stale_after = stale_after

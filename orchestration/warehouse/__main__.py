@@ -92,7 +92,7 @@ def history(
     stream: StreamOption = None,
     days: Annotated[int, typer.Option(min=1, max=14, help="How far back; Snowflake keeps 14 days.")] = 14,
 ) -> None:
-    """Compare the ledger with Snowflake's own COPY_HISTORY, file by file. Exit code 1 where they differ."""
+    """Compare the ledger with Snowflake's own COPY_HISTORY, file by file. Exit code 1 if they differ."""
     from orchestration.warehouse.cli import commands
     from orchestration.warehouse.cli.render import print_history
 

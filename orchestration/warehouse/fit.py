@@ -27,7 +27,7 @@ class Fitted:
 
 
 def fit_contract(session: Session, contract: StreamContract, table: Table) -> Fitted:
-    """Create `table`, or bring it up to the contract. Raises ConfigurationError where a type has changed."""
+    """Create `table`, or bring it up to the contract. Raises ConfigurationError if a type has changed."""
     return _fit(session, table, contract.stream, f"contract version {contract.version}")
 
 
@@ -35,7 +35,7 @@ def fit_commit(session: Session, contract: StreamContract, schema: str, commit: 
     """Bring a stream's tables up to the columns that a commit's rows have, which may be more than the contract's.
 
     Not inside a transaction: some warehouses commit at each DDL statement. A table that is wider than its rows does
-    no harm, whatever becomes of the load. Raises ConfigurationError where a type has changed.
+    no harm, whatever becomes of the load. Raises ConfigurationError if a type has changed.
     """
     if not commit.columns:
         return Fitted()

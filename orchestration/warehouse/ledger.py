@@ -68,7 +68,7 @@ class Ledger:
         return bool(self._session.columns(self._table))
 
     def version(self, stream: str) -> int:
-        """The newest loaded version, 0 for none. Raises FatalError where versions below it are missing."""
+        """The newest loaded version, 0 for none. Raises FatalError if versions below it are missing."""
         [(count, newest)] = self._session.query(
             f"SELECT count(*), coalesce(max(version), 0) FROM {self._name} WHERE stream = ?",  # noqa: S608
             [stream],
@@ -93,7 +93,7 @@ class Ledger:
     def record(self, entry: LedgerEntry) -> None:
         """Add a version, inside the transaction that loads it and claimed the stream.
 
-        Raises ConflictError where it does not follow the newest one: another loader was here.
+        Raises ConflictError if it does not follow the newest one: another loader was here.
         """
         newest = self.version(entry.stream)
         if newest != entry.version - 1:
@@ -120,7 +120,7 @@ class Ledger:
     def check_against(self, log: CommitLog) -> int:
         """The newest loaded version, after making sure that it is the lake's own.
 
-        Raises FatalError where the lake has no such version, or another batch under its number: the warehouse was
+        Raises FatalError if the lake has no such version, or another batch under its number: the warehouse was
         loaded from another lake, or the lake was made anew.
         """
         version = self.version(log.stream)

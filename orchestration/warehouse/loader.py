@@ -110,7 +110,7 @@ class Loader:
     def load(self, session: Session, contract: StreamContract) -> LoadResult:
         """Load every version of a prepared stream that RAW does not have yet.
 
-        Raises FatalError where rows loaded differ from rows committed, a file is missing, or the lake is not the one
+        Raises FatalError if rows loaded differ from rows committed, a file is missing, or the lake is not the one
         that was loaded before; ConfigurationError, AccessError or TransientError where the lake cannot be read.
         """
         started = monotonic()

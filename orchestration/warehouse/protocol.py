@@ -36,7 +36,7 @@ class Purpose(StrEnum):
 
 @dataclass(frozen=True)
 class Publication:
-    """What readers have from now on. `bytes` is None where nothing had to be copied."""
+    """What readers have from now on. `bytes` is None if nothing had to be copied."""
 
     location: str
     path: Path | None
@@ -75,7 +75,7 @@ class Session(Protocol):
     def claim(self, name: str) -> None:
         """Inside a transaction: wait for other transactions that claimed `name`, and hold back later ones to its end.
 
-        Raises TransientError where another one keeps it for too long.
+        Raises TransientError if another one keeps it for too long.
         """
 
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> int:
@@ -85,7 +85,7 @@ class Session(Protocol):
         """All rows of a query."""
 
     def columns(self, table: Table) -> Mapping[str, str]:
-        """The table's types by column name, both as the warehouse has them; empty where there is no table."""
+        """The table's types by column name, both as the warehouse has them; empty if there is no table."""
 
     def transaction(self) -> AbstractContextManager[None]:
         """Commits at the end, rolls back on any exception."""

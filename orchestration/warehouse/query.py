@@ -42,7 +42,7 @@ _NUMERIC = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOU
 def open_published(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """The published copy, read-only, without access to other files or the network.
 
-    Raises ConfigurationError where nothing was published yet, FatalError where it is no database.
+    Raises ConfigurationError if nothing was published yet, FatalError where it is no database.
     """
     if not path.exists():
         raise ConfigurationError(

@@ -35,7 +35,7 @@ class ErrorNote(_Model):
 
     @classmethod
     def of(cls, error: PlatformError) -> Self:
-        """What there is to say of `error`."""
+        """The hand-off of `error`."""
         note = cls(kind=type(error).__name__, message=error.message, stream=error.stream, hint=error.hint)
         if isinstance(error, TransientError):
             note = note.model_copy(update={"final": error.final, "retry_at": error.retry_at})
@@ -67,7 +67,7 @@ class ResultNote(_Model):
 
     @classmethod
     def of(cls, result: StreamResult) -> Self:
-        """What there is to say of `result`."""
+        """The hand-off of `result`."""
         counted = result.source_count
         return cls(
             versions=tuple(commit.version for commit in result.commits),
@@ -84,7 +84,7 @@ class ResultNote(_Model):
         )
 
     def result(self, store: ObjectStore, stream: str) -> StreamResult:
-        """The result again, with its commits read from the log. Raises FatalError where the log has not got one."""
+        """The result again, with its commits read from the log. Raises FatalError if the log has not got one."""
         log = CommitLog(store, stream)
         commits = {version: log.read(version) for version in self.versions}
         absent = [version for version, commit in commits.items() if commit is None]
@@ -128,7 +128,7 @@ class Handoff(_Model):
 
     @classmethod
     def read(cls, store: ObjectStore, flow_run_id: str) -> Self:
-        """What that flow run left. Raises TransientError where it left nothing, FatalError for something else."""
+        """What that flow run left. Raises TransientError if it left nothing, FatalError for something else."""
         key = layout.outcome_key(flow_run_id)
         body = store.get(key)
         if body is None:

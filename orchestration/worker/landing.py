@@ -44,7 +44,7 @@ def land(
 ) -> StreamResult:
     """Land a stream, within its budget of `budgets`: the settings' by default.
 
-    Raises PlatformError, ConflictError where another writer won.
+    Raises PlatformError, ConflictError if another writer won.
     """
     budgets = budgets or WaitBudgets(settings.wait_budget_seconds)
     (contract,) = ContractRegistry.load(settings.contracts_dir).select([order.stream])

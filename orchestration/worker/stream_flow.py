@@ -72,7 +72,7 @@ def land_stream(
 def _landed(
     stream: str, order: Callable[[], StreamOrder], flow_run_id: str, logger: Logger, budget_seconds: float | None
 ) -> Any:
-    """Land the stream, leave the hand-off, and say how the run ended: its state. `order` raises ConfigurationError."""
+    """Land the stream and write the hand-off; returns the run's final state. `order` raises ConfigurationError."""
     try:
         settings = IngestSettings.load()
         store = ObjectStore(settings.lake)
@@ -93,7 +93,7 @@ def _landed(
         try:
             leave(error=note)
         except PlatformError as unwritten:
-            # The state's message says the same.
+            # The state's message repeats it.
             logger.warning("the outcome could not be left in the lake: %s", unwritten)
         if isinstance(error, ConflictError):
             return Completed(message=str(error))

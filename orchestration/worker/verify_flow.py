@@ -45,7 +45,7 @@ def verify_streams(streams: list[str] = [], repair: bool = False) -> Any:  # noq
         streams (list[str]): the streams to compare; all where none is named.
         repair (bool): land what differs; the platform's next run loads it.
 
-    The run fails where a stream differs and was not repaired, and where one could not be compared.
+    The run fails if a stream differs and was not repaired, and where one could not be compared.
     """
     wait_for_a_restarting_server()
     logger = get_run_logger()
@@ -107,7 +107,7 @@ class _Verifier:
 
 
 def _ended(verifier: _Verifier, contracts: list[StreamContract], *, repair: bool) -> Any:
-    """Compare all streams, leave the table, and say how the run ended: its state."""
+    """Compare all streams and write the table; returns the run's final state."""
     found: list[Verification] = []
     errors: list[PlatformError] = []
     rows: list[dict[str, Any]] = []

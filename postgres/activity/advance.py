@@ -23,7 +23,7 @@ _ADVANCE_LOCK = 7_238_402
 
 
 def advance(connection: Connection, *, business_now: datetime, span: timedelta, seed: int = 1) -> ActivityReport:
-    """Advance the shop over the business time (business_now, business_now + span], and say what happened.
+    """Advance the shop over the business time (business_now, business_now + span]; returns what happened.
 
     Every event is a transaction of its own, committed before the next begins, in the order of business times.
     placed_at, moved_at and signed_up_at are business times; created_at and updated_at are the database's.
@@ -32,7 +32,7 @@ def advance(connection: Connection, *, business_now: datetime, span: timedelta, 
 
     Equal shops, sequences included, and equal arguments give equal rows, except for created_at and updated_at.
 
-    `connection` must not be in a transaction. Raises ShopError where it is, where the shop is empty or another
+    `connection` must not be in a transaction. Raises ShopError if it is, where the shop is empty or another
     advance is at work in it, and where an argument is out of range. After a failure what was committed stays, and
     the next advance goes on from there.
     """

@@ -13,13 +13,13 @@ from psycopg2.extensions import connection as Connection
 from postgres.activity.advance import advance
 from postgres.activity.report import ActivityReport
 
-# Waits up to so many seconds and says whether to stop.
+# Waits up to so many seconds and returns whether to stop.
 Wait = Callable[[float], bool]
 
 
 @contextmanager
 def until_signalled() -> Iterator[Wait]:
-    """Gives a wait that ends early, and says True, once the process has got SIGINT or SIGTERM.
+    """Yields a wait that ends early, and returns True, once the process has got SIGINT or SIGTERM.
 
     A signal does not interrupt work in progress: it is noticed at the next wait. Only for the main thread.
     """
@@ -47,7 +47,7 @@ def keep_advancing(
     clock: Callable[[], datetime],
     on_advanced: Callable[[datetime, ActivityReport], None],
 ) -> None:
-    """Advance the shop every so often until `wait` says to stop.
+    """Advance the shop at intervals until `wait` returns True.
 
     Each time by `step`; without one, up to the time of `clock`, so that the shop lives in real time.
     `on_advanced` gets the business time reached and what happened.

@@ -20,7 +20,7 @@ class Shopper:
 
 
 def draw_orderer(simulation: Simulation, cursor: Cursor) -> Shopper | None:
-    """A customer who orders, regulars more often than others; None where no customer is left."""
+    """A customer who orders, regulars more often than others; None if no customer is left."""
     return _shopper_from(cursor, draw_customer_number(simulation.rng, simulation.highest_customer_id))
 
 

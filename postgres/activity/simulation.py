@@ -15,7 +15,7 @@ from postgres.rates import Rates
 from postgres.rhythm import MICROSECOND
 from postgres.timeline import Timeline
 
-# One transaction: given a cursor and its business time, it changes the shop and says what it did.
+# One transaction: given a cursor and its business time, it changes the shop and returns what it did.
 Event = Callable[[Cursor, datetime], ActivityReport]
 
 
@@ -60,12 +60,12 @@ class Simulation:
             self.timeline.push(at, event)
 
     def home_depot(self, code: str | None) -> int | None:
-        """Number of the warehouse with a code, None where there is none."""
+        """Number of the warehouse with a code, None if there is none."""
         return next((depot.warehouse_id for depot in self.depots if depot.code == code), None)
 
 
 def load_simulation(cursor: Cursor, rng: Random, start: datetime, end: datetime) -> Simulation:
-    """Read what an advance needs to know. Raises ShopError where the shop has nothing to sell or nobody to buy."""
+    """Read what an advance needs to know. Raises ShopError if the shop has nothing to sell or nobody to buy."""
     customers, highest_customer_id = _customers(cursor)
     on_sale, products = _products_on_sale(cursor)
     depots = _depots(cursor)

@@ -27,7 +27,7 @@ class Move:
 def move_stock(cursor: Cursor, moves: Sequence[Move], at: datetime) -> None:
     """Change levels and write the movements, so that levels stay the sum of their movements.
 
-    Raises RuntimeError where a pair has no stock level, psycopg2.errors.CheckViolation where one would become
+    Raises RuntimeError if a pair has no stock level, psycopg2.errors.CheckViolation where one would become
     negative.
     """
     if not moves:

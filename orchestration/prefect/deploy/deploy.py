@@ -30,7 +30,7 @@ from orchestration.settings import REPOSITORY, OrchestrationSettings
 async def server() -> AsyncIterator[PrefectClient]:
     """A client of the configured server, which answers.
 
-    Raises ConfigurationError where none is configured, UnreachableError where it does not answer within a minute, and
+    Raises ConfigurationError if none is configured, UnreachableError where it does not answer within a minute, and
     TransientError for a request that fails within the block.
     """
     url = PREFECT_API_URL.value()

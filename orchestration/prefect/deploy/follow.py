@@ -40,7 +40,7 @@ _COLOURS = {StateType.COMPLETED: "green", StateType.FAILED: "red", StateType.CRA
 async def start_and_follow(
     client: PrefectClient, deployment_id: UUID, parameters: Mapping[str, object], console: Console
 ) -> int:
-    """Start a run, follow it to its end, and print what it did. 0 where it completed, else 1."""
+    """Start a run, follow it to its end, and print what it did. 0 if it completed, else 1."""
     STARTED.unlink(missing_ok=True)
     run = await client.create_flow_run_from_deployment(deployment_id, parameters=dict(parameters))
     console.print(f"Started run {run.name}: {link(run.id)}", soft_wrap=True)

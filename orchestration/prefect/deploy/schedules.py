@@ -33,7 +33,7 @@ class MadeSchedules:
 
     @classmethod
     async def read(cls, client: PrefectClient) -> Self:
-        """What Prefect's variable says; nothing where there is none, or another's text."""
+        """The crons in Prefect's variable; empty if there is none, or if it holds another's text."""
         variable = await client.read_variable_by_name(VARIABLE)
         try:
             said = json.loads(str(variable.value)) if variable is not None else {}
@@ -54,7 +54,7 @@ class MadeSchedules:
     def wanted(
         self, name: str, schedule: ScheduleSpec | None, existing: Sequence[DeploymentSchedule] | None
     ) -> list[DeploymentScheduleCreate]:
-        """The schedules that deployment `name` is to have; `existing` are those it has, None where it is new."""
+        """The schedules that deployment `name` is to have; `existing` are those it has, None if it is new."""
         ours = [] if schedule is None else [_cron(schedule.cron)]
         if existing is None:
             return ours
@@ -63,11 +63,11 @@ class MadeSchedules:
         return [DeploymentScheduleCreate(schedule=item.schedule, active=item.active) for item in existing]
 
     def is_kept(self, name: str, schedule: ScheduleSpec | None, wanted: Sequence[DeploymentScheduleCreate]) -> bool:
-        """Whether these are others than the settings say."""
+        """Whether these differ from the settings."""
         return schedule is not None and [times_of(item) for item in wanted] != [schedule.cron]
 
     def _was_changed(self, name: str, schedule: ScheduleSpec, existing: Sequence[DeploymentSchedule]) -> bool:
-        """Whether the settings say something else than they did last."""
+        """Whether the settings have changed since the last registration."""
         if name in self.crons:
             return self.crons[name] != schedule.cron
         return {times_of(item) for item in existing} <= _OF_OLDER_RELEASES

@@ -43,7 +43,7 @@ class AlertWebhook(NotificationBlock):
         raise NotificationError(f"the alert did not reach its receiver: {problem}")
 
     async def _send(self, client: httpx.AsyncClient, body: str) -> str | None:
-        """Send it once: the problem if there was one that may pass. Raises NotificationError where it was refused."""
+        """Send it once: the problem if there was one that may pass. Raises NotificationError if it was refused."""
         try:
             answer = await client.post(self.url.get_secret_value(), json={"text": body})
         except (httpx.HTTPError, httpx.InvalidURL) as error:

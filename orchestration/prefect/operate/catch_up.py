@@ -41,7 +41,7 @@ async def keep_from_catching_up(client: PrefectClient) -> None:
             for run in await skip_superseded(client):
                 _logger.info("the run %s is skipped: a later one is due", run.name)
         except httpx.HTTPError as error:
-            # The agent says that the server is away.
+            # The agent logs that the server is away.
             _logger.debug("cannot look for superseded runs: %s", error)
         await asyncio.sleep(_LOOK_SECONDS)
 

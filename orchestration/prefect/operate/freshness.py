@@ -16,7 +16,7 @@ from ingest.lake.store import ObjectStore
 
 @dataclass(frozen=True)
 class Freshness:
-    """One stream's age: its source was read up to `read_until`. It is judged where somebody says what is allowed."""
+    """One stream's age: its source was read up to `read_until`. It is judged only if an age is allowed."""
 
     stream: str
     read_until: datetime | None
@@ -49,7 +49,7 @@ class Freshness:
 def freshness_of(
     store: ObjectStore, contract: StreamContract, *, now: datetime, default: timedelta | None
 ) -> Freshness:
-    """A stream's age at `now`; `default` is what is allowed where its contract does not say.
+    """A stream's age at `now`; `default` is allowed if its contract states none.
 
     A stream that was landed whole by a release that left no mark of it has no age, and is not judged.
     """

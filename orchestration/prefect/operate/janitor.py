@@ -31,7 +31,7 @@ async def keep_watch(client: PrefectClient, stale_after: timedelta) -> None:
             for run in await sweep(client, watch):
                 _logger.warning("the run %s of %s was lost, and is ended", run.name, run.infrastructure_pid)
         except httpx.HTTPError as error:
-            # The agent says that the server is away; what the gap means, the watch knows.
+            # The agent logs that the server is away; the watch notices the gap.
             _logger.debug("cannot look for lost runs: %s", error)
         await asyncio.sleep(_LOOK_SECONDS)
 
@@ -66,7 +66,7 @@ async def sweep(client: PrefectClient, watch: SilenceWatch) -> list[FlowRun]:
 
 
 def lost_message(run: FlowRun, silence: timedelta) -> str:
-    """What a lost run's page says."""
+    """The message on a lost run's page."""
     last = f"{run.updated:%Y-%m-%d %H:%M:%S} UTC" if run.updated else "its start"
     where = run.infrastructure_pid or "a process that never began"
     return (

@@ -55,7 +55,7 @@ def maintain(grace_hours: float = 24.0, handoff_hours: float = 24.0, allowed_age
         handoff_hours (float): remove what workers handed over, if it is older.
         allowed_age_hours (float): how old a stream may be whose contract does not say; not judged by default.
 
-    The run fails where a part did, and where a stream is too old.
+    The run fails if a part did, and where a stream is too old.
     """
     wait_for_a_restarting_server()
     readable_logs()

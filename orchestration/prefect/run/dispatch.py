@@ -55,7 +55,7 @@ class DispatchSettings:
 
 
 def require_server() -> None:
-    """Raises ConfigurationError where there is no server that workers could take streams from."""
+    """Raises ConfigurationError if there is no server that workers could take streams from."""
     if not PREFECT_API_URL.value():
         raise ConfigurationError(
             "INGEST_DEPLOYMENT is set, but PREFECT_API_URL is not: there is no server that workers take streams from",
@@ -200,7 +200,7 @@ class StreamDispatcher:
             elif lost:
                 who = f"the worker on {flow_run.infrastructure_pid or 'an unknown host'}"
                 said = f"{who} gave no sign of life for {silence.total_seconds():.0f} s"
-                # Where the API does not take it, the next look says it again.
+                # If the API refuses it, the next poll repeats it.
                 _end(client, flow_run_id, stream, Crashed(message=said), logger)
             elif state.is_running() and host is None and flow_run.infrastructure_pid:
                 host = flow_run.infrastructure_pid.partition(":")[0]
@@ -256,7 +256,7 @@ def _refused(error: httpx.HTTPError, stream: str) -> PlatformError:
 
 
 def _detail(answer: httpx.Response) -> str:
-    """What the API says of it, in one line."""
+    """The API's detail, in one line."""
     try:
         said = answer.json().get("detail", answer.text)
     except (ValueError, AttributeError):

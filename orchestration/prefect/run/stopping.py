@@ -90,7 +90,7 @@ def _first_stop_signal(reader: int) -> int | None:
 
 
 def stop_signal(error: BaseException) -> int | None:
-    """The signal that an exception, or one in its group, stands for; None where it stands for none.
+    """The signal that an exception, or one in its group, stands for; None if it stands for none.
 
     Prefect groups it with what else breaks when a run is stopped.
     """

@@ -156,7 +156,7 @@ class ReconcileWork:
         self.results: list[Reconciliation] = []
 
     def reconcile(self) -> None:
-        """Count all streams. Raises ReconciliationError where counts differ."""
+        """Count all streams. Raises ReconciliationError if counts differ."""
         with self._warehouse.connect(Purpose.AUDIT) as session:
             self.results = self._reconciler.reconcile(
                 session, self._contracts, self._sources, staging=self._staging, on_done=self._progress.reconciled

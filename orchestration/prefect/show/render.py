@@ -97,7 +97,7 @@ def print_warnings(console: Console, report: RunReport) -> None:
 
 
 def _of_no_interest(report: RunReport) -> list[str]:
-    """Columns that only say something where they differ, or are not zero."""
+    """Columns that are shown only if they differ, or are not zero."""
     items = report.reconciliations
     landed = [] if any(item.lake_history != item.raw_history for item in items) else [*HISTORY]
     return landed if any(item.in_flight for item in items) else [*landed, "in flight"]

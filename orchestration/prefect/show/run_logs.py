@@ -1,4 +1,4 @@
-"""What a run's log in Prefect's UI is made of: our lines, each at its task; none that says nothing; no traceback for an
+"""Filters a run's log in Prefect's UI: our lines, each at its task; none without content; no traceback for an
 expected error.
 """
 

@@ -19,7 +19,7 @@ Cells = dict[str, Any]
 HISTORY = ("landed, lake", "landed, RAW")
 """Of a reconciliation: every row that was ever landed, each version of it. Of interest where they differ."""
 _SELDOM = ("quarantined", "refused", "in flight", "lag, s")
-"""Columns that say nothing where all of them are zero."""
+"""Columns that say nothing if all of them are zero."""
 
 
 def stream_rows(report: RunReport) -> list[Cells]:
@@ -80,7 +80,7 @@ def reconciliation_rows(reconciliations: Sequence[Reconciliation]) -> list[Cells
 
 
 def not_compared(reconciliations: Sequence[Reconciliation]) -> str:
-    """Streams of which lake and source were not compared, by why; empty where all of them were."""
+    """Streams of which lake and source were not compared, by why; empty if all of them were."""
     streams: dict[str, list[str]] = {}
     for item in reconciliations:
         if item.source is None:
@@ -101,7 +101,7 @@ def notes(outcome: StreamOutcome) -> list[str]:
 
 
 def readable(rows: Sequence[Cells], *, leave_out: Sequence[str] = ()) -> list[dict[str, str]]:
-    """The rows with numbers as people write them, without columns that say nothing in any row."""
+    """The rows with numbers as people write them, without columns that are empty in each row."""
     names = [name for name in (rows[0] if rows else ()) if name not in leave_out]
     told = [name for name in names if any(row[name] != "" and (row[name] or name not in _SELDOM) for row in rows)]
     return [{name: _text(name, row[name]) for name in told} for row in rows]

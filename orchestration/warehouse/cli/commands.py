@@ -25,7 +25,7 @@ Waiting = Callable[[str], None]
 
 
 def load(streams: Sequence[str], *, wait_seconds: float, on_wait: Waiting) -> list[LoadOutcome]:
-    """Load streams (all for none). Raises PlatformError where nothing could be loaded."""
+    """Load streams (all for none). Raises PlatformError if nothing could be loaded."""
     settings = OrchestrationSettings.load()
     contracts = ContractRegistry.load(settings.contracts_dir).select(streams)
     run_id = run_id_now()

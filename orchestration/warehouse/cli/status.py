@@ -18,7 +18,7 @@ from orchestration.warehouse.protocol import Session
 
 @dataclass(frozen=True)
 class StreamStatus:
-    """One stream in the lake and in RAW. Versions are 0 and times None where there is nothing yet."""
+    """One stream in the lake and in RAW. Versions are 0 and times None if there is nothing yet."""
 
     stream: str
     lake_version: int

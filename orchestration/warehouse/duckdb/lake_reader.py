@@ -61,7 +61,7 @@ class LakeAccess:
         self._one_at_a_time = Lock()
 
     def load_extension(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Load httpfs. Raises ConfigurationError where its wheel is missing or made for another DuckDB."""
+        """Load httpfs. Raises ConfigurationError if its wheel is missing or made for another DuckDB."""
         try:
             resource = files(_EXTENSION_PACKAGE) / "extensions" / f"v{duckdb.__version__}" / "httpfs.duckdb_extension"
         except ModuleNotFoundError as error:
@@ -120,7 +120,7 @@ class LakeAccess:
 
 @contextmanager
 def lake_errors(settings: LakeSettings, stream: str | None, doing: str) -> Iterator[None]:
-    """Turn what DuckDB says of a read from the lake into a PlatformError about `stream`."""
+    """Turn DuckDB's error about a read from the lake into a PlatformError about `stream`."""
     try:
         yield
     except duckdb.Error as error:

@@ -77,7 +77,7 @@ class DuckDBSession:
             return self._connection.execute(sql, list(parameters)).fetchall()
 
     def columns(self, table: Table) -> Mapping[str, str]:
-        """Type by column name; empty where there is no table."""
+        """Type by column name; empty if there is no table."""
         rows = self.query(
             "SELECT column_name, data_type FROM duckdb_columns() WHERE database_name = current_database() "
             "AND lower(schema_name) = lower(?) AND lower(table_name) = lower(?) ORDER BY column_index",
@@ -251,7 +251,7 @@ class DuckDBWarehouse:
     def _open(self) -> duckdb.DuckDBPyConnection:
         """Open the file; a dbt whose run was killed may hold it for a moment longer.
 
-        Raises ConflictError where another process keeps it open, FatalError where it is no DuckDB database.
+        Raises ConflictError if another process keeps it open, FatalError where it is no DuckDB database.
         """
         deadline = time.monotonic() + self._open_wait.total_seconds()
         told = False

@@ -40,7 +40,7 @@ class HistoryCheck:
 
     @property
     def agrees(self) -> bool:
-        """Whether both say the same."""
+        """Whether both are equal."""
         return not (self.missing or self.foreign)
 
 
@@ -104,7 +104,7 @@ class _Loads:
 
 
 def _copied(session: SnowflakeSession, table: Table, since: datetime) -> Iterator[tuple[str, int]]:
-    """Files and rows that Snowflake says were copied into a table."""
+    """Files and rows copied into a table, by Snowflake's COPY_HISTORY."""
     name = literal(session.qualified(table))
     hours = int((datetime.now(UTC) - since).total_seconds() // 3600) + 1
     rows = session.query(

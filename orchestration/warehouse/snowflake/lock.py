@@ -114,7 +114,7 @@ class WriterLease:
             return None
 
     def _renewer(self, session: Session, run_id: str) -> Callable[[], bool]:
-        """Prolongs the lease; False where it is another's by now."""
+        """Prolongs the lease; False if it is another's by now."""
 
         def renew() -> bool:
             return bool(

@@ -50,7 +50,7 @@ class Login:
         return Caller(self.user, self.role, self.warehouse, host, self.database)
 
     def accepted_key(self) -> Key | None:
-        """The key to give to a program that knows of one alone; None where there is a password.
+        """The key to give to a program that knows of one alone; None if there is a password.
 
         Raises as `connect`, which is only asked where there are two.
         """

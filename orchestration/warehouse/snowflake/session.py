@@ -127,7 +127,7 @@ class SnowflakeSession:
             return [tuple(row) for row in cursor.fetchall()]
 
     def columns(self, table: Table) -> Mapping[str, str]:
-        """Type by column name; empty where there is no table or view, or none that the role may see."""
+        """Type by column name; empty if there is no table or view, or none that the role may see."""
         try:
             with self._cursor(f"DESCRIBE TABLE {SNOWFLAKE.table(table)}", ()) as cursor:
                 rows = cursor.fetchall()
@@ -200,7 +200,7 @@ class SnowflakeSession:
 
     @contextmanager
     def _cursor(self, sql: str, parameters: Sequence[object]) -> Iterator[SnowflakeCursor]:
-        """A cursor that has run the statement. Raises as `Session` says; a lost connection is a TransientError."""
+        """A cursor that has run the statement. Raises as `Session`; a lost connection is a TransientError."""
         connection = self._ensure_connected()
         try:
             if self._tag != self._wanted_tag:
