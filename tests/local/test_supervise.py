@@ -27,7 +27,7 @@ while True:
 """
 
 PARENT = """
-import signal, sys
+import select, signal, sys
 from pathlib import Path
 from local.environment import clean_environment
 from local.processes import Command, process_group
@@ -38,7 +38,9 @@ with open_run_directory(Path(sys.argv[1])) as run, process_group(run.lock) as gr
     sleeper = (sys.executable, "-c", "import time; time.sleep(600)")
     group.spawn(Command("sleeper", sleeper, Path(sys.argv[1]) / "log", clean_environment(), run.path))
     print("started", flush=True)
-    sys.stdin.read()
+    # A signal that comes just before the call is seen when the call returns.
+    while not select.select([sys.stdin], [], [], 0.2)[0]:
+        pass
 """
 
 
