@@ -9,6 +9,7 @@
     mock_saas_server   the e-mail provider, shared: do not move its clock or switch faults on
     make_mock_saas     providers of one's own, stopped after the test
     ingest_settings    all of these together
+    source_world       an empty database, an empty lake, and settings that join them
 
 Databases, buckets and providers of a test are its own; the cluster and the endpoint are shared by a worker's tests.
 The shop's roles belong to the cluster: make further shops with `shop_passwords`, or the DSNs of others stop working.
@@ -30,6 +31,7 @@ import pytest
 from psycopg2 import sql
 from pydantic import SecretStr
 
+from ingest.lake.store import ObjectStore
 from ingest.settings import IngestSettings, LakeSettings
 from local.accounts import unprivileged_account
 from local.environment import clean_environment
@@ -44,6 +46,7 @@ from local.settings import LocalSettings
 from postgres.seed import SeedReport
 from postgres.setup import INGEST_ROLE, OWNER_ROLE
 from tests.chaos.line import Ground
+from tests.ingest.run.world import World
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
@@ -110,6 +113,32 @@ def empty_database(postgres_server: PostgresServer) -> Iterator[str]:
     name = f"empty_{uuid.uuid4().hex[:12]}"
     with _database(postgres_server, sql.SQL("create database {}").format(sql.Identifier(name)), name):
         yield dsn(postgres_server.port, SUPERUSER, postgres_server.password, name)
+
+
+@pytest.fixture
+def source_world(empty_database: str, lake_settings: LakeSettings) -> Iterator[World]:
+    """An empty database, an empty lake, and settings that join them."""
+    settings = IngestSettings(
+        postgres_dsn=SecretStr(empty_database),
+        saas_api_key=SecretStr("key"),
+        horizon_margin_seconds=0,
+        lake=lake_settings,
+    )
+    with closing(psycopg2.connect(empty_database)) as connection:
+        connection.autocommit = True
+        yield World(settings, connection, ObjectStore(lake_settings))
+
+
+@pytest.fixture(scope="module")
+def module_database(postgres_server: PostgresServer) -> Iterator[psycopg2.extensions.connection]:
+    """A session in an empty database, for the tests of one module: each leaves it as it needs it."""
+    name = f"module_{uuid.uuid4().hex[:12]}"
+    with (
+        _database(postgres_server, sql.SQL("create database {}").format(sql.Identifier(name)), name),
+        closing(psycopg2.connect(postgres_server.admin_dsn, dbname=name)) as connection,
+    ):
+        connection.autocommit = True
+        yield connection
 
 
 @pytest.fixture(scope="session")

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psycopg2
 import pytest
 from hypothesis import settings as hypothesis_settings
-from pydantic import SecretStr
 
 from ingest.lake.store import ObjectStore
-from ingest.settings import IngestSettings, LakeSettings
+from ingest.settings import LakeSettings
 from local.servers.s3_server import S3Server
 from tests.conftest import Bucket
 from tests.ingest.cli.command import CommandLine
-from tests.ingest.run.world import World
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -44,20 +39,6 @@ def bucket(s3_server: S3Server, s3_client: S3Client) -> Bucket:
 @pytest.fixture
 def store(lake_settings: LakeSettings, s3_client: S3Client) -> ObjectStore:
     return ObjectStore(lake_settings, s3_client)
-
-
-@pytest.fixture
-def source_world(empty_database: str, lake_settings: LakeSettings, store: ObjectStore) -> Iterator[World]:
-    """An empty database, an empty lake, and settings that join them."""
-    settings = IngestSettings(
-        postgres_dsn=SecretStr(empty_database),
-        saas_api_key=SecretStr("key"),
-        horizon_margin_seconds=0,
-        lake=lake_settings,
-    )
-    with closing(psycopg2.connect(empty_database)) as connection:
-        connection.autocommit = True
-        yield World(settings, connection, store)
 
 
 @pytest.fixture

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import closing
 from decimal import Decimal
 from typing import Any
 
-import psycopg2
 import pytest
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 from psycopg2.extras import execute_values
-from pydantic import SecretStr
 
-from ingest.lake.store import ObjectStore
-from ingest.settings import IngestSettings, LakeSettings
 from orchestration.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tests.ingest.run.world import World
 from tests.orchestration.value_by_value import Passage
@@ -75,19 +69,10 @@ ZEROS = [
 
 
 @pytest.fixture
-def passage(empty_database: str, lake_settings: LakeSettings, warehouse: DuckDBWarehouse) -> Iterator[Passage]:
-    configured = IngestSettings(
-        postgres_dsn=SecretStr(empty_database),
-        saas_api_key=SecretStr("key"),
-        horizon_margin_seconds=0,
-        lake=lake_settings,
-    )
-    with closing(psycopg2.connect(empty_database)) as connection:
-        connection.autocommit = True
-        world = World(configured, connection, ObjectStore(lake_settings))
-        columns = ", ".join(f"c{number} {type_}" for number, type_ in enumerate(COLUMNS))
-        world.execute(f"create table broad (id int primary key, {columns})")
-        yield Passage(world, warehouse)
+def passage(source_world: World, warehouse: DuckDBWarehouse) -> Passage:
+    columns = ", ".join(f"c{number} {type_}" for number, type_ in enumerate(COLUMNS))
+    source_world.execute(f"create table broad (id int primary key, {columns})")
+    return Passage(source_world, warehouse)
 
 
 @settings(

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing
 from typing import Any
 
-import psycopg2
 import pytest
-from pydantic import SecretStr
 
 from ingest.contracts.model import StreamContract
 from ingest.lake.commit import CommitKind
-from ingest.lake.store import ObjectStore
 from ingest.run.replay import append_replay
 from ingest.run.runner import open_run
-from ingest.settings import IngestSettings, LakeSettings
 from orchestration.reconcile.comparison import Reconciler, Reconciliation, SourceSide
 from orchestration.settings import Schemas
 from orchestration.warehouse.duckdb.warehouse import DuckDBWarehouse
@@ -51,18 +45,9 @@ values (5000000000, 40000, 5000000000, 1e300, 12345678901234.5678, repeat('long'
 
 
 @pytest.fixture
-def world(empty_database: str, lake_settings: LakeSettings) -> Iterator[World]:
-    settings = IngestSettings(
-        postgres_dsn=SecretStr(empty_database),
-        saas_api_key=SecretStr("key"),
-        horizon_margin_seconds=0,
-        lake=lake_settings,
-    )
-    with closing(psycopg2.connect(empty_database)) as connection:
-        connection.autocommit = True
-        world = World(settings, connection, ObjectStore(lake_settings))
-        world.execute(ITEMS)
-        yield world
+def world(source_world: World) -> World:
+    source_world.execute(ITEMS)
+    return source_world
 
 
 def load(warehouse: DuckDBWarehouse, world: World, contract: StreamContract, *, anew: bool = False) -> LoadResult:

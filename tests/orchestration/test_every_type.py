@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing
-
-import psycopg2
 import pytest
 from psycopg2 import sql
-from pydantic import SecretStr
 
 from ingest.contracts.model import StreamContract
-from ingest.lake.store import ObjectStore
 from ingest.run.quarantine import Quarantine
-from ingest.settings import IngestSettings, LakeSettings
 from orchestration.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tests.ingest.run.world import World
 from tests.orchestration.value_by_value import Passage
 
 
 @pytest.fixture
-def passage(empty_database: str, lake_settings: LakeSettings, warehouse: DuckDBWarehouse) -> Iterator[Passage]:
-    settings = IngestSettings(
-        postgres_dsn=SecretStr(empty_database),
-        saas_api_key=SecretStr("key"),
-        horizon_margin_seconds=0,
-        lake=lake_settings,
-    )
-    with closing(psycopg2.connect(empty_database)) as connection:
-        connection.autocommit = True
-        yield Passage(World(settings, connection, ObjectStore(lake_settings)), warehouse)
+def passage(source_world: World, warehouse: DuckDBWarehouse) -> Passage:
+    return Passage(source_world, warehouse)
 
 
 OWN_TYPES = """

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
 
-import psycopg2
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -18,7 +14,6 @@ from ingest.contracts.cursor_proof import why_not_moved
 from ingest.contracts.drift import Effect, compare
 from ingest.contracts.introspect import LiveTable, live_tables
 from ingest.contracts.parse import parse_contract
-from local.servers.postgres_server import PostgresServer
 
 FUNCTIONS = """
 create function touch() returns trigger language plpgsql as $$ begin new.updated_at := now(); return new; end $$;
@@ -44,16 +39,9 @@ def trigger(name: str, function: str, on: str = "before update", when: str = "")
     return f"create trigger {name} {on} on t for each row {when} execute function {function}()"
 
 
-@pytest.fixture(scope="module")
-def database(postgres_server: PostgresServer) -> Iterator[Connection]:
-    name = f"triggers_{uuid.uuid4().hex[:12]}"
-    with closing(psycopg2.connect(postgres_server.admin_dsn)) as admin, admin.cursor() as cursor:
-        admin.autocommit = True
-        cursor.execute(f"create database {name}")
-        with closing(psycopg2.connect(postgres_server.admin_dsn, dbname=name)) as connection:
-            connection.autocommit = True
-            yield connection
-        cursor.execute(f"drop database {name}")
+@pytest.fixture
+def database(module_database: Connection) -> Connection:
+    return module_database
 
 
 def made(database: Connection, *statements: str, amount: str = "int") -> LiveTable:

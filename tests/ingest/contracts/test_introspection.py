@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import re
-import uuid
-from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,7 +22,6 @@ from ingest.contracts.types import Kind
 from ingest.errors import ConfigurationError, ContractError, SchemaDriftError
 from ingest.run.run_all import ingest_all
 from ingest.run.runner import open_run
-from local.servers.postgres_server import PostgresServer
 from tests.ingest.cli.command import CommandLine
 from tests.ingest.run.world import ITEMS, World
 from tests.ingest.values import landed, read_source
@@ -98,22 +94,10 @@ def zoo(source_world: World) -> World:
     return source_world
 
 
-@pytest.fixture(scope="module")
-def database_of_catalogs(postgres_server: PostgresServer) -> Iterator[Connection]:
-    name = f"catalog_{uuid.uuid4().hex[:12]}"
-    with closing(psycopg2.connect(postgres_server.admin_dsn)) as admin, admin.cursor() as cursor:
-        admin.autocommit = True
-        cursor.execute(f"create database {name}")
-        with closing(psycopg2.connect(postgres_server.admin_dsn, dbname=name)) as connection:
-            connection.autocommit = True
-            yield connection
-        cursor.execute(f"drop database {name}")
-
-
 @pytest.fixture
-def catalog(database_of_catalogs: Connection) -> Catalog:
+def catalog(module_database: Connection) -> Catalog:
     """An empty database, for tests that read its catalog alone."""
-    catalog = Catalog(database_of_catalogs)
+    catalog = Catalog(module_database)
     catalog.execute('drop schema if exists "Odd Schema" cascade; drop schema public cascade; create schema public')
     return catalog
 
