@@ -1,4 +1,4 @@
-"""What a case is: something to measure, with its contenders and its targets."""
+"""A case: something to measure, with its contenders and its targets."""
 
 from __future__ import annotations
 

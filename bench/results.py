@@ -1,4 +1,4 @@
-"""What was measured, kept as JSON after each case, so that a run can be broken off and gone on with."""
+"""Measurements, kept as JSON after each case, so a run can be interrupted and resumed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much is measured."""
+"""The sizes at which is measured."""
 
 from __future__ import annotations
 

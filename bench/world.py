@@ -1,4 +1,4 @@
-"""What the measured programs talk to: a Postgres, an S3 endpoint, an event API, each started when first asked for."""
+"""The surroundings of the measured programs: Postgres, an S3 endpoint, an event API, each started on demand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a terminal, or a pipe, can show."""
+"""Output to a terminal or a pipe, in the encoding of the locale."""
 
 from __future__ import annotations
 

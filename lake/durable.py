@@ -1,4 +1,4 @@
-"""What S3 has acknowledged, it has. ministack needs help with that.
+"""Durability: an acknowledged object is on the disk. ministack needs help with that.
 
 It writes each object to its folder before it answers, atomically by rename; but it does not wait for the disk, and
 where the disk refuses, it logs a warning, answers 200, and holds the object in memory alone: the next restart would

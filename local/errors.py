@@ -1,4 +1,4 @@
-"""What can go wrong with the embedded stack: always one message that says what, where, and what to do."""
+"""Errors of the embedded stack: each one message with what, where, and what to do."""
 
 from __future__ import annotations
 

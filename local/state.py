@@ -1,4 +1,4 @@
-"""What a demo or a stack keeps under .local/ of the repository: warehouse, logs, Prefect's own database."""
+"""The state of a demo or a stack under .local/: warehouse, logs, Prefect's own database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must outlive a restart: where history began, how far the clock was moved, and what kind of world it is.
+"""State that outlives a restart: the history's begin, the clock's offset, and the kind of world.
 
 History follows from these alone. A provider that forgot them would have another history than before, under the same
 identifiers, to clients who rely on a record being final.

@@ -1,4 +1,4 @@
-"""What both listings share: the window that is asked for, a position in it, and a page of it."""
+"""Shared by both listings: the requested window, a position in it, and a page of it."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What one run of the flow did, as its caller gets it."""
+"""The report of one run of the flow, for its caller."""
 
 from __future__ import annotations
 

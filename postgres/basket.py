@@ -1,4 +1,4 @@
-"""What a shopper puts into a basket."""
+"""Chooses a shopper's basket."""
 
 from dataclasses import dataclass
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""What the shop's commands share: reporting of errors, required settings, parameter types."""
+"""Shared by the shop's commands: reporting of errors, required settings, parameter types."""
 
 import re
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Which warehouse ships which line of a basket."""
+"""Fulfilment: the warehouse that ships each line of a basket."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What becomes of an order.
+"""The lifecycle of an order.
 
 The course of an order is a function of its number and the time it was placed, so that history can be written in
 one go and later be carried on by another process without anything stored in between.

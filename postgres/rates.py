@@ -1,4 +1,4 @@
-"""How often things happen, in proportion to the shop's size. All rates are per day of business time."""
+"""Rates of events, in proportion to the shop's size, per day of business time."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What several cases do with a lake."""
+"""Steps on a lake that several cases share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the platform would cost a month on AWS and Snowflake, worked out from what `make bench` measured.
+"""The platform's cost a month on AWS and Snowflake, computed from the measurements of `make bench`.
 
 prices        list prices, each with its source
 measurement   what the model takes from docs/benchmarks.json

@@ -1,4 +1,4 @@
-"""What the model takes from a benchmark's results."""
+"""The cost model's input: figures from a benchmark's results."""
 
 from __future__ import annotations
 

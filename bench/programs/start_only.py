@@ -1,4 +1,4 @@
-"""What an `ingest run` does before it can begin: the interpreter, its imports, settings, contracts, an S3 client.
+"""The start-up of `ingest run` alone: the interpreter, its imports, settings, contracts, an S3 client.
 
 python -m bench.programs.start_only
 """

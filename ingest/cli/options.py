@@ -1,4 +1,4 @@
-"""What several commands share: loading settings and contracts, reading lengths of time."""
+"""Shared by several commands: loading settings and contracts, reading lengths of time."""
 
 from __future__ import annotations
 

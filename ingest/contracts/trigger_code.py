@@ -1,4 +1,4 @@
-"""What a trigger's PL/pgSQL does to the new row, if its code is plain enough to be certain.
+"""The effect of a trigger's PL/pgSQL on the new row, if its code is plain enough to be certain.
 
 Two forms are understood, and nothing else: fields of NEW that are set one after the other, without a condition, ended
 by `return new`; and a lone `raise exception`, which lets no row pass. Anything else (a condition, a loop, a handler, a

@@ -1,4 +1,4 @@
-"""Which triggers see the rows of a table as they are written: from the catalog, as they are at this moment."""
+"""The triggers that fire on a table's rows, from the catalog, as they are at this moment."""
 
 from __future__ import annotations
 

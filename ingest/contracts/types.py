@@ -1,4 +1,4 @@
-"""Which type a source column has in the lake: the one table of the type mapping.
+"""The type mapping: the type in the lake of each type of a source column.
 
 Nothing is rounded, truncated or guessed. What Arrow holds exactly keeps its type; the rest lands as the text that
 Postgres prints for it (ISO dates, UTC, `postgres` intervals). A type that is in neither list is refused by name,

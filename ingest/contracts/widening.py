@@ -1,4 +1,4 @@
-"""Which changes of a column's type lose nothing: one rule for sources, for RAW tables and for files.
+"""Lossless widenings of a column's type: one rule for sources, for RAW tables and for files.
 
 A source's type is wider where every value of the old type is the same value of the new one, so that rows landed
 before the change need not be landed again. Where a column lands as text, its values must print alike as well.

@@ -1,4 +1,4 @@
-"""Which versions of a stream count: the one rule, for whoever counts or shows its rows as they are now.
+"""The versions of a stream that count: one rule for all that count or show its current rows.
 
 The lake's log and the warehouse's ledger are both asked for it, and dbt's macros (`dbt/macros/raw/versions.sql`) say
 the same in SQL. The contract decides, not what was landed under an older one: a stream may have given up its keys

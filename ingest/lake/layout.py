@@ -1,4 +1,4 @@
-"""Where things are in the bucket. Every key of the lake is made here.
+"""The layout of the bucket: every key of the lake is made here.
 
 <prefix>/<stream>/dt=YYYY-MM-DD/<version>-<part>-<sha256[:12]>.parquet   data, immutable
 _log/<stream>/<version, 20 digits>.json                                  commit, put-if-absent

@@ -1,4 +1,4 @@
-"""How far a stream's source was read, and when it was last counted: hints beside the log, never the state.
+"""Read marks: up to when a stream's source was read, and when it was counted. Hints beside the log, never the state.
 
 A window without rows commits nothing, so that the log of a quiet table says nothing of the runs that read it. Each run
 that has read a stream writes one small object over the older one, and a second one where it could compare the stream

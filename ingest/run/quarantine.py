@@ -1,4 +1,4 @@
-"""What lies in quarantine, and what has become of it: derived from the log, whose commits name what they settled.
+"""Refused records and their state: derived from the log, whose commits name the records that they settled.
 
 A record is open until a retry has settled it, or a later version has taken its place: the same key refused again, its
 stretch of time read again where it shows no key, or for a stream that is landed whole, a newer set.

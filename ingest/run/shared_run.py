@@ -1,4 +1,4 @@
-"""What the streams of one run have in common, whichever processes land them.
+"""The snapshot and horizon that the streams of one run share, whichever processes land them.
 
 One process opens the run: it reads the heads of the logs, then the horizon, then takes the snapshot, and keeps that
 open. The others join it. So streams that are landed in different containers are of one moment, as those of one process

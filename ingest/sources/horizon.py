@@ -1,4 +1,4 @@
-"""How far a Postgres table may be read without skipping a row.
+"""The horizon: the moment below which no row of a Postgres table can still appear.
 
 A cursor written by `now()` carries the start of its transaction, and a transaction that began earlier may commit
 later. So nothing at or above the oldest open transaction's start may be read yet: that is the horizon. A margin is

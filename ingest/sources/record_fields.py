@@ -1,4 +1,4 @@
-"""What a record's fields may hold: exactly what the readers behind the border, DuckDB and Snowflake, take for the same.
+"""The values that a record's fields may hold: those that DuckDB and Snowflake read as the same.
 
 A struct of msgspec checks the types. A member that is given twice is none of its concern, and each reader takes another
 of the two: msgspec and Snowflake the last, DuckDB the first. Such a record is refused.

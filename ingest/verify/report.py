@@ -1,4 +1,4 @@
-"""What a comparison of one stream found."""
+"""The differences that a comparison of one stream found."""
 
 from __future__ import annotations
 

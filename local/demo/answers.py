@@ -1,4 +1,4 @@
-"""What the demo asks the published marts."""
+"""The demo's questions to the published marts."""
 
 from __future__ import annotations
 

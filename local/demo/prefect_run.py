@@ -1,4 +1,4 @@
-"""What the flow's process does with Prefect. Importing this takes seconds."""
+"""Runs the flow with Prefect, in the flow's process. Importing this takes seconds."""
 
 from __future__ import annotations
 

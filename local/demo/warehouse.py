@@ -1,4 +1,4 @@
-"""Which warehouse the demo loads: DuckDB, the Snowflake account that SNOWFLAKE_* names, or an emulated one."""
+"""The demo's warehouse: DuckDB, the Snowflake account that SNOWFLAKE_* names, or an emulated one."""
 
 from __future__ import annotations
 

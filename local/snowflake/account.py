@@ -1,4 +1,4 @@
-"""What our Terraform makes in a Snowflake account, as SQL, for an empty emulated one: names, owners and grants alike.
+"""The objects that our Terraform makes in a Snowflake account, as SQL for an emulated one: names, owners, grants.
 
 A real account is provisioned by Terraform (terraform/modules/warehouse) and by nothing else.
 """

@@ -1,4 +1,4 @@
-"""Who may call, and how often."""
+"""Access: API keys and the rate limit."""
 
 import math
 import re

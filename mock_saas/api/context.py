@@ -1,4 +1,4 @@
-"""What surrounds every request: its identifier, the provider's Date, unhandled errors, the access log."""
+"""Middleware of every request: its identifier, the provider's Date, unhandled errors, the access log."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""What happens to a message: the patterns a life may follow, how common each is, and how long each step takes.
+"""A message's lifecycle: its patterns, how common each is, and how long each step takes.
 
 Rates are those of an ordinary permission-based sender: 97 % delivered, a third opened, one in sixteen clicked,
 a few in ten thousand complain.

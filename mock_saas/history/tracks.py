@@ -1,4 +1,4 @@
-"""Where the records of an interval of received time come from.
+"""Tracks: the origins of the records of an interval of received time.
 
 Time is cut into equal cells on a fixed grid. A message is sent in one cell; each of its events is received in
 that cell or a later one. To make one cell without looking at history, every delay can be undone:

@@ -1,4 +1,4 @@
-"""What dbt knows of RAW, written from the contracts: its sources, and each stream's key.
+"""Writes dbt's sources, and each stream's key, from the contracts.
 
 python -m orchestration.dbt.sources            # write the files
 python -m orchestration.dbt.sources --check    # exit 1 and show a diff where they have drifted

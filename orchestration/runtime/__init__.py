@@ -1,4 +1,4 @@
-"""What every Prefect process of ours needs, whether it runs the flow or lands a stream.
+"""Shared by every Prefect process of ours, whether it runs the flow or lands a stream.
 
 It imports the Prefect client alone: the ingest worker's image has neither a warehouse nor dbt.
 

@@ -1,4 +1,4 @@
-"""What Prefect knows us by: the work pool, its queues, the flows and their deployments."""
+"""Names in Prefect: the work pool, its queues, the flows and their deployments."""
 
 WORK_POOL = "dp-mailblaze-demo-dev"
 

@@ -1,4 +1,4 @@
-"""What is loaded, in which order, in which transaction. The same for every warehouse.
+"""The loader: which versions are loaded, in which order and transaction. The same for every warehouse.
 
 A stream's versions above the ledger's newest one are loaded in order, each in one transaction with its ledger row.
 So a version is in RAW whole, once, and in the ledger; or it is in neither.

@@ -1,4 +1,4 @@
-"""What a warehouse must be able to do for the loader, the reconciliation and the flow.
+"""The interface of a warehouse to the loader, the reconciliation and the flow.
 
 SQL that both warehouses understand goes through `Session.execute` and `query` with `?` placeholders; what differs
 (reading files, the catalog, publication) is a method.

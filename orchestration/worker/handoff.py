@@ -1,4 +1,4 @@
-"""How a stream's outcome gets from the process that landed it to the one that asked for it: as an object in the lake.
+"""The hand-off: a stream's outcome, as an object in the lake, from the worker to the run that asked for it.
 
 Its rows are in the commit log already; what is handed over is which commits, what was counted at the source, and the
 error if there was one. Prefect's own results would need a disk that both can reach.

@@ -1,4 +1,4 @@
-"""What an advance of the shop has done."""
+"""The report of an advance of the shop."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields

@@ -1,4 +1,4 @@
-"""What there is to run in Prefect: the deployments, each with the queue, form and schedule it is made with."""
+"""The deployments, each with its queue, form and schedule."""
 
 from __future__ import annotations
 

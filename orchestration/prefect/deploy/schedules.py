@@ -1,4 +1,4 @@
-"""Whose times a schedule has: the last change wins, whether it was made in the settings or in Prefect's UI.
+"""A schedule's times: the last change wins, whether it was made in the settings or in Prefect's UI.
 
 What the settings said at the last registration is kept in a variable of Prefect. Where they say something else now,
 they were changed since, and the schedule becomes theirs. Where they say the same, whatever Prefect has stays.

@@ -1,4 +1,4 @@
-"""What runs beside the flow.
+"""Programs beside the flow.
 
 server       Prefect's server, with the alerts' block; alert_webhook is that block, notifications use it
 api          the configured Prefect API, else the ephemeral one

@@ -1,4 +1,4 @@
-"""How old a stream is: how far its source was last read, against what its contract allows.
+"""Freshness of a stream: up to when its source was last read, against its contract's limit.
 
 A watermark moves only where rows come. A quiet table is read by every run all the same, and as fresh as the last one.
 """

@@ -1,4 +1,4 @@
-"""What a run of the flow does.
+"""One run of the flow.
 
 parameters  what a run can be asked for
 services    what its steps are given

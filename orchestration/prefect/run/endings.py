@@ -1,4 +1,4 @@
-"""How a run of the flow ends in Prefect: a state whose message is a summary, or the failure and what to do.
+"""The final state of a flow run in Prefect: its message is a summary, or the failure and what to do.
 
 A raised exception would do as well, but Prefect puts words of its own before the message.
 """

@@ -1,4 +1,4 @@
-"""What a run of the flow can be asked for."""
+"""The parameters of a run of the flow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the steps of one run share."""
+"""Services that the steps of one run share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the warehouse's commands do, without their printing."""
+"""The warehouse's commands, without their printing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far the warehouse is behind the lake, stream by stream."""
+"""The warehouse's lag behind the lake, stream by stream."""
 
 from __future__ import annotations
 

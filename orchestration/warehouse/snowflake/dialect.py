@@ -1,4 +1,4 @@
-"""How Snowflake spells names and types, and what it can do to a column."""
+"""Snowflake's spelling of names and types, and its changes of a column."""
 
 from __future__ import annotations
 

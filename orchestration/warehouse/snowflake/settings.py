@@ -1,4 +1,4 @@
-"""How to reach Snowflake, all of it by environment variables, and who we are there."""
+"""Snowflake's settings: environment variables for the account, the user and its key."""
 
 from __future__ import annotations
 
