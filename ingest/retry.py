@@ -140,7 +140,7 @@ def retrying(
 def retrying_to_open(
     budgets: WaitBudgets, streams: Iterable[str], note: Callable[[TransientError, float], None]
 ) -> Retrying:
-    """How an orchestrated run opens the source of `streams`: one that is away is waited for, but for a minute at most.
+    """The policy by which an orchestrated run opens the source of `streams`: it waits a minute at most.
 
     `note` gets the error and the seconds of the coming wait. At the command line nobody waits, and a wrong address is
     told at once.

@@ -42,7 +42,7 @@ class RetryPolicy:
         return math.inf if self.budget_seconds is None else self.budget_seconds
 
     def tries_at(self, *, unreachable: bool) -> int | None:
-        """How often it is tried in all; None is without a limit."""
+        """The number of tries in all; None for no limit."""
         return self.unreachable_tries or self.tries if unreachable else self.tries
 
 

@@ -20,7 +20,7 @@ SETTINGS_CONFIG = SettingsConfigDict(
 
 
 class LakeSettings(BaseSettings):
-    """Where the raw lake is. Credentials are boto3's own business (environment, profile, role)."""
+    """The raw lake's place. boto3 finds the credentials (environment, profile, role)."""
 
     model_config = SettingsConfigDict(
         env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, populate_by_name=True
@@ -61,7 +61,7 @@ class IngestSettings(BaseSettings):
     postgres_readers: int = Field(default=2, ge=1, le=32, validation_alias="POSTGRES_READERS")
     """Connections that read one large table at once."""
     postgres_lock_timeout_seconds: float = Field(default=10.0, ge=0, validation_alias="POSTGRES_LOCK_TIMEOUT_SECONDS")
-    """How long to wait for a table that somebody has locked against readers."""
+    """The longest wait for a table that is locked against readers."""
     saas_settling_seconds: float = Field(default=60.0, ge=0, validation_alias="SAAS_SETTLING_SECONDS")
     """The provider's documented settling time: records younger than this are not final."""
     saas_page_size: int = Field(default=1000, ge=1, le=1000, validation_alias="SAAS_PAGE_SIZE")
@@ -70,14 +70,14 @@ class IngestSettings(BaseSettings):
     saas_commit_bytes: int = Field(default=64 * 2**20, ge=1, validation_alias="SAAS_COMMIT_BYTES")
     """A long window is committed every so many bytes of records, so that a crash resumes in its middle."""
     wait_budget_seconds: float = Field(default=300.0, ge=0, validation_alias="WAIT_BUDGET_SECONDS")
-    """How long one stream may wait in all in a run, for retries and Retry-After, over all tries, tasks and workers."""
+    """The longest wait of one stream in a run, for retries and Retry-After, over all tries, tasks and workers."""
     target_file_bytes: int = Field(default=32 * 2**20, ge=1, validation_alias="TARGET_FILE_BYTES")
     concurrency: int = Field(default=4, ge=1, validation_alias="INGEST_CONCURRENCY")
     """Streams read at once by one process."""
     verify_memory_limit: str = Field(
         default="256MB", pattern=r"^\d+(\.\d+)? ?[KMGT]i?B$", validation_alias="VERIFY_MEMORY_LIMIT"
     )
-    """What DuckDB may take to compare a stream, such as 1GB; what does not fit is spilled to the disk of TMPDIR."""
+    """DuckDB's memory limit for comparing a stream, such as 1GB; the rest is spilled to the disk of TMPDIR."""
     log_format: Literal["auto", "console", "json"] = Field(default="auto", validation_alias="LOG_FORMAT")
     lake: LakeSettings = Field(default_factory=LakeSettings)
 

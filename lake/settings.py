@@ -14,7 +14,7 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True)
 class LakeServerSettings:
-    """Where the server listens, and what it keeps where. `reserve` is free space (bytes) that no write may use."""
+    """The server's address and folder. `reserve` is free space (bytes) that no write may use."""
 
     bucket: str
     region: str

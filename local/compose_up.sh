@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # `make up`: starts the compose stack, after a look at what would stop it halfway: the engine, BUSINESS_NOW, the ports.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 fail() {
   printf 'error: %s\n' "$@" >&2

@@ -19,7 +19,7 @@ class Interrupted(BaseException):
 
     @property
     def exit_code(self) -> int:
-        """What shells expect: 130 for Ctrl-C."""
+        """The exit code that shells expect: 130 for Ctrl-C."""
         return 128 + self.signal
 
 

@@ -31,7 +31,7 @@ class Stop:
 
 @dataclass(frozen=True)
 class Command:
-    """What to run. `environment` is the whole environment; `account` is None for this process's own user."""
+    """A command line. `environment` is the whole environment; `account` is None for this process's own user."""
 
     name: str
     arguments: Sequence[str | Path]
@@ -55,7 +55,7 @@ class Process:
         return self._supervisor.pid
 
     def output(self) -> bytes:
-        """What the command has written so far; what the log held before is left out."""
+        """The command's output so far, without the log's former content."""
         with self.command.log.open("rb") as log:
             log.seek(self._log_start)
             return log.read()

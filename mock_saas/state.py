@@ -85,7 +85,7 @@ class StateFile:
         )
 
     def _offset(self, state: State, settings: Settings) -> float:
-        """How far the clock is from where it began. A later BUSINESS_NOW moves it on; none moves it back."""
+        """The clock's distance from its begin. A later BUSINESS_NOW moves it on; none moves it back."""
         begun, given = state.business_now, settings.business_now
         if begun is None and given is None:
             return state.clock_offset_seconds

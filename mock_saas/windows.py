@@ -38,7 +38,7 @@ class Page:
 
 @dataclass(frozen=True)
 class Count:
-    """How many records, and how many different ones."""
+    """The number of records, and of different ones."""
 
     records: int
     distinct: int

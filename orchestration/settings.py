@@ -22,7 +22,7 @@ DEV_EMAIL_SALT = "dev-only-salt"
 
 
 class WarehouseKind(StrEnum):
-    """Which warehouse the lake is loaded into."""
+    """The warehouse that the lake is loaded into."""
 
     DUCKDB = "duckdb"
     SNOWFLAKE = "snowflake"
@@ -55,15 +55,15 @@ class OrchestrationSettings(BaseSettings):
     environment: str = Field(default="dev", validation_alias="ENVIRONMENT")
     warehouse: WarehouseKind = Field(default=WarehouseKind.DUCKDB, validation_alias="WAREHOUSE")
     warehouse_dir: Path = Field(default=Path(".local/warehouse"), validation_alias="WAREHOUSE_DIR")
-    """Where the DuckDB files are: the one that runs write, and `published/`, which readers open."""
+    """The folder of the DuckDB files: the one that runs write, and `published/`, which readers open."""
     database: str = Field(default="DP_MAILBLAZE_DEMO_DEV_DB", validation_alias="WAREHOUSE_DATABASE")
     schemas: Schemas = Field(default_factory=Schemas)
     lock_wait_seconds: float = Field(default=600.0, ge=0, validation_alias="WAREHOUSE_LOCK_SECONDS")
-    """How long a run waits for another one to finish writing the warehouse."""
+    """The longest wait of a run for another one to finish writing the warehouse."""
     load_concurrency: int = Field(default=4, ge=1, validation_alias="LOAD_CONCURRENCY")
     """Streams loaded at once."""
     load_wait_budget_seconds: float = Field(default=120.0, ge=0, validation_alias="LOAD_WAIT_BUDGET_SECONDS")
-    """How long one stream's load may wait in all for retries before it gives up."""
+    """The longest wait of one stream's load in all, for retries."""
     duckdb_memory_limit: str | None = Field(default=None, validation_alias="DUCKDB_MEMORY_LIMIT")
     """Such as `4GB`; DuckDB's own default is 80 % of the machine."""
 
@@ -79,15 +79,15 @@ class OrchestrationSettings(BaseSettings):
     """Goes into every hash of an e-mail address."""
 
     task_retries: int = Field(default=TASK.further_tries, ge=0, validation_alias="TASK_RETRIES")
-    """How often the orchestrator runs a task again after a transient fault, beyond the retries inside the task."""
+    """The orchestrator's retries of a task after a transient fault, beyond those inside the task."""
     task_retry_seconds: float = Field(default=TASK.first_wait, ge=0, validation_alias="TASK_RETRY_SECONDS")
 
     ingest_deployment: str | None = Field(default=None, validation_alias="INGEST_DEPLOYMENT")
     """The deployment, `flow/deployment`, that streams are handed to; by default the flow lands them itself."""
     ingest_start_seconds: float = Field(default=600.0, gt=0, validation_alias="INGEST_START_SECONDS")
-    """How long a stream that was handed out may wait for a worker to take it."""
+    """The longest wait of a handed-out stream for a worker."""
     business_now: datetime | None = Field(default=None, validation_alias="BUSINESS_NOW")
-    """Where the business's time stands; by default it is the clock's."""
+    """The business's time; by default the clock's."""
     stale_run_seconds: float = Field(default=45.0, ge=15, validation_alias="STALE_RUN_SECONDS")
     """A flow run that gave no sign of life for so long is taken for lost, and marked as crashed."""
 
@@ -139,17 +139,17 @@ class OrchestrationSettings(BaseSettings):
 
     @property
     def stale_run(self) -> timedelta:
-        """How long a flow run may give no sign of life."""
+        """The heartbeat timeout of a flow run."""
         return timedelta(seconds=self.stale_run_seconds)
 
     @property
     def compare_every(self) -> timedelta:
-        """How long ago a stream's source may have been compared with the lake."""
+        """The longest time since a stream's source was compared with the lake."""
         return timedelta(hours=self.compare_every_hours)
 
     @property
     def lock_wait(self) -> timedelta:
-        """How long to wait for the warehouse's lock."""
+        """The longest wait for the warehouse's lock."""
         return timedelta(seconds=self.lock_wait_seconds)
 
     @classmethod

@@ -77,7 +77,7 @@ def changed_price(rng: Random, price: Decimal) -> Decimal:
 
 
 def line_total(quantity: int, unit_price: Decimal, discount_rate: Decimal) -> Decimal:
-    """What a line costs, rounded half away from zero as Postgres rounds numeric. Arguments are not negative."""
+    """The price of a line, rounded half away from zero as Postgres rounds numeric. Arguments are not negative."""
     return (quantity * unit_price * (1 - discount_rate)).quantize(CENT, ROUND_HALF_UP)
 
 

@@ -46,7 +46,7 @@ def steps(order_id: int, placed_at: datetime) -> tuple[Step, ...]:
 
 
 def next_step(order_id: int, placed_at: datetime, status: OrderStatus) -> Step | None:
-    """What comes after `status`; None if that is the end."""
+    """The status after `status`; None if that is the end."""
     if status is OrderStatus.PLACED:
         return steps(order_id, placed_at)[0]
     if status is OrderStatus.SHIPPED:

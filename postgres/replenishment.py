@@ -43,6 +43,6 @@ def deliveries(warehouse_id: int, start: datetime, end: datetime) -> Iterator[da
 
 
 def draw_count_difference(rng: Random) -> int:
-    """How far a shelf is off when it is counted: never 0, more often too little than too much."""
+    """The difference at a shelf's count: never 0, more often too little than too much."""
     size = _DIFFERENCE.draw(rng)
     return -size if rng.random() < 0.65 else size

@@ -86,7 +86,7 @@ def _require_empty(cursor: Cursor) -> None:
 
 
 def _ahead_of_the_database(cursor: Cursor, business_now: datetime) -> timedelta:
-    """How far the business's time is ahead of the database's clock, or nothing.
+    """The business time's lead over the database's clock, or nothing.
 
     A cursor column in the future of that clock would be taken for a row in flight until the clock has got there.
     """

@@ -5,17 +5,17 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class ShopSettings(BaseSettings):
-    """Where the shop is, for `seed` and `activity`."""
+    """The shop's DSN, for `seed` and `activity`."""
 
     model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
 
     dsn: SecretStr | None = Field(default=None, validation_alias="POSTGRES_DSN")
     business_now: str = Field(default="", validation_alias="BUSINESS_NOW")
-    """Where the business's time stands, as text; empty: it is the clock's."""
+    """The business's time, as text; empty for the clock's."""
 
 
 class SetupSettings(BaseSettings):
-    """What `setup` needs to create a shop. Passwords come from the environment alone."""
+    """The settings of `setup`, which creates a shop. Passwords come only from the environment."""
 
     model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
 

@@ -26,7 +26,7 @@ class StockBook:
 
     @property
     def movements(self) -> int:
-        """How many movements have been made."""
+        """The number of movements made."""
         return self._moved
 
     def open(self, warehouse_id: int, product_id: int, reorder_point: int, at: datetime) -> None:

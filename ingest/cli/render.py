@@ -75,7 +75,7 @@ def live_progress() -> Iterator[ProgressCallback]:
 
 
 def print_outcomes(outcomes: Sequence[Outcome]) -> None:
-    """What a run did to each stream, then every error in full."""
+    """The outcome of each stream, then every error in full."""
     rows: list[list[str]] = []
     for outcome in outcomes:
         result = outcome.result
@@ -107,7 +107,7 @@ def print_outcomes(outcomes: Sequence[Outcome]) -> None:
 
 
 def print_verifications(found: Sequence[Verification], errors: Sequence[PlatformError]) -> None:
-    """What was compared and found, stream by stream, then every error in full."""
+    """The comparison's result, stream by stream, then every error in full."""
     rows = [
         [
             item.stream,
@@ -209,7 +209,7 @@ def print_differences(stream: str, differences: Sequence[Difference]) -> None:
 
 
 def print_draft(path: Path, contract: StreamContract, table: LiveTable, zone: str) -> None:
-    """What `contract new` wrote for `table`, and what only a person can decide. `zone` is the database's own."""
+    """The contract that `contract new` wrote for `table`, and the open decisions. `zone` is the database's own."""
     spec = contract.spec
     key = f"key ({', '.join(contract.key)})" if contract.key else "no key"
     how = f"incremental by {spec.cursor}" if spec.cursor else "landed whole on each run"
@@ -242,7 +242,7 @@ def _has_no_zone(table: LiveTable, column: str) -> bool:
 
 
 def print_acceptance(path: Path, before: str, acceptance: Acceptance | None, *, dry_run: bool) -> None:
-    """What `contract accept` wrote, as a diff, and what is to be done downstream."""
+    """The change that `contract accept` wrote, as a diff, and the steps that follow downstream."""
     console = Console(soft_wrap=True, highlight=False, markup=False)
     if acceptance is None:
         console.print(f"{path} says what the source has; nothing is to be accepted.")
@@ -288,7 +288,7 @@ def print_refused(records: Sequence[RefusedRecord]) -> None:
 
 
 def print_orphans(found: Sequence[Orphans], *, dry_run: bool) -> None:
-    """What `gc` removed, would remove, and left for being young."""
+    """The files that `gc` removed, would remove, or left for being young."""
     console = Console(soft_wrap=True, highlight=False)
     for orphans in found:
         if orphans.next_version is not None:

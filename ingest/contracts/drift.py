@@ -21,7 +21,7 @@ from ingest.errors import AccessError, ConfigurationError, ContractError, Schema
 
 
 class Effect(StrEnum):
-    """What a difference does to the stream."""
+    """The effect of a difference on the stream."""
 
     STOPS = "stops"
     FLOWS = "flows"
@@ -116,7 +116,7 @@ def _way_out(contract: StreamContract, differences: list[Difference]) -> str:
 
 
 def _unreadable(table: LiveTable) -> Difference | None:
-    """What keeps this login from all of the table."""
+    """The reason why this login does not see all of the table."""
     schema = table.name.partition(".")[0]
     if not table.usable:
         remark = f'grant it: GRANT USAGE ON SCHEMA "{schema}" TO the login'
@@ -153,7 +153,7 @@ def _undecided(table: LiveTable) -> Difference:
 
 
 def landing_of(type_: str) -> LandingType:
-    """How a column that no contract speaks of is landed: by its type, and as text where that is not known."""
+    """The landing of a column without contract: by its type, as text if the type is not known."""
     try:
         return landing_type(type_)
     except ContractError:

@@ -22,21 +22,21 @@ META_COLUMNS = ("_batch_id", "_log_version", "_row_number", "_extracted_at")
 
 
 class Source(StrEnum):
-    """Where a stream comes from."""
+    """The kind of a stream's source."""
 
     POSTGRES = "postgres"
     SAAS = "saas"
 
 
 class Mode(StrEnum):
-    """How a stream is read: by windows of its cursor, or whole on each run."""
+    """The mode of reading: by windows of the cursor, or whole on each run."""
 
     INCREMENTAL = "incremental"
     SNAPSHOT = "snapshot"
 
 
 class Clock(StrEnum):
-    """Who writes the cursor; a database's `now()` needs no lateness, a client's clock does."""
+    """The writer of the cursor: a database's `now()` needs no lateness, a client's clock does."""
 
     DATABASE = "database"
     CLIENT = "client"
@@ -44,7 +44,7 @@ class Clock(StrEnum):
 
 
 class Deletes(StrEnum):
-    """How deletions are found: by a pass over all keys, or not at all (append-only and snapshot streams)."""
+    """The search for deletions: by a pass over all keys, or none (append-only and snapshot streams)."""
 
     KEYS = "keys"
     NONE = "none"
@@ -166,7 +166,7 @@ class StreamContract:
 
     @property
     def cursor_rounding(self) -> timedelta:
-        """How far the cursor may lie below the moment that was written: `timestamptz(0)` is rounded to a second."""
+        """The cursor's rounding: it may lie so far below the written moment, a second for `timestamptz(0)`."""
         digits = SourceType.parse(self.cursor_column.source_type).args
         return timedelta(seconds=0.5 / 10 ** int(digits[0])) if digits and int(digits[0]) < 6 else timedelta(0)
 

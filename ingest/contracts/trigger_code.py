@@ -40,7 +40,7 @@ class Token:
 
 
 class Value(Enum):
-    """What a field of the new row is set to."""
+    """The value that a field of the new row is set to."""
 
     CLOCK = "the clock"
     SHADOWED_CLOCK = "a function that is called like the clock"
@@ -50,7 +50,7 @@ class Value(Enum):
 
 @dataclass(frozen=True)
 class RowCode:
-    """What the code does: the fields that it sets, each with the last value; or that it refuses every row."""
+    """The code's effect: the fields that it sets, each with its last value; or that it refuses every row."""
 
     sets: dict[str, Value] = field(default_factory=dict)
     refuses: bool = False
@@ -61,7 +61,7 @@ class _UnreadableError(Exception):
 
 
 def understood(code: str, *, shadowed: bool = False) -> RowCode | None:
-    """What PL/pgSQL `code` does to the new row; None if it has any other form than the two that are understood.
+    """The effect of PL/pgSQL `code` on the new row; None if it has a form other than the two that are understood.
 
     `shadowed`: whether the database has a function of its own that is called like one of the clock.
     """
@@ -113,7 +113,7 @@ def _token(match: re.Match[str]) -> list[Token]:
 
 
 def _after_comment(code: str, position: int) -> int:
-    """Where the code goes on after the comment that begins at `position`; `position` itself where none does."""
+    """The position behind the comment that begins at `position`; `position` itself if none does."""
     line = _LINE_COMMENT.match(code, position)
     if line is not None:
         return line.end()

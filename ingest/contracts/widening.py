@@ -39,7 +39,7 @@ def landing_widens(narrow: LandingType, wide: LandingType) -> bool:
 
 
 def widened_landing(old_type: str, old_landing: LandingType, new_type: str) -> LandingType | None:
-    """What a column lands as once the source has widened it; None if the change is no lossless widening.
+    """The landing of a column once the source has widened it; None if the change is no lossless widening.
 
     A column that its contract lands as text stays text.
     """

@@ -70,7 +70,7 @@ class YamlText:
         return node
 
     def _end(self, node: Any) -> int:
-        """Where its last scalar ends: comments that follow speak of what comes next."""
+        """The end of its last scalar: comments that follow belong to the next item."""
         if isinstance(node, yaml.MappingNode) and node.value and not node.flow_style:
             return self._end(node.value[-1][1])
         if isinstance(node, yaml.SequenceNode) and node.value and not node.flow_style:

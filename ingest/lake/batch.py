@@ -52,7 +52,7 @@ class QuarantinedRecord:
 
 @dataclass(frozen=True)
 class BatchOrigin:
-    """Who makes the batch, and on top of which version (0 for an empty log)."""
+    """The batch's writer, and the version that it builds upon (0 for an empty log)."""
 
     run_id: str
     parent: Commit | None
@@ -215,7 +215,7 @@ class Batch:
             )
 
     def _way_out(self) -> str:
-        """What lets a refused batch through. A column's type is free until the first of its rows is landed."""
+        """The hint for a refused batch. A column's type is free until the first of its rows is landed."""
         kept = f"let such rows go to quarantine (maxQuarantineRatio), and `ingest run --stream {self._contract.stream}`"
         if self._contract.spec.source is not Source.POSTGRES:
             return f"Correct the source or the contract, or {kept}."

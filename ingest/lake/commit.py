@@ -19,7 +19,7 @@ class _Model(BaseModel):
 
 
 class CommitKind(StrEnum):
-    """What a batch is, and so what loaders and staging make of it."""
+    """The kind of a batch: it decides how loaders and staging treat it."""
 
     DATA = "data"
     SNAPSHOT = "snapshot"
@@ -71,7 +71,7 @@ class Resume(_Model):
 
 
 class Walk(_Model):
-    """Which part of a window a commit has read, in the order of the cursor.
+    """The part of a window that a commit has read, in the order of the cursor.
 
     `first` is the version with which this reading of the window began: a window that is read again is another walk.
     The part goes from `start` (None: the window's own) to `reached`: all below it was read. At the window's end that

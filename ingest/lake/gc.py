@@ -22,7 +22,7 @@ from ingest.lake.store import ObjectStore, StoredObject
 
 @dataclass(frozen=True)
 class Orphans:
-    """What `gc` found for one stream whose newest version is `version`.
+    """The findings of `gc` for one stream whose newest version is `version`.
 
     `young` ones are within the grace period: their batch most likely still runs.
     """

@@ -29,7 +29,7 @@ def data_key(prefix: str, stream: str, *, at: datetime, version: int, part: int,
 
 
 def log_prefix(stream: str) -> str:
-    """What every commit key of a stream begins with."""
+    """The prefix of a stream's commit keys."""
     return f"{LOG}/{stream}/"
 
 
@@ -71,5 +71,5 @@ def file_version(key: str) -> int | None:
 
 
 def data_prefixes(prefix: str, stream: str) -> tuple[str, ...]:
-    """Where files of a stream can lie; what `gc` looks through."""
+    """The prefixes of a stream's files, which `gc` lists."""
     return (f"{prefix}/{stream}/", f"{QUARANTINE}/{stream}/")

@@ -54,7 +54,7 @@ def read_again(commits: Sequence[Commit], records: Iterable[UnnamedRecord]) -> d
 
 
 class _Side(IntEnum):
-    """Where a point lies among the records of one moment."""
+    """A point's place among the records of one moment."""
 
     WINDOW = 0
     """Before all of them: where a window begins or ends."""
@@ -118,7 +118,7 @@ class _Chain:
 
 @dataclass(frozen=True)
 class _Reading:
-    """What one walk, which ended with `version`, has read.
+    """The result of one walk, which ended with `version`.
 
     `tail` holds what a walk that broke off has read behind the last point that it has passed. There may be more of
     them, up to the end of its window.
@@ -223,7 +223,7 @@ def _apart(
 
 
 def _readings(commits: Iterable[Commit], of_version: Mapping[int, Sequence[UnnamedRecord]]) -> list[_Reading]:
-    """What each walk has read, in the order in which they ended."""
+    """The result of each walk, in the order in which they ended."""
     walks: dict[int, list[tuple[Commit, Walk]]] = {}
     newest: dict[CommitKind, tuple[Commit, int]] = {}
     for commit in commits:

@@ -97,7 +97,7 @@ class CountMark(_Mark):
 
 
 def read_until(store: ObjectStore, contract: StreamContract, head: Commit | None) -> datetime | None:
-    """How far the source was read: by the mark, where it is of this log, or by the watermark; None for never."""
+    """Up to when the source was read: the mark's moment, if it is of this log, else the watermark; None for never."""
     mark = ReadMark.read(store, contract.stream)
     marked = mark.until if mark is not None and mark.is_of(CommitLog(store, contract.stream), head) else None
     # One that was read by windows once, and is landed whole now, has kept its watermark.

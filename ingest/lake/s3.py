@@ -55,7 +55,7 @@ class AlteredError(DamagedLakeError):
 
 
 class StrangeRefusalError(ConfigurationError):
-    """What refused does not speak as S3 does; or it does, and was cut off."""
+    """The answer of a refusal is not S3's, or it was cut off."""
 
 
 class BrokenBodyError(TransientError):

@@ -31,7 +31,7 @@ _UPLOADS_AT_ONCE = 2
 
 @dataclass(frozen=True)
 class FilePlace:
-    """What a file's key is made of, and the cursor column whose bounds its commit states."""
+    """The parts of a file's key, and the cursor column whose bounds its commit states."""
 
     prefix: str
     stream: str

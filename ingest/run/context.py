@@ -37,7 +37,7 @@ class SourceCount:
 
 @dataclass(frozen=True)
 class StreamResult:
-    """What a run did to one stream. `lag_seconds` is how far the horizon lies behind now, and `blocker` why.
+    """The outcome of one stream. `lag_seconds` is the horizon's distance from now, `blocker` its cause.
 
     All that the source had below `read_until` is in the lake; None if nothing new was read.
     """
@@ -68,7 +68,7 @@ class StreamResult:
 
 @dataclass
 class RunContext:
-    """What every extraction needs of the run it belongs to.
+    """The part of its run that every extraction needs.
 
     `heads` are the logs' newest commits as this run knows them; a batch may only be built on top of these. A stream
     whose log is `damaged` has none.
@@ -84,7 +84,7 @@ class RunContext:
     _first_heads: dict[str, Commit | None] = field(default_factory=dict)
 
     def origin(self, stream: str) -> BatchOrigin:
-        """Where the next batch of `stream` comes from."""
+        """The origin of the next batch of `stream`."""
         return BatchOrigin(self.run_id, self.heads[stream], datetime.now(UTC))
 
     def committed(self, commit: Commit) -> None:

@@ -25,7 +25,7 @@ class Heads:
 
 
 def read_heads(store: ObjectStore, contracts: Sequence[StreamContract]) -> Heads:
-    """Where the logs are. A log that is damaged stops its own stream alone."""
+    """The heads of the logs. A damaged log stops only its own stream."""
     if not contracts:
         raise ConfigurationError("no stream was named")
 

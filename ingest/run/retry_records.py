@@ -41,7 +41,7 @@ def retry_records(context: RunContext, contract: StreamContract) -> None:
 
 
 class _Lake:
-    """What the lake has of the keys of some records: their newest cursors, and whether they are still at the source."""
+    """The lake's state of some records' keys: their newest cursors, and whether they are still at the source."""
 
     def __init__(
         self,

@@ -40,7 +40,7 @@ select gid, clock_timestamp() - prepared as age from pg_prepared_xacts
 
 @dataclass(frozen=True)
 class Blocker:
-    """What holds the horizon back: who, and for how long."""
+    """The session that holds the horizon back, and for how long."""
 
     what: str
     age: timedelta
@@ -78,7 +78,7 @@ class Horizon:
             raise kind(self.hidden.reason, stream=stream, hint=self.hidden.hint)
 
     def notice_of_a_clock_set_back(self, stream: str, watermark: datetime | None) -> str | None:
-        """What to do where the database's clock was later once than it is now; None if it was not.
+        """The hint for a database clock that was later once than it is now; None if it was not.
 
         A watermark was a horizon, so the clock has been at it. Rows written until it has passed it again carry cursors
         that were read already, and no window will hold them.

@@ -128,14 +128,14 @@ class ApiClient:
 
 
 def _longest_retry_after(response: httpx.Response) -> timedelta | None:
-    """What `Retry-After` asks for, the longest where proxies have added their own."""
+    """The wait that `Retry-After` asks for, the longest if proxies have added their own."""
     now = server_time(response)
     asked = [parse_retry_after(value, now=now) for value in response.headers.get_list("Retry-After")]
     return max((wait for wait in asked if wait is not None), default=None)
 
 
 def parse_retry_after(value: str | None, *, now: datetime) -> timedelta | None:
-    """What `Retry-After` asks for: seconds, or the time until an HTTP date. None if it is absent or unreadable."""
+    """The wait that `Retry-After` asks for: seconds, or until an HTTP date. None if it is absent or unreadable."""
     if value is None:
         return None
     text = value.strip()

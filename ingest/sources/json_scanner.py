@@ -71,7 +71,7 @@ def is_plain(record: bytes) -> bool:
 
 
 def depth(text: bytes) -> int:
-    """How deep arrays and objects are nested in `text`, 0 for a scalar; brackets in strings do not count."""
+    """The depth of nested arrays and objects in `text`, 0 for a scalar; brackets in strings do not count."""
     deepest = level = 0
     for match in _STRUCTURE.finditer(text):
         if match[0] in (b"[", b"{"):

@@ -127,7 +127,7 @@ class PostgresSession:
 
     @property
     def shared(self) -> SharedSnapshot:
-        """What other sessions need to join the snapshot, while this one is open."""
+        """The identifier by which other sessions join the snapshot, while this one is open."""
         return SharedSnapshot(self._snapshot.name, self.horizon)
 
     def table(self, name: str) -> LiveTable | None:

@@ -205,6 +205,6 @@ def beyond(contract: StreamContract, first: sql.Composable, *, examples: int) ->
 
 
 def _table(contract: StreamContract) -> sql.Composable:
-    """What is read: ONLY the table itself, where its contract leaves out what inherits from it."""
+    """The relation to read: ONLY the table itself if its contract leaves out the tables that inherit from it."""
     only = contract.spec.child_tables is ChildTables.EXCLUDE
     return sql.SQL("only {}" if only else "{}").format(qualified(contract.source_object))

@@ -146,6 +146,6 @@ def reading(connection: Connection, *, own: Mapping[str, str]) -> Iterator[Curso
 
 
 def place_of(connection: Connection) -> str:
-    """What is connected to, for messages: the server, or the pooler before it."""
+    """The connection's other end, for messages: the server, or the pooler before it."""
     parameters = connection.info.dsn_parameters
     return f"the server or pooler at {parameters.get('host', 'localhost')}:{parameters.get('port', '5432')}"

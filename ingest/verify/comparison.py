@@ -36,7 +36,7 @@ _RANK = 1 << 40
 
 
 class Difference(StrEnum):
-    """What became of a key."""
+    """The comparison of a key."""
 
     EQUAL = "equal"
     IN_FLIGHT = "in flight"

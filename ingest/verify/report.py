@@ -94,7 +94,7 @@ def require_equal(verifications: Sequence[Verification]) -> None:
 
 
 def way_out(unequal: Sequence[Verification]) -> str:
-    """What mends these streams."""
+    """The command that repairs these streams."""
     names = " ".join(item.stream for item in unequal)
     hint = f"Land what differs: `ingest verify {names} --repair`, or the parameter `repair`; the next run loads it."
     kept = [item.stream for item in unequal if item.extra.rows and not item.finds_deletions]

@@ -22,7 +22,7 @@ from ingest.verify.spool import spool
 
 
 class Compared:
-    """What was found, while the rows are still at hand: `rows_to_land` are the source's that the lake lacks."""
+    """The result, while the rows are still at hand: `rows_to_land` are those of the source that the lake lacks."""
 
     def __init__(self, comparison: Comparison, verification: Verification, schema: pa.Schema) -> None:
         self._comparison = comparison

@@ -29,7 +29,7 @@ from postgres.activity import ActivityReport
 
 @dataclass(frozen=True)
 class StreamLine:
-    """What one run did to one stream."""
+    """The outcome of one stream in one run."""
 
     landed: int
     loaded: int
@@ -37,7 +37,7 @@ class StreamLine:
 
 
 def stream_lines(report: RunReport) -> dict[str, StreamLine]:
-    """What a run did, by stream."""
+    """A run's outcome, by stream."""
     loaded = {load.stream: load.rows for load in report.loads}
     return {
         outcome.stream: StreamLine(
@@ -80,7 +80,7 @@ def print_reconciliation(
 
 
 def print_warnings(console: Console, report: RunReport) -> None:
-    """What the run found odd at the source: landed as it is and published. Nothing if it found nothing."""
+    """The source's oddities that the run found, landed as they are and published. Nothing if it found none."""
     if not report.warnings:
         return
     table = _table("Rows")
@@ -121,7 +121,7 @@ def print_answers(console: Console, ask: Callable[[str], Answer]) -> None:
 
 
 def day_in_words(report: ActivityReport) -> Sequence[str]:
-    """What happened in the shop between the runs, a line for each kind of thing."""
+    """The shop's activity between the runs, a line for each kind."""
     return (
         f"Orders     {report.orders_placed} placed, {report.orders_shipped} shipped, "
         f"{report.orders_delivered} delivered, {report.orders_cancelled} cancelled",

@@ -80,7 +80,7 @@ def _installed_directories() -> Iterator[Path]:
 
 
 def _server_directory(directory: Path) -> Path:
-    """Where a link to `postgres` in `directory` leads; the server looks for its share directory from there."""
+    """The target of a link to `postgres` in `directory`, from which the server finds its share directory."""
     return (directory / "postgres").resolve().parent
 
 

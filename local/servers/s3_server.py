@@ -46,7 +46,7 @@ class S3Server:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a program needs in its environment to use this endpoint."""
+        """The environment variables by which a program uses this endpoint."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint_url,
             "AWS_REGION": REGION,

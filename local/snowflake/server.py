@@ -28,7 +28,7 @@ class SnowflakeEmulator:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a program needs in its environment to log in to this account."""
+        """The environment variables by which a program logs in to this account."""
         return {
             "SNOWFLAKE_HOST": "127.0.0.1",
             "SNOWFLAKE_PORT": str(self.port),

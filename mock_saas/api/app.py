@@ -80,7 +80,7 @@ def make_lists(settings: Settings, randomness: Randomness, epoch: int) -> tuple[
 
 
 def epoch_us(settings: Settings, clock: ProviderClock) -> int:
-    """Where history begins: as set, else at the start of the provider's day ten days ago."""
+    """The begin of the history: as set, else the start of the provider's day ten days ago."""
     if settings.epoch is not None:
         return to_us(settings.epoch)
     return (clock.now_us() // DAY_US - DEFAULT_HISTORY_DAYS) * DAY_US

@@ -15,7 +15,7 @@ _SEAL_BYTES = 12
 
 
 class Listing(StrEnum):
-    """What a cursor walks."""
+    """The listing that a cursor walks."""
 
     CAMPAIGNS = "campaigns"
     EVENTS = "events"
@@ -27,7 +27,7 @@ class InvalidCursorError(ValueError):
 
 @dataclass(frozen=True)
 class Cursor:
-    """Where a walk goes on: behind ``after`` (None: at the start) of the window of a listing.
+    """The place at which a walk continues: behind ``after`` (None: at the start) in the window of a listing.
 
     ``nonce`` distinguishes two cursors to the same place, as the page faults need them.
     """

@@ -20,7 +20,7 @@ class RecordList(Protocol):
         """Up to ``limit`` records of the window, behind ``after``."""
 
     def counting(self, window: Window, now_us: int) -> Iterator[Count]:
-        """How many records a walk over the window would return: grows to the answer, in steps of bounded work."""
+        """The number of records of a walk over the window: grows to the answer, in steps of bounded work."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ TYPE_PREFIX = "urn:mail-provider:problem:"
 
 
 class ParameterError(BaseModel):
-    """What is wrong with one parameter."""
+    """The problem of one parameter."""
 
     location: Annotated[str, Field(examples=["query.limit"])]
     message: str

@@ -89,7 +89,7 @@ def make_api(
 
     @router.get("/campaigns/stats", response_model=Stats, summary="How many campaigns", tags=["campaigns"])
     async def get_campaign_stats(request: Request, until_us: Until = None) -> Stats:
-        """How many campaigns exist now that were last changed before `until`."""
+        """The number of campaigns that exist now and were last changed before `until`."""
         return await _counted(request, campaigns.counting(window_of(None, until_us), clock.now_us()))
 
     @router.get("/events", response_model=EventPage, summary="Events, as received", tags=["events"])
@@ -107,7 +107,7 @@ def make_api(
 
     @router.get("/events/stats", response_model=Stats, summary="How many events", tags=["events"])
     async def get_event_stats(request: Request, from_us: From = None, until_us: Until = None) -> Stats:
-        """How many records a walk over the window would return now. Takes longer for longer windows."""
+        """The number of records that a walk over the window would return now. Longer windows take longer."""
         return await _counted(request, events.counting(window_of(from_us, until_us), clock.now_us()))
 
     return router

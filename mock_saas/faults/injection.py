@@ -114,7 +114,7 @@ class InstalledFault(BaseModel):
 
 @dataclass(frozen=True)
 class Verdict:
-    """What happens to a request: first the latency, then at most one other fault."""
+    """The faults of a request: first the latency, then at most one other."""
 
     latency_seconds: float = 0.0
     fault: TransportFault | PageFault | None = None
@@ -165,7 +165,7 @@ class FaultRegistry:
             self._next_id = 1
 
     def judge(self, path: str) -> Verdict:
-        """What happens to the next request on a path; counts it."""
+        """The faults of the next request on a path; counts it."""
         latency = 0.0
         with self._lock:
             for fault in self._firing(path):

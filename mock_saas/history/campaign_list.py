@@ -36,7 +36,7 @@ class CampaignList:
         )
 
     def counting(self, window: Window, now_us: int) -> Iterator[Count]:
-        """How many campaigns a walk would return now; each is one record."""
+        """The number of campaigns that a walk would return now; each is one record."""
         records = sum(1 for _ in self._walk(window, None, now_us))
         yield Count(records, records)
 

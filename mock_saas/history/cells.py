@@ -75,7 +75,7 @@ def cell_seconds(events_per_day: int) -> int:
 
 
 def messages_per_day(events_per_day: int) -> float:
-    """How many messages make so many records."""
+    """The number of messages that make so many records."""
     events_per_message = sum(pattern.weight * len(pattern.steps) for pattern in PATTERNS) / WEIGHT_TOTAL
     return events_per_day / (events_per_message * (1 + sum(share for share, _ in REDELIVERY_LAGS)))
 

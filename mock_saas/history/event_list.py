@@ -86,7 +86,7 @@ class EventList:
         return Page(texts, _position(last), has_more=False)
 
     def counting(self, window: Window, now_us: int) -> Iterator[Count]:
-        """How many records a walk would return now, and how many different ones: grows to the answer, cell by cell."""
+        """The number of records of a walk now, and of different ones: grows to the answer, cell by cell."""
         records = repeated = 0
         for piece in self._slices(window, None, now_us):
             for index in self._visible(piece, now_us):

@@ -23,7 +23,7 @@ record of it is broken: hence none is drawn before."""
 
 @dataclass
 class FlawPlan:
-    """Which records of a history have which flaw: the 40th, the 120th, and so on, of those given once, on time.
+    """The flaws of a history's records: of the 40th, the 120th, and so on, of those given once, on time.
 
     Args:
         occurrences: all records received in a cell, in order.

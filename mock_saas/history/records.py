@@ -93,7 +93,7 @@ class EventPage(_Page):
 
 
 class Stats(BaseModel):
-    """What a walk over a window would return now."""
+    """The result of a walk over a window now."""
 
     records: Annotated[int, Field(description="number of records, repeated deliveries and malformed ones included")]
     distinct: Annotated[int, Field(description="number of different ones: a repeated delivery counts once")]

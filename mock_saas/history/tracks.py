@@ -81,7 +81,7 @@ class Path:
 
     @property
     def most(self) -> int:
-        """How far beyond its cell the step can occur, in microseconds."""
+        """The distance beyond its cell at which the step can occur, in microseconds."""
         return sum(jitter.high for jitter in self.jitters)
 
 

@@ -212,7 +212,7 @@ class _Manifest:
         return str(self._node(unique_id).get("description") or "").strip()
 
     def compiled_path(self, unique_id: str) -> Path | None:
-        """Where dbt writes a node's compiled SQL; None if it has not (the SQL did not compile).
+        """The file of a node's compiled SQL; None if dbt wrote none (the SQL did not compile).
 
         A generic test lies in a folder named after the YAML file that declares it.
         """
@@ -253,7 +253,7 @@ def _message(result: Mapping[str, Any]) -> str:
 
 
 def _rows_affected(node: Mapping[str, Any], result: Mapping[str, Any]) -> int | None:
-    """What the warehouse answered. A view has no rows of its own: Snowflake counts the one line of its answer."""
+    """The warehouse's answer. A view has no rows of its own: Snowflake counts the one line of its answer."""
     if node["materialized"] == "view":
         return None
     rows = (result.get("adapter_response") or {}).get("rows_affected")

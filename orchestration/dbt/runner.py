@@ -62,7 +62,7 @@ class DbtFailure(FatalError):
 
 @dataclass(frozen=True)
 class DbtProject:
-    """Which project to run, as which target, and with what in its environment.
+    """The project to run, its target and its environment.
 
     `secrets` are values that must not reach the log. `partial_parse` keeps dbt's parsing between runs.
     """
@@ -85,7 +85,7 @@ class DbtRunner:
 
     @property
     def target_dir(self) -> Path:
-        """Where compiled SQL, manifest.json and run_results.json are."""
+        """The folder of compiled SQL, manifest.json and run_results.json."""
         return self._run_dir / "target"
 
     def build(

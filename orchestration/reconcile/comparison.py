@@ -76,7 +76,7 @@ class Reconciliation:
 
     @property
     def ways_out(self) -> tuple[str, ...]:
-        """What mends it, each once: every kind of difference has a way out of its own."""
+        """The hints, each once: every kind of difference has a way out of its own."""
         return tuple(dict.fromkeys(item.way_out for item in self._found()))
 
     def _found(self) -> list[_Difference]:

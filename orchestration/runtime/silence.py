@@ -46,7 +46,7 @@ class SilenceWatch:
 
     @property
     def seen(self) -> dict[UUID, tuple[StateType | None, datetime | None]]:
-        """What the last look saw of each run: it has given a sign of life where that has changed since."""
+        """The last seen state of each run: a change since then is a heartbeat."""
         return {run_id: (sight.state, sight.updated) for run_id, sight in self._seen.items()}
 
     def look(self, runs: Sequence[FlowRun]) -> list[FlowRun]:

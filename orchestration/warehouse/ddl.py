@@ -114,7 +114,7 @@ def locks_table(schema: str) -> Table:
 
 @dataclass(frozen=True)
 class Dialect:
-    """How one warehouse writes types and names. `types` covers every Kind but DECIMAL, as its catalog prints them."""
+    """A warehouse's spelling of types and names. `types` covers every Kind but DECIMAL, as its catalog prints them."""
 
     name: str
     types: Mapping[Kind, str]
@@ -195,7 +195,7 @@ class TypeChange:
 
 @dataclass(frozen=True)
 class Differences:
-    """What must happen to an existing table for rows to fit. A column that is wider than they need is none.
+    """Changes of a table for rows to fit. A wider column is no change.
 
     `narrower` columns can be widened; for `incompatible` ones nothing can be done.
     """

@@ -14,7 +14,7 @@ from orchestration.warehouse.protocol import Session
 
 @dataclass(frozen=True)
 class Fitted:
-    """What had to be done: names of columns, and changes such as `quantity: INTEGER to BIGINT`."""
+    """The changes made: names of columns, and changes such as `quantity: INTEGER to BIGINT`."""
 
     added: tuple[str, ...] = ()
     widened: tuple[str, ...] = ()

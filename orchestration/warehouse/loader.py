@@ -34,7 +34,7 @@ from orchestration.warehouse.protocol import Session
 
 @dataclass(frozen=True)
 class LoadResult:
-    """What one load did to one stream. `version` is the newest in RAW now, `rows` those appended to `raw.<stream>`.
+    """One stream's outcome of a load. `version` is the newest in RAW now, `rows` those appended to `raw.<stream>`.
 
     `keys` is the size of the newest key set and `reloaded` the rows that replays loaded again, None without any.
     `backfilled` are those of `rows` that a backfill or a repair landed.
@@ -137,7 +137,7 @@ class Loader:
         return total.result(contract.stream, version, monotonic() - started)
 
     def budget(self, stream: str) -> WaitBudget:
-        """What the loads of a stream may still wait, over all tries of this loader."""
+        """The rest of a stream's wait budget, over all tries of this loader."""
         return self._budgets.of(stream)
 
     def _retrying(self, policy: RetryPolicy, budget: Budget, logger: FilteringBoundLogger) -> Retrying:

@@ -27,7 +27,7 @@ MAX_FILES_PER_STATEMENT = 1000
 
 
 class Purpose(StrEnum):
-    """What a session is for: a warehouse with roles gives it the rights of that, and no more."""
+    """The purpose of a session: a warehouse with roles gives it the rights of that, and no more."""
 
     LOAD = "load"
     AUDIT = "audit"
@@ -36,7 +36,7 @@ class Purpose(StrEnum):
 
 @dataclass(frozen=True)
 class Publication:
-    """What readers have from now on. `bytes` is None if nothing had to be copied."""
+    """The publication that readers see from now on. `bytes` is None if nothing had to be copied."""
 
     location: str
     path: Path | None
@@ -46,7 +46,7 @@ class Publication:
 
 @dataclass(frozen=True)
 class LockHolder:
-    """Who writes the warehouse."""
+    """The writer of the warehouse."""
 
     run_id: str
     pid: int
@@ -70,7 +70,7 @@ class Session(Protocol):
         """Create a schema where there is none."""
 
     def about(self, *, stream: str | None = None, version: int | None = None) -> None:
-        """What the next statements are for: a warehouse that keeps a history of statements notes it there."""
+        """The purpose of the next statements, for a warehouse that keeps a history of statements."""
 
     def claim(self, name: str) -> None:
         """Inside a transaction: wait for other transactions that claimed `name`, and hold back later ones to its end.

@@ -111,7 +111,7 @@ class ResultNote(_Model):
 
 
 class Handoff(_Model):
-    """What one flow run made of one stream, and on which host: a result or an error.
+    """The outcome of one stream in one flow run: a result or an error, with the host.
 
     `waited_seconds` is what it took from the stream's budget.
     """
@@ -128,7 +128,7 @@ class Handoff(_Model):
 
     @classmethod
     def read(cls, store: ObjectStore, flow_run_id: str) -> Self:
-        """What that flow run left. Raises TransientError if it left nothing, FatalError for something else."""
+        """The hand-off of that flow run. Raises TransientError if there is none, FatalError if it is another object."""
         key = layout.outcome_key(flow_run_id)
         body = store.get(key)
         if body is None:

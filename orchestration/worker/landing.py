@@ -22,7 +22,8 @@ _LINE_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class StreamOrder:
-    """What to land. `run_id` is the run that commits belong to, and `shared` its horizon and snapshot, if it has them.
+    """An order to land a stream. `run_id` is the run that commits belong to, `shared` its
+    horizon and snapshot, if it has them.
 
     `backfill` is a window `[from, to)` of cursors to land again, in place of what is new.
     """

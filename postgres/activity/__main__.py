@@ -87,7 +87,7 @@ def _for_ever(
 
 
 def _behind_the_clock(connection: Connection) -> timedelta:
-    """How far the business's time is behind the clock, if BUSINESS_NOW says that it is not the clock's.
+    """The business time's distance behind the clock, if BUSINESS_NOW is set.
 
     A shop that has lived on since goes on from there.
     """

@@ -14,6 +14,7 @@ import pytest
 SCRIPT = Path(__file__).parents[2] / "local" / "compose_up.sh"
 DOCKER = """#!/bin/bash
 echo "$*" >> "$CALLS"
+[ -f docker-compose.yml ] || { echo "no configuration file provided: not found" >&2; exit 14; }
 case "$*" in
   info) exit "$ENGINE_FAILS" ;;
   "compose port prefect_server 4200") echo 127.0.0.1:4200 ;;

@@ -55,7 +55,7 @@ async def start_and_follow(
 
 
 def link(flow_run_id: UUID) -> str:
-    """Where the UI shows a run."""
+    """The run's page in the UI."""
     return f"{PREFECT_UI_URL.value() or ''}/flow-runs/flow-run/{flow_run_id}"
 
 

@@ -31,7 +31,7 @@ _QUIET = "ignore::RuntimeWarning:runpy,ignore::DeprecationWarning:__main__"
 
 @dataclass(frozen=True)
 class Code:
-    """Where an agent finds the code, an absolute path, and which release of it that is."""
+    """The code's absolute path for the agent, and its release."""
 
     root: Path
     release: str

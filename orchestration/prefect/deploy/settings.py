@@ -17,7 +17,7 @@ class DeploySettings(BaseSettings):
     model_config = SETTINGS_CONFIG
 
     alert_webhook_url: SecretStr | None = Field(default=None, validation_alias="ALERT_WEBHOOK_URL")
-    """Where alerts go, as Slack takes them; none are sent without."""
+    """The webhook for alerts, in Slack's format; without it none are sent."""
     release: str = Field(default="dev", validation_alias="IMAGE_TAG")
     """The release that the deployments are of: their version in Prefect."""
     incremental_schedule: str = Field(default=Schedules().incremental, validation_alias="INCREMENTAL_SCHEDULE")

@@ -137,7 +137,7 @@ def _state(part: Any, *arguments: object) -> State[Any]:
 
 
 def _ended(states: Sequence[State[Any]]) -> State[Any]:
-    """How the run ended: with all problems in its message, which an alert shows."""
+    """The run's final state: its message has all problems, and an alert shows it."""
     problems = [state for state in states if not state.is_completed()]
     if not problems:
         return Completed(message="; ".join(state.message or "" for state in states))

@@ -156,7 +156,7 @@ class _Recorder:
             await self._client.set_task_run_state(run_id, state, force=True)
 
     def _task(self, resource_type: str) -> Task[Any, Any]:
-        """What Prefect files the runs of this kind of node under."""
+        """The tag of this kind of node's runs in Prefect."""
         if resource_type not in self._tasks:
             self._tasks[resource_type] = Task(fn=_run_by_dbt, name=f"dbt {resource_type}")
         return self._tasks[resource_type]

@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class _Waiting:
-    """What the streams of this run may wait, over all loops and processes, and how their tasks are tried again."""
+    """The wait budgets of this run's streams, over all loops and processes, and their tasks' retries."""
 
     budgets: WaitBudgets
     retries: TaskRetries
@@ -81,7 +81,7 @@ def _with_keys(run: RunServices) -> frozenset[str]:
 def _work(
     run: RunServices, versions: Mapping[str, int], with_keys: frozenset[str], opened: ExitStack, waiting: _Waiting
 ) -> tuple[StreamWork, dict[str, PlatformError]]:
-    """What lands streams, and the errors of those whose source cannot be opened."""
+    """The landing of streams, and the errors of those whose source cannot be opened."""
     deployment = run.settings.ingest_deployment
     if deployment:
         return _handed_out(run, deployment, with_keys, opened, waiting)

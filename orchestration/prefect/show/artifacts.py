@@ -77,7 +77,7 @@ _WHEN_COMPARED = (
 
 
 def headline(report: RunReport) -> str:
-    """What a run did, in one line."""
+    """A run's outcome, in one line."""
     parts = [
         f"{_total(report.streams, _landed):,} rows landed" if report.streams else "",
         f"{sum(load.rows for load in report.loads):,} loaded" if report.loads else "",
@@ -169,7 +169,7 @@ def _equal(report: RunReport) -> int:
 
 
 def _left_out(report: RunReport) -> str:
-    """How many of them are equal without the source."""
+    """The number of them that are equal without the source."""
     count = sum(item.source is None for item in report.reconciliations)
     return f" ({count} of them not compared with the source)" if count else ""
 

@@ -45,5 +45,5 @@ def _cell(content: str) -> str:
 
 
 def _escaped(content: str) -> str:
-    """What would become emphasis, code, a link or a tag, as text."""
+    """Escape whatever Markdown reads as emphasis, code, a link or a tag."""
     return re.sub(r"([\\`*_\[\]])", r"\\\1", content).replace("<", "&lt;")

@@ -89,7 +89,7 @@ def print_report(report: RunReport) -> None:
 
 
 def print_warnings(console: Console, report: RunReport) -> None:
-    """What the run found odd at the source, where it did, a line for each kind."""
+    """The source's oddities that the run found, a line for each kind."""
     for row in warning_rows(report):
         console.print(
             f"[yellow]Warning[/] {escape(row['what'])} {row['rows']:,} rows, {escape(row['test'])}", soft_wrap=True

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def print_loads(results: Sequence[LoadResult]) -> None:
-    """What a load did, one line per stream."""
+    """A load's outcome, one line per stream."""
     table = _table("stream", "versions>", "rows>", "keys>", "quarantined>", "files>", "MB>", "seconds>", "now at>")
     for result in results:
         table.add_row(

@@ -240,7 +240,7 @@ class DuckDBWarehouse:
         return publish_copy(self.path, self.published_path)
 
     def dbt_environment(self) -> Mapping[str, str]:
-        """Where dbt finds the file."""
+        """The path of the file for dbt."""
         return {"DUCKDB_PATH": str(self.path)}
 
     @property

@@ -65,7 +65,7 @@ _PARTS = {"SCHEMA": 2, "TABLE": 3, "VIEW": 3, "STAGE": 3, "FILE FORMAT": 3}
 
 @dataclass(frozen=True)
 class Caller:
-    """Who ran which statement, and for which stream: what messages name."""
+    """The caller, statement and stream that messages name."""
 
     user: str
     role: str
@@ -236,7 +236,7 @@ def _object_error(error: connector.Error, text: str, caller: Caller) -> Platform
 
 
 def _privilege(kind: str, statement: str) -> str:
-    """What the statement needs of an object of this kind."""
+    """The privilege that the statement needs on an object of this kind."""
     if kind in ("table", "view"):
         for verb, privilege in (
             ("COPY", "INSERT"),

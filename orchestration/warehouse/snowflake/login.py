@@ -34,7 +34,7 @@ class Key:
 
 @dataclass(frozen=True)
 class Login:
-    """Who logs in as what. `keys` are tried in order; without any, `settings.password` is used."""
+    """A login: user, role and keys. `keys` are tried in order; without any, `settings.password` is used."""
 
     settings: SnowflakeSettings
     database: str

@@ -40,7 +40,7 @@ _CHANGES = ("INSERT", "UPDATE", "DELETE")
 
 @dataclass(frozen=True)
 class Place:
-    """Where a session works: RAW's schema, the stage in it, and a schema in which its role may make tables."""
+    """A session's places: RAW's schema, the stage in it, and a schema in which its role may make tables."""
 
     database: str
     raw_schema: str
@@ -272,7 +272,7 @@ class SnowflakeSession:
 
 
 def query_tag(run_id: str, stream: str | None = None, version: int | None = None) -> str:
-    """What Snowflake's query history shows beside each statement, as JSON."""
+    """The query tag of each statement in Snowflake's query history, as JSON."""
     tag = {"app": APPLICATION, "run": run_id, "stream": stream, "version": version}
     return json.dumps({name: value for name, value in tag.items() if value is not None})
 

@@ -67,7 +67,7 @@ class SnowflakeSettings(BaseSettings):
     network_timeout_seconds: int = Field(
         default=int(SNOWFLAKE_REQUEST.longest_budget), ge=1, validation_alias="SNOWFLAKE_NETWORK_TIMEOUT_SECONDS"
     )
-    """How long a request that gets no answer is tried again before the connection counts as lost."""
+    """The longest retry of a request without answer, before the connection counts as lost."""
     statement_timeout_seconds: int = Field(default=3600, ge=1, validation_alias="SNOWFLAKE_STATEMENT_TIMEOUT_SECONDS")
 
     @field_validator("host", "dbt_user")

@@ -72,7 +72,7 @@ class SnowflakeWarehouse:
         return Publication(f"{self._database}.{self._schemas.mart}", path=None, bytes=None, seconds=0.0)
 
     def dbt_environment(self) -> Mapping[str, str]:
-        """What the target `snowflake` of dbt's profile reads."""
+        """The environment variables of the target `snowflake` in dbt's profile."""
         settings, login, key = self._settings, self._login(Purpose.AUDIT), self._dbt_key
         path, text, passphrase = (key.path, key.text, key.passphrase) if key else (None, None, None)
         values = {
@@ -104,7 +104,7 @@ class SnowflakeWarehouse:
 
     @property
     def reader(self) -> Login:
-        """Who queries the marts."""
+        """The login that queries the marts."""
         settings = self._settings
         return dbt_login(settings, self._database, role=settings.reader_role, warehouse=settings.bi_warehouse)
 
