@@ -221,3 +221,40 @@ def test_ci_runs_the_readme_s_own_commands() -> None:
     assert f"```\n{listed}```\n" in readme
     assert [line.split()[:2] for line in listed.splitlines()] == [["make", "demo"], ["make", "query"]]
     assert "\n.ci/readme\n" in (REPOSITORY / ".ci" / "run").read_text(encoding="utf-8")
+
+
+DECISIONS = DOCS / "decisions"
+RECORDS = sorted(DECISIONS.glob("[0-9]*.md"))
+
+
+def _status(record: Path) -> tuple[str, str, str]:
+    """Title, date and status of a decision's record."""
+    head = r"# \d{4}: (.+)\n\n- Date: (\d{4}-\d\d-\d\d)\n- Status: (.+)\n\n"
+    form = head + r"## Context\n[^#]+\n## Decision\n[^#]+\n## Consequences\n"
+    found = re.match(form, record.read_text(encoding="utf-8"))
+    assert found is not None, f"{record.name} has not the form of template.md"
+    return found[1], found[2], found[3]
+
+
+def test_decisions_are_numbered_without_a_gap_in_the_order_of_their_dates() -> None:
+    assert [int(record.name[:4]) for record in RECORDS] == list(range(1, len(RECORDS) + 1))
+    dates = [_status(record)[1] for record in RECORDS]
+    assert dates == sorted(dates)
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.name[:4])
+def test_a_decision_stands_in_the_index_as_it_is(record: Path) -> None:
+    title, date, status = _status(record)
+    number = record.name[:4]
+    row = f"| [{number}]({record.name}) | {title} | {date} | {status} |"
+    assert row in (DECISIONS / "README.md").read_text(encoding="utf-8").splitlines()
+    assert record.read_text(encoding="utf-8").startswith(f"# {number}: ")
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.name[:4])
+def test_a_decision_and_the_one_that_supersedes_it_name_each_other(record: Path) -> None:
+    status = _status(record)[2]
+    assert re.fullmatch(r"Accepted|(Superseded by|Accepted; supersedes) \[(\d{4})\]\(\2-[\w-]+\.md\)", status), status
+    for other in re.findall(r"\((\d{4}-[\w-]+\.md)\)", status):
+        opposite = "Accepted; supersedes" if status.startswith("Superseded by") else "Superseded by"
+        assert _status(DECISIONS / other)[2] == f"{opposite} [{record.name[:4]}]({record.name})"
