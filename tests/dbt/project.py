@@ -21,6 +21,13 @@ BUSINESS_NOW = "2026-12-31T12:00:00Z"
 _OWN_VARIABLES = ("SNOWFLAKE_", "DBT_", "DUCKDB_PATH", "EMAIL_SALT", "ENVIRONMENT", "BUSINESS_NOW")
 
 
+def mart_names() -> set[str]:
+    """The marts of the project: a model is called as its file."""
+    names = {path.stem for path in (PROJECT / "models" / "marts").rglob("*.sql")}
+    assert names
+    return names
+
+
 @dataclass(frozen=True)
 class DbtResult:
     """How an invocation ended."""

@@ -19,6 +19,7 @@ from ingest.contracts.registry import PACKAGED, ContractRegistry
 from local.demo.answers import QUESTIONS, marts
 from local.environment import clean_environment
 from orchestration.warehouse.query import Answer, run_query
+from tests.dbt.project import mart_names
 
 PATIENCE = 60.0
 NOW = "2028-02-29T23:58:00Z"
@@ -30,19 +31,7 @@ OWN_CLOCK = {
     "fct_stock_movements": {"recorded_at"},
 }
 """The columns that carry the run's own clock, by mart: all others follow from NOW."""
-MARTS = {
-    "dim_campaign",
-    "dim_customer",
-    "dim_date",
-    "dim_product",
-    "dim_warehouse",
-    "fct_campaign_performance",
-    "fct_email_events",
-    "fct_email_messages",
-    "fct_inventory_daily",
-    "fct_order_lines",
-    "fct_stock_movements",
-}
+MARTS = mart_names()
 
 
 @pytest.fixture(scope="module")
