@@ -6,6 +6,7 @@ import importlib.util
 import re
 import shlex
 import subprocess
+import tomllib
 from itertools import dropwhile
 from pathlib import Path
 
@@ -22,7 +23,10 @@ from orchestration.prefect.deploy.deployments import deployment_specs
 REPOSITORY = Path(__file__).parents[1]
 DOCS = REPOSITORY / "docs"
 PAGES = [
-    *(REPOSITORY / name for name in ("README.md", "dbt/README.md", "terraform/README.md")),
+    *(
+        REPOSITORY / name
+        for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "dbt/README.md", "terraform/README.md")
+    ),
     *sorted(DOCS.rglob("*.md")),
 ]
 
@@ -258,3 +262,43 @@ def test_a_decision_and_the_one_that_supersedes_it_name_each_other(record: Path)
     for other in re.findall(r"\((\d{4}-[\w-]+\.md)\)", status):
         opposite = "Accepted; supersedes" if status.startswith("Superseded by") else "Superseded by"
         assert _status(DECISIONS / other)[2] == f"{opposite} [{record.name[:4]}]({record.name})"
+
+
+@pytest.mark.parametrize(
+    ("recipe", "asks", "folders"),
+    [
+        ("Add a source of another kind", r"\bSource\.[A-Z]+", ("ingest", "orchestration")),
+        ("Add a warehouse", r"\bWarehouseKind\.[A-Z]+", ("ingest", "orchestration", "local")),
+    ],
+)
+def test_a_recipe_names_every_module_that_asks_which_kind_it_is(
+    recipe: str, asks: str, folders: tuple[str, ...]
+) -> None:
+    section = (REPOSITORY / "CONTRIBUTING.md").read_text(encoding="utf-8").partition(f"## {recipe}\n")[2]
+    named = set(re.findall(r"`([\w/]+\.py)`", section.partition("\n## ")[0]))
+    modules = {
+        str(path.relative_to(REPOSITORY))
+        for folder in folders
+        for path in (REPOSITORY / folder).rglob("*.py")
+        if re.search(asks, path.read_text(encoding="utf-8"))
+    }
+    assert modules
+    assert modules - named == set()
+
+
+def test_the_newest_entry_of_the_changelog_is_the_project_s_version() -> None:
+    text = (REPOSITORY / "CHANGELOG.md").read_text(encoding="utf-8")
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    headings = re.findall(r"^## \[(.+?)\](?: - (\d{4}-\d\d-\d\d))?$", text, re.MULTILINE)
+
+    assert headings[0] == ("Unreleased", "")
+    assert headings[1][0] == project["version"]
+    assert [date for _, date in headings[1:]] == sorted((date for _, date in headings[1:]), reverse=True)
+    assert set(re.findall(r"^### (\w+)$", text, re.MULTILINE)) <= {
+        "Added",
+        "Changed",
+        "Deprecated",
+        "Removed",
+        "Fixed",
+        "Security",
+    }

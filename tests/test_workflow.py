@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -163,3 +165,40 @@ def test_the_account_s_settings_are_ones_that_the_program_or_the_tests_read(acco
 
 def _files() -> Iterator[Path]:
     yield from GITHUB.rglob("*.yml")
+
+
+FORMS = sorted((GITHUB / "ISSUE_TEMPLATE").glob("[!c]*.yml"))
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.stem)
+def test_an_issue_s_form_is_one_that_github_takes(form: Path) -> None:
+    """https://docs.github.com/en/communities (Syntax for GitHub's form schema)."""
+    loaded = yaml.safe_load(form.read_text())
+    asked = [field for field in loaded["body"] if field["type"] != "markdown"]
+
+    assert loaded.keys() == {"name", "description", "labels", "body"}
+    assert {field["type"] for field in asked} <= {"input", "textarea", "dropdown", "checkboxes"}
+    assert len({field["id"] for field in asked}) == len({field["attributes"]["label"] for field in asked}) == len(asked)
+    for field in asked:
+        options = field["attributes"].get("options")
+        assert (options is not None) == (field["type"] == "dropdown")
+        assert all(isinstance(option, str) for option in options or ())
+    assert any(field.get("validations") == {"required": True} for field in asked)
+
+
+def test_every_path_has_an_owner_and_those_that_are_named_exist() -> None:
+    lines = [line for line in (GITHUB / "CODEOWNERS").read_text().splitlines() if line and not line.startswith("#")]
+    patterns = [line.split()[0] for line in lines]
+
+    assert patterns[0] == "*"
+    assert all(re.fullmatch(r"\S+( +@[\w-]+(/[\w-]+)?)+", line) for line in lines)
+    assert all((REPOSITORY / pattern.strip("/")).exists() for pattern in patterns[1:])
+
+
+def test_the_devcontainer_has_the_project_s_python_and_runs_the_demo() -> None:
+    container = json.loads((REPOSITORY / ".devcontainer" / "devcontainer.json").read_text())
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    version = project["requires-python"].removeprefix("==").removesuffix(".*")
+
+    assert container["image"].startswith(f"python:{version}-")
+    assert [container["onCreateCommand"], container["postCreateCommand"]] == ["make install", "make demo"]
