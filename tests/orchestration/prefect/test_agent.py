@@ -189,7 +189,6 @@ def test_an_agent_waits_for_a_server_that_starts_later(processes: ProcessGroup, 
         assert agent.stop() == 0
 
 
-@pytest.mark.slow
 def test_an_agent_without_a_server_to_ask_says_which_setting_it_needs() -> None:
     with (
         temporary_settings(updates={PREFECT_API_URL: None}),
