@@ -12,24 +12,6 @@ is_python_311() {
   "$1" -c 'import sys; raise SystemExit(sys.version_info[:2] != (3, 11))' >/dev/null 2>&1
 }
 
-find_python() {
-  local candidate
-  for candidate in ${PYTHON:+"$PYTHON"} python3.11 python3 python; do
-    if is_python_311 "$candidate"; then
-      command -v "$candidate"
-      return
-    fi
-  done
-  cat >&2 <<'MESSAGE'
-CPython 3.11 is needed and was not found (looked for $PYTHON, python3.11, python3, python). Install it:
-  Debian, Ubuntu   apt install python3.11 python3.11-venv
-  macOS            brew install python@3.11
-  anywhere         uv python install 3.11, pyenv install 3.11, or conda create -n py311 python=3.11
-or name one: make PYTHON=/path/to/python3.11
-MESSAGE
-  return 1
-}
-
 step() {
   local title=$1
   shift
@@ -45,11 +27,7 @@ step() {
 if is_python_311 .venv/bin/python && .venv/bin/python -m pip --version >/dev/null 2>&1; then
   : >"$log"
 else
-  python=$(find_python)
-  if ! "$python" -c 'import ensurepip, venv' >/dev/null 2>&1; then
-    echo "$python cannot make virtual environments. On Debian and Ubuntu: apt install python3.11-venv" >&2
-    exit 1
-  fi
+  python=$(requirements/python.sh)
   rm -rf .venv
   mkdir .venv
   step "virtual environment .venv ($("$python" --version))" "$python" -m venv .venv
