@@ -85,9 +85,10 @@ bench: $(STAMP) $(PEERS)/.installed ## Measure it beside other tools, and write 
 chaos: $(STAMP) ## Break it on purpose, at full size, in at most 20 minutes (CAMPAIGN=kills SEED=7 SCALE=0.1: one, again, small)
 	@$(BIN)/python -m tests.chaos $(CAMPAIGN) $(if $(SEED),--seed $(SEED)) $(if $(SCALE),--scale $(SCALE))
 
-lint: $(STAMP) ## Check style and format, that nothing has drifted from the contracts, and workflows, containers and scripts
+lint: $(STAMP) ## Check style, format and imports, that nothing has drifted from the contracts, and workflows, containers and scripts
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
+	@found=$$($(BIN)/lint-imports) || { echo "$$found"; exit 1; }
 	@$(BIN)/python -m orchestration.dbt.sources --check
 	@$(MAKE) --silent $(WORKFLOWS)/.installed || echo "lint: $(WORKFLOWS) cannot be installed here" >&2
 	@.ci/lint_files
@@ -126,7 +127,7 @@ lock: $(STAMP) ## Write the locks again from pyproject.toml, keeping what still 
 	@touch $@
 
 clean: ## Remove what runs and tools have left behind (not .venv and its like)
-	@rm -rf .local .mypy_cache .ruff_cache .pytest_cache .hypothesis dbt/target dbt/logs dbt/dbt_packages
+	@rm -rf .local .mypy_cache .ruff_cache .import_linter_cache .pytest_cache .hypothesis dbt/target dbt/logs dbt/dbt_packages
 	@find . -name __pycache__ -type d -not -path './.venv*/*' -prune -exec rm -rf {} +
 
 $(STAMP): requirements/install.sh requirements/uv.txt requirements/dev.txt pyproject.toml

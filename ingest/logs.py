@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable
 from typing import Any, Literal, TextIO
 
 import structlog
+
+Progress = Callable[[str, int], None]
+"""Called with a stream and the records read so far in its batch."""
 
 
 def configure(

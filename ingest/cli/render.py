@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ingest.errors import PlatformError
     from ingest.lake.commit import Commit
     from ingest.lake.gc import Orphans
-    from ingest.run.context import Progress as ProgressCallback
+    from ingest.logs import Progress as ProgressCallback
     from ingest.run.quarantine import RefusedRecord
     from ingest.run.run_all import Outcome
     from ingest.verify.report import Verification

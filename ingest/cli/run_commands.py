@@ -12,7 +12,7 @@ from ingest.errors import ConfigurationError
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from ingest.run.context import Progress
+    from ingest.logs import Progress
     from ingest.run.run_all import Outcome
 
 StreamArgument = Annotated[str, typer.Argument(help="The stream's name, as `ingest streams` shows it.")]

@@ -181,3 +181,9 @@ def is_unchanged(head: Commit | None, digest: str) -> bool:
     """
     mark = head.full_set if head else None
     return head is not None and mark is not None and mark.version == head.version and mark.digest == digest
+
+
+def unmoved(head: Commit | None) -> Watermark:
+    """The watermark of a commit that does not move it: a keys pass, a backfill, a replay."""
+    after = watermark_of(head)
+    return Watermark(before=after, after=after, resume=head.watermark.resume if head else None)

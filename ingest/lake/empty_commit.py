@@ -6,8 +6,7 @@ from datetime import UTC, datetime
 
 from ingest.contracts.model import StreamContract
 from ingest.lake.batch import BatchOrigin
-from ingest.lake.commit import Commit, CommitKind, Counts
-from ingest.run.context import unmoved
+from ingest.lake.commit import Commit, CommitKind, Counts, unmoved
 
 
 def empty_commit(

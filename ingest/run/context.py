@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -10,17 +9,15 @@ from typing import TYPE_CHECKING
 from ingest.errors import DamagedLakeError
 from ingest.hints import here
 from ingest.lake.batch import BatchOrigin
-from ingest.lake.commit import Commit, CommitKind, Watermark, watermark_of
+from ingest.lake.commit import Commit, CommitKind, watermark_of
 from ingest.lake.log import CommitLog
 from ingest.lake.read_mark import CountMark, ReadMark
 from ingest.lake.store import ObjectStore
+from ingest.logs import Progress
 from ingest.settings import IngestSettings
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-Progress = Callable[[str, int], None]
-"""Called with a stream and the records read so far in its batch."""
 
 
 @dataclass(frozen=True)
@@ -139,9 +136,3 @@ class RunContext:
             ReadMark.of(result.read_until, self.heads[result.stream]).write(self.store, result.stream)
         if compared:
             CountMark(at=datetime.now(UTC)).write(self.store, result.stream)
-
-
-def unmoved(head: Commit | None) -> Watermark:
-    """The watermark of a commit that does not move it: a keys pass, a backfill, a replay."""
-    after = watermark_of(head)
-    return Watermark(before=after, after=after, resume=head.watermark.resume if head else None)

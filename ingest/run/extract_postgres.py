@@ -10,16 +10,16 @@ import pyarrow as pa
 from ingest.contracts.model import Column, Mode, StreamContract
 from ingest.errors import ConfigurationError, FatalError
 from ingest.lake.batch import Batch, QuarantinedRecord
-from ingest.lake.commit import Commit, CommitKind, Watermark, Window, columns_of, is_unchanged, watermark_of
-from ingest.run.context import RunContext, SourceCount, StreamResult, unmoved
+from ingest.lake.commit import Commit, CommitKind, Watermark, Window, columns_of, is_unchanged, unmoved, watermark_of
+from ingest.run.context import RunContext, SourceCount, StreamResult
 from ingest.run.retry_rows import retry_rows
+from ingest.run.verification import land_found, verify
 from ingest.run.window import Bounds, settled_part
 from ingest.sources.columns import RowConverter
 from ingest.sources.postgres import PostgresSession
 from ingest.verify.report import Verification
 from ingest.verify.sources import PostgresRows, SourceRows
 from ingest.verify.verifier import Compared
-from ingest.verify.verify import land_found, verify
 
 _CLOCK_SLACK = timedelta(minutes=1)
 """How far a cursor may lie beyond the database's clock before it is logged: clocks of a cluster differ a little."""

@@ -10,10 +10,11 @@ import pyarrow.compute as pc
 
 from ingest.contracts.model import StreamContract
 from ingest.lake.batch import Batch
-from ingest.lake.commit import Commit, CommitKind, Resume, Watermark, Window, is_unchanged, watermark_of
+from ingest.lake.commit import Commit, CommitKind, Resume, Watermark, Window, is_unchanged, unmoved, watermark_of
 from ingest.retry import WaitBudget
-from ingest.run.context import RunContext, SourceCount, StreamResult, unmoved
+from ingest.run.context import RunContext, SourceCount, StreamResult
 from ingest.run.retry_records import retry_records
+from ingest.run.verification import land_found, verify
 from ingest.run.window import Bounds, settled_part
 from ingest.sources.http import ApiClient
 from ingest.sources.prefetch import prefetched
@@ -23,7 +24,6 @@ from ingest.sources.walk import WindowWalk, split
 from ingest.verify.report import Verification
 from ingest.verify.sources import SaasRows, SourceRows
 from ingest.verify.verifier import Compared
-from ingest.verify.verify import land_found, verify
 
 
 class SaasExtraction:

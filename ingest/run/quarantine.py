@@ -19,11 +19,11 @@ import pyarrow.parquet as pq
 
 from ingest.contracts.model import Mode, Source, StreamContract
 from ingest.lake.batch import Batch
-from ingest.lake.commit import Commit, CommitKind, DataFile, Settled
+from ingest.lake.commit import Commit, CommitKind, DataFile, Settled, unmoved
 from ingest.lake.log import CommitLog
 from ingest.lake.read_again import UnnamedRecord, read_again
 from ingest.lake.store import ObjectStore
-from ingest.run.context import RunContext, unmoved
+from ingest.run.context import RunContext
 
 
 @dataclass(frozen=True)

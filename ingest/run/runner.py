@@ -24,10 +24,10 @@ from ingest.contracts.drift import adapted
 from ingest.contracts.model import Source, StreamContract
 from ingest.errors import ConfigurationError, PlatformError, TransientError
 from ingest.lake.store import ObjectStore
-from ingest.logs import get_logger
+from ingest.logs import Progress, get_logger
 from ingest.retry import WaitBudget, WaitBudgets, retrying
 from ingest.retry_policies import STREAM_FROM_API, STREAM_FROM_POSTGRES
-from ingest.run.context import Progress, RunContext, SourceCount, StreamResult
+from ingest.run.context import RunContext, SourceCount, StreamResult
 from ingest.run.extract_postgres import PostgresExtraction
 from ingest.run.opening import open_session, read_heads
 from ingest.run.shared_run import SharedRun, join_run

@@ -16,7 +16,7 @@ from ingest.sources.columns import RowConverter
 from ingest.sources.prefetch import prefetched
 
 if TYPE_CHECKING:
-    from ingest.run.context import Progress
+    from ingest.logs import Progress
     from ingest.sources.postgres import PostgresSession
     from ingest.sources.records import RecordDecoder
     from ingest.sources.saas import SaasStream

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from orchestration.warehouse.query import Answer
+from orchestration.warehouse.answer import Answer
 
 
 @dataclass(frozen=True)

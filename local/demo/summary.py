@@ -23,7 +23,7 @@ from local.demo.answers import (
 )
 from orchestration.reconcile.comparison import Reconciliation
 from orchestration.report import RunReport
-from orchestration.warehouse.query import Answer
+from orchestration.warehouse.answer import Answer
 from postgres.activity import ActivityReport
 
 

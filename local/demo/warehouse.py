@@ -15,8 +15,9 @@ from local.stack import LocalStack
 from local.state import State
 from local.up import relative
 from orchestration.settings import OrchestrationSettings, Schemas, WarehouseKind
+from orchestration.warehouse.answer import Answer
+from orchestration.warehouse.duckdb.query import run_query
 from orchestration.warehouse.protocol import Publication
-from orchestration.warehouse.query import Answer, run_query
 
 Ask = Callable[[str], Answer]
 

@@ -80,8 +80,8 @@ def query(
     as_csv: Annotated[bool, typer.Option("--csv", help="CSV in place of a table.")] = False,
 ) -> None:
     """Run a query on what readers have: DuckDB's published copy, or Snowflake's marts by the reader's role."""
+    from orchestration.warehouse.answer import print_answer, write_csv
     from orchestration.warehouse.cli import commands
-    from orchestration.warehouse.query import print_answer, write_csv
 
     answer = commands.query(sql, limit=limit or None)
     (write_csv if as_csv else print_answer)(answer)

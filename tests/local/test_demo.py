@@ -18,7 +18,8 @@ import pytest
 from ingest.contracts.registry import PACKAGED, ContractRegistry
 from local.demo.answers import QUESTIONS, marts
 from local.environment import clean_environment
-from orchestration.warehouse.query import Answer, run_query
+from orchestration.warehouse.answer import Answer
+from orchestration.warehouse.duckdb.query import run_query
 from tests.dbt.project import mart_names
 
 PATIENCE = 60.0

@@ -26,8 +26,8 @@ from local.stack import Started
 from orchestration.dbt.events import NodeFinished, NodeStarted, NodeStatus
 from orchestration.reconcile.comparison import Reconciliation
 from orchestration.report import RunReport, StreamOutcome
+from orchestration.warehouse.answer import Answer
 from orchestration.warehouse.loader import LoadResult
-from orchestration.warehouse.query import Answer
 from postgres.activity import ActivityReport
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)

@@ -15,7 +15,7 @@ import pytest
 from ingest.contracts.registry import ContractRegistry
 from local.environment import clean_environment
 from local.run_directory import temporary_directory
-from orchestration.warehouse.query import run_query
+from orchestration.warehouse.duckdb.query import run_query
 
 SOURCE = Path(__file__).with_name("other_clock.c")
 COMPILER = shutil.which("cc") or shutil.which("gcc")

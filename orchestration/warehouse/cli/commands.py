@@ -13,10 +13,11 @@ from ingest.run.apart import Apart
 from ingest.run.run_id import run_id_now
 from orchestration.runs import make_run_folder
 from orchestration.settings import OrchestrationSettings, WarehouseKind
+from orchestration.warehouse.answer import Answer
 from orchestration.warehouse.cli.status import StreamStatus, stream_statuses
 from orchestration.warehouse.connect import duckdb_warehouse, open_warehouse, snowflake_warehouse
+from orchestration.warehouse.duckdb.query import run_query
 from orchestration.warehouse.loader import Loader, LoadOutcome, load_streams
-from orchestration.warehouse.query import Answer, run_query
 
 if TYPE_CHECKING:
     from orchestration.warehouse.snowflake.copy_history import HistoryCheck

@@ -1,1 +1,1 @@
-"""DuckDB as the warehouse: one writer (`lock`), files of the lake (`lake_reader`), a copy for readers (`publish`)."""
+"""DuckDB as the warehouse: `lock` (one writer), `lake_reader`, `publish` (a copy for readers) and `query` (on that)."""

@@ -8,7 +8,7 @@ from snowflake.connector import errors as connector
 from snowflake.connector.constants import FIELD_NAME_TO_ID
 
 from ingest.errors import AccessError, ConfigurationError
-from orchestration.warehouse.query import Answer
+from orchestration.warehouse.answer import Answer
 from orchestration.warehouse.snowflake.errors import statement_error
 from orchestration.warehouse.snowflake.login import Login
 

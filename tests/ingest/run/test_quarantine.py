@@ -15,10 +15,9 @@ from ingest.contracts.model import StreamContract
 from ingest.contracts.parse import load_contract
 from ingest.contracts.registry import PACKAGED
 from ingest.lake.batch import Batch, BatchOrigin
-from ingest.lake.commit import Commit, CommitKind, Counts
+from ingest.lake.commit import Commit, CommitKind, Counts, unmoved
 from ingest.lake.log import CommitLog
 from ingest.lake.store import ObjectStore
-from ingest.run.context import unmoved
 from ingest.run.quarantine import Quarantine, read_columns
 from ingest.sources.records import RecordDecoder
 from tests.ingest.cli.command import CommandLine

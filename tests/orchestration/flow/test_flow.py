@@ -23,9 +23,9 @@ from orchestration.dbt.events import NodeFinished, NodeStarted, NodeStatus
 from orchestration.progress import report_to
 from orchestration.reconcile.comparison import Reconciliation, ReconciliationError
 from orchestration.report import RunReport, StreamOutcome
+from orchestration.warehouse.duckdb.query import run_query
 from orchestration.warehouse.loader import LoadResult
 from orchestration.warehouse.protocol import Publication
-from orchestration.warehouse.query import run_query
 from tests.ingest.sources.fake_provider import fake_provider
 from tests.orchestration.flow.conftest import Platform
 

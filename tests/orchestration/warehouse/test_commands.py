@@ -14,8 +14,8 @@ from ingest.contracts.registry import ContractRegistry
 from ingest.lake.store import ObjectStore
 from ingest.settings import LakeSettings
 from orchestration.warehouse.__main__ import main
+from orchestration.warehouse.duckdb.query import run_query
 from orchestration.warehouse.duckdb.warehouse import DuckDBWarehouse
-from orchestration.warehouse.query import run_query
 from tests.orchestration.lake_builder import LakeBuilder
 
 

@@ -13,8 +13,8 @@ import pytest
 
 from ingest.errors import ConflictError, FatalError
 from orchestration.warehouse.duckdb.publish import publish_copy
+from orchestration.warehouse.duckdb.query import run_query
 from orchestration.warehouse.duckdb.warehouse import DuckDBWarehouse
-from orchestration.warehouse.query import run_query
 
 READ = """
 import sys

@@ -6,7 +6,7 @@ from io import StringIO
 
 from rich.console import Console
 
-from orchestration.warehouse.query import Answer, print_answer
+from orchestration.warehouse.answer import Answer, print_answer
 
 KEY = "0123456789abcdef" * 2
 ANSWER = Answer(

@@ -1,20 +1,14 @@
-"""One SQL query on the published copy, read-only, shown as a table or as records."""
+"""The answer to an SQL query, shown as a table, as records, or as CSV."""
 
 from __future__ import annotations
 
 import csv
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import duckdb
-
-from ingest.errors import ConfigurationError, FatalError
-from orchestration.warehouse.duckdb.lake_reader import open_duckdb
 from orchestration.warehouse.protocol import Row
 
 if TYPE_CHECKING:
@@ -33,53 +27,6 @@ class Answer:
     numeric: tuple[bool, ...]
     rows: tuple[Row, ...]
     more: bool
-
-
-_NUMERIC = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL", "UINTEGER", "UBIGINT")
-
-
-@contextmanager
-def open_published(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The published copy, read-only, without access to other files or the network.
-
-    Raises ConfigurationError if nothing was published yet, FatalError where it is no database.
-    """
-    if not path.exists():
-        raise ConfigurationError(
-            f"nothing is published in {path.parent} yet",
-            hint="Run the flow once (`python orchestration/prefect/flow.py`), or correct WAREHOUSE_DIR.",
-        )
-    try:
-        connection = open_duckdb(path, read_only=True)
-    except duckdb.Error as error:
-        raise FatalError(f"cannot open {path}: {_first_line(error)}") from error
-    try:
-        connection.execute("SET enable_external_access = false")
-        connection.execute("SET lock_configuration = true")
-        yield connection
-    finally:
-        connection.close()
-
-
-def run_query(path: Path, sql: str, *, limit: int | None) -> Answer:
-    """The first `limit` rows (all for None) of a query on the published copy.
-
-    Raises ConfigurationError for SQL that DuckDB refuses, with its own words and the place in the text.
-    """
-    with open_published(path) as connection:
-        try:
-            connection.execute(sql)
-            description = connection.description or []
-            rows = connection.fetchall() if limit is None else connection.fetchmany(limit + 1)
-        except duckdb.Error as error:
-            raise ConfigurationError(f"the query cannot be run: {str(error).strip()}") from error
-    shown = rows if limit is None else rows[:limit]
-    return Answer(
-        columns=tuple(column[0] for column in description),
-        numeric=tuple(str(column[1]).upper().startswith(_NUMERIC) for column in description),
-        rows=tuple(shown),
-        more=len(rows) > len(shown),
-    )
 
 
 def print_answer(answer: Answer, *, console: Console | None = None) -> None:
@@ -144,7 +91,3 @@ def _shown(value: object) -> str:
         moment = value.astimezone(UTC) if value.tzinfo else value
         return moment.isoformat(sep=" ").removesuffix("+00:00")
     return str(value)
-
-
-def _first_line(error: duckdb.Error) -> str:
-    return str(error).partition("\n")[0]

@@ -7,8 +7,8 @@ from dataclasses import replace
 from time import monotonic
 
 from ingest.contracts.model import StreamContract
-from ingest.lake.commit import Commit, watermark_of
-from ingest.run.context import RunContext, unmoved
+from ingest.lake.commit import Commit, unmoved, watermark_of
+from ingest.run.context import RunContext
 from ingest.run.quarantine import settling_batch
 from ingest.verify.lake_rows import commits_up_to
 from ingest.verify.report import Verification
