@@ -20,8 +20,12 @@ A message says what happened, to which stream, and what to do. No message ever h
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from ingest.hints import here
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 
 class PlatformError(Exception):
@@ -136,3 +140,16 @@ class DamagedLakeError(FatalError):
     """A file that the log names is missing, or is not the one that was committed: somebody must bring it back."""
 
     exit_code = 2
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message; the name of its type where it has none."""
+    return str(error).partition("\n")[0] or type(error).__name__
+
+
+def first_problem(error: ValidationError) -> str:
+    """What is wrong first, as `field: message`, without the value, which may be a secret."""
+    problem = error.errors(include_input=False, include_url=False)[0]
+    place = ".".join(str(part) for part in problem["loc"])
+    message = problem["msg"].removeprefix("Value error, ")
+    return f"{place}: {message}" if place else message

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlsplit
@@ -9,22 +11,37 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from ingest.errors import ConfigurationError
+from ingest.errors import ConfigurationError, first_problem
 
 _DEV_SECRETS = frozenset({"ingest", "dev-key", "dev-api-key"})
 """Placeholder secrets of the local demo, refused if ENVIRONMENT is not dev."""
 
-SETTINGS_CONFIG = SettingsConfigDict(
-    env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, populate_by_name=True
-)
 
-
-class LakeSettings(BaseSettings):
-    """The raw lake's place. boto3 finds the credentials (environment, profile, role)."""
+class Settings(BaseSettings):
+    """Settings that environment variables give, or a `.env` file."""
 
     model_config = SettingsConfigDict(
         env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, populate_by_name=True
     )
+
+    @classmethod
+    def load(cls) -> Self:
+        """Settings from the environment. Raises ConfigurationError naming the variable, never its value."""
+        with bad_settings_named():
+            return cls()
+
+
+@contextmanager
+def bad_settings_named(*, hint: str | None = None) -> Iterator[None]:
+    """Raise what pydantic refuses within the block as a ConfigurationError with the variable's name and `hint`."""
+    try:
+        yield
+    except ValidationError as error:
+        raise ConfigurationError(f"bad settings: {first_problem(error)}", hint=hint) from None
+
+
+class LakeSettings(Settings):
+    """The raw lake's place. boto3 finds the credentials (environment, profile, role)."""
 
     bucket: str = Field(default="dp-mailblaze-demo-dev-raw-3dfbc1", validation_alias="RAW_BUCKET")
     endpoint_url: str | None = Field(default=None, validation_alias="AWS_ENDPOINT_URL")
@@ -41,12 +58,8 @@ class LakeSettings(BaseSettings):
         return value or None
 
 
-class IngestSettings(BaseSettings):
+class IngestSettings(Settings):
     """Settings of the ingest program."""
-
-    model_config = SettingsConfigDict(
-        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, populate_by_name=True
-    )
 
     environment: str = Field(default="dev", validation_alias="ENVIRONMENT")
     postgres_dsn: SecretStr = Field(
@@ -92,17 +105,6 @@ class IngestSettings(BaseSettings):
             if secret in _DEV_SECRETS:
                 raise ValueError(f"{name} is the demo's placeholder; ENVIRONMENT={self.environment} needs a real one")
         return self
-
-    @classmethod
-    def load(cls) -> IngestSettings:
-        """Settings from the environment. Raises ConfigurationError naming the variable, never its value."""
-        try:
-            return cls()
-        except ValidationError as error:
-            problem = error.errors(include_input=False)[0]
-            variable = ".".join(str(part) for part in problem["loc"])
-            message = f"{variable}: {problem['msg']}" if variable else str(problem["msg"])
-            raise ConfigurationError(f"bad settings: {message}") from None
 
 
 def _password(dsn: SecretStr) -> str | None:

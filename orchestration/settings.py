@@ -7,13 +7,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Self
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from ingest.contracts.registry import PACKAGED
 from ingest.errors import ConfigurationError
 from ingest.retry_policies import TASK
-from ingest.settings import SETTINGS_CONFIG, LakeSettings
+from ingest.settings import LakeSettings, Settings
 from orchestration.business_time import parse_moment
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -28,10 +27,8 @@ class WarehouseKind(StrEnum):
     SNOWFLAKE = "snowflake"
 
 
-class Schemas(BaseSettings):
+class Schemas(Settings):
     """The names of the warehouse's schemas."""
-
-    model_config = SETTINGS_CONFIG
 
     raw: str = Field(default="RAW", validation_alias="RAW_SCHEMA")
     staging: str = Field(default="STAGING", validation_alias="STAGING_SCHEMA")
@@ -47,10 +44,8 @@ class Schemas(BaseSettings):
         return dict(zip(variables, names, strict=True))
 
 
-class OrchestrationSettings(BaseSettings):
+class OrchestrationSettings(Settings):
     """Settings of the loaders, of the dbt runner and of the flow."""
-
-    model_config = SETTINGS_CONFIG
 
     environment: str = Field(default="dev", validation_alias="ENVIRONMENT")
     warehouse: WarehouseKind = Field(default=WarehouseKind.DUCKDB, validation_alias="WAREHOUSE")
@@ -151,14 +146,3 @@ class OrchestrationSettings(BaseSettings):
     def lock_wait(self) -> timedelta:
         """The longest wait for the warehouse's lock."""
         return timedelta(seconds=self.lock_wait_seconds)
-
-    @classmethod
-    def load(cls) -> OrchestrationSettings:
-        """Settings from the environment. Raises ConfigurationError naming the variable, never its value."""
-        try:
-            return cls()
-        except ValidationError as error:
-            problem = error.errors(include_input=False)[0]
-            variable = ".".join(str(part) for part in problem["loc"])
-            message = f"{variable}: {problem['msg']}" if variable else str(problem["msg"])
-            raise ConfigurationError(f"bad settings: {message}") from None

@@ -16,7 +16,7 @@ from pydantic.alias_generators import to_camel
 from ingest.contracts.model import Column, Mode, RecordField, StreamContract, StreamSpec
 from ingest.contracts.names import folded, is_reserved
 from ingest.contracts.types import Kind, landing_type
-from ingest.errors import ContractError
+from ingest.errors import ContractError, first_problem
 
 _STREAM_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -52,7 +52,7 @@ def _document(text: str) -> OpenDataContractStandard:
     try:
         return OpenDataContractStandard.model_validate(content)
     except ValidationError as error:
-        raise ContractError(f"this is not an ODCS v3 contract: {_first(error)}") from error
+        raise ContractError(f"this is not an ODCS v3 contract: {first_problem(error)}") from error
 
 
 def _contract(document: OpenDataContractStandard, *, sha256: str) -> StreamContract:
@@ -83,7 +83,7 @@ def _spec(schema: SchemaObject) -> StreamSpec:
     try:
         return StreamSpec.model_validate(given)
     except ValidationError as error:
-        raise ContractError(f"customProperties: {_first(error)}") from error
+        raise ContractError(f"customProperties: {first_problem(error)}") from error
 
 
 def _column(item: SchemaProperty, position: int) -> Column:
@@ -207,10 +207,3 @@ def _check_cursor(contract: StreamContract, name: str) -> None:
             f"cursor '{name}' may be null, and a row without a cursor would never be read",
             hint="Make it NOT NULL and `required: true`, or use mode 'snapshot'.",
         )
-
-
-def _first(error: ValidationError) -> str:
-    problem = error.errors()[0]
-    place = ".".join(str(part) for part in problem["loc"])
-    said = problem["msg"].removeprefix("Value error, ")
-    return f"{place}: {said}" if place else said

@@ -28,6 +28,8 @@ from rich.console import Console
 from rich.markdown import Markdown
 from rich.markup import escape
 
+from ingest.errors import first_line
+
 STARTED = Path(tempfile.gettempdir()) / "prefect_flow.started"
 """There once the run has begun; what the health check of `prefect_flow` looks for."""
 
@@ -80,7 +82,7 @@ class _Follower:
                 if isinstance(error, httpx.HTTPStatusError) and not error.response.is_server_error:
                     raise
                 if not self._away:
-                    self._line(f"[yellow]the server does not answer[/], trying on: {escape(_first_line(error))}")
+                    self._line(f"[yellow]the server does not answer[/], trying on: {escape(first_line(error))}")
                 self._away = True
             else:
                 self._away = False
@@ -119,10 +121,6 @@ class _Follower:
 
     def _line(self, text: str) -> None:
         self._console.print(f"[dim]{monotonic() - self._started:6.1f}[/] {text}", soft_wrap=True)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).partition("\n")[0]
 
 
 def _task_line(run: TaskRun) -> str:

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from prefect.client.schemas.schedules import CronSchedule
-from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings
+from pydantic import Field, SecretStr, field_validator
 
-from ingest.errors import ConfigurationError
-from ingest.settings import SETTINGS_CONFIG
+from ingest.settings import Settings
 from orchestration.prefect.deploy.deployments import Schedules
 
 
-class DeploySettings(BaseSettings):
+class DeploySettings(Settings):
     """Settings of the registration."""
-
-    model_config = SETTINGS_CONFIG
 
     alert_webhook_url: SecretStr | None = Field(default=None, validation_alias="ALERT_WEBHOOK_URL")
     """The webhook for alerts, in Slack's format; without it none are sent."""
@@ -42,12 +38,3 @@ class DeploySettings(BaseSettings):
         return Schedules(
             incremental=self.incremental_schedule, maintenance=self.maintenance_schedule, verify=self.verify_schedule
         )
-
-    @classmethod
-    def load(cls) -> DeploySettings:
-        """Settings from the environment. Raises ConfigurationError naming the variable, never its value."""
-        try:
-            return cls()
-        except ValidationError as error:
-            problem = error.errors(include_input=False)[0]
-            raise ConfigurationError(f"bad settings: {problem['loc'][0]}: {problem['msg']}") from None

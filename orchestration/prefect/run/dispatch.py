@@ -26,7 +26,7 @@ from prefect.settings import PREFECT_API_URL
 from prefect.states import Cancelled, Cancelling, Crashed, State
 
 from ingest.contracts.model import StreamContract
-from ingest.errors import ConfigurationError, ConflictError, PlatformError, TransientError
+from ingest.errors import ConfigurationError, ConflictError, PlatformError, TransientError, first_line
 from ingest.lake.store import ObjectStore
 from ingest.retry import WaitBudgets
 from ingest.retry_policies import HAND_OUT, SERVER_ANSWER
@@ -215,10 +215,10 @@ class StreamDispatcher:
             except ObjectNotFound as error:
                 raise PlatformError("its flow run was deleted", stream=stream) from error
             except httpx.HTTPError as error:
-                logger.warning("%s: Prefect's API failed, and is asked again: %s", stream, _reason(error))
+                logger.warning("%s: Prefect's API failed, and is asked again: %s", stream, first_line(error))
                 failure = error
                 time.sleep(SERVER_ANSWER.first_wait)
-        raise TransientError(f"Prefect's API does not say how it goes: {_reason(failure)}", stream=stream)
+        raise TransientError(f"Prefect's API does not say how it goes: {first_line(failure)}", stream=stream)
 
     def _outcome(self, stream: str, flow_run: FlowRun, logger: Logger) -> StreamOutcome:
         version = self._shared[stream].versions[stream]
@@ -252,7 +252,7 @@ def _refused(error: httpx.HTTPError, stream: str) -> PlatformError:
             stream=stream,
             hint="Is it of these contracts? Register it again: `python orchestration/prefect/flow.py --deploy`.",
         )
-    return TransientError(f"Prefect's API could not take the stream: {_reason(error)}", stream=stream)
+    return TransientError(f"Prefect's API could not take the stream: {first_line(error)}", stream=stream)
 
 
 def _detail(answer: httpx.Response) -> str:
@@ -262,11 +262,6 @@ def _detail(answer: httpx.Response) -> str:
     except (ValueError, AttributeError):
         said = answer.text
     return " ".join(str(said).split())[:300]
-
-
-def _reason(error: Exception) -> str:
-    """The first line: Prefect adds the whole answer, and a link to read about its status."""
-    return str(error).partition("\n")[0] or type(error).__name__
 
 
 def _name(task_run_id: UUID, stream: str) -> None:
@@ -279,7 +274,7 @@ def _name(task_run_id: UUID, stream: str) -> None:
     try:
         asyncio.run(name())
     except (httpx.HTTPError, ObjectNotFound) as error:
-        get_run_logger().debug("%s: its task run was not named: %s", stream, _reason(error))
+        get_run_logger().debug("%s: its task run was not named: %s", stream, first_line(error))
 
 
 def _end(client: SyncPrefectClient, flow_run_id: UUID, stream: str, state: State[Any], logger: Logger) -> None:
@@ -292,4 +287,4 @@ def _end(client: SyncPrefectClient, flow_run_id: UUID, stream: str, state: State
         if current is None or not current.is_final():
             client.set_flow_run_state(flow_run_id, state)
     except (httpx.HTTPError, ObjectNotFound) as error:
-        logger.warning("%s: its flow run '%s' could not be ended: %s", stream, flow_run_id, _reason(error))
+        logger.warning("%s: its flow run '%s' could not be ended: %s", stream, flow_run_id, first_line(error))

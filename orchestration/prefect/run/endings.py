@@ -10,7 +10,7 @@ from typing import Any
 
 from prefect.states import Completed, Failed, State
 
-from ingest.errors import PlatformError
+from ingest.errors import PlatformError, first_line
 from orchestration.dbt.runner import DbtFailure
 from orchestration.prefect.show import artifacts
 from orchestration.report import RunFailedError, RunReport
@@ -44,4 +44,4 @@ def _subject(problem: PlatformError) -> str:
     if isinstance(problem, DbtFailure) and problem.failed:
         first, *more = [f"{node.resource_type} {node.name}" for node in problem.failed]
         return f"dbt {first}{f' and {len(more)} more' if more else ''}"
-    return problem.stream or str(problem).partition("\n")[0]
+    return problem.stream or first_line(problem)

@@ -7,7 +7,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from ingest.errors import ConfigurationError
+from ingest.errors import ConfigurationError, first_problem
 from ingest.run.window import Bounds, window
 
 
@@ -46,7 +46,4 @@ class RunParameters(BaseModel):
         try:
             return cls.model_validate(given)
         except ValidationError as error:
-            problem = error.errors(include_input=False)[0]
-            place = ".".join(str(part) for part in problem["loc"])
-            text = str(problem["msg"]).removeprefix("Value error, ")
-            raise ConfigurationError(f"bad parameters: {f'{place}: ' if place else ''}{text}") from error
+            raise ConfigurationError(f"bad parameters: {first_problem(error)}") from error

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import duckdb
 
-from ingest.errors import AccessError, ConfigurationError, FatalError, PlatformError, TransientError
+from ingest.errors import AccessError, ConfigurationError, FatalError, PlatformError, TransientError, first_line
 from ingest.retry_policies import LAKE_SCAN
 from ingest.settings import LakeSettings
 
@@ -129,18 +129,18 @@ def lake_errors(settings: LakeSettings, stream: str | None, doing: str) -> Itera
 
 def lake_error(error: duckdb.Error, settings: LakeSettings, stream: str | None, doing: str) -> PlatformError:
     """The PlatformError for a DuckDB error raised while reading files of the lake."""
-    first_line = str(error).partition("\n")[0]
+    reason = first_line(error)
     found = _URI.search(str(error))
     place = found[0] if found else f"s3://{settings.bucket}"
     if isinstance(error, duckdb.HTTPException):
-        return _http_error(int(getattr(error, "status_code", 0) or 0), place, settings, stream, first_line)
-    if isinstance(error, duckdb.IOException) and _is_network(first_line):
+        return _http_error(int(getattr(error, "status_code", 0) or 0), place, settings, stream, reason)
+    if isinstance(error, duckdb.IOException) and _is_network(reason):
         return TransientError(
-            f"cannot {doing}: S3 at {settings.endpoint_url or 'AWS'} does not answer ({first_line})",
+            f"cannot {doing}: S3 at {settings.endpoint_url or 'AWS'} does not answer ({reason})",
             stream=stream,
             hint="Check AWS_ENDPOINT_URL and the network.",
         )
-    return FatalError(f"cannot {doing}: {first_line}", stream=stream)
+    return FatalError(f"cannot {doing}: {reason}", stream=stream)
 
 
 def _http_error(status: int, place: str, settings: LakeSettings, stream: str | None, text: str) -> PlatformError:

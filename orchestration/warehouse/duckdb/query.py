@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from ingest.errors import ConfigurationError, FatalError
+from ingest.errors import ConfigurationError, FatalError, first_line
 from orchestration.warehouse.answer import Answer
 from orchestration.warehouse.duckdb.lake_reader import open_duckdb
 
@@ -29,7 +29,7 @@ def open_published(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     try:
         connection = open_duckdb(path, read_only=True)
     except duckdb.Error as error:
-        raise FatalError(f"cannot open {path}: {_first_line(error)}") from error
+        raise FatalError(f"cannot open {path}: {first_line(error)}") from error
     try:
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
@@ -57,7 +57,3 @@ def run_query(path: Path, sql: str, *, limit: int | None) -> Answer:
         rows=tuple(shown),
         more=len(rows) > len(shown),
     )
-
-
-def _first_line(error: duckdb.Error) -> str:
-    return str(error).partition("\n")[0]

@@ -13,7 +13,7 @@ import duckdb
 
 from ingest.contracts.names import folded
 from ingest.contracts.types import Kind
-from ingest.errors import ConfigurationError, ConflictError, FatalError, PlatformError
+from ingest.errors import ConfigurationError, ConflictError, FatalError, PlatformError, first_line
 from ingest.lake.commit import DataFile
 from ingest.retry_policies import WAREHOUSE_FILE
 from ingest.settings import LakeSettings
@@ -259,7 +259,7 @@ class DuckDBWarehouse:
             try:
                 return open_duckdb(self.path, memory_limit=self._memory_limit)
             except duckdb.IOException as error:
-                message = str(error).partition("\n")[0]
+                message = first_line(error)
                 if "Could not set lock" not in message:
                     raise FatalError(f"cannot open the warehouse {self.path}: {message}") from error
                 if time.monotonic() >= deadline:
@@ -272,7 +272,7 @@ class DuckDBWarehouse:
                     told = True
                 time.sleep(WAREHOUSE_FILE.first_wait)
             except duckdb.Error as error:
-                message = str(error).partition("\n")[0]
+                message = first_line(error)
                 raise FatalError(f"cannot open the warehouse {self.path}: {message}") from error
 
 
@@ -281,7 +281,7 @@ def _statement_errors() -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
-        raise FatalError(f"the warehouse refused a statement: {str(error).partition(chr(10))[0]}") from error
+        raise FatalError(f"the warehouse refused a statement: {first_line(error)}") from error
 
 
 @contextmanager
@@ -290,7 +290,7 @@ def _load_errors(table: Table, keys: Mapping[str, str]) -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
-        message = str(error).partition("\n")[0]
+        message = first_line(error)
         for path, key in keys.items():
             message = message.replace(path, key)
         hint = "Raise DUCKDB_MEMORY_LIMIT." if isinstance(error, duckdb.OutOfMemoryException) else None

@@ -7,23 +7,21 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from ingest.errors import ConfigurationError
 from ingest.retry_policies import SNOWFLAKE_REQUEST
-from ingest.settings import SETTINGS_CONFIG
+from ingest.settings import Settings, bad_settings_named
 
 _HINT = "`terraform output -json app_env | python -m orchestration.env` writes those settings that are no secret."
 
 
-class SnowflakeSettings(BaseSettings):
+class SnowflakeSettings(Settings):
     """The account, the service users and their keys, and the names that Terraform made.
 
     A password is taken for an emulator on this machine alone; an account is logged in to with a key pair.
     """
-
-    model_config = SETTINGS_CONFIG
 
     account: str = Field(default="", validation_alias="SNOWFLAKE_ACCOUNT")
     """Such as MYORG-MYACCOUNT."""
@@ -116,14 +114,8 @@ class SnowflakeSettings(BaseSettings):
 
     @classmethod
     def _complete(cls, make: Callable[[], SnowflakeSettings]) -> SnowflakeSettings:
-        try:
+        with bad_settings_named(hint=_HINT):
             settings = make()
-        except ValidationError as error:
-            problem = error.errors(include_input=False, include_url=False)[0]
-            variable = ".".join(str(part) for part in problem["loc"])
-            text = str(problem["msg"]).removeprefix("Value error, ")
-            message = f"{variable}: {text}" if variable else text
-            raise ConfigurationError(f"bad settings: {message}", hint=_HINT) from None
         if not settings.account:
             raise ConfigurationError(
                 "SNOWFLAKE_ACCOUNT is not set; WAREHOUSE=snowflake needs one, such as MYORG-MYACCOUNT", hint=_HINT
