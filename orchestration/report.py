@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ingest.apart import Outcome
 from ingest.errors import PlatformError
 from ingest.run.context import StreamResult
 from orchestration.dbt.events import NodeFinished
@@ -14,17 +15,14 @@ from orchestration.warehouse.protocol import Publication
 
 
 @dataclass(frozen=True)
-class StreamOutcome:
+class StreamOutcome(Outcome[StreamResult]):
     """One stream's ingestion: what was landed, or the error that ended it.
 
     `version` is the stream's newest one in the lake afterwards. `overtaken` is the message of another writer that won;
     it is no failure: what that writer committed is loaded.
     """
 
-    stream: str
     version: int = 0
-    result: StreamResult | None = None
-    error: PlatformError | None = None
     overtaken: str | None = None
 
 

@@ -12,7 +12,7 @@ import pyarrow.compute
 import pyarrow.parquet  # noqa: F401
 
 from ingest.cli import app, options, render  # noqa: F401
-from ingest.run.run_all import ingest_all  # noqa: F401
+from ingest.run.runner import ingest_all  # noqa: F401
 
 
 def main() -> None:

@@ -25,11 +25,11 @@ def register(app: typer.Typer) -> None:
 
 def streams() -> None:
     """List the streams: source, mode, cursor, key, how far each is, and how far its source was read."""
+    from ingest.apart import apart
     from ingest.cli.render import print_streams
     from ingest.lake.commit import Commit
     from ingest.lake.log import CommitLog
     from ingest.lake.read_mark import read_until
-    from ingest.run.apart import apart
 
     loaded = options.settings()
     store = options.store(loaded)
@@ -96,9 +96,9 @@ def gc(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
 ) -> None:
     """Remove files that no commit names."""
+    from ingest.apart import apart
     from ingest.cli.render import print_orphans
     from ingest.lake.gc import Orphans, find_orphans, remove
-    from ingest.run.apart import apart
     from ingest.run.run_id import run_id_now
 
     grace = options.hours(grace_hours, "--grace-hours")

@@ -23,8 +23,8 @@ def list_(
     everything: Annotated[bool, typer.Option("--all", help="Also what was settled since.")] = False,
 ) -> None:
     """Count refused records by stream, version and reason."""
+    from ingest.apart import apart
     from ingest.cli.render import print_quarantine
-    from ingest.run.apart import apart
     from ingest.run.quarantine import Quarantine
 
     loaded = options.settings()

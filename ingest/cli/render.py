@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from ingest.apart import Outcome
     from ingest.contracts.accept import Acceptance
     from ingest.contracts.drift import Difference
     from ingest.contracts.introspect import LiveTable
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
     from ingest.lake.commit import Commit
     from ingest.lake.gc import Orphans
     from ingest.logs import Progress as ProgressCallback
+    from ingest.run.context import StreamResult
     from ingest.run.quarantine import RefusedRecord
-    from ingest.run.run_all import Outcome
     from ingest.verify.report import Verification
 
 _WIDTH_OF_A_PIPE = 240
@@ -74,7 +75,7 @@ def live_progress() -> Iterator[ProgressCallback]:
         yield show
 
 
-def print_outcomes(outcomes: Sequence[Outcome]) -> None:
+def print_outcomes(outcomes: Sequence[Outcome[StreamResult]]) -> None:
     """The outcome of each stream, then every error in full."""
     rows: list[list[str]] = []
     for outcome in outcomes:
@@ -321,7 +322,7 @@ def when(moment: datetime | None) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S}Z" if moment else ""
 
 
-def _verdict(outcome: Outcome) -> str:
+def _verdict(outcome: Outcome[StreamResult]) -> str:
     return "another writer won" if outcome.error is not None and outcome.error.exit_code == 3 else "failed"
 
 

@@ -12,8 +12,9 @@ from ingest.errors import ConfigurationError
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+    from ingest.apart import Outcome
     from ingest.logs import Progress
-    from ingest.run.run_all import Outcome
+    from ingest.run.context import StreamResult
 
 StreamArgument = Annotated[str, typer.Argument(help="The stream's name, as `ingest streams` shows it.")]
 
@@ -33,9 +34,8 @@ def run(
     with_keys: Annotated[bool, typer.Option("--keys/--no-keys", help="Also land key sets, to find deletions.")] = True,
 ) -> None:
     """Land what is new, in one run over one snapshot."""
-    from ingest.run.run_all import ingest_all
     from ingest.run.run_id import run_id_now
-    from ingest.run.runner import open_run
+    from ingest.run.runner import ingest_all, open_run
 
     if stream and every:
         raise ConfigurationError("--all and --stream exclude each other")
@@ -52,7 +52,7 @@ def backfill(
     end: Annotated[str, typer.Option("--to", help="Last cursor, exclusive.")],
 ) -> None:
     """Land a window of cursors again; the watermark stays where it is."""
-    from ingest.run.run_all import attempt
+    from ingest.apart import attempt
     from ingest.run.run_id import run_id_now
     from ingest.run.runner import open_run
     from ingest.run.window import window
@@ -69,7 +69,7 @@ def backfill(
 
 def keys(stream: StreamArgument) -> None:
     """Land the full set of a stream's keys, by which deletions are found."""
-    from ingest.run.run_all import attempt
+    from ingest.apart import attempt
     from ingest.run.run_id import run_id_now
     from ingest.run.runner import open_run
 
@@ -86,7 +86,7 @@ def _progress() -> AbstractContextManager[Progress]:
     return live_progress()
 
 
-def _finish(outcomes: list[Outcome]) -> None:
+def _finish(outcomes: list[Outcome[StreamResult]]) -> None:
     """Print what happened; leave with the worst stream's exit code."""
     from ingest.cli.render import print_outcomes
 

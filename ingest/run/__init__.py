@@ -8,5 +8,4 @@ context           what every extraction is given, and what it returns
 quarantine, retry_records, retry_rows  records that broke the contract, tried once more
 replay            an old version, committed again
 verification     whole streams compared, and what differs landed
-run_all, apart    several streams, of which one may fail
 """

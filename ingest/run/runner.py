@@ -20,16 +20,18 @@ from typing import TYPE_CHECKING, TypeVar
 
 from structlog.contextvars import bound_contextvars
 
+from ingest.apart import Outcome, attempt_all
 from ingest.contracts.drift import adapted
 from ingest.contracts.model import Source, StreamContract
 from ingest.errors import ConfigurationError, PlatformError, TransientError
+from ingest.lake.heads import read_heads
 from ingest.lake.store import ObjectStore
 from ingest.logs import Progress, get_logger
 from ingest.retry import WaitBudget, WaitBudgets, retrying
 from ingest.retry_policies import STREAM_FROM_API, STREAM_FROM_POSTGRES
 from ingest.run.context import RunContext, SourceCount, StreamResult
 from ingest.run.extract_postgres import PostgresExtraction
-from ingest.run.opening import open_session, read_heads
+from ingest.run.opening import open_session
 from ingest.run.shared_run import SharedRun, join_run
 from ingest.settings import IngestSettings
 from ingest.sources.postgres import PostgresSession
@@ -223,4 +225,9 @@ def open_run(
         yield run
 
 
-__all__ = ["IngestRun", "Progress", "SourceCount", "StreamResult", "open_run"]
+def ingest_all(run: IngestRun, *, concurrency: int, keys: bool) -> list[Outcome[StreamResult]]:
+    """Land every stream of `run`, `concurrency` at a time; a stream that fails does not stop the others."""
+    return attempt_all(run.streams, lambda stream: run.ingest(stream, keys=keys, count=False), at_once=concurrency)
+
+
+__all__ = ["IngestRun", "Progress", "SourceCount", "StreamResult", "ingest_all", "open_run"]

@@ -20,10 +20,11 @@ from pydantic import BaseModel, ConfigDict
 from ingest.contracts.model import Source, StreamContract
 from ingest.errors import ConflictError, TransientError, UnreachableError
 from ingest.lake.commit import Commit
+from ingest.lake.heads import read_heads
 from ingest.lake.log import CommitLog
 from ingest.lake.store import ObjectStore
 from ingest.run.context import RunContext
-from ingest.run.opening import open_session, read_heads
+from ingest.run.opening import open_session
 from ingest.settings import IngestSettings
 from ingest.sources.postgres import PostgresSession, SharedSnapshot
 
@@ -48,7 +49,7 @@ def share_run(
     heads = read_heads(store or ObjectStore(settings.lake), contracts)
     for error in heads.damaged.values():
         raise error
-    versions = {stream: head.version if head else 0 for stream, head in heads.commits.items()}
+    versions = {stream: heads.version(stream) for stream in heads.commits}
     if not _read_from_postgres(contracts):
         yield SharedRun(versions=versions)
         return

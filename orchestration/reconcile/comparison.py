@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ingest.apart import apart
 from ingest.contracts.model import Mode, StreamContract
 from ingest.errors import FatalError
 from ingest.lake.store import ObjectStore
 from ingest.retry_policies import LAKE_COUNT
-from ingest.run.apart import apart
 from orchestration.reconcile.lake import LakeCounter
 from orchestration.reconcile.warehouse import count_warehouse
 from orchestration.settings import Schemas

@@ -11,7 +11,8 @@ from ingest.hints import here
 from ingest.terminal import fit_output
 
 if TYPE_CHECKING:
-    from orchestration.warehouse.loader import LoadOutcome
+    from ingest.apart import Outcome
+    from orchestration.warehouse.loader import LoadResult
 
 app = typer.Typer(
     name="python -m orchestration.warehouse",
@@ -106,7 +107,7 @@ def _say_waiting(holder: str) -> None:
     typer.echo(f"The warehouse is in use by {holder}; waiting.", err=True)
 
 
-def _raise_first(outcomes: list[LoadOutcome]) -> None:
+def _raise_first(outcomes: list[Outcome[LoadResult]]) -> None:
     for outcome in outcomes:
         if outcome.error is not None:
             raise outcome.error

@@ -10,13 +10,13 @@ So a version is in RAW whole, once, and in the ledger; or it is in neither.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from time import monotonic
 
 from structlog.typing import FilteringBoundLogger
 
+from ingest.apart import Outcome, attempt_all
 from ingest.contracts.model import StreamContract
 from ingest.errors import ConfigurationError, DamagedLakeError, FatalError, PlatformError, TransientError
 from ingest.lake.commit import Commit, CommitKind, DataFile
@@ -66,15 +66,6 @@ class LoadResult:
         again, and is another now, would count beside what it was.
         """
         return self.replayed or (bool(self.backfilled) and not contract.lands_keys)
-
-
-@dataclass(frozen=True)
-class LoadOutcome:
-    """A stream's load, or the error that ended it."""
-
-    stream: str
-    result: LoadResult | None = None
-    error: PlatformError | None = None
 
 
 class Loader:
@@ -164,36 +155,35 @@ class Loader:
             session.execute(f"DROP TABLE {session.dialect.table(table)}")
 
 
-def load_streams(
-    loader: Loader,
-    session: Session,
-    contracts: Sequence[StreamContract],
-    *,
-    concurrency: int,
-    on_loaded: Callable[[LoadResult], None] = lambda result: None,
-) -> list[LoadOutcome]:
-    """Prepare and load streams, `concurrency` at once; a stream that fails does not stop the others."""
-    prepared = loader.prepare(session, contracts)
+class StreamLoads:
+    """Loads streams that are `prepared`, each through a session of its own. May be called from several threads."""
 
-    def one(contract: StreamContract) -> LoadOutcome:
-        fitted = prepared[contract.stream]
+    def __init__(self, loader: Loader, session: Session, prepared: Mapping[str, Fitted | PlatformError]) -> None:
+        self._loader = loader
+        self._session = session
+        self._prepared = prepared
+
+    def load(self, contract: StreamContract) -> LoadResult:
+        """Load what is new of one stream; the result names the columns that its preparation added, too.
+
+        Raises the error of its preparation, and what `Loader.load` raises.
+        """
+        fitted = self._prepared[contract.stream]
         if isinstance(fitted, PlatformError):
-            return LoadOutcome(contract.stream, error=fitted)
-        try:
-            with session.fork() as own:
-                result = _with_fitted(loader.load(own, contract), fitted)
-        except PlatformError as error:
-            return LoadOutcome(contract.stream, error=error)
-        on_loaded(result)
-        return LoadOutcome(contract.stream, result=result)
-
-    with ThreadPoolExecutor(max_workers=concurrency, thread_name_prefix="load") as pool:
-        return list(pool.map(one, contracts))
+            raise fitted
+        with self._session.fork() as own:
+            result = self._loader.load(own, contract)
+        both = fitted.plus(Fitted(result.added_columns, result.widened_columns))
+        return replace(result, added_columns=both.added, widened_columns=both.widened)
 
 
-def _with_fitted(result: LoadResult, prepared: Fitted) -> LoadResult:
-    both = prepared.plus(Fitted(result.added_columns, result.widened_columns))
-    return replace(result, added_columns=both.added, widened_columns=both.widened)
+def load_streams(
+    loader: Loader, session: Session, contracts: Sequence[StreamContract], *, concurrency: int
+) -> list[Outcome[LoadResult]]:
+    """Prepare and load streams, `concurrency` at once; a stream that fails does not stop the others."""
+    loads = StreamLoads(loader, session, loader.prepare(session, contracts))
+    named = {contract.stream: contract for contract in contracts}
+    return attempt_all(named, lambda stream: loads.load(named[stream]), at_once=concurrency)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,6 @@ _IMPORTED = [
     "duckdb",
     "ingest.cli.app",
     "ingest.cli.render",
-    "ingest.run.run_all",
     "ingest.run.runner",
     "orchestration.warehouse.__main__",
     "orchestration.warehouse.cli.commands",

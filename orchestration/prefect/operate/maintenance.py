@@ -14,12 +14,12 @@ from prefect.logging import get_run_logger
 from prefect.settings import PREFECT_API_URL
 from prefect.states import Completed, Failed, State
 
+from ingest.apart import apart
 from ingest.contracts.model import Source, StreamContract
 from ingest.contracts.registry import ContractRegistry
 from ingest.errors import DataError, PlatformError
 from ingest.lake.gc import Orphans, find_orphans, remove
 from ingest.lake.store import ObjectStore
-from ingest.run.apart import apart
 from orchestration.prefect.operate.freshness import Freshness, freshness_of
 from orchestration.prefect.operate.janitor import watch_once
 from orchestration.prefect.show.run_logs import readable_logs

@@ -17,9 +17,9 @@ from prefect.states import State
 
 from ingest.contracts.model import Source, StreamContract
 from ingest.errors import PlatformError, TransientError
+from ingest.lake.heads import read_heads
 from ingest.lake.read_mark import CountMark
 from ingest.retry import WaitBudgets, retrying_to_open
-from ingest.run.opening import read_heads
 from ingest.run.runner import IngestRun, open_run
 from ingest.run.shared_run import SharedRun, share_run
 from orchestration.prefect.run.dispatch import DispatchSettings, StreamDispatcher, require_server
@@ -44,8 +44,7 @@ def ingest(run: RunServices) -> list[StreamOutcome]:
     run.progress.step("ingest", f"{len(run.selected)} streams")
     # The heads come first: what another writer commits from here on is seen to be another's.
     heads = read_heads(run.store, run.selected)
-    versions = {contract.stream: 0 for contract in run.selected}
-    versions |= {stream: head.version for stream, head in heads.commits.items() if head is not None}
+    versions = {contract.stream: heads.version(contract.stream) for contract in run.selected}
     sound = replace(run, selected=tuple(each for each in run.selected if each.stream in heads.commits))
     waiting = _Waiting(WaitBudgets(run.ingest_settings.wait_budget_seconds), TaskRetries(run.settings))
     with ExitStack() as opened:
@@ -55,7 +54,9 @@ def ingest(run: RunServices) -> list[StreamOutcome]:
         streams = [contract.stream for contract in run.selected if contract.stream not in failed]
         futures = {stream: task.submit(stream, work) for stream in streams}
         outcomes = {stream: _outcome(stream, versions[stream], future.wait()) for stream, future in futures.items()}
-    outcomes |= {stream: StreamOutcome(stream, versions[stream], error=error) for stream, error in failed.items()}
+    outcomes |= {
+        stream: StreamOutcome(stream, error=error, version=versions[stream]) for stream, error in failed.items()
+    }
     for outcome in outcomes.values():
         if outcome.error is not None:
             run.progress.stream_finished(outcome)

@@ -35,8 +35,8 @@ from orchestration.progress import Logger
 from orchestration.reconcile.comparison import Reconciler, Reconciliation, SourceSide
 from orchestration.report import RunReport, StreamOutcome
 from orchestration.runs import RunFolder, make_run_folder
-from orchestration.warehouse.loader import Loader, LoadResult
-from orchestration.warehouse.protocol import Publication, Purpose, Session
+from orchestration.warehouse.loader import Loader, LoadResult, StreamLoads
+from orchestration.warehouse.protocol import Publication, Purpose
 
 _TABLES = ("table", "incremental", "snapshot", "seed")
 
@@ -112,14 +112,16 @@ def _load(run: RunServices, draft: _Draft) -> bool:
         prepared = loader.prepare(session, list(run.registry.values()))
         errors = [error for error in prepared.values() if isinstance(error, PlatformError)]
         if not errors:
-            errors = _load_streams(run, draft, loader, session)
+            errors = _load_streams(run, draft, loader, StreamLoads(loader, session, prepared))
     draft.problems += errors
     return not errors
 
 
-def _load_streams(run: RunServices, draft: _Draft, loader: Loader, session: Session) -> list[PlatformError]:
+def _load_streams(run: RunServices, draft: _Draft, loader: Loader, loads: StreamLoads) -> list[PlatformError]:
     retries = TaskRetries(run.settings)
-    work = LoadWork(loader, session, run.registry, run.progress, slots=run.settings.load_concurrency, retries=retries)
+    work = LoadWork(
+        loads, loader.budget, run.registry, run.progress, slots=run.settings.load_concurrency, retries=retries
+    )
     task: Any = retries.of(load_stream)
     futures = {contract.stream: task.submit(contract.stream, work) for contract in run.selected}
     states: list[State[Any]] = [future.wait() for future in futures.values()]

@@ -7,7 +7,7 @@ futures, and hands everything else over as it is. Only a TransientError is worth
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -16,14 +16,14 @@ from prefect.states import Completed
 
 from ingest.contracts.model import StreamContract
 from ingest.errors import ConflictError
-from ingest.retry import WaitBudgets
+from ingest.retry import WaitBudget, WaitBudgets
 from ingest.run.runner import IngestRun
 from orchestration.prefect.run.task_retries import TaskRetries, is_transient
 from orchestration.progress import Progress
 from orchestration.reconcile.comparison import Reconciler, Reconciliation, SourceSide, require_equal
 from orchestration.report import StreamOutcome
-from orchestration.warehouse.loader import Loader, LoadResult
-from orchestration.warehouse.protocol import Publication, Purpose, Session, Warehouse
+from orchestration.warehouse.loader import LoadResult, StreamLoads
+from orchestration.warehouse.protocol import Publication, Purpose, Warehouse
 
 
 class IngestWork:
@@ -99,29 +99,29 @@ def ingest_stream(stream: str, work: StreamWork) -> Any:
 
 
 class LoadWork:
-    """Loads streams, `slots` at once, each through a session of its own."""
+    """Loads streams, `slots` at once."""
 
     def __init__(
         self,
-        loader: Loader,
-        session: Session,
+        loads: StreamLoads,
+        budgets: Callable[[str], WaitBudget],
         contracts: Mapping[str, StreamContract],
         progress: Progress,
         *,
         slots: int,
         retries: TaskRetries,
     ) -> None:
-        self._loader = loader
+        self._loads = loads
+        self._budgets = budgets
         self._retries = retries
-        self._session = session
         self._contracts = contracts
         self._progress = progress
         self._slots = threading.BoundedSemaphore(slots)
 
     def load(self, stream: str) -> LoadResult:
         """Load one stream."""
-        with self._slots, self._retries.paid_by(self._loader.budget(stream), stream), self._session.fork() as session:
-            result = self._loader.load(session, self._contracts[stream])
+        with self._slots, self._retries.paid_by(self._budgets(stream), stream):
+            result = self._loads.load(self._contracts[stream])
         self._progress.loaded(result)
         return result
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from ingest.apart import Apart, Outcome
 from ingest.contracts.registry import ContractRegistry
 from ingest.errors import ConfigurationError
 from ingest.lake.store import ObjectStore
-from ingest.run.apart import Apart
 from ingest.run.run_id import run_id_now
 from orchestration.runs import make_run_folder
 from orchestration.settings import OrchestrationSettings, WarehouseKind
@@ -17,7 +17,7 @@ from orchestration.warehouse.answer import Answer
 from orchestration.warehouse.cli.status import StreamStatus, stream_statuses
 from orchestration.warehouse.connect import duckdb_warehouse, open_warehouse, snowflake_warehouse
 from orchestration.warehouse.duckdb.query import run_query
-from orchestration.warehouse.loader import Loader, LoadOutcome, load_streams
+from orchestration.warehouse.loader import Loader, LoadResult, load_streams
 
 if TYPE_CHECKING:
     from orchestration.warehouse.snowflake.copy_history import HistoryCheck
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Waiting = Callable[[str], None]
 
 
-def load(streams: Sequence[str], *, wait_seconds: float, on_wait: Waiting) -> list[LoadOutcome]:
+def load(streams: Sequence[str], *, wait_seconds: float, on_wait: Waiting) -> list[Outcome[LoadResult]]:
     """Load streams (all for none). Raises PlatformError if nothing could be loaded."""
     settings = OrchestrationSettings.load()
     contracts = ContractRegistry.load(settings.contracts_dir).select(streams)
@@ -36,7 +36,7 @@ def load(streams: Sequence[str], *, wait_seconds: float, on_wait: Waiting) -> li
         return load_streams(loader, session, contracts, concurrency=settings.load_concurrency)
 
 
-def reload(stream: str, *, wait_seconds: float, on_wait: Waiting) -> list[LoadOutcome]:
+def reload(stream: str, *, wait_seconds: float, on_wait: Waiting) -> list[Outcome[LoadResult]]:
     """Drop a stream's tables and load it whole. Killed in between, the next load finishes it."""
     settings = OrchestrationSettings.load()
     [contract] = ContractRegistry.load(settings.contracts_dir).select([stream])

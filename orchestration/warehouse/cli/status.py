@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from ingest.apart import Apart
 from ingest.contracts.model import StreamContract
 from ingest.lake.commit import Commit
-from ingest.lake.log import CommitLog
+from ingest.lake.heads import read_heads
 from ingest.lake.store import ObjectStore
-from ingest.run.apart import Apart, apart
 from orchestration.warehouse.ddl import data_table, ledger_table
 from orchestration.warehouse.ledger import Ledger
 from orchestration.warehouse.protocol import Session
@@ -37,9 +37,10 @@ def stream_statuses(
     store: ObjectStore, session: Session, schema: str, contracts: Sequence[StreamContract]
 ) -> Apart[StreamStatus]:
     """The status of each stream. Raises FatalError for a ledger with gaps."""
-    heads = apart(contracts, lambda contract: (contract, CommitLog(store, contract.stream).head()), at_once=8)
-    statuses = tuple(_status(session, schema, contract, head) for contract, head in heads.results)
-    return Apart(statuses, heads.errors)
+    heads = read_heads(store, contracts)
+    sound = (contract for contract in contracts if contract.stream in heads.commits)
+    statuses = tuple(_status(session, schema, contract, heads.commits[contract.stream]) for contract in sound)
+    return Apart(statuses, tuple(heads.damaged.values()))
 
 
 def _status(session: Session, schema: str, contract: StreamContract, head: Commit | None) -> StreamStatus:

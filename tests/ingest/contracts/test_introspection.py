@@ -20,8 +20,7 @@ from ingest.contracts.model import META_COLUMNS, Mode, StreamContract
 from ingest.contracts.parse import parse_contract
 from ingest.contracts.types import Kind
 from ingest.errors import ConfigurationError, ContractError, SchemaDriftError
-from ingest.run.run_all import ingest_all
-from ingest.run.runner import open_run
+from ingest.run.runner import ingest_all, open_run
 from tests.ingest.cli.command import CommandLine
 from tests.ingest.run.world import ITEMS, World
 from tests.ingest.values import landed, read_source

@@ -6,13 +6,13 @@ from datetime import timedelta
 
 import pytest
 
+from ingest.apart import apart
 from ingest.contracts.model import StreamContract
 from ingest.errors import DamagedLakeError
 from ingest.lake import layout
 from ingest.lake.gc import find_orphans, remove
 from ingest.lake.log import CommitLog
 from ingest.lake.store import ObjectStore
-from ingest.run.apart import apart
 from ingest.run.quarantine import Quarantine
 from ingest.run.replay import append_replay
 from ingest.run.runner import open_run

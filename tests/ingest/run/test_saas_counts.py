@@ -15,11 +15,11 @@ from pydantic import SecretStr
 from ingest.contracts.model import StreamContract
 from ingest.contracts.registry import ContractRegistry
 from ingest.errors import AccessError
+from ingest.lake.heads import read_heads
 from ingest.lake.store import ObjectStore
 from ingest.retry import WaitBudget
 from ingest.run.context import RunContext, StreamResult
 from ingest.run.extract_saas import SaasExtraction
-from ingest.run.opening import read_heads
 from ingest.run.quarantine import Quarantine
 from ingest.settings import IngestSettings, LakeSettings
 from ingest.sources.http import ApiClient

@@ -14,8 +14,7 @@ from pydantic import SecretStr
 
 from ingest.errors import ConfigurationError, UnreachableError
 from ingest.lake.store import ObjectStore
-from ingest.run.run_all import ingest_all
-from ingest.run.runner import open_run
+from ingest.run.runner import ingest_all, open_run
 from ingest.run.shared_run import SharedRun, share_run
 from ingest.settings import IngestSettings, LakeSettings
 from ingest.sources.connection import Server

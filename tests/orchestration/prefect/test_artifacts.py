@@ -79,11 +79,11 @@ REPORT = RunReport(
     run_id="r",
     seconds=61.2,
     streams=(
-        StreamOutcome("orders", 1, error=ERROR),
+        StreamOutcome("orders", version=1, error=ERROR),
         StreamOutcome(
             "things", 2, StreamResult("things", rows_landed=1_500, rows_quarantined=2, notices=("a notice",))
         ),
-        StreamOutcome("other", 3, overtaken="another writer won"),
+        StreamOutcome("other", version=3, overtaken="another writer won"),
     ),
     loads=(LoadResult("things", 2, (1, 2), rows=1_500),),
     nodes=(node("fine", NodeStatus.SUCCESS, 3.0), node("broken", NodeStatus.ERROR, 0.5)),

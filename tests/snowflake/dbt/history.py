@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from random import Random
 
+from ingest.apart import Outcome
 from ingest.contracts.types import Kind, LandingType
-from orchestration.warehouse.loader import LoadOutcome
+from orchestration.warehouse.loader import LoadResult
 from tests.dbt import trade
 from tests.dbt.history import live_far_away, live_through_a_round, open_shop
 from tests.dbt.names import HOSTILE_NAMES, SHOWN_OTHERWISE
@@ -91,6 +92,6 @@ class History:
         self.runs.append(Run(result, differences(duckdb, snowflake), len(snowflake), rows))
 
 
-def errors_of(outcomes: Mapping[str, LoadOutcome]) -> dict[str, str]:
+def errors_of(outcomes: Mapping[str, Outcome[LoadResult]]) -> dict[str, str]:
     """Why streams were not loaded, with the way out."""
     return {stream: f"{outcome.error} {outcome.error.hint}" for stream, outcome in outcomes.items() if outcome.error}

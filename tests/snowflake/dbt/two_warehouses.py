@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ingest.apart import Outcome
 from orchestration.warehouse.duckdb.warehouse import DuckDBWarehouse
-from orchestration.warehouse.loader import Loader, LoadOutcome, load_streams
+from orchestration.warehouse.loader import Loader, LoadResult, load_streams
 from orchestration.warehouse.protocol import Purpose, Warehouse
 from orchestration.warehouse.snowflake.warehouse import SnowflakeWarehouse
 from tests.dbt.project import Dbt, DbtResult
@@ -27,7 +28,7 @@ class Built:
     warehouse: Warehouse
     dbt: Dbt
 
-    def load(self, lake: LandedLake) -> dict[str, LoadOutcome]:
+    def load(self, lake: LandedLake) -> dict[str, Outcome[LoadResult]]:
         """Load all streams; how each ended."""
         loader = Loader(lake.store, "RAW", run_id="parity")
         with self.warehouse.connect() as session:

@@ -1,4 +1,7 @@
-"""Work on several streams of which one may be damaged: the others are done all the same, and then it is an error."""
+"""Work on several streams of which one may fail: the others are done all the same.
+
+An `Outcome` keeps any PlatformError of a stream. `apart` keeps a DamagedLakeError alone, to raise it at the end.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,32 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from ingest.contracts.model import StreamContract
-from ingest.errors import DamagedLakeError
+from ingest.errors import DamagedLakeError, PlatformError
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Outcome(Generic[T]):
+    """A stream's result, or the error that ended it."""
+
+    stream: str
+    result: T | None = None
+    error: PlatformError | None = None
+
+
+def attempt(stream: str, work: Callable[[], T]) -> Outcome[T]:
+    """`work`'s result or its PlatformError; anything else is a bug and is raised."""
+    try:
+        return Outcome(stream, result=work())
+    except PlatformError as error:
+        return Outcome(stream, error=error)
+
+
+def attempt_all(streams: Iterable[str], work: Callable[[str], T], *, at_once: int) -> list[Outcome[T]]:
+    """Do `work` for each stream, `at_once` at a time; the outcomes in the order of `streams`."""
+    with ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="streams") as pool:
+        return list(pool.map(lambda stream: attempt(stream, lambda: work(stream)), streams))
 
 
 @dataclass(frozen=True)
