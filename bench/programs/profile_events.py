@@ -18,7 +18,7 @@ from typing import Any
 from ingest.contracts.registry import ContractRegistry
 from ingest.lake.batch import Batch
 from ingest.run.run_id import run_id_now
-from ingest.run.runner import open_run
+from ingest.run.runner import open_ingestion
 from ingest.settings import IngestSettings
 from ingest.sources.http import ApiClient
 from ingest.sources.records import RecordDecoder
@@ -62,8 +62,8 @@ def main(result: Path) -> None:
     started = time.process_time()
     stages.seconds["start-up: interpreter and imports"] = started
     settings = IngestSettings.load()
-    with open_run(settings, [ContractRegistry.load()[STREAM]], run_id_now()) as run:
-        run.ingest(STREAM, keys=False, count=False)
+    with open_ingestion(settings, [ContractRegistry.load()[STREAM]], run_id_now()) as ingestion:
+        ingestion.ingest(STREAM, keys=False, count=False)
     total = time.process_time()
     stages.seconds["the rest: settings, S3 client, Parquet, uploads"] = total - sum(stages.seconds.values())
     result.write_text(json.dumps(stages.seconds))

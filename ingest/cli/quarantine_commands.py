@@ -75,7 +75,7 @@ def retry(stream: StreamArgument) -> None:
     """Land the refused records that fit now: rows are read from Postgres again, what an API gave is decoded again."""
     from ingest.run.quarantine import Quarantine
     from ingest.run.run_id import run_id_now
-    from ingest.run.runner import open_run
+    from ingest.run.runner import open_ingestion
 
     loaded = options.settings()
     contract = options.contract(loaded, stream)
@@ -84,8 +84,8 @@ def retry(stream: StreamArgument) -> None:
     if not before:
         typer.echo(f"{stream}: nothing is open in quarantine.")
         return
-    with open_run(loaded, [contract], run_id_now(), store=store) as run:
-        landed = run.retry_quarantined(stream).rows_landed
+    with open_ingestion(loaded, [contract], run_id_now(), store=store) as ingestion:
+        landed = ingestion.retry_quarantined(stream).rows_landed
     left = len(Quarantine(store, contract).open())
     typer.echo(
         f"{stream}: of {before} open records, {landed} landed, {before - left - landed} were settled without landing "

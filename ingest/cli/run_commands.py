@@ -35,13 +35,13 @@ def run(
 ) -> None:
     """Land what is new, in one run over one snapshot."""
     from ingest.run.run_id import run_id_now
-    from ingest.run.runner import ingest_all, open_run
+    from ingest.run.runner import ingest_all, open_ingestion
 
     if stream and every:
         raise ConfigurationError("--all and --stream exclude each other")
     loaded = options.settings()
     chosen = options.contracts(loaded).select(stream or [])
-    with _progress() as progress, open_run(loaded, chosen, run_id_now(), progress=progress) as opened:
+    with _progress() as progress, open_ingestion(loaded, chosen, run_id_now(), progress=progress) as opened:
         outcomes = ingest_all(opened, concurrency=loaded.concurrency, keys=with_keys)
     _finish(outcomes)
 
@@ -54,7 +54,7 @@ def backfill(
     """Land a window of cursors again; the watermark stays where it is."""
     from ingest.apart import attempt
     from ingest.run.run_id import run_id_now
-    from ingest.run.runner import open_run
+    from ingest.run.runner import open_ingestion
     from ingest.run.window import window
 
     loaded = options.settings()
@@ -62,7 +62,7 @@ def backfill(
     bounds = window(start, end, names=("--from", "--to"), stream=stream)
     if bounds is None:
         raise ConfigurationError("--from and --to are blank: a backfill needs a window", stream=stream)
-    with _progress() as progress, open_run(loaded, [chosen], run_id_now(), progress=progress) as opened:
+    with _progress() as progress, open_ingestion(loaded, [chosen], run_id_now(), progress=progress) as opened:
         outcome = attempt(stream, lambda: opened.backfill(stream, start=bounds[0], end=bounds[1]))
     _finish([outcome])
 
@@ -71,11 +71,11 @@ def keys(stream: StreamArgument) -> None:
     """Land the full set of a stream's keys, by which deletions are found."""
     from ingest.apart import attempt
     from ingest.run.run_id import run_id_now
-    from ingest.run.runner import open_run
+    from ingest.run.runner import open_ingestion
 
     loaded = options.settings()
     chosen = options.contract(loaded, stream)
-    with open_run(loaded, [chosen], run_id_now()) as opened:
+    with open_ingestion(loaded, [chosen], run_id_now()) as opened:
         outcome = attempt(stream, lambda: opened.land_keys(stream))
     _finish([outcome])
 

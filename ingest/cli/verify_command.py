@@ -31,14 +31,14 @@ def verify(
     from ingest.cli.render import live_progress, print_verifications
     from ingest.errors import PlatformError
     from ingest.run.run_id import run_id_now
-    from ingest.run.runner import open_run
+    from ingest.run.runner import open_ingestion
     from ingest.verify.report import require_equal
 
     loaded = options.settings()
     chosen = options.contracts(loaded).select(stream or [])
     found: list[Verification] = []
     errors: list[PlatformError] = []
-    with live_progress() as progress, open_run(loaded, chosen, run_id_now(), progress=progress) as opened:
+    with live_progress() as progress, open_ingestion(loaded, chosen, run_id_now(), progress=progress) as opened:
         # One after the other: each may take as much memory as a comparison is given.
         for name in opened.streams:
             try:

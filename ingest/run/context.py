@@ -1,4 +1,4 @@
-"""What one run knows, and what it tells of each stream."""
+"""What one ingestion knows, and its result for each stream."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SourceCount:
-    """Rows at the source below the end of the window, seen at the run's snapshot.
+    """Rows at the source below the end of the window, seen at the ingestion's snapshot.
 
     `in_flight` holds the keys of rows whose state in the lake may be an older one: those above the window, and those
     that quarantine holds. It is None if the source cannot change a row that it gave once.
@@ -64,10 +64,10 @@ class StreamResult:
 
 
 @dataclass
-class RunContext:
-    """The part of its run that every extraction needs.
+class IngestionContext:
+    """The part of its ingestion that every extraction needs.
 
-    `heads` are the logs' newest commits as this run knows them; a batch may only be built on top of these. A stream
+    `heads` are the logs' newest commits as it knows them; a batch may only be built on top of these. A stream
     whose log is `damaged` has none.
     """
 

@@ -11,7 +11,7 @@ from ingest.contracts.model import Column, Mode, StreamContract
 from ingest.errors import ConfigurationError, FatalError
 from ingest.lake.batch import Batch, QuarantinedRecord
 from ingest.lake.commit import Commit, CommitKind, Watermark, Window, columns_of, is_unchanged, unmoved, watermark_of
-from ingest.run.context import RunContext, SourceCount, StreamResult
+from ingest.run.context import IngestionContext, SourceCount, StreamResult
 from ingest.run.retry_rows import retry_rows
 from ingest.run.verification import land_found, verify
 from ingest.run.window import Bounds, settled_part
@@ -30,7 +30,7 @@ class PostgresExtraction:
     """Lands one stream. Make a new one for each try."""
 
     def __init__(
-        self, context: RunContext, contract: StreamContract, session: PostgresSession, notices: tuple[str, ...]
+        self, context: IngestionContext, contract: StreamContract, session: PostgresSession, notices: tuple[str, ...]
     ) -> None:
         self._context = context
         self._contract = contract

@@ -12,7 +12,7 @@ from ingest.contracts.model import StreamContract
 from ingest.lake.batch import Batch
 from ingest.lake.commit import Commit, CommitKind, Resume, Watermark, Window, is_unchanged, unmoved, watermark_of
 from ingest.retry import WaitBudget
-from ingest.run.context import RunContext, SourceCount, StreamResult
+from ingest.run.context import IngestionContext, SourceCount, StreamResult
 from ingest.run.retry_records import retry_records
 from ingest.run.verification import land_found, verify
 from ingest.run.window import Bounds, settled_part
@@ -29,7 +29,7 @@ from ingest.verify.verifier import Compared
 class SaasExtraction:
     """Lands one stream. Make a new one for each try."""
 
-    def __init__(self, context: RunContext, contract: StreamContract, api: ApiClient, budget: WaitBudget) -> None:
+    def __init__(self, context: IngestionContext, contract: StreamContract, api: ApiClient, budget: WaitBudget) -> None:
         self._context = context
         self._contract = contract
         self._decoder = RecordDecoder(contract)

@@ -23,7 +23,7 @@ from ingest.lake.commit import Commit, CommitKind, DataFile, Settled, unmoved
 from ingest.lake.log import CommitLog
 from ingest.lake.read_again import UnnamedRecord, read_again
 from ingest.lake.store import ObjectStore
-from ingest.run.context import RunContext
+from ingest.run.context import IngestionContext
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def read_columns(store: ObjectStore, file: DataFile, columns: Sequence[str] | No
         return pq.read_table(path, columns=None if columns is None else list(columns), memory_map=False)
 
 
-def settling_batch(context: RunContext, contract: StreamContract, columns: pa.Schema) -> Batch:
+def settling_batch(context: IngestionContext, contract: StreamContract, columns: pa.Schema) -> Batch:
     """A batch for refused records that fit now: like a backfill, it leaves the watermark alone."""
     return Batch(
         context.store,
@@ -124,7 +124,7 @@ def settling_batch(context: RunContext, contract: StreamContract, columns: pa.Sc
     )
 
 
-def settle(context: RunContext, contract: StreamContract, batch: Batch, records: Sequence[RefusedRecord]) -> None:
+def settle(context: IngestionContext, contract: StreamContract, batch: Batch, records: Sequence[RefusedRecord]) -> None:
     """Commit what the batch has, as what settles `records`. Raises ConflictError if another writer was first."""
     watermark = unmoved(context.heads[contract.stream])
     context.committed(batch.commit(window=None, watermark=watermark, settles=_settled(records)))

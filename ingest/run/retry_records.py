@@ -17,14 +17,14 @@ import pyarrow.compute as pc
 from ingest.contracts.model import StreamContract
 from ingest.lake.commit import Commit, CommitKind
 from ingest.lake.counting import counting_versions, newest_of
-from ingest.run.context import RunContext
+from ingest.run.context import IngestionContext
 from ingest.run.quarantine import Quarantine, RefusedRecord, read_columns, settle, settling_batch
 from ingest.sources.records import RecordDecoder
 
 Key = tuple[Any, ...]
 
 
-def retry_records(context: RunContext, contract: StreamContract) -> None:
+def retry_records(context: IngestionContext, contract: StreamContract) -> None:
     """Decode open records again and land those that fit. Raises ConflictError."""
     quarantine = Quarantine(context.store, contract)
     decoder = RecordDecoder(contract)
@@ -45,7 +45,7 @@ class _Lake:
 
     def __init__(
         self,
-        context: RunContext,
+        context: IngestionContext,
         contract: StreamContract,
         commits: Sequence[Commit],
         records: Sequence[tuple[RefusedRecord, pa.RecordBatch]],

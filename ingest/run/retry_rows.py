@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ingest.contracts.model import Mode, StreamContract
 from ingest.errors import ConfigurationError, FatalError
-from ingest.run.context import RunContext
+from ingest.run.context import IngestionContext
 from ingest.run.quarantine import Quarantine, settle, settling_batch
 from ingest.sources.columns import RowConverter
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _KEYS_AT_ONCE = 5_000
 
 
-def retry_rows(context: RunContext, contract: StreamContract, session: PostgresSession) -> None:
+def retry_rows(context: IngestionContext, contract: StreamContract, session: PostgresSession) -> None:
     """Read the rows of open records again and land those that fit. Raises ConfigurationError, ConflictError."""
     if contract.spec.mode is Mode.SNAPSHOT:
         raise ConfigurationError(

@@ -1,11 +1,11 @@
-"""One run over any number of streams: what the command line and the orchestrator both call.
+"""One ingestion of any number of streams: what the command line and the orchestrator both call.
 
-    with open_run(settings, contracts, run_id) as run:
-        result = run.ingest("products")
+    with open_ingestion(settings, contracts, run_id) as ingestion:
+        result = ingestion.ingest("products")
 
-The order in `open_run` is what makes a run sound: first the heads of the logs are read, then the horizon, then the
-snapshot. A batch may only become the version after that head, so the slower of two writers fails
-cleanly, and a set of keys can never delete a row that was landed after its snapshot.
+The order in `open_ingestion` is what makes it sound: first the heads of the logs are read, then the horizon, then the
+snapshot. A batch may only become the version after that head, so the slower of two writers fails cleanly, and a set of
+keys can never delete a row that was landed after its snapshot.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from ingest.lake.store import ObjectStore
 from ingest.logs import Progress, get_logger
 from ingest.retry import WaitBudget, WaitBudgets, retrying
 from ingest.retry_policies import STREAM_FROM_API, STREAM_FROM_POSTGRES
-from ingest.run.context import RunContext, SourceCount, StreamResult
+from ingest.run.context import IngestionContext, SourceCount, StreamResult
 from ingest.run.extract_postgres import PostgresExtraction
 from ingest.run.opening import open_session
-from ingest.run.shared_run import SharedRun, join_run
+from ingest.run.shared import SharedIngestion, join_ingestion
 from ingest.settings import IngestSettings
 from ingest.sources.postgres import PostgresSession
 
@@ -46,12 +46,12 @@ T = TypeVar("T")
 _POLICIES = {Source.POSTGRES: STREAM_FROM_POSTGRES, Source.SAAS: STREAM_FROM_API}
 
 
-class IngestRun:
-    """A run under way. Its methods block, and may be called from several threads for different streams."""
+class Ingestion:
+    """An ingestion under way. Its methods block, and may be called from several threads for different streams."""
 
     def __init__(
         self,
-        context: RunContext,
+        context: IngestionContext,
         contracts: Sequence[StreamContract],
         session: PostgresSession | None,
         api: ApiClient | None,
@@ -67,7 +67,7 @@ class IngestRun:
 
     @property
     def streams(self) -> list[str]:
-        """The streams of this run."""
+        """The streams of this ingestion."""
         return list(self._contracts)
 
     def ingest(self, stream: str, *, keys: bool = True, count: bool = True) -> StreamResult:
@@ -97,7 +97,7 @@ class IngestRun:
         return self._attempt(stream, lambda extraction: extraction.retry_quarantined())
 
     def verify(self, stream: str, *, repair: bool = False) -> Verification:
-        """Compare all rows of `stream` at the source with the lake's, as of this run; with `repair`, land what differs.
+        """Compare all rows of `stream` at the source with the lake's, as read here; with `repair`, land what differs.
 
         Raises ConflictError if another writer was first with the repair.
         """
@@ -166,14 +166,14 @@ class IngestRun:
         self, contract: StreamContract, session: PostgresSession | None, budget: WaitBudget
     ) -> PostgresExtraction | SaasExtraction:
         if contract.spec.source is Source.POSTGRES:
-            assert session is not None  # noqa: S101 - open_run or _fresh_session made it
+            assert session is not None  # noqa: S101 - open_ingestion or _fresh_session made it
             adaptation = adapted(contract, session.table(contract.source_object))
             if contract.spec.cursor is not None:
                 session.horizon.require(contract.stream)
             return PostgresExtraction(self._context, adaptation.contract, session, adaptation.notices)
         from ingest.run.extract_saas import SaasExtraction
 
-        assert self._api is not None  # noqa: S101 - open_run made it
+        assert self._api is not None  # noqa: S101 - open_ingestion made it
         return SaasExtraction(self._context, contract, self._api, budget)
 
     def _fresh_session(self, stream: str) -> PostgresSession:
@@ -184,29 +184,29 @@ class IngestRun:
 
 
 @contextmanager
-def open_run(
+def open_ingestion(
     settings: IngestSettings,
     contracts: Sequence[StreamContract],
     run_id: str,
     *,
     progress: Progress = lambda stream, rows: None,
     store: ObjectStore | None = None,
-    shared: SharedRun | None = None,
+    shared: SharedIngestion | None = None,
     budgets: WaitBudgets | None = None,
-) -> Iterator[IngestRun]:
-    """Open a run over `contracts`, or with `shared` join one that another process keeps open.
+) -> Iterator[Ingestion]:
+    """Open an ingestion of `contracts`, or with `shared` join one that another process keeps open.
 
     `budgets` are what its streams may wait; by default each has the settings' whole budget.
 
-    Raises PlatformError if lake, Postgres or API cannot be used, ConflictError where a shared run was overtaken.
+    Raises PlatformError if lake, Postgres or API cannot be used, ConflictError where a shared one was overtaken.
     """
     store = store or ObjectStore(settings.lake)
-    context = RunContext(settings, store, run_id, progress)
+    context = IngestionContext(settings, store, run_id, progress)
     sources = {contract.spec.source for contract in contracts}
     with ExitStack() as resources:
         session = api = None
         if shared is not None:
-            session = join_run(context, contracts, shared)
+            session = join_ingestion(context, contracts, shared)
         else:
             found = read_heads(store, contracts)
             context.heads, context.damaged = found.commits, found.damaged
@@ -220,14 +220,16 @@ def open_run(
             api = resources.enter_context(
                 ApiClient(settings.saas_base_url, settings.saas_api_key, answer_bytes=settings.saas_answer_bytes)
             )
-        run = IngestRun(context, contracts, session, api, budgets or WaitBudgets(settings.wait_budget_seconds))
-        resources.callback(run.close)
-        yield run
+        ingestion = Ingestion(context, contracts, session, api, budgets or WaitBudgets(settings.wait_budget_seconds))
+        resources.callback(ingestion.close)
+        yield ingestion
 
 
-def ingest_all(run: IngestRun, *, concurrency: int, keys: bool) -> list[Outcome[StreamResult]]:
-    """Land every stream of `run`, `concurrency` at a time; a stream that fails does not stop the others."""
-    return attempt_all(run.streams, lambda stream: run.ingest(stream, keys=keys, count=False), at_once=concurrency)
+def ingest_all(ingestion: Ingestion, *, concurrency: int, keys: bool) -> list[Outcome[StreamResult]]:
+    """Land every stream of `ingestion`, `concurrency` at a time; a stream that fails does not stop the others."""
+    return attempt_all(
+        ingestion.streams, lambda stream: ingestion.ingest(stream, keys=keys, count=False), at_once=concurrency
+    )
 
 
-__all__ = ["IngestRun", "Progress", "SourceCount", "StreamResult", "ingest_all", "open_run"]
+__all__ = ["Ingestion", "Progress", "SourceCount", "StreamResult", "ingest_all", "open_ingestion"]

@@ -1,4 +1,4 @@
-"""Verifies one stream as part of a run: compares it, and where asked to, has what differs landed."""
+"""Verifies one stream as part of an ingestion: compares it, and where asked to, has what differs landed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from time import monotonic
 
 from ingest.contracts.model import StreamContract
 from ingest.lake.commit import Commit, unmoved, watermark_of
-from ingest.run.context import RunContext
+from ingest.run.context import IngestionContext
 from ingest.run.quarantine import settling_batch
 from ingest.verify.lake_rows import commits_up_to
 from ingest.verify.report import Verification
@@ -20,9 +20,9 @@ Repair = Callable[[Compared], None]
 
 
 def verify(
-    context: RunContext, contract: StreamContract, source: Callable[[], SourceRows], repair: Repair | None
+    context: IngestionContext, contract: StreamContract, source: Callable[[], SourceRows], repair: Repair | None
 ) -> Verification:
-    """Compare `source` with the lake as this run knows it; `repair` lands what differs.
+    """Compare `source` with the lake as this ingestion knows it; `repair` lands what differs.
 
     Raises what the source and the lake raise, ConflictError where another writer was first with the repair.
     """
@@ -44,7 +44,7 @@ def verify(
     return replace(verification, seconds=monotonic() - started)
 
 
-def land_found(context: RunContext, contract: StreamContract, found: Compared) -> None:
+def land_found(context: IngestionContext, contract: StreamContract, found: Compared) -> None:
     """Land the rows that are changed or missing, in a commit that like a backfill leaves the watermark alone."""
     with settling_batch(context, contract, found.schema) as batch:
         for rows in found.rows_to_land():

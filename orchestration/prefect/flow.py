@@ -18,7 +18,7 @@ from orchestration import progress
 from orchestration.prefect.operate.api import prefect_api
 from orchestration.prefect.run.endings import ended, refused
 from orchestration.prefect.run.parameters import RunParameters
-from orchestration.prefect.run.services import RunServices
+from orchestration.prefect.run.services import StepServices
 from orchestration.prefect.run.steps import execute
 from orchestration.prefect.show.run_logs import RunLogger, readable_logs
 from orchestration.report import RunReport
@@ -75,7 +75,7 @@ def dp_maiblaze_demo_dev_flow(
             skip_publish=skip_publish,
             keys=keys,
         )
-        run = RunServices.for_run(str(context.flow_run.id), parameters, progress.current(logger))
+        run = StepServices.for_run(str(context.flow_run.id), parameters, progress.current(logger))
     except PlatformError as error:
         return refused(error)
     with beating(context.flow_run, logger):

@@ -1,4 +1,4 @@
-"""Landing one stream as part of a run, with a line in the log now and then."""
+"""Landing one stream as part of a flow run's ingestion, with a line in the log now and then."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from ingest.errors import TransientError
 from ingest.lake.store import ObjectStore
 from ingest.retry import WaitBudgets, retrying_to_open
 from ingest.run.context import StreamResult
-from ingest.run.runner import IngestRun, open_run
-from ingest.run.shared_run import SharedRun
+from ingest.run.runner import Ingestion, open_ingestion
+from ingest.run.shared import SharedIngestion
 from ingest.run.window import Bounds
 from ingest.settings import IngestSettings
 from orchestration.runtime.heartbeat import Logger
@@ -30,7 +30,7 @@ class StreamOrder:
 
     stream: str
     run_id: str
-    shared: SharedRun | None = None
+    shared: SharedIngestion | None = None
     backfill: Bounds | None = None
     keys: bool = True
     count: bool = True
@@ -56,9 +56,9 @@ def land(
 
     with ExitStack() as opened:
 
-        def once() -> IngestRun:
+        def once() -> Ingestion:
             return opened.enter_context(
-                open_run(
+                open_ingestion(
                     settings,
                     [contract],
                     order.run_id,
@@ -69,12 +69,12 @@ def land(
                 )
             )
 
-        # What happens to a run that was opened, it tries again by itself.
-        run = retrying_to_open(budgets, [contract.stream], note)(once)
+        # What happens to an ingestion that was opened, it tries again by itself.
+        ingestion = retrying_to_open(budgets, [contract.stream], note)(once)
         if order.backfill is not None:
             start, end = order.backfill
-            return run.backfill(order.stream, start=start, end=end)
-        return run.ingest(order.stream, keys=order.keys, count=order.count)
+            return ingestion.backfill(order.stream, start=start, end=end)
+        return ingestion.ingest(order.stream, keys=order.keys, count=order.count)
 
 
 class ProgressLines:

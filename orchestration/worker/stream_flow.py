@@ -18,7 +18,7 @@ from ingest import logs
 from ingest.errors import ConflictError, PlatformError
 from ingest.lake.store import ObjectStore
 from ingest.retry import WaitBudgets
-from ingest.run.shared_run import SharedRun
+from ingest.run.shared import SharedIngestion
 from ingest.run.window import window
 from ingest.settings import IngestSettings
 from orchestration.runtime.heartbeat import Logger, beating
@@ -32,7 +32,7 @@ from orchestration.worker.landing import StreamOrder, land
 def land_stream(
     stream: str,
     run_id: str | None = None,
-    shared: SharedRun | None = None,
+    shared: SharedIngestion | None = None,
     backfill_from: str | datetime | None = None,
     backfill_to: str | datetime | None = None,
     keys: bool = True,
@@ -44,7 +44,7 @@ def land_stream(
     Args:
         stream (str): the stream to land.
         run_id (str): the run that its commits belong to; this one by default.
-        shared (SharedRun): the horizon and snapshot of that run; its own by default.
+        shared (SharedIngestion): the horizon and snapshot of that run; its own by default.
         backfill_from (str | datetime): with `backfill_to`, land this window of cursors again instead.
         backfill_to (str | datetime): the window's end, not within it.
         keys (bool): look for deletions.

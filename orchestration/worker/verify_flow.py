@@ -22,7 +22,7 @@ from ingest.errors import ConflictError, PlatformError, TransientError
 from ingest.lake.store import ObjectStore
 from ingest.retry import WaitBudgets, retrying_to_open
 from ingest.retry_policies import VERIFY
-from ingest.run.runner import IngestRun, open_run
+from ingest.run.runner import Ingestion, open_ingestion
 from ingest.settings import IngestSettings
 from ingest.verify.report import LostUpdatesError, Verification, require_equal
 from orchestration.runtime.heartbeat import Logger, beating
@@ -63,7 +63,7 @@ def verify_streams(streams: list[str] = [], repair: bool = False) -> Any:  # noq
 
 
 class _Verifier:
-    """Compares one stream after the other, each in a run of its own, so that no snapshot is kept open for all."""
+    """Compares stream after stream, each in an ingestion of its own, so that no snapshot is kept open for all."""
 
     def __init__(self, settings: IngestSettings, run_id: str, logger: Logger) -> None:
         self._settings = settings
@@ -89,9 +89,9 @@ class _Verifier:
 
         with ExitStack() as opened:
 
-            def open_one() -> IngestRun:
+            def open_one() -> Ingestion:
                 return opened.enter_context(
-                    open_run(
+                    open_ingestion(
                         self._settings,
                         [contract],
                         self._run_id,
@@ -101,9 +101,9 @@ class _Verifier:
                     )
                 )
 
-            run = retrying_to_open(self._budgets, [contract.stream], note)(open_one)
-            run.ingest(contract.stream, count=False)
-            return run.verify(contract.stream, repair=repair)
+            ingestion = retrying_to_open(self._budgets, [contract.stream], note)(open_one)
+            ingestion.ingest(contract.stream, count=False)
+            return ingestion.verify(contract.stream, repair=repair)
 
 
 def _ended(verifier: _Verifier, contracts: list[StreamContract], *, repair: bool) -> Any:

@@ -13,7 +13,7 @@ from psycopg2.extensions import connection as Connection
 
 from ingest.contracts.model import StreamContract
 from ingest.contracts.registry import ContractRegistry
-from ingest.run.runner import open_run
+from ingest.run.runner import open_ingestion
 from ingest.verify.report import Verification
 from tests.chaos.campaign import Order, Report
 from tests.chaos.line import Ground, Line
@@ -57,7 +57,7 @@ def run(ground: Ground, order: Order) -> Report:
 
 
 def _verify(line: Line, contracts: list[StreamContract], *, repair: bool) -> dict[str, Verification]:
-    with open_run(line.settings, contracts, "campaign", store=line.store) as run:
+    with open_ingestion(line.settings, contracts, "campaign", store=line.store) as run:
         return {contract.stream: run.verify(contract.stream, repair=repair) for contract in contracts}
 
 

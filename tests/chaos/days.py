@@ -30,7 +30,7 @@ from ingest.contracts.registry import ContractRegistry
 from ingest.lake.log import CommitLog
 from ingest.lake.store import ObjectStore
 from ingest.run.context import StreamResult
-from ingest.run.runner import open_run
+from ingest.run.runner import open_ingestion
 from ingest.settings import IngestSettings, LakeSettings
 from local.environment import clean_environment
 from mock_saas.api.app import create_app
@@ -246,7 +246,7 @@ class _Landing:
         return replace(contract, stream=f"{contract.stream}_{self.number}")
 
     def _run(self, settings: IngestSettings, contracts: Sequence[StreamContract], *, count: bool) -> list[StreamResult]:
-        with open_run(settings, contracts, f"day-{self.number}", store=self.store) as opened:
+        with open_ingestion(settings, contracts, f"day-{self.number}", store=self.store) as opened:
             return [opened.ingest(contract.stream, count=count) for contract in contracts]
 
     def _reconcile(self, result: StreamResult, contract: StreamContract) -> None:

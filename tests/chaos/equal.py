@@ -19,7 +19,7 @@ from psycopg2.extensions import connection as Connection
 from ingest.contracts.model import StreamContract
 from ingest.contracts.registry import ContractRegistry
 from ingest.lake.commit import Commit, CommitKind
-from ingest.run.runner import open_run
+from ingest.run.runner import open_ingestion
 from ingest.settings import IngestSettings
 from tests.chaos.campaign import Order, Report
 from tests.chaos.line import Ground, Line
@@ -120,7 +120,7 @@ class _Scene:
             [(moment, count)] = cursor.fetchall()
         wanted = {moment - _TICK: 0, moment: count, moment + _TICK: 0}
         for start, rows in wanted.items():
-            with open_run(self.settings, [self.contract], "backfill", store=self.line.store) as opened:
+            with open_ingestion(self.settings, [self.contract], "backfill", store=self.line.store) as opened:
                 result = opened.backfill(self.contract.stream, start=start, end=start + _TICK)
             self.report.expect(
                 result.rows_landed == rows,

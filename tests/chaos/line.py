@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from ingest.contracts.model import StreamContract
 from ingest.lake.store import ObjectStore
 from ingest.run.context import StreamResult
-from ingest.run.runner import open_run
+from ingest.run.runner import open_ingestion
 from ingest.settings import IngestSettings, LakeSettings
 from local.servers.postgres_server import PostgresServer
 from local.servers.s3_server import ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY, S3Server
@@ -57,7 +57,7 @@ class Line:
         self, contracts: Sequence[StreamContract], *, keys: bool = True, settings: IngestSettings | None = None
     ) -> list[StreamResult]:
         """One run over `contracts`, in this process, one stream after the other."""
-        with open_run(settings or self.settings, contracts, "campaign", store=self.store) as run:
+        with open_ingestion(settings or self.settings, contracts, "campaign", store=self.store) as run:
             return [run.ingest(contract.stream, keys=keys, count=False) for contract in contracts]
 
     def load(self, contracts: Sequence[StreamContract]) -> list[LoadResult]:

@@ -19,7 +19,7 @@ from psycopg2.extensions import connection as Connection
 
 from ingest.contracts.model import StreamContract
 from ingest.contracts.registry import ContractRegistry
-from ingest.run.runner import open_run
+from ingest.run.runner import open_ingestion
 from tests.chaos.campaign import Order, Report
 from tests.chaos.interposed import interposed
 from tests.chaos.line import Ground, Line
@@ -165,7 +165,9 @@ class _Stage:
 
     def _runs(self, count: int) -> Actor:
         for _ in range(count):
-            with open_run(self.line.settings, self.contracts, f"run-{self.runs}", store=self.line.store) as opened:
+            with open_ingestion(
+                self.line.settings, self.contracts, f"run-{self.runs}", store=self.line.store
+            ) as opened:
                 self.runs += 1
                 self.naive.read()
                 yield

@@ -18,7 +18,7 @@ import httpx
 from ingest.contracts.model import StreamContract
 from ingest.contracts.registry import ContractRegistry
 from ingest.errors import AccessError, FatalError, PlatformError, TransientError
-from ingest.run.runner import open_run
+from ingest.run.runner import open_ingestion
 from ingest.settings import IngestSettings
 from local.servers.saas_server import SaasServer
 from tests.chaos.campaign import Order, Report
@@ -114,7 +114,7 @@ def _bad_day(chance: random.Random) -> list[dict[str, Any]]:
 def _ends(line: Line, settings: IngestSettings, contracts: Sequence[StreamContract]) -> Counter[str]:
     """Run the streams, and count how that ended. Raises any error that no fault explains."""
     ended: Counter[str] = Counter()
-    with open_run(settings, contracts, "campaign", store=line.store) as opened:
+    with open_ingestion(settings, contracts, "campaign", store=line.store) as opened:
         for contract in contracts:
             try:
                 opened.ingest(contract.stream)

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from ingest.contracts.model import StreamContract
 from ingest.errors import AccessError, TransientError
-from ingest.run.runner import open_run
+from ingest.run.runner import open_ingestion
 from ingest.sources.http import ApiClient, server_time
 from local.processes import process_group
 from local.run_directory import RunDirectory
@@ -125,7 +125,7 @@ def test_a_page_that_is_repeated_after_an_empty_one_is_known_again(saas: Line, a
 def test_a_count_that_arrives_broken_is_asked_for_again(saas: Line, admin: Admin) -> None:
     admin.switch_on([{"kind": "invalid_json", "path": "/v1/events/stats", "count": 1}])
     patient = saas.settings.model_copy(update={"wait_budget_seconds": 5.0})
-    with without_waiting(), open_run(patient, [EVENTS], "test", store=saas.store) as run:
+    with without_waiting(), open_ingestion(patient, [EVENTS], "test", store=saas.store) as run:
         counted = run.ingest("email_events").source_count
     assert admin.switch_off() == {"invalid_json": 1}
     assert counted is not None

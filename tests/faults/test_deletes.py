@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from ingest.contracts.registry import ContractRegistry
-from ingest.run.runner import open_run
+from ingest.run.runner import open_ingestion
 from tests.chaos.line import Line
 from tests.chaos.warehouse_side import database_file
 from tests.dbt.project import Dbt
@@ -93,7 +93,7 @@ def test_deletions_are_seen_in_staging_and_close_the_history_and_no_race_makes_o
     fresh, moved_to = (moved[0], 9), (moved[0], 8)
     shelf.execute(f"update stock_levels set product_id = 8 where {where(moved)}")
     shelf.execute(f"delete from stock_levels where {where(raced)}")
-    with open_run(line.settings, [LEVELS], "raced", store=line.store) as run:
+    with open_ingestion(line.settings, [LEVELS], "raced", store=line.store) as run:
         # After the snapshot and before the keys are read: the new row is in neither, and the old one is gone in both.
         shelf.execute(insert(fresh, 1))
         shelf.execute(insert(raced, 6))

@@ -21,7 +21,7 @@ from pydantic import SecretStr
 from ingest.contracts.model import Deletes, Mode
 from ingest.errors import TransientError
 from ingest.lake.store import ObjectStore
-from ingest.run.runner import open_run
+from ingest.run.runner import open_ingestion
 from ingest.settings import IngestSettings, LakeSettings
 from ingest.sources import connection, session
 from ingest.sources.connection import connection_string
@@ -76,7 +76,7 @@ TERMINATE = (
 def test_backends_terminated_in_mid_stream_are_tried_again(items: World) -> None:
     contract = items.contract("items")
     terminated = Once(lambda: items.execute(TERMINATE))
-    with open_run(items.settings, [contract], "test", progress=terminated) as run:
+    with open_ingestion(items.settings, [contract], "test", progress=terminated) as run:
         result = run.ingest("items")
 
     assert terminated.struck
@@ -121,7 +121,7 @@ def test_a_server_that_crashes_and_starts_again_in_mid_run(
         _fill(before)
         contract = before.contract("items")
     restarted = Once(restart)
-    with open_run(settings, [contract], "test", progress=restarted) as run:
+    with open_ingestion(settings, [contract], "test", progress=restarted) as run:
         result = run.ingest("items")
     assert restarted.struck
     assert result.rows_landed == ROWS
@@ -212,7 +212,7 @@ def test_a_table_that_is_locked_is_told_with_who_locks_it_and_the_others_go_on(w
     impatient = quick_to_give_up(world)
     with world.other_session(application_name="a migration") as other:
         other.cursor().execute("lock table items in access exclusive mode")
-        with open_run(impatient.settings, contracts, "test", store=world.store) as run:
+        with open_ingestion(impatient.settings, contracts, "test", store=world.store) as run:
             with pytest.raises(TransientError, match=rf"items is locked: pid {other.info.backend_pid} .*a migration"):
                 run.ingest("items")
             assert run.ingest("others").rows_landed == 1
@@ -238,7 +238,7 @@ def test_whoever_waits_to_alter_a_table_in_mid_run_does_not_make_the_run_wait_fo
         altered.set()
 
     migration = Thread(target=alter)
-    with open_run(impatient.settings, [contract], "test", store=world.store) as run:
+    with open_ingestion(impatient.settings, [contract], "test", store=world.store) as run:
         migration.start()
         _wait_for_a_lock(world)
         with pytest.raises(TransientError, match="lock timeout"):

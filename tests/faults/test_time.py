@@ -12,7 +12,7 @@ from unittest.mock import patch
 from psycopg2.extensions import connection as Connection
 
 from ingest.contracts.model import StreamContract
-from ingest.run.runner import open_run
+from ingest.run.runner import open_ingestion
 from ingest.sources.horizon import Horizon, read_horizon
 from orchestration.warehouse.duckdb.warehouse import DuckDBWarehouse
 from orchestration.warehouse.loader import Loader, load_streams
@@ -83,7 +83,7 @@ def test_a_window_in_the_hour_that_a_wall_clock_shows_twice_holds_its_own_rows_o
     contract = world.contract("items")
     start = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)  # 02:30 in Berlin, and so is the end
     with as_role(world, {"TimeZone": "Europe/Berlin"}) as in_berlin:
-        with open_run(in_berlin.settings, [contract], "backfill", store=world.store) as run:
+        with open_ingestion(in_berlin.settings, [contract], "backfill", store=world.store) as run:
             result = run.backfill("items", start=start, end=start + timedelta(hours=1))
         in_berlin.run(contract)
 
@@ -163,7 +163,7 @@ def test_a_database_clock_that_is_turned_back_moves_no_watermark_back_and_is_tol
     assert behind.rows_landed == 0
     assert any("clock" in notice and "ingest backfill items" in notice for notice in behind.notices), behind.notices
 
-    with open_run(world.settings, [contract], "backfill", store=world.store) as run:
+    with open_ingestion(world.settings, [contract], "backfill", store=world.store) as run:
         run.backfill("items", start=datetime.now(UTC) - timedelta(minutes=5), end=ahead.watermark_after)
     with database_clock(off_by=timedelta(hours=2)):
         caught_up = world.run(contract)

@@ -9,7 +9,7 @@ import pytest
 from ingest.contracts.model import StreamContract
 from ingest.lake.commit import CommitKind
 from ingest.run.replay import append_replay
-from ingest.run.runner import open_run
+from ingest.run.runner import open_ingestion
 from orchestration.reconcile.comparison import Reconciler, Reconciliation, SourceSide
 from orchestration.settings import Schemas
 from orchestration.warehouse.duckdb.warehouse import DuckDBWarehouse
@@ -175,7 +175,7 @@ def test_the_reconciliation_counts_rows_that_a_retry_has_landed(world: World, wa
 
     world.execute("alter table items disable trigger all; update items set price = 5 where id = 1")
     assert reconciled(warehouse, world, contract).differences == ("the source has 2 rows, the lake 1",)
-    with open_run(world.settings, [contract], "retry", store=world.store) as run:
+    with open_ingestion(world.settings, [contract], "retry", store=world.store) as run:
         assert run.retry_quarantined("items").rows_landed == 1
     result = reconciled(warehouse, world, contract)
     assert (result.differences, result.lake) == ((), 2)

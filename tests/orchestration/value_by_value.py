@@ -17,7 +17,7 @@ from ingest.contracts.introspect import live_tables
 from ingest.contracts.model import Column, StreamContract
 from ingest.contracts.parse import parse_contract
 from ingest.contracts.types import Kind
-from ingest.run.runner import open_run
+from ingest.run.runner import open_ingestion
 from orchestration.warehouse.duckdb.warehouse import DuckDBWarehouse
 from orchestration.warehouse.loader import Loader, load_streams
 from tests.ingest.run.world import World
@@ -48,7 +48,7 @@ class Passage:
 
     def pass_through(self, contracts: Sequence[StreamContract]) -> int:
         """Land and load the streams; how many rows were quarantined."""
-        with open_run(self.world.settings, contracts, "test", store=self.world.store) as run:
+        with open_ingestion(self.world.settings, contracts, "test", store=self.world.store) as run:
             results = [run.ingest(contract.stream) for contract in contracts]
         with self.warehouse.connect() as session:
             loader = Loader(self.world.store, "RAW", run_id="test")

@@ -30,7 +30,7 @@ from ingest.errors import ConfigurationError, ConflictError, PlatformError, Tran
 from ingest.lake.store import ObjectStore
 from ingest.retry import WaitBudgets
 from ingest.retry_policies import HAND_OUT, SERVER_ANSWER
-from ingest.run.shared_run import SharedRun
+from ingest.run.shared import SharedIngestion
 from ingest.run.window import Bounds
 from orchestration.prefect.run.task_retries import TaskRetries
 from orchestration.progress import Logger, Progress
@@ -70,7 +70,7 @@ class StreamDispatcher:
         self,
         settings: DispatchSettings,
         run_id: str,
-        shared: Mapping[str, SharedRun],
+        shared: Mapping[str, SharedIngestion],
         contracts: Mapping[str, StreamContract],
         store: ObjectStore,
         progress: Progress,

@@ -1,7 +1,7 @@
-"""The ingest step: every selected stream at once, over one open run for each kind of source.
+"""The ingest step: every selected stream at once, over one open ingestion for each kind of source.
 
-Streams are landed by this process, or with INGEST_DEPLOYMENT by workers elsewhere, which join that run. A source that
-cannot be opened fails its own streams; a stream that fails stops no other.
+Streams are landed by this process, or with INGEST_DEPLOYMENT by workers elsewhere, which join it. A source that cannot
+be opened fails its own streams; a stream that fails stops no other.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from ingest.errors import PlatformError, TransientError
 from ingest.lake.heads import read_heads
 from ingest.lake.read_mark import CountMark
 from ingest.retry import WaitBudgets, retrying_to_open
-from ingest.run.runner import IngestRun, open_run
-from ingest.run.shared_run import SharedRun, share_run
+from ingest.run.runner import Ingestion, open_ingestion
+from ingest.run.shared import SharedIngestion, share_ingestion
 from orchestration.prefect.run.dispatch import DispatchSettings, StreamDispatcher, require_server
-from orchestration.prefect.run.services import RunServices
+from orchestration.prefect.run.services import StepServices
 from orchestration.prefect.run.task_retries import TaskRetries
 from orchestration.prefect.run.tasks import IngestWork, StreamWork, ingest_stream
 from orchestration.report import StreamOutcome
@@ -39,7 +39,7 @@ class _Waiting:
     retries: TaskRetries
 
 
-def ingest(run: RunServices) -> list[StreamOutcome]:
+def ingest(run: StepServices) -> list[StreamOutcome]:
     """Land every selected stream; each one's outcome, in the order of the contracts."""
     run.progress.step("ingest", f"{len(run.selected)} streams")
     # The heads come first: what another writer commits from here on is seen to be another's.
@@ -63,7 +63,7 @@ def ingest(run: RunServices) -> list[StreamOutcome]:
     return [outcomes[contract.stream] for contract in run.selected]
 
 
-def _with_keys(run: RunServices) -> frozenset[str]:
+def _with_keys(run: StepServices) -> frozenset[str]:
     """The streams in which deletions are looked for: all where the run is asked to, else those that are due."""
     with_deletions = [contract.stream for contract in run.selected if contract.lands_keys]
     if run.parameters.keys or run.parameters.backfill is not None:
@@ -80,7 +80,7 @@ def _with_keys(run: RunServices) -> frozenset[str]:
 
 
 def _work(
-    run: RunServices, versions: Mapping[str, int], with_keys: frozenset[str], opened: ExitStack, waiting: _Waiting
+    run: StepServices, versions: Mapping[str, int], with_keys: frozenset[str], opened: ExitStack, waiting: _Waiting
 ) -> tuple[StreamWork, dict[str, PlatformError]]:
     """The landing of streams, and the errors of those whose source cannot be opened."""
     deployment = run.settings.ingest_deployment
@@ -90,16 +90,16 @@ def _work(
 
 
 def _here(
-    run: RunServices, versions: Mapping[str, int], with_keys: frozenset[str], opened: ExitStack, waiting: _Waiting
+    run: StepServices, versions: Mapping[str, int], with_keys: frozenset[str], opened: ExitStack, waiting: _Waiting
 ) -> tuple[IngestWork, dict[str, PlatformError]]:
     """Lands streams in this process."""
-    runs: dict[str, IngestRun] = {}
+    ingestions: dict[str, Ingestion] = {}
     failed: dict[str, PlatformError] = {}
     for contracts in _by_source(run.selected).values():
-        source = _opened(run, contracts, failed, opened, waiting, _run_of)
-        runs |= {contract.stream: source for contract in contracts} if source else {}
+        source = _opened(run, contracts, failed, opened, waiting, _ingestion_of)
+        ingestions |= {contract.stream: source for contract in contracts} if source else {}
     work = IngestWork(
-        runs,
+        ingestions,
         run.registry,
         versions,
         run.progress,
@@ -113,14 +113,14 @@ def _here(
 
 
 def _handed_out(
-    run: RunServices, deployment: str, with_keys: frozenset[str], opened: ExitStack, waiting: _Waiting
+    run: StepServices, deployment: str, with_keys: frozenset[str], opened: ExitStack, waiting: _Waiting
 ) -> tuple[StreamDispatcher, dict[str, PlatformError]]:
     """Has streams landed by workers, at one snapshot that is kept open here meanwhile."""
     require_server()
-    shared: dict[str, SharedRun] = {}
+    shared: dict[str, SharedIngestion] = {}
     failed: dict[str, PlatformError] = {}
     for contracts in _by_source(run.selected).values():
-        source = _opened(run, contracts, failed, opened, waiting, _shared_run_of)
+        source = _opened(run, contracts, failed, opened, waiting, _shared_ingestion_of)
         shared |= {contract.stream: source for contract in contracts} if source else {}
     work = StreamDispatcher(
         DispatchSettings(
@@ -153,10 +153,10 @@ def error_of(state: State[Any]) -> PlatformError | None:
     raise RuntimeError(f"a task ended as {state.name}: {state.message}")
 
 
-def _run_of(
-    run: RunServices, contracts: Sequence[StreamContract], budgets: WaitBudgets
-) -> AbstractContextManager[IngestRun]:
-    return open_run(
+def _ingestion_of(
+    run: StepServices, contracts: Sequence[StreamContract], budgets: WaitBudgets
+) -> AbstractContextManager[Ingestion]:
+    return open_ingestion(
         run.ingest_settings,
         contracts,
         run.run_id,
@@ -166,19 +166,19 @@ def _run_of(
     )
 
 
-def _shared_run_of(
-    run: RunServices, contracts: Sequence[StreamContract], budgets: WaitBudgets
-) -> AbstractContextManager[SharedRun]:
-    return share_run(run.ingest_settings, contracts, store=run.store)
+def _shared_ingestion_of(
+    run: StepServices, contracts: Sequence[StreamContract], budgets: WaitBudgets
+) -> AbstractContextManager[SharedIngestion]:
+    return share_ingestion(run.ingest_settings, contracts, store=run.store)
 
 
 def _opened(
-    run: RunServices,
+    run: StepServices,
     contracts: Sequence[StreamContract],
     failed: dict[str, PlatformError],
     opened: ExitStack,
     waiting: _Waiting,
-    source: Callable[[RunServices, Sequence[StreamContract], WaitBudgets], AbstractContextManager[T]],
+    source: Callable[[StepServices, Sequence[StreamContract], WaitBudgets], AbstractContextManager[T]],
 ) -> T | None:
     """What `source` opens; where it cannot be opened, its error goes to `failed` for each of its streams."""
 

@@ -16,7 +16,7 @@ from orchestration.warehouse.protocol import Warehouse
 
 
 @dataclass(frozen=True)
-class RunServices:
+class StepServices:
     """Settings, contracts and connections of a run. `selected` are the streams it was asked for."""
 
     run_id: str
@@ -30,7 +30,7 @@ class RunServices:
     progress: Progress
 
     @classmethod
-    def for_run(cls, run_id: str, parameters: RunParameters, progress: Progress) -> RunServices:
+    def for_run(cls, run_id: str, parameters: RunParameters, progress: Progress) -> StepServices:
         """Services by the environment's settings. Raises ConfigurationError for a bad one, or an unknown stream."""
         settings = OrchestrationSettings.load()
         registry = ContractRegistry.load(settings.contracts_dir)

@@ -21,7 +21,7 @@ from orchestration.dbt.project import dbt_project
 from orchestration.dbt.runner import DbtFailure, DbtRunner, NodeEvent
 from orchestration.prefect.run.dbt_nodes import NodeTaskRuns
 from orchestration.prefect.run.ingestion import error_of, ingest
-from orchestration.prefect.run.services import RunServices
+from orchestration.prefect.run.services import StepServices
 from orchestration.prefect.run.task_retries import TaskRetries
 from orchestration.prefect.run.tasks import (
     LoadWork,
@@ -55,7 +55,7 @@ class _Draft:
     problems: list[PlatformError] = field(default_factory=list)
 
 
-def execute(run: RunServices, flow_run_id: UUID, logger: Logger) -> RunReport:
+def execute(run: StepServices, flow_run_id: UUID, logger: Logger) -> RunReport:
     """Do what the parameters ask for. Problems are in the report; only a bug is raised."""
     started = monotonic()
     draft = _Draft()
@@ -83,7 +83,7 @@ def execute(run: RunServices, flow_run_id: UUID, logger: Logger) -> RunReport:
     )
 
 
-def _in_warehouse(run: RunServices, draft: _Draft, folder: RunFolder, flow_run_id: UUID, logger: Logger) -> None:
+def _in_warehouse(run: StepServices, draft: _Draft, folder: RunFolder, flow_run_id: UUID, logger: Logger) -> None:
     """The steps that need the writer's lock. A step that fails ends them."""
     parameters = run.parameters
     if not parameters.skip_load and not _load(run, draft):
@@ -99,7 +99,7 @@ def _in_warehouse(run: RunServices, draft: _Draft, folder: RunFolder, flow_run_i
         _publish(run, draft)
 
 
-def _load(run: RunServices, draft: _Draft) -> bool:
+def _load(run: StepServices, draft: _Draft) -> bool:
     run.progress.step("load", f"into {run.settings.schemas.raw} of {run.warehouse.name}")
     loader = Loader(
         run.store,
@@ -117,7 +117,7 @@ def _load(run: RunServices, draft: _Draft) -> bool:
     return not errors
 
 
-def _load_streams(run: RunServices, draft: _Draft, loader: Loader, loads: StreamLoads) -> list[PlatformError]:
+def _load_streams(run: StepServices, draft: _Draft, loader: Loader, loads: StreamLoads) -> list[PlatformError]:
     retries = TaskRetries(run.settings)
     work = LoadWork(
         loads, loader.budget, run.registry, run.progress, slots=run.settings.load_concurrency, retries=retries
@@ -130,7 +130,7 @@ def _load_streams(run: RunServices, draft: _Draft, loader: Loader, loads: Stream
     return [error for error in map(error_of, states) if error is not None]
 
 
-def _build(run: RunServices, draft: _Draft, folder: RunFolder, flow_run_id: UUID, logger: Logger) -> bool:
+def _build(run: StepServices, draft: _Draft, folder: RunFolder, flow_run_id: UUID, logger: Logger) -> bool:
     run.progress.step("dbt", "build, full refresh" if draft.full_refresh else "build")
     dbt = DbtRunner(dbt_project(run.settings, run.warehouse, folder), folder.path / "dbt")
     with NodeTaskRuns(flow_run_id, logger, draft.load_runs) as task_runs:
@@ -152,7 +152,7 @@ def _build(run: RunServices, draft: _Draft, folder: RunFolder, flow_run_id: UUID
     return True
 
 
-def _with_rows(run: RunServices, nodes: Sequence[NodeFinished]) -> tuple[NodeFinished, ...]:
+def _with_rows(run: StepServices, nodes: Sequence[NodeFinished]) -> tuple[NodeFinished, ...]:
     """The nodes, each table with its number of rows, which not every warehouse returns to dbt."""
     with run.warehouse.connect(Purpose.AUDIT) as session:
         return tuple(
@@ -163,7 +163,7 @@ def _with_rows(run: RunServices, nodes: Sequence[NodeFinished]) -> tuple[NodeFin
         )
 
 
-def _reconcile(run: RunServices, draft: _Draft) -> bool:
+def _reconcile(run: StepServices, draft: _Draft) -> bool:
     run.progress.step("reconcile", f"{len(run.selected)} streams")
     reconciler = Reconciler(run.store, run.settings.schemas, concurrency=run.settings.load_concurrency)
     sources = {outcome.stream: side for outcome in draft.streams if (side := _source_side(outcome)) is not None}
@@ -183,7 +183,7 @@ def _source_side(outcome: StreamOutcome) -> SourceSide | None:
     return SourceSide(counted.rows, counted.in_flight, outcome.version) if counted else None
 
 
-def _publish(run: RunServices, draft: _Draft) -> None:
+def _publish(run: StepServices, draft: _Draft) -> None:
     run.progress.step("publish")
     task: Any = publish_warehouse
     state = task(PublishWork(run.warehouse, run.run_id), return_state=True)

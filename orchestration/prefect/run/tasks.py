@@ -17,7 +17,7 @@ from prefect.states import Completed
 from ingest.contracts.model import StreamContract
 from ingest.errors import ConflictError
 from ingest.retry import WaitBudget, WaitBudgets
-from ingest.run.runner import IngestRun
+from ingest.run.runner import Ingestion
 from orchestration.prefect.run.task_retries import TaskRetries, is_transient
 from orchestration.progress import Progress
 from orchestration.reconcile.comparison import Reconciler, Reconciliation, SourceSide, require_equal
@@ -27,14 +27,14 @@ from orchestration.warehouse.protocol import Publication, Purpose, Warehouse
 
 
 class IngestWork:
-    """Lands streams, `slots` at once. `versions` are the logs' heads before the run was opened, 0 for an empty one.
+    """Lands streams, `slots` at once. `versions` are the logs' heads before it was opened, 0 for an empty log.
 
     Deletions are looked for in the streams `with_keys`.
     """
 
     def __init__(
         self,
-        runs: Mapping[str, IngestRun],
+        ingestions: Mapping[str, Ingestion],
         contracts: Mapping[str, StreamContract],
         versions: Mapping[str, int],
         progress: Progress,
@@ -45,7 +45,7 @@ class IngestWork:
         budgets: WaitBudgets,
         retries: TaskRetries,
     ) -> None:
-        self._runs = runs
+        self._ingestions = ingestions
         self._budgets = budgets
         self._retries = retries
         self._contracts = contracts
@@ -69,14 +69,14 @@ class IngestWork:
             return outcome
 
     def _landed(self, stream: str) -> StreamOutcome:
-        run = self._runs[stream]
+        ingestion = self._ingestions[stream]
         if self._backfill is not None:
             start, end = self._backfill
-            result = run.backfill(stream, start=start, end=end)
+            result = ingestion.backfill(stream, start=start, end=end)
         else:
             # Without a keys pass, rows deleted at the source are still in the lake: counts could not be compared.
             keys = stream in self._with_keys
-            result = run.ingest(stream, keys=keys, count=keys or not self._contracts[stream].lands_keys)
+            result = ingestion.ingest(stream, keys=keys, count=keys or not self._contracts[stream].lands_keys)
         version = result.commits[-1].version if result.commits else self._versions[stream]
         return StreamOutcome(stream, version=version, result=result)
 

@@ -20,7 +20,7 @@ from ingest.contracts.model import META_COLUMNS, Mode, StreamContract
 from ingest.contracts.parse import parse_contract
 from ingest.contracts.types import Kind
 from ingest.errors import ConfigurationError, ContractError, SchemaDriftError
-from ingest.run.runner import ingest_all, open_run
+from ingest.run.runner import ingest_all, open_ingestion
 from tests.ingest.cli.command import CommandLine
 from tests.ingest.run.world import ITEMS, World
 from tests.ingest.values import landed, read_source
@@ -123,7 +123,7 @@ def test_every_draft_is_a_contract_without_differences_and_lands_value_by_value(
     contracts = [draft(zoo, f"public.{name}") for name in (*ZOO, "parted")]
     assert {contract.stream: differences(zoo, contract) for contract in contracts if differences(zoo, contract)} == {}
 
-    with open_run(zoo.settings, contracts, "test", store=zoo.store) as run:
+    with open_ingestion(zoo.settings, contracts, "test", store=zoo.store) as run:
         outcomes = ingest_all(run, concurrency=2, keys=True)
 
     assert [str(outcome.error) for outcome in outcomes if outcome.error] == []

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from ingest.contracts.model import StreamContract
 from ingest.contracts.registry import ContractRegistry
 from ingest.lake.log import CommitLog
-from ingest.run.runner import open_run
+from ingest.run.runner import open_ingestion
 from local.servers.s3_server import S3Server
 from tests.ingest.lake.s3_proxy import Fault, S3Proxy, s3_proxy
 from tests.ingest.run.world import ITEMS, World
@@ -27,7 +27,7 @@ def run_with_a_lost_answer(world: World, contract: StreamContract, proxy: S3Prox
     """The store keeps the first commit and its answer never comes; boto3 itself does not try again."""
     proxy.expect(Fault("PUT", path_end="/00000000000000000001.json"))
     store = proxy.store(world.settings.lake.bucket)
-    with open_run(world.settings, [contract], "the run", store=store) as run:
+    with open_ingestion(world.settings, [contract], "the run", store=store) as run:
         result = run.ingest(contract.stream, keys=False, count=False)
 
     assert proxy.struck

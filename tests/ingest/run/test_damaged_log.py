@@ -15,7 +15,7 @@ from ingest.lake.log import CommitLog
 from ingest.lake.store import ObjectStore
 from ingest.run.quarantine import Quarantine
 from ingest.run.replay import append_replay
-from ingest.run.runner import open_run
+from ingest.run.runner import open_ingestion
 from orchestration.reconcile.comparison import Reconciler, SourceSide, require_equal
 from orchestration.settings import Schemas
 from orchestration.warehouse.cli.status import stream_statuses
@@ -61,7 +61,7 @@ def take_away(store: ObjectStore, stream: str, version: int) -> bytes:
 
 def load_and_compare(world: World, streams: list[StreamContract], warehouse: DuckDBWarehouse, *, anew: bool) -> None:
     """A run, a load (of tables built anew, as `reload` does), and the counts of all sides."""
-    with open_run(world.settings, streams, "after", store=world.store) as run:
+    with open_ingestion(world.settings, streams, "after", store=world.store) as run:
         results = [run.ingest(contract.stream) for contract in streams]
     with warehouse.connect() as session:
         loader = Loader(world.store, "RAW", run_id="after")
@@ -86,7 +86,7 @@ def test_whoever_reads_a_log_with_a_gap_says_so_and_the_other_streams_go_on(
 ) -> None:
     items, other = streams
     take_away(world.store, "items", 2)
-    with open_run(world.settings, streams, "run", store=world.store) as run:
+    with open_ingestion(world.settings, streams, "run", store=world.store) as run:
         with pytest.raises(DamagedLakeError, match="version 2 is missing") as caught:
             run.ingest("items")
         assert run.ingest("other").source_count is not None
@@ -118,7 +118,7 @@ def test_a_commit_that_is_brought_back_makes_all_well(
     world: World, streams: list[StreamContract], warehouse: DuckDBWarehouse
 ) -> None:
     body = take_away(world.store, "items", 3)
-    with open_run(world.settings, streams, "run", store=world.store) as run, pytest.raises(DamagedLakeError):
+    with open_ingestion(world.settings, streams, "run", store=world.store) as run, pytest.raises(DamagedLakeError):
         run.ingest("items")
     world.store.put(layout.commit_key("items", 3), body)
     load_and_compare(world, streams, warehouse, anew=False)

@@ -18,8 +18,8 @@ from psycopg2.extensions import connection as Connection
 from ingest.contracts.model import Clock, Deletes, Mode, StreamContract
 from ingest.errors import ConfigurationError, ContractError, SchemaDriftError
 from ingest.run.context import StreamResult
-from ingest.run.runner import open_run
-from ingest.run.shared_run import share_run
+from ingest.run.runner import open_ingestion
+from ingest.run.shared import share_ingestion
 from ingest.sources.local_time import local_times
 from ingest.sources.postgres import SharedSnapshot
 from local.servers.postgres_server import PostgresServer
@@ -108,11 +108,11 @@ def contract_of(world: World, zone: str | None) -> StreamContract:
 
 def run_as_of(world: World, contract: StreamContract, horizon: datetime) -> StreamResult:
     """A run whose horizon is that moment."""
-    with share_run(world.settings, [contract], store=world.store) as shared:
+    with share_ingestion(world.settings, [contract], store=world.store) as shared:
         assert shared.snapshot is not None
         told = replace(shared.snapshot.horizon, at=horizon, read_at=horizon)
         moved = shared.model_copy(update={"snapshot": SharedSnapshot(shared.snapshot.name, told)})
-        with open_run(world.settings, [contract], "test", store=world.store, shared=moved) as run:
+        with open_ingestion(world.settings, [contract], "test", store=world.store, shared=moved) as run:
             return run.ingest("orders")
 
 

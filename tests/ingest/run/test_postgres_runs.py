@@ -17,7 +17,7 @@ from ingest.errors import AccessError, ConfigurationError, ConflictError, DataEr
 from ingest.lake.commit import CommitKind
 from ingest.lake.gc import find_orphans, remove
 from ingest.lake.store import ObjectStore
-from ingest.run.runner import open_run
+from ingest.run.runner import open_ingestion
 from tests.ingest.run.world import ITEMS, World
 
 
@@ -95,7 +95,7 @@ def test_keys_of_a_snapshot_never_delete_a_row_that_another_run_landed_after_it(
     contract = items.contract("items")
     items.run(contract)
     items.execute("delete from items where id = 1")
-    with open_run(items.settings, [contract], "early", store=items.store) as early:
+    with open_ingestion(items.settings, [contract], "early", store=items.store) as early:
         items.execute("insert into items values (5000, 'fresh')")
         items.run(contract)
         with pytest.raises(ConflictError):
@@ -137,7 +137,7 @@ def test_a_backfill_lands_a_window_again_and_leaves_the_watermark(items: World) 
     contract = items.contract("items")
     first = items.run(contract)
     assert first.watermark_after is not None
-    with open_run(items.settings, [contract], "backfill") as run:
+    with open_ingestion(items.settings, [contract], "backfill") as run:
         result = run.backfill("items", start=datetime(2000, 1, 1, tzinfo=UTC), end=first.watermark_after)
         with pytest.raises(ConfigurationError, match="empty"):
             run.backfill("items", start=first.watermark_after, end=first.watermark_after)
@@ -150,7 +150,7 @@ def test_a_backfill_lands_a_window_again_and_leaves_the_watermark(items: World) 
 
 def test_of_two_runs_at_once_one_commits_and_the_other_says_that_it_lost(items: World) -> None:
     contract = items.contract("items")
-    with open_run(items.settings, [contract], "a") as a, open_run(items.settings, [contract], "b") as b:
+    with open_ingestion(items.settings, [contract], "a") as a, open_ingestion(items.settings, [contract], "b") as b:
         won = a.ingest("items")
         with pytest.raises(ConflictError, match="another writer committed version 1 first") as lost:
             b.ingest("items")
@@ -238,7 +238,7 @@ def test_what_a_killed_run_left_is_read_by_nobody_and_removed_by_gc(items: World
 
 def test_a_backend_that_is_killed_in_mid_read_is_tried_again_on_a_new_snapshot(items: World) -> None:
     contract = items.contract("items")
-    with open_run(items.settings, [contract], "test") as run:
+    with open_ingestion(items.settings, [contract], "test") as run:
         items.execute(
             "select pg_terminate_backend(pid) from pg_stat_activity where application_name like '%ingest%' "
             "and datname = current_database()"
@@ -254,7 +254,7 @@ def test_drift_stops_its_own_stream_before_anything_is_landed(items: World) -> N
     items.execute("create table others (id bigint primary key)")
     other = items.contract("others")
     items.execute("alter table items drop column value; alter table others add column extra text")
-    with open_run(items.settings, [contract, other], "test") as run:
+    with open_ingestion(items.settings, [contract, other], "test") as run:
         with pytest.raises(SchemaDriftError, match="column 'value': the contract says text"):
             run.ingest("items")
         notices = run.ingest("others").notices
@@ -320,7 +320,7 @@ def test_a_backfill_ends_at_the_horizon_and_says_so(source_world: World) -> None
     items = source_world.contract("items")
     source_world.execute("insert into items (id, updated_at) values (1, now()), (2, now() + interval '1 day')")
     tomorrow = datetime.now(UTC) + timedelta(days=3)
-    with open_run(source_world.settings, [items], "test", store=source_world.store) as run:
+    with open_ingestion(source_world.settings, [items], "test", store=source_world.store) as run:
         result = run.backfill("items", start=datetime(2000, 1, 1, tzinfo=UTC), end=tomorrow)
         nothing = run.backfill("items", start=tomorrow, end=tomorrow + timedelta(days=1))
     assert [row["id"] for row in source_world.landed(items)] == [1]

@@ -15,7 +15,7 @@ from ingest.lake import layout
 from ingest.lake.log import CommitLog
 from ingest.lake.read_mark import CountMark, ReadMark, read_until
 from ingest.lake.store import ObjectStore
-from ingest.run.runner import open_run
+from ingest.run.runner import open_ingestion
 from tests.ingest.run.world import ITEMS, World
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
@@ -72,7 +72,7 @@ def test_a_run_that_fails_or_loses_claims_nothing(world: World, monkeypatch: pyt
     world.run(contract)
     before = mark_of(world)
     world.execute("insert into items (id) values (2)")
-    with open_run(world.settings, [contract], "slow", store=world.store) as slow:
+    with open_ingestion(world.settings, [contract], "slow", store=world.store) as slow:
         world.run(contract)
         quicker = mark_of(world)
         with pytest.raises(ConflictError):

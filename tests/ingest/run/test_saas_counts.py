@@ -18,7 +18,7 @@ from ingest.errors import AccessError
 from ingest.lake.heads import read_heads
 from ingest.lake.store import ObjectStore
 from ingest.retry import WaitBudget
-from ingest.run.context import RunContext, StreamResult
+from ingest.run.context import IngestionContext, StreamResult
 from ingest.run.extract_saas import SaasExtraction
 from ingest.run.quarantine import Quarantine
 from ingest.settings import IngestSettings, LakeSettings
@@ -118,7 +118,7 @@ class Platform:
             saas_settling_seconds=0,
             lake=self.lake,
         )
-        context = RunContext(settings, self.store, f"run-{self.provider.run}", lambda stream, rows: None)
+        context = IngestionContext(settings, self.store, f"run-{self.provider.run}", lambda stream, rows: None)
         context.heads = read_heads(self.store, [self.contract]).commits
         api = ApiClient("http://provider", SecretStr("key"), transport=httpx.MockTransport(self.provider.answer))
         return SaasExtraction(context, self.contract, api, WaitBudget(5))

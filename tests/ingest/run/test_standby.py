@@ -14,8 +14,8 @@ from pydantic import SecretStr
 
 from ingest.errors import ConfigurationError, UnreachableError
 from ingest.lake.store import ObjectStore
-from ingest.run.runner import ingest_all, open_run
-from ingest.run.shared_run import SharedRun, share_run
+from ingest.run.runner import ingest_all, open_ingestion
+from ingest.run.shared import SharedIngestion, share_ingestion
 from ingest.settings import IngestSettings, LakeSettings
 from ingest.sources.connection import Server
 from local.accounts import unprivileged_account
@@ -62,7 +62,7 @@ def on_standby(standby: PostgresServer, lake_settings: LakeSettings) -> Iterator
 
 def test_whole_streams_run_on_a_standby_and_incremental_ones_are_refused_by_name(on_standby: World) -> None:
     whole, items = on_standby.contract("whole"), on_standby.contract("items")
-    with open_run(on_standby.settings, [items, whole], "test", store=on_standby.store) as run:
+    with open_ingestion(on_standby.settings, [items, whole], "test", store=on_standby.store) as run:
         outcomes = {outcome.stream: outcome for outcome in ingest_all(run, concurrency=2, keys=True)}
     landed, refused = outcomes["whole"].result, outcomes["items"].error
     assert landed is not None
@@ -76,9 +76,9 @@ def test_whole_streams_run_on_a_standby_and_incremental_ones_are_refused_by_name
 
 def test_a_run_that_others_join_tells_them_that_it_reads_a_standby(on_standby: World) -> None:
     contracts = [on_standby.contract("whole"), on_standby.contract("items")]
-    with share_run(on_standby.settings, contracts, store=on_standby.store) as shared:
-        sent = SharedRun.model_validate_json(shared.model_dump_json())
-        with open_run(on_standby.settings, contracts, "test", store=on_standby.store, shared=sent) as run:
+    with share_ingestion(on_standby.settings, contracts, store=on_standby.store) as shared:
+        sent = SharedIngestion.model_validate_json(shared.model_dump_json())
+        with open_ingestion(on_standby.settings, contracts, "test", store=on_standby.store, shared=sent) as run:
             assert run.ingest("whole").rows_landed == 2
             with pytest.raises(ConfigurationError, match="items: POSTGRES_DSN names a standby"):
                 run.ingest("items")

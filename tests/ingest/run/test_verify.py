@@ -19,7 +19,7 @@ from ingest.contracts.parse import parse_contract
 from ingest.contracts.registry import ContractRegistry
 from ingest.errors import DamagedLakeError
 from ingest.lake.commit import CommitKind
-from ingest.run.runner import open_run
+from ingest.run.runner import open_ingestion
 from ingest.verify.report import Found, LostUpdatesError, Verification, require_equal
 from tests.ingest.run.test_local_cursors import ORDERS, contract_of
 from tests.ingest.run.world import ITEMS, World
@@ -34,7 +34,7 @@ def items(world: World) -> World:
 
 
 def verify(world: World, contract: StreamContract, *, repair: bool = False) -> Verification:
-    with open_run(world.settings, [contract], "verify", store=world.store) as run:
+    with open_ingestion(world.settings, [contract], "verify", store=world.store) as run:
         return run.verify(contract.stream, repair=repair)
 
 

@@ -19,7 +19,7 @@ from ingest.lake.commit import Commit, CommitKind
 from ingest.lake.log import CommitLog
 from ingest.lake.store import ObjectStore
 from ingest.run.context import StreamResult
-from ingest.run.runner import open_run
+from ingest.run.runner import open_ingestion
 from ingest.settings import IngestSettings
 
 ITEMS = """
@@ -72,7 +72,7 @@ class World:
 
     def run(self, contract: StreamContract, *, store: ObjectStore | None = None, **options: Any) -> StreamResult:
         """One run of one stream."""
-        with open_run(self.settings, [contract], "test", store=store or self.store) as run:
+        with open_ingestion(self.settings, [contract], "test", store=store or self.store) as run:
             return run.ingest(contract.stream, **options)
 
     def commits(self, contract: StreamContract) -> list[Commit]:

@@ -18,7 +18,7 @@ from ingest.lake.read_mark import CountMark
 from ingest.lake.store import ObjectStore
 from ingest.run.context import StreamResult
 from ingest.run.replay import append_replay
-from ingest.run.runner import IngestRun
+from ingest.run.runner import Ingestion
 from orchestration.dbt.events import NodeFinished, NodeStarted, NodeStatus
 from orchestration.progress import report_to
 from orchestration.reconcile.comparison import Reconciliation, ReconciliationError
@@ -78,9 +78,9 @@ def change_shop(platform: Platform, *statements: str) -> None:
 
 def on_ingest(monkeypatch: pytest.MonkeyPatch, stream: str, then: Callable[[int], StreamResult | None]) -> list[str]:
     """Let `then` (given the number of the call) meet the ingestion of `stream`; the list grows with its calls."""
-    original, calls = IngestRun.ingest, []
+    original, calls = Ingestion.ingest, []
 
-    def ingest(self: IngestRun, name: str, *, keys: bool = True, count: bool = True) -> StreamResult:
+    def ingest(self: Ingestion, name: str, *, keys: bool = True, count: bool = True) -> StreamResult:
         if name == stream:
             calls.append(name)
             result = then(len(calls))
@@ -88,7 +88,7 @@ def on_ingest(monkeypatch: pytest.MonkeyPatch, stream: str, then: Callable[[int]
                 return result
         return original(self, name, keys=keys, count=count)
 
-    monkeypatch.setattr(IngestRun, "ingest", ingest)
+    monkeypatch.setattr(Ingestion, "ingest", ingest)
     return calls
 
 

@@ -14,7 +14,7 @@ from ingest.errors import AccessError, FatalError, PlatformError, RateLimitedErr
 from ingest.lake.store import ObjectStore
 from ingest.retry import WaitBudget, give_up
 from ingest.run.context import SourceCount, StreamResult
-from ingest.run.runner import open_run
+from ingest.run.runner import open_ingestion
 from ingest.settings import LakeSettings
 from orchestration.worker.handoff import ErrorNote, Handoff, ResultNote, remove_handoffs
 from tests.ingest.run.conftest import world as world
@@ -34,7 +34,7 @@ def test_a_result_comes_back_with_its_commits_and_its_keys_in_flight(world: Worl
     world.execute(ITEMS)
     world.execute("insert into items select g from generate_series(1, 10) g")
     contract = world.contract("items")
-    with open_run(world.settings, [contract], "run", store=world.store) as run:
+    with open_ingestion(world.settings, [contract], "run", store=world.store) as run:
         world.execute("insert into items values (11)")
         result = run.ingest("items")
     assert result.source_count is not None

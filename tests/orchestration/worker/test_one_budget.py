@@ -20,7 +20,7 @@ from ingest.contracts.registry import ContractRegistry
 from ingest.errors import PlatformError, RateLimitedError, TransientError
 from ingest.lake.store import ObjectStore
 from ingest.retry import WaitBudget, WaitBudgets, give_up
-from ingest.run.shared_run import SharedRun
+from ingest.run.shared import SharedIngestion
 from ingest.settings import LakeSettings
 from orchestration.prefect.deploy.deployments import deployment_specs
 from orchestration.prefect.deploy.settings import DeploySettings
@@ -85,7 +85,7 @@ def dispatcher(workers: Workers, budgets: WaitBudgets) -> StreamDispatcher:
     return StreamDispatcher(
         DispatchSettings("flow/stream", stale=wait, start_within=wait),
         "run",
-        {"orders": SharedRun(versions={"orders": 0})},
+        {"orders": SharedIngestion(versions={"orders": 0})},
         {"orders": MagicMock()},
         workers.store,
         MagicMock(),

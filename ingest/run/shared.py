@@ -1,13 +1,13 @@
-"""The snapshot and horizon that the streams of one run share, whichever processes land them.
+"""The snapshot and horizon that the streams of one ingestion share, whichever processes land them.
 
-One process opens the run: it reads the heads of the logs, then the horizon, then takes the snapshot, and keeps that
+One process opens it: it reads the heads of the logs, then the horizon, then takes the snapshot, and keeps that
 open. The others join it. So streams that are landed in different containers are of one moment, as those of one process
 are.
 
-    with share_run(settings, contracts) as shared:      # here
+    with share_ingestion(settings, contracts) as shared:      # here
         ...
-        with open_run(settings, [contract], run_id, shared=shared) as run:      # anywhere
-            run.ingest(contract.stream)
+        with open_ingestion(settings, [contract], run_id, shared=shared) as ingestion:      # anywhere
+            ingestion.ingest(contract.stream)
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from ingest.lake.commit import Commit
 from ingest.lake.heads import read_heads
 from ingest.lake.log import CommitLog
 from ingest.lake.store import ObjectStore
-from ingest.run.context import RunContext
+from ingest.run.context import IngestionContext
 from ingest.run.opening import open_session
 from ingest.settings import IngestSettings
 from ingest.sources.postgres import PostgresSession, SharedSnapshot
 
 
-class SharedRun(BaseModel):
+class SharedIngestion(BaseModel):
     """`versions` are the newest ones in the lake before the snapshot was taken, by stream, 0 for an empty log.
 
-    `snapshot` is None if no stream of the run is read from Postgres.
+    `snapshot` is None if no stream of it is read from Postgres.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -42,23 +42,25 @@ class SharedRun(BaseModel):
 
 
 @contextmanager
-def share_run(
+def share_ingestion(
     settings: IngestSettings, contracts: Sequence[StreamContract], *, store: ObjectStore | None = None
-) -> Iterator[SharedRun]:
-    """A run that others can join until the block ends. Raises PlatformError if lake or Postgres cannot be used."""
+) -> Iterator[SharedIngestion]:
+    """An ingestion that others can join until the block ends. Raises PlatformError without lake or Postgres."""
     heads = read_heads(store or ObjectStore(settings.lake), contracts)
     for error in heads.damaged.values():
         raise error
     versions = {stream: heads.version(stream) for stream in heads.commits}
     if not _read_from_postgres(contracts):
-        yield SharedRun(versions=versions)
+        yield SharedIngestion(versions=versions)
         return
     with open_session(settings, contracts) as session:
-        yield SharedRun(versions=versions, snapshot=session.shared)
+        yield SharedIngestion(versions=versions, snapshot=session.shared)
 
 
-def join_run(context: RunContext, contracts: Sequence[StreamContract], shared: SharedRun) -> PostgresSession | None:
-    """Join a shared run: sets the heads in `context`, and gives the session to read Postgres by, if one is needed.
+def join_ingestion(
+    context: IngestionContext, contracts: Sequence[StreamContract], shared: SharedIngestion
+) -> PostgresSession | None:
+    """Join a shared ingestion: sets the heads in `context`; returns the session on Postgres, if one is needed.
 
     What the same run has committed already, in a process that died since, is taken for this one's own. Where the
     session that held the snapshot has ended, the streams are read at a snapshot of their own.
@@ -89,12 +91,12 @@ def _read_from_postgres(contracts: Sequence[StreamContract]) -> bool:
     return any(contract.spec.source is Source.POSTGRES for contract in contracts)
 
 
-def _commit(store: ObjectStore, stream: str, shared: SharedRun) -> Commit | None:
+def _commit(store: ObjectStore, stream: str, shared: SharedIngestion) -> Commit | None:
     version = shared.versions[stream]
     return CommitLog(store, stream).required(version) if version else None
 
 
-def _go_on_from_log(context: RunContext, contracts: Sequence[StreamContract], *, foreign: bool) -> None:
+def _go_on_from_log(context: IngestionContext, contracts: Sequence[StreamContract], *, foreign: bool) -> None:
     """Read what was committed since: by this run, and, where `foreign` ones are welcome, by others."""
     for contract in contracts:
         newer = context.take_over_newer(contract.stream)

@@ -9,8 +9,8 @@ from ingest.contracts.model import StreamContract
 from ingest.errors import ConflictError
 from ingest.lake.commit import CommitKind
 from ingest.run.context import StreamResult
-from ingest.run.runner import open_run
-from ingest.run.shared_run import SharedRun, share_run
+from ingest.run.runner import open_ingestion
+from ingest.run.shared import SharedIngestion, share_ingestion
 from tests.ingest.run.world import ITEMS, World
 
 RUN = "the run"
@@ -26,16 +26,16 @@ def items(world: World) -> World:
     return world
 
 
-def land(world: World, contract: StreamContract, shared: SharedRun, *, run_id: str = RUN) -> StreamResult:
+def land(world: World, contract: StreamContract, shared: SharedIngestion, *, run_id: str = RUN) -> StreamResult:
     """One stream of a run, as another process would land it that was sent `shared` as JSON."""
-    sent = SharedRun.model_validate_json(shared.model_dump_json())
-    with open_run(world.settings, [contract], run_id, store=world.store, shared=sent) as run:
+    sent = SharedIngestion.model_validate_json(shared.model_dump_json())
+    with open_ingestion(world.settings, [contract], run_id, store=world.store, shared=sent) as run:
         return run.ingest(contract.stream)
 
 
 def test_streams_that_are_landed_one_after_the_other_are_of_one_moment(items: World) -> None:
     contracts = [items.contract("items"), items.contract("parts")]
-    with share_run(items.settings, contracts, store=items.store) as shared:
+    with share_ingestion(items.settings, contracts, store=items.store) as shared:
         land(items, contracts[0], shared)
         items.execute("insert into items values (500, 'later')")
         items.execute("insert into parts values (500, 'later')")
@@ -53,8 +53,8 @@ def test_streams_that_are_landed_one_after_the_other_are_of_one_moment(items: Wo
 
 def test_a_worker_takes_over_what_one_that_died_had_committed(items: World) -> None:
     contract = items.contract("items")
-    with share_run(items.settings, [contract], store=items.store) as shared:
-        with open_run(items.settings, [contract], RUN, store=items.store, shared=shared) as died:
+    with share_ingestion(items.settings, [contract], store=items.store) as shared:
+        with open_ingestion(items.settings, [contract], RUN, store=items.store, shared=shared) as died:
             died.ingest("items", keys=False)
         result = land(items, contract, shared)
 
@@ -66,7 +66,7 @@ def test_a_worker_takes_over_what_one_that_died_had_committed(items: World) -> N
 
 def test_a_run_that_another_has_overtaken_lands_nothing(items: World) -> None:
     contract = items.contract("items")
-    with share_run(items.settings, [contract], store=items.store) as shared:
+    with share_ingestion(items.settings, [contract], store=items.store) as shared:
         items.execute("insert into items values (500, 'seen by the other run alone')")
         items.run(contract)
         with pytest.raises(ConflictError, match="another writer committed version 2 first"):
@@ -77,7 +77,7 @@ def test_a_run_that_another_has_overtaken_lands_nothing(items: World) -> None:
 
 def test_where_the_snapshot_has_ended_the_stream_is_read_at_one_of_its_own(items: World) -> None:
     contract = items.contract("items")
-    with share_run(items.settings, [contract], store=items.store) as shared:
+    with share_ingestion(items.settings, [contract], store=items.store) as shared:
         pass
     items.execute("insert into items values (500, 'landed by another run in between')")
     items.run(contract)
@@ -90,8 +90,8 @@ def test_where_the_snapshot_has_ended_the_stream_is_read_at_one_of_its_own(items
 
 def test_a_table_stays_locked_against_rewrites_when_the_process_that_shared_it_is_gone(items: World) -> None:
     contract = items.contract("items")
-    with share_run(items.settings, [contract], store=items.store) as shared:
-        joined = open_run(items.settings, [contract], RUN, store=items.store, shared=shared)
+    with share_ingestion(items.settings, [contract], store=items.store) as shared:
+        joined = open_ingestion(items.settings, [contract], RUN, store=items.store, shared=shared)
         run = joined.__enter__()
     try:
         items.execute("set lock_timeout = '100ms'")
