@@ -52,7 +52,7 @@ def modules(text: str) -> Iterator[Path]:
 def settings_classes() -> list[type[BaseSettings]]:
     """Every settings class of our programs."""
     found = {}
-    for path in modules("(BaseSettings)"):
+    for path in modules("Settings):\n"):
         module = importlib.import_module(".".join(path.relative_to(REPOSITORY).with_suffix("").parts))
         for value in vars(module).values():
             if isinstance(value, type) and issubclass(value, BaseSettings) and value.__module__ == module.__name__:
