@@ -81,7 +81,9 @@ REPORT = RunReport(
     streams=(
         StreamOutcome("orders", version=1, error=ERROR),
         StreamOutcome(
-            "things", 2, StreamResult("things", rows_landed=1_500, rows_quarantined=2, notices=("a notice",))
+            "things",
+            version=2,
+            result=StreamResult("things", rows_landed=1_500, rows_quarantined=2, notices=("a notice",)),
         ),
         StreamOutcome("other", version=3, overtaken="another writer won"),
     ),
