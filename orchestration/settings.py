@@ -61,6 +61,8 @@ class OrchestrationSettings(Settings):
     """The longest wait of one stream's load in all, for retries."""
     duckdb_memory_limit: str | None = Field(default=None, validation_alias="DUCKDB_MEMORY_LIMIT")
     """Such as `4GB`; DuckDB's own default is 80 % of the machine."""
+    query_timeout_seconds: float = Field(default=300.0, gt=0, validation_alias="QUERY_TIMEOUT_SECONDS")
+    """The longest time of one query on the published copy."""
 
     contracts_dir: Path = Field(default=PACKAGED, validation_alias="CONTRACTS_DIR")
     lake: LakeSettings = Field(default_factory=LakeSettings)

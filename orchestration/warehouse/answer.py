@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 _ANY_WIDTH = 100_000
+_STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Control characters but tab and line feed, and Unicode's changes of direction."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +56,11 @@ def print_answer(answer: Answer, *, console: Console | None = None) -> None:
 
 def _table(answer: Answer) -> Table:
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(header_style="bold")
     for name, numeric in zip(answer.columns, answer.numeric, strict=True):
-        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+        table.add_column(Text(_plain(name)), justify="right" if numeric else "left", overflow="fold")
     for row in answer.rows:
         table.add_row(*map(_cell, row))
     return table
@@ -64,26 +68,28 @@ def _table(answer: Answer) -> Table:
 
 def _record(columns: Sequence[str], row: Row) -> Table:
     from rich.table import Table
+    from rich.text import Text
 
     record = Table.grid(padding=(0, 2))
     record.add_column(style="bold", no_wrap=True)
     record.add_column(overflow="fold")
     for name, value in zip(columns, row, strict=True):
-        record.add_row(name, _cell(value))
+        record.add_row(Text(_plain(name)), _cell(value))
     return record
 
 
 def _cell(value: object) -> Text:
     from rich.text import Text
 
-    return Text("null", style="dim") if value is None else Text(_shown(value))
+    return Text("null", style="dim") if value is None else Text(_plain(_shown(value)))
 
 
 def write_csv(answer: Answer) -> None:
-    """The answer as CSV on standard output."""
+    """The answer as CSV on standard output, to the character unless that is a terminal."""
+    spelt = _plain if sys.stdout.isatty() else str
     writer = csv.writer(sys.stdout)
-    writer.writerow(answer.columns)
-    writer.writerows(["" if value is None else _shown(value) for value in row] for row in answer.rows)
+    writer.writerow([spelt(name) for name in answer.columns])
+    writer.writerows(["" if value is None else spelt(_shown(value)) for value in row] for row in answer.rows)
 
 
 def _shown(value: object) -> str:
@@ -91,3 +97,8 @@ def _shown(value: object) -> str:
         moment = value.astimezone(UTC) if value.tzinfo else value
         return moment.isoformat(sep=" ").removesuffix("+00:00")
     return str(value)
+
+
+def _plain(text: str) -> str:
+    """`text` with the characters that steer a terminal, or turn its writing round, as escapes."""
+    return _STEERING.sub(lambda found: found[0].encode("unicode_escape").decode(), text)

@@ -16,7 +16,7 @@ from orchestration.settings import OrchestrationSettings, WarehouseKind
 from orchestration.warehouse.answer import Answer
 from orchestration.warehouse.cli.status import StreamStatus, stream_statuses
 from orchestration.warehouse.connect import duckdb_warehouse, open_warehouse, snowflake_warehouse
-from orchestration.warehouse.duckdb.query import run_query
+from orchestration.warehouse.duckdb.query import QueryLimits, run_query
 from orchestration.warehouse.loader import Loader, LoadResult, load_streams
 
 if TYPE_CHECKING:
@@ -96,7 +96,8 @@ def query(sql: str, *, limit: int | None) -> Answer:
         from orchestration.warehouse.snowflake.query import run_query as run_in_snowflake
 
         return run_in_snowflake(snowflake_warehouse(settings, run_id=run_id_now()).reader, sql, limit=limit)
-    return run_query(duckdb_warehouse(settings).published_path, sql, limit=limit)
+    limits = QueryLimits(memory=settings.duckdb_memory_limit, seconds=settings.query_timeout_seconds)
+    return run_query(duckdb_warehouse(settings).published_path, sql, limit=limit, limits=limits)
 
 
 def _loader(settings: OrchestrationSettings, run_id: str) -> Loader:

@@ -1,25 +1,41 @@
-"""One SQL query on the published copy, read-only."""
+"""One SQL query on the published copy. It reads that copy and nothing else, within limits of memory and time."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from threading import Timer
 
 import duckdb
+from duckdb import StatementType
 
 from ingest.errors import ConfigurationError, FatalError, first_line
 from orchestration.warehouse.answer import Answer
 from orchestration.warehouse.duckdb.lake_reader import open_duckdb
 
 _NUMERIC = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL", "UINTEGER", "UBIGINT")
+_COMMENT = r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*"
+_EXPLAIN = re.compile(
+    rf"{_COMMENT}explain\b{_COMMENT}(?:analyze\b)?{_COMMENT}(?:\([^()]*\))?", re.IGNORECASE | re.DOTALL
+)
+
+
+@dataclass(frozen=True)
+class QueryLimits:
+    """The means of one query: `memory` as DuckDB writes it (`4GB`; None for its default), and `seconds`."""
+
+    memory: str | None = None
+    seconds: float = 300.0
 
 
 @contextmanager
-def open_published(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The published copy, read-only, without access to other files or the network.
+def open_published(path: Path, *, memory: str | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The published copy, read-only, without access to files or the network, and without a spill to the disk.
 
-    Raises ConfigurationError if nothing was published yet, FatalError where it is no database.
+    Raises ConfigurationError if nothing was published yet, FatalError if it is no database.
     """
     if not path.exists():
         raise ConfigurationError(
@@ -31,25 +47,45 @@ def open_published(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     except duckdb.Error as error:
         raise FatalError(f"cannot open {path}: {first_line(error)}") from error
     try:
+        if memory is not None:
+            connection.execute("SET memory_limit = ?", [memory])
+        connection.execute("SET temp_directory = ''")
         connection.execute("SET enable_external_access = false")
+        # Without it the copy itself, and the log beside it, may still be written by COPY.
+        connection.execute("SET disabled_filesystems = 'LocalFileSystem'")
         connection.execute("SET lock_configuration = true")
         yield connection
     finally:
         connection.close()
 
 
-def run_query(path: Path, sql: str, *, limit: int | None) -> Answer:
+def run_query(path: Path, sql: str, *, limit: int | None, limits: QueryLimits = QueryLimits()) -> Answer:
     """The first `limit` rows (all for None) of a query on the published copy.
 
-    Raises ConfigurationError for SQL that DuckDB refuses, with its own words and the place in the text.
+    Raises ConfigurationError for anything but one SELECT, SHOW, DESCRIBE or EXPLAIN, for a query beyond its `limits`,
+    and for SQL that DuckDB refuses, with its own words and the place in the text.
     """
-    with open_published(path) as connection:
+    with open_published(path, memory=limits.memory) as connection:
+        timer = Timer(limits.seconds, connection.interrupt)
         try:
-            connection.execute(sql)
+            statement = _reading_statement(connection, sql)
+            timer.start()
+            connection.execute(statement)
             description = connection.description or []
             rows = connection.fetchall() if limit is None else connection.fetchmany(limit + 1)
+        except duckdb.InterruptException as error:
+            raise ConfigurationError(
+                f"the query took longer than {limits.seconds:g} s", hint="Ask for less, or raise QUERY_TIMEOUT_SECONDS."
+            ) from error
+        except duckdb.OutOfMemoryException as error:
+            raise ConfigurationError(
+                f"the query needs more memory than it may take: {first_line(error)}",
+                hint="Ask for less, or raise DUCKDB_MEMORY_LIMIT.",
+            ) from error
         except duckdb.Error as error:
             raise ConfigurationError(f"the query cannot be run: {str(error).strip()}") from error
+        finally:
+            timer.cancel()
     shown = rows if limit is None else rows[:limit]
     return Answer(
         columns=tuple(column[0] for column in description),
@@ -57,3 +93,19 @@ def run_query(path: Path, sql: str, *, limit: int | None) -> Answer:
         rows=tuple(shown),
         more=len(rows) > len(shown),
     )
+
+
+def _reading_statement(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.Statement:
+    """The one statement of `sql`, which only reads: DuckDB parses SHOW, DESCRIBE and SUMMARIZE as SELECT."""
+    statements = connection.extract_statements(sql)
+    if len(statements) == 1 and _reads(connection, statements[0]):
+        return statements[0]
+    kinds = ", ".join(statement.type.name for statement in statements) or "nothing"
+    raise ConfigurationError(f"a query is one SELECT, SHOW, DESCRIBE or EXPLAIN, and this is {kinds}")
+
+
+def _reads(connection: duckdb.DuckDBPyConnection, statement: duckdb.Statement) -> bool:
+    if statement.type != StatementType.EXPLAIN:
+        return bool(statement.type == StatementType.SELECT)
+    explained = connection.extract_statements(_EXPLAIN.sub("", statement.query, count=1))
+    return [inner.type for inner in explained] == [StatementType.SELECT]

@@ -134,7 +134,7 @@ def test_query_prints_a_table(run: Run, warehouse: DuckDBWarehouse) -> None:
     assert "null" in table.stdout
     assert "The first 2 rows" in table.stdout
     assert as_csv.stdout.splitlines() == ["n,name,nothing", "0,a[b],", "1,a[b],", "2,a[b],"]
-    for answer, message in ((bad, 'Referenced column "nope"'), (write, "read-only"), (file, "disabled")):
+    for answer, message in ((bad, 'Referenced column "nope"'), (write, "this is DELETE"), (file, "disabled")):
         assert answer.code == 2
         assert message in answer.stderr
 
