@@ -157,7 +157,18 @@ def page(visitor: Visitor, path: str, words: str) -> dict[str, Any]:
     return {"text": visitor.page.locator("#app").inner_text()}
 
 
-VISITS = {"run": run, "form": form, "page": page}
+def foreign(visitor: Visitor, method: str, path: str) -> dict[str, Any]:
+    """What a page of another origin gets from Prefect's API: the answer that it can read, or the browser's refusal."""
+    elsewhere = "http://elsewhere.example/"
+    visitor.page.route(elsewhere, lambda route: route.fulfill(body="<p>another origin</p>", content_type="text/html"))
+    visitor.page.goto(elsewhere)
+    ask = """([url, method]) => fetch(url, {method, body: method === 'GET' ? undefined : '{}',
+               headers: method === 'GET' ? {} : {'content-type': 'application/json'}})
+               .then(answer => answer.text()).catch(refusal => String(refusal))"""
+    return {"read": visitor.page.evaluate(ask, [f"{visitor.url}{path}", method])}
+
+
+VISITS = {"run": run, "form": form, "page": page, "foreign": foreign}
 
 
 @contextmanager

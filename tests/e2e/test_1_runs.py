@@ -62,6 +62,17 @@ def test_a_run_started_by_clicks_is_seen_to_complete(platform: Platform, ui: Ui)
     platform.require_equal()
 
 
+def test_a_page_of_another_origin_reads_and_starts_nothing(platform: Platform, ui: Ui) -> None:
+    def asked(method: str, path: str) -> str:
+        return str(ui.visit("foreign", method, path, pictures="foreign")["read"])
+
+    before = {run.id for run in platform.prefect.runs(PLATFORM_FLOW)}
+    assert asked("GET", "/api/admin/version") == "TypeError: Failed to fetch"
+    assert asked("POST", "/api/block_documents/filter") == "TypeError: Failed to fetch"
+    assert asked("POST", "/api/flow_runs/") == "TypeError: Failed to fetch"
+    assert {run.id for run in platform.prefect.runs(PLATFORM_FLOW)} == before
+
+
 def test_backfill_is_asked_for_by_a_form(platform: Platform, ui: Ui) -> None:
     form = ui.visit("form", "backfill", PLATFORM_FLOW, pictures="backfill")["form"].lower()
 

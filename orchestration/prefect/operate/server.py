@@ -1,28 +1,29 @@
 """Prefect's server, as the platform runs it: uvicorn --factory orchestration.prefect.operate.server:create_app.
 
-It knows our alerts' block, and its transactions on SQLite wait for each other instead of failing.
+It knows our alerts' block. Its transactions on SQLite wait for each other instead of failing. Pages of other origins
+cannot use it.
 """
 
 from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager
 
-from prefect._vendor.fastapi import FastAPI
 from prefect.server.api import server
 from prefect.server.database.configurations import AioSqliteConfiguration
 from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
 
 from orchestration.prefect.operate import alert_webhook
 from orchestration.prefect.operate.api import quiet_migrations
+from orchestration.prefect.operate.own_origin import OwnOrigin, ServerSettings
 
 
-def create_app() -> FastAPI:
-    """The server's application, by Prefect's own settings."""
+def create_app() -> OwnOrigin:
+    """The server's application, by Prefect's own settings. Raises ConfigurationError for a bad setting of ours."""
     # Importing it has registered the block; the server makes one from its document when an alert is due.
     assert alert_webhook  # noqa: S101
     quiet_migrations()
     take_write_locks_first()
-    return server.create_app()
+    return OwnOrigin(server.create_app(), ServerSettings.load().hosts)
 
 
 def take_write_locks_first() -> None:

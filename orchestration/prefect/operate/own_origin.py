@@ -1,0 +1,100 @@
+"""Refuses what a web page of another origin asks of Prefect's server.
+
+Prefect 2.20.4 answers every Origin and every Host (CVE-2024-8183): any page that a user has open could read blocks and
+start runs. Here a request must name one of our hosts, which ends DNS rebinding; a request of a browser must come from
+a page of this server; and no answer carries a header that shares it with other origins.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from prefect.settings import PREFECT_UI_API_URL, PREFECT_UI_URL
+from pydantic import Field
+
+from ingest.settings import Settings
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_SHARES = b"access-control-"
+_POLICY_VIOLATION = 1008
+
+
+class ServerSettings(Settings):
+    """Settings of Prefect's server that are ours."""
+
+    allowed_hosts: str = Field(default="", validation_alias="SERVER_ALLOWED_HOSTS")
+    """Further names by which browsers and agents may reach the server, with commas between them."""
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """All names by which the server may be reached: loopback, those of the UI's address, and those set."""
+        addresses = (PREFECT_UI_URL.value(), PREFECT_UI_API_URL.value())
+        named = (name.strip().lower() for name in self.allowed_hosts.split(","))
+        return _LOOPBACK | {host for host in named if host} | set(filter(None, map(_host_of_url, addresses)))
+
+
+class OwnOrigin:
+    """An application of which only pages of its own origin can ask anything."""
+
+    def __init__(self, application: Application, hosts: Iterable[str]) -> None:
+        self._application = application
+        self._hosts = frozenset(hosts)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse the request, or pass it on. Whatever is neither HTTP nor a web socket is passed on."""
+        if scope["type"] not in ("http", "websocket"):
+            await self._application(scope, receive, send)
+        elif refusal := self._refusal(scope["headers"]):
+            await _refuse(scope["type"], refusal, send)
+        else:
+            await self._application(scope, receive, _unshared(send))
+
+    def _refusal(self, headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+        hosts = _values(headers, b"host")
+        origins = _values(headers, b"origin")
+        # A health check may be too plain to name a host; a browser always does.
+        if len(hosts) > 1 or (hosts and _host_of_url(f"//{hosts[0]}") not in self._hosts):
+            return "This server is not known by that host. SERVER_ALLOWED_HOSTS names further ones."
+        if origins and (len(origins) > 1 or not hosts or urlsplit(origins[0]).netloc.lower() != hosts[0].lower()):
+            return "Pages of other origins may not use this server."
+        return None
+
+
+def _values(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> list[str]:
+    return [value.decode("latin-1") for key, value in headers if key.lower() == name]
+
+
+def _host_of_url(url: str | None) -> str | None:
+    try:
+        return urlsplit(url or "").hostname
+    except ValueError:
+        return None
+
+
+async def _refuse(kind: str, reason: str, send: Send) -> None:
+    if kind == "websocket":
+        await send({"type": "websocket.close", "code": _POLICY_VIOLATION, "reason": reason})
+        return
+    body = json.dumps({"detail": reason}).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 403, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _unshared(send: Send) -> Send:
+    async def without_shares(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            kept = [pair for pair in message.get("headers", ()) if not pair[0].lower().startswith(_SHARES)]
+            message = {**message, "headers": kept}
+        await send(message)
+
+    return without_shares
