@@ -66,11 +66,11 @@ def test_a_page_of_another_origin_reads_and_starts_nothing(platform: Platform, u
     def asked(method: str, path: str) -> str:
         return str(ui.visit("foreign", method, path, pictures="foreign")["read"])
 
-    before = {run.id for run in platform.prefect.runs(PLATFORM_FLOW)}
+    before = {run.id for run in platform.prefect.runs("full")}
     assert asked("GET", "/api/admin/version") == "TypeError: Failed to fetch"
     assert asked("POST", "/api/block_documents/filter") == "TypeError: Failed to fetch"
     assert asked("POST", "/api/flow_runs/") == "TypeError: Failed to fetch"
-    assert {run.id for run in platform.prefect.runs(PLATFORM_FLOW)} == before
+    assert {run.id for run in platform.prefect.runs("full")} == before
 
 
 def test_backfill_is_asked_for_by_a_form(platform: Platform, ui: Ui) -> None:
