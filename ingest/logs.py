@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, Literal, TextIO
 
 import structlog
@@ -55,3 +57,8 @@ def get_logger(**bound: object) -> structlog.typing.FilteringBoundLogger:
     """A logger with `bound` (run_id, stream, version, ...) on each of its lines."""
     logger: structlog.typing.FilteringBoundLogger = structlog.get_logger(**bound)
     return logger
+
+
+def run_id_now() -> str:
+    """A readable identifier for a run started from the command line."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{threading.get_native_id()}"

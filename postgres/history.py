@@ -16,10 +16,9 @@ from postgres.fulfilment import Allocation, allocate
 from postgres.lifecycle import OrderStatus, Step, steps_before
 from postgres.master_data import is_launched
 from postgres.rates import Rates
-from postgres.rhythm import MICROSECOND, OFFICE, SHOPPING, arrivals
+from postgres.rhythm import MICROSECOND, OFFICE, SHOPPING, Timeline, arrivals
 from postgres.rows import Customer, Order, OrderItem, Product, StockLevel, StockMovement, Warehouse
 from postgres.stock_book import StockBook
-from postgres.timeline import Timeline
 from postgres.world import demand_share, home_site
 
 _DAY = timedelta(days=1)

@@ -1,13 +1,16 @@
-"""When things happen: arrivals that follow the hours of the day and the days of the week."""
+"""When things happen: arrivals that follow the hours of the day and the days of the week; events in their order."""
 
+import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
+from typing import Generic, TypeVar
 
 from postgres.chance import Weighted
 
 MICROSECOND = timedelta(microseconds=1)
+Event = TypeVar("Event")
 _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
 
@@ -66,3 +69,22 @@ def _hours_between(start: datetime, end: datetime) -> Iterator[tuple[datetime, d
         until = min(begin.replace(minute=0, second=0, microsecond=0) + _HOUR, end)
         yield begin, until
         begin = until
+
+
+class Timeline(Generic[Event]):
+    """A queue by time. Events of the same time come out in the order in which they went in."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[datetime, int, Event]] = []
+        self._pushed = 0
+
+    def push(self, at: datetime, event: Event) -> None:
+        """Add an event. While `until` runs, it must not lie before the event handed out last."""
+        heapq.heappush(self._heap, (at, self._pushed, event))
+        self._pushed += 1
+
+    def until(self, end: datetime) -> Iterator[tuple[datetime, Event]]:
+        """Take out every event up to and including `end`, also those pushed meanwhile."""
+        while self._heap and self._heap[0][0] <= end:
+            at, _, event = heapq.heappop(self._heap)
+            yield at, event

@@ -17,7 +17,7 @@ from typing import Any
 
 from ingest.contracts.registry import ContractRegistry
 from ingest.lake.batch import Batch
-from ingest.run.run_id import run_id_now
+from ingest.logs import run_id_now
 from ingest.run.runner import open_ingestion
 from ingest.settings import IngestSettings
 from ingest.sources.http import ApiClient

@@ -76,8 +76,8 @@ def replay(
     from_version: Annotated[int, typer.Option("--from-version", help="The first version to load again.")],
 ) -> None:
     """Make every warehouse load versions again, from the files that are in the lake."""
-    from ingest.run.replay import append_replay
-    from ingest.run.run_id import run_id_now
+    from ingest.lake.empty_commit import append_replay
+    from ingest.logs import run_id_now
 
     loaded = options.settings()
     contract = options.contract(loaded, stream)
@@ -99,7 +99,7 @@ def gc(
     from ingest.apart import apart
     from ingest.cli.render import print_orphans
     from ingest.lake.gc import Orphans, find_orphans, remove
-    from ingest.run.run_id import run_id_now
+    from ingest.logs import run_id_now
 
     grace = options.hours(grace_hours, "--grace-hours")
     loaded = options.settings()

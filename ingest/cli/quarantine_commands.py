@@ -73,8 +73,8 @@ def show(
 @app.command()
 def retry(stream: StreamArgument) -> None:
     """Land the refused records that fit now: rows are read from Postgres again, what an API gave is decoded again."""
+    from ingest.logs import run_id_now
     from ingest.run.quarantine import Quarantine
-    from ingest.run.run_id import run_id_now
     from ingest.run.runner import open_ingestion
 
     loaded = options.settings()

@@ -34,7 +34,7 @@ def run(
     with_keys: Annotated[bool, typer.Option("--keys/--no-keys", help="Also land key sets, to find deletions.")] = True,
 ) -> None:
     """Land what is new, in one run over one snapshot."""
-    from ingest.run.run_id import run_id_now
+    from ingest.logs import run_id_now
     from ingest.run.runner import ingest_all, open_ingestion
 
     if stream and every:
@@ -53,7 +53,7 @@ def backfill(
 ) -> None:
     """Land a window of cursors again; the watermark stays where it is."""
     from ingest.apart import attempt
-    from ingest.run.run_id import run_id_now
+    from ingest.logs import run_id_now
     from ingest.run.runner import open_ingestion
     from ingest.run.window import window
 
@@ -70,7 +70,7 @@ def backfill(
 def keys(stream: StreamArgument) -> None:
     """Land the full set of a stream's keys, by which deletions are found."""
     from ingest.apart import attempt
-    from ingest.run.run_id import run_id_now
+    from ingest.logs import run_id_now
     from ingest.run.runner import open_ingestion
 
     loaded = options.settings()

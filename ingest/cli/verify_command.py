@@ -30,7 +30,7 @@ def verify(
     """
     from ingest.cli.render import live_progress, print_verifications
     from ingest.errors import PlatformError
-    from ingest.run.run_id import run_id_now
+    from ingest.logs import run_id_now
     from ingest.run.runner import open_ingestion
     from ingest.verify.report import require_equal
 

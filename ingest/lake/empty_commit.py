@@ -1,12 +1,15 @@
-"""A commit without files: what a replay and gc write to the log."""
+"""Commits without files: a replay, which makes every loader load versions again; and the one that gc writes."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
 from ingest.contracts.model import StreamContract
+from ingest.errors import ConfigurationError
 from ingest.lake.batch import BatchOrigin
 from ingest.lake.commit import Commit, CommitKind, Counts, unmoved
+from ingest.lake.log import CommitLog
+from ingest.lake.store import ObjectStore
 
 
 def empty_commit(
@@ -32,3 +35,17 @@ def empty_commit(
         extracted_at=origin.extracted_at,
         committed_at=origin.extracted_at,
     )
+
+
+def append_replay(store: ObjectStore, contract: StreamContract, *, from_version: int, run_id: str) -> Commit:
+    """Ask for versions `from_version` and above to be loaded again. Raises ConfigurationError, ConflictError."""
+    log = CommitLog(store, contract.stream)
+    head = log.head()
+    if head is None or not 1 <= from_version <= head.version:
+        newest = head.version if head else 0
+        raise ConfigurationError(
+            f"there is no version {from_version}; the log goes from 1 to {newest}", stream=contract.stream
+        )
+    commit = empty_commit(contract, head, kind=CommitKind.REPLAY, run_id=run_id, replay_from=from_version)
+    log.append(commit)
+    return commit

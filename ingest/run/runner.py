@@ -31,8 +31,7 @@ from ingest.retry import WaitBudget, WaitBudgets, retrying
 from ingest.retry_policies import STREAM_FROM_API, STREAM_FROM_POSTGRES
 from ingest.run.context import IngestionContext, SourceCount, StreamResult
 from ingest.run.extract_postgres import PostgresExtraction
-from ingest.run.opening import open_session
-from ingest.run.shared import SharedIngestion, join_ingestion
+from ingest.run.shared import SharedIngestion, join_ingestion, open_session
 from ingest.settings import IngestSettings
 from ingest.sources.postgres import PostgresSession
 

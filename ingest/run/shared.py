@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 
 from pydantic import BaseModel, ConfigDict
 
@@ -24,7 +25,6 @@ from ingest.lake.heads import read_heads
 from ingest.lake.log import CommitLog
 from ingest.lake.store import ObjectStore
 from ingest.run.context import IngestionContext
-from ingest.run.opening import open_session
 from ingest.settings import IngestSettings
 from ingest.sources.postgres import PostgresSession, SharedSnapshot
 
@@ -39,6 +39,20 @@ class SharedIngestion(BaseModel):
 
     versions: dict[str, int]
     snapshot: SharedSnapshot | None = None
+
+
+def open_session(
+    settings: IngestSettings, contracts: Sequence[StreamContract], shared: SharedSnapshot | None = None
+) -> PostgresSession:
+    """A session that reads the tables of `contracts`: at a snapshot of its own, or at the `shared` one."""
+    return PostgresSession(
+        settings.postgres_dsn,
+        [contract.source_object for contract in contracts if contract.spec.source is Source.POSTGRES],
+        margin=timedelta(seconds=settings.horizon_margin_seconds),
+        lock_timeout=timedelta(seconds=settings.postgres_lock_timeout_seconds),
+        readers=settings.postgres_readers,
+        shared=shared,
+    )
 
 
 @contextmanager

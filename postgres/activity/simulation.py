@@ -12,8 +12,7 @@ from postgres.catalogue import Assortment
 from postgres.errors import ShopError
 from postgres.lifecycle import OrderStatus
 from postgres.rates import Rates
-from postgres.rhythm import MICROSECOND
-from postgres.timeline import Timeline
+from postgres.rhythm import MICROSECOND, Timeline
 
 # One transaction: given a cursor and its business time, it changes the shop and returns what it did.
 Event = Callable[[Cursor, datetime], ActivityReport]

@@ -8,7 +8,7 @@ import pytest
 
 from ingest.contracts.model import StreamContract
 from ingest.lake.commit import CommitKind
-from ingest.run.replay import append_replay
+from ingest.lake.empty_commit import append_replay
 from ingest.run.runner import open_ingestion
 from orchestration.reconcile.comparison import Reconciler, Reconciliation, SourceSide
 from orchestration.settings import Schemas

@@ -22,9 +22,8 @@ from postgres.customers import draw_customer_number, email_address
 from postgres.fulfilment import allocate, choose_warehouse
 from postgres.lifecycle import OrderStatus, next_step, steps
 from postgres.replenishment import deliveries, first_stock, order_up_to
-from postgres.rhythm import OFFICE, SHOPPING, Rhythm, arrivals
+from postgres.rhythm import OFFICE, SHOPPING, Rhythm, Timeline, arrivals
 from postgres.stock_book import StockBook
-from postgres.timeline import Timeline
 from postgres.world import MARKETS, SITES, demand_share, home_site
 
 MONDAY = datetime(2026, 10, 5, tzinfo=UTC)

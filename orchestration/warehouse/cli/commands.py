@@ -10,7 +10,7 @@ from ingest.apart import Apart, Outcome
 from ingest.contracts.registry import ContractRegistry
 from ingest.errors import ConfigurationError
 from ingest.lake.store import ObjectStore
-from ingest.run.run_id import run_id_now
+from ingest.logs import run_id_now
 from orchestration.runs import make_run_folder
 from orchestration.settings import OrchestrationSettings, WarehouseKind
 from orchestration.warehouse.answer import Answer

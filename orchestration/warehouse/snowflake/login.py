@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from snowflake.connector import SnowflakeConnection
 from snowflake.connector import errors as connector
 
 from ingest.errors import AccessError, ConfigurationError
-from orchestration.warehouse.snowflake.connection import Connection, quiet_connector
 from orchestration.warehouse.snowflake.errors import KEY_REFUSED, Caller, login_error
 from orchestration.warehouse.snowflake.settings import SnowflakeSettings
 
@@ -20,6 +21,23 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
 APPLICATION = "dp_mailblaze_demo"
+
+
+class Connection(SnowflakeConnection):
+    """A connection that gives up a request after `network_timeout` seconds, and not a statement.
+
+    The connector takes `network_timeout` for both: a statement without a timeout of its own is cancelled after it,
+    however well it does. Here a statement has the timeout that it is run with, and a request the network's.
+    """
+
+    def cmd_query(self, *args: Any, **options: Any) -> dict[str, Any]:
+        """Run a query; a request that gets no answer is tried again for `network_timeout` seconds."""
+        return super().cmd_query(*args, **options | {"timeout": self.network_timeout})
+
+
+def quiet_connector() -> None:
+    """Keep the connector from logging, traceback and all, the very errors that it then raises."""
+    logging.getLogger("snowflake.connector.network").setLevel(logging.CRITICAL)
 
 
 @dataclass(frozen=True)

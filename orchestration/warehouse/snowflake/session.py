@@ -19,11 +19,10 @@ from ingest.lake.commit import DataFile
 from ingest.logs import get_logger
 from orchestration.warehouse.ddl import Table, TableColumn, locks_table
 from orchestration.warehouse.protocol import MAX_FILES_PER_STATEMENT, Row
-from orchestration.warehouse.snowflake.connection import Connection
 from orchestration.warehouse.snowflake.copy import copied_rows, copy_statement, literal
 from orchestration.warehouse.snowflake.dialect import SNOWFLAKE, declared_type
 from orchestration.warehouse.snowflake.errors import is_connection_lost, statement_error
-from orchestration.warehouse.snowflake.login import APPLICATION, Login
+from orchestration.warehouse.snowflake.login import APPLICATION, Connection, Login
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -14,10 +14,10 @@ from prefect.client.schemas.objects import StateType, TaskRunResult
 
 from ingest.contracts.registry import ContractRegistry
 from ingest.errors import ConfigurationError, ConflictError, DataError, TransientError
+from ingest.lake.empty_commit import append_replay
 from ingest.lake.read_mark import CountMark
 from ingest.lake.store import ObjectStore
 from ingest.run.context import StreamResult
-from ingest.run.replay import append_replay
 from ingest.run.runner import Ingestion
 from orchestration.dbt.events import NodeFinished, NodeStarted, NodeStatus
 from orchestration.progress import report_to
