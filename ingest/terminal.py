@@ -1,4 +1,4 @@
-"""Output to a terminal or a pipe, in the encoding of the locale."""
+"""Output of a command to a terminal or a pipe: in the encoding of the locale, and its one way to fail."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ import io
 import locale
 import os
 import sys
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from ingest.errors import PlatformError
 
 
 def fit_output() -> None:
@@ -19,3 +23,12 @@ def fit_output() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding=stream.encoding if chosen else encoding, errors="replace")
+
+
+def fail(error: PlatformError) -> NoReturn:
+    """Print the message on standard error and leave with the error's code."""
+    from rich.console import Console
+    from rich.markup import escape
+
+    Console(stderr=True, soft_wrap=True, highlight=False).print(f"[red bold]error[/] {escape(str(error))}")
+    sys.exit(error.exit_code)

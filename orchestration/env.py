@@ -20,6 +20,7 @@ from pydantic_settings import BaseSettings
 from ingest.disk import disk_errors
 from ingest.errors import ConfigurationError, PlatformError
 from ingest.settings import LakeSettings
+from ingest.terminal import fail
 from orchestration.settings import OrchestrationSettings, Schemas
 from orchestration.warehouse.snowflake.settings import SnowflakeSettings
 
@@ -147,8 +148,6 @@ def _write_whole(target: Path, content: str) -> None:
 
 def main() -> None:
     """Run the command line; a PlatformError becomes one message and its exit code."""
-    from ingest.cli.app import fail
-
     try:
         app()
     except PlatformError as error:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import gc
-import sys
 
 import typer
 
 from ingest.cli import contract_commands, lake_commands, quarantine_commands, run_commands, verify_command
 from ingest.errors import PlatformError
-from ingest.terminal import fit_output
+from ingest.terminal import fail, fit_output
 
 app = typer.Typer(
     name="ingest",
@@ -35,17 +34,3 @@ def main() -> None:
         app()
     except PlatformError as error:
         fail(error)
-
-
-def fail(error: PlatformError) -> None:
-    """Print the message and leave with the error's code."""
-    from rich.console import Console
-
-    Console(stderr=True, soft_wrap=True, highlight=False).print(f"[red bold]error[/] {_escaped(error)}")
-    sys.exit(error.exit_code)
-
-
-def _escaped(error: PlatformError) -> str:
-    from rich.markup import escape
-
-    return escape(str(error))

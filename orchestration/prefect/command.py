@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ingest.errors import PlatformError
-from ingest.terminal import fit_output
+from ingest.terminal import fail, fit_output
 from orchestration.report import RunFailedError, RunReport
 
 Run = Callable[..., RunReport]
@@ -17,8 +17,6 @@ Run = Callable[..., RunReport]
 
 def main(run: Run) -> None:
     """Run the flow by the arguments of the command line; a PlatformError becomes one message and its exit code."""
-    from ingest.cli.app import fail
-
     fit_output()
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command(help="Run the platform once: ingest, load, dbt, reconcile, publish.")(_command(run))

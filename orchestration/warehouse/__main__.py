@@ -8,7 +8,7 @@ import typer
 
 from ingest.errors import PlatformError
 from ingest.hints import here
-from ingest.terminal import fit_output
+from ingest.terminal import fail, fit_output
 
 if TYPE_CHECKING:
     from ingest.apart import Outcome
@@ -115,8 +115,6 @@ def _raise_first(outcomes: list[Outcome[LoadResult]]) -> None:
 
 def main() -> None:
     """Run the command line; a PlatformError becomes one message and its exit code."""
-    from ingest.cli.app import fail
-
     fit_output()
     try:
         app()

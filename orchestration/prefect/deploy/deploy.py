@@ -17,6 +17,7 @@ from rich.console import Console
 from ingest.contracts.registry import ContractRegistry
 from ingest.errors import ConfigurationError, PlatformError, TransientError, UnreachableError
 from ingest.retry_policies import SERVER_START
+from ingest.terminal import fail
 from orchestration.prefect.deploy.deployments import BACKFILL, FULL, deployment_specs
 from orchestration.prefect.deploy.follow import start_and_follow
 from orchestration.prefect.deploy.registration import Code, Registered, register
@@ -120,6 +121,4 @@ if __name__ == "__main__":
     try:
         asyncio.run(_deploy(Console(highlight=False)))
     except PlatformError as failure:
-        from ingest.cli.app import fail
-
         fail(failure)
