@@ -1,4 +1,4 @@
-"""Roles, users, warehouses, storage integrations and resource monitors: CREATE, ALTER and DROP."""
+"""Roles, users, warehouses and storage integrations: CREATE, and DROP USER."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ from local.snowflake.emulator.errors import (
     unsupported,
 )
 from local.snowflake.emulator.keys import check_public_key
-from local.snowflake.emulator.objects import SYSTEM_ROLES, ResourceMonitor, Role, StorageIntegration, User, Warehouse
+from local.snowflake.emulator.objects import Role, StorageIntegration, User, Warehouse
 from local.snowflake.emulator.results import Result, status
 from local.snowflake.emulator.tokens import Tokens, texts
 
-DONE = "Statement executed successfully."
 _SIZES = ("X-SMALL", "XSMALL", "SMALL", "MEDIUM", "LARGE", "X-LARGE", "XLARGE", "XXLARGE", "X2LARGE", "2X-LARGE")
 
 
@@ -64,8 +63,6 @@ def create_warehouse(context: Context, *, replace: bool) -> Result:
     _assign(tokens, warehouse, _WAREHOUSE)
     if done := _exists(context, context.account.warehouses, name, replace=replace, if_missing=if_missing):
         return done
-    if warehouse.resource_monitor is not None and warehouse.resource_monitor not in context.account.monitors:
-        raise no_such_object("Resource monitor", warehouse.resource_monitor)
     context.account.warehouses[name] = warehouse
     context.session.warehouse = name
     return status(f"Warehouse {name} successfully created.")
@@ -89,106 +86,14 @@ def create_integration(context: Context, *, replace: bool) -> Result:
     return status(f"Integration {name} successfully created.")
 
 
-def create_monitor(context: Context, *, replace: bool) -> Result:
-    tokens = context.tokens
-    if_missing = tokens.accept("IF", "NOT", "EXISTS")
-    name = tokens.identifier()
-    monitor = ResourceMonitor(name)
-    tokens.accept("WITH")
-    _assign(tokens, monitor, _MONITOR)
-    if done := _exists(context, context.account.monitors, name, replace=replace, if_missing=if_missing):
-        return done
-    context.account.monitors[name] = monitor
-    return status(f"Resource monitor {name} successfully created.")
-
-
-def alter_user(context: Context) -> Result:
-    tokens = context.tokens
-    if_exists = tokens.accept("IF", "EXISTS")
-    name = tokens.identifier()
-    if if_exists and name not in context.account.users:
-        return status(DONE)
-    user = context.account.user(name)
-    if tokens.accept("UNSET"):
-        while not tokens.done:
-            tokens.accept(",")
-            option = tokens.identifier()
-            if option in ("RSA_PUBLIC_KEY", "RSA_PUBLIC_KEY_2"):
-                user.public_keys.pop(2 if option.endswith("_2") else 1, None)
-            elif option == "COMMENT":
-                user.comment = ""
-            else:
-                raise invalid_parameter(option)
-        return status(DONE)
-    tokens.expect("SET")
-    _assign(tokens, user, _USER)
-    return status(DONE)
-
-
-def alter_warehouse(context: Context) -> Result:
-    tokens = context.tokens
-    if_exists = tokens.accept("IF", "EXISTS")
-    name = tokens.identifier()
-    if if_exists and name not in context.account.warehouses:
-        return status(DONE)
-    warehouse = context.account.warehouse(name)
-    changes = tokens.word() in ("SET", "RENAME")
-    context.actor.require("MODIFY" if changes else "OPERATE", "WAREHOUSE", name, owner=warehouse.owner)
-    if tokens.accept("SUSPEND"):
-        warehouse.suspended = True
-    elif tokens.accept("RESUME"):
-        tokens.accept("IF", "SUSPENDED")
-        warehouse.suspended = False
-    else:
-        tokens.expect("SET")
-        _assign(tokens, warehouse, _WAREHOUSE)
-    tokens.end()
-    return status(DONE)
-
-
-def alter_integration(context: Context) -> Result:
-    tokens = context.tokens
-    if_exists = tokens.accept("IF", "EXISTS")
-    name = tokens.identifier()
-    if if_exists and name not in context.account.integrations:
-        return status(DONE)
-    integration = context.account.integration(name)
-    tokens.expect("SET")
-    _assign(tokens, integration, _INTEGRATION)
-    return status(DONE)
-
-
-def alter_monitor(context: Context) -> Result:
-    name = context.tokens.identifier()
-    monitor = context.account.monitors.get(name)
-    if monitor is None:
-        raise no_such_object("Resource monitor", name)
-    context.tokens.expect("SET")
-    _assign(context.tokens, monitor, _MONITOR)
-    return status(DONE)
-
-
-def drop(context: Context, kind: str, *, if_exists: bool) -> Result:
-    account = context.account
-    objects: dict[str, dict[str, Any]] = {
-        "ROLE": account.roles,
-        "USER": account.users,
-        "WAREHOUSE": account.warehouses,
-        "INTEGRATION": account.integrations,
-        "RESOURCE MONITOR": account.monitors,
-    }
+def drop_user(context: Context, *, if_exists: bool) -> Result:
     name = context.tokens.identifier()
     context.tokens.end()
-    if name not in objects[kind]:
+    if name not in context.account.users:
         if if_exists:
             return status("Drop statement executed successfully.")
-        raise no_such_object(kind.capitalize(), name)
-    if kind == "ROLE" and name in SYSTEM_ROLES:
-        raise unsupported(f"DROP ROLE {name}")
-    del objects[kind][name]
-    account.grants.forget_object(kind, name)
-    if kind == "ROLE":
-        account.grants.forget_role(name)
+        raise no_such_object("User", name)
+    del context.account.users[name]
     return status(f"{name} successfully dropped.")
 
 
@@ -203,8 +108,7 @@ def _assign(tokens: Tokens, target: Any, options: dict[str, Setter]) -> None:
         setter = options.get(name)
         if setter is None:
             raise invalid_parameter(name)
-        if name != "TRIGGERS":
-            tokens.expect("=")
+        tokens.expect("=")
         setter(tokens, target)
 
 
@@ -257,6 +161,13 @@ def _ignored(tokens: Tokens, _: Any) -> None:
         tokens.value()
 
 
+def _not_emulated(what: str) -> Setter:
+    def refuse(_: Tokens, __: Any) -> None:
+        raise unsupported(what)
+
+    return refuse
+
+
 def _initially_suspended(tokens: Tokens, target: Warehouse) -> None:
     target.suspended = tokens.value().upper() == "TRUE"
 
@@ -283,13 +194,6 @@ def _locations(field: str) -> Setter:
     return assign
 
 
-def _triggers(tokens: Tokens, _: Any) -> None:
-    while tokens.accept("ON"):
-        tokens.number()
-        tokens.expect("PERCENT", "DO")
-        tokens.one_of("SUSPEND_IMMEDIATE", "SUSPEND", "NOTIFY")
-
-
 _USER: dict[str, Setter] = {
     "PASSWORD": _text("password"), "LOGIN_NAME": _name("login_name"), "DISPLAY_NAME": _text("display_name"),
     "EMAIL": _text("email"), "COMMENT": _text("comment"),
@@ -302,7 +206,7 @@ _USER: dict[str, Setter] = {
 _WAREHOUSE: dict[str, Setter] = {
     "WAREHOUSE_SIZE": _size, "WAREHOUSE_TYPE": _choice(None, "STANDARD"), "AUTO_SUSPEND": _auto_suspend,
     "AUTO_RESUME": _flag("auto_resume"), "INITIALLY_SUSPENDED": _initially_suspended,
-    "RESOURCE_MONITOR": _name("resource_monitor"), "COMMENT": _text("comment"), "MIN_CLUSTER_COUNT": _ignored,
+    "RESOURCE_MONITOR": _not_emulated("resource monitors"), "COMMENT": _text("comment"), "MIN_CLUSTER_COUNT": _ignored,
     "MAX_CLUSTER_COUNT": _ignored, "SCALING_POLICY": _choice(None, "STANDARD", "ECONOMY"),
     "ENABLE_QUERY_ACCELERATION": _choice(None, "TRUE", "FALSE"), "MAX_CONCURRENCY_LEVEL": _ignored,
     "STATEMENT_TIMEOUT_IN_SECONDS": _number("statement_timeout_seconds"),
@@ -313,9 +217,4 @@ _INTEGRATION: dict[str, Setter] = {
     "STORAGE_AWS_ROLE_ARN": _text("role_arn"), "STORAGE_ALLOWED_LOCATIONS": _locations("allowed_locations"),
     "STORAGE_BLOCKED_LOCATIONS": _locations("blocked_locations"), "COMMENT": _text("comment"),
     "STORAGE_AWS_EXTERNAL_ID": _ignored,
-}  # fmt: skip
-_MONITOR: dict[str, Setter] = {
-    "CREDIT_QUOTA": _number("credit_quota"),
-    "FREQUENCY": _choice(None, "MONTHLY", "DAILY", "WEEKLY", "YEARLY", "NEVER"),
-    "START_TIMESTAMP": _ignored, "END_TIMESTAMP": _ignored, "NOTIFY_USERS": _ignored, "TRIGGERS": _triggers,
 }  # fmt: skip

@@ -16,7 +16,6 @@ from local.snowflake.emulator.errors import (
 )
 from local.snowflake.emulator.execute import run
 from local.snowflake.emulator.locks import LockMode
-from local.snowflake.emulator.policy_statements import set_column_policy
 from local.snowflake.emulator.results import Result, status
 from local.snowflake.emulator.tokens import Tokens
 from local.snowflake.emulator.types import declared_type, duckdb_type, family, number_parts, text_length
@@ -27,7 +26,7 @@ DONE = "Statement executed successfully."
 def alter_relation(context: Context) -> Result:
     """ALTER {TABLE | VIEW} [IF EXISTS] name ..."""
     tokens = context.tokens
-    kind = tokens.one_of("TABLE", "VIEW")
+    kind = tokens.emulated("ALTER", "TABLE", "VIEW")
     if_exists = tokens.accept("IF", "EXISTS")
     name = context.session.resolve(tokens.name(), f"ALTER {kind}")
     if context.find_relation(name) is None and if_exists:
@@ -46,28 +45,8 @@ def _action(context: Context, tokens: Tokens, relation: Relation) -> None:
     if tokens.accept("ADD"):
         tokens.accept("COLUMN")
         _add_columns(context, tokens, relation)
-    elif tokens.accept("DROP", "CLUSTERING", "KEY"):
-        relation.cluster_by = ""
-    elif tokens.accept("DROP"):
-        tokens.accept("COLUMN")
-        _drop_columns(context, tokens, relation)
-    elif tokens.accept("RENAME", "TO"):
-        _rename(context, tokens, relation)
-    elif tokens.accept("RENAME", "COLUMN"):
-        _rename_column(context, tokens, relation)
     elif tokens.accept("CLUSTER", "BY"):
         relation.cluster_by = f"LINEAR{tokens.rest()}"
-    elif tokens.accept("RESUME", "RECLUSTER") or tokens.accept("SUSPEND", "RECLUSTER"):
-        pass
-    elif tokens.accept("SET", "COMMENT"):
-        tokens.expect("=")
-        relation.comment = tokens.text()
-    elif tokens.accept("SET", "SECURE"):
-        relation.secure = True
-    elif tokens.accept("UNSET", "SECURE"):
-        relation.secure = False
-    elif tokens.accept("SET", "TAG"):
-        _set_tag(context, tokens)
     elif tokens.accept("ALTER") or tokens.accept("MODIFY"):
         _alter_columns(context, tokens, relation)
     else:
@@ -115,72 +94,19 @@ def _rows(context: Context, relation: Relation) -> int:
     return int(run(context, f"SELECT count(*) FROM {relation.duckdb}", wrote=False).column(0)[0].as_py())
 
 
-def _drop_columns(context: Context, tokens: Tokens, relation: Relation) -> None:
-    while True:
-        if_there = tokens.accept("IF", "EXISTS")
-        name = tokens.identifier()
-        column = relation.column(name)
-        if column is None and not if_there:
-            raise invalid_identifier(name)
-        if column is not None:
-            run(context, f"ALTER TABLE {relation.duckdb} DROP COLUMN {quoted(name)}", wrote=True)
-            relation.columns.remove(column)
-        if not tokens.accept(","):
-            return
-
-
-def _rename(context: Context, tokens: Tokens, relation: Relation) -> None:
-    new = context.session.resolve(tokens.name(), "ALTER")
-    old = relation.name
-    if (new.database, new.schema) != (old.database, old.schema):
-        raise unsupported("RENAME TO another schema")
-    if relation.temporary:
-        raise unsupported("RENAME of a temporary table")
-    context.account.catalog.check_free(new)
-    run(context, f"ALTER {relation.kind} {relation.duckdb} RENAME TO {quoted(new.name)}", wrote=True)
-    context.account.catalog.rename(old, new)
-    context.account.grants.rename_object(relation.kind, str(old), str(new))
-
-
-def _rename_column(context: Context, tokens: Tokens, relation: Relation) -> None:
-    column = _column(relation, tokens.identifier())
-    tokens.expect("TO")
-    new = tokens.identifier()
-    run(context, f"ALTER TABLE {relation.duckdb} RENAME COLUMN {quoted(column.name)} TO {quoted(new)}", wrote=True)
-    column.name = new
-
-
 def _alter_columns(context: Context, tokens: Tokens, relation: Relation) -> None:
-    """ALTER [COLUMN] a ..., [COLUMN] b ...; in brackets too."""
-    bracket = tokens.accept("(")
+    """ALTER [COLUMN] a ..., [COLUMN] b ..."""
     while True:
         tokens.accept("COLUMN")
         _alter_column(context, tokens, relation, _column(relation, tokens.identifier()))
         if not tokens.accept(","):
-            break
-    if bracket:
-        tokens.expect(")")
+            return
 
 
 def _alter_column(context: Context, tokens: Tokens, relation: Relation, column: Column) -> None:
-    table = f"ALTER TABLE {relation.duckdb} ALTER COLUMN {quoted(column.name)}"
     if tokens.accept("COMMENT"):
         column.comment = tokens.text()
-    elif tokens.accept("UNSET", "COMMENT"):
-        column.comment = None
-    elif tokens.accept("SET", "MASKING", "POLICY") or tokens.accept("UNSET", "MASKING", "POLICY"):
-        set_column_policy(context, tokens, relation, column)
-    elif tokens.accept("SET", "TAG"):
-        _set_tag(context, tokens)
-    elif relation.kind == "VIEW":
-        raise unsupported("ALTER VIEW ... COLUMN")
-    elif tokens.accept("SET", "NOT", "NULL"):
-        run(context, f"{table} SET NOT NULL", wrote=True)
-        column.nullable = False
-    elif tokens.accept("DROP", "NOT", "NULL"):
-        run(context, f"{table} DROP NOT NULL", wrote=True)
-        column.nullable = True
-    elif tokens.accept("SET", "DATA", "TYPE") or tokens.accept("TYPE"):
+    elif relation.kind == "TABLE" and tokens.accept("SET", "DATA", "TYPE"):
         _change_type(context, tokens, relation, column)
     else:
         raise unsupported(f"ALTER COLUMN ... {tokens.rest()[:40]}")
@@ -221,48 +147,22 @@ def _cannot_change(column: Column, new: str, why: str | None = None) -> Snowflak
 
 
 def comment_on(context: Context) -> Result:
-    """COMMENT [IF EXISTS] ON <kind> name IS 'text'."""
+    """COMMENT [IF EXISTS] ON {TABLE | VIEW} name IS 'text'."""
     tokens = context.tokens
     if_exists = tokens.accept("IF", "EXISTS")
     tokens.expect("ON")
-    kind = tokens.one_of("TABLE", "VIEW", "COLUMN", "SCHEMA", "DATABASE")
-    parts = _long_name(tokens)
+    kind = tokens.emulated("COMMENT ON", "TABLE", "VIEW")
+    parts = tokens.name()
     tokens.expect("IS")
     text = tokens.text()
     tokens.end()
-    if kind == "DATABASE":
-        context.account.catalog.database(parts[0]).comment = text
-    elif kind == "SCHEMA":
-        context.account.catalog.schema(*context.session.resolve_schema(parts, "COMMENT")).comment = text
-    else:
-        name = context.session.resolve(parts[:-1] if kind == "COLUMN" else parts, "COMMENT")
-        if if_exists and context.find_relation(name) is None:
-            return status(DONE)
-        relation = context.relation(name, kind.capitalize())
-        context.require_relation(relation, "OWNERSHIP")
-        if kind == "COLUMN":
-            _column(relation, parts[-1]).comment = text
-        else:
-            relation.comment = text
+    name = context.session.resolve(parts, "COMMENT")
+    if if_exists and context.find_relation(name) is None:
+        return status(DONE)
+    relation = context.relation(name, kind.capitalize())
+    context.require_relation(relation, "OWNERSHIP")
+    relation.comment = text
     return status(DONE)
-
-
-def _long_name(tokens: Tokens) -> tuple[str, ...]:
-    parts = [tokens.identifier()]
-    while tokens.accept("."):
-        parts.append(tokens.identifier())
-    return tuple(parts)
-
-
-def _set_tag(context: Context, tokens: Tokens) -> None:
-    while True:
-        name = context.session.resolve(tokens.name(), "SET TAG")
-        if name not in context.account.tags:
-            raise no_such_object("Tag", str(name))
-        tokens.expect("=")
-        tokens.text()
-        if not tokens.accept(","):
-            return
 
 
 def _column(relation: Relation, name: str) -> Column:

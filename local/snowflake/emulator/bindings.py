@@ -12,15 +12,14 @@ from local.snowflake.emulator.errors import unsupported
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def positional(bindings: dict[str, Any] | None) -> tuple[list[exp.Expression], list[list[exp.Expression]] | None]:
-    """The values of one row, or those of many rows."""
+def positional(bindings: dict[str, Any] | None) -> list[exp.Expression]:
+    """The values of `?`, in order. Raises SnowflakeError for many rows of them, as `executemany` sends."""
     if not bindings:
-        return [], None
+        return []
     ordered = [bindings[str(at)] for at in range(1, len(bindings) + 1)]
-    if not any(isinstance(binding["value"], list) for binding in ordered):
-        return [literal(binding["type"], binding["value"]) for binding in ordered], None
-    columns = [[literal(binding["type"], value) for value in binding["value"]] for binding in ordered]
-    return [], [list(row) for row in zip(*columns, strict=True)]
+    if any(isinstance(binding["value"], list) for binding in ordered):
+        raise unsupported("many rows of bindings for one statement")
+    return [literal(binding["type"], binding["value"]) for binding in ordered]
 
 
 def literal(type_: str, value: str | None) -> exp.Expression:

@@ -15,7 +15,7 @@ from local.snowflake.emulator.errors import SnowflakeError, already_exists, no_s
 
 @dataclass(frozen=True, order=True)
 class ObjectName:
-    """A full name: of a table, view, stage, file format or policy."""
+    """A full name: of a table, view, stage or file format."""
 
     database: str
     schema: str
@@ -37,7 +37,6 @@ class Column:
     type: str
     nullable: bool = True
     comment: str | None = None
-    masking_policy: ObjectName | None = None
 
 
 @dataclass
@@ -121,12 +120,6 @@ class Catalog:
     def remove(self, name: ObjectName) -> None:
         with self.lock:
             self._relations.pop(name, None)
-
-    def rename(self, old: ObjectName, new: ObjectName) -> None:
-        with self.lock:
-            relation = self._relations.pop(old)
-            relation.name = new
-            self._relations[new] = relation
 
     def remove_schema(self, database: str, schema: str) -> None:
         with self.lock:

@@ -20,14 +20,13 @@ Values = Sequence[exp.Expression]
 
 @dataclass
 class Context:
-    """`values` are the bindings of `?`, or `batch` several rows of them."""
+    """`values` are the bindings of `?`."""
 
     account: Account
     session: Session
     sql: str
     tokens: Tokens
     values: Values = ()
-    batch: list[Values] | None = None
     _actor: Actor | None = field(default=None)
 
     @property
@@ -76,7 +75,7 @@ class Context:
             self.actor.require(privilege, relation.kind, str(relation.name), owner=relation.owner, label="Object")
 
     def require_warehouse(self) -> None:
-        """Raise where a statement that needs a warehouse has none (000606), or none that runs (000608, 090073)."""
+        """Raise where a statement that needs a warehouse has none (000606), or none that runs (000608)."""
         session = self.session
         if session.warehouse is None:
             if session.all_powerful:
@@ -85,14 +84,6 @@ class Context:
         warehouse = self.account.warehouses.get(session.warehouse)
         if warehouse is None:
             raise _no_warehouse()
-        monitor = self.account.monitors.get(warehouse.resource_monitor or "")
-        if monitor is not None and monitor.credit_quota == 0:
-            raise SnowflakeError(
-                90073,
-                "22000",
-                f"Warehouse '{warehouse.name}' cannot be resumed because resource monitor '{monitor.name}' has "
-                "exceeded its quota.",
-            )
         if warehouse.suspended:
             if not warehouse.auto_resume:
                 raise SnowflakeError(

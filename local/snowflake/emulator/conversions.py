@@ -24,7 +24,6 @@ _BY_CLASS: dict[type[exp.Expression], str] = {
     exp.Upper: TEXT,
     exp.Trim: TEXT,
     exp.DPipe: TEXT,
-    exp.Concat: TEXT,
 }
 _BY_TYPE = {
     DataType.Type.TEXT: TEXT,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -24,12 +23,16 @@ from local.snowflake.emulator.locks import LockMode
 from local.snowflake.emulator.parquet import read_file
 from local.snowflake.emulator.results import Result, typed_rows
 from local.snowflake.emulator.s3 import Listing, StagedFile
-from local.snowflake.emulator.stage_objects import ParquetOptions, Stage
-from local.snowflake.emulator.stage_statements import stage_and_path, stage_format
+from local.snowflake.emulator.stage_objects import ParquetOptions, Stage, format_options
+from local.snowflake.emulator.stage_statements import stage_and_path
 from local.snowflake.emulator.tokens import Tokens, texts
 
 MAX_FILES = 1000
 """Snowflake takes at most so many names in FILES."""
+_NOT_EMULATED = (
+    "PATTERN", "PURGE", "TRUNCATECOLUMNS", "RETURN_FAILED_ONLY", "ENFORCE_LENGTH", "LOAD_UNCERTAIN_FILES", "SIZE_LIMIT",
+    "VALIDATION_MODE", "INCLUDE_METADATA", "FILE_PROCESSOR", "LOAD_MODE",
+)  # fmt: skip
 _VIEW = "COPY_ROWS"
 _TEXT, _NUMBER = "VARCHAR(16777216)", "NUMBER(38,0)"
 _COLUMNS = (
@@ -46,9 +49,8 @@ class _Copy:
     target: ObjectName
     stage: Stage
     path: str
-    files: list[str] | None = None
-    pattern: str | None = None
-    format: ObjectName | dict[str, str] | None = None
+    files: list[str] = field(default_factory=list)
+    format: dict[str, str] | None = None
     match: str = "NONE"
     force: bool = False
     seen: set[str] = field(default_factory=set)
@@ -62,16 +64,19 @@ def copy_into(context: Context) -> Result:
         raise unsupported("COPY INTO a view")
     context.require_relation(relation, "INSERT")
     context.require_warehouse()
-    options = ParquetOptions.of(_format_options(context, statement))
+    options = ParquetOptions.of(_format_options(statement))
     if statement.match == "NONE":
         raise unsupported("COPY of Parquet without MATCH_BY_COLUMN_NAME")
+    if not statement.files:
+        raise unsupported("COPY of all files of a place: name them in FILES")
+    if not statement.force:
+        raise unsupported("COPY without FORCE = TRUE, which leaves out what was loaded in the last 64 days")
     integration = context.account.integration(statement.stage.integration or "")
     if not integration.enabled:
         raise insufficient_privileges("integration", integration.name)
     listing = Listing(integration, statement.stage)
-    chosen = _choose(context, statement, listing)
-    if not chosen:
-        return typed_rows([("status", _TEXT)], [("Copy executed with 0 files processed.",)], statement_type.COPY)
+    base = statement.path.rstrip("/") + "/" if statement.path else ""
+    chosen = [listing.head(base + name) for name in statement.files]
     tables = []
     for file in chosen:
         context.session.check_interrupted()
@@ -97,13 +102,7 @@ def _parse(context: Context) -> _Copy:
     tokens.expect("FROM")
     if tokens.word() == "(":
         raise unsupported("COPY INTO ... FROM (SELECT ...)")
-    if tokens.at_text():
-        inner = Tokens(tokens.text())
-        stage, path = stage_and_path(context, inner)
-        inner.end()
-    else:
-        stage, path = stage_and_path(context, tokens)
-    statement = _Copy(target, stage, path)
+    statement = _Copy(target, *stage_and_path(context, tokens))
     while not tokens.done:
         tokens.accept(",")
         _option(context, tokens, statement)
@@ -125,10 +124,8 @@ def _option(context: Context, tokens: Tokens, statement: _Copy) -> None:
                 f"SQL compilation error:\nMaximum number of files in a FILES list is {MAX_FILES}, but "
                 f"{len(statement.files)} were given.",
             )
-    elif name == "PATTERN":
-        statement.pattern = tokens.text()
     elif name == "FILE_FORMAT":
-        statement.format = stage_format(context, tokens)
+        statement.format = format_options(tokens)
     elif name == "MATCH_BY_COLUMN_NAME":
         statement.match = _choice(tokens, name, ("CASE_INSENSITIVE", "CASE_SENSITIVE", "NONE"))
     elif name == "ON_ERROR":
@@ -136,12 +133,7 @@ def _option(context: Context, tokens: Tokens, statement: _Copy) -> None:
             raise unsupported(f"ON_ERROR = {value}")
     elif name == "FORCE":
         statement.force = _choice(tokens, name, ("TRUE", "FALSE")) == "TRUE"
-    elif name in ("PURGE", "TRUNCATECOLUMNS", "RETURN_FAILED_ONLY"):
-        if _choice(tokens, name, ("TRUE", "FALSE")) == "TRUE":
-            raise unsupported(f"{name} = TRUE")
-    elif name in ("ENFORCE_LENGTH", "LOAD_UNCERTAIN_FILES"):
-        _choice(tokens, name, ("TRUE",) if name == "ENFORCE_LENGTH" else ("TRUE", "FALSE"))
-    elif name in ("SIZE_LIMIT", "VALIDATION_MODE", "INCLUDE_METADATA", "FILE_PROCESSOR", "LOAD_MODE"):
+    elif name in _NOT_EMULATED:
         raise unsupported(name)
     else:
         raise invalid_parameter(name)
@@ -154,34 +146,12 @@ def _choice(tokens: Tokens, name: str, allowed: tuple[str, ...]) -> str:
     return value
 
 
-def _format_options(context: Context, statement: _Copy) -> dict[str, str]:
+def _format_options(statement: _Copy) -> dict[str, str]:
     """The options of the statement's format, else of the stage's."""
     chosen = statement.format if statement.format is not None else statement.stage.format
     if chosen is None:
         raise unsupported("file format CSV, which is what a stage without FILE_FORMAT has")
-    options = context.account.file_format(chosen).options if isinstance(chosen, ObjectName) else chosen
-    return {name: value for name, value in options.items() if name != "TYPE"}
-
-
-def _choose(context: Context, statement: _Copy, listing: Listing) -> list[StagedFile]:
-    """The files to load: those named, or those found; without the ones that the load metadata knows."""
-    if statement.files is not None:
-        base = statement.path.rstrip("/") + "/" if statement.path else ""
-        found = [listing.head(base + name) for name in statement.files]
-    else:
-        found = list(listing.files(statement.path))
-        if statement.pattern is not None:
-            found = [file for file in found if re.fullmatch(statement.pattern, file.path)]
-    if statement.force:
-        return found
-    loads, stage = context.account.loads, str(statement.stage.name)
-    pending = {(file.table, file.stage, file.path, file.etag) for file in context.session.transaction.pending_loads}
-    return [
-        file
-        for file in found
-        if not loads.is_loaded(statement.target, stage, file.path, file.etag)
-        and (statement.target, stage, file.path, file.etag) not in pending
-    ]
+    return {name: value for name, value in chosen.items() if name != "TYPE"}
 
 
 def _insert(context: Context, statement: _Copy, relation: Relation, loaded: list[tuple[StagedFile, pa.Table]]) -> None:

@@ -6,7 +6,6 @@ import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from fakesnow import statement_type
 from sqlglot import exp
 
 from local.snowflake.emulator import account_statements as accounts
@@ -18,18 +17,8 @@ from local.snowflake.emulator.describe import describe
 from local.snowflake.emulator.errors import SnowflakeError, unsupported
 from local.snowflake.emulator.grant_statements import grant, revoke
 from local.snowflake.emulator.history import Query
-from local.snowflake.emulator.policy_statements import create_masking_policy, create_tag, drop_masking_policy
-from local.snowflake.emulator.queries import (
-    delete,
-    describe_only,
-    insert,
-    insert_batch,
-    merge,
-    select,
-    truncate,
-    update,
-)
-from local.snowflake.emulator.results import Result, status
+from local.snowflake.emulator.queries import delete, insert, merge, select, update
+from local.snowflake.emulator.results import Result
 from local.snowflake.emulator.session import StatementTimer
 from local.snowflake.emulator.show import show
 from local.snowflake.emulator.strictness import check
@@ -75,41 +64,19 @@ def _dispatch(context: Context) -> Result:
     return _parsed(context)
 
 
-def describe_statement(context: Context) -> Result:
-    """A statement's columns without running it; one text column for anything but a query."""
-    expression = parse(context.sql)
-    check(context.sql, expression)
-    if isinstance(expression, exp.Query):
-        return describe_only(context, expression)
-    return status("", statement_type.UNKNOWN)
-
-
 def _parsed(context: Context) -> Result:
+    """A query, a change of rows, or CREATE of a table or view. Raises SnowflakeError 000002 for anything else."""
     expression = parse(context.sql)
+    change = _CHANGES.get(type(expression))
+    create = _CREATIONS.get(str(expression.args["kind"])) if isinstance(expression, exp.Create) else None
+    if not (isinstance(expression, exp.Query) or change or create):
+        raise unsupported(" ".join(context.sql.split())[:80])
     check(context.sql, expression)
-    if isinstance(expression, exp.Query):
-        _begin_unless_autocommit(context)
-        return select(context, expression)
-    for kind, handler in _CHANGES.items():
-        if isinstance(expression, kind):
-            _begin_unless_autocommit(context)
-            return _change(context, expression, handler)
-    if isinstance(expression, exp.Create) and expression.args["kind"] in ("TABLE", "VIEW"):
+    if create:
         session_statements.end_transaction(context, keep=True)
-        return (
-            create_table(context, expression)
-            if expression.args["kind"] == "TABLE"
-            else create_view(context, expression)
-        )
-    raise unsupported(" ".join(context.sql.split())[:80])
-
-
-def _change(context: Context, expression: exp.Expression, handler: Callable[..., Result]) -> Result:
-    if context.batch is None:
-        return handler(context, expression)
-    if isinstance(expression, exp.Insert):
-        return insert_batch(context, expression)
-    raise unsupported("many rows of bindings for a statement that is not INSERT")
+        return create(context, expression)
+    _begin_unless_autocommit(context)
+    return change(context, expression) if change else select(context, expression)
 
 
 def _begin_unless_autocommit(context: Context) -> None:
@@ -122,8 +89,8 @@ _CHANGES: dict[type[exp.Expression], Callable[..., Result]] = {
     exp.Update: update,
     exp.Delete: delete,
     exp.Merge: merge,
-    exp.TruncateTable: truncate,
 }
+_CREATIONS: dict[str, Callable[..., Result]] = {"TABLE": create_table, "VIEW": create_view}
 
 
 def _create(context: Context) -> Result:
@@ -143,9 +110,6 @@ def _create(context: Context) -> Result:
             ("USER",): lambda: accounts.create_user(context, replace=replace),
             ("WAREHOUSE",): lambda: accounts.create_warehouse(context, replace=replace),
             ("STORAGE", "INTEGRATION"): lambda: accounts.create_integration(context, replace=replace),
-            ("RESOURCE", "MONITOR"): lambda: accounts.create_monitor(context, replace=replace),
-            ("MASKING", "POLICY"): lambda: create_masking_policy(context, replace=replace),
-            ("TAG",): lambda: create_tag(context, replace=replace),
         }
     for words, create in kinds.items():
         if tokens.accept(*words):
@@ -156,10 +120,7 @@ def _create(context: Context) -> Result:
 
 def _drop(context: Context) -> Result:
     tokens = context.tokens
-    kind = tokens.one_of(
-        "TABLE", "VIEW", "SCHEMA", "DATABASE", "STAGE", "FILE FORMAT", "MASKING POLICY", "ROLE", "USER", "WAREHOUSE",
-        "STORAGE INTEGRATION", "INTEGRATION", "RESOURCE MONITOR",
-    )  # fmt: skip
+    kind = tokens.emulated("DROP", "TABLE", "VIEW", "SCHEMA", "DATABASE", "STAGE", "FILE FORMAT", "USER")
     if_exists = tokens.accept("IF", "EXISTS")
     if kind in ("TABLE", "VIEW"):
         parts = tokens.name()
@@ -171,11 +132,13 @@ def _drop(context: Context) -> Result:
         "DATABASE": schemas.drop_database,
         "STAGE": stage_statements.drop_stage,
         "FILE FORMAT": stage_statements.drop_file_format,
-        "MASKING POLICY": drop_masking_policy,
+        "USER": accounts.drop_user,
     }
-    if kind in handlers:
-        return handlers[kind](context, if_exists=if_exists)
-    return accounts.drop(context, kind.removeprefix("STORAGE "), if_exists=if_exists)
+    return handlers[kind](context, if_exists=if_exists)
+
+
+def _not_emulated(context: Context) -> Result:
+    raise unsupported(" ".join(context.sql.split())[:80])
 
 
 _HANDLERS: tuple[tuple[tuple[str, ...], Handler, bool], ...] = (
@@ -189,18 +152,12 @@ _HANDLERS: tuple[tuple[tuple[str, ...], Handler, bool], ...] = (
     (("DESCRIBE",), describe, False),
     (("DESC",), describe, False),
     (("COPY", "INTO"), copy_into, False),
-    (("LIST",), stage_statements.list_stage, False),
-    (("LS",), stage_statements.list_stage, False),
     (("GRANT",), grant, True),
     (("REVOKE",), revoke, True),
     (("COMMENT",), comment_on, True),
-    (("ALTER", "USER"), accounts.alter_user, True),
-    (("ALTER", "WAREHOUSE"), accounts.alter_warehouse, True),
-    (("ALTER", "STORAGE", "INTEGRATION"), accounts.alter_integration, True),
-    (("ALTER", "RESOURCE", "MONITOR"), accounts.alter_monitor, True),
-    (("ALTER", "STAGE"), stage_statements.alter_stage, True),
-    (("ALTER", "SCHEMA"), schemas.alter_schema, True),
     (("ALTER",), alter_relation, True),
     (("CREATE",), _create, False),
     (("DROP",), _drop, True),
+    (("LIST",), _not_emulated, False),
+    (("LS",), _not_emulated, False),
 )

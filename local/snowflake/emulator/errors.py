@@ -30,7 +30,12 @@ def unsupported(what: str) -> SnowflakeError:
 
 
 def unknown_function(name: str) -> SnowflakeError:
-    return SnowflakeError(2140, "42601", f"SQL compilation error:\nUnknown function {name.upper()}")
+    """Also for a function of Snowflake's that is not in `known_functions`."""
+    return SnowflakeError(
+        2140,
+        "42601",
+        f"SQL compilation error:\nUnknown function {name.upper()}\n(or one that is not emulated)",
+    )
 
 
 def invalid_identifier(name: str) -> SnowflakeError:
@@ -63,6 +68,13 @@ def no_current(kind: str, doing: str) -> SnowflakeError:
     )
 
 
+def operation_cannot_be_performed() -> SnowflakeError:
+    """What USE and SHOW say of a place that is not there."""
+    return SnowflakeError(
+        2043, "02000", "SQL compilation error:\nObject does not exist, or operation cannot be performed."
+    )
+
+
 def invalid_property(value: str, name: str) -> SnowflakeError:
     return SnowflakeError(1008, "42601", f"SQL compilation error:\ninvalid value [{value}] for parameter '{name}'")
 
@@ -72,4 +84,4 @@ def invalid_parameter(name: str) -> SnowflakeError:
 
 
 _RELATIONS = {"Object", "Table", "View"}
-_ACCOUNT_OBJECTS = {"Warehouse", "User", "Integration", "Masking policy"}
+_ACCOUNT_OBJECTS = {"Warehouse", "User", "Integration"}

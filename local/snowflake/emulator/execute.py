@@ -9,7 +9,6 @@ import duckdb
 import pyarrow as pa
 from sqlglot import exp
 
-from local.snowflake.emulator.catalog import Column, quoted
 from local.snowflake.emulator.context import Context
 from local.snowflake.emulator.duckdb_errors import snowflake_error
 from local.snowflake.emulator.errors import SnowflakeError
@@ -17,10 +16,8 @@ from local.snowflake.emulator.functions import variable
 from local.snowflake.emulator.information_schema import view
 from local.snowflake.emulator.results import ResultColumn
 from local.snowflake.emulator.table_functions import replace_table_functions
-from local.snowflake.emulator.translate import Names, TableReference, bind, check_case, parse, rewrite, upper_case
+from local.snowflake.emulator.translate import Names, TableReference, bind, check_case, rewrite, upper_case
 from local.snowflake.emulator.types import printed_type
-
-_FLATTENED = ("SEQ", "KEY", "PATH", "INDEX", "VALUE", "THIS")
 
 
 def prepare(context: Context, expression: exp.Expression, *, values: bool = True) -> tuple[exp.Expression, Names]:
@@ -33,23 +30,11 @@ def prepare(context: Context, expression: exp.Expression, *, values: bool = True
         resolve=lambda parts: context.session.resolve(parts),
         find=context.relation,
         information_schema=lambda database, name: view(context, database, name),
-        masking=lambda column: _masked(context, column),
     )
     names.apply(expression)
     listed = itertools.chain.from_iterable(rows.column_names for rows in context.session.views.values())
-    check_case(expression, names.references, [*listed, *_FLATTENED])
+    check_case(expression, names.references, listed)
     return rewrite(expression), names
-
-
-def _masked(context: Context, column: Column) -> exp.Expression:
-    """The body of a column's policy, with the column in the place of its argument."""
-    assert column.masking_policy is not None
-    policy = context.account.policies[column.masking_policy]
-    body = upper_case(parse(f"SELECT {policy.body}")).expressions[0]
-    for node in list(body.find_all(exp.Column)):
-        if node.name == policy.argument:
-            node.replace(exp.column(exp.to_identifier(column.name, quoted=True)))
-    return body
 
 
 def require_select(context: Context, references: list[TableReference], targets: set[int]) -> None:
@@ -115,7 +100,3 @@ def _set_variables(context: Context) -> None:
     roles = ", ".join("'" + role.replace("'", "''") + "'" for role in sorted(context.actor.roles))
     session.connection.execute(f"SET VARIABLE {variable('roles')} = [{roles}]")
     session.variables = current
-
-
-def drop_temporary(context: Context, name: str) -> None:
-    context.session.connection.execute(f"DROP TABLE IF EXISTS temp.main.{quoted(name)}")

@@ -7,22 +7,12 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
-from local.snowflake.emulator.conversions import as_text, to_instant, to_naive, try_to_naive
+from local.snowflake.emulator.conversions import as_text, to_instant, to_naive
 from local.snowflake.emulator.errors import unknown_function, unsupported
 from local.snowflake.emulator.known_functions import KNOWN
 from local.snowflake.emulator.macros import call
 
 _WHOLE_PARTS = {"DAY", "WEEK", "MONTH", "QUARTER", "YEAR"}
-_SESSION_VALUES = {
-    "CURRENT_ROLE": "role",
-    "CURRENT_USER": "user",
-    "CURRENT_WAREHOUSE": "warehouse",
-    "CURRENT_DATABASE": "database",
-    "CURRENT_SCHEMA": "schema",
-    "CURRENT_SESSION": "session",
-}
-"""Functions of the session: DuckDB variables of its connection, so that a view asks anew in each session."""
-_CONSTANTS = {"CURRENT_ACCOUNT": "EMULATED", "CURRENT_REGION": "AWS_EU_CENTRAL_1", "CURRENT_VERSION": "10.0.0"}
 _DATE_FORMATS = {
     "YYYY": "%Y", "YY": "%y", "MM": "%m", "MON": "%b", "MMMM": "%B", "DD": "%d", "DY": "%a", "HH24": "%H",
     "HH12": "%I", "AM": "%p", "PM": "%p", "MI": "%M", "SS": "%S", "FF3": "%g", "FF6": "%f", "FF": "%f000",
@@ -60,7 +50,7 @@ def _timestamp_of(value: exp.Expression) -> exp.Expression:
     return _cast(value, "TIMESTAMP") if isinstance(value, exp.Literal) and value.is_string else value
 
 
-def _date_add(node: exp.DateAdd | exp.TimeAdd | exp.TimestampAdd) -> exp.Expression:
+def _date_add(node: exp.DateAdd) -> exp.Expression:
     unit = (node.unit.name if node.unit else "DAY").upper()
     value = _timestamp_of(node.this)
     amount = _whole(node.expression)
@@ -69,12 +59,9 @@ def _date_add(node: exp.DateAdd | exp.TimeAdd | exp.TimestampAdd) -> exp.Express
 
 
 def _extract(node: exp.Extract) -> exp.Expression:
-    """EPOCH_SECOND is cut, not rounded."""
-    part = node.this.name.upper()
-    if part not in ("EPOCH", "EPOCH_SECOND"):
-        return node
-    epoch = exp.Anonymous(this="epoch", expressions=[node.expression])
-    return _cast(exp.Floor(this=epoch), "BIGINT")
+    if node.this.name.upper() in ("EPOCH", "EPOCH_SECOND"):
+        raise unsupported("EPOCH_SECOND, which DuckDB rounds and Snowflake cuts: use EPOCH_MICROSECOND")
+    return node
 
 
 def _date_diff(node: exp.DateDiff) -> exp.Expression:
@@ -92,29 +79,9 @@ def _date_trunc(node: exp.DateTrunc | exp.TimestampTrunc) -> exp.Expression:
 def _convert_timezone(node: exp.ConvertTimezone) -> exp.Expression:
     target, source = node.args["target_tz"], node.args.get("source_tz")
     value = node.args["timestamp"]
-    if source is not None:
-        instant = exp.AtTimeZone(this=to_naive(value), zone=source)
-        return exp.AtTimeZone(this=exp.Paren(this=instant), zone=target)
-    if not (isinstance(target, exp.Literal) and target.name.upper() == "UTC"):
-        raise unsupported("CONVERT_TIMEZONE of two arguments to another zone than UTC")
+    if source is not None or not (isinstance(target, exp.Literal) and target.name.upper() == "UTC"):
+        raise unsupported("CONVERT_TIMEZONE of other than an instant to UTC")
     return to_instant(value)
-
-
-def _average(node: exp.Avg) -> exp.Expression:
-    return call("divide", exp.Sum(this=node.this.copy()), exp.Count(this=node.this.copy()))
-
-
-def _window(node: exp.Window) -> exp.Expression:
-    """AVG over a window: two windows. Others as they are."""
-    inner = node.this
-    if not isinstance(inner, exp.Avg):
-        return node
-    parts = []
-    for make in (exp.Sum, exp.Count):
-        window = node.copy()
-        window.set("this", make(this=inner.this.copy()))
-        parts.append(window)
-    return call("divide", *parts)
 
 
 def _to_char(node: exp.ToChar) -> exp.Expression:
@@ -170,11 +137,6 @@ def _pipe(node: exp.DPipe) -> exp.Expression:
     return node
 
 
-def _concat(node: exp.Concat) -> exp.Expression:
-    node.set("expressions", [_concat_operand(argument) for argument in node.expressions])
-    return node
-
-
 def _sha2(node: exp.SHA2) -> exp.Expression:
     length = node.args.get("length")
     if length is not None and length.name not in ("256", "0"):
@@ -190,48 +152,18 @@ def _object_construct(node: exp.Struct) -> exp.Expression:
     raise unsupported("OBJECT_CONSTRUCT and objects in braces")
 
 
-def _object_keys(node: exp.Expression) -> exp.Expression:
-    return exp.Anonymous(this="to_json", expressions=[exp.Anonymous(this="json_keys", expressions=[node.this])])
-
-
-def _json_format(node: exp.JSONFormat) -> exp.Expression:
-    return as_text(node.this)
-
-
-def _to_variant(node: exp.ToVariant) -> exp.Expression:
-    return exp.Anonymous(this="to_json", expressions=[node.this])
-
-
-def _typeof(node: exp.Typeof) -> exp.Expression:
-    kind = exp.Anonymous(this="json_type", expressions=[node.this])
-    names = {"UBIGINT": "INTEGER", "BIGINT": "INTEGER", "NULL": "NULL_VALUE"}
-    ifs = [exp.If(this=exp.Literal.string(theirs), true=exp.Literal.string(ours)) for theirs, ours in names.items()]
-    return exp.Case(this=kind, ifs=ifs, default=kind.copy())
-
-
-def _numbers(*names: str) -> Callable[[exp.Expression], exp.Expression]:
-    """Arguments that DuckDB wants as BIGINT."""
-
-    def rewrite(node: exp.Expression) -> exp.Expression:
-        for name in names:
-            if isinstance(argument := node.args.get(name), exp.Expression):
-                node.set(name, _whole(argument))
-        return node
-
-    return rewrite
+def _round(node: exp.Round) -> exp.Expression:
+    if isinstance(decimals := node.args.get("decimals"), exp.Expression):
+        node.set("decimals", _whole(decimals))
+    return node
 
 
 REWRITES: dict[type[exp.Expression], Callable[..., exp.Expression]] = {
     exp.Div: lambda node: call("divide", node.this, node.expression),
-    exp.Avg: _average,
-    exp.Window: _window,
     exp.DateAdd: _date_add,
-    exp.TimeAdd: _date_add,
     exp.Extract: _extract,
     exp.CurrentSession: lambda _: _session_value("session"),
-    exp.TimestampAdd: _date_add,
     exp.DateDiff: _date_diff,
-    exp.TimestampDiff: _date_diff,
     exp.DateTrunc: _date_trunc,
     exp.TimestampTrunc: _date_trunc,
     exp.ConvertTimezone: _convert_timezone,
@@ -240,28 +172,14 @@ REWRITES: dict[type[exp.Expression], Callable[..., exp.Expression]] = {
     exp.ArraySize: _array_size,
     exp.ArrayAgg: _array_agg,
     exp.DPipe: _pipe,
-    exp.Concat: _concat,
     exp.SHA2: _sha2,
     exp.Struct: _object_construct,
-    exp.JSONKeys: _object_keys,
-    exp.JSONFormat: _json_format,
-    exp.ToVariant: _to_variant,
-    exp.Typeof: _typeof,
-    exp.Substring: _numbers("start", "length"),
-    exp.Left: _numbers("expression"),
-    exp.Right: _numbers("expression"),
-    exp.Repeat: _numbers("times"),
-    exp.SplitPart: _numbers("part_index"),
-    exp.Pad: _numbers("expression"),
-    exp.Round: _numbers("decimals"),
-    exp.CurrentVersion: lambda _: exp.Literal.string(_CONSTANTS["CURRENT_VERSION"]),
+    exp.Round: _round,
     exp.CurrentRole: lambda _: _session_value("role"),
     exp.CurrentUser: lambda _: _session_value("user"),
     exp.CurrentWarehouse: lambda _: _session_value("warehouse"),
     exp.CurrentDatabase: lambda _: _session_value("database"),
     exp.CurrentSchema: lambda _: _session_value("schema"),
-    exp.CurrentAccount: lambda _: exp.Literal.string(_CONSTANTS["CURRENT_ACCOUNT"]),
-    exp.CurrentRegion: lambda _: exp.Literal.string(_CONSTANTS["CURRENT_REGION"]),
 }
 
 
@@ -269,22 +187,8 @@ def rewrite_anonymous(node: exp.Anonymous) -> exp.Expression:
     """A function that sqlglot has no class for."""
     name = node.name.upper()
     arguments = node.expressions
-    if name in _SESSION_VALUES:
-        return _session_value(_SESSION_VALUES[name])
-    if name in _CONSTANTS:
-        return exp.Literal.string(_CONSTANTS[name])
-    if name in ("TO_TIMESTAMP", "TO_TIMESTAMP_NTZ") and len(arguments) == 1:
+    if name == "TO_TIMESTAMP_NTZ" and len(arguments) == 1:
         return to_naive(arguments[0])
-    if name in ("TRY_TO_TIMESTAMP", "TRY_TO_TIMESTAMP_NTZ") and len(arguments) == 1:
-        return try_to_naive(arguments[0])
-    if name in ("TO_TIMESTAMP_TZ", "TO_TIMESTAMP_LTZ") and len(arguments) == 1:
-        return to_instant(arguments[0])
-    if name == "TRY_TO_TIMESTAMP_TZ" and len(arguments) == 1:
-        return exp.TryCast(this=arguments[0], to=exp.DataType.build("TIMESTAMPTZ", dialect="duckdb"))
-    if name == "IS_ROLE_IN_SESSION" and len(arguments) == 1:
-        return exp.Anonymous(this="list_contains", expressions=[_session_value("roles"), arguments[0]])
-    if name in ("SHA2_HEX", "MD5_HEX") and arguments:
-        return exp.Anonymous(this={"SHA2_HEX": "sha256", "MD5_HEX": "md5"}[name], expressions=arguments[:1])
     if name in KNOWN:
         raise unsupported(f"{name} of {len(arguments)} arguments")
     raise unknown_function(name)

@@ -10,7 +10,6 @@ from threading import Lock
 from local.snowflake.emulator.catalog import ObjectName
 
 KEPT_QUERIES = 50_000
-LOAD_METADATA = timedelta(days=64)
 COPY_HISTORY = timedelta(days=14)
 
 
@@ -78,14 +77,6 @@ class LoadHistory:
     def of(self, table: ObjectName) -> list[LoadedFile]:
         with self._lock:
             return [file for file in self._files if file.table == table]
-
-    def is_loaded(self, table: ObjectName, stage: str, path: str, etag: str) -> bool:
-        """Whether COPY without FORCE would skip this file."""
-        since = datetime.now(UTC) - LOAD_METADATA
-        return any(
-            (file.stage, file.path, file.etag, file.status) == (stage, path, etag, "Loaded") and file.time > since
-            for file in self.of(table)
-        )
 
     def forget(self, table: ObjectName) -> None:
         with self._lock:

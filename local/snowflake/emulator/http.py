@@ -18,8 +18,8 @@ from starlette.routing import Route
 
 from local.snowflake.emulator.bindings import positional
 from local.snowflake.emulator.context import Context
-from local.snowflake.emulator.dispatch import describe_statement, execute
-from local.snowflake.emulator.errors import SnowflakeError
+from local.snowflake.emulator.dispatch import execute
+from local.snowflake.emulator.errors import SnowflakeError, unsupported
 from local.snowflake.emulator.login import login
 from local.snowflake.emulator.session import Session
 from local.snowflake.emulator.state import Account
@@ -154,12 +154,10 @@ class Endpoint:
         if session.ended:
             raise _gone()
         sql = str(body["sqlText"])
-        values, batch = positional(body.get("bindings"))
-        context = Context(self._account, session, sql, Tokens(sql), values, batch)
         if body.get("describeOnly"):
-            query_id, result = "", describe_statement(context)
-        else:
-            query_id, result = execute(context)
+            raise unsupported("the columns of a statement without running it")
+        values = positional(body.get("bindings"))
+        query_id, result = execute(Context(self._account, session, sql, Tokens(sql), values))
         info = {
             "queryId": query_id,
             "parameters": [{"name": "TIMEZONE", "value": "UTC"}],

@@ -1,4 +1,4 @@
-"""INFORMATION_SCHEMA: TABLES, COLUMNS, VIEWS, SCHEMATA and DATABASES, as far as the role sees them."""
+"""INFORMATION_SCHEMA: TABLES, COLUMNS and SCHEMATA, as far as the role sees them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from local.snowflake.emulator.catalog import Relation
 from local.snowflake.emulator.context import Context
-from local.snowflake.emulator.errors import no_such_object
+from local.snowflake.emulator.errors import unsupported
 from local.snowflake.emulator.types import family, number_parts, text_length
 
 _TEXT, _NUMBER, _TIME = pa.string(), pa.int64(), pa.timestamp("us", "UTC")
@@ -32,13 +32,6 @@ _COLUMNS = pa.schema(
         ("COMMENT", _TEXT),
     ]
 )  # fmt: skip
-_VIEWS = pa.schema(
-    [
-        ("TABLE_CATALOG", _TEXT), ("TABLE_SCHEMA", _TEXT), ("TABLE_NAME", _TEXT), ("TABLE_OWNER", _TEXT),
-        ("VIEW_DEFINITION", _TEXT), ("IS_SECURE", _TEXT), ("CREATED", _TIME), ("LAST_ALTERED", _TIME),
-        ("COMMENT", _TEXT),
-    ]
-)  # fmt: skip
 _SCHEMATA = pa.schema(
     [
         ("CATALOG_NAME", _TEXT), ("SCHEMA_NAME", _TEXT), ("SCHEMA_OWNER", _TEXT), ("IS_TRANSIENT", _TEXT),
@@ -46,22 +39,13 @@ _SCHEMATA = pa.schema(
         ("COMMENT", _TEXT),
     ]
 )  # fmt: skip
-_DATABASES = pa.schema(
-    [
-        ("DATABASE_NAME", _TEXT),
-        ("DATABASE_OWNER", _TEXT),
-        ("IS_TRANSIENT", _TEXT),
-        ("CREATED", _TIME),
-        ("COMMENT", _TEXT),
-    ]
-)
 
 
 def view(context: Context, database: str, name: str) -> str:
     """Register one view's rows on the session's connection; returns DuckDB's name of it."""
     context.account.catalog.database(database)
     if name not in _ROWS:
-        raise no_such_object("Object", f"{database}.INFORMATION_SCHEMA.{name}")
+        raise unsupported(f"INFORMATION_SCHEMA.{name}")
     schema, rows = _ROWS[name]
     return register(context, f"INFORMATION_SCHEMA_{name}", schema, list(rows(context, database)))
 
@@ -122,16 +106,6 @@ def _columns(context: Context, database: str) -> Iterator[Row]:
             )  # fmt: skip
 
 
-def _views(context: Context, database: str) -> Iterator[Row]:
-    for relation in visible(context, database):
-        if relation.kind == "VIEW":
-            name = relation.name
-            yield (
-                name.database, name.schema, name.name, relation.owner, relation.text, _yes(relation.secure),
-                relation.created_on, relation.last_altered, relation.comment,
-            )  # fmt: skip
-
-
 def _schemata(context: Context, database: str) -> Iterator[Row]:
     for schema in context.account.catalog.database(database).schemas.values():
         if context.actor.held("SCHEMA", f"{database}.{schema.name}", schema.owner):
@@ -152,12 +126,6 @@ def _schemata(context: Context, database: str) -> Iterator[Row]:
     )
 
 
-def _databases(context: Context, _: str) -> Iterator[Row]:
-    for database in context.account.catalog.databases.values():
-        if context.actor.held("DATABASE", database.name, database.owner):
-            yield database.name, database.owner, _yes(database.transient), database.created_on, database.comment
-
-
 def _yes(value: bool) -> str:
     return "YES" if value else "NO"
 
@@ -165,7 +133,5 @@ def _yes(value: bool) -> str:
 _ROWS: dict[str, tuple[pa.Schema, Callable[[Context, str], Iterator[Row]]]] = {
     "TABLES": (_TABLES, _tables),
     "COLUMNS": (_COLUMNS, _columns),
-    "VIEWS": (_VIEWS, _views),
     "SCHEMATA": (_SCHEMATA, _schemata),
-    "DATABASES": (_DATABASES, _databases),
 }

@@ -58,19 +58,6 @@ CREATE MACRO {SCHEMA}.to_instant(x) AS
          WHEN typeof(x) = 'VARCHAR'
          THEN regexp_replace(x::VARCHAR, '\\s+(Z|[+-]\\d{{2}}:?\\d{{0,2}})$', '\\1')::TIMESTAMPTZ
          ELSE x::VARCHAR::TIMESTAMPTZ END;
-
--- The elements of a JSON array or object, one row each, as FLATTEN gives them; none for anything else.
-CREATE MACRO {SCHEMA}.flatten_rows(input) AS TABLE
-    SELECT 1 AS "SEQ",
-           CASE WHEN json_type(j) = 'OBJECT' THEN json_keys(j)[i] END AS "KEY",
-           CASE WHEN json_type(j) = 'OBJECT' THEN json_keys(j)[i] ELSE '[' || (i - 1) || ']' END AS "PATH",
-           CASE WHEN json_type(j) = 'ARRAY' THEN i - 1 END AS "INDEX",
-           CASE WHEN json_type(j) = 'OBJECT' THEN json_extract(j, '$."' || json_keys(j)[i] || '"')
-                ELSE json_extract(j, '$[' || (i - 1) || ']') END AS "VALUE",
-           j AS "THIS"
-    FROM (SELECT input::JSON AS j, unnest(range(1, 1 + CASE json_type(input::JSON)
-              WHEN 'OBJECT' THEN len(json_keys(input::JSON))
-              WHEN 'ARRAY' THEN json_array_length(input::JSON) ELSE 0 END::BIGINT)) AS i);
 """
 
 

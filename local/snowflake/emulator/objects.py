@@ -30,7 +30,6 @@ class User:
     default_role: str | None = None
     default_warehouse: str | None = None
     default_namespace: str | None = None
-    default_secondary_roles: str = "ALL"
     public_keys: dict[int, str] = field(default_factory=dict)
     disabled: bool = False
     comment: str = ""
@@ -50,16 +49,8 @@ class Warehouse:
     auto_resume: bool = True
     suspended: bool = False
     statement_timeout_seconds: int | None = None
-    resource_monitor: str | None = None
     comment: str = ""
     created_on: datetime = field(default_factory=_now)
-
-
-@dataclass
-class ResourceMonitor:
-    name: str
-    credit_quota: int | None = None
-    comment: str = ""
 
 
 @dataclass

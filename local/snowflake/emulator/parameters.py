@@ -74,18 +74,6 @@ class Parameters:
             raise unsupported(f"{name} = {value}")
         self._set[name] = value
 
-    def unset(self, name: str) -> None:
-        if name.upper() not in PARAMETERS:
-            raise invalid_parameter(name)
-        self._set.pop(name.upper(), None)
-
-    def rows(self) -> list[tuple[str, str, str, str, str, str]]:
-        """key, value, default, level, description, type."""
-        return [
-            (name, self[name], parameter.default, "SESSION" if name in self._set else "", "", parameter.kind)
-            for name, parameter in sorted(PARAMETERS.items())
-        ]
-
 
 def _same(name: str, parameter: Parameter) -> tuple[str, ...]:
     return ("UTC", "ETC/UTC") if name == "TIMEZONE" else (parameter.default.upper(),)

@@ -33,14 +33,6 @@ PRIVILEGES = {
     "STAGE": {"USAGE", "READ", "WRITE", "OWNERSHIP"},
     "FILE FORMAT": {"USAGE", "OWNERSHIP"},
     "INTEGRATION": {"USAGE", "USE_ANY_ROLE", "OWNERSHIP"},
-    "PIPE": {"OPERATE", "MONITOR", "OWNERSHIP"},
-    "SEQUENCE": {"USAGE", "OWNERSHIP"},
-    "FUNCTION": {"USAGE", "OWNERSHIP"},
-    "MASKING POLICY": {"APPLY", "OWNERSHIP"},
-    "TAG": {"APPLY", "READ", "OWNERSHIP"},
-    "ROLE": {"OWNERSHIP"},
-    "USER": {"MONITOR", "OWNERSHIP"},
-    "RESOURCE MONITOR": {"MONITOR", "MODIFY", "OWNERSHIP"},
 }  # fmt: skip
 
 
@@ -82,28 +74,9 @@ class Grants:
             ]:
                 del self._grants[found]
 
-    def forget_role(self, role: str) -> None:
-        with self._lock:
-            for found in [found for found in self._grants if found.role == role]:
-                del self._grants[found]
-            for members in (*self._role_members.values(), *self._user_roles.values()):
-                members.discard(role)
-
-    def rename_object(self, kind: str, old: str, new: str) -> None:
-        with self._lock:
-            for found in [
-                found for found in self._grants if not found.future and (found.kind, found.name) == (kind, old)
-            ]:
-                del self._grants[found]
-                self._grants[Grant(found.privilege, kind, new, found.role)] = None
-
     def on(self, kind: str, name: str) -> list[Grant]:
         with self._lock:
             return [grant for grant in self._grants if not grant.future and (grant.kind, grant.name) == (kind, name)]
-
-    def to_role(self, role: str, *, future: bool = False) -> list[Grant]:
-        with self._lock:
-            return [grant for grant in self._grants if grant.role == role and grant.future is future]
 
     def future_in(self, scope: str) -> list[Grant]:
         with self._lock:
@@ -116,26 +89,9 @@ class Grants:
             if to_user is not None:
                 self._user_roles.setdefault(to_user, set()).add(role)
 
-    def revoke_role(self, role: str, *, from_role: str | None = None, from_user: str | None = None) -> None:
-        with self._lock:
-            if from_role is not None:
-                self._role_members.get(from_role, set()).discard(role)
-            if from_user is not None:
-                self._user_roles.get(from_user, set()).discard(role)
-
     def roles_of(self, user: str) -> set[str]:
         with self._lock:
             return set(self._user_roles.get(user, ()))
-
-    def members(self, role: str) -> set[str]:
-        with self._lock:
-            return set(self._role_members.get(role, ()))
-
-    def holders(self, role: str) -> tuple[list[str], list[str]]:
-        """The roles and the users that have a role."""
-        with self._lock:
-            roles = sorted(name for name, members in self._role_members.items() if role in members)
-            return roles, sorted(name for name, members in self._user_roles.items() if role in members)
 
     def effective(self, roles: Iterable[str]) -> set[str]:
         """Roles with all that they inherit."""
@@ -155,11 +111,6 @@ class Grants:
                 self.add(Grant(grant.privilege, kind, str(name), grant.role))
             if promised:
                 return
-
-    def apply_future_schema(self, database: str, schema: str) -> None:
-        for grant in self.future_in(database):
-            if grant.kind == "SCHEMA":
-                self.add(Grant(grant.privilege, "SCHEMA", f"{database}.{schema}", grant.role))
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""SELECT, INSERT, UPDATE, DELETE, MERGE and TRUNCATE."""
+"""SELECT, INSERT, UPDATE, DELETE and MERGE."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from sqlglot import exp
 
 from local.snowflake.emulator.context import Context
 from local.snowflake.emulator.errors import SnowflakeError, unsupported
-from local.snowflake.emulator.execute import describe, prepare, require_select, run
+from local.snowflake.emulator.execute import prepare, require_select, run
 from local.snowflake.emulator.lengths import check_assignments, check_insert, check_merged
 from local.snowflake.emulator.locks import LockMode
-from local.snowflake.emulator.results import Result, ResultColumn, counts, status
+from local.snowflake.emulator.results import Result, ResultColumn, counts
 from local.snowflake.emulator.translate import Names, TableReference, generate, name_columns
 
 
@@ -24,18 +24,6 @@ def select(context: Context, expression: exp.Expression) -> Result:
     sql = generate(expression)
     table = run(context, sql, wrote=False, uses_temporary=_temporary(names))
     return Result(_columns(table), table, statement_type.SELECT)
-
-
-def describe_only(context: Context, expression: exp.Expression) -> Result:
-    """The columns of a query, without running it."""
-    name_columns(expression)
-    expression, names = prepare(context, expression, values=False)
-    require_select(context, names.references, set())
-    for place in list(expression.find_all(exp.Placeholder)):
-        place.replace(exp.Null())
-    columns = describe(context, generate(expression))
-    empty = pa.Table.from_arrays([pa.nulls(0) for _ in columns], names=[column.name for column in columns])
-    return Result(columns, empty, statement_type.SELECT)
 
 
 def insert(context: Context, expression: exp.Insert) -> Result:
@@ -96,40 +84,6 @@ def merge(context: Context, expression: exp.Merge) -> Result:
     return counts(
         [f"number of rows {words[kind]}" for kind in done], [actions.count(kind) for kind in done], statement_type.MERGE
     )
-
-
-def truncate(context: Context, expression: exp.TruncateTable) -> Result:
-    [table] = expression.expressions
-    deletion = exp.Delete(this=table)
-    prepared, names = prepare(context, deletion)
-    [target] = names.references
-    context.require_relation(target.relation, "TRUNCATE")
-    context.lock(target.relation.name, LockMode.WRITE)
-    run(context, generate(prepared), wrote=True, uses_temporary=_temporary(names))
-    if not target.relation.temporary:
-        # TRUNCATE deletes the load metadata too.
-        context.account.loads.forget(target.relation.name)
-    return status("Statement executed successfully.")
-
-
-def insert_batch(context: Context, expression: exp.Insert) -> Result:
-    """INSERT ... VALUES (?, ...) of many rows, as one statement."""
-    values = expression.expression
-    if not isinstance(values, exp.Values) or len(values.expressions) != 1:
-        raise unsupported("many rows of bindings for a statement that is not INSERT ... VALUES (?, ...)")
-    [row] = values.expressions
-    rows = []
-    for bound in context.batch or []:
-        copy = row.copy()
-        places = list(copy.find_all(exp.Placeholder, bfs=False))
-        if len(places) != len(bound):
-            raise SnowflakeError(2049, "42601", "SQL compilation error: error line 1\nBind variable ? not set.")
-        for place, value in zip(places, bound, strict=True):
-            place.replace(value.copy())
-        rows.append(copy)
-    values.set("expressions", rows)
-    context.values = ()
-    return insert(context, expression)
 
 
 def _prepare_change(

@@ -5,7 +5,6 @@ In a real account Snowflake assumes the integration's role. Here the process's o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,17 +38,6 @@ class Listing:
         self._stage = stage
         config = Config(s3={"addressing_style": "path"}, retries={"max_attempts": 3, "mode": "standard"})
         self._client = boto3.client("s3", config=config)
-
-    def files(self, path: str) -> Iterator[StagedFile]:
-        """All files whose path starts with `path`."""
-        prefix = self._stage.prefix + path.lstrip("/")
-        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._stage.bucket, Prefix=prefix)
-        try:
-            for page in pages:
-                for found in page.get("Contents", []):
-                    yield self._file(found["Key"], found)
-        except (ClientError, BotoCoreError) as error:
-            raise self._refused(prefix, error) from None
 
     def head(self, path: str) -> StagedFile:
         """One file. Raises SnowflakeError 091016 where it is not there."""

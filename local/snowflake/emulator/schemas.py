@@ -51,7 +51,6 @@ def create_schema(context: Context, *, replace: bool, transient: bool) -> Result
 def _make_schema(context: Context, database: str, schema: Schema) -> None:
     run(context, f"CREATE SCHEMA {quoted(database)}.{quoted(schema.name)}", wrote=True)
     context.account.catalog.databases[database].schemas[schema.name] = schema
-    context.account.grants.apply_future_schema(database, schema.name)
 
 
 def drop_schema(context: Context, *, if_exists: bool) -> Result:
@@ -78,7 +77,7 @@ def _drop_schema(context: Context, database: str, name: str) -> None:
         account.loads.forget(relation.name)
     account.catalog.remove_schema(database, name)
     account.grants.forget_object("SCHEMA", f"{database}.{name}")
-    for found in (account.stages, account.file_formats, account.policies, account.tags):
+    for found in (account.stages, account.file_formats):
         for key in [key for key in found if (key.database, key.schema) == (database, name)]:
             del found[key]  # type: ignore[attr-defined]
 
@@ -101,24 +100,6 @@ def drop_database(context: Context, *, if_exists: bool) -> Result:
     if context.session.database == name:
         context.session.database = context.session.schema = None
     return status(f"{name} successfully dropped.")
-
-
-def alter_schema(context: Context) -> Result:
-    """ALTER SCHEMA [IF EXISTS] name {ENABLE | DISABLE} MANAGED ACCESS | SET COMMENT = 'text'."""
-    tokens = context.tokens
-    tokens.accept("IF", "EXISTS")
-    database, name = context.session.resolve_schema(tokens.name(), "ALTER SCHEMA")
-    schema = context.account.catalog.schema(database, name)
-    context.actor.require("OWNERSHIP", "SCHEMA", f"{database}.{name}", owner=schema.owner)
-    if tokens.accept("ENABLE", "MANAGED", "ACCESS"):
-        schema.managed = True
-    elif tokens.accept("DISABLE", "MANAGED", "ACCESS"):
-        schema.managed = False
-    else:
-        tokens.expect("SET")
-        schema.comment = _options(context, ("COMMENT",)).get("COMMENT", schema.comment)
-    tokens.end()
-    return status("Statement executed successfully.")
 
 
 def own(context: Context, kind: str, name: str) -> None:

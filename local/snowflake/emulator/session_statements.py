@@ -5,16 +5,21 @@ from __future__ import annotations
 from fakesnow import statement_type
 
 from local.snowflake.emulator.context import Context
-from local.snowflake.emulator.errors import SnowflakeError, no_such_object, syntax_error, unknown_function
+from local.snowflake.emulator.errors import (
+    SnowflakeError,
+    no_such_object,
+    operation_cannot_be_performed,
+    syntax_error,
+    unsupported,
+)
 from local.snowflake.emulator.results import Result, status, text_rows
-from local.snowflake.emulator.strictness import operation_cannot_be_performed
 from local.snowflake.emulator.tokens import Tokens
 
 DONE = "Statement executed successfully."
 
 
 def use(context: Context) -> Result:
-    """USE [DATABASE | SCHEMA | ROLE | WAREHOUSE | SECONDARY ROLES] name."""
+    """USE [DATABASE | SCHEMA | ROLE | WAREHOUSE] name."""
     try:
         _use(context, context.tokens)
     except SnowflakeError as error:
@@ -26,9 +31,9 @@ def use(context: Context) -> Result:
 
 
 def _use(context: Context, tokens: Tokens) -> None:
-    if tokens.accept("SECONDARY", "ROLES"):
-        tokens.one_of("ALL", "NONE")
-    elif tokens.accept("ROLE"):
+    if tokens.accept("SECONDARY"):
+        raise unsupported("USE SECONDARY ROLES")
+    if tokens.accept("ROLE"):
         use_role(context, tokens.identifier())
     elif tokens.accept("WAREHOUSE"):
         use_warehouse(context, tokens.identifier())
@@ -87,20 +92,14 @@ def _use_schema(context: Context, parts: tuple[str, ...]) -> None:
 
 
 def alter_session(context: Context) -> Result:
-    """ALTER SESSION SET name = value ... | UNSET name, ..."""
-    tokens, parameters = context.tokens, context.session.parameters
-    if tokens.accept("UNSET"):
-        parameters.unset(tokens.identifier())
-        while tokens.accept(","):
-            parameters.unset(tokens.identifier())
-    else:
-        tokens.expect("SET")
-        while not tokens.done:
-            tokens.accept(",")
-            name = tokens.identifier()
-            tokens.expect("=")
-            parameters.set(name, tokens.value())
-    tokens.end()
+    """ALTER SESSION SET name = value ..."""
+    tokens = context.tokens
+    tokens.emulated("ALTER SESSION", "SET")
+    while not tokens.done:
+        tokens.accept(",")
+        name = tokens.identifier()
+        tokens.expect("=")
+        context.session.parameters.set(name, tokens.value())
     return status(DONE)
 
 
@@ -139,7 +138,7 @@ def end_transaction(context: Context, *, keep: bool) -> None:
 
 
 def system_function(context: Context) -> Result:
-    """SELECT SYSTEM$ABORT_SESSION(id), SYSTEM$ABORT_TRANSACTION(id), SYSTEM$WAIT(seconds) and the like."""
+    """SELECT SYSTEM$ABORT_SESSION(id)."""
     tokens = context.tokens
     name = tokens.identifier()
     while tokens.accept("$"):
@@ -153,10 +152,8 @@ def system_function(context: Context) -> Result:
     tokens.end()
     if name == "SYSTEM$ABORT_SESSION":
         answer = _abort_session(context, argument)
-    elif name == "SYSTEM$CANCEL_ALL_QUERIES":
-        answer = _cancel_queries(context, argument)
     else:
-        raise unknown_function(name)
+        raise unsupported(name)
     return text_rows([column], [(answer,)], statement_type.SELECT)
 
 
@@ -179,15 +176,6 @@ def _abort_session(context: Context, argument: str) -> str:
     found.interrupt(SnowflakeError(604, "57014", "SQL execution canceled"))
     context.account.end_session(found)
     return "session aborted."
-
-
-def _cancel_queries(context: Context, argument: str) -> str:
-    number = _session_number(argument)
-    for session in list(context.account.sessions.values()):
-        if session.id == number:
-            context.account.locks.cancel(session.id)
-            session.interrupt(SnowflakeError(604, "57014", "SQL execution canceled"))
-    return "all queries canceled."
 
 
 def is_system_function(tokens: Tokens) -> bool:

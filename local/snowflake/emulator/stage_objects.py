@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from local.snowflake.emulator.catalog import ObjectName
 from local.snowflake.emulator.errors import invalid_parameter, invalid_property, syntax_error, unsupported
-from local.snowflake.emulator.tokens import Tokens, texts
+from local.snowflake.emulator.tokens import Tokens
 
 _PARQUET_OPTIONS = {
     "COMPRESSION": ("AUTO", "SNAPPY", "NONE"),
@@ -59,16 +58,13 @@ class FileFormat:
 
 @dataclass
 class Stage:
-    """An external stage. `format` is the name of a file format, or options; None for neither."""
+    """An external stage. `format` are the options of its files' format; None for none."""
 
     name: ObjectName
     owner: str
     url: str
     integration: str | None
-    format: ObjectName | dict[str, str] | None = None
-    comment: str = ""
-    directory: bool = False
-    extra: dict[str, Any] = field(default_factory=dict)
+    format: dict[str, str] | None = None
 
     @property
     def bucket(self) -> str:
@@ -80,17 +76,16 @@ class Stage:
 
 
 def format_options(tokens: Tokens) -> dict[str, str]:
-    """`(TYPE = PARQUET OPTION = value ...)`, without FORMAT_NAME. Raises SnowflakeError for another type."""
-    tokens.expect("(")
+    """`(TYPE = PARQUET OPTION = value ...)`. Raises SnowflakeError for another type, and for the name of a format."""
+    if not tokens.accept("("):
+        raise unsupported("a file format by its name")
     options: dict[str, str] = {}
     while not tokens.accept(")"):
         tokens.accept(",")
         name = tokens.identifier()
         tokens.expect("=")
-        if name in ("NULL_IF",):
-            if texts(tokens):
-                raise unsupported("NULL_IF")
-            continue
+        if name in ("NULL_IF", "FORMAT_NAME"):
+            raise unsupported(f"FILE_FORMAT with {name}")
         if name in options:
             raise syntax_error(f"duplicate option {name}")
         options[name] = tokens.value()
@@ -101,10 +96,10 @@ def format_options(tokens: Tokens) -> dict[str, str]:
 def check_type(options: dict[str, str]) -> None:
     """Only Parquet is emulated."""
     type_ = options.get("TYPE")
-    if type_ is None and "FORMAT_NAME" not in options:
+    if type_ is None:
         raise invalid_parameter("FILE_FORMAT without TYPE")
     if type_ in _OTHER_TYPES:
         raise unsupported(f"file format {type_}")
-    if type_ not in (None, "PARQUET"):
+    if type_ != "PARQUET":
         raise invalid_property(type_, "TYPE")
-    ParquetOptions.of({name: value for name, value in options.items() if name not in ("TYPE", "FORMAT_NAME")})
+    ParquetOptions.of({name: value for name, value in options.items() if name != "TYPE"})

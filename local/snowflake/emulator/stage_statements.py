@@ -1,8 +1,7 @@
-"""CREATE, ALTER, DROP and LIST of stages; CREATE and DROP of file formats."""
+"""CREATE and DROP of stages and file formats."""
 
 from __future__ import annotations
 
-from local.snowflake.emulator.catalog import ObjectName
 from local.snowflake.emulator.context import Context
 from local.snowflake.emulator.errors import (
     already_exists,
@@ -11,8 +10,8 @@ from local.snowflake.emulator.errors import (
     no_such_object,
     unsupported,
 )
-from local.snowflake.emulator.results import Result, status, typed_rows
-from local.snowflake.emulator.s3 import Listing, location_not_allowed
+from local.snowflake.emulator.results import Result, status
+from local.snowflake.emulator.s3 import location_not_allowed
 from local.snowflake.emulator.stage_objects import FileFormat, Stage, check_type, format_options
 from local.snowflake.emulator.tokens import Tokens
 
@@ -37,22 +36,6 @@ def create_stage(context: Context, *, replace: bool) -> Result:
     return status(f"Stage area {name.name} successfully created.")
 
 
-def alter_stage(context: Context) -> Result:
-    tokens = context.tokens
-    if_exists = tokens.accept("IF", "EXISTS")
-    name = context.session.resolve(tokens.name(), "ALTER STAGE")
-    if name not in context.account.stages and if_exists:
-        return status("Statement executed successfully.")
-    stage = context.account.stage(name)
-    context.actor.require("OWNERSHIP", "STAGE", str(name), owner=stage.owner)
-    tokens.expect("SET")
-    changed = Stage(**vars(stage))
-    _set_options(context, changed)
-    _check_location(context, changed)
-    context.account.stages[name] = changed
-    return status("Statement executed successfully.")
-
-
 def _set_options(context: Context, stage: Stage) -> None:
     tokens = context.tokens
     while not tokens.done:
@@ -66,15 +49,9 @@ def _set_options(context: Context, stage: Stage) -> None:
         elif option == "STORAGE_INTEGRATION":
             stage.integration = tokens.identifier()
         elif option == "FILE_FORMAT":
-            stage.format = stage_format(context, tokens)
-        elif option == "COMMENT":
-            stage.comment = tokens.text()
-        elif option == "DIRECTORY":
-            tokens.expect("(", "ENABLE", "=")
-            stage.directory = tokens.value() == "TRUE"
-            tokens.expect(")")
-        elif option == "CREDENTIALS":
-            raise unsupported("a stage with CREDENTIALS of its own")
+            stage.format = format_options(tokens)
+        elif option in ("COMMENT", "DIRECTORY", "CREDENTIALS", "ENCRYPTION", "ENDPOINT"):
+            raise unsupported(f"a stage with {option}")
         else:
             raise invalid_parameter(option)
 
@@ -83,28 +60,6 @@ def _option(tokens: Tokens) -> str:
     if tokens.accept("FILE_FORMAT") or tokens.accept("FILE", "FORMAT"):
         return "FILE_FORMAT"
     return tokens.identifier()
-
-
-def stage_format(context: Context, tokens: Tokens) -> ObjectName | dict[str, str]:
-    """What FILE_FORMAT = says: `(FORMAT_NAME = name)`, or options."""
-    if tokens.at_text():
-        return _named_format(context, tokens)
-    start = tokens.position
-    tokens.expect("(")
-    if tokens.accept("FORMAT_NAME", "="):
-        name = _named_format(context, tokens)
-        tokens.expect(")")
-        return name
-    tokens.rewind(start)
-    return format_options(tokens)
-
-
-def _named_format(context: Context, tokens: Tokens) -> ObjectName:
-    parts = Tokens(tokens.text()).name() if tokens.at_text() else tokens.name()
-    name = context.session.resolve(parts, "FILE FORMAT")
-    found = context.account.file_format(name)
-    context.actor.require("USAGE", "FILE FORMAT", str(name), owner=found.owner)
-    return name
 
 
 def _check_location(context: Context, stage: Stage) -> None:
@@ -129,24 +84,6 @@ def drop_stage(context: Context, *, if_exists: bool) -> Result:
     del context.account.stages[name]
     context.account.grants.forget_object("STAGE", str(name))
     return status(f"{name.name} successfully dropped.")
-
-
-def list_stage(context: Context) -> Result:
-    """LIST @stage[/path] [PATTERN = ...]: the files, by their URLs."""
-    tokens = context.tokens
-    stage, path = stage_and_path(context, tokens)
-    tokens.end()
-    listing = Listing(context.account.integration(stage.integration or ""), stage)
-    rows = [(f"s3://{stage.bucket}/{file.key}", file.size, file.etag, file.modified) for file in listing.files(path)]
-    return typed_rows(
-        [
-            ("name", "VARCHAR(16777216)"),
-            ("size", "NUMBER(38,0)"),
-            ("md5", "VARCHAR(16777216)"),
-            ("last_modified", "VARCHAR(16777216)"),
-        ],
-        rows,
-    )
 
 
 def stage_and_path(context: Context, tokens: Tokens) -> tuple[Stage, str]:

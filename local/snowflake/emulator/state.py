@@ -14,8 +14,7 @@ from local.snowflake.emulator.errors import no_such_object
 from local.snowflake.emulator.history import LoadHistory, QueryHistory
 from local.snowflake.emulator.locks import Locks
 from local.snowflake.emulator.macros import CREATION
-from local.snowflake.emulator.objects import SYSTEM_ROLES, ResourceMonitor, Role, StorageIntegration, User, Warehouse
-from local.snowflake.emulator.policies import MaskingPolicy
+from local.snowflake.emulator.objects import SYSTEM_ROLES, Role, StorageIntegration, User, Warehouse
 from local.snowflake.emulator.privileges import Actor, Grants
 from local.snowflake.emulator.session import Session
 from local.snowflake.emulator.stage_objects import FileFormat, Stage
@@ -45,12 +44,9 @@ class Account:
     roles: dict[str, Role] = field(default_factory=lambda: {name: Role(name) for name in SYSTEM_ROLES})
     users: dict[str, User] = field(default_factory=_test_user)
     warehouses: dict[str, Warehouse] = field(default_factory=dict)
-    monitors: dict[str, ResourceMonitor] = field(default_factory=dict)
     integrations: dict[str, StorageIntegration] = field(default_factory=dict)
     stages: dict[ObjectName, Stage] = field(default_factory=dict)
     file_formats: dict[ObjectName, FileFormat] = field(default_factory=dict)
-    policies: dict[ObjectName, MaskingPolicy] = field(default_factory=dict)
-    tags: dict[ObjectName, str] = field(default_factory=dict)
     queries: QueryHistory = field(default_factory=QueryHistory)
     loads: LoadHistory = field(default_factory=LoadHistory)
     sessions: dict[str, Session] = field(default_factory=dict)

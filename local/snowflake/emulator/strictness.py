@@ -8,7 +8,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.tokens import TokenType
 
-from local.snowflake.emulator.errors import SnowflakeError, syntax_error, unknown_function, unsupported
+from local.snowflake.emulator.errors import syntax_error, unknown_function, unsupported
 from local.snowflake.emulator.known_functions import KNOWN, TYPES
 
 _TABLE_FUNCTIONS = frozenset({"COPY_HISTORY", "QUERY_HISTORY"})
@@ -57,10 +57,3 @@ def _check_functions(tokens: list[sqlglot.tokens.Token], expression: exp.Express
         qualified = at > 0 and tokens[at - 1].token_type is TokenType.DOT
         if not (qualified and word in _TABLE_FUNCTIONS):
             raise unknown_function(word)
-
-
-def operation_cannot_be_performed() -> SnowflakeError:
-    """What USE and SHOW say of a place that is not there."""
-    return SnowflakeError(
-        2043, "02000", "SQL compilation error:\nObject does not exist, or operation cannot be performed."
-    )

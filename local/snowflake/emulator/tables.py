@@ -14,9 +14,8 @@ from local.snowflake.emulator.errors import SnowflakeError, already_exists, no_s
 from local.snowflake.emulator.execute import describe, prepare, require_select, run
 from local.snowflake.emulator.lengths import checked
 from local.snowflake.emulator.locks import LockMode
-from local.snowflake.emulator.privileges import Grant
 from local.snowflake.emulator.results import Result, status
-from local.snowflake.emulator.translate import generate, name_columns, rewrite, upper_case
+from local.snowflake.emulator.translate import generate, name_columns, upper_case
 from local.snowflake.emulator.types import declared_type, duckdb_type
 
 
@@ -25,9 +24,6 @@ class _Options:
     transient: bool = False
     temporary: bool = False
     secure: bool = False
-    copy_grants: bool = False
-    cluster_by: str = ""
-    comment: str | None = None
 
 
 def create_table(context: Context, expression: exp.Create) -> Result:
@@ -36,22 +32,19 @@ def create_table(context: Context, expression: exp.Create) -> Result:
     existing = context.session.temporary.get(name) if options.temporary else context.account.catalog.find(name)
     if done := _taken(context, expression, name, existing, "TABLE", temporary=options.temporary):
         return done
-    columns, defaults = _columns(definitions)
+    columns = _columns(definitions)
     key = _primary_key(definitions, constraints)
     for column in columns:
         column.nullable &= column.name not in key
     relation = Relation(
-        name, "TABLE", columns, context.role, transient=options.transient, temporary=options.temporary,
-        comment=options.comment, cluster_by=options.cluster_by, primary_key=key,
+        name, "TABLE", columns, context.role, transient=options.transient, temporary=options.temporary, primary_key=key,
     )  # fmt: skip
     if expression.expression is not None:
         _create_as(context, expression, relation, bool(definitions))
     else:
-        lines = [
-            _definition(definition, column, defaults) for definition, column in zip(definitions, columns, strict=True)
-        ]
+        lines = [_definition(definition, column) for definition, column in zip(definitions, columns, strict=True)]
         run(context, f"CREATE OR REPLACE {_kind(relation)} {relation.duckdb} ({', '.join(lines)})", wrote=True)
-    _register(context, relation, existing, copy_grants=options.copy_grants)
+    _register(context, relation)
     return status(f"Table {name.name} successfully created.")
 
 
@@ -81,11 +74,10 @@ def create_view(context: Context, expression: exp.Create) -> Result:
             column.comment = _comment(definition)
     listed = ", ".join(quoted(column.name) for column in columns)
     relation = Relation(
-        name, "VIEW", columns, context.role, temporary=options.temporary, secure=options.secure,
-        comment=options.comment, text=text,
+        name, "VIEW", columns, context.role, temporary=options.temporary, secure=options.secure, text=text,
     )  # fmt: skip
     run(context, f"CREATE OR REPLACE {_kind(relation)} {relation.duckdb} ({listed}) AS {sql}", wrote=True)
-    _register(context, relation, existing, copy_grants=options.copy_grants)
+    _register(context, relation)
     return status(f"View {name.name} successfully created.")
 
 
@@ -179,21 +171,16 @@ def _create_as(context: Context, expression: exp.Create, relation: Relation, dec
         run(context, create, wrote=True, uses_temporary=temporary)
 
 
-def _register(context: Context, relation: Relation, existing: Relation | None, *, copy_grants: bool) -> None:
+def _register(context: Context, relation: Relation) -> None:
     name = relation.name
     if relation.temporary:
         context.session.temporary[name] = relation
         return
     grants = context.account.grants
-    kept = grants.on(relation.kind, str(name)) if existing is not None and copy_grants else []
     grants.forget_object(relation.kind, str(name))
     context.account.loads.forget(name)
     context.account.catalog.add(relation)
     grants.apply_future(relation.kind, name)
-    for grant in kept:
-        grants.add(Grant(grant.privilege, grant.kind, grant.name, grant.role))
-    owner = next((grant.role for grant in grants.on(relation.kind, str(name)) if grant.privilege == "OWNERSHIP"), None)
-    relation.owner = owner or relation.owner
 
 
 def _target(context: Context, expression: exp.Create) -> tuple[ObjectName, list[exp.ColumnDef], list[exp.Expression]]:
@@ -229,12 +216,6 @@ def _options(expression: exp.Create) -> _Options:
             options.temporary = True
         elif isinstance(item, exp.SecureProperty):
             options.secure = True
-        elif isinstance(item, exp.CopyGrantsProperty):
-            options.copy_grants = True
-        elif isinstance(item, exp.ClusterProperty | exp.Cluster):
-            options.cluster_by = f"LINEAR({', '.join(part.sql('snowflake') for part in item.expressions)})"
-        elif isinstance(item, exp.SchemaCommentProperty):
-            options.comment = item.this.name
         else:
             raise unsupported(f"CREATE with {item.sql('snowflake') or type(item).__name__}")
     return options
@@ -243,8 +224,8 @@ def _options(expression: exp.Create) -> _Options:
 _IGNORED = (exp.PrimaryKeyColumnConstraint, exp.UniqueColumnConstraint, exp.NotNullColumnConstraint)
 
 
-def _columns(definitions: list[exp.ColumnDef]) -> tuple[list[Column], dict[str, str]]:
-    columns, defaults = [], {}
+def _columns(definitions: list[exp.ColumnDef]) -> list[Column]:
+    columns = []
     for definition in definitions:
         if definition.kind is None:
             columns.append(Column(definition.name, "VARCHAR(16777216)", comment=_comment(definition)))
@@ -256,12 +237,10 @@ def _columns(definitions: list[exp.ColumnDef]) -> tuple[list[Column], dict[str, 
                 nullable = bool(kind.args.get("allow_null"))
             elif isinstance(kind, exp.PrimaryKeyColumnConstraint):
                 nullable = False
-            elif isinstance(kind, exp.DefaultColumnConstraint):
-                defaults[definition.name] = generate(rewrite(kind.this.copy()))
             elif not isinstance(kind, (*_IGNORED, exp.CommentColumnConstraint)):
                 raise unsupported(f"column constraint {constraint.sql('snowflake')}")
         columns.append(Column(definition.name, declared_type(definition.kind), nullable, _comment(definition)))
-    return columns, defaults
+    return columns
 
 
 def _primary_key(definitions: list[exp.ColumnDef], constraints: list[exp.Expression]) -> tuple[str, ...]:
@@ -288,12 +267,10 @@ def _quoted(node: exp.Expression) -> bool:
     return bool(identifier is not None and identifier.quoted)
 
 
-def _definition(definition: exp.ColumnDef, column: Column, defaults: dict[str, str]) -> str:
+def _definition(definition: exp.ColumnDef, column: Column) -> str:
     if not isinstance(definition.kind, DataType):
         raise unsupported("a column without a type")
     line = f"{quoted(column.name)} {duckdb_type(definition.kind).sql('duckdb')}"
-    if column.name in defaults:
-        line += f" DEFAULT {defaults[column.name]}"
     return line if column.nullable else f"{line} NOT NULL"
 
 

@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import sqlglot
 from sqlglot.errors import SqlglotError
 from sqlglot.tokens import Token, TokenType
 
-from local.snowflake.emulator.errors import syntax_error
+from local.snowflake.emulator.errors import syntax_error, unsupported
 
 _TEXT = {TokenType.STRING, TokenType.RAW_STRING, TokenType.HEREDOC_STRING}
-
-
-@dataclass(frozen=True)
-class Identifier:
-    """A name as Snowflake understands it: upper case unless it was quoted."""
-
-    name: str
-    quoted: bool = False
 
 
 class Tokens:
@@ -32,13 +22,6 @@ class Tokens:
         self._sql = sql
         self._tokens = [token for token in tokens if token.token_type is not TokenType.SEMICOLON]
         self._at = 0
-
-    @property
-    def position(self) -> int:
-        return self._at
-
-    def rewind(self, position: int) -> None:
-        self._at = position
 
     @property
     def done(self) -> bool:
@@ -77,6 +60,13 @@ class Tokens:
             if self.accept(*word.split()):
                 return word
         raise self.unexpected(f"expected one of {', '.join(words)}")
+
+    def emulated(self, statement: str, *words: str) -> str:
+        """The one of `words` that is next. Raises SnowflakeError 000002 for what the account has not."""
+        for word in words:
+            if self.accept(*word.split()):
+                return word
+        raise unsupported(f"{statement} {self.rest()[:60]}")
 
     def identifier(self) -> str:
         token = self._take("a name")

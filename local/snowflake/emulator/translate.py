@@ -11,7 +11,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError, UnsupportedError
 from sqlglot.expressions import DataType
 
-from local.snowflake.emulator.catalog import Column, ObjectName, Relation
+from local.snowflake.emulator.catalog import ObjectName, Relation
 from local.snowflake.emulator.conversions import as_text, to_instant, to_naive, try_to_naive
 from local.snowflake.emulator.errors import (
     SnowflakeError,
@@ -85,8 +85,6 @@ class Names:
     find: Callable[[ObjectName], Relation]
     information_schema: Callable[[str, str], str]
     """DuckDB's relation for `view` of a database's INFORMATION_SCHEMA."""
-    masking: Callable[[Column], exp.Expression]
-    """What is shown of a column that has a masking policy."""
     references: list[TableReference] = field(default_factory=list)
     metadata_only: bool = True
 
@@ -119,28 +117,6 @@ class Names:
             _rename(table, ("temp", "main", str(relation.name)), name.name)
         else:
             _rename(table, (name.database, name.schema, name.name), name.name)
-        if not _is_target(table):
-            self._mask(table, relation, name.name)
-
-    def _mask(self, table: exp.Table, relation: Relation, name: str) -> None:
-        """Read columns with a masking policy through it, whoever asks: also from within a view."""
-        masked = [
-            exp.alias_(self.masking(column), column.name, quoted=True)
-            for column in relation.columns
-            if column.masking_policy is not None
-        ]
-        if masked:
-            alias = table.args.get("alias") or exp.TableAlias(this=exp.to_identifier(name, quoted=True))
-            plain = table.copy()
-            plain.set("alias", None)
-            star = exp.Star(replace=masked)
-            table.replace(exp.Subquery(this=exp.Select(expressions=[star]).from_(plain), alias=alias))
-
-
-def _is_target(table: exp.Table) -> bool:
-    """Whether a statement changes this table, rather than reads it."""
-    node = table.parent if isinstance(table.parent, exp.Schema) else table
-    return isinstance(node.parent, exp.Insert | exp.Update | exp.Delete | exp.Merge) and node.arg_key == "this"
 
 
 def _rename(table: exp.Table, parts: tuple[str, str, str], alias: str) -> None:
@@ -205,12 +181,8 @@ def rewrite(expression: exp.Expression) -> exp.Expression:
 def _rewritten(node: exp.Expression) -> exp.Expression:
     if isinstance(node, exp.Cast):
         return _cast(node)
-    if isinstance(node, exp.Avg) and isinstance(node.parent, exp.Window):
-        return node
     if isinstance(node, exp.Anonymous):
         return rewrite_anonymous(node)
-    if isinstance(node, exp.Lateral | exp.TableFromRows) and isinstance(node.this, exp.Explode):
-        return _flatten(node)
     if isinstance(node, exp.Values):
         return _values(node)
     if isinstance(node, exp.HexString):
@@ -239,29 +211,6 @@ def _cast(node: exp.Cast) -> exp.Expression:
         return exp.Anonymous(this="to_json", expressions=[node.this])
     node.set("to", target)
     return node
-
-
-def _flatten(node: exp.Lateral | exp.TableFromRows) -> exp.Expression:
-    arguments = [node.this.this, *node.this.expressions]
-    named = {
-        argument.this.name.upper(): argument.expression for argument in arguments if isinstance(argument, exp.Kwarg)
-    }
-    if unknown := set(named) - {"INPUT", "OUTER"}:
-        raise unsupported(f"FLATTEN({', '.join(sorted(unknown))})")
-    value = named.get("INPUT", arguments[0])
-    alias = node.args.get("alias")
-    name = alias.this if alias is not None and alias.this is not None else exp.to_identifier("F", quoted=True)
-    rows = exp.Select(expressions=[exp.Star()]).from_(exp.Table(this=call("flatten_rows", value)))
-    outer = named.get("OUTER")
-    lateral = exp.Lateral(this=exp.Subquery(this=rows), alias=exp.TableAlias(this=name))
-    if outer is not None and outer.sql().upper() == "TRUE":
-        join = node.parent
-        if not isinstance(join, exp.Join):
-            raise unsupported("FLATTEN(OUTER => TRUE) that is not joined to a table")
-        join.set("side", "LEFT")
-        join.set("kind", None)
-        join.set("on", exp.true())
-    return lateral
 
 
 def _values(node: exp.Values) -> exp.Expression:

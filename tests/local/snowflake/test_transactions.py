@@ -130,8 +130,8 @@ def test_a_statement_ends_at_its_timeout(connect: Connect, database: str) -> Non
     hasty = connect(database=database, schema="RAW", session_parameters={"STATEMENT_TIMEOUT_IN_SECONDS": 1})
     assert (
         hasty.errno(
-            "SELECT COUNT(*) FROM TABLE(GENERATOR(ROWCOUNT => 10000000000)) A, "
-            "TABLE(GENERATOR(ROWCOUNT => 1000000000)) B"
+            f"WITH DIGITS AS (SELECT * FROM VALUES {', '.join(f'({n})' for n in range(10))} AS V (N)) "
+            f"SELECT COUNT(*) FROM DIGITS D0 {' '.join(f'CROSS JOIN DIGITS D{n}' for n in range(1, 16))}"
         )
         == 630
     )
