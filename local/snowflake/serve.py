@@ -13,8 +13,8 @@ from pathlib import Path
 
 import uvicorn
 
-from local.snowflake.emulator.http import Endpoint
-from local.snowflake.emulator.state import Account
+from local.snowflake.emulator.account.state import Account
+from local.snowflake.emulator.protocol.http import Endpoint
 
 
 def main() -> None:

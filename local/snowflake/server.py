@@ -1,4 +1,4 @@
-"""Start the emulated Snowflake account (`tests/local/snowflake`), in the environment of its own that it needs."""
+"""Start the emulated Snowflake account (`local/snowflake/emulator`), in the environment of its own that it needs."""
 
 from __future__ import annotations
 

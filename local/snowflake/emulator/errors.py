@@ -30,7 +30,7 @@ def unsupported(what: str) -> SnowflakeError:
 
 
 def unknown_function(name: str) -> SnowflakeError:
-    """Also for a function of Snowflake's that is not in `known_functions`."""
+    """Also for a function of Snowflake's that is not listed in `sql.strictness`."""
     return SnowflakeError(
         2140,
         "42601",

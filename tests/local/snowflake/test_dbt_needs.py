@@ -107,7 +107,7 @@ def test_a_text_that_is_too_long_for_its_column_is_refused(client: Client) -> No
     assert client.value("SELECT 'abcd'::VARCHAR(3)") == "abc"  # a cast cuts
 
 
-def test_grants_go_with_a_table_that_is_made_anew(client: Client, database: str) -> None:
+def test_copied_grants_stay_and_others_go_with_a_table(client: Client, database: str) -> None:
     client.run("CREATE ROLE IF NOT EXISTS BROWSER")
     client.run("CREATE OR REPLACE TABLE GRANTED AS SELECT 1 AS A")
     client.run("GRANT SELECT ON TABLE GRANTED TO ROLE BROWSER")
@@ -115,6 +115,7 @@ def test_grants_go_with_a_table_that_is_made_anew(client: Client, database: str)
     def held() -> list[tuple[str, str]]:
         return [(row[1], row[5]) for row in client.run(f"SHOW GRANTS ON {database}.RAW.GRANTED")]
 
+    client.run("CREATE OR REPLACE TABLE GRANTED COPY GRANTS AS SELECT 2 AS A")
     assert held() == [("OWNERSHIP", "ACCOUNTADMIN"), ("SELECT", "BROWSER")]
     client.run("CREATE OR REPLACE TABLE GRANTED AS SELECT 2 AS A")
     assert held() == [("OWNERSHIP", "ACCOUNTADMIN")]

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from local.snowflake.emulator.known_functions import KNOWN
+from local.snowflake.emulator.sql.strictness import KNOWN
 from tests.local.snowflake.conftest import Client
 
 

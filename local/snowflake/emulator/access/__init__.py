@@ -1,0 +1,1 @@
+"""Who may do what: keys, roles, users, warehouses, integrations, grants, and what a session uses."""

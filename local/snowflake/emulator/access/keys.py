@@ -1,0 +1,61 @@
+"""RSA keys of users, and the tokens that they sign."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+
+import jwt
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+from local.snowflake.emulator.account.objects import User
+from local.snowflake.emulator.errors import SnowflakeError
+
+ACCOUNT = "EMULATED"
+"""The account's name, which a token must name."""
+CLOCK_SKEW_SECONDS = 60
+
+
+def check_public_key(text: str) -> str:
+    """A public key as ALTER USER takes it: base64 of its DER form, without the PEM's first and last line."""
+    try:
+        _public_key(text)
+    except (ValueError, UnsupportedAlgorithm):
+        raise SnowflakeError(
+            2, "42601", "New public key rejected by current policy. Reason: 'Invalid public key'."
+        ) from None
+    return "".join(text.split())
+
+
+def fingerprint(text: str) -> str:
+    """`SHA256:` and the base64 of the hash of the key, as DESCRIBE USER shows it."""
+    digest = hashlib.sha256(base64.b64decode(text)).digest()
+    return f"SHA256:{base64.b64encode(digest).decode()}"
+
+
+def verify_token(token: str, user: User) -> None:
+    """Raise SnowflakeError 390144 unless one of the user's keys signed the token for this account and user, lately."""
+    subject = f"{ACCOUNT}.{user.login_name}".upper()
+    for text in user.public_keys.values():
+        try:
+            claims = jwt.decode(
+                token, _public_key(text), algorithms=["RS256"], leeway=CLOCK_SKEW_SECONDS,
+                options={"require": ["exp", "iat", "iss", "sub"]},
+            )  # fmt: skip
+        except jwt.PyJWTError:
+            continue
+        if claims["sub"].upper() == subject and claims["iss"] in (
+            f"{subject}.{fingerprint(text)}",
+            f"{claims['sub']}.{fingerprint(text)}",
+        ):
+            return
+    raise SnowflakeError(390144, "08001", "JWT token is invalid.")
+
+
+def _public_key(text: str) -> RSAPublicKey:
+    key = load_der_public_key(base64.b64decode("".join(text.split()), validate=True))
+    if not isinstance(key, RSAPublicKey) or key.key_size < 2048:
+        raise ValueError("no RSA key of at least 2048 bits")
+    return key

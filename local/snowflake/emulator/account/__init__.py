@@ -1,0 +1,1 @@
+"""What the account holds, and what its sessions share. Knows no statement."""

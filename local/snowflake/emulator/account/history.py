@@ -1,0 +1,83 @@
+"""What was run and what was loaded: QUERY_HISTORY and COPY_HISTORY."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from threading import Lock
+
+from local.snowflake.emulator.sql.relations import ObjectName
+
+KEPT_QUERIES = 50_000
+COPY_HISTORY = timedelta(days=14)
+
+
+@dataclass
+class Query:
+    id: str
+    text: str
+    session: int
+    user: str
+    role: str
+    warehouse: str | None
+    database: str | None
+    schema: str | None
+    tag: str
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    ended: datetime | None = None
+    error_code: str | None = None
+    error_message: str | None = None
+
+    @property
+    def status(self) -> str:
+        return "RUNNING" if self.ended is None else ("FAILED_WITH_ERROR" if self.error_code else "SUCCESS")
+
+
+class QueryHistory:
+    """The newest statements, in order."""
+
+    def __init__(self) -> None:
+        self._queries: deque[Query] = deque(maxlen=KEPT_QUERIES)
+
+    def add(self, query: Query) -> None:
+        self._queries.append(query)
+
+    def all(self) -> list[Query]:
+        return list(self._queries)
+
+
+@dataclass(frozen=True)
+class LoadedFile:
+    """One file of one COPY, as COPY_HISTORY tells it."""
+
+    table: ObjectName
+    table_id: int
+    stage: str
+    path: str
+    etag: str
+    size: int
+    rows: int
+    status: str
+    first_error: str | None = None
+    time: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+class LoadHistory:
+    """What COPY did. It belongs to a table object: a table made anew has none."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._files: list[LoadedFile] = []
+
+    def add(self, files: list[LoadedFile]) -> None:
+        with self._lock:
+            self._files += files
+
+    def of(self, table: ObjectName) -> list[LoadedFile]:
+        with self._lock:
+            return [file for file in self._files if file.table == table]
+
+    def forget(self, table: ObjectName) -> None:
+        with self._lock:
+            self._files = [file for file in self._files if file.table != table]

@@ -1,0 +1,114 @@
+"""The account: everything that its sessions share."""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+from dataclasses import dataclass, field
+from threading import RLock
+
+import duckdb
+
+from local.snowflake.emulator.account.catalog import Catalog
+from local.snowflake.emulator.account.history import LoadHistory, QueryHistory
+from local.snowflake.emulator.account.locks import Locks
+from local.snowflake.emulator.account.objects import SYSTEM_ROLES, Role, StorageIntegration, User, Warehouse
+from local.snowflake.emulator.account.privileges import Actor, Grants
+from local.snowflake.emulator.account.session import Session
+from local.snowflake.emulator.account.stage_objects import FileFormat, Stage
+from local.snowflake.emulator.errors import no_such_object
+from local.snowflake.emulator.sql.macros import CREATION
+from local.snowflake.emulator.sql.relations import ObjectName
+
+TEST_USER = "TEST"
+
+
+def _open_duckdb() -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect(":memory:", config={"lambda_syntax": "ENABLE_SINGLE_ARROW"})
+    connection.execute("SET GLOBAL TimeZone = 'UTC'")
+    connection.execute(CREATION)
+    return connection
+
+
+def _test_user() -> dict[str, User]:
+    return {TEST_USER: User(TEST_USER, TEST_USER, password="test", all_powerful=True, default_role="ACCOUNTADMIN")}
+
+
+@dataclass
+class Account:
+    """One emulated account, in memory."""
+
+    duckdb: duckdb.DuckDBPyConnection = field(default_factory=_open_duckdb)
+    catalog: Catalog = field(default_factory=Catalog)
+    locks: Locks = field(default_factory=Locks)
+    grants: Grants = field(default_factory=Grants)
+    roles: dict[str, Role] = field(default_factory=lambda: {name: Role(name) for name in SYSTEM_ROLES})
+    users: dict[str, User] = field(default_factory=_test_user)
+    warehouses: dict[str, Warehouse] = field(default_factory=dict)
+    integrations: dict[str, StorageIntegration] = field(default_factory=dict)
+    stages: dict[ObjectName, Stage] = field(default_factory=dict)
+    file_formats: dict[ObjectName, FileFormat] = field(default_factory=dict)
+    queries: QueryHistory = field(default_factory=QueryHistory)
+    loads: LoadHistory = field(default_factory=LoadHistory)
+    sessions: dict[str, Session] = field(default_factory=dict)
+    lock: RLock = field(default_factory=RLock)
+    _session_ids: itertools.count[int] = field(default_factory=lambda: itertools.count(101))
+
+    def open_session(self, user: User, role: str) -> Session:
+        session = Session(
+            next(self._session_ids),
+            secrets.token_urlsafe(32),
+            user.name,
+            self.duckdb.cursor(),
+            self.loads,
+            role,
+            user.all_powerful,
+        )
+        session.connection.execute("SET TimeZone = 'UTC'")
+        with self.lock:
+            self.sessions[session.token] = session
+        return session
+
+    def end_session(self, session: Session) -> None:
+        """Roll back, give back the locks, and close. Waits for the statement that is running."""
+        with self.lock:
+            self.sessions.pop(session.token, None)
+            session.ended = True
+        with session.one_at_a_time:
+            session.transaction.rollback()
+            self.locks.release(session.id)
+            session.connection.close()
+
+    def actor(self, session: Session) -> Actor:
+        """Who acts in a session. Secondary roles count only for a user without recorded roles."""
+        return Actor(session.role, frozenset(self.grants.effective([session.role])), self.grants)
+
+    def role(self, name: str) -> Role:
+        if found := self.roles.get(name):
+            return found
+        raise no_such_object("Role", name)
+
+    def user(self, name: str) -> User:
+        if found := self.users.get(name):
+            return found
+        raise no_such_object("User", name)
+
+    def warehouse(self, name: str) -> Warehouse:
+        if found := self.warehouses.get(name):
+            return found
+        raise no_such_object("Warehouse", name)
+
+    def integration(self, name: str) -> StorageIntegration:
+        if found := self.integrations.get(name):
+            return found
+        raise no_such_object("Integration", name)
+
+    def stage(self, name: ObjectName) -> Stage:
+        if found := self.stages.get(name):
+            return found
+        raise no_such_object("Stage", str(name))
+
+    def file_format(self, name: ObjectName) -> FileFormat:
+        if found := self.file_formats.get(name):
+            return found
+        raise no_such_object("File format", str(name))

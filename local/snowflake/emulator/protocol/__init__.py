@@ -1,0 +1,1 @@
+"""Requests, logins, bindings, and which statement goes to which handler."""

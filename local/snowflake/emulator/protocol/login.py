@@ -1,0 +1,77 @@
+"""Logging in: by password (only `test`), or by a token signed with one of the user's keys."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from local.snowflake.emulator.access.keys import verify_token
+from local.snowflake.emulator.access.session_statements import use_warehouse
+from local.snowflake.emulator.account.context import Context
+from local.snowflake.emulator.account.objects import User
+from local.snowflake.emulator.account.session import Session
+from local.snowflake.emulator.account.state import TEST_USER, Account
+from local.snowflake.emulator.errors import SnowflakeError
+from local.snowflake.emulator.sql.tokens import Tokens
+
+
+def login(account: Account, data: dict[str, Any], query: dict[str, str]) -> Session:
+    """Open a session. Raises SnowflakeError 390100, 390144, 390101 or 390189.
+
+    A database, schema or warehouse that is not there, or that the role may not use, is left unset, as Snowflake does.
+    """
+    user = _authenticate(account, data)
+    session = account.open_session(user, _role(account, user, query.get("roleName")))
+    for name, value in (data.get("SESSION_PARAMETERS") or {}).items():
+        if name.upper() != "NOP_REGEXES":
+            session.parameters.set(name, str(value))
+    context = Context(account, session, "", Tokens(""))
+    _use(context, query.get("warehouse") or user.default_warehouse, query.get("databaseName"), query.get("schemaName"))
+    return session
+
+
+def _authenticate(account: Account, data: dict[str, Any]) -> User:
+    name = str(data.get("LOGIN_NAME", "")).upper()
+    user = next((user for user in account.users.values() if user.login_name.upper() == name), None)
+    if data.get("AUTHENTICATOR") == "SNOWFLAKE_JWT":
+        if user is None:
+            raise SnowflakeError(390144, "08001", "JWT token is invalid.")
+        verify_token(str(data.get("TOKEN", "")), user)
+    elif user is None or user.name != TEST_USER or user.password != data.get("PASSWORD"):
+        raise SnowflakeError(390100, "08001", "Incorrect username or password was specified.")
+    if user.disabled:
+        raise SnowflakeError(390101, "08001", "User access disabled. Contact your local system administrator.")
+    return user
+
+
+def _role(account: Account, user: User, wanted: str | None) -> str:
+    role = Tokens(wanted).identifier() if wanted else (user.default_role or "PUBLIC")
+    held = account.grants.effective(account.grants.roles_of(user.name))
+    if role in account.roles and (user.all_powerful or role in held):
+        return role
+    if not wanted:
+        return "PUBLIC"
+    raise SnowflakeError(
+        390189,
+        "08001",
+        f"Role '{role}' specified in the connect string does not exist or not authorized. Contact your local system "
+        "administrator, or attempt to login with another role, e.g. PUBLIC.",
+    )
+
+
+def _use(context: Context, warehouse: str | None, database: str | None, schema: str | None) -> None:
+    session = context.session
+    if warehouse:
+        try:
+            use_warehouse(context, Tokens(warehouse).identifier())
+        except SnowflakeError:
+            session.warehouse = None
+    if not database:
+        return
+    name = Tokens(database).identifier()
+    found = context.account.catalog.databases.get(name)
+    if found is None or not context.actor.held("DATABASE", name, found.owner):
+        return
+    session.database = name
+    wanted = Tokens(schema).identifier() if schema else "PUBLIC"
+    if wanted in found.schemas and context.actor.held("SCHEMA", f"{name}.{wanted}", found.schemas[wanted].owner):
+        session.schema = wanted

@@ -1,0 +1,1 @@
+"""Snowflake's SQL as DuckDB's: reading, checking, translating, types, results. Knows nothing of accounts."""

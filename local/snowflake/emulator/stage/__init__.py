@@ -1,0 +1,1 @@
+"""Stages, the S3 behind them, and COPY of Parquet."""

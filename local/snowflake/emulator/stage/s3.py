@@ -1,0 +1,95 @@
+"""The buckets behind stages, through boto3, with the endpoint and the credentials of this process's environment.
+
+In a real account Snowflake assumes the integration's role. Here the process's own credentials stand for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local.snowflake.emulator.account.objects import StorageIntegration
+from local.snowflake.emulator.account.stage_objects import Stage
+from local.snowflake.emulator.errors import SnowflakeError
+
+
+@dataclass(frozen=True)
+class StagedFile:
+    """An object below a stage. `key` is whole, `path` is below the stage's URL."""
+
+    key: str
+    path: str
+    size: int
+    etag: str
+    modified: str
+
+
+class Listing:
+    """The files of one stage."""
+
+    def __init__(self, integration: StorageIntegration, stage: Stage) -> None:
+        if not integration.allows(stage.url):
+            raise location_not_allowed(stage.url, integration.name)
+        self._integration = integration
+        self._stage = stage
+        config = Config(s3={"addressing_style": "path"}, retries={"max_attempts": 3, "mode": "standard"})
+        self._client = boto3.client("s3", config=config)
+
+    def head(self, path: str) -> StagedFile:
+        """One file. Raises SnowflakeError 091016 where it is not there."""
+        key = self._stage.prefix + path.lstrip("/")
+        if self._integration.blocks(url := f"s3://{self._stage.bucket}/{key}"):
+            raise location_not_allowed(url, self._integration.name)
+        try:
+            found = self._client.head_object(Bucket=self._stage.bucket, Key=key)
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+                raise _missing(path) from None
+            raise self._refused(key, error) from None
+        except BotoCoreError as error:
+            raise self._refused(key, error) from None
+        return self._file(key, found | {"Size": found["ContentLength"]})
+
+    def read(self, file: StagedFile) -> bytes:
+        """A file's bytes. Raises SnowflakeError."""
+        try:
+            body = self._client.get_object(Bucket=self._stage.bucket, Key=file.key)["Body"]
+            return bytes(body.read())
+        except (ClientError, BotoCoreError) as error:
+            raise self._refused(file.key, error) from None
+
+    def _file(self, key: str, found: Any) -> StagedFile:
+        return StagedFile(
+            key,
+            key.removeprefix(self._stage.prefix),
+            int(found["Size"]),
+            str(found["ETag"]).strip('"'),
+            found["LastModified"].strftime("%a, %d %b %Y %H:%M:%S GMT"),
+        )
+
+    def _refused(self, key: str, error: ClientError | BotoCoreError) -> SnowflakeError:
+        """S3 said no, or nothing."""
+        cause = str(error)
+        if isinstance(error, ClientError):
+            code, status = error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]
+            cause = f"{error.response['Error'].get('Message', '')} (Status Code: {status}; Error Code: {code})"
+        return SnowflakeError(
+            91003, "55000", f"Failure using stage area. Cause: [{cause}] at s3://{self._stage.bucket}/{key}"
+        )
+
+
+def location_not_allowed(url: str, integration: str) -> SnowflakeError:
+    return SnowflakeError(
+        3127,
+        "42601",
+        f"SQL compilation error:\nLocation '{url}' is not allowed by integration {integration}. Please use DESC "
+        "INTEGRATION to check out allowed and blocked locations.",
+    )
+
+
+def _missing(path: str) -> SnowflakeError:
+    return SnowflakeError(91016, "22000", f"Remote file '{path}' was not found. There are several potential causes.")

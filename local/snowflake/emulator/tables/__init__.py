@@ -1,0 +1,1 @@
+"""Statements on databases, schemas, tables and views: asking, changing, creating, describing."""
