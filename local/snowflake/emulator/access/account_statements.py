@@ -33,8 +33,8 @@ def create_role(context: Context, *, replace: bool) -> Result:
     tokens = context.tokens
     if_missing = tokens.accept("IF", "NOT", "EXISTS")
     name = tokens.identifier()
-    role = Role(name, context.role)
-    _assign(tokens, role, {"COMMENT": _text("comment")})
+    role = Role(name)
+    _assign(tokens, role, {})
     if done := _exists(context, context.account.roles, name, replace=replace, if_missing=if_missing):
         return done
     context.account.roles[name] = role
@@ -45,7 +45,7 @@ def create_user(context: Context, *, replace: bool) -> Result:
     tokens = context.tokens
     if_missing = tokens.accept("IF", "NOT", "EXISTS")
     name = tokens.identifier()
-    user = User(name, name, display_name=name)
+    user = User(name)
     _assign(tokens, user, _USER)
     if done := _exists(context, context.account.users, name, replace=replace, if_missing=if_missing):
         return done
@@ -101,13 +101,13 @@ Setter = Callable[[Tokens, Any], None]
 
 
 def _assign(tokens: Tokens, target: Any, options: dict[str, Setter]) -> None:
-    """`OPTION = value ...` to the end. Raises SnowflakeError for an option that is not known."""
+    """`OPTION = value ...` to the end. Raises SnowflakeError for an option that is not known, or not emulated."""
     while not tokens.done:
         tokens.accept(",")
         name = tokens.identifier()
         setter = options.get(name)
         if setter is None:
-            raise invalid_parameter(name)
+            raise unsupported(f"the option {name}") if name in _NOT_EMULATED else invalid_parameter(name)
         tokens.expect("=")
         setter(tokens, target)
 
@@ -123,10 +123,6 @@ def _name(field: str) -> Setter:
     return assign
 
 
-def _number(field: str) -> Setter:
-    return lambda tokens, target: setattr(target, field, tokens.number())
-
-
 def _flag(field: str) -> Setter:
     def assign(tokens: Tokens, target: Any) -> None:
         if (value := tokens.value().upper()) not in ("TRUE", "FALSE"):
@@ -136,14 +132,19 @@ def _flag(field: str) -> Setter:
     return assign
 
 
-def _choice(field: str | None, *allowed: str) -> Setter:
-    def assign(tokens: Tokens, target: Any) -> None:
-        if (value := tokens.value().upper()) not in allowed:
-            raise invalid_property(value, field or allowed[0])
-        if field is not None:
-            setattr(target, field, value)
+def _number(tokens: Tokens, _: Any) -> None:
+    """A whole number, which changes nothing here."""
+    tokens.number()
 
-    return assign
+
+def _choice(name: str, *allowed: str) -> Setter:
+    """One of few words, which changes nothing here."""
+
+    def check(tokens: Tokens, _: Any) -> None:
+        if (value := tokens.value().upper()) not in allowed:
+            raise invalid_property(value, name)
+
+    return check
 
 
 def _key(slot: int) -> Setter:
@@ -151,36 +152,6 @@ def _key(slot: int) -> Setter:
         target.public_keys[slot] = check_public_key(tokens.text())
 
     return assign
-
-
-def _ignored(tokens: Tokens, _: Any) -> None:
-    if tokens.accept("("):
-        while not tokens.accept(")"):
-            tokens.accept(",") or tokens.value()
-    else:
-        tokens.value()
-
-
-def _not_emulated(what: str) -> Setter:
-    def refuse(_: Tokens, __: Any) -> None:
-        raise unsupported(what)
-
-    return refuse
-
-
-def _initially_suspended(tokens: Tokens, target: Warehouse) -> None:
-    target.suspended = tokens.value().upper() == "TRUE"
-
-
-def _auto_suspend(tokens: Tokens, target: Warehouse) -> None:
-    target.auto_suspend = 0 if tokens.accept("NULL") else tokens.number()
-
-
-def _size(tokens: Tokens, target: Warehouse) -> None:
-    value = tokens.value().upper()
-    if value not in _SIZES:
-        raise invalid_property(value, "WAREHOUSE_SIZE")
-    target.size = {"XSMALL": "X-SMALL", "XLARGE": "X-LARGE"}.get(value, value)
 
 
 def _locations(field: str) -> Setter:
@@ -195,26 +166,24 @@ def _locations(field: str) -> Setter:
 
 
 _USER: dict[str, Setter] = {
-    "PASSWORD": _text("password"), "LOGIN_NAME": _name("login_name"), "DISPLAY_NAME": _text("display_name"),
-    "EMAIL": _text("email"), "COMMENT": _text("comment"),
-    "TYPE": _choice("type", "PERSON", "SERVICE", "LEGACY_SERVICE"),
-    "DEFAULT_ROLE": _name("default_role"), "DEFAULT_WAREHOUSE": _name("default_warehouse"),
-    "DEFAULT_NAMESPACE": _text("default_namespace"), "DEFAULT_SECONDARY_ROLES": _ignored,
-    "MUST_CHANGE_PASSWORD": _ignored, "DISABLED": _flag("disabled"), "RSA_PUBLIC_KEY": _key(1),
-    "RSA_PUBLIC_KEY_2": _key(2), "NETWORK_POLICY": _ignored,
+    "TYPE": _choice("TYPE", "PERSON", "SERVICE", "LEGACY_SERVICE"), "DEFAULT_ROLE": _name("default_role"),
+    "DISABLED": _flag("disabled"), "RSA_PUBLIC_KEY": _key(1), "RSA_PUBLIC_KEY_2": _key(2),
 }  # fmt: skip
 _WAREHOUSE: dict[str, Setter] = {
-    "WAREHOUSE_SIZE": _size, "WAREHOUSE_TYPE": _choice(None, "STANDARD"), "AUTO_SUSPEND": _auto_suspend,
-    "AUTO_RESUME": _flag("auto_resume"), "INITIALLY_SUSPENDED": _initially_suspended,
-    "RESOURCE_MONITOR": _not_emulated("resource monitors"), "COMMENT": _text("comment"), "MIN_CLUSTER_COUNT": _ignored,
-    "MAX_CLUSTER_COUNT": _ignored, "SCALING_POLICY": _choice(None, "STANDARD", "ECONOMY"),
-    "ENABLE_QUERY_ACCELERATION": _choice(None, "TRUE", "FALSE"), "MAX_CONCURRENCY_LEVEL": _ignored,
-    "STATEMENT_TIMEOUT_IN_SECONDS": _number("statement_timeout_seconds"),
-    "STATEMENT_QUEUED_TIMEOUT_IN_SECONDS": _ignored,
+    "WAREHOUSE_SIZE": _choice("WAREHOUSE_SIZE", *_SIZES), "AUTO_SUSPEND": _number,
+    "AUTO_RESUME": _flag("auto_resume"), "INITIALLY_SUSPENDED": _flag("suspended"),
 }  # fmt: skip
+"""Size and idle time change nothing here: no warehouse computes, and none is suspended by itself."""
 _INTEGRATION: dict[str, Setter] = {
-    "TYPE": _choice(None, "EXTERNAL_STAGE"), "STORAGE_PROVIDER": _choice(None, "S3"), "ENABLED": _flag("enabled"),
+    "TYPE": _choice("TYPE", "EXTERNAL_STAGE"), "STORAGE_PROVIDER": _choice("STORAGE_PROVIDER", "S3"),
+    "ENABLED": _flag("enabled"),
     "STORAGE_AWS_ROLE_ARN": _text("role_arn"), "STORAGE_ALLOWED_LOCATIONS": _locations("allowed_locations"),
-    "STORAGE_BLOCKED_LOCATIONS": _locations("blocked_locations"), "COMMENT": _text("comment"),
-    "STORAGE_AWS_EXTERNAL_ID": _ignored,
+    "STORAGE_BLOCKED_LOCATIONS": _locations("blocked_locations"),
 }  # fmt: skip
+_NOT_EMULATED = (
+    "COMMENT", "DEFAULT_NAMESPACE", "DEFAULT_SECONDARY_ROLES", "DEFAULT_WAREHOUSE", "DISPLAY_NAME", "EMAIL",
+    "ENABLE_QUERY_ACCELERATION", "LOGIN_NAME", "MAX_CLUSTER_COUNT", "MAX_CONCURRENCY_LEVEL", "MIN_CLUSTER_COUNT",
+    "MUST_CHANGE_PASSWORD", "NETWORK_POLICY", "PASSWORD", "RESOURCE_MONITOR", "SCALING_POLICY",
+    "STATEMENT_QUEUED_TIMEOUT_IN_SECONDS", "STATEMENT_TIMEOUT_IN_SECONDS", "STORAGE_AWS_EXTERNAL_ID",
+    "WAREHOUSE_TYPE",
+)  # fmt: skip

@@ -37,7 +37,7 @@ def fingerprint(text: str) -> str:
 
 def verify_token(token: str, user: User) -> None:
     """Raise SnowflakeError 390144 unless one of the user's keys signed the token for this account and user, lately."""
-    subject = f"{ACCOUNT}.{user.login_name}".upper()
+    subject = f"{ACCOUNT}.{user.name}".upper()
     for text in user.public_keys.values():
         try:
             claims = jwt.decode(

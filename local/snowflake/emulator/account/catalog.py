@@ -19,8 +19,6 @@ class Schema:
     name: str
     owner: str
     managed: bool = False
-    transient: bool = False
-    comment: str | None = None
     created_on: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
@@ -28,8 +26,6 @@ class Schema:
 class Database:
     name: str
     owner: str
-    transient: bool = False
-    comment: str | None = None
     schemas: dict[str, Schema] = field(default_factory=dict)
     created_on: datetime = field(default_factory=lambda: datetime.now(UTC))
 

@@ -52,7 +52,6 @@ class LoadedFile:
     """One file of one COPY, as COPY_HISTORY tells it."""
 
     table: ObjectName
-    table_id: int
     stage: str
     path: str
     etag: str

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from threading import Lock, Timer
-from time import monotonic
 from typing import Any
 
 import duckdb
@@ -41,7 +40,6 @@ class Session:
     answers: OrderedDict[str, Any] = field(default_factory=OrderedDict)
     """Answers by request id: the connector sends a request again when its answer was lost."""
     interrupted_by: SnowflakeError | None = None
-    deadline: float | None = None
     variables: tuple[tuple[str, str | None], ...] = ()
     views: dict[str, pa.Table] = field(default_factory=dict)
     """What the statement that is running reads beside tables, by the name that it has in DuckDB's temp schema."""
@@ -96,7 +94,6 @@ class StatementTimer:
     def __enter__(self) -> None:
         self._session.interrupted_by = None
         if 0 < self._seconds < 100_000:
-            self._session.deadline = monotonic() + self._seconds
             self._timer = Timer(self._seconds, self._session.interrupt, [_timed_out(self._seconds)])
             self._timer.daemon = True
             self._timer.start()

@@ -31,7 +31,7 @@ def _open_duckdb() -> duckdb.DuckDBPyConnection:
 
 
 def _test_user() -> dict[str, User]:
-    return {TEST_USER: User(TEST_USER, TEST_USER, password="test", all_powerful=True, default_role="ACCOUNTADMIN")}
+    return {TEST_USER: User(TEST_USER, password="test", all_powerful=True, default_role="ACCOUNTADMIN")}
 
 
 @dataclass

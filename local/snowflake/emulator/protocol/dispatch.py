@@ -99,25 +99,23 @@ def _create(context: Context) -> Result:
     """CREATE [OR REPLACE] of what is neither a table nor a view."""
     tokens = context.tokens
     replace = tokens.accept("OR", "REPLACE")
-    transient = tokens.accept("TRANSIENT")
-    kinds: dict[tuple[str, ...], Callable[[], Result]] = {
-        ("DATABASE",): lambda: schemas.create_database(context, replace=replace, transient=transient),
-        ("SCHEMA",): lambda: schemas.create_schema(context, replace=replace, transient=transient),
-    }
-    if not transient:
-        kinds |= {
-            ("STAGE",): lambda: stage_statements.create_stage(context, replace=replace),
-            ("FILE", "FORMAT"): lambda: stage_statements.create_file_format(context, replace=replace),
-            ("ROLE",): lambda: accounts.create_role(context, replace=replace),
-            ("USER",): lambda: accounts.create_user(context, replace=replace),
-            ("WAREHOUSE",): lambda: accounts.create_warehouse(context, replace=replace),
-            ("STORAGE", "INTEGRATION"): lambda: accounts.create_integration(context, replace=replace),
-        }
-    for words, create in kinds.items():
-        if tokens.accept(*words):
+    for words, create in _OTHER_CREATIONS.items():
+        if tokens.accept(*words.split()):
             session_statements.end_transaction(context, keep=True)
-            return create()
+            return create(context, replace=replace)
     return _parsed(context)
+
+
+_OTHER_CREATIONS: dict[str, Callable[..., Result]] = {
+    "DATABASE": schemas.create_database,
+    "SCHEMA": schemas.create_schema,
+    "STAGE": stage_statements.create_stage,
+    "FILE FORMAT": stage_statements.create_file_format,
+    "ROLE": accounts.create_role,
+    "USER": accounts.create_user,
+    "WAREHOUSE": accounts.create_warehouse,
+    "STORAGE INTEGRATION": accounts.create_integration,
+}
 
 
 def _drop(context: Context) -> Result:

@@ -25,13 +25,13 @@ def login(account: Account, data: dict[str, Any], query: dict[str, str]) -> Sess
         if name.upper() != "NOP_REGEXES":
             session.parameters.set(name, str(value))
     context = Context(account, session, "", Tokens(""))
-    _use(context, query.get("warehouse") or user.default_warehouse, query.get("databaseName"), query.get("schemaName"))
+    _use(context, query.get("warehouse"), query.get("databaseName"), query.get("schemaName"))
     return session
 
 
 def _authenticate(account: Account, data: dict[str, Any]) -> User:
     name = str(data.get("LOGIN_NAME", "")).upper()
-    user = next((user for user in account.users.values() if user.login_name.upper() == name), None)
+    user = next((user for user in account.users.values() if user.name.upper() == name), None)
     if data.get("AUTHENTICATOR") == "SNOWFLAKE_JWT":
         if user is None:
             raise SnowflakeError(390144, "08001", "JWT token is invalid.")

@@ -157,9 +157,7 @@ def _format_options(statement: _Copy) -> dict[str, str]:
 def _insert(context: Context, statement: _Copy, relation: Relation, loaded: list[tuple[StagedFile, pa.Table]]) -> None:
     rows = pa.concat_tables([table for _, table in loaded])
     files = [
-        LoadedFile(
-            relation.name, 0, str(statement.stage.name), file.path, file.etag, file.size, table.num_rows, "Loaded"
-        )
+        LoadedFile(relation.name, str(statement.stage.name), file.path, file.etag, file.size, table.num_rows, "Loaded")
         for file, table in loaded
     ]
     pending = context.session.transaction.pending_loads

@@ -25,7 +25,6 @@ class StagedFile:
     path: str
     size: int
     etag: str
-    modified: str
 
 
 class Listing:
@@ -68,7 +67,6 @@ class Listing:
             key.removeprefix(self._stage.prefix),
             int(found["Size"]),
             str(found["ETag"]).strip('"'),
-            found["LastModified"].strftime("%a, %d %b %Y %H:%M:%S GMT"),
         )
 
     def _refused(self, key: str, error: ClientError | BotoCoreError) -> SnowflakeError:

@@ -110,8 +110,8 @@ def _schemata(context: Context, database: str) -> Iterator[Row]:
     for schema in context.account.catalog.database(database).schemas.values():
         if context.actor.held("SCHEMA", f"{database}.{schema.name}", schema.owner):
             yield (
-                database, schema.name, schema.owner, _yes(schema.transient), _yes(schema.managed), "1",
-                schema.created_on, schema.created_on, schema.comment,
+                database, schema.name, schema.owner, "NO", _yes(schema.managed), "1",
+                schema.created_on, schema.created_on, None,
             )  # fmt: skip
     yield (
         database,

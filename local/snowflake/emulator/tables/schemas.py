@@ -4,47 +4,44 @@ from __future__ import annotations
 
 from local.snowflake.emulator.account.catalog import Database, Schema
 from local.snowflake.emulator.account.context import Context
-from local.snowflake.emulator.account.privileges import Grant
 from local.snowflake.emulator.errors import already_exists, no_such_object, unsupported
 from local.snowflake.emulator.sql.relations import quoted
 from local.snowflake.emulator.sql.results import Result, status
 from local.snowflake.emulator.tables.execute import run
 
 
-def create_database(context: Context, *, replace: bool, transient: bool) -> Result:
+def create_database(context: Context, *, replace: bool) -> Result:
     tokens, catalog = context.tokens, context.account.catalog
     if_missing = tokens.accept("IF", "NOT", "EXISTS")
     name = tokens.identifier()
     context.actor.require("CREATE DATABASE", "ACCOUNT", "EMULATED")
-    options = _options(context, ("COMMENT", "DATA_RETENTION_TIME_IN_DAYS", "MAX_DATA_EXTENSION_TIME_IN_DAYS"))
+    if replace or not tokens.done:
+        raise unsupported(f"CREATE {'OR REPLACE ' * replace}DATABASE {name} {tokens.rest()}")
     if name in catalog.databases:
         if if_missing:
             return status(f"{name} already exists, statement succeeded.")
-        if replace:
-            raise unsupported("CREATE OR REPLACE DATABASE")
         raise already_exists(name)
     context.account.duckdb.cursor().execute(f"ATTACH ':memory:' AS {quoted(name)}")
-    catalog.databases[name] = Database(name, context.role, transient, options.get("COMMENT"))
+    catalog.databases[name] = Database(name, context.role)
     _make_schema(context, name, Schema("PUBLIC", context.role))
     context.session.database, context.session.schema = name, "PUBLIC"
     return status(f"Database {name} successfully created.")
 
 
-def create_schema(context: Context, *, replace: bool, transient: bool) -> Result:
+def create_schema(context: Context, *, replace: bool) -> Result:
     tokens, catalog = context.tokens, context.account.catalog
     if_missing = tokens.accept("IF", "NOT", "EXISTS")
     database, name = context.session.resolve_schema(tokens.name(), "CREATE SCHEMA")
     managed = tokens.accept("WITH", "MANAGED", "ACCESS")
-    options = _options(context, ("COMMENT", "DATA_RETENTION_TIME_IN_DAYS"))
+    if replace or not tokens.done:
+        raise unsupported(f"CREATE {'OR REPLACE ' * replace}SCHEMA {name} {tokens.rest()}")
     found = catalog.database(database)
     if name in found.schemas:
         if if_missing:
             return status(f"{name} already exists, statement succeeded.")
-        if not replace:
-            raise already_exists(name)
-        _drop_schema(context, database, name)
+        raise already_exists(name)
     context.actor.require("CREATE SCHEMA", "DATABASE", database, owner=found.owner)
-    _make_schema(context, database, Schema(name, context.role, managed, transient, options.get("COMMENT")))
+    _make_schema(context, database, Schema(name, context.role, managed))
     context.session.database, context.session.schema = database, name
     return status(f"Schema {name} successfully created.")
 
@@ -101,22 +98,3 @@ def drop_database(context: Context, *, if_exists: bool) -> Result:
     if context.session.database == name:
         context.session.database = context.session.schema = None
     return status(f"{name} successfully dropped.")
-
-
-def own(context: Context, kind: str, name: str) -> None:
-    """The role that creates an object owns it."""
-    context.account.grants.add(Grant("OWNERSHIP", kind, name, context.role))
-
-
-def _options(context: Context, known: tuple[str, ...]) -> dict[str, str]:
-    """`NAME = value ...` to the end."""
-    tokens = context.tokens
-    found: dict[str, str] = {}
-    while not tokens.done:
-        tokens.accept(",")
-        name = tokens.identifier()
-        if name not in known:
-            raise unsupported(f"option {name}")
-        tokens.expect("=")
-        found[name] = tokens.value()
-    return found

@@ -103,13 +103,10 @@ def _schemas(context: Context, limits: _Filter) -> Rows:
         if limits.database in (None, database.name):
             for schema in sorted(database.schemas.values(), key=lambda schema: schema.name):
                 if context.actor.held("SCHEMA", f"{database.name}.{schema.name}", schema.owner):
-                    options = ", ".join(
-                        word for word, on in (("MANAGED ACCESS", schema.managed), ("TRANSIENT", schema.transient)) if on
-                    )
                     current = "Y" if context.session.schema == schema.name else "N"
                     yield (
                         schema.created_on, schema.name, None, database.name, None, current, schema.owner,
-                        schema.comment or "", options, "1",
+                        "", "MANAGED ACCESS" if schema.managed else "", "1",
                     )  # fmt: skip
 
 
