@@ -97,6 +97,4 @@ def _set_variables(context: Context) -> None:
     for name, value in values.items():
         literal = "NULL" if value is None else "'" + value.replace("'", "''") + "'"
         session.connection.execute(f"SET VARIABLE {variable(name)} = {literal}::VARCHAR")
-    roles = ", ".join("'" + role.replace("'", "''") + "'" for role in sorted(context.actor.roles))
-    session.connection.execute(f"SET VARIABLE {variable('roles')} = [{roles}]")
     session.variables = current
