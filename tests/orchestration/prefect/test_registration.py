@@ -160,7 +160,7 @@ def test_a_variable_that_somebody_spoilt_is_as_none(server: Server, text: str) -
 @pytest.mark.parametrize("variable", ["INCREMENTAL_SCHEDULE", "MAINTENANCE_SCHEDULE", "VERIFY_SCHEDULE"])
 def test_a_schedule_that_is_no_cron_line_is_bad_input(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
     monkeypatch.setenv(variable, "every hour")
-    with pytest.raises(ConfigurationError, match=f"{variable}: .* it is no cron line"):
+    with pytest.raises(ConfigurationError, match=f"{variable}: it is no cron line"):
         DeploySettings.load()
     monkeypatch.setenv(variable, "0 5 * * 1")
     assert "0 5 * * 1" in vars(DeploySettings.load().schedules).values()
