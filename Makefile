@@ -85,6 +85,9 @@ bench: $(STAMP) $(PEERS)/.installed ## Measure it beside other tools, and write 
 chaos: $(STAMP) ## Break it on purpose, at full size, in at most 20 minutes (CAMPAIGN=kills SEED=7 SCALE=0.1: one, again, small)
 	@$(BIN)/python -m tests.chaos $(CAMPAIGN) $(if $(SEED),--seed $(SEED)) $(if $(SCALE),--scale $(SCALE))
 
+pictures: $(STAMP) ## Run the demo, and draw its terminal anew for the documentation
+	@$(BIN)/python -m tests.pictures
+
 lint: $(STAMP) ## Check style, format and imports, that nothing has drifted from the contracts, and workflows, containers and scripts
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
@@ -135,4 +138,4 @@ $(STAMP): requirements/install.sh requirements/uv.txt requirements/dev.txt pypro
 	@requirements/install.sh
 	@touch $@
 
-.PHONY: help demo stack up down query query_here test test-slow check test-snowflake test-terraform e2e bench chaos lint fmt typecheck install lock clean
+.PHONY: help demo stack up down query query_here test test-slow check test-snowflake test-terraform e2e bench pictures chaos lint fmt typecheck install lock clean
