@@ -296,11 +296,11 @@ def test_an_answer_of_the_longest_length_is_taken() -> None:
 @pytest.mark.parametrize(
     ("body", "encoding", "said"),
     [
-        (gzip.compress(b"x" * 1000)[:-5], "gzip", "breaks off"),
+        (gzip.compress(b"x" * 1000, mtime=0)[:-5], "gzip", "breaks off"),
         (b'{"data": []}', "gzip", "no gzip"),
-        (gzip.compress(b"x") + b"more", "gzip", "no gzip"),
+        (gzip.compress(b"x", mtime=0) + b"more", "gzip", "no gzip"),
         (b"x", "br", "encoded as 'br'"),
-        (gzip.compress(gzip.compress(b"x")), "gzip, gzip", "encoded as 'gzip, gzip'"),
+        (gzip.compress(gzip.compress(b"x", mtime=0), mtime=0), "gzip, gzip", "encoded as 'gzip, gzip'"),
     ],
 )
 def test_a_body_that_is_not_as_its_header_says_is_a_fault_of_the_moment(body: bytes, encoding: str, said: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 
 import httpx
 import pytest
@@ -29,9 +30,9 @@ class Server:
 
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Patience for a second, taken back afterwards."""
+    """Patience for a second, in place of the platform's own if that is there already; taken back afterwards."""
     for client in (PrefectHttpxAsyncClient, PrefectHttpxSyncClient):
-        monkeypatch.setattr(client, "send", client.send)
+        monkeypatch.setattr(client, "send", inspect.unwrap(client.send))
     monkeypatch.setattr(PrefectHttpxAsyncClient, patience._MARK, False, raising=False)
     patience.wait_for_a_restarting_server(seconds=1, every=0.01)
     patience.wait_for_a_restarting_server(seconds=1, every=0.01)
@@ -65,6 +66,17 @@ def test_a_request_waits_for_a_server_that_is_not_there_yet(asking: object) -> N
 def test_a_server_that_stays_away_is_told_of(asking: object) -> None:
     with pytest.raises(httpx.ConnectError, match="refused"):
         asking(Server(refusals=10_000))  # type: ignore[operator]
+
+
+def test_a_wait_of_the_platform_is_taken_back_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    for client in (PrefectHttpxAsyncClient, PrefectHttpxSyncClient):
+        monkeypatch.setattr(client, "send", client.send)
+    monkeypatch.setattr(PrefectHttpxAsyncClient, patience._MARK, False, raising=False)
+    plain = inspect.unwrap(PrefectHttpxAsyncClient.send)
+    patience.wait_for_a_restarting_server()
+
+    assert PrefectHttpxAsyncClient.send is not plain
+    assert inspect.unwrap(PrefectHttpxAsyncClient.send) is plain
 
 
 @pytest.mark.usefixtures("patient")
