@@ -10,15 +10,15 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
 from postgres.bulk import deferred_checks
-from postgres.chance import generator
 from postgres.command import parse_instant, print_counts, reported_errors, required, the_business_now
 from postgres.connection import connected
 from postgres.copying import copy_rows
 from postgres.errors import ShopError
-from postgres.history import ShopHistory
-from postgres.master_data import draw_customers, draw_products, draw_warehouses
-from postgres.rows import stamped_earlier
 from postgres.settings import ShopSettings
+from postgres.shop.chance import generator
+from postgres.shop.history import ShopHistory
+from postgres.shop.master_data import draw_customers, draw_products, draw_warehouses
+from postgres.shop.rows import stamped_earlier
 
 SMALLEST_SCALE, LARGEST_SCALE = 0.001, 1_000.0
 

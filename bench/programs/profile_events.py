@@ -20,9 +20,9 @@ from ingest.lake.batch import Batch
 from ingest.logs import run_id_now
 from ingest.run.runner import open_ingestion
 from ingest.settings import IngestSettings
-from ingest.sources.http import ApiClient
-from ingest.sources.records import RecordDecoder
-from ingest.sources.saas import SaasStream
+from ingest.sources.api.http import ApiClient
+from ingest.sources.api.records import RecordDecoder
+from ingest.sources.api.saas import SaasStream
 
 STREAM = "email_events"
 

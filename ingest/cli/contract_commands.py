@@ -42,7 +42,7 @@ def new(
     from ingest.contracts.model import ChildTables
     from ingest.contracts.parse import parse_contract
     from ingest.contracts.registry import SUFFIX
-    from ingest.sources.connection import Server
+    from ingest.sources.postgres.connection import Server
 
     if prefix not in ("inventory", "events"):
         raise ConfigurationError(f"--prefix is '{prefix}'; it takes inventory or events")
@@ -97,7 +97,7 @@ def check(
     from ingest.contracts.drift import compare
     from ingest.contracts.introspect import live_tables
     from ingest.contracts.model import Source
-    from ingest.sources.connection import Server
+    from ingest.sources.postgres.connection import Server
 
     loaded = options.settings()
     chosen = []
@@ -130,7 +130,7 @@ def accept(
     from ingest.contracts.introspect import live_tables
     from ingest.contracts.model import Source
     from ingest.contracts.registry import contract_file
-    from ingest.sources.connection import Server
+    from ingest.sources.postgres.connection import Server
 
     loaded = options.settings()
     contract = options.contract(loaded, stream)

@@ -15,8 +15,8 @@ from ingest.run.context import IngestionContext, SourceCount, StreamResult
 from ingest.run.retry_rows import retry_rows
 from ingest.run.verification import land_found, verify
 from ingest.run.window import Bounds, settled_part
-from ingest.sources.columns import RowConverter
-from ingest.sources.postgres import PostgresSession
+from ingest.sources.postgres.columns import RowConverter
+from ingest.sources.postgres.reader import PostgresSession
 from ingest.verify.report import Verification
 from ingest.verify.sources import PostgresRows, SourceRows
 from ingest.verify.verifier import Compared

@@ -16,11 +16,11 @@ from ingest.run.context import IngestionContext, SourceCount, StreamResult
 from ingest.run.retry_records import retry_records
 from ingest.run.verification import land_found, verify
 from ingest.run.window import Bounds, settled_part
-from ingest.sources.http import ApiClient
+from ingest.sources.api.http import ApiClient
+from ingest.sources.api.records import KeyDecoder, RecordDecoder, UnreadableKeyError
+from ingest.sources.api.saas import ExpiredCursorError, Page, SaasStream
+from ingest.sources.api.walk import WindowWalk, split
 from ingest.sources.prefetch import prefetched
-from ingest.sources.records import KeyDecoder, RecordDecoder, UnreadableKeyError
-from ingest.sources.saas import ExpiredCursorError, Page, SaasStream
-from ingest.sources.walk import WindowWalk, split
 from ingest.verify.report import Verification
 from ingest.verify.sources import SaasRows, SourceRows
 from ingest.verify.verifier import Compared

@@ -19,7 +19,7 @@ from ingest.lake.commit import Commit, CommitKind
 from ingest.lake.counting import counting_versions, newest_of
 from ingest.run.context import IngestionContext
 from ingest.run.quarantine import Quarantine, RefusedRecord, read_columns, settle, settling_batch
-from ingest.sources.records import RecordDecoder
+from ingest.sources.api.records import RecordDecoder
 
 Key = tuple[Any, ...]
 

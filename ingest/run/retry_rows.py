@@ -12,10 +12,10 @@ from ingest.contracts.model import Mode, StreamContract
 from ingest.errors import ConfigurationError, FatalError
 from ingest.run.context import IngestionContext
 from ingest.run.quarantine import Quarantine, settle, settling_batch
-from ingest.sources.columns import RowConverter
+from ingest.sources.postgres.columns import RowConverter
 
 if TYPE_CHECKING:
-    from ingest.sources.postgres import PostgresSession
+    from ingest.sources.postgres.reader import PostgresSession
 
 _KEYS_AT_ONCE = 5_000
 

@@ -33,11 +33,11 @@ from ingest.run.context import IngestionContext, SourceCount, StreamResult
 from ingest.run.extract_postgres import PostgresExtraction
 from ingest.run.shared import SharedIngestion, join_ingestion, open_session
 from ingest.settings import IngestSettings
-from ingest.sources.postgres import PostgresSession
+from ingest.sources.postgres.reader import PostgresSession
 
 if TYPE_CHECKING:
     from ingest.run.extract_saas import SaasExtraction
-    from ingest.sources.http import ApiClient
+    from ingest.sources.api.http import ApiClient
     from ingest.verify.report import Verification
 
 T = TypeVar("T")
@@ -214,7 +214,7 @@ def open_ingestion(
         if session is not None:
             resources.enter_context(session)
         if Source.SAAS in sources:
-            from ingest.sources.http import ApiClient
+            from ingest.sources.api.http import ApiClient
 
             api = resources.enter_context(
                 ApiClient(settings.saas_base_url, settings.saas_api_key, answer_bytes=settings.saas_answer_bytes)

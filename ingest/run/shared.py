@@ -26,7 +26,7 @@ from ingest.lake.log import CommitLog
 from ingest.lake.store import ObjectStore
 from ingest.run.context import IngestionContext
 from ingest.settings import IngestSettings
-from ingest.sources.postgres import PostgresSession, SharedSnapshot
+from ingest.sources.postgres.reader import PostgresSession, SharedSnapshot
 
 
 class SharedIngestion(BaseModel):

@@ -12,14 +12,14 @@ import pyarrow.compute as pc
 
 from ingest.contracts.model import Mode, StreamContract
 from ingest.lake.commit import Window
-from ingest.sources.columns import RowConverter
+from ingest.sources.postgres.columns import RowConverter
 from ingest.sources.prefetch import prefetched
 
 if TYPE_CHECKING:
     from ingest.logs import Progress
-    from ingest.sources.postgres import PostgresSession
-    from ingest.sources.records import RecordDecoder
-    from ingest.sources.saas import SaasStream
+    from ingest.sources.api.records import RecordDecoder
+    from ingest.sources.api.saas import SaasStream
+    from ingest.sources.postgres.reader import PostgresSession
 
 _WHOLE = Window(start=None, end=None)
 

@@ -9,14 +9,14 @@ from functools import partial
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 from psycopg2.extensions import connection as Connection
 
-from postgres import replenishment
 from postgres.activity import customers, products, stock
 from postgres.activity.orders import OrderDesk
 from postgres.activity.report import NOTHING, ActivityReport
 from postgres.activity.simulation import Event, Simulation, load_simulation, open_orders
-from postgres.chance import generator
 from postgres.errors import ShopError
-from postgres.rhythm import OFFICE, SHOPPING, Rhythm, arrivals
+from postgres.shop import replenishment
+from postgres.shop.chance import generator
+from postgres.shop.rhythm import OFFICE, SHOPPING, Rhythm, arrivals
 
 # Two advances of one shop would base their decisions on each other's past. Any number serves as the key.
 _ADVANCE_LOCK = 7_238_402

@@ -7,8 +7,8 @@ from psycopg2.extensions import cursor as Cursor
 
 from postgres.activity.report import NOTHING, ActivityReport
 from postgres.activity.simulation import Simulation
-from postgres.customers import draw_customer_number, email_address
-from postgres.world import draw_full_name, draw_market
+from postgres.shop.customers import draw_customer_number, email_address
+from postgres.shop.world import draw_full_name, draw_market
 
 
 @dataclass(frozen=True, slots=True)

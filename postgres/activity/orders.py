@@ -12,11 +12,11 @@ from postgres.activity.customers import draw_orderer
 from postgres.activity.report import NOTHING, ActivityReport
 from postgres.activity.simulation import OpenOrder, Simulation
 from postgres.activity.stock import Move, move_stock
-from postgres.basket import draw_basket
-from postgres.catalogue import line_total
-from postgres.fulfilment import Allocation, allocate
-from postgres.lifecycle import OrderStatus, next_step
-from postgres.world import home_site
+from postgres.shop.basket import draw_basket
+from postgres.shop.catalogue import line_total
+from postgres.shop.fulfilment import Allocation, allocate
+from postgres.shop.lifecycle import OrderStatus, next_step
+from postgres.shop.world import home_site
 
 _BEFORE = {
     OrderStatus.SHIPPED: OrderStatus.PLACED,

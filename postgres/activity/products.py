@@ -6,14 +6,14 @@ from datetime import datetime
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
-from postgres import replenishment
 from postgres.activity.customers import next_identity
 from postgres.activity.report import NOTHING, ActivityReport
 from postgres.activity.simulation import Simulation
 from postgres.activity.stock import Move, move_stock
-from postgres.basket import expected_units
-from postgres.catalogue import changed_price, draw_product, sku
-from postgres.world import demand_share
+from postgres.shop import replenishment
+from postgres.shop.basket import expected_units
+from postgres.shop.catalogue import changed_price, draw_product, sku
+from postgres.shop.world import demand_share
 
 # Most of what is discontinued was announced and never sold.
 _ANNOUNCED_OF_DISCONTINUED = 0.75

@@ -8,11 +8,11 @@ from random import Random
 from psycopg2.extensions import cursor as Cursor
 
 from postgres.activity.report import ActivityReport
-from postgres.catalogue import Assortment
 from postgres.errors import ShopError
-from postgres.lifecycle import OrderStatus
-from postgres.rates import Rates
-from postgres.rhythm import MICROSECOND, Timeline
+from postgres.shop.catalogue import Assortment
+from postgres.shop.lifecycle import OrderStatus
+from postgres.shop.rates import Rates
+from postgres.shop.rhythm import MICROSECOND, Timeline
 
 # One transaction: given a cursor and its business time, it changes the shop and returns what it did.
 Event = Callable[[Cursor, datetime], ActivityReport]

@@ -8,9 +8,9 @@ from datetime import datetime
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
-from postgres import replenishment
 from postgres.activity.report import ActivityReport
 from postgres.activity.simulation import Simulation
+from postgres.shop import replenishment
 
 
 @dataclass(frozen=True, slots=True)

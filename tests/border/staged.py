@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 
 from ingest.contracts.model import StreamContract
-from ingest.sources.records import RecordDecoder
+from ingest.sources.api.records import RecordDecoder
 from tests.border.reading import READINGS, Value
 from tests.border.records import record
 

@@ -57,7 +57,7 @@ def _pieces(order: Order) -> Iterator[None]:
     """Fewer rows than the full size has are cut into as many pieces: smaller driver batches and row groups."""
     with ExitStack() as stack:
         if order.scale < 1:
-            stack.enter_context(patch("ingest.sources.postgres.BATCH_BYTES", 2**18))
+            stack.enter_context(patch("ingest.sources.postgres.reader.BATCH_BYTES", 2**18))
             stack.enter_context(patch("ingest.lake.writer.ROW_GROUP_BYTES", 2**20))
         yield
 

@@ -11,7 +11,7 @@ from unittest.mock import patch
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
-from ingest.sources.horizon import Horizon, read_horizon
+from ingest.sources.postgres.horizon import Horizon, read_horizon
 
 
 @contextmanager
@@ -31,5 +31,5 @@ def interposed(happen: Callable[[], None]) -> Iterator[None]:
             connection.cursor_factory = usual
             happen()
 
-    with patch("ingest.sources.postgres.read_horizon", read):
+    with patch("ingest.sources.postgres.reader.read_horizon", read):
         yield

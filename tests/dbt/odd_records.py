@@ -14,7 +14,7 @@ from typing import Any
 
 from ingest.contracts.model import Column, StreamContract
 from ingest.contracts.types import Kind
-from ingest.sources.records import RecordDecoder
+from ingest.sources.api.records import RecordDecoder
 
 Row = dict[str, Any]
 

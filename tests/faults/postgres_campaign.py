@@ -35,7 +35,7 @@ def run(ground: Ground, order: Order) -> Report:
         line.session() as session,
         tcp_proxy(ground.postgres.port) as proxy,
         without_waiting(),
-        patch("ingest.sources.postgres.BATCH_BYTES", 2**16),
+        patch("ingest.sources.postgres.reader.BATCH_BYTES", 2**16),
     ):
         dsn = proxy.before(line.settings.postgres_dsn.get_secret_value())
         shaky = line.settings.model_copy(update={"postgres_dsn": SecretStr(dsn)})

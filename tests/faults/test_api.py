@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from ingest.contracts.model import StreamContract
 from ingest.errors import AccessError, TransientError
 from ingest.run.runner import open_ingestion
-from ingest.sources.http import ApiClient, server_time
+from ingest.sources.api.http import ApiClient, server_time
 from local.processes import process_group
 from local.run_directory import RunDirectory
 from local.servers.saas_server import SaasServer, start_saas
@@ -139,7 +139,7 @@ def date_header(*, off_by: timedelta) -> Iterator[None]:
     def shifted(response: httpx.Response) -> datetime:
         return server_time(response) + off_by
 
-    with patch("ingest.sources.saas.server_time", shifted):
+    with patch("ingest.sources.api.saas.server_time", shifted):
         yield
 
 
@@ -161,7 +161,7 @@ def test_a_provider_whose_machines_clocks_differ_by_minutes_loses_nothing_and_no
 
 def test_an_answer_that_drips_for_ever_is_given_up(provider: SaasServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each byte comes within the read timeout, so only the whole answer's time tells."""
-    monkeypatch.setattr("ingest.sources.http._LONGEST_ANSWER_SECONDS", 0.05)
+    monkeypatch.setattr("ingest.sources.api.http._LONGEST_ANSWER_SECONDS", 0.05)
 
     class Dripping(httpx.SyncByteStream):
         def __iter__(self) -> Iterator[bytes]:

@@ -17,9 +17,9 @@ from ingest.contracts.introspect import live_tables
 from ingest.contracts.model import Deletes, StreamContract
 from ingest.contracts.parse import parse_contract
 from ingest.errors import AccessError, ConfigurationError
-from ingest.sources.connection import Server
-from ingest.sources.postgres import PostgresSession
-from ingest.sources.session import SETTINGS, hold_settings, own_settings
+from ingest.sources.postgres.connection import Server
+from ingest.sources.postgres.reader import PostgresSession
+from ingest.sources.postgres.session import SETTINGS, hold_settings, own_settings
 from tests.faults.poolers import forgetful_proxy, needs_pgbouncer, pgbouncer
 from tests.faults.roles import as_role
 from tests.ingest.run.world import ITEMS, World

@@ -23,8 +23,8 @@ from ingest.errors import TransientError
 from ingest.lake.store import ObjectStore
 from ingest.run.runner import open_ingestion
 from ingest.settings import IngestSettings, LakeSettings
-from ingest.sources import connection, session
-from ingest.sources.connection import connection_string
+from ingest.sources.postgres import connection, session
+from ingest.sources.postgres.connection import connection_string
 from local.accounts import unprivileged_account
 from local.processes import ProcessGroup, process_group
 from local.run_directory import open_run_directory
@@ -43,7 +43,7 @@ ROWS = 20_000
 @pytest.fixture
 def items(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
     """About 6 MB, read in small batches: more than the network's buffers hold, so that reads break in their middle."""
-    monkeypatch.setattr("ingest.sources.postgres.BATCH_BYTES", 2**16)
+    monkeypatch.setattr("ingest.sources.postgres.reader.BATCH_BYTES", 2**16)
     _fill(world)
     return world
 
@@ -111,7 +111,7 @@ def test_a_server_that_crashes_and_starts_again_in_mid_run(
     lake_settings: LakeSettings,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("ingest.sources.postgres.BATCH_BYTES", 2**16)
+    monkeypatch.setattr("ingest.sources.postgres.reader.BATCH_BYTES", 2**16)
     server, restart = own_server
     settings = IngestSettings(postgres_dsn=SecretStr(server.admin_dsn), horizon_margin_seconds=0, lake=lake_settings)
     with closing(psycopg2.connect(server.admin_dsn)) as session:

@@ -13,7 +13,7 @@ from psycopg2.extensions import connection as Connection
 
 from ingest.contracts.model import StreamContract
 from ingest.run.runner import open_ingestion
-from ingest.sources.horizon import Horizon, read_horizon
+from ingest.sources.postgres.horizon import Horizon, read_horizon
 from orchestration.warehouse.duckdb.warehouse import DuckDBWarehouse
 from orchestration.warehouse.loader import Loader, load_streams
 from tests.faults.roles import as_role
@@ -142,7 +142,7 @@ def database_clock(*, off_by: timedelta) -> Iterator[None]:
         assert horizon.at is not None
         return replace(horizon, at=horizon.at + off_by, read_at=horizon.read_at + off_by)
 
-    with patch("ingest.sources.postgres.read_horizon", shifted):
+    with patch("ingest.sources.postgres.reader.read_horizon", shifted):
         yield
 
 

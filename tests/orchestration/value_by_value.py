@@ -110,7 +110,7 @@ def _plain(value: Any, column: Column) -> Any:
     """A value that equals another only where both are the same to the bit, but for the sign of a zero.
 
     DuckDB compresses a run of equal numbers to the first of them, and to it -0.0 equals 0.0. The lake's files keep the
-    sign (`tests/ingest/sources/test_columns.py`).
+    sign (`tests/ingest/sources/postgres/test_columns.py`).
     """
     if isinstance(value, memoryview):
         return value.tobytes()

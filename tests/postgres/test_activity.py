@@ -206,7 +206,7 @@ def test_prices_are_those_at_the_time_of_the_order(shop: Shop, owner: Connection
 
 
 def test_lines_without_stock_are_left_out(shop: Shop, owner: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("postgres.replenishment.deliveries", lambda *_: [])
+    monkeypatch.setattr("postgres.shop.replenishment.deliveries", lambda *_: [])
     execute(
         owner,
         "insert into stock_movements (warehouse_id, product_id, quantity, reason, moved_at)"

@@ -14,17 +14,17 @@ import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postgres.basket import BasketLine, draw_basket
-from postgres.catalogue import Assortment, changed_price, draw_product, line_total, popularity, sku
-from postgres.chance import Weighted, fraction, generator
 from postgres.command import parse_duration
-from postgres.customers import draw_customer_number, email_address
-from postgres.fulfilment import allocate, choose_warehouse
-from postgres.lifecycle import OrderStatus, next_step, steps
-from postgres.replenishment import deliveries, first_stock, order_up_to
-from postgres.rhythm import OFFICE, SHOPPING, Rhythm, Timeline, arrivals
-from postgres.stock_book import StockBook
-from postgres.world import MARKETS, SITES, demand_share, home_site
+from postgres.shop.basket import BasketLine, draw_basket
+from postgres.shop.catalogue import Assortment, changed_price, draw_product, line_total, popularity, sku
+from postgres.shop.chance import Weighted, fraction, generator
+from postgres.shop.customers import draw_customer_number, email_address
+from postgres.shop.fulfilment import allocate, choose_warehouse
+from postgres.shop.lifecycle import OrderStatus, next_step, steps
+from postgres.shop.replenishment import deliveries, first_stock, order_up_to
+from postgres.shop.rhythm import OFFICE, SHOPPING, Rhythm, Timeline, arrivals
+from postgres.shop.stock_book import StockBook
+from postgres.shop.world import MARKETS, SITES, demand_share, home_site
 
 MONDAY = datetime(2026, 10, 5, tzinfo=UTC)
 instants = st.datetimes(datetime(2024, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001

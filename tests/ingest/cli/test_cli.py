@@ -27,7 +27,7 @@ from tests.ingest.cli.command import CommandLine, Finished
 from tests.ingest.contracts.contract_text import Document, column, good_document, set_custom, text_of
 from tests.ingest.lake.s3_proxy import Fault, s3_error, s3_proxy
 from tests.ingest.run.world import ITEMS, World
-from tests.ingest.sources.fake_provider import FakeProvider, fake_provider, good_event
+from tests.ingest.sources.api.fake_provider import FakeProvider, fake_provider, good_event
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -14,7 +14,7 @@ from ingest.run.runner import open_ingestion
 from local.servers.s3_server import S3Server
 from tests.ingest.lake.s3_proxy import Fault, S3Proxy, s3_proxy
 from tests.ingest.run.world import ITEMS, World
-from tests.ingest.sources.fake_provider import fake_provider, good_event
+from tests.ingest.sources.api.fake_provider import fake_provider, good_event
 
 
 @pytest.fixture

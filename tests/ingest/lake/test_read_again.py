@@ -15,9 +15,9 @@ from ingest.contracts.registry import ContractRegistry
 from ingest.lake.batch import QuarantinedRecord
 from ingest.lake.commit import Commit, CommitKind, Counts, Resume, Walk, Watermark, Window
 from ingest.lake.read_again import UnnamedRecord, read_again
-from ingest.sources.records import RecordDecoder
-from ingest.sources.walk import WindowWalk, split
-from tests.ingest.sources.fake_provider import good_event
+from ingest.sources.api.records import RecordDecoder
+from ingest.sources.api.walk import WindowWalk, split
+from tests.ingest.sources.api.fake_provider import good_event
 
 START = datetime(2026, 1, 31, tzinfo=UTC)
 DECODER = RecordDecoder(ContractRegistry.load()["email_events"])

@@ -11,8 +11,8 @@ from psycopg2.extensions import connection as Connection
 from pydantic import SecretStr
 
 from ingest.errors import AccessError
-from ingest.sources.horizon import read_horizon
-from ingest.sources.session import APPLICATION_NAME
+from ingest.sources.postgres.horizon import read_horizon
+from ingest.sources.postgres.session import APPLICATION_NAME
 from tests.ingest.run.world import ITEMS, World
 
 

@@ -20,8 +20,8 @@ from ingest.errors import ConfigurationError, ContractError, SchemaDriftError
 from ingest.run.context import StreamResult
 from ingest.run.runner import open_ingestion
 from ingest.run.shared import share_ingestion
-from ingest.sources.local_time import local_times
-from ingest.sources.postgres import SharedSnapshot
+from ingest.sources.postgres.local_time import local_times
+from ingest.sources.postgres.reader import SharedSnapshot
 from local.servers.postgres_server import PostgresServer
 from tests.ingest.cli.command import CommandLine
 from tests.ingest.contracts.contract_text import column, good_document, parsed, set_custom

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from ingest.lake.commit import Window
-from ingest.sources import postgres
-from ingest.sources.postgres import PostgresSession
+from ingest.sources.postgres import reader
+from ingest.sources.postgres.reader import PostgresSession
 from tests.ingest.run.world import ITEMS, World
 
 FILL = "insert into items (id, value) select g, repeat('x', 200) from generate_series({}, {}) g"
@@ -17,7 +17,7 @@ FILL = "insert into items (id, value) select g, repeat('x', 200) from generate_s
 
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(postgres, "_PART_BLOCKS", 7)
+    monkeypatch.setattr(reader, "_PART_BLOCKS", 7)
 
 
 def session(world: World, *, readers: int = 3) -> PostgresSession:

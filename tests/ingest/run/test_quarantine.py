@@ -19,10 +19,10 @@ from ingest.lake.commit import Commit, CommitKind, Counts, unmoved
 from ingest.lake.log import CommitLog
 from ingest.lake.store import ObjectStore
 from ingest.run.quarantine import Quarantine, read_columns
-from ingest.sources.records import RecordDecoder
+from ingest.sources.api.records import RecordDecoder
 from tests.ingest.cli.command import CommandLine
 from tests.ingest.run.world import World
-from tests.ingest.sources.fake_provider import RECEIVED_AT, FakeProvider, fake_provider, good_event
+from tests.ingest.sources.api.fake_provider import RECEIVED_AT, FakeProvider, fake_provider, good_event
 
 GOODS = """
 create function touch() returns trigger language plpgsql as

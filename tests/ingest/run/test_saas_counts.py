@@ -22,9 +22,9 @@ from ingest.run.context import IngestionContext, StreamResult
 from ingest.run.extract_saas import SaasExtraction
 from ingest.run.quarantine import Quarantine
 from ingest.settings import IngestSettings, LakeSettings
-from ingest.sources.http import ApiClient
+from ingest.sources.api.http import ApiClient
 from orchestration.reconcile.lake import LakeCounter
-from tests.ingest.sources.fake_provider import good_event
+from tests.ingest.sources.api.fake_provider import good_event
 
 START = datetime(2026, 1, 31, tzinfo=UTC)
 

@@ -17,7 +17,7 @@ from ingest.lake.store import ObjectStore
 from ingest.run.runner import ingest_all, open_ingestion
 from ingest.run.shared import SharedIngestion, share_ingestion
 from ingest.settings import IngestSettings, LakeSettings
-from ingest.sources.connection import Server
+from ingest.sources.postgres.connection import Server
 from local.accounts import unprivileged_account
 from local.processes import process_group
 from local.run_directory import open_run_directory

@@ -23,7 +23,7 @@ from ingest.run.runner import open_ingestion
 from ingest.verify.report import Found, LostUpdatesError, Verification, require_equal
 from tests.ingest.run.test_local_cursors import ORDERS, contract_of
 from tests.ingest.run.world import ITEMS, World
-from tests.ingest.sources.fake_provider import FakeProvider, fake_provider, good_event
+from tests.ingest.sources.api.fake_provider import FakeProvider, fake_provider, good_event
 
 
 @pytest.fixture

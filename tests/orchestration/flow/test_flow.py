@@ -26,7 +26,7 @@ from orchestration.report import RunReport, StreamOutcome
 from orchestration.warehouse.duckdb.query import run_query
 from orchestration.warehouse.loader import LoadResult
 from orchestration.warehouse.protocol import Publication
-from tests.ingest.sources.fake_provider import fake_provider
+from tests.ingest.sources.api.fake_provider import fake_provider
 from tests.orchestration.flow.conftest import Platform
 
 STREAMS = set(ContractRegistry.load())

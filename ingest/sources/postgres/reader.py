@@ -17,14 +17,14 @@ from ingest.contracts.model import Column, StreamContract
 from ingest.contracts.types import Kind
 from ingest.errors import ConfigurationError, TransientError
 from ingest.lake.commit import Window
-from ingest.sources import queries
-from ingest.sources.connection import Server, in_unicode, postgres_errors
-from ingest.sources.horizon import Horizon, read_horizon
-from ingest.sources.local_time import LocalTimes, local_times
 from ingest.sources.overlap import overlapped
-from ingest.sources.pool import ConnectionPool
-from ingest.sources.queries import Blocks, CursorRange
-from ingest.sources.snapshot import Snapshot, export_snapshot, join_snapshot
+from ingest.sources.postgres import queries
+from ingest.sources.postgres.connection import Server, in_unicode, postgres_errors
+from ingest.sources.postgres.horizon import Horizon, read_horizon
+from ingest.sources.postgres.local_time import LocalTimes, local_times
+from ingest.sources.postgres.pool import ConnectionPool
+from ingest.sources.postgres.queries import Blocks, CursorRange
+from ingest.sources.postgres.snapshot import Snapshot, export_snapshot, join_snapshot
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -19,8 +19,8 @@ from ingest.contracts.types import Kind
 from ingest.errors import ContractError, DataError
 from ingest.lake.batch import QuarantinedRecord
 from ingest.lake.commit import EVER, Window
-from ingest.sources import json_scanner
-from ingest.sources.record_fields import shape
+from ingest.sources.api import json_scanner
+from ingest.sources.api.record_fields import shape
 
 PAYLOAD = "payload"
 DEEPEST = 500

@@ -19,8 +19,8 @@ from ingest.contracts.registry import ContractRegistry
 from ingest.errors import TransientError
 from ingest.lake.commit import Resume, Window
 from ingest.retry import WaitBudget
-from ingest.sources.http import ApiClient
-from ingest.sources.saas import Page, SaasStream
+from ingest.sources.api.http import ApiClient
+from ingest.sources.api.saas import Page, SaasStream
 
 WINDOW = Window(start=None, end=datetime(2026, 2, 1, tzinfo=UTC))
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from random import Random
 
-from postgres.catalogue import Assortment
-from postgres.chance import Weighted
+from postgres.shop.catalogue import Assortment
+from postgres.shop.chance import Weighted
 
 _LINES = {1: 0.27, 2: 0.29, 3: 0.22, 4: 0.13, 5: 0.06, 6: 0.03}
 _QUANTITIES = {1: 0.71, 2: 0.19, 3: 0.06, 4: 0.03, 6: 0.01}

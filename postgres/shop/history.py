@@ -8,18 +8,18 @@ from decimal import Decimal
 from functools import partial
 from random import Random
 
-from postgres import rates, replenishment
-from postgres.basket import draw_basket, expected_units
-from postgres.catalogue import Assortment, line_total
-from postgres.customers import draw_customer_number
-from postgres.fulfilment import Allocation, allocate
-from postgres.lifecycle import OrderStatus, Step, steps_before
-from postgres.master_data import is_launched
-from postgres.rates import Rates
-from postgres.rhythm import MICROSECOND, OFFICE, SHOPPING, Timeline, arrivals
-from postgres.rows import Customer, Order, OrderItem, Product, StockLevel, StockMovement, Warehouse
-from postgres.stock_book import StockBook
-from postgres.world import demand_share, home_site
+from postgres.shop import rates, replenishment
+from postgres.shop.basket import draw_basket, expected_units
+from postgres.shop.catalogue import Assortment, line_total
+from postgres.shop.customers import draw_customer_number
+from postgres.shop.fulfilment import Allocation, allocate
+from postgres.shop.lifecycle import OrderStatus, Step, steps_before
+from postgres.shop.master_data import is_launched
+from postgres.shop.rates import Rates
+from postgres.shop.rhythm import MICROSECOND, OFFICE, SHOPPING, Timeline, arrivals
+from postgres.shop.rows import Customer, Order, OrderItem, Product, StockLevel, StockMovement, Warehouse
+from postgres.shop.stock_book import StockBook
+from postgres.shop.world import demand_share, home_site
 
 _DAY = timedelta(days=1)
 _STOCKED_BEFORE_START = timedelta(days=7)

@@ -26,7 +26,7 @@ from ingest.errors import (
     TransientError,
     UnreachableError,
 )
-from ingest.sources.http import ApiClient, parse_retry_after, server_time
+from ingest.sources.api.http import ApiClient, parse_retry_after, server_time
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 KEY = "the-key-that-nobody-may-see"

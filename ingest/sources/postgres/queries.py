@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from psycopg2 import sql
 
 from ingest.contracts.model import ChildTables, Column, StreamContract
-from ingest.sources.columns import qualified, select_list, unrepresentable
+from ingest.sources.postgres.columns import qualified, select_list, unrepresentable
 
 
 @dataclass(frozen=True)

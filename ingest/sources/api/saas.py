@@ -18,9 +18,9 @@ from ingest.lake.commit import Resume, Window
 from ingest.logs import get_logger
 from ingest.retry import WaitBudget, retrying
 from ingest.retry_policies import API_REQUEST
-from ingest.sources import json_scanner
-from ingest.sources.http import ApiClient, server_time
-from ingest.sources.json_scanner import UnreadableError
+from ingest.sources.api import json_scanner
+from ingest.sources.api.http import ApiClient, server_time
+from ingest.sources.api.json_scanner import UnreadableError
 
 T = TypeVar("T")
 

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 
 from psycopg2 import errors, sql
 
-from ingest.sources.columns import qualified
-from ingest.sources.session import BEFORE_LOCKS
+from ingest.sources.postgres.columns import qualified
+from ingest.sources.postgres.session import BEFORE_LOCKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Generic, TypeVar
 
-from postgres.chance import Weighted
+from postgres.shop.chance import Weighted
 
 MICROSECOND = timedelta(microseconds=1)
 Event = TypeVar("Event")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from postgres.rows import StockLevel, StockMovement
+from postgres.shop.rows import StockLevel, StockMovement
 
 
 @dataclass(slots=True)

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 from random import Random
 
-from postgres import rates
-from postgres.catalogue import draw_product, sku
-from postgres.customers import email_address
-from postgres.rows import Customer, Product, Warehouse
-from postgres.world import SITES, draw_full_name, draw_market
+from postgres.shop import rates
+from postgres.shop.catalogue import draw_product, sku
+from postgres.shop.customers import email_address
+from postgres.shop.rows import Customer, Product, Warehouse
+from postgres.shop.world import SITES, draw_full_name, draw_market
 
 _PAST = timedelta(days=730)
 # Launched products are older than the orders, so that each order's price is the product's current one.

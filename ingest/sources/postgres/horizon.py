@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from ingest.errors import AccessError, ConfigurationError
-from ingest.sources.session import APPLICATION_NAME, reading
+from ingest.sources.postgres.session import APPLICATION_NAME, reading
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from ingest.lake.batch import QuarantinedRecord
 from ingest.lake.commit import Resume, Walk, Window
-from ingest.sources.records import Decoded
+from ingest.sources.api.records import Decoded
 
 
 class WindowWalk:

@@ -14,12 +14,12 @@ from ingest.contracts.registry import ContractRegistry
 from ingest.errors import DataError, TransientError
 from ingest.lake.commit import Window
 from ingest.retry import WaitBudget
-from ingest.sources import json_scanner
-from ingest.sources.http import ApiClient
-from ingest.sources.json_scanner import UnreadableError
-from ingest.sources.records import RecordDecoder
-from ingest.sources.saas import SaasStream
-from tests.ingest.sources.json_texts import any_json, space
+from ingest.sources.api import json_scanner
+from ingest.sources.api.http import ApiClient
+from ingest.sources.api.json_scanner import UnreadableError
+from ingest.sources.api.records import RecordDecoder
+from ingest.sources.api.saas import SaasStream
+from tests.ingest.sources.api.json_texts import any_json, space
 
 GOOD = [
     b'{"event_id":"e%d","type":"sent","message_id":"m","campaign_id":"c","recipient":"a, b] }, {",'

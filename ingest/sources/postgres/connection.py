@@ -12,8 +12,8 @@ from psycopg2.extensions import make_dsn, parse_dsn
 from pydantic import SecretStr
 
 from ingest.errors import AccessError, ConfigurationError, DataError, PlatformError, TransientError, UnreachableError
-from ingest.sources.refusals import refusal_of, said_first
-from ingest.sources.session import (
+from ingest.sources.postgres.refusals import refusal_of, said_first
+from ingest.sources.postgres.session import (
     APPLICATION_NAME,
     POOL_BY_TRANSACTION,
     hold_settings,
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
     from ingest.contracts.model import StreamContract
-    from ingest.sources.session import Reads
+    from ingest.sources.postgres.session import Reads
 
 # A server that has gone without a word is noticed after a minute; the system's default is two hours.
 _LIVENESS = {"connect_timeout": 10, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}

@@ -20,7 +20,7 @@ from ingest.errors import (
     TransientError,
     UnreachableError,
 )
-from ingest.sources import answer_body
+from ingest.sources.api import answer_body
 
 _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 _LONGEST_ANSWER_SECONDS = 300.0

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from random import Random
 
-from postgres.chance import Weighted
+from postgres.shop.chance import Weighted
 
 # Every warehouse gets a delivery every four hours; they are staggered so that one comes about every 37 minutes.
 _DELIVERY_EVERY = timedelta(hours=4)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 from random import Random
 
-from postgres.chance import Weighted
+from postgres.shop.chance import Weighted
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from random import Random
 
-from postgres.chance import Weighted, fraction
+from postgres.shop.chance import Weighted, fraction
 
 CENT = Decimal("0.01")
 LOWEST_PRICE = Decimal("0.99")

@@ -18,11 +18,11 @@ from ingest.contracts.registry import ContractRegistry
 from ingest.errors import ContractError, DataError
 from ingest.lake.commit import Window
 from ingest.retry import WaitBudget
-from ingest.sources.http import ApiClient
-from ingest.sources.records import Decoded, KeyDecoder, RecordDecoder
-from ingest.sources.saas import SaasStream
+from ingest.sources.api.http import ApiClient
+from ingest.sources.api.records import Decoded, KeyDecoder, RecordDecoder
+from ingest.sources.api.saas import SaasStream
 from tests.ingest.contracts.contract_text import good_document, parsed, set_custom
-from tests.ingest.sources.json_texts import any_json, space, strings
+from tests.ingest.sources.api.json_texts import any_json, space, strings
 
 EVENT: dict[str, Any] = {
     "event_id": "evt_1",

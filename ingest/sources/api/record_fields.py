@@ -20,7 +20,7 @@ from ingest import moments
 from ingest.contracts.model import RecordField
 from ingest.contracts.types import Kind, LandingType
 from ingest.errors import ContractError
-from ingest.sources import json_scanner
+from ingest.sources.api import json_scanner
 
 _TYPES: dict[str, Any] = {
     "string": str,

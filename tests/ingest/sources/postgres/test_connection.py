@@ -13,7 +13,7 @@ from psycopg2.extensions import make_dsn, parse_dsn
 from pydantic import SecretStr
 
 from ingest.errors import AccessError, ConfigurationError, PlatformError, TransientError, UnreachableError
-from ingest.sources.connection import CONNECTING, Server, connection_string, postgres_errors
+from ingest.sources.postgres.connection import CONNECTING, Server, connection_string, postgres_errors
 from tests.ingest.cli.command import CommandLine
 from tests.ingest.run.world import ITEMS, World
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from postgres.chance import fraction
+from postgres.shop.chance import fraction
 
 _CANCELLED_SHARE = 0.04
 

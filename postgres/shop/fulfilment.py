@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from postgres.basket import BasketLine
+from postgres.shop.basket import BasketLine
 
 
 @dataclass(frozen=True, slots=True)
