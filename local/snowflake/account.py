@@ -19,7 +19,7 @@ INTEGRATION = "DP_MAILBLAZE_DEMO_DEV_S3_INT"
 STORAGE_ROLE = "arn:aws:iam::443414059898:role/dp-mailblaze-demo-dev-snowflake-storage"
 FILE_FORMAT = "PARQUET_OF_INGEST"
 _PARQUET = "TYPE = PARQUET USE_VECTORIZED_SCANNER = TRUE USE_LOGICAL_TYPE = TRUE BINARY_AS_TEXT = FALSE"
-_BLOCKED = ("_log/", "_quarantine/")
+_BLOCKED = ("_log/", "_quarantine/", "_runs/")
 
 
 def provision(environment: Mapping[str, str], *, bucket: str) -> None:
@@ -124,6 +124,7 @@ def _stage(settings: SnowflakeSettings, database: str, schemas: Schemas, bucket:
     )
     yield f"GRANT USAGE ON FILE FORMAT {raw}.{FILE_FORMAT} TO ROLE {settings.loader_role}"
     yield f"GRANT USAGE ON STAGE {raw}.{settings.stage} TO ROLE {settings.loader_role}"
+    yield f"GRANT USAGE ON INTEGRATION {integration} TO ROLE {settings.loader_role}"
 
 
 def _raw_grants(settings: SnowflakeSettings, database: str, schemas: Schemas) -> Iterator[str]:

@@ -19,6 +19,7 @@ import pytest
 from bench.cost.model import Assumptions
 from ingest.contracts.registry import ContractRegistry
 from ingest.errors import AccessError, ConfigurationError, DamagedLakeError, PlatformError, TransientError
+from local.snowflake.account import integration_of
 from tests.faults.patience import without_waiting
 from tests.orchestration.lake_builder import LakeBuilder, contract, thing
 from tests.snowflake.account import Account, not_shown_here
@@ -196,10 +197,17 @@ def test_what_the_user_must_mend_is_said_with_the_way_to_do_it(day: BadDay, subt
 
 
 @pytest.mark.parametrize(
-    "right", ["USAGE ON STAGE {db}.RAW.STG_S3_RAW", "USAGE ON SCHEMA {db}.RAW", "USAGE ON DATABASE {db}"]
+    "right",
+    [
+        "USAGE ON STAGE {db}.RAW.STG_S3_RAW",
+        "USAGE ON INTEGRATION {integration}",
+        "USAGE ON SCHEMA {db}.RAW",
+        "USAGE ON DATABASE {db}",
+    ],
 )
 def test_the_grant_that_a_message_ends_with_mends_it(day: BadDay, right: str) -> None:
-    day.account.run(f"REVOKE {right.format(db=day.account.database)} FROM ROLE {ROLE}")
+    integration = integration_of(day.account.lake_settings.bucket)
+    day.account.run(f"REVOKE {right.format(db=day.account.database, integration=integration)} FROM ROLE {ROLE}")
     try:
         day.load(patience=0)
     except AccessError as error:

@@ -38,6 +38,7 @@ resource "aws_iam_role_policy" "snowflake" {
         Action   = ["s3:GetObject", "s3:GetObjectVersion"]
         Resource = local.data_arns
       },
+      # So `list @STAGE` without a path is always denied: a list names the prefix that it is of.
       {
         Sid       = "ListData"
         Effect    = "Allow"

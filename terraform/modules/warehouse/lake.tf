@@ -15,11 +15,16 @@ resource "snowflake_storage_integration_aws" "this" {
   storage_blocked_locations = ["s3://${var.bucket_name}/_log/", "s3://${var.bucket_name}/_quarantine/", "s3://${var.bucket_name}/_runs/"]
 }
 
-# To make a stage with an integration, a role must have USAGE on it. To read the stage afterwards it need not.
+# Snowflake asks for USAGE on the integration, beside that on the stage, of whoever makes a stage with it, and of whoever
+# copies from such a stage or lists it: SYSADMIN makes it, the loader reads it.
 resource "snowflake_grant_privileges_to_account_role" "integration" {
   provider = snowflake.accountadmin
+  for_each = {
+    sysadmin = "SYSADMIN"
+    loader   = snowflake_account_role.this["loader"].name
+  }
 
-  account_role_name = "SYSADMIN"
+  account_role_name = each.value
   privileges        = ["USAGE"]
 
   on_account_object {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,8 +14,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from ingest.contracts.registry import ContractRegistry
+from local.snowflake.account import STORAGE_ROLE
+from local.snowflake.emulator.stage.storage_role import DATA_PREFIXES
 from tests.conftest import Bucket
-from tests.local.snowflake.conftest import Client
+from tests.local.snowflake.conftest import Client, Connect
 
 FORMAT = "FILE_FORMAT = (TYPE = PARQUET USE_VECTORIZED_SCANNER = TRUE BINARY_AS_TEXT = FALSE USE_LOGICAL_TYPE = TRUE)"
 OPTIONS = f"{FORMAT} MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE ON_ERROR = ABORT_STATEMENT FORCE = TRUE"
@@ -167,6 +171,58 @@ def test_a_stage_stays_where_its_integration_allows(lake: Lake) -> None:
         "STORAGE_ALLOWED_LOCATIONS = ('s3://elsewhere/')"
     )
     assert lake.client.errno(lake.copy("events/1.parquet")) == 3127
+
+
+def test_who_reads_a_stage_must_be_allowed_to_use_its_integration_too(lake: Lake, connect: Connect) -> None:
+    role, integration = f"READER_OF_{uuid.uuid4().hex[:8].upper()}", lake.bucket.name.replace("-", "_").upper()
+    key = lake.put("events/1.parquet", rows(1))
+    database = lake.client.value("SELECT CURRENT_DATABASE()")
+    lake.client.run(f"CREATE ROLE {role}")
+    for right in (f"USAGE ON DATABASE {database}", "USAGE ON SCHEMA RAW", "INSERT ON TABLE EVENTS"):
+        lake.client.run(f"GRANT {right} TO ROLE {role}")
+    reader = connect(role=role, database=database, schema="RAW")
+    statements = (lake.copy(key), "LIST @LAKE/events/")
+
+    assert [reader.errno(statement) for statement in statements] == [2003, 2003]
+    lake.client.run(f"GRANT USAGE ON STAGE LAKE TO ROLE {role}")
+    for statement in statements:
+        number, words = reader.refused(statement)
+        assert (number, f"Insufficient privileges to operate on integration '{integration}'" in words) == (3001, True)
+    lake.client.run(f"GRANT USAGE ON INTEGRATION {integration} TO ROLE {role}")
+    assert [len(reader.run(statement)) for statement in statements] == [1, 1]
+
+
+def test_a_list_shows_the_files_of_a_prefix(lake: Lake) -> None:
+    keys = [lake.put(f"events/{number}.parquet", rows(number)) for number in (2, 1)]
+    lake.put("inventory/3.parquet", rows(3))
+    lake.put("_log/1.json", rows(1))
+
+    listed = lake.client.run("LIST @LAKE/events/")
+    assert [name for name, *_ in listed] == [f"s3://{lake.bucket.name}/{key}" for key in sorted(keys)]
+    assert all(size > 0 and len(md5) == 32 and modified.endswith("GMT") for _, size, md5, modified in listed)
+    assert len(lake.client.run("LS @RAW.LAKE")) == 4
+    assert lake.client.run("LIST @LAKE/nothing/") == []
+    assert lake.client.errno("LIST @LAKE/_log/") == 3127
+    assert lake.client.errno("LIST @LAKE/events/ PATTERN = '.*'") == 2
+
+
+def test_the_storage_role_of_our_terraform_lists_and_reads_data_alone(lake: Lake) -> None:
+    """Its right to list is bound to the data's prefixes, so that a list of the stage's root is denied."""
+    contracts = ContractRegistry.load()
+    assert {f"{contracts[stream].spec.prefix}/" for stream in contracts} == set(DATA_PREFIXES)
+    integration = lake.bucket.name.replace("-", "_").upper()
+    lake.client.run(
+        f"CREATE OR REPLACE STORAGE INTEGRATION {integration} TYPE = EXTERNAL_STAGE STORAGE_PROVIDER = 'S3' "
+        f"ENABLED = TRUE STORAGE_AWS_ROLE_ARN = '{STORAGE_ROLE}' STORAGE_ALLOWED_LOCATIONS = ('s3://{lake.bucket.name}/')"
+    )
+    keys = [lake.put(key, rows(1)) for key in ("events/1.parquet", "elsewhere/1.parquet")]
+
+    assert len(lake.client.run("LIST @LAKE/events/")) == 1
+    assert lake.client.run("LIST @LAKE/inventory/products/") == []
+    lake.client.run(lake.copy(keys[0]))
+    for statement in ("LIST @LAKE", "LIST @LAKE/", "LIST @LAKE/e", "LIST @LAKE/elsewhere/", lake.copy(keys[1])):
+        number, words = lake.client.refused(statement)
+        assert (number, "Access Denied (Status Code: 403" in words) == (91003, True), statement
 
 
 def test_a_million_rows_are_copied_as_columns(lake: Lake) -> None:

@@ -20,6 +20,7 @@ from local.snowflake.emulator.sql.strictness import check
 from local.snowflake.emulator.sql.translate import parse
 from local.snowflake.emulator.stage import stage_statements
 from local.snowflake.emulator.stage.copy import copy_into
+from local.snowflake.emulator.stage.list_files import list_files
 from local.snowflake.emulator.tables import schemas
 from local.snowflake.emulator.tables.alter_table import alter_relation, comment_on
 from local.snowflake.emulator.tables.create_table import create_table, create_view, drop_relation
@@ -137,10 +138,6 @@ def _drop(context: Context) -> Result:
     return handlers[kind](context, if_exists=if_exists)
 
 
-def _not_emulated(context: Context) -> Result:
-    raise unsupported(" ".join(context.sql.split())[:80])
-
-
 _HANDLERS: tuple[tuple[tuple[str, ...], Handler, bool], ...] = (
     (("BEGIN",), session_statements.begin, False),
     (("START", "TRANSACTION"), session_statements.begin, False),
@@ -158,6 +155,6 @@ _HANDLERS: tuple[tuple[tuple[str, ...], Handler, bool], ...] = (
     (("ALTER",), alter_relation, True),
     (("CREATE",), _create, False),
     (("DROP",), _drop, True),
-    (("LIST",), _not_emulated, False),
-    (("LS",), _not_emulated, False),
+    (("LIST",), list_files, False),
+    (("LS",), list_files, False),
 )

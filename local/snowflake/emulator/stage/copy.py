@@ -13,7 +13,6 @@ from local.snowflake.emulator.account.locks import LockMode
 from local.snowflake.emulator.account.stage_objects import ParquetOptions, Stage, format_options
 from local.snowflake.emulator.errors import (
     SnowflakeError,
-    insufficient_privileges,
     invalid_parameter,
     invalid_property,
     syntax_error,
@@ -24,7 +23,7 @@ from local.snowflake.emulator.sql.results import Result, typed_rows
 from local.snowflake.emulator.sql.tokens import Tokens, texts
 from local.snowflake.emulator.stage.parquet import read_file
 from local.snowflake.emulator.stage.s3 import Listing, StagedFile
-from local.snowflake.emulator.stage.stage_statements import stage_and_path
+from local.snowflake.emulator.stage.stage_statements import stage_and_path, usable_integration
 from local.snowflake.emulator.tables.execute import run
 
 MAX_FILES = 1000
@@ -71,10 +70,7 @@ def copy_into(context: Context) -> Result:
         raise unsupported("COPY of all files of a place: name them in FILES")
     if not statement.force:
         raise unsupported("COPY without FORCE = TRUE, which leaves out what was loaded in the last 64 days")
-    integration = context.account.integration(statement.stage.integration or "")
-    if not integration.enabled:
-        raise insufficient_privileges("integration", integration.name)
-    listing = Listing(integration, statement.stage)
+    listing = Listing(usable_integration(context, statement.stage), statement.stage)
     base = statement.path.rstrip("/") + "/" if statement.path else ""
     chosen = [listing.head(base + name) for name in statement.files]
     tables = []
@@ -102,7 +98,7 @@ def _parse(context: Context) -> _Copy:
     tokens.expect("FROM")
     if tokens.word() == "(":
         raise unsupported("COPY INTO ... FROM (SELECT ...)")
-    statement = _Copy(target, *stage_and_path(context, tokens))
+    statement = _Copy(target, *stage_and_path(context, tokens, "COPY"))
     while not tokens.done:
         tokens.accept(",")
         _option(context, tokens, statement)

@@ -1,11 +1,14 @@
 """The buckets behind stages, through boto3, with the endpoint and the credentials of this process's environment.
 
-In a real account Snowflake assumes the integration's role. Here the process's own credentials stand for it.
+In a real account Snowflake assumes the integration's role. Here the process's own credentials stand for it, within what
+that role may do (`storage_role`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import boto3
@@ -15,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from local.snowflake.emulator.account.objects import StorageIntegration
 from local.snowflake.emulator.account.stage_objects import Stage
 from local.snowflake.emulator.errors import SnowflakeError
+from local.snowflake.emulator.stage.storage_role import StorageRole
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,7 @@ class StagedFile:
     path: str
     size: int
     etag: str
+    modified: datetime
 
 
 class Listing:
@@ -35,14 +40,16 @@ class Listing:
             raise location_not_allowed(stage.url, integration.name)
         self._integration = integration
         self._stage = stage
+        self._role = StorageRole.of(integration.role_arn)
         config = Config(s3={"addressing_style": "path"}, retries={"max_attempts": 3, "mode": "standard"})
         self._client = boto3.client("s3", config=config)
 
     def head(self, path: str) -> StagedFile:
         """One file. Raises SnowflakeError 091016 where it is not there."""
         key = self._stage.prefix + path.lstrip("/")
-        if self._integration.blocks(url := f"s3://{self._stage.bucket}/{key}"):
-            raise location_not_allowed(url, self._integration.name)
+        self._check_not_blocked(key)
+        if not self._role.may_read(key):
+            raise self._denied(key)
         try:
             found = self._client.head_object(Bucket=self._stage.bucket, Key=key)
         except ClientError as error:
@@ -52,6 +59,20 @@ class Listing:
         except BotoCoreError as error:
             raise self._refused(key, error) from None
         return self._file(key, found | {"Size": found["ContentLength"]})
+
+    def below(self, path: str) -> Iterator[StagedFile]:
+        """The files below a path, by key. Raises SnowflakeError where the place is blocked, or S3 says no."""
+        prefix = self._stage.prefix + path.lstrip("/")
+        self._check_not_blocked(prefix)
+        if not self._role.may_list(prefix):
+            raise self._denied(prefix)
+        try:
+            for page in self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self._stage.bucket, Prefix=prefix
+            ):
+                yield from (self._file(found["Key"], found) for found in page.get("Contents", ()))
+        except (ClientError, BotoCoreError) as error:
+            raise self._refused(prefix, error) from None
 
     def read(self, file: StagedFile) -> bytes:
         """A file's bytes. Raises SnowflakeError."""
@@ -67,7 +88,15 @@ class Listing:
             key.removeprefix(self._stage.prefix),
             int(found["Size"]),
             str(found["ETag"]).strip('"'),
+            found["LastModified"],
         )
+
+    def _check_not_blocked(self, key: str) -> None:
+        if self._integration.blocks(url := f"s3://{self._stage.bucket}/{key}"):
+            raise location_not_allowed(url, self._integration.name)
+
+    def _denied(self, key: str) -> SnowflakeError:
+        return self._unreadable("Access Denied (Status Code: 403; Error Code: AccessDenied)", key)
 
     def _refused(self, key: str, error: ClientError | BotoCoreError) -> SnowflakeError:
         """S3 said no, or nothing."""
@@ -75,6 +104,9 @@ class Listing:
         if isinstance(error, ClientError):
             code, status = error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]
             cause = f"{error.response['Error'].get('Message', '')} (Status Code: {status}; Error Code: {code})"
+        return self._unreadable(cause, key)
+
+    def _unreadable(self, cause: str, key: str) -> SnowflakeError:
         return SnowflakeError(
             91003, "55000", f"Failure using stage area. Cause: [{cause}] at s3://{self._stage.bucket}/{key}"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from local.snowflake.emulator.account.context import Context
+from local.snowflake.emulator.account.objects import StorageIntegration
 from local.snowflake.emulator.account.stage_objects import FileFormat, Stage, check_type, format_options
 from local.snowflake.emulator.errors import (
     already_exists,
@@ -64,13 +65,23 @@ def _option(tokens: Tokens) -> str:
 
 def _check_location(context: Context, stage: Stage) -> None:
     """The integration must be there, usable, and allow the place."""
+    integration = usable_integration(context, stage)
+    if not integration.allows(stage.url):
+        raise location_not_allowed(stage.url, integration.name)
+
+
+def usable_integration(context: Context, stage: Stage) -> StorageIntegration:
+    """The stage's integration, which the role must be allowed to use.
+
+    Not only to make the stage: Snowflake asks for USAGE on the integration, beside that on the stage, of whoever reads
+    or lists it ("Access control privileges", note on stages with a storage integration).
+    """
     if stage.integration is None:
         raise unsupported("a stage without a STORAGE_INTEGRATION")
     integration = context.account.integration(stage.integration)
     if "USAGE" not in context.actor.held("INTEGRATION", integration.name, integration.owner):
         raise insufficient_privileges("integration", integration.name)
-    if not integration.allows(stage.url):
-        raise location_not_allowed(stage.url, integration.name)
+    return integration
 
 
 def drop_stage(context: Context, *, if_exists: bool) -> Result:
@@ -86,7 +97,7 @@ def drop_stage(context: Context, *, if_exists: bool) -> Result:
     return status(f"{name.name} successfully dropped.")
 
 
-def stage_and_path(context: Context, tokens: Tokens) -> tuple[Stage, str]:
+def stage_and_path(context: Context, tokens: Tokens, doing: str) -> tuple[Stage, str]:
     """`@stage/path`: the stage, which the role may use, and the path below it. Quoted parts may hold anything."""
     tokens.expect("@")
     if tokens.accept("~") or tokens.accept("%"):
@@ -94,7 +105,7 @@ def stage_and_path(context: Context, tokens: Tokens) -> tuple[Stage, str]:
     parts = [tokens.identifier()]
     while tokens.accept("."):
         parts.append(tokens.identifier())
-    name = context.session.resolve(tuple(parts), "COPY")
+    name = context.session.resolve(tuple(parts), doing)
     context.require_schema(name.database, name.schema)
     stage = context.account.stage(name)
     context.actor.require("USAGE", "STAGE", str(name), owner=stage.owner)

@@ -136,7 +136,7 @@ run "everything" {
       [for grant in snowflake_grant_privileges_to_account_role.select_all : "${grant.account_role_name}: ${join(",", grant.privileges)} ON ALL ${one(one(grant.on_schema_object).all).object_type_plural} IN ${one(one(grant.on_schema_object).all).in_schema}"],
       [for grant in snowflake_grant_privileges_to_account_role.select_future : "${grant.account_role_name}: ${join(",", grant.privileges)} ON FUTURE ${one(one(grant.on_schema_object).future).object_type_plural} IN ${one(one(grant.on_schema_object).future).in_schema}"],
       [for grant in snowflake_grant_privileges_to_account_role.lake : "${grant.account_role_name}: ${join(",", grant.privileges)} ON ${one(grant.on_schema_object).object_type} ${one(grant.on_schema_object).object_name}"],
-      ["${snowflake_grant_privileges_to_account_role.integration.account_role_name}: ${join(",", snowflake_grant_privileges_to_account_role.integration.privileges)} ON INTEGRATION"],
+      [for grant in snowflake_grant_privileges_to_account_role.integration : "${grant.account_role_name}: ${join(",", grant.privileges)} ON ${one(grant.on_account_object).object_type} ${one(grant.on_account_object).object_name}"],
       ["${snowflake_grant_ownership.raw_tables.account_role_name}: OWNERSHIP ON FUTURE ${one(one(snowflake_grant_ownership.raw_tables.on).future).object_type_plural} IN ${one(one(snowflake_grant_ownership.raw_tables.on).future).in_schema}"],
       ))) == jsonencode(sort([
       "DP_MAILBLAZE_DEMO_DEV_LOADER: USAGE ON DATABASE DP_MAILBLAZE_DEMO_DEV_DB",
@@ -161,7 +161,8 @@ run "everything" {
       "DP_MAILBLAZE_DEMO_DEV_READER: SELECT ON ALL VIEWS IN \"DP_MAILBLAZE_DEMO_DEV_DB\".\"MART\"",
       "DP_MAILBLAZE_DEMO_DEV_READER: SELECT ON FUTURE TABLES IN \"DP_MAILBLAZE_DEMO_DEV_DB\".\"MART\"",
       "DP_MAILBLAZE_DEMO_DEV_READER: SELECT ON FUTURE VIEWS IN \"DP_MAILBLAZE_DEMO_DEV_DB\".\"MART\"",
-      "SYSADMIN: USAGE ON INTEGRATION",
+      "DP_MAILBLAZE_DEMO_DEV_LOADER: USAGE ON INTEGRATION DP_MAILBLAZE_DEMO_DEV_S3_INT",
+      "SYSADMIN: USAGE ON INTEGRATION DP_MAILBLAZE_DEMO_DEV_S3_INT",
     ]))
     error_message = "Each role has what it needs, and nothing else."
   }
@@ -172,7 +173,7 @@ run "everything" {
       for grant in flatten([
         values(snowflake_grant_privileges_to_account_role.account_object), values(snowflake_grant_privileges_to_account_role.schema),
         values(snowflake_grant_privileges_to_account_role.select_all), values(snowflake_grant_privileges_to_account_role.select_future),
-        values(snowflake_grant_privileges_to_account_role.lake),
+        values(snowflake_grant_privileges_to_account_role.lake), values(snowflake_grant_privileges_to_account_role.integration),
       ]) : length(setsubtract(grant.privileges, ["USAGE", "SELECT", "CREATE TABLE", "CREATE VIEW"])) == 0 && !coalesce(grant.with_grant_option, false) && !coalesce(grant.all_privileges, false)
     ])
     error_message = "Privileges are spelt as Snowflake spells them, and nobody may hand them on."
