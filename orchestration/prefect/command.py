@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Callable, Mapping
 from typing import Annotated
 
 import typer
+from pydantic.fields import FieldInfo
 
 from ingest.errors import PlatformError
 from ingest.terminal import fail, fit_output
+from orchestration.prefect.run.parameters import RunParameters
 from orchestration.report import RunFailedError, RunReport
 
 Run = Callable[..., RunReport]
@@ -27,40 +30,47 @@ def main(run: Run) -> None:
 
 
 def _command(run: Run) -> Callable[..., None]:
-    def command(
-        stream: Annotated[list[str] | None, typer.Option("--stream", "-s", help="A stream; all by default.")] = None,
-        full_refresh: Annotated[bool, typer.Option("--full-refresh", help="Build incremental models anew.")] = False,
-        backfill_from: Annotated[
-            str | None, typer.Option(help="Land this window of cursors again (ISO 8601, UTC if no zone).")
-        ] = None,
-        backfill_to: Annotated[str | None, typer.Option(help="The window's end.")] = None,
-        skip_ingest: Annotated[bool, typer.Option("--skip-ingest", help="Load what is in the lake.")] = False,
-        skip_load: Annotated[bool, typer.Option("--skip-load", help="Build from what is in RAW.")] = False,
-        skip_dbt: Annotated[bool, typer.Option("--skip-dbt", help="Leave the models as they are.")] = False,
-        skip_publish: Annotated[bool, typer.Option("--skip-publish", help="Leave readers what they have.")] = False,
-        keys: Annotated[bool, typer.Option(help="Look for deletions.")] = True,
-        deploy: Annotated[
-            bool,
-            typer.Option("--deploy", help="Register everything with the Prefect server, and let its agent run it."),
-        ] = False,
-    ) -> None:
-        parameters = {
-            "streams": stream or [],
-            "full_refresh": full_refresh,
-            "backfill_from": backfill_from,
-            "backfill_to": backfill_to,
-            "skip_ingest": skip_ingest,
-            "skip_load": skip_load,
-            "skip_dbt": skip_dbt,
-            "skip_publish": skip_publish,
-            "keys": keys,
-        }
+    def command(*, deploy: bool, **parameters: object) -> None:
         if deploy:
             _deploy(parameters)
         else:
             _run(run, **parameters)
 
+    options = [_option(name, field) for name, field in RunParameters.model_fields.items()]
+    command.__signature__ = inspect.Signature([*options, _DEPLOY])  # type: ignore[attr-defined]
+    command.__annotations__ = {option.name: option.annotation for option in (*options, _DEPLOY)}
     return command
+
+
+def _option(name: str, field: FieldInfo) -> inspect.Parameter:
+    """A parameter of the flow as an option: a list is given piece by piece, a moment as text."""
+    flag = f"--{name.replace('_', '-')}"
+    default = field.get_default(call_default_factory=True)
+    annotation: object
+    if isinstance(default, bool):
+        flags = [f"{flag}/--no-{flag[2:]}"] if default else [flag]
+        annotation = bool
+    elif isinstance(default, list):
+        flags = [flag.removesuffix("s"), f"-{name[0]}"]
+        annotation = list[str]
+    else:
+        flags = [flag]
+        annotation = str | None
+    option = typer.Option(*flags, help=field.description, show_default=default is not None)
+    return _parameter(name, Annotated[annotation, option], default)
+
+
+def _parameter(name: str, annotation: object, default: object) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default)
+
+
+_DEPLOY = _parameter(
+    "deploy",
+    Annotated[
+        bool, typer.Option("--deploy", help="Register everything with the Prefect server, and let its agent run it.")
+    ],
+    default=False,
+)
 
 
 def _deploy(parameters: Mapping[str, object]) -> None:
@@ -76,7 +86,6 @@ def _run(run: Run, **parameters: object) -> None:
     from ingest.contracts.registry import ContractRegistry
     from ingest.settings import IngestSettings
     from orchestration.prefect.run.dispatch import require_server
-    from orchestration.prefect.run.parameters import RunParameters
     from orchestration.prefect.run.stopping import leave_when_stopped
     from orchestration.prefect.show.render import Lines, print_report
     from orchestration.progress import report_to

@@ -8,7 +8,8 @@ from typing import Any
 
 from ingest.contracts.registry import ContractRegistry
 from ingest.run.window import FLOW_NAMES
-from orchestration.prefect.deploy.forms import Schema, choice, form, number, switch, time
+from orchestration.prefect.deploy.forms import Schema, choice, fields_of, form, number, switch, time
+from orchestration.prefect.run.parameters import RunParameters
 from orchestration.runtime.names import (
     INGEST_QUEUE,
     MAINTENANCE_FLOW,
@@ -31,8 +32,6 @@ _PLATFORM_ENTRYPOINT = "orchestration/prefect/flow.py:dp_maiblaze_demo_dev_flow"
 _STREAM_ENTRYPOINT = "orchestration/worker/stream_flow.py:land_stream"
 _MAINTENANCE_ENTRYPOINT = "orchestration/prefect/operate/maintenance.py:maintain"
 _VERIFY_ENTRYPOINT = "orchestration/worker/verify_flow.py:verify_streams"
-
-_ALL_BY_DEFAULT = "All streams where none is chosen."
 
 
 @dataclass(frozen=True)
@@ -105,31 +104,18 @@ def _platform(
 
 
 def _full(streams: Sequence[str]) -> DeploymentSpec:
-    fields = {
-        "streams": choice("Streams", f"What to ingest and load. {_ALL_BY_DEFAULT} dbt builds everything.", streams),
-        "full_refresh": switch("Full refresh", "Build incremental models anew, from all that is in RAW."),
-        "keys": switch(
-            "Look for deletions",
-            "Read all keys at the source. Without, only where that was last done COMPARE_EVERY_HOURS ago.",
-            default=True,
-        ),
-        "skip_ingest": switch("Skip ingest", "Load what is in the lake."),
-        "skip_load": switch("Skip load", "Build from what is in RAW."),
-        "skip_dbt": switch("Skip dbt", "Leave the models as they are; nothing is published then."),
-        "skip_publish": switch("Skip publish", "Leave readers what they have."),
-    }
+    names = ("streams", "full_refresh", "keys", "skip_ingest", "skip_load", "skip_dbt", "skip_publish")
     description = (
         "The whole line: every stream from its watermark on, deletions too, then load, dbt, reconciliation and "
         "publication. The first run lands all history; each further one what is new."
     )
-    return _platform(FULL, description, form(fields), parameters={})
+    schema = form(fields_of(RunParameters, names, streams))
+    return _platform(FULL, description, schema, parameters={})
 
 
 def _incremental(streams: Sequence[str], cron: str) -> DeploymentSpec:
     fixed = {"keys": False}
-    fields = {
-        "streams": choice("Streams", f"What to ingest and load. {_ALL_BY_DEFAULT} dbt builds everything.", streams)
-    }
+    fields = fields_of(RunParameters, ("streams",), streams)
     description = (
         "What is new, by a schedule once it is switched on: as `full`, but it looks for deletions in a stream, and "
         "counts it at the source, only where that was last done COMPARE_EVERY_HOURS ago: few runs read a table's keys."
@@ -139,16 +125,14 @@ def _incremental(streams: Sequence[str], cron: str) -> DeploymentSpec:
 
 
 def _backfill(streams: Sequence[str]) -> DeploymentSpec:
-    fields = {
-        "streams": choice("Streams", "Streams to land again. They must have been landed once.", streams, required=True),
-        "backfill_from": time("From", "The first moment of the window, by the streams' cursors. UTC without a zone."),
-        "backfill_to": time("To", "The end of the window, no longer within it. UTC without a zone."),
-    }
+    names = ("streams", *FLOW_NAMES)
+    fields = fields_of(RunParameters, names, streams, required=names)
+    fields["streams"]["description"] = "Streams to land again. They must have been landed once."
     description = (
         "Lands a window of time of some streams again, whatever is there already, and builds from it. Rows that are "
         "the same stay one row in the marts; the watermark stays where it is."
     )
-    schema = form(fields, required=("streams", "backfill_from", "backfill_to"))
+    schema = form(fields, required=names)
     return _platform(BACKFILL, description, schema, parameters={})
 
 

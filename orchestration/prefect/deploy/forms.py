@@ -10,6 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
 from ingest.run.window import MOMENT_PATTERN
 
 Schema = dict[str, Any]
@@ -40,6 +43,23 @@ def form(
     if fixed:
         schema["patternProperties"] = {f"^{name}$": {"const": value} for name, value in fixed.items()}
     return schema
+
+
+def fields_of(
+    model: type[BaseModel], names: Sequence[str], streams: Sequence[str], *, required: Sequence[str] = ()
+) -> dict[str, Schema]:
+    """The form's fields for these fields of a flow's parameters: a list chooses among `streams`, text is a moment."""
+    return {name: _field(model.model_fields[name], streams, required=name in required) for name in names}
+
+
+def _field(field: FieldInfo, streams: Sequence[str], *, required: bool) -> Schema:
+    title, description = field.title or "", field.description or ""
+    default = field.get_default(call_default_factory=True)
+    if isinstance(default, bool):
+        return switch(title, description, default=default)
+    if isinstance(default, list):
+        return choice(title, description, streams, required=required)
+    return time(title, description)
 
 
 def choice(title: str, description: str, names: Sequence[str], *, required: bool = False) -> Schema:

@@ -1,11 +1,14 @@
-"""The parameters of a run of the flow."""
+"""The parameters of a run of the flow: the one place that names, describes and checks them.
+
+The flow's signature, its command line and the forms of its deployments are made from this model.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ingest.errors import ConfigurationError, first_problem
 from ingest.run.window import Bounds, window
@@ -16,15 +19,34 @@ class RunParameters(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    streams: tuple[str, ...] = ()
-    full_refresh: bool = False
-    backfill_from: str | datetime | None = None
-    backfill_to: str | datetime | None = None
-    skip_ingest: bool = False
-    skip_load: bool = False
-    skip_dbt: bool = False
-    skip_publish: bool = False
-    keys: bool = True
+    streams: list[str] = Field(
+        [],
+        title="Streams",
+        description="What to ingest and load. All streams where none is chosen. dbt builds everything.",
+    )
+    full_refresh: bool = Field(
+        False, title="Full refresh", description="Build incremental models anew, from all that is in RAW."
+    )
+    backfill_from: str | datetime | None = Field(
+        None,
+        title="From",
+        description="Land this window of the streams' cursors again, and only that: its first moment. "
+        "UTC without a zone.",
+    )
+    backfill_to: str | datetime | None = Field(
+        None, title="To", description="The end of the window, no longer within it. UTC without a zone."
+    )
+    skip_ingest: bool = Field(False, title="Skip ingest", description="Load what is in the lake.")
+    skip_load: bool = Field(False, title="Skip load", description="Build from what is in RAW.")
+    skip_dbt: bool = Field(
+        False, title="Skip dbt", description="Leave the models as they are; nothing is published then."
+    )
+    skip_publish: bool = Field(False, title="Skip publish", description="Leave readers what they have.")
+    keys: bool = Field(
+        True,
+        title="Look for deletions",
+        description="Read all keys at the source. Without, only where that was last done COMPARE_EVERY_HOURS ago.",
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
