@@ -44,14 +44,17 @@ class StackOptions:
 
     @property
     def saas(self) -> SaasOptions:
-        """The provider's world: its recipients and skus are the customers and products of a shop of this scale."""
+        """The provider's world: it writes to customers of a shop of this scale about its products.
+
+        The newest of them signed up after its history begins, and are not on its list.
+        """
         midnight = self.business_now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         return SaasOptions(
             epoch=midnight - timedelta(days=self.history_days),
             clock_offset=timedelta(0) if self.time_stands else self.business_now - datetime.now(UTC),
             business_now=self.business_now if self.time_stands else None,
             events_per_day=max(1, round(2_000 * self.scale)),
-            recipients=max(1, round(5_000 * self.scale)),
+            recipients=max(1, round(4_800 * self.scale)),
             skus=max(1, round(500 * self.scale)),
             seed=self.seed,
         )

@@ -89,7 +89,15 @@ class Settings(BaseSettings):
     )
 
     recipient_pattern: NumberedPattern = "shopper{n:05d}@mail.example"
-    recipients: int = Field(default=5_000, ge=1, le=1_000_000_000)
+    recipients: int = Field(
+        default=4_800,
+        ge=1,
+        le=1_000_000_000,
+        description="the shop's customers before history begins; those with consent are on the mailing list",
+    )
+    no_consent_endings: str = Field(
+        default="370", pattern=r"^\d*$", description="last digits of the numbers of customers without consent to mail"
+    )
     sku_pattern: NumberedPattern = "SKU-{n:05d}"
     skus: int = Field(default=500, ge=1, le=1_000_000_000)
 
@@ -115,6 +123,8 @@ class Settings(BaseSettings):
         for number in (1, self.recipients):
             if not _EMAIL_ADDRESS.fullmatch(self.recipient_pattern.format(n=number)):
                 raise ValueError("RECIPIENT_PATTERN does not make plain e-mail addresses")
+        if all(str(number)[-1] in self.no_consent_endings for number in range(1, min(self.recipients, 10) + 1)):
+            raise ValueError("RECIPIENTS and NO_CONSENT_ENDINGS leave nobody to write to")
         for number in (1, self.skus):
             if not _URL_SAFE.fullmatch(self.sku_pattern.format(n=number)):
                 raise ValueError("SKU_PATTERN makes codes that do not fit unescaped into a URL")

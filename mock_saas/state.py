@@ -28,6 +28,7 @@ class World(BaseModel):
     broken_rate: float
     recipient_pattern: str
     recipients: int
+    no_consent_endings: str
     sku_pattern: str
     skus: int
 
@@ -101,8 +102,14 @@ class StateFile:
             return State.model_validate_json(self._path.read_bytes())
         except FileNotFoundError:
             return None
-        except (OSError, ValidationError) as error:
+        except OSError as error:
             raise StateError(f"cannot read {self._path}: {str(error).splitlines()[0]}") from error
+        except ValidationError as error:
+            wrong = ", ".join(".".join(map(str, each["loc"])) or "the whole" for each in error.errors())
+            raise StateError(
+                f"cannot read {self._path}: it is damaged, or of another version, whose history was another one "
+                f"(wrong: {wrong}). Begin anew without it"
+            ) from error
 
     def _write(self, state: State) -> State:
         draft = self._path.with_suffix(".new")

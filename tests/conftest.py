@@ -223,7 +223,7 @@ def small_provider(*, later: timedelta = timedelta(0)) -> SaasOptions:
         epoch=midnight - timedelta(days=3),
         clock_offset=now - datetime.now(UTC),
         events_per_day=100,
-        recipients=100,
+        recipients=96,
         skus=10,
     )
 

@@ -31,7 +31,7 @@ class SaasOptions:
     clock_offset: timedelta = timedelta(0)
     business_now: datetime | None = None
     events_per_day: int = 2_000
-    recipients: int = 5_000
+    recipients: int = 4_800
     skus: int = 500
     seed: int = 1
 

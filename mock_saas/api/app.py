@@ -12,6 +12,7 @@ from mock_saas.api.routes import make_api
 from mock_saas.clock import ProviderClock
 from mock_saas.faults.injection import FaultRegistry
 from mock_saas.faults.middleware import FaultMiddleware
+from mock_saas.history.audience import Audience
 from mock_saas.history.campaign_list import CampaignList
 from mock_saas.history.campaigns import CampaignFactory
 from mock_saas.history.cells import CellFactory
@@ -60,16 +61,18 @@ def create_app(settings: Settings, clock: ProviderClock | None = None) -> FastAP
 def make_lists(settings: Settings, randomness: Randomness, epoch: int) -> tuple[CampaignList, EventList]:
     """The listings of a history that begins at ``epoch`` (microseconds since the Unix epoch)."""
     campaigns = CampaignList(CampaignFactory(settings, randomness), epoch)
+    audience = Audience.of(settings, randomness)
     cells = CellFactory(
         randomness,
         campaigns,
         events_per_day=settings.events_per_day,
         broken_rate=settings.broken_rate,
         epoch_us=epoch,
+        audience=audience,
     )
     events = EventList(
         cells,
-        Renderer(settings, randomness, cells),
+        Renderer(settings, audience, randomness, cells),
         randomness,
         epoch_us=epoch,
         events_per_day=settings.events_per_day,

@@ -82,8 +82,8 @@ def make_api(
 
         A campaign that is edited moves to the end of the order. Without `until`, a walk meets every campaign that
         exists from its first page to its last, and an edited one perhaps twice. With `until`, a campaign that is
-        edited during the walk may leave the window: it is in the next one. A deleted campaign is gone, without a
-        trace. Changes are visible at once.
+        edited during the walk may leave the window: it is in the next one. Campaigns that were never sent can be
+        deleted: they are gone, without a trace. Changes are visible at once.
         """
         return _json(campaign_pager.answer(query, page_fault_of(request.scope)))
 

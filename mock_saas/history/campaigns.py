@@ -1,4 +1,4 @@
-"""The lives of campaigns: created, edited, sent, archived, some of them deleted. A pure function of seed and day."""
+"""The lives of campaigns: created, edited, sent, archived, drafts perhaps deleted. A pure function of seed and day."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -164,16 +164,17 @@ def _timetable(day: int, number: int, dice: _Dice) -> _Timetable:
         end = start + dice.between(26, 31) * HOUR_US
         return _Timetable(start_of_day + dice.below(40 * MINUTE_US), (start, end))
     created = start_of_day + dice.between(7 * HOUR_US, 16 * HOUR_US)
-    if dice.chance(10):
+    if dice.chance(20):
         return _Timetable(created, None)
     start = -(-(created + dice.between(1 * HOUR_US, 5 * HOUR_US)) // HOUR_US) * HOUR_US
     return _Timetable(created, (start, start + dice.between(6, 41) * HOUR_US))
 
 
 def _deletion(timetable: _Timetable, dice: _Dice) -> int | None:
-    if timetable.sending_us is None:
-        return timetable.created_us + dice.between(DAY_US, 5 * DAY_US) if dice.chance(50) else None
-    return timetable.sending_us[1] + dice.between(DAY_US, 4 * DAY_US) if dice.chance(8) else None
+    # What was sent is archived, never deleted: its messages are opened, clicked and bought from for weeks.
+    if timetable.sending_us is not None or not dice.chance(60):
+        return None
+    return timetable.created_us + dice.between(DAY_US, 5 * DAY_US)
 
 
 def _edits(draft: Campaign, timetable: _Timetable, dice: _Dice) -> Iterator[_Edit]:

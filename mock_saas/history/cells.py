@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
+from mock_saas.history.audience import Audience, Departures
 from mock_saas.history.campaign_list import CampaignList
 from mock_saas.history.campaigns import CampaignLife
-from mock_saas.history.lifecycle import MAX_STEPS, PATTERNS, REDELIVERY_LAGS, WEIGHT_TOTAL
+from mock_saas.history.lifecycle import MAX_STEPS, PATTERNS, REDELIVERY_LAGS, WEIGHT_TOTAL, total_weight
 from mock_saas.history.randomness import (
     MASK_32,
     SPACE_EVENT_ID,
@@ -17,7 +18,8 @@ from mock_saas.history.randomness import (
     remix32,
     scale,
 )
-from mock_saas.history.tracks import Jitter, Shift, Track, plan_tracks
+from mock_saas.history.rhythm import intensity
+from mock_saas.history.tracks import Jitter, Shift, Track, plan_clicks, plan_tracks
 from mock_saas.timestamps import DAY_US, HOUR_US, MICROSECONDS
 
 RECORDS_PER_CELL = 2_500
@@ -25,9 +27,6 @@ RECORDS_PER_CELL = 2_500
 
 # Divisors of an hour, in seconds: no cell straddles two hours.
 _CELL_SECONDS = (1, 2, 5, 10, 15, 20, 30, 60, 120, 180, 300, 600, 900, 1200, 1800, 3600)
-
-# Share of a day's messages by hour (UTC) in thousandths: mornings and evenings are busy, nights are quiet.
-_HOURLY = (14, 10, 8, 8, 10, 18, 32, 48, 62, 68, 66, 58, 52, 50, 50, 50, 52, 58, 64, 66, 58, 46, 32, 20)
 
 # The 32-bit words that decide about a message: to whom it goes, its other traits, for each step its delay (or place
 # in the cell), and for each step its receive lag.
@@ -42,7 +41,8 @@ class Occurrence(NamedTuple):
     """A record of the feed, not yet rendered; occurrences sort in the order of the listing.
 
     ``event`` is a 64-bit identifier, ``message`` the address of one; ``first_us`` is when a repeated delivery first
-    arrived, else equal to ``received_us``; ``sending_hour`` and ``traits`` lead to the campaign and other details.
+    arrived, else equal to ``received_us``; ``recipient`` is a position in the audience; ``sending_hour`` and ``traits``
+    lead to the campaign and other details.
     ``plain``: given on time and only once, and not ``broken``.
     """
 
@@ -62,10 +62,14 @@ class Occurrence(NamedTuple):
 
 @dataclass(frozen=True)
 class Sends:
-    """The messages sent in a cell: how many, and where they fall among the patterns (a 32-bit fraction)."""
+    """The messages sent in a cell: how many, and where they fall among the patterns (a 32-bit fraction).
+
+    ``count`` is without those by which the members at the positions ``leavers`` leave the audience, one each.
+    """
 
     count: int
     phase: int
+    leavers: range
 
 
 def cell_seconds(events_per_day: int) -> int:
@@ -87,6 +91,7 @@ class CellFactory:
         events_per_day: average number of records a day.
         broken_rate: share of the records that break the contract.
         epoch_us: no message is sent before.
+        audience: to whom they are sent.
     """
 
     def __init__(
@@ -97,19 +102,32 @@ class CellFactory:
         events_per_day: int,
         broken_rate: float,
         epoch_us: int,
+        audience: Audience,
     ) -> None:
         self.cell_us = cell_seconds(events_per_day) * MICROSECONDS
         self._randomness = randomness
         self._campaigns = campaigns
         self._epoch_us = epoch_us
-        self._messages_per_cell = messages_per_day(events_per_day) * self.cell_us / DAY_US
+        messages = messages_per_day(events_per_day)
+        last = messages * total_weight(PATTERNS, is_last=True) / WEIGHT_TOTAL
+        self._messages_per_cell = (messages - last) * self.cell_us / DAY_US
+        self._audience = audience
+        self._departures = Departures(audience, last, epoch_us)
         self._tracks = plan_tracks(self.cell_us, broken_rate)
+        self._clicks = plan_clicks(self.cell_us)
         self._sends = lru_cache(_CACHED_SENDS)(self._plan_sends)
 
     def occurrences(self, cell: int) -> list[Occurrence]:
         """All records received in a cell, in order."""
+        return self._found(self._tracks, cell)
+
+    def clicks(self, cell: int) -> list[Occurrence]:
+        """All clicks that occur in a cell, in order: each once, at its moment."""
+        return self._found(self._clicks, cell)
+
+    def _found(self, tracks: tuple[Track, ...], cell: int) -> list[Occurrence]:
         found: list[Occurrence] = []
-        for track in self._tracks:
+        for track in tracks:
             first, last = track.reach
             for shifted in range(cell - last, cell - first + 1):
                 self._collect(track, shifted, cell, found)
@@ -125,11 +143,12 @@ class CellFactory:
         start_us = cell * self.cell_us
         hour = start_us // HOUR_US
         if start_us + self.cell_us <= self._epoch_us or not self._campaigns.sending_in_hour(hour):
-            return Sends(0, 0)
+            return Sends(0, 0, range(0))
         word = self._randomness.word(SPACE_SENDS, cell)
-        mean = self._messages_per_cell * _HOURLY[hour % 24] * len(_HOURLY) / sum(_HOURLY)
+        mean = self._messages_per_cell * intensity(hour)
+        leavers = range(self._departures.before(start_us), self._departures.before(start_us + self.cell_us))
         # Rounded up or down so that the mean is kept, however few messages a cell holds.
-        return Sends(int(mean + (word >> 32) / 2**32), word & MASK_32)
+        return Sends(int(mean + (word >> 32) / 2**32), word & MASK_32, leavers)
 
     def _collect(self, track: Track, shifted: int, cell: int, found: list[Occurrence]) -> None:
         """Adds the records of a track whose shifts lead from the cell ``shifted`` into ``cell``."""
@@ -142,10 +161,15 @@ class CellFactory:
 
         # Message i lives the pattern within whose interval (i + phase) / count falls: any pattern's messages
         # are a range, and each pattern gets its share to within one.
-        first, beyond = _members(track.weights, sends.count, sends.phase)
+        leavers, is_last = sends.leavers, track.is_last
+        first, beyond = _members(track.weights, len(leavers) if is_last else sends.count, sends.phase)
         size = beyond - first
         if size <= 0:
             return
+        # Any of those who stay gets one of the other messages; these are numbered first.
+        leaver, stay, staying = leavers.start + first, leavers.stop, len(self._audience) - leavers.stop
+        if is_last:
+            first += sends.count
         # The same again, turned by a random number, for the manner in which the step's events arrive.
         word = self._randomness.word(SPACE_MANNER, (sent_cell << 5 | track.pattern) << 3 | track.step)
         phase, turn = word & MASK_32, word >> 32
@@ -190,7 +214,7 @@ class CellFactory:
                     track.pattern,
                     track.step,
                     sent_us // HOUR_US,
-                    words[base + _WORD_RECIPIENT],
+                    leaver + index if is_last else stay + scale(words[base + _WORD_RECIPIENT], staying),
                     words[base + _WORD_TRAITS],
                     pick >= broken,
                     plain <= pick < broken,

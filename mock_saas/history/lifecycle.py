@@ -4,6 +4,7 @@ Rates are those of an ordinary permission-based sender: 97 % delivered, a third 
 a few in ten thousand complain.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -51,6 +52,11 @@ class Pattern:
     weight: int
     steps: tuple[Step, ...]
     hard_bounce: bool = False
+
+    @property
+    def is_last(self) -> bool:
+        """Whether the recipient leaves the mailing list by it: a provider sends nothing more to them."""
+        return self.hard_bounce or self.steps[-1].type in (EventType.UNSUBSCRIBED, EventType.COMPLAINED)
 
 
 AT_ONCE = Delay(0, 0)
@@ -129,3 +135,8 @@ def _patterns() -> tuple[Pattern, ...]:
 
 
 PATTERNS = _patterns()
+
+
+def total_weight(patterns: Sequence[Pattern], *, is_last: bool) -> int:
+    """Of WEIGHT_TOTAL messages, those that are, or are not, the last one to their recipient."""
+    return sum(pattern.weight for pattern in patterns if pattern.is_last is is_last)

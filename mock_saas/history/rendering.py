@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from mock_saas.history.audience import Audience
 from mock_saas.history.campaigns import CampaignLife
 from mock_saas.history.cells import CellFactory, Occurrence
 from mock_saas.history.lifecycle import PATTERNS, EventType
@@ -59,12 +60,12 @@ class Renderer:
     settings only admit addresses and codes that JSON and URLs take as they are.
     """
 
-    def __init__(self, settings: Settings, randomness: Randomness, cells: CellFactory) -> None:
-        self._recipients = settings.recipients
+    def __init__(self, settings: Settings, audience: Audience, randomness: Randomness, cells: CellFactory) -> None:
+        self._audience = audience
         self._recipient_pattern = settings.recipient_pattern
         self._randomness = randomness
         self._cells = cells
-        self._recipient = lru_cache(_CACHED_RECIPIENTS)(self._format_recipient)
+        self.recipient = lru_cache(_CACHED_RECIPIENTS)(self._format_recipient)
         self._types = [[step.type.value for step in pattern.steps] for pattern in PATTERNS]
         self._details: dict[str, Callable[[Occurrence, CampaignLife, str], str]] = {
             EventType.BOUNCED: _bounce,
@@ -89,13 +90,13 @@ class Renderer:
         return (
             f'{{"event_id":"ev_{event:016x}","type":"{type_}","message_id":"{message_id}",'
             f'"campaign_id":"{campaign.campaign_id}",'
-            f'"recipient":"{self._recipient(recipient * self._recipients >> 32)}",'
+            f'"recipient":"{self.recipient(recipient)}",'
             f'"occurred_at":"{format_us(occurred_us)}","received_at":"{format_us(received_us)}"'
             f"{details(occurrence, campaign, message_id) if details else ''}}}"
         )
 
-    def _format_recipient(self, index: int) -> str:
-        return self._recipient_pattern.format(n=index + 1)
+    def _format_recipient(self, position: int) -> str:
+        return self._recipient_pattern.format(n=self._audience.number(position))
 
 
 def _user_agent(occurrence: Occurrence, _campaign: CampaignLife, _message_id: str) -> str:

@@ -19,9 +19,10 @@ from mock_saas.history.lifecycle import (
     PATTERNS,
     RECEIVE_LAG,
     REDELIVERY_LAGS,
-    WEIGHT_TOTAL,
     Delay,
+    EventType,
     Pattern,
+    total_weight,
 )
 from mock_saas.history.randomness import MASK_64, ONE_32, mix64
 from mock_saas.timestamps import MICROSECONDS
@@ -89,13 +90,15 @@ class Path:
 class Track:
     """One step of one pattern, arriving in one manner.
 
-    ``weights`` is the pattern's interval of [0, ONE_32) among messages, ``picks`` the manner's among the events of
-    the step, ``broken`` where the events that break the contract begin, ``plain`` where those begin that arrive on time
-    and only once. What is held up arrives by ``held`` later than on time; ``redelivery``: it was on time as well.
+    ``weights`` is the pattern's interval of [0, ONE_32) among messages: among the last ones to their recipients, where
+    it ``is_last``, else among all others. ``picks`` is the manner's among the events of the step, ``broken`` where the
+    events that break the contract begin, ``plain`` where those begin that arrive on time and only once. What is held
+    up arrives by ``held`` later than on time; ``redelivery``: it was on time as well.
     """
 
     pattern: int
     step: int
+    is_last: bool
     weights: tuple[int, int]
     picks: tuple[int, int]
     broken: int
@@ -113,6 +116,10 @@ class _Manner:
     picks: tuple[int, int]
     held: Delay | None = None
     redelivery: bool = False
+    lag: Delay = RECEIVE_LAG
+
+
+_AS_IT_OCCURS = _Manner((0, ONE_32), lag=Delay(0, 0))
 
 
 def plan_tracks(cell_us: int, broken_rate: float, patterns: Sequence[Pattern] = PATTERNS) -> tuple[Track, ...]:
@@ -121,18 +128,44 @@ def plan_tracks(cell_us: int, broken_rate: float, patterns: Sequence[Pattern] = 
     broken = round((1 - broken_rate) * ONE_32)
     plain = max(manner.picks[1] for manner in manners if manner.held is not None)
     return tuple(
-        _track(cell_us, number, step, weights, path, manner, broken, plain)
-        for number, (pattern, weights) in enumerate(_intervals(patterns))
-        for step, path in enumerate(_paths(pattern, number, cell_us))
-        for manner in manners
+        _track(cell_us, place, manner, broken, plain) for place in _places(cell_us, patterns) for manner in manners
     )
 
 
+def plan_clicks(cell_us: int, patterns: Sequence[Pattern] = PATTERNS) -> tuple[Track, ...]:
+    """The tracks of all clicks as they occur: once each, whenever and however often we receive them."""
+    return tuple(
+        _track(cell_us, place, _AS_IT_OCCURS, broken=ONE_32, plain=0)
+        for place in _places(cell_us, patterns)
+        if patterns[place.pattern].steps[place.step].type is EventType.CLICKED
+    )
+
+
+@dataclass(frozen=True)
+class _Place:
+    """One step of one pattern, and the way to it."""
+
+    pattern: int
+    step: int
+    is_last: bool
+    weights: tuple[int, int]
+    path: Path
+
+
+def _places(cell_us: int, patterns: Sequence[Pattern]) -> Iterator[_Place]:
+    for number, (pattern, weights) in enumerate(_intervals(patterns)):
+        for step, path in enumerate(_paths(pattern, number, cell_us)):
+            yield _Place(number, step, pattern.is_last, weights, path)
+
+
 def _intervals(patterns: Sequence[Pattern]) -> Iterator[tuple[Pattern, tuple[int, int]]]:
-    total = 0
+    """The share of each pattern among those that are last messages, or among those that are not."""
+    wholes = {is_last: total_weight(patterns, is_last=is_last) for is_last in (False, True)}
+    totals = {False: 0, True: 0}
     for pattern in patterns:
-        low, total = total, total + pattern.weight
-        yield pattern, (low * ONE_32 // WEIGHT_TOTAL, total * ONE_32 // WEIGHT_TOTAL)
+        low, whole = totals[pattern.is_last], wholes[pattern.is_last]
+        totals[pattern.is_last] = high = low + pattern.weight
+        yield pattern, (low * ONE_32 // whole, high * ONE_32 // whole)
 
 
 def _manners() -> tuple[_Manner, ...]:
@@ -168,15 +201,12 @@ def _paths(pattern: Pattern, number: int, cell_us: int) -> Iterator[Path]:
 
 def _track(
     cell_us: int,
-    pattern: int,
-    step: int,
-    weights: tuple[int, int],
-    path: Path,
+    place: _Place,
     manner: _Manner,
     broken: int,
     plain: int,
 ) -> Track:
-    lag = _jitter(RECEIVE_LAG)
+    path, lag = place.path, _jitter(manner.lag)
     least, most = path.least + lag.low, path.most + lag.high
     held = None
     if manner.held is not None:
@@ -187,7 +217,20 @@ def _track(
         if held is not None:
             least, most = least + held.low, most + held.high
         reach = (least // cell_us, (most + cell_us - 1) // cell_us)
-    return Track(pattern, step, weights, manner.picks, broken, plain, path, lag, held, manner.redelivery, reach)
+    return Track(
+        place.pattern,
+        place.step,
+        place.is_last,
+        place.weights,
+        manner.picks,
+        broken,
+        plain,
+        path,
+        lag,
+        held,
+        manner.redelivery,
+        reach,
+    )
 
 
 def _undoable(delay: Delay, beyond_us: int, cell_us: int, salt: int) -> Shift | Jitter:

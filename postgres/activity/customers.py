@@ -7,7 +7,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from postgres.activity.report import NOTHING, ActivityReport
 from postgres.activity.simulation import Simulation
-from postgres.shop.customers import draw_customer_number, email_address
+from postgres.shop.customers import draw_customer_number, email_address, gives_consent
 from postgres.shop.world import draw_full_name, draw_market
 
 
@@ -40,7 +40,7 @@ def sign_up(simulation: Simulation, cursor: Cursor, at: datetime) -> ActivityRep
             email_address(customer_id),
             draw_full_name(rng, market),
             market.country,
-            rng.random() < 0.7,
+            gives_consent(customer_id),
             at,
         ),
     )

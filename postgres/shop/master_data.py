@@ -7,7 +7,7 @@ from random import Random
 
 from postgres.shop import rates
 from postgres.shop.catalogue import draw_product, sku
-from postgres.shop.customers import email_address
+from postgres.shop.customers import email_address, gives_consent
 from postgres.shop.rows import Customer, Product, Warehouse
 from postgres.shop.world import SITES, draw_full_name, draw_market
 
@@ -97,7 +97,7 @@ def _customer(rng: Random, number: int, signed_up_at: datetime, business_now: da
         email=email_address(number),
         full_name=draw_full_name(rng, market),
         country=market.country,
-        marketing_consent=rng.random() < 0.7,
+        marketing_consent=gives_consent(number),
         signed_up_at=signed_up_at,
         created_at=signed_up_at,
         updated_at=_time(rng, signed_up_at, business_now) if edited else signed_up_at,

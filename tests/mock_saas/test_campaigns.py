@@ -101,6 +101,12 @@ def test_about_three_a_day_are_created_edited_and_some_deleted() -> None:
         assert any(len({getattr(version.campaign, field) for version in life.versions}) > 1 for life in made)
 
 
+def test_only_what_was_never_sent_is_deleted() -> None:
+    deleted = [life for life in lives() if life.deleted_us is not None]
+    assert deleted
+    assert all(life.sending_us is None for life in deleted)
+
+
 def test_lives_are_consistent() -> None:
     order = list(CampaignStatus)
     for life in lives():
