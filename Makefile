@@ -54,6 +54,14 @@ query: ## Ask the marts, of the containers where they are up, else of the demo: 
 query_here: $(STAMP)
 	@WAREHOUSE_DIR=$${WAREHOUSE_DIR:-$${LOCAL_STATE:-.local}/demo/warehouse} $(BIN)/python -m orchestration.warehouse query "$$SQL"
 
+inspect: ## For operators, RAW and STAGING too, in the working database: make inspect SQL="select * from RAW._loads"
+	@if [ -z "$$WAREHOUSE_DIR" ] && [ -n "$$(docker compose ps --status running --quiet prefect_agent 2>/dev/null)" ]; then \
+		docker compose exec $$([ -t 0 ] && [ -t 1 ] || echo -T) prefect_agent python -m orchestration.warehouse inspect "$$SQL"; \
+	else $(MAKE) inspect_here; fi
+
+inspect_here: $(STAMP)
+	@WAREHOUSE_DIR=$${WAREHOUSE_DIR:-$${LOCAL_STATE:-.local}/demo/warehouse} $(BIN)/python -m orchestration.warehouse inspect "$$SQL"
+
 SQL ?= from information_schema.tables select table_schema, table_name order by all
 export SQL
 
@@ -138,4 +146,4 @@ $(STAMP): requirements/install.sh requirements/uv.txt requirements/dev.txt pypro
 	@requirements/install.sh
 	@touch $@
 
-.PHONY: help demo stack up down query query_here test test-slow check test-snowflake test-terraform e2e bench pictures chaos lint fmt typecheck install lock clean
+.PHONY: help demo stack up down query query_here inspect inspect_here test test-slow check test-snowflake test-terraform e2e bench pictures chaos lint fmt typecheck install lock clean

@@ -44,14 +44,33 @@ class Schemas(Settings):
         return dict(zip(variables, names, strict=True))
 
 
-class OrchestrationSettings(Settings):
-    """Settings of the loaders, of the dbt runner and of the flow."""
+class ReaderSettings(Settings):
+    """What a reader of the marts has to know: where they are, and how much a query may take."""
 
-    environment: str = Field(default="dev", validation_alias="ENVIRONMENT")
     warehouse: WarehouseKind = Field(default=WarehouseKind.DUCKDB, validation_alias="WAREHOUSE")
     warehouse_dir: Path = Field(default=Path(".local/warehouse"), validation_alias="WAREHOUSE_DIR")
     """The folder of the DuckDB files: the one that runs write, and `published/`, which readers open."""
     database: str = Field(default="DP_MAILBLAZE_DEMO_DEV_DB", validation_alias="WAREHOUSE_DATABASE")
+    duckdb_memory_limit: str | None = Field(default=None, validation_alias="DUCKDB_MEMORY_LIMIT")
+    """Such as `4GB`; DuckDB's own default is 80 % of the machine."""
+    query_timeout_seconds: float = Field(default=300.0, gt=0, validation_alias="QUERY_TIMEOUT_SECONDS")
+    """The longest time of one query."""
+
+    @field_validator("duckdb_memory_limit")
+    @classmethod
+    def _empty_means_none(cls, value: str | None) -> str | None:
+        return value or None
+
+    @field_validator("warehouse_dir")
+    @classmethod
+    def _from_anywhere(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+
+class OrchestrationSettings(ReaderSettings):
+    """Settings of the loaders, of the dbt runner and of the flow."""
+
+    environment: str = Field(default="dev", validation_alias="ENVIRONMENT")
     schemas: Schemas = Field(default_factory=Schemas)
     lock_wait_seconds: float = Field(default=600.0, ge=0, validation_alias="WAREHOUSE_LOCK_SECONDS")
     """The longest wait of a run for another one to finish writing the warehouse."""
@@ -59,10 +78,6 @@ class OrchestrationSettings(Settings):
     """Streams loaded at once."""
     load_wait_budget_seconds: float = Field(default=120.0, ge=0, validation_alias="LOAD_WAIT_BUDGET_SECONDS")
     """The longest wait of one stream's load in all, for retries."""
-    duckdb_memory_limit: str | None = Field(default=None, validation_alias="DUCKDB_MEMORY_LIMIT")
-    """Such as `4GB`; DuckDB's own default is 80 % of the machine."""
-    query_timeout_seconds: float = Field(default=300.0, gt=0, validation_alias="QUERY_TIMEOUT_SECONDS")
-    """The longest time of one query on the published copy."""
 
     contracts_dir: Path = Field(default=PACKAGED, validation_alias="CONTRACTS_DIR")
     lake: LakeSettings = Field(default_factory=LakeSettings)
@@ -111,12 +126,12 @@ class OrchestrationSettings(Settings):
             raise ValueError("it is not of the form flow/deployment")
         return value or None
 
-    @field_validator("duckdb_memory_limit", "dbt_target")
+    @field_validator("dbt_target")
     @classmethod
     def _empty_means_default(cls, value: str | None) -> str | None:
         return value or None
 
-    @field_validator("warehouse_dir", "runs_dir", "dbt_project_dir", "dbt_profiles_dir", "contracts_dir")
+    @field_validator("runs_dir", "dbt_project_dir", "dbt_profiles_dir", "contracts_dir")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         """dbt runs in another directory, so that every path is made absolute."""

@@ -31,8 +31,9 @@ PAGES = [
 ]
 
 
-def test_every_test_that_a_guarantee_names_exists() -> None:
-    named = set(re.findall(r"`(test_\w+)`", (DOCS / "DATA_CONTRACTS.md").read_text(encoding="utf-8")))
+@pytest.mark.parametrize("page", ["DATA_CONTRACTS.md", "SECURITY.md"])
+def test_every_test_that_a_promise_names_exists(page: str) -> None:
+    named = set(re.findall(r"`(test_\w+)`", (DOCS / page).read_text(encoding="utf-8")))
     defined = {
         name
         for path in (REPOSITORY / "tests").rglob("test_*.py")

@@ -28,6 +28,7 @@ from local.servers.shop import Shop
 from orchestration.business_time import as_variable
 from tests.conftest import BUSINESS_NOW, small_provider
 from tests.marts import SALT, assert_marts_equal_sources, landed_events
+from tests.personal_data import traces
 
 REPOSITORY = Path(__file__).parents[1]
 DATABASE = "DP_MAILBLAZE_DEMO_DEV_DB"
@@ -91,9 +92,13 @@ class Platform:
 
     def mart(self, query: str) -> list[tuple[Any, ...]]:
         """What a reader of the published marts gets."""
-        path = self.folder / "warehouse" / "published" / f"{DATABASE}.duckdb"
-        with duckdb.connect(str(path), read_only=True) as connection:
+        with duckdb.connect(str(self.published_file), read_only=True) as connection:
             return connection.execute(query).fetchall()
+
+    @property
+    def published_file(self) -> Path:
+        """The file that readers open."""
+        return self.folder / "warehouse" / "published" / f"{DATABASE}.duckdb"
 
     def source(self, query: str) -> list[tuple[Any, ...]]:
         with closing(psycopg2.connect(self.shop.owner_dsn)) as connection, connection.cursor() as cursor:
@@ -131,6 +136,8 @@ def test_marts_equal_the_sources_after_a_full_load_a_busy_day_and_a_killed_run(p
     second = platform.run_flow()
     assert_marts_equal_sources(platform)
     assert platform.mart("select count(*) from MART.fct_order_lines") > published
+    people = [text for row in platform.source("select email, full_name from customers") for text in row]
+    assert traces(platform.published_file, people) == []
     for output in (first, second):
         assert "Traceback" not in output
         assert "Warning" not in output

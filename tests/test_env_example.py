@@ -167,6 +167,14 @@ def test_the_lakes_server_has_the_defaults_that_are_shown(monkeypatch: pytest.Mo
     assert LakeServerSettings.from_environment() == by_default
 
 
+READERS_OWN = {
+    "SNOWFLAKE_READER_USER",
+    "SNOWFLAKE_READER_PRIVATE_KEY",
+    "SNOWFLAKE_READER_PRIVATE_KEY_PATH",
+    "SNOWFLAKE_READER_PRIVATE_KEY_PASSPHRASE",
+}
+"""The login of those who query the marts."""
+
 COMPOSE = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text(encoding="utf-8"))["services"]
 
 
@@ -185,6 +193,7 @@ def reaching(service: str) -> set[str]:
             ("IngestSettings", "LakeSettings", "OrchestrationSettings", "Schemas", "SnowflakeSettings"),
         ),
         ("prefect_flow", ("DeploySettings",)),
+        ("query", ("ReaderSettings",)),
     ],
 )
 def test_every_setting_in_env_reaches_the_container_that_reads_it(service: str, programs: tuple[str, ...]) -> None:
@@ -192,7 +201,12 @@ def test_every_setting_in_env_reaches_the_container_that_reads_it(service: str, 
         variable for settings in SETTINGS if settings.__name__ in programs for variable in variables(settings).values()
     }
 
-    assert read - reaching(service) <= set(IN_CONTAINERS)
+    assert read - READERS_OWN - reaching(service) <= set(IN_CONTAINERS)
+
+
+def test_the_readers_login_reaches_readers_alone() -> None:
+    assert {name for name in COMPOSE if READERS_OWN & reaching(name)} == {"query"}
+    assert READERS_OWN - {"SNOWFLAKE_READER_PRIVATE_KEY_PATH"} <= reaching("query")
 
 
 @pytest.mark.parametrize("variable", sorted(IN_CONTAINERS))

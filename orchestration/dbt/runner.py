@@ -158,6 +158,7 @@ class DbtRunner:
                 text=True,
                 encoding="utf-8",
                 start_new_session=True,
+                umask=0o077,  # the database, its log and the artifacts hold what RAW holds
             )
             assert process.stdout is not None  # noqa: S101 - a pipe was asked for
             try:

@@ -1,4 +1,4 @@
-"""`python -m orchestration.warehouse load | status | history | query | reload | mend-snapshots`."""
+"""`python -m orchestration.warehouse load | status | history | query | inspect | reload | mend-snapshots`."""
 
 from __future__ import annotations
 
@@ -25,6 +25,9 @@ app = typer.Typer(
 
 StreamOption = Annotated[list[str] | None, typer.Option("--stream", "-s", help="A stream; all by default.")]
 WaitOption = Annotated[float, typer.Option("--wait", min=0, help="Seconds to wait for a run that is writing.")]
+
+LimitOption = Annotated[int, typer.Option(min=0, help="Rows to show; 0 for all.")]
+CsvOption = Annotated[bool, typer.Option("--csv", help="CSV in place of a table.")]
 
 
 @app.command()
@@ -77,14 +80,32 @@ def status(stream: StreamOption = None, wait: WaitOption = 30.0) -> None:
 @app.command()
 def query(
     sql: Annotated[str, typer.Argument(help='SQL, such as "select * from mart.dim_product limit 5".')],
-    limit: Annotated[int, typer.Option(min=0, help="Rows to show; 0 for all.")] = 50,
-    as_csv: Annotated[bool, typer.Option("--csv", help="CSV in place of a table.")] = False,
+    limit: LimitOption = 50,
+    as_csv: CsvOption = False,
 ) -> None:
-    """Run a query on what readers have: DuckDB's published copy, or Snowflake's marts by the reader's role."""
+    """Run a query on what readers have: DuckDB's published file, or Snowflake's marts by the reader's role."""
     from orchestration.warehouse.answer import print_answer, write_csv
     from orchestration.warehouse.cli import commands
 
     answer = commands.query(sql, limit=limit or None)
+    (write_csv if as_csv else print_answer)(answer)
+
+
+@app.command()
+def inspect(
+    sql: Annotated[str, typer.Argument(help='SQL, such as "select * from raw._loads".')],
+    limit: LimitOption = 50,
+    as_csv: CsvOption = False,
+    wait: WaitOption = 30.0,
+) -> None:
+    """For operators: run a query on everything that runs write, RAW and STAGING with their addresses too.
+
+    DuckDB's file takes one process at a time: a run that would write waits until the query has ended.
+    """
+    from orchestration.warehouse.answer import print_answer, write_csv
+    from orchestration.warehouse.cli import commands
+
+    answer = commands.inspect(sql, limit=limit or None, wait_seconds=wait, on_wait=_say_waiting)
     (write_csv if as_csv else print_answer)(answer)
 
 

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from orchestration.settings import OrchestrationSettings, WarehouseKind
+from orchestration.settings import OrchestrationSettings, ReaderSettings, WarehouseKind
 from orchestration.warehouse.duckdb.warehouse import DuckDBWarehouse
 from orchestration.warehouse.protocol import Warehouse
 
 if TYPE_CHECKING:
+    from orchestration.warehouse.snowflake.login import Login
     from orchestration.warehouse.snowflake.warehouse import SnowflakeWarehouse
 
 
@@ -25,6 +26,7 @@ def duckdb_warehouse(
         settings.warehouse_dir,
         settings.database,
         settings.lake,
+        mart=settings.schemas.mart,
         memory_limit=settings.duckdb_memory_limit,
         open_wait=settings.lock_wait if wait is None else wait,
         on_wait=on_wait,
@@ -42,6 +44,17 @@ def snowflake_warehouse(
     return SnowflakeWarehouse(
         SnowflakeSettings.load(), settings.database, settings.schemas, run_id=run_id, on_wait=on_wait
     )
+
+
+def snowflake_reader(settings: ReaderSettings) -> Login:
+    """The login that queries the marts, in the account that the SNOWFLAKE_* settings name.
+
+    Raises ConfigurationError for bad settings.
+    """
+    from orchestration.warehouse.snowflake.login import reader_login
+    from orchestration.warehouse.snowflake.settings import SnowflakeSettings
+
+    return reader_login(SnowflakeSettings.load_for_reader(), settings.database)
 
 
 def open_warehouse(

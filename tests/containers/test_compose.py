@@ -185,10 +185,51 @@ def test_a_password_of_ones_own_reaches_the_login_of_the_stand_in(tmp_path: Path
         assert environment["POSTGRES_DSN"] == "postgresql://ingest:another@postgres:5432/shop"
 
 
-def rendered(env_file: Path, *files: str) -> dict[str, Any]:
+SECRETS = {
+    "EMAIL_SALT": "the-salt",
+    "SAAS_API_KEY": "the-api-key",
+    "SAAS_ADMIN_KEY": "the-admin-key",
+    "SHOP_OWNER_PASSWORD": "the-owner",
+    "SHOP_INGEST_PASSWORD": "the-login",
+    "AWS_ACCESS_KEY_ID": "the-access-key",
+    "AWS_SECRET_ACCESS_KEY": "the-secret-access-key",
+    "SNOWFLAKE_PRIVATE_KEY": "the-loaders-key",
+    "SNOWFLAKE_PRIVATE_KEY_2_PATH": "/keys/the-loaders-second",
+    "SNOWFLAKE_PRIVATE_KEY_PASSPHRASE": "the-loaders-passphrase",
+    "SNOWFLAKE_DBT_PRIVATE_KEY_PATH": "/keys/the-transformers",
+    "SNOWFLAKE_DBT_PRIVATE_KEY_PASSPHRASE": "the-transformers-passphrase",
+    "PREFECT_API_DATABASE_CONNECTION_URL": "postgresql://the-prefect-database",
+    "ALERT_WEBHOOK_URL": "https://the-webhook",
+}
+READERS_OWN = {
+    "SNOWFLAKE_READER_PRIVATE_KEY_PATH": "/keys/a-reader",
+    "SNOWFLAKE_READER_PRIVATE_KEY_PASSPHRASE": "a-readers-passphrase",
+}
+
+
+@COMPOSED
+def test_query_is_given_what_a_reader_needs_and_nothing_else(tmp_path: Path) -> None:
+    """No salt, no source, no lake, none of the keys that write; and of the files the published ones, read-only."""
+    env_file = tmp_path / "own"
+    settings = {**SECRETS, **READERS_OWN, "SNOWFLAKE_ACCOUNT": "MYORG-MYACCOUNT", "WAREHOUSE": "snowflake"}
+    env_file.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
+    services = rendered(env_file, profile="tools")
+    query = services["query"]
+
+    assert [value for value in SECRETS.values() if value in str(query)] == []
+    assert query["environment"]["SNOWFLAKE_READER_PRIVATE_KEY_PASSPHRASE"] == "a-readers-passphrase"
+    assert [(volume["source"], volume["target"], volume["read_only"]) for volume in query["volumes"]] == [
+        ("published", "/warehouse/published", True),
+        ("/keys/a-reader", query["environment"]["SNOWFLAKE_READER_PRIVATE_KEY_PATH"], True),
+    ]
+    for name, service in services.items():
+        assert ("a-reader" in str(service)) == (name == "query"), name
+
+
+def rendered(env_file: Path, *files: str, profile: str = "") -> dict[str, Any]:
     """The services as compose would start them, with no variable set but those of the file."""
     chosen = [f"--file={file}" for file in files]
-    command = ["docker", "compose", "--env-file", str(env_file), *chosen, "config"]
+    command = ["docker", "compose", f"--profile={profile}", "--env-file", str(env_file), *chosen, "config"]
     environment = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME")}
     text = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=True).stdout
     services: dict[str, Any] = yaml.safe_load(text)["services"]

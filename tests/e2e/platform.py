@@ -27,6 +27,7 @@ from tests.e2e.prefect_api import PrefectApi, Run
 from tests.e2e.provider import Provider
 from tests.e2e.stack import Stack
 from tests.marts import assert_marts_equal_sources, landed_events
+from tests.personal_data import traces
 
 STREAMS = 9
 
@@ -56,9 +57,13 @@ class Warehouse:
     @contextmanager
     def published(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """What readers have, read-only."""
-        path = self.directory / "published" / f"{DATABASE}.duckdb"
-        with duckdb.connect(str(path), read_only=True) as connection:
+        with duckdb.connect(str(self.published_path), read_only=True) as connection:
             yield connection
+
+    @property
+    def published_path(self) -> Path:
+        """The file that readers open."""
+        return self.directory / "published" / f"{DATABASE}.duckdb"
 
 
 @dataclass(frozen=True)
@@ -103,6 +108,8 @@ class Platform:
         judge = Judge(self._ingest_settings, self._store, warehouse.directory)
         judge.judge(contracts, landed_once=landed_once).require_innocent()
         assert_marts_equal_sources(_Sides(self, warehouse))
+        people = [text for row in self.source("select email, full_name from customers") for text in row]
+        assert traces(warehouse.published_path, people) == [], "the published file names people"
 
     def warehouse(self) -> Warehouse:
         """A fresh copy of the warehouse, taken while no run writes it."""
@@ -112,7 +119,7 @@ class Platform:
         copy = Warehouse(directory)
         file = database_file(directory)
         self.stack.copy_out("prefect_agent", f"/warehouse/{file.name}", file)
-        self.stack.copy_out("prefect_agent", f"/warehouse/published/{file.name}", directory / "published" / file.name)
+        self.stack.copy_out("prefect_agent", f"/warehouse/published/{file.name}", copy.published_path)
         return copy
 
     def source(self, query: str) -> list[tuple[Any, ...]]:

@@ -12,11 +12,12 @@ from ingest.errors import ConfigurationError
 from ingest.lake.store import ObjectStore
 from ingest.logs import run_id_now
 from orchestration.runs import make_run_folder
-from orchestration.settings import OrchestrationSettings, WarehouseKind
+from orchestration.settings import OrchestrationSettings, ReaderSettings, WarehouseKind
 from orchestration.warehouse.answer import Answer
 from orchestration.warehouse.cli.status import StreamStatus, stream_statuses
-from orchestration.warehouse.connect import duckdb_warehouse, open_warehouse, snowflake_warehouse
-from orchestration.warehouse.duckdb.query import QueryLimits, run_query
+from orchestration.warehouse.connect import duckdb_warehouse, open_warehouse, snowflake_reader, snowflake_warehouse
+from orchestration.warehouse.duckdb.publish import published_file
+from orchestration.warehouse.duckdb.query import QueryLimits, answer_from, run_query
 from orchestration.warehouse.loader import Loader, LoadResult, load_streams
 
 if TYPE_CHECKING:
@@ -90,14 +91,39 @@ def history(streams: Sequence[str], *, days: int) -> list[HistoryCheck]:
 
 
 def query(sql: str, *, limit: int | None) -> Answer:
-    """One SQL query on what readers have: DuckDB's published copy, Snowflake's marts."""
-    settings = OrchestrationSettings.load()
+    """One SQL query on what readers have: DuckDB's published file, Snowflake's marts."""
+    settings = ReaderSettings.load()
     if settings.warehouse is WarehouseKind.SNOWFLAKE:
         from orchestration.warehouse.snowflake.query import run_query as run_in_snowflake
 
-        return run_in_snowflake(snowflake_warehouse(settings, run_id=run_id_now()).reader, sql, limit=limit)
-    limits = QueryLimits(memory=settings.duckdb_memory_limit, seconds=settings.query_timeout_seconds)
-    return run_query(duckdb_warehouse(settings).published_path, sql, limit=limit, limits=limits)
+        return run_in_snowflake(snowflake_reader(settings), sql, limit=limit)
+    published = published_file(settings.warehouse_dir, settings.database)
+    return run_query(published, sql, limit=limit, limits=_limits(settings))
+
+
+def inspect(sql: str, *, limit: int | None, wait_seconds: float, on_wait: Waiting) -> Answer:
+    """One SQL query on everything that runs write, RAW and STAGING too; nothing is written.
+
+    In DuckDB no run can write meanwhile: its file takes one process at a time.
+    """
+    settings = OrchestrationSettings.load()
+    run_id = run_id_now()
+    if settings.warehouse is WarehouseKind.SNOWFLAKE:
+        from orchestration.warehouse.snowflake.query import run_reading_query
+
+        return run_reading_query(snowflake_warehouse(settings, run_id=run_id).auditor, sql, limit=limit)
+    warehouse = duckdb_warehouse(settings, on_wait=on_wait)
+    if not warehouse.path.exists():
+        raise ConfigurationError(
+            f"there is no warehouse {warehouse.path} yet",
+            hint="Run the flow once (`python orchestration/prefect/flow.py`), or correct WAREHOUSE_DIR.",
+        )
+    with warehouse.lock(run_id, wait=timedelta(seconds=wait_seconds)):
+        return answer_from(warehouse.path, sql, limit=limit, limits=_limits(settings))
+
+
+def _limits(settings: ReaderSettings) -> QueryLimits:
+    return QueryLimits(memory=settings.duckdb_memory_limit, seconds=settings.query_timeout_seconds)
 
 
 def _loader(settings: OrchestrationSettings, run_id: str) -> Loader:

@@ -69,7 +69,7 @@ class LakeAccess:
         with as_file(resource) as path:
             if not path.exists():
                 raise _no_extension()
-            connection.execute(f"LOAD '{_escaped(str(path))}'")
+            connection.execute(f"LOAD '{escaped(str(path))}'")
         connection.execute(f"SET http_retries = {LAKE_SCAN.further_tries}")
         connection.execute(f"SET http_retry_wait_ms = {LAKE_SCAN.first_wait * 1000:.0f}")
         # Files never change, so what was read of their footers stays true.
@@ -166,7 +166,8 @@ def _is_network(text: str) -> bool:
     return any(word in text.lower() for word in ("http", "connect", "timeout", "timed out", "ssl"))
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """`text` for between the quotes of a literal, where DuckDB binds no parameter."""
     return text.replace("'", "''")
 
 

@@ -1,44 +1,146 @@
-"""The copy that readers open. It is swapped in whole by rename: a reader of the old one keeps reading the old one."""
+"""The file that readers open: the schema MART alone. It is swapped in whole by rename, under whoever reads the old one.
+
+The file is written anew, relation by relation, so that nothing of another schema can be in it: neither in its tables
+nor in blocks that the database has given up. Views become tables, since what they read is not there. NOT NULL and
+comments are kept. Keys are not: their indexes have to fit into memory, and nobody writes the copy.
+"""
 
 from __future__ import annotations
 
 import os
-import shutil
+import stat
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
-from ingest.errors import FatalError
+import duckdb
+
+from ingest.contracts.names import quoted
+from ingest.errors import FatalError, first_line
+from orchestration.warehouse.duckdb.lake_reader import escaped
 from orchestration.warehouse.protocol import Publication
 
+_UNTOUCHED = "The old copy is untouched."
 
-def publish_copy(source: Path, target: Path) -> Publication:
-    """Make `target` a copy of the closed, checkpointed database `source`, in one step. Raises FatalError.
 
-    Drafts that a killed run left behind are removed. Call it under the writer's lock.
+def published_file(directory: Path, database: str) -> Path:
+    """The file that readers open, of the warehouse in `directory`. DuckDB names the database after it."""
+    return directory / "published" / f"{database}.duckdb"
+
+
+@dataclass(frozen=True)
+class _Column:
+    name: str
+    nullable: bool
+    comment: str | None
+
+
+@dataclass(frozen=True)
+class _Relation:
+    """A table or view of the schema that is published, its names as the catalog spells them."""
+
+    schema: str
+    name: str
+    comment: str | None
+    columns: tuple[_Column, ...]
+
+
+def publish_schema(
+    connect: Callable[[], AbstractContextManager[duckdb.DuckDBPyConnection]], schema: str, target: Path
+) -> Publication:
+    """Make `target` a database of the tables and views of `schema` alone, in one step. Raises FatalError.
+
+    `connect` opens the database that they are in. Drafts that a killed run left behind are removed. Call it under the
+    writer's lock.
     """
     started = monotonic()
-    _require_checkpointed(source)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    for leftover in target.parent.glob(f".{target.name}.*"):
-        leftover.unlink()
     draft = target.with_name(f".{target.name}.{os.getpid()}")
     try:
-        shutil.copyfile(source, draft)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _remove(target.parent, f".{target.name}.")
+        mode = _mode_of_new_files(draft)
+        with connect() as connection:
+            _write(connection, schema, draft)
+        draft.chmod(mode)
         _flush(draft)
+        # A log of changes that is not ours would be read with the new file.
+        target.with_name(f"{target.name}.wal").unlink(missing_ok=True)
         draft.replace(target)
         _flush(target.parent)
     except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise FatalError(f"cannot publish to {target}: {error.strerror}", hint="The old copy is untouched.") from error
+        raise FatalError(f"cannot publish to {target}: {error.strerror}", hint=_UNTOUCHED) from error
+    except duckdb.Error as error:
+        raise FatalError(f"cannot publish to {target}: {first_line(error)}", hint=_UNTOUCHED) from error
+    finally:
+        _remove(target.parent, draft.name)
     return Publication(str(target), target, target.stat().st_size, monotonic() - started)
 
 
-def _require_checkpointed(source: Path) -> None:
-    wal = source.with_name(source.name + ".wal")
-    if not source.exists():
-        raise FatalError(f"there is no database {source} to publish")
-    if wal.exists() and wal.stat().st_size:
-        raise FatalError(f"{wal} is not empty: {source.name} is open, or was not checkpointed")
+def _write(connection: duckdb.DuckDBPyConnection, schema: str, draft: Path) -> None:
+    [(database,)] = connection.execute("SELECT current_database()").fetchall()
+    copy = f"{database}__published"
+    connection.execute(f"ATTACH '{escaped(str(draft))}' AS {quoted(copy)}")
+    try:
+        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(copy)}.{quoted(schema)}")
+        for relation in _relations(connection, schema):
+            _copy(connection, relation, f"{quoted(copy)}.{quoted(schema)}.{quoted(relation.name)}")
+        connection.execute(f"CHECKPOINT {quoted(copy)}")
+    finally:
+        connection.execute(f"DETACH {quoted(copy)}")
+
+
+def _copy(connection: duckdb.DuckDBPyConnection, relation: _Relation, table: str) -> None:
+    columns = ", ".join(quoted(column.name) for column in relation.columns)
+    select = f"SELECT {columns} FROM {quoted(relation.schema)}.{quoted(relation.name)}"  # noqa: S608
+    connection.execute(f"CREATE TABLE {table} AS {select} WITH NO DATA")
+    for column in relation.columns:
+        if not column.nullable:
+            connection.execute(f"ALTER TABLE {table} ALTER COLUMN {quoted(column.name)} SET NOT NULL")
+        if column.comment is not None:
+            place = f"{table}.{quoted(column.name)}"
+            connection.execute(f"COMMENT ON COLUMN {place} IS '{escaped(column.comment)}'")
+    if relation.comment is not None:
+        connection.execute(f"COMMENT ON TABLE {table} IS '{escaped(relation.comment)}'")
+    connection.execute(f"INSERT INTO {table} {select}")
+
+
+def _relations(connection: duckdb.DuckDBPyConnection, schema: str) -> list[_Relation]:
+    found = connection.execute(
+        "SELECT schema_name, table_name, comment FROM duckdb_tables() "
+        "WHERE database_name = current_database() AND NOT temporary AND lower(schema_name) = lower($1) "
+        "UNION ALL SELECT schema_name, view_name, comment FROM duckdb_views() "
+        "WHERE database_name = current_database() AND NOT temporary AND NOT internal "
+        "AND lower(schema_name) = lower($1) ORDER BY ALL",
+        [schema],
+    ).fetchall()
+    return [_Relation(place, name, comment, _columns(connection, place, name)) for place, name, comment in found]
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, schema: str, name: str) -> tuple[_Column, ...]:
+    found = connection.execute(
+        "SELECT column_name, is_nullable, comment FROM duckdb_columns() "
+        "WHERE database_name = current_database() AND schema_name = ? AND table_name = ? ORDER BY column_index",
+        [schema, name],
+    ).fetchall()
+    return tuple(_Column(*row) for row in found)
+
+
+def _mode_of_new_files(beside: Path) -> int:
+    """The permissions that this process gives new files in a folder: readers of others' are the operator's choice."""
+    probe = beside.with_name(f"{beside.name}.mode")
+    probe.touch()
+    try:
+        return stat.S_IMODE(probe.stat().st_mode)
+    finally:
+        probe.unlink()
+
+
+def _remove(folder: Path, prefix: str) -> None:
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if path.name.startswith(prefix):
+            path.unlink(missing_ok=True)
 
 
 def _flush(path: Path) -> None:

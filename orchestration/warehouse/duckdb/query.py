@@ -1,4 +1,7 @@
-"""One SQL query on the published copy. It reads that copy and nothing else, within limits of memory and time."""
+"""One SQL query on one file. It reads that file and nothing else, within limits of memory and time.
+
+Readers ask the published file, operators the one that runs write.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from threading import Timer
 import duckdb
 from duckdb import StatementType
 
-from ingest.errors import ConfigurationError, FatalError, first_line
+from ingest.errors import ConfigurationError, ConflictError, FatalError, first_line
 from orchestration.warehouse.answer import Answer
 from orchestration.warehouse.duckdb.lake_reader import open_duckdb
 
@@ -31,19 +34,31 @@ class QueryLimits:
     seconds: float = 300.0
 
 
-@contextmanager
-def open_published(path: Path, *, memory: str | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The published copy, read-only, without access to files or the network, and without a spill to the disk.
+def run_query(published: Path, sql: str, *, limit: int | None, limits: QueryLimits = QueryLimits()) -> Answer:
+    """The first `limit` rows (all for None) of a query on the published file.
 
-    Raises ConfigurationError if nothing was published yet, FatalError if it is no database.
+    Raises ConfigurationError if nothing was published yet, and as `answer_from`.
     """
-    if not path.exists():
+    if not published.exists():
         raise ConfigurationError(
-            f"nothing is published in {path.parent} yet",
+            f"nothing is published in {published.parent} yet",
             hint="Run the flow once (`python orchestration/prefect/flow.py`), or correct WAREHOUSE_DIR.",
         )
+    return answer_from(published, sql, limit=limit, limits=limits)
+
+
+@contextmanager
+def _open_to_read(path: Path, *, memory: str | None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The database, read-only, without access to other files or the network, and without a spill to the disk.
+
+    Raises FatalError if it is no database, ConflictError while another program writes it.
+    """
     try:
         connection = open_duckdb(path, read_only=True)
+    except duckdb.IOException as error:
+        if "Could not set lock" in str(error):
+            raise ConflictError(f"another program has the warehouse open: {first_line(error)}") from error
+        raise FatalError(f"cannot open {path}: {first_line(error)}") from error
     except duckdb.Error as error:
         raise FatalError(f"cannot open {path}: {first_line(error)}") from error
     try:
@@ -59,13 +74,13 @@ def open_published(path: Path, *, memory: str | None = None) -> Iterator[duckdb.
         connection.close()
 
 
-def run_query(path: Path, sql: str, *, limit: int | None, limits: QueryLimits = QueryLimits()) -> Answer:
-    """The first `limit` rows (all for None) of a query on the published copy.
+def answer_from(path: Path, sql: str, *, limit: int | None, limits: QueryLimits) -> Answer:
+    """The first `limit` rows (all for None) of a query on the database `path`.
 
     Raises ConfigurationError for anything but one SELECT, SHOW, DESCRIBE or EXPLAIN, for a query beyond its `limits`,
     and for SQL that DuckDB refuses, with its own words and the place in the text.
     """
-    with open_published(path, memory=limits.memory) as connection:
+    with _open_to_read(path, memory=limits.memory) as connection:
         timer = Timer(limits.seconds, connection.interrupt)
         try:
             statement = _reading_statement(connection, sql)

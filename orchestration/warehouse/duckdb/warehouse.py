@@ -1,4 +1,4 @@
-"""DuckDB as the warehouse: one file that runs write, and a published copy that everybody reads."""
+"""DuckDB as the warehouse: one file that runs write, and a copy of its marts that everybody reads."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from orchestration.warehouse.ddl import Dialect, Table
 from orchestration.warehouse.duckdb.lake_files import LakeFiles, LocalFile
 from orchestration.warehouse.duckdb.lake_reader import DESCRIBE_PARQUET, PARQUET, open_duckdb
 from orchestration.warehouse.duckdb.lock import WriterLock
-from orchestration.warehouse.duckdb.publish import publish_copy
+from orchestration.warehouse.duckdb.private_files import make_private, private_files
+from orchestration.warehouse.duckdb.publish import publish_schema, published_file
 from orchestration.warehouse.protocol import LockHolder, Publication, Purpose, Row
 
 if TYPE_CHECKING:
@@ -177,7 +178,10 @@ class DuckDBSession:
 
 
 class DuckDBWarehouse:
-    """`directory`/<database>.duckdb, written by one run at a time, and `directory`/published/<database>.duckdb."""
+    """`directory`/<database>.duckdb, written by one run at a time, and `directory`/published/<database>.duckdb.
+
+    The published file holds the schema `mart` alone.
+    """
 
     name = "duckdb"
 
@@ -187,6 +191,7 @@ class DuckDBWarehouse:
         database: str,
         lake: LakeSettings,
         *,
+        mart: str = "MART",
         memory_limit: str | None = None,
         open_wait: timedelta = timedelta(seconds=WAREHOUSE_FILE.longest_budget),
         on_wait: Callable[[str], None] = lambda holder: None,
@@ -194,6 +199,7 @@ class DuckDBWarehouse:
         self._directory = directory
         self._database = database
         self._lake = lake
+        self._mart = mart
         self._memory_limit = memory_limit
         self._open_wait = open_wait
         self._on_wait = on_wait
@@ -206,7 +212,7 @@ class DuckDBWarehouse:
     @property
     def published_path(self) -> Path:
         """The file that readers open."""
-        return self._directory / "published" / f"{self._database}.duckdb"
+        return published_file(self._directory, self._database)
 
     @contextmanager
     def lock(self, run_id: str, *, wait: timedelta) -> Iterator[LockHolder]:
@@ -225,19 +231,16 @@ class DuckDBWarehouse:
         """A session on the file that runs write; it is made where there is none. DuckDB has no roles."""
         self._directory.mkdir(parents=True, exist_ok=True)
         lake_files = LakeFiles(self._lake, self._directory / f"{self._database}.loading")
-        connection = self._open()
-        try:
+        with self._connection() as connection:
             lake_files.remove_leftovers()  # DuckDB lets one process at a time open the file: nobody is loading
             yield DuckDBSession(connection, lake_files)
             lake_files.remove_leftovers()
-        finally:
-            connection.close()
 
     def publish(self, run_id: str) -> Publication:
-        """Checkpoint, copy, swap. See `Warehouse.publish`."""
-        with self.connect() as session:
-            session.execute("FORCE CHECKPOINT")
-        return publish_copy(self.path, self.published_path)
+        """Write the marts anew, swap. See `Warehouse.publish`."""
+        if not self.path.exists():
+            raise FatalError(f"there is no database {self.path} to publish")
+        return publish_schema(self._connection, self._mart, self.published_path)
 
     def dbt_environment(self) -> Mapping[str, str]:
         """The path of the file for dbt."""
@@ -247,6 +250,16 @@ class DuckDBWarehouse:
     def secrets(self) -> tuple[str, ...]:
         """None: the path of a file is no secret."""
         return ()
+
+    @contextmanager
+    def _connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        make_private(self.path)
+        with private_files():
+            connection = self._open()
+            try:
+                yield connection
+            finally:
+                connection.close()
 
     def _open(self) -> duckdb.DuckDBPyConnection:
         """Open the file; a dbt whose run was killed may hold it for a moment longer.

@@ -152,6 +152,20 @@ def dbt_login(settings: SnowflakeSettings, database: str, *, role: str, warehous
     )
 
 
+def reader_login(settings: SnowflakeSettings, database: str) -> Login:
+    """The reader's own user where it has a key, else dbt's; in the role of readers, on the warehouse of BI."""
+    role, warehouse = settings.reader_role, settings.bi_warehouse
+    if not settings.readers_own_keys:
+        return dbt_login(settings, database, role=role, warehouse=warehouse)
+    key = _read(
+        "SNOWFLAKE_READER_PRIVATE_KEY",
+        settings.reader_private_key_path,
+        settings.reader_private_key,
+        settings.reader_private_key_passphrase,
+    )
+    return Login(settings, database, settings.reader_user, role, warehouse, (key,) if key else ())
+
+
 def _keys(settings: SnowflakeSettings, *, loader: bool) -> tuple[Key, ...]:
     if settings.password is not None:
         return ()

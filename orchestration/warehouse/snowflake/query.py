@@ -1,7 +1,8 @@
-"""One SQL query on the marts of Snowflake, by the reader's role, on the warehouse of BI."""
+"""One SQL query in Snowflake, by whatever login: the reader's on the marts, the auditor's on everything."""
 
 from __future__ import annotations
 
+import re
 from contextlib import closing
 
 from snowflake.connector import errors as connector
@@ -13,6 +14,19 @@ from orchestration.warehouse.snowflake.errors import statement_error
 from orchestration.warehouse.snowflake.login import Login
 
 _NUMERIC = {FIELD_NAME_TO_ID[name] for name in ("FIXED", "REAL", "DECFLOAT")}
+
+_READING = re.compile(
+    r"(?:\s|--[^\n]*(?:\n|$)|//[^\n]*(?:\n|$)|/\*.*?\*/|\()*(?:select|with|values|show|desc|describe|explain|list|ls)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+"""What a statement that writes nothing begins with; Snowflake runs one statement a request."""
+
+
+def run_reading_query(login: Login, sql: str, *, limit: int | None) -> Answer:
+    """As `run_query`, for a login that could write: raises ConfigurationError for what does not begin as a read."""
+    if not _READING.match(sql):
+        raise ConfigurationError("this is no SELECT, SHOW, DESCRIBE, LIST or EXPLAIN; it was not run")
+    return run_query(login, sql, limit=limit)
 
 
 def run_query(login: Login, sql: str, *, limit: int | None) -> Answer:

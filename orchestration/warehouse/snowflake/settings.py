@@ -36,11 +36,19 @@ class SnowflakeSettings(Settings):
     password: SecretStr | None = Field(default=None, validation_alias="SNOWFLAKE_PASSWORD")
 
     dbt_user: str | None = Field(default=None, validation_alias="SNOWFLAKE_DBT_USER")
-    """dbt's own user, who also reads for audits and queries; by default SNOWFLAKE_USER with its key."""
+    """dbt's own user, who also reads for audits; by default SNOWFLAKE_USER with its key."""
     dbt_private_key_path: Path | None = Field(default=None, validation_alias="SNOWFLAKE_DBT_PRIVATE_KEY_PATH")
     dbt_private_key: SecretStr | None = Field(default=None, validation_alias="SNOWFLAKE_DBT_PRIVATE_KEY")
     dbt_private_key_passphrase: SecretStr | None = Field(
         default=None, validation_alias="SNOWFLAKE_DBT_PRIVATE_KEY_PASSPHRASE"
+    )
+
+    reader_user: str = Field(default="DP_MAILBLAZE_DEMO_DEV_SVC_READER", validation_alias="SNOWFLAKE_READER_USER")
+    """Who queries the marts, by a key of its own; without one, dbt's user does, in the role of readers."""
+    reader_private_key_path: Path | None = Field(default=None, validation_alias="SNOWFLAKE_READER_PRIVATE_KEY_PATH")
+    reader_private_key: SecretStr | None = Field(default=None, validation_alias="SNOWFLAKE_READER_PRIVATE_KEY")
+    reader_private_key_passphrase: SecretStr | None = Field(
+        default=None, validation_alias="SNOWFLAKE_READER_PRIVATE_KEY_PASSPHRASE"
     )
 
     host: str | None = Field(default=None, validation_alias="SNOWFLAKE_HOST")
@@ -85,6 +93,11 @@ class SnowflakeSettings(Settings):
         return self
 
     @property
+    def readers_own_keys(self) -> tuple[Path | SecretStr, ...]:
+        """The key of the reader's own user; empty where dbt's user queries in the role of readers."""
+        return tuple(key for key in (self.reader_private_key_path, self.reader_private_key) if key is not None)
+
+    @property
     def is_local(self) -> bool:
         """Whether the host is this machine, and so an emulator."""
         if self.host is None:
@@ -103,6 +116,14 @@ class SnowflakeSettings(Settings):
         return cls._complete(cls)
 
     @classmethod
+    def load_for_reader(cls) -> SnowflakeSettings:
+        """Settings from the environment, enough of them to query the marts: the reader's key will do.
+
+        Raises as `load`.
+        """
+        return cls._complete(cls, reader=True)
+
+    @classmethod
     def of(cls, environment: Mapping[str, str]) -> SnowflakeSettings:
         """Settings from these variables alone. Raises as `load`."""
         named = {
@@ -113,7 +134,7 @@ class SnowflakeSettings(Settings):
         return cls._complete(lambda: _Given.model_validate(named))
 
     @classmethod
-    def _complete(cls, make: Callable[[], SnowflakeSettings]) -> SnowflakeSettings:
+    def _complete(cls, make: Callable[[], SnowflakeSettings], *, reader: bool = False) -> SnowflakeSettings:
         with bad_settings_named(hint=_HINT):
             settings = make()
         if not settings.account:
@@ -121,7 +142,13 @@ class SnowflakeSettings(Settings):
                 "SNOWFLAKE_ACCOUNT is not set; WAREHOUSE=snowflake needs one, such as MYORG-MYACCOUNT", hint=_HINT
             )
         keys = (settings.private_key_path, settings.private_key, settings.private_key_2_path, settings.private_key_2)
-        if settings.password is None and all(key is None for key in keys):
+        if reader:
+            if settings.password is None and all(key is None for key in (*keys, *settings.readers_own_keys)):
+                raise ConfigurationError(
+                    "there is no key to query Snowflake with: neither SNOWFLAKE_READER_PRIVATE_KEY_PATH nor "
+                    "SNOWFLAKE_READER_PRIVATE_KEY is set"
+                )
+        elif settings.password is None and all(key is None for key in keys):
             raise ConfigurationError(
                 "there is no key to log in to Snowflake with: neither SNOWFLAKE_PRIVATE_KEY_PATH nor "
                 "SNOWFLAKE_PRIVATE_KEY is set"

@@ -10,7 +10,7 @@ from functools import cached_property
 from orchestration.settings import Schemas
 from orchestration.warehouse.protocol import LockHolder, Publication, Purpose
 from orchestration.warehouse.snowflake.lock import WriterLease
-from orchestration.warehouse.snowflake.login import Key, Login, dbt_login, loader_login
+from orchestration.warehouse.snowflake.login import Key, Login, dbt_login, loader_login, reader_login
 from orchestration.warehouse.snowflake.session import Place, SnowflakeSession, query_tag
 from orchestration.warehouse.snowflake.settings import SnowflakeSettings
 
@@ -105,8 +105,12 @@ class SnowflakeWarehouse:
     @property
     def reader(self) -> Login:
         """The login that queries the marts."""
-        settings = self._settings
-        return dbt_login(settings, self._database, role=settings.reader_role, warehouse=settings.bi_warehouse)
+        return reader_login(self._settings, self._database)
+
+    @property
+    def auditor(self) -> Login:
+        """The login that reads everything from RAW to the marts."""
+        return self._login(Purpose.AUDIT)
 
     @cached_property
     def _dbt_key(self) -> Key | None:

@@ -31,6 +31,8 @@ from tests.orchestration.prefect.conftest import Server, server
 __all__ = ["server"]
 
 TINY_PROJECT = Path(__file__).parents[1] / "dbt_project"
+MARTS = "main"
+"""The schema that the tiny project builds in."""
 
 
 @dataclass(frozen=True)
@@ -131,13 +133,15 @@ def platform(
         "WAREHOUSE_LOCK_SECONDS": "0",
         "TASK_RETRY_SECONDS": "0",
         "RUNS_DIR": str(tmp_path / "runs"),
+        "MART_SCHEMA": MARTS,
         "DBT_PROJECT_DIR": str(TINY_PROJECT),
         "DBT_PROFILES_DIR": str(TINY_PROJECT),
         "PREFECT_HOME": str(prefect_home),
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    return Platform(shop_database, ingest_settings, DuckDBWarehouse(tmp_path / "warehouse", DATABASE, lake))
+    warehouse = DuckDBWarehouse(tmp_path / "warehouse", DATABASE, lake, mart=MARTS)
+    return Platform(shop_database, ingest_settings, warehouse)
 
 
 @pytest.fixture(params=["ephemeral API", "server"])

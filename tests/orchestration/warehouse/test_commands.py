@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -141,10 +142,54 @@ def test_query_prints_a_table(run: Run, warehouse: DuckDBWarehouse) -> None:
 
 def test_a_query_has_types_and_a_limit(warehouse: DuckDBWarehouse) -> None:
     with warehouse.connect() as session:
-        session.execute("create table t as select range as n, 'x' as x from range(5)")
+        session.create_schema("MART")
+        session.execute("create table mart.t as select range as n, 'x' as x from range(5)")
     warehouse.publish("run")
-    answer = run_query(warehouse.published_path, "select * from t order by n", limit=3)
+    answer = run_query(warehouse.published_path, "select * from mart.t order by n", limit=3)
     assert answer.columns == ("n", "x")
     assert answer.numeric == (True, False)
     assert (len(answer.rows), answer.more) == (3, True)
-    assert not run_query(warehouse.published_path, "select * from t", limit=5).more
+    assert not run_query(warehouse.published_path, "select * from mart.t", limit=5).more
+
+
+def test_inspect_reads_what_runs_write_and_writes_nothing(run: Run, warehouse: DuckDBWarehouse) -> None:
+    nothing = run("inspect", "select 1")
+    assert (nothing.code, warehouse.path.exists()) == (2, False)
+    assert "there is no warehouse" in nothing.stderr
+
+    with warehouse.connect() as session:
+        for schema in ("RAW", "MART"):
+            session.create_schema(schema)
+        session.execute("create table raw.people as select 'ann@example.com' as email")
+        session.execute("create table mart.t as select 1 as n")
+    warehouse.publish("run")
+    before = warehouse.path.read_bytes()
+
+    assert "ann@example.com" in run("inspect", "select * from RAW.people").stdout
+    assert run("inspect", "from raw.people", "--csv").stdout.splitlines() == ["email", "ann@example.com"]
+    write = run("inspect", "delete from raw.people")
+    assert (write.code, "this is DELETE" in write.stderr) == (2, True)
+    missing = run("query", "select * from raw.people")
+    assert (missing.code, "does not exist" in missing.stderr) == (2, True)
+    with warehouse.lock("a run that writes", wait=timedelta()):
+        busy = run("inspect", "select * from raw.people", "--wait", "0")
+        assert (busy.code, "a run that writes" in busy.stderr) == (3, True)
+        assert run("query", "select n from mart.t", "--csv").stdout.splitlines() == ["n", "1"]
+    assert warehouse.path.read_bytes() == before
+
+
+def test_query_needs_neither_salt_nor_lake_nor_a_loader_s_key(
+    run: Run, warehouse: DuckDBWarehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with warehouse.connect() as session:
+        session.create_schema("MART")
+        session.execute("create table mart.t as select 1 as n")
+    warehouse.publish("run")
+    monkeypatch.setenv("ENVIRONMENT", "prod")
+    for name in ("EMAIL_SALT", "RAW_BUCKET", "AWS_ENDPOINT_URL"):
+        monkeypatch.delenv(name, raising=False)
+    assert run("query", "select n from mart.t", "--csv").stdout.splitlines() == ["n", "1"]
+    monkeypatch.setenv("WAREHOUSE", "snowflake")
+    monkeypatch.setenv("SNOWFLAKE_ACCOUNT", "MYORG-MYACCOUNT")
+    keyless = run("query", "select n from mart.t")
+    assert (keyless.code, "SNOWFLAKE_READER_PRIVATE_KEY_PATH" in keyless.stderr) == (2, True)

@@ -1,18 +1,20 @@
-"""Readers open a whole copy; publishing never disturbs them, and they never disturb a writer."""
+"""Readers open the marts alone, whole; publishing never disturbs them, and they never disturb a writer."""
 
 from __future__ import annotations
 
-import shutil
+import os
+import resource
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from ingest.errors import ConflictError, FatalError
-from orchestration.warehouse.duckdb.publish import publish_copy
 from orchestration.warehouse.duckdb.query import run_query
 from orchestration.warehouse.duckdb.warehouse import DuckDBWarehouse
 
@@ -21,7 +23,7 @@ import sys
 import duckdb
 with duckdb.connect(sys.argv[1], read_only=sys.argv[2] == "read") as connection:
     for line in sys.stdin:
-        print(connection.execute("select count(*) from t").fetchall()[0][0], flush=True)
+        print(connection.execute("select count(*) from mart.t").fetchall()[0][0], flush=True)
 """
 
 
@@ -32,7 +34,7 @@ class Reader:
         self._process = process
 
     def count(self) -> int:
-        """Ask it for the number of rows of `t`."""
+        """Ask it for the number of rows of `mart.t`."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write("\n")
@@ -51,8 +53,9 @@ def reader(path: Path, mode: str = "read") -> Iterator[Reader]:
 
 def add_row(warehouse: DuckDBWarehouse) -> None:
     with warehouse.connect() as session:
-        session.execute("create table if not exists t (n integer)")
-        session.execute("insert into t values (1)")
+        session.create_schema("MART")
+        session.execute("create table if not exists mart.t (n integer)")
+        session.execute("insert into mart.t values (1)")
 
 
 def test_a_reader_keeps_what_it_opened_while_a_new_copy_is_published(warehouse: DuckDBWarehouse) -> None:
@@ -63,7 +66,7 @@ def test_a_reader_keeps_what_it_opened_while_a_new_copy_is_published(warehouse: 
         add_row(warehouse)
         publication = warehouse.publish("second")
         assert old.count() == 1
-        assert run_query(warehouse.published_path, "select count(*) from t", limit=None).rows == ((2,),)
+        assert run_query(warehouse.published_path, "select count(*) from mart.t", limit=None).rows == ((2,),)
         with reader(warehouse.published_path) as new:
             assert new.count() == 2
     assert publication.path == warehouse.published_path
@@ -74,23 +77,110 @@ def test_a_reader_keeps_what_it_opened_while_a_new_copy_is_published(warehouse: 
 def test_the_copy_has_the_database_s_name(warehouse: DuckDBWarehouse) -> None:
     add_row(warehouse)
     warehouse.publish("run")
-    answer = run_query(warehouse.published_path, "select count(*) from DP_MAILBLAZE_DEMO_DEV_DB.main.t", limit=None)
+    answer = run_query(warehouse.published_path, "select count(*) from DP_MAILBLAZE_DEMO_DEV_DB.mart.t", limit=None)
     assert answer.rows == ((1,),)
 
 
-def test_a_copy_that_fails_leaves_the_old_one(warehouse: DuckDBWarehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_copy_that_fails_leaves_the_old_one(warehouse: DuckDBWarehouse) -> None:
     add_row(warehouse)
     warehouse.publish("first")
-    add_row(warehouse)
+    before = warehouse.published_path.read_bytes()
+    with warehouse.connect() as session:
+        session.execute("create table mart.large as select range as n from range(100000)")
 
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(shutil, "copyfile", full)
-        with pytest.raises(FatalError, match=r"No space left on device.*old copy is untouched"):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**16, limits[1]))
+    try:
+        with pytest.raises(FatalError, match=r"cannot publish to .*old copy is untouched"):
             warehouse.publish("second")
-    assert run_query(warehouse.published_path, "select count(*) from t", limit=None).rows == ((1,),)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert warehouse.published_path.read_bytes() == before
+    assert [path.name for path in warehouse.published_path.parent.iterdir()] == [warehouse.published_path.name]
+
+
+def test_a_view_that_cannot_be_read_is_not_published(warehouse: DuckDBWarehouse) -> None:
+    add_row(warehouse)
+    with warehouse.connect() as session:
+        session.execute("create table gone as select 1 as n")
+        session.execute("create view mart.v as select n from gone")
+        session.execute("drop table gone")
+    with pytest.raises(FatalError, match=r"cannot publish to .*gone"):
+        warehouse.publish("run")
+    assert not list(warehouse.published_path.parent.iterdir())
+
+
+MARKS = ("kept-in-raw", "kept-in-staging", "kept-in-main", "deleted-from-mart", "dropped-from-mart", "in-a-view's-text")
+
+
+def test_the_published_file_holds_the_marts_and_nothing_else(warehouse: DuckDBWarehouse) -> None:
+    """Also nothing that the working file has given up, and no other relation's text or comment."""
+    with warehouse.connect() as session:
+        for schema in ("RAW", "STAGING", "MART"):
+            session.create_schema(schema)
+        session.execute("create table raw.t as select 'kept-in-raw' as x")
+        session.execute("create table main.t as select 'kept-in-main' as x")
+        session.execute("create view staging.v as select 'kept-in-staging' as x")
+        session.execute("create table mart.old as select 'dropped-from-mart' as x from range(1000)")
+        session.execute("drop table mart.old")
+        session.execute('create table mart."a ""b.c" (n integer not null, "d ""e" text)')
+        session.execute("insert into mart.\"a \"\"b.c\" values (1, 'deleted-from-mart'), (2, 'here')")
+        session.execute('delete from mart."a ""b.c" where n = 1')
+        session.execute("comment on table mart.\"a \"\"b.c\" is 'it''s said'")
+        session.execute('comment on column mart."a ""b.c".n is \'the number\'')
+        session.execute("create view mart.v as select x || '!' as y, 1 as n from raw.t where x <> 'in-a-view''s-text'")
+    warehouse.publish("run")
+
+    content = warehouse.published_path.read_bytes().replace(b"kept-in-raw!", b"")
+    assert not [mark for mark in MARKS if mark.encode() in content]
+    with duckdb.connect(str(warehouse.published_path), read_only=True) as connection:
+
+        def ask(sql: str) -> list[tuple[object, ...]]:
+            return connection.execute(sql).fetchall()
+
+        assert ask("select schema_name, table_name, comment from duckdb_tables() order by 2") == [
+            ("MART", 'a "b.c', "it's said"),
+            ("MART", "v", None),
+        ]
+        assert ask("select count(*) from duckdb_views() where not internal") == [(0,)]
+        assert ask(
+            "select column_name, is_nullable, comment from duckdb_columns() where not internal and table_name <> 'v'"
+        ) == [
+            ("n", False, "the number"),
+            ('d "e', True, None),
+        ]
+        assert ask('from mart."a ""b.c"') == [(2, "here")]
+        assert ask("from mart.v") == [("kept-in-raw!", 1)]
+
+
+def test_other_users_may_read_what_is_published_and_not_what_runs_write(warehouse: DuckDBWarehouse) -> None:
+    def mode(path: Path) -> int:
+        return stat.S_IMODE(path.stat().st_mode)
+
+    before = os.umask(0o022)
+    try:
+        add_row(warehouse)
+        warehouse.path.chmod(0o644)
+        with warehouse.connect() as session:
+            session.execute("insert into mart.t values (2)")
+            log = warehouse.path.with_name(f"{warehouse.path.name}.wal")
+            assert mode(log) == mode(warehouse.path) == 0o600
+        warehouse.publish("run")
+        assert mode(warehouse.path) == 0o600
+        assert mode(warehouse.published_path) == 0o644
+    finally:
+        assert os.umask(before) == 0o022
+
+
+def test_a_log_of_changes_that_somebody_left_beside_the_published_file_is_not_read_with_the_new_one(
+    warehouse: DuckDBWarehouse,
+) -> None:
+    add_row(warehouse)
+    warehouse.publish("first")
+    stray = warehouse.published_path.with_name(f"{warehouse.published_path.name}.wal")
+    stray.write_bytes(b"changes")
+    warehouse.publish("second")
+    assert not stray.exists()
 
 
 def test_what_a_killed_publication_left_behind_is_removed(warehouse: DuckDBWarehouse) -> None:
@@ -102,14 +192,10 @@ def test_what_a_killed_publication_left_behind_is_removed(warehouse: DuckDBWareh
     assert not leftover.exists()
 
 
-def test_a_database_with_a_log_beside_it_is_not_published(tmp_path: Path) -> None:
-    source = tmp_path / "w.duckdb"
-    source.write_bytes(b"x")
-    (tmp_path / "w.duckdb.wal").write_bytes(b"x")
-    with pytest.raises(FatalError, match="was not checkpointed"):
-        publish_copy(source, tmp_path / "published" / "w.duckdb")
+def test_where_there_is_no_database_nothing_is_published(warehouse: DuckDBWarehouse) -> None:
     with pytest.raises(FatalError, match="there is no database"):
-        publish_copy(tmp_path / "none.duckdb", tmp_path / "published" / "none.duckdb")
+        warehouse.publish("run")
+    assert not warehouse.path.exists()
 
 
 def test_a_program_that_has_the_writer_s_file_open_is_named(warehouse: DuckDBWarehouse) -> None:

@@ -72,7 +72,8 @@ def test_what_steers_a_terminal_is_shown_as_it_is_spelt() -> None:
 @pytest.fixture
 def published(warehouse: DuckDBWarehouse) -> Path:
     with warehouse.connect() as session:
-        session.execute("create table t as select range as n, repeat('x', 50) as x from range(1000)")
+        session.create_schema("MART")
+        session.execute("create table mart.t as select range as n, repeat('x', 50) as x from range(1000)")
     warehouse.publish("run")
     return warehouse.published_path
 
@@ -80,15 +81,15 @@ def published(warehouse: DuckDBWarehouse) -> Path:
 @pytest.mark.parametrize(
     "sql",
     [
-        "select n from t where n = 1",
-        "from t select n where n = 1;",
+        "select n from mart.t where n = 1",
+        "from mart.t select n where n = 1;",
         "with one as (select 1 as n) select n from one",
         "values (1)",
-        "show tables",
-        "describe t",
-        "summarize t",
-        "explain select * from t",
-        "-- why\nEXPLAIN /* it */ (ANALYZE, FORMAT json) select count(*) from t",
+        "show all tables",
+        "describe mart.t",
+        "summarize mart.t",
+        "explain select * from mart.t",
+        "-- why\nEXPLAIN /* it */ (ANALYZE, FORMAT json) select count(*) from mart.t",
     ],
 )
 def test_a_query_reads(published: Path, sql: str) -> None:
@@ -108,7 +109,7 @@ def test_a_query_reads(published: Path, sql: str) -> None:
         "select * from glob('{folder}/*')",
         "attach '{folder}/other.duckdb'",
         "create temp table big as select * from range(10)",
-        "delete from t",
+        "delete from mart.t",
         "set memory_limit = '100GB'",
         "pragma memory_limit = '100GB'",
         "install httpfs",
@@ -126,12 +127,14 @@ def test_a_query_can_do_nothing_else(published: Path, sql: str) -> None:
 
 
 def test_a_query_is_limited_in_memory_and_time_and_leaves_nothing_on_the_disk(published: Path) -> None:
-    large = "select count(*) from (select a.n, b.x from t a cross join t b cross join range(100) order by b.x || a.n)"
+    pairs = "from mart.t a cross join mart.t b cross join range(100)"
+    large = f"select count(*) from (select a.n, b.x {pairs} order by b.x || a.n)"
     with pytest.raises(ConfigurationError, match="needs more memory") as caught:
         run_query(published, large, limit=None, limits=QueryLimits(memory="50MB"))
     assert caught.value.hint is not None
     assert "DUCKDB_MEMORY_LIMIT" in caught.value.hint
-    endless = "select count(*) from t a, t b, t c, t d, t e where a.n + b.n + c.n + d.n + e.n = -1"
+    tables = "mart.t a, mart.t b, mart.t c, mart.t d, mart.t e"
+    endless = f"select count(*) from {tables} where a.n + b.n + c.n + d.n + e.n = -1"
     with pytest.raises(ConfigurationError, match=r"longer than 0\.2 s"):
         run_query(published, endless, limit=None, limits=QueryLimits(seconds=0.2))
     assert [path.name for path in published.parent.iterdir()] == [published.name]

@@ -1,0 +1,38 @@
+"""Looks for people in a DuckDB file: in its bytes, and in every value, since DuckDB compresses what it stores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import duckdb
+
+from ingest.contracts.names import quoted
+
+
+def traces(path: Path, people: Iterable[str]) -> list[str]:
+    """Where addresses or whole names stand in the file, whatever their case: `bytes: x`, `table.column: x`."""
+    wanted = sorted({person.lower() for person in people})
+    assert wanted
+    assert all("@" in person or " " in person for person in wanted), "or most values would not be looked at"
+    content = path.read_bytes().lower()
+    found = [f"bytes: {person}" for person in wanted if person.encode() in content]
+    for place, value in _values(path):
+        found += [f"{place}: {person}" for person in wanted if person in value]
+    return found
+
+
+def _values(path: Path) -> Iterator[tuple[str, str]]:
+    """Each column, as `table.column`, with its distinct values that may be an address or a name, in lower case."""
+    with duckdb.connect(str(path), read_only=True) as connection:
+        columns = connection.execute(
+            "select schema_name, table_name, column_name from duckdb_columns() where not internal"
+        ).fetchall()
+        assert columns
+        for schema, table, column in columns:
+            value = f"lower(cast({quoted(column)} as varchar))"
+            for (text,) in connection.execute(
+                f"select distinct {value} from {quoted(schema)}.{quoted(table)} "
+                f"where contains({value}, '@') or contains({value}, ' ')"
+            ).fetchall():
+                yield f"{table}.{column}", text
