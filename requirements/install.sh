@@ -8,8 +8,14 @@ log=.venv/install.log
 UV_CACHE_DIR=$(requirements/cache.sh)
 export UV_CACHE_DIR
 
-is_python_311() {
-  "$1" -c 'import sys; raise SystemExit(sys.version_info[:2] != (3, 11))' >/dev/null 2>&1
+is_supported() {
+  "$1" -c 'import sys; raise SystemExit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1
+}
+
+# Whether PYTHON, where it is set, is of another release than .venv.
+is_another_asked_for() {
+  local release='import sys; print(sys.version_info[:2])'
+  [ -n "${PYTHON:-}" ] && [ "$("$PYTHON" -c "$release")" != "$(.venv/bin/python -c "$release")" ]
 }
 
 step() {
@@ -24,7 +30,7 @@ step() {
   fi
 }
 
-if is_python_311 .venv/bin/python && .venv/bin/python -m pip --version >/dev/null 2>&1; then
+if is_supported .venv/bin/python && ! is_another_asked_for && .venv/bin/python -m pip --version >/dev/null 2>&1; then
   : >"$log"
 else
   python=$(requirements/python.sh)
@@ -32,7 +38,7 @@ else
   mkdir .venv
   step "virtual environment .venv ($("$python" --version))" "$python" -m venv .venv
 fi
-packages=$(grep -c '==' requirements/dev.txt)
+packages=$(grep -o '^[^ =]*==' requirements/dev.txt | sort -u | wc -l)
 step "uv, from requirements/uv.txt" .venv/bin/python -m pip install --quiet --require-hashes -r requirements/uv.txt
 step "$packages packages, from requirements/dev.txt (hashes checked)" \
   .venv/bin/uv pip sync --python .venv/bin/python --require-hashes requirements/dev.txt
@@ -40,4 +46,4 @@ step "this repository, editable" \
   .venv/bin/uv pip install --python .venv/bin/python --no-deps --no-build-isolation --editable .
 # Python reads this file in the locale's encoding, even in UTF-8 mode, and does not start where it cannot: in the C locale,
 # of a path with an umlaut. A path from where the file lies is ASCII.
-echo ../../../.. >"$(ls .venv/lib/python3.11/site-packages/_editable_impl_*.pth)"
+echo ../../../.. >"$(ls .venv/lib/python3.*/site-packages/_editable_impl_*.pth)"

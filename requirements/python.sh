@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Prints the path of a CPython 3.11 that can make virtual environments: one that is installed, else a managed one, which
-# uv downloads. The uv is the one on the PATH, else one that any Python from 3.9 on installs, by the hashes of
+# Prints the path of a CPython that can make virtual environments: the one that PYTHON names, else an installed 3.11 (which
+# the images run), 3.12 or 3.13, in this order, else a managed 3.11, which uv downloads. The uv is the one on the PATH, else one that any Python from 3.9 on installs, by the hashes of
 # requirements/uv.txt. What is done is said on stderr. Exit code 2 where there is neither Python nor uv to begin with.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -16,24 +16,43 @@ is_ours() { [[ $(command -v "$1") == "$PWD"/.venv/* ]]; }
 # succeeds PYTHON CODE: whether PYTHON runs CODE without an error.
 succeeds() { "$1" -c "$2" >/dev/null 2>&1; }
 
-is_cpython_311() {
-  succeeds "$1" 'import sys; raise SystemExit(sys.version_info[:2] != (3, 11) or sys.implementation.name != "cpython")'
+# is_cpython PYTHON MINOR...: whether PYTHON is a CPython of one of these releases of Python 3.
+is_cpython() {
+  local code='import sys; major, minor = sys.version_info[:2]
+raise SystemExit(sys.implementation.name != "cpython" or major != 3 or str(minor) not in sys.argv[1:])'
+  "$1" -c "$code" "${@:2}" >/dev/null 2>&1
 }
 
 is_from_39_on() { succeeds "$1" 'import sys; raise SystemExit(sys.version_info < (3, 9))'; }
 makes_environments() { succeeds "$1" 'import ensurepip, venv'; }
 has_pip() { succeeds "$1" 'import pip'; }
 
+# is_usable PYTHON MINOR...: whether it is one of these, and can make environments; where it cannot, says so.
+is_usable() {
+  local release
+  if ! is_cpython "$@" || is_ours "$1"; then
+    return 1
+  elif ! makes_environments "$1"; then
+    release=$("$1" --version)
+    release=${release#Python }
+    say "$1 cannot make virtual environments (Debian and Ubuntu: apt install python${release%.*}-venv)"
+    return 1
+  fi
+}
+
 installed_python() {
-  local candidate
-  for candidate in ${PYTHON:+"$PYTHON"} python3.11 python3 python; do
-    if is_cpython_311 "$candidate" && ! is_ours "$candidate"; then
-      if makes_environments "$candidate"; then
+  local candidate minor
+  if [ -n "${PYTHON:-}" ] && is_usable "$PYTHON" 11 12 13; then
+    command -v "$PYTHON"
+    return
+  fi
+  for minor in 11 12 13; do
+    for candidate in "python3.$minor" python3 python; do
+      if is_usable "$candidate" "$minor"; then
         command -v "$candidate"
         return
       fi
-      say "$candidate cannot make virtual environments (Debian and Ubuntu: apt install python3.11-venv)"
-    fi
+    done
   done
   return 1
 }
@@ -53,12 +72,12 @@ attempt() {
 
 ways() {
   cat >&2 <<'MESSAGE'
-CPython 3.11 with venv is needed. One of these gives it:
-  Debian, Ubuntu   apt install python3.11 python3.11-venv, where the release has it
+CPython 3.11, 3.12 or 3.13 with venv is needed. One of these gives it:
+  Debian, Ubuntu   apt install python3 python3-venv
   macOS            brew install python@3.11
   anywhere         uv on the PATH, or a Python from 3.9 on with pip or venv: then `make` gets a CPython 3.11 by itself
   behind a proxy   UV_PYTHON_INSTALL_MIRROR names where else uv finds its Pythons
-or name one: make PYTHON=/path/to/python3.11
+or name one: make PYTHON=/path/to/python3
 MESSAGE
 }
 
@@ -104,9 +123,9 @@ python_directory() {
 managed_python() {
   local uv
   if uv=$(command -v uv) && "$uv" --version >/dev/null 2>&1; then
-    say "CPython 3.11 was not found; uv ($uv) provides a managed one"
+    say "no CPython 3.11, 3.12 or 3.13 was found; uv ($uv) provides a managed one"
   else
-    say "CPython 3.11 was not found, nor uv"
+    say "no CPython 3.11, 3.12 or 3.13 was found, nor uv"
     rm -rf "$bootstrap"
     bootstrap_uv || return 1
     uv=$bootstrap/bin/uv

@@ -1,4 +1,4 @@
-"""Which CPython 3.11 `make install` takes, and what it does on a machine without one: requirements/python.sh.
+"""Which CPython `make install` takes, and what it does on a machine without one: requirements/python.sh.
 
 Pythons and uv are programs of a few lines here, each with the abilities that a test gives it.
 """
@@ -28,7 +28,7 @@ PYTHON = """#!/usr/bin/env bash
 minor=@minor@ abilities='@abilities@'
 has() { [[ " $abilities " == *" $1 "* ]]; }
 case "$*" in
-  *'(3, 11)'*) [ "$minor" = 11 ] ;;
+  *sys.argv*) [[ " ${*:3} " == *" $minor "* ]] ;;
   *'(3, 9)'*) [ "$minor" -ge 9 ] ;;
   '-c import ensurepip, venv') has venv ;;
   '-c import pip') has pip ;;
@@ -114,14 +114,34 @@ def test_an_installed_one_is_taken_and_nothing_is_fetched(machine: Machine, name
     assert machine.called() == []
 
 
-def test_the_one_that_is_named_comes_first(machine: Machine) -> None:
+@pytest.mark.parametrize(
+    ("there", "taken"),
+    [
+        ([("python3", 13), ("python3.12", 12)], "python3.12"),
+        ([("python3", 13)], "python3"),
+        ([("python3", 14), ("python3.13", 13)], "python3.13"),
+        ([("python3", 12), ("python3.11", 11)], "python3.11"),
+        ([("python", 11), ("python3.12", 12)], "python"),
+    ],
+)
+def test_of_several_the_release_of_the_images_comes_first_then_the_older_one(
+    machine: Machine, there: list[tuple[str, int]], taken: str
+) -> None:
+    for name, minor in there:
+        machine.has_python(name, minor, "venv")
+
+    assert machine.find().stdout == f"{machine.bin / taken}\n"
+
+
+@pytest.mark.parametrize("minor", [11, 12, 13])
+def test_the_one_that_is_named_comes_first(machine: Machine, minor: int) -> None:
     machine.has_python("python3.11", 11, "venv")
-    named = machine.has_python("other", 11, "venv")
+    named = machine.has_python("other", minor, "venv")
 
     assert machine.find(PYTHON=str(named)).stdout == f"{named}\n"
 
 
-@pytest.mark.parametrize("others", [(), (("python3", 13, "venv", "pip"),), (("python3.11", 11),)])
+@pytest.mark.parametrize("others", [(), (("python3", 14, "venv", "pip"),), (("python3.11", 11),)])
 def test_uv_on_the_path_gets_a_managed_one_and_says_so(machine: Machine, others: tuple[tuple[str, int, str]]) -> None:
     uv = machine.has_uv()
     for other in others:
@@ -130,13 +150,13 @@ def test_uv_on_the_path_gets_a_managed_one_and_says_so(machine: Machine, others:
     found = machine.find()
 
     assert (found.returncode, found.stdout) == (0, "/managed/python3.11\n"), found.stderr
-    assert f"CPython 3.11 was not found; uv ({uv}) provides a managed one" in found.stderr
+    assert f"no CPython 3.11, 3.12 or 3.13 was found; uv ({uv}) provides a managed one" in found.stderr
     place = machine.clone.parent / "home" / ".local" / "share" / "uv" / "python"
     assert f"uv python install 3.11 [only-managed 0 {place}]" in machine.called()
     assert machine.leftovers() == []
 
 
-@pytest.mark.parametrize(("minor", "ability"), [(9, "venv"), (12, "venv"), (14, "pip")])
+@pytest.mark.parametrize(("minor", "ability"), [(9, "venv"), (10, "venv"), (14, "pip")])
 def test_without_uv_any_python_installs_it_first_by_its_hashes(machine: Machine, minor: int, ability: str) -> None:
     machine.has_python("python3", minor, ability)
 
@@ -161,8 +181,8 @@ def test_with_neither_the_ways_to_get_one_are_shown(machine: Machine, others: tu
     found = machine.find()
 
     assert (found.returncode, found.stdout) == (2, "")
-    assert "CPython 3.11 with venv is needed. One of these gives it:" in found.stderr
-    assert "make PYTHON=/path/to/python3.11" in found.stderr
+    assert "CPython 3.11, 3.12 or 3.13 with venv is needed. One of these gives it:" in found.stderr
+    assert "make PYTHON=/path/to/python3" in found.stderr
     assert machine.leftovers() == []
 
 

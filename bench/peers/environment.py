@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from bench.measure import Command
 
 _SCRIPTS = Path(__file__).parent
-_SLING = "lib/python3.11/site-packages/sling_linux_amd64/bin/sling-linux-amd64"
+_SLING = f"lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages/sling_linux_amd64/bin/sling-linux-amd64"
 _QUIET = {
     "RUNTIME__DLTHUB_TELEMETRY": "false",
     "RUNTIME__LOG_LEVEL": "WARNING",
