@@ -9,7 +9,8 @@ from pathlib import Path
 from bench.measure import Command
 
 _SCRIPTS = Path(__file__).parent
-_SLING = f"lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages/sling_linux_amd64/bin/sling-linux-amd64"
+_PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}"
+_SLING = f"lib/{_PYTHON}/site-packages/sling_linux_amd64/bin/sling-linux-amd64"
 _QUIET = {
     "RUNTIME__DLTHUB_TELEMETRY": "false",
     "RUNTIME__LOG_LEVEL": "WARNING",

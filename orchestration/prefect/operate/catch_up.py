@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import httpx
+import pendulum
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import (
     FlowRunFilter,
@@ -51,7 +52,7 @@ async def skip_superseded(client: PrefectClient) -> list[FlowRun]:
     due = await client.read_flow_runs(
         flow_run_filter=FlowRunFilter(
             state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED]), name=None),
-            next_scheduled_start_time=FlowRunFilterNextScheduledStartTime(before_=datetime.now(UTC)),
+            next_scheduled_start_time=FlowRunFilterNextScheduledStartTime(before_=pendulum.now("UTC")),
         ),
         work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[WORK_POOL])),
     )
