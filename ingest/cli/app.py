@@ -6,7 +6,14 @@ import gc
 
 import typer
 
-from ingest.cli import contract_commands, lake_commands, quarantine_commands, run_commands, verify_command
+from ingest.cli import (
+    contract_commands,
+    doctor_command,
+    lake_commands,
+    quarantine_commands,
+    run_commands,
+    verify_command,
+)
 from ingest.errors import PlatformError
 from ingest.terminal import fail, fit_output
 
@@ -21,6 +28,7 @@ app = typer.Typer(
 run_commands.register(app)
 lake_commands.register(app)
 verify_command.register(app)
+doctor_command.register(app)
 app.add_typer(contract_commands.app, name="contract")
 app.add_typer(quarantine_commands.app, name="quarantine")
 

@@ -1,0 +1,129 @@
+"""A bucket and a writer's role as terraform/modules/raw_lake makes them, in an emulated AWS."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from ingest.settings import LakeSettings
+from tests.terraform.emulated_aws import Credentials, EmulatedAws
+
+PREFIXES = ("events/*", "inventory/*", "_log/*", "_quarantine/*", "_runs/*")
+_ANYBODY = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
+
+
+@dataclass(frozen=True)
+class LakeAccount:
+    """The account, its bucket, and an administrator's and the writer's ways in."""
+
+    aws: EmulatedAws
+    bucket: str
+    role_arn: str
+    administrator: Credentials
+
+    @property
+    def lake(self) -> LakeSettings:
+        return LakeSettings(bucket=self.bucket, endpoint_url=self.aws.server.endpoint_url)
+
+    @property
+    def s3(self) -> Any:
+        """A client with all rights."""
+        return self.aws.server.client()
+
+    def allow_the_writer(self, *statements: Mapping[str, object]) -> None:
+        """What the writer's role may do from now on."""
+        policy = json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+        self.aws.client("iam").put_role_policy(
+            RoleName=self.role_arn.rpartition("/")[2], PolicyName="p", PolicyDocument=policy
+        )
+
+    @contextmanager
+    def without_its_policy(self) -> Iterator[None]:
+        """The bucket's own policy away: moto takes a denial for met whatever its condition is."""
+        self.s3.delete_bucket_policy(Bucket=self.bucket)
+        yield
+        self.s3.put_bucket_policy(Bucket=self.bucket, Policy=tls_policy(self.bucket))
+
+    @contextmanager
+    def enforced(self) -> Iterator[None]:
+        """Signatures and policies count."""
+        with self.without_its_policy():
+            self.aws.enforce_iam(True)
+            try:
+                yield
+            finally:
+                self.aws.enforce_iam(False)
+
+
+def make_lake_account(aws: EmulatedAws, bucket: str) -> LakeAccount:
+    """The account, with the bucket and roles in it."""
+    iam, s3 = aws.client("iam"), aws.server.client()
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+    set_up(s3, bucket)
+    iam.create_user(UserName="administrator")
+    everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    iam.put_user_policy(UserName="administrator", PolicyName="all", PolicyDocument=json.dumps(everything))
+    key = iam.create_access_key(UserName="administrator")["AccessKey"]
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [_ANYBODY]})
+    role = iam.create_role(RoleName="ingest", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    account = LakeAccount(aws, bucket, role, Credentials(key["AccessKeyId"], key["SecretAccessKey"], ""))
+    account.allow_the_writer(*writer_statements(bucket))
+    return account
+
+
+def set_up(s3: Any, bucket: str) -> None:
+    """All settings of the bucket."""
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    block = dict.fromkeys(("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), True)
+    s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration=block)
+    s3.put_bucket_ownership_controls(
+        Bucket=bucket, OwnershipControls={"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+    )
+    by_default = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+    s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [by_default]})
+    s3.put_bucket_policy(Bucket=bucket, Policy=tls_policy(bucket))
+    put_rules(s3, bucket, *rules())
+
+
+def rules() -> list[dict[str, Any]]:
+    """Lifecycle: leftovers go, and what is refused or handed over; data and log stay."""
+    return [
+        rule("old", "", NoncurrentVersionExpiration={"NoncurrentDays": 30}),
+        rule("broken", "", AbortIncompleteMultipartUpload={"DaysAfterInitiation": 3}),
+        rule("runs", "_runs/", Expiration={"Days": 7}),
+    ]
+
+
+def rule(name: str, prefix: str, **what: object) -> dict[str, Any]:
+    """A rule of lifecycle that is on."""
+    return {"ID": name, "Status": "Enabled", "Filter": {"Prefix": prefix}, **what}
+
+
+def put_rules(s3: Any, bucket: str, *wanted: dict[str, Any]) -> None:
+    """These rules in place of those that were there."""
+    s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": list(wanted)})
+
+
+def tls_policy(bucket: str, *, effect: str = "Deny", secure: str = "false") -> str:
+    """The bucket's policy."""
+    statement = {
+        "Effect": effect,
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"],
+        "Condition": {"Bool": {"aws:SecureTransport": secure}},
+    }
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def writer_statements(bucket: str) -> list[dict[str, object]]:
+    """Terraform's policy `ingest-writer`."""
+    places = [f"arn:aws:s3:::{bucket}/{prefix}" for prefix in PREFIXES]
+    return [
+        {"Effect": "Allow", "Action": ["s3:ListBucket"], "Resource": f"arn:aws:s3:::{bucket}"},
+        {"Effect": "Allow", "Action": ["s3:PutObject"], "Resource": places},
+        {"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": places[2:4]},
+    ]
