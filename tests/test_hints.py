@@ -28,7 +28,7 @@ REPOSITORY = Path(__file__).parents[1]
 PROGRAMS = ("ingest", "python", "prefect", "docker", "make", "terraform", "aws", "cat")
 _PROGRAM = re.compile(rf"(?:{'|'.join(PROGRAMS)}) ")
 _NAKED = re.compile(
-    r"(?<![`\w./-])(ingest (?:run|backfill|keys|verify|streams|log|show|replay|gc|contract|quarantine) [-\w]"
+    r"(?<![`\w./-])(ingest (?:run|backfill|keys|verify|doctor|streams|log|show|replay|gc|contract|quarantine) [-\w]"
     r"|python -m \w|python orchestration|docker compose |prefect deployment )"
 )
 

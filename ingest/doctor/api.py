@@ -16,8 +16,8 @@ from ingest.findings import Check, NotSeenError, Seen, wrong
 from ingest.lake.commit import Window
 from ingest.retry import WaitBudget
 from ingest.settings import IngestSettings
-from ingest.sources.http import ApiClient, server_time
-from ingest.sources.saas import SaasStream
+from ingest.sources.api.http import ApiClient, server_time
+from ingest.sources.api.saas import SaasStream
 
 _NO_KEY = "doctor-knows-no-key"
 _LOOK_BACK = timedelta(hours=1)

@@ -13,9 +13,9 @@ from ingest.contracts.names import quoted
 from ingest.doctor.clocks import skew_seen
 from ingest.findings import Check, NotSeenError, Seen, wrong
 from ingest.settings import IngestSettings
-from ingest.sources.columns import qualified
-from ingest.sources.connection import CONNECTING, Server, postgres_errors
-from ingest.sources.horizon import Horizon, read_horizon
+from ingest.sources.postgres.columns import qualified
+from ingest.sources.postgres.connection import CONNECTING, Server, postgres_errors
+from ingest.sources.postgres.horizon import Horizon, read_horizon
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -134,7 +134,7 @@ class PostgresSource:
             table: str = qualified(contract.source_object).as_string(connection)
             [there] = _row(connection, "select to_regclass(%s) is not null", (table,))
             if not there:
-                return wrong(f"there is no table {table}", f"`ingest contract check {contract.stream}` compares them.")
+                return wrong(f"there is no table {table}", "`ingest contract check` compares contracts and tables.")
             user, may = _row(
                 connection,
                 "select current_user, has_table_privilege(%s, 'select') and has_schema_privilege(relnamespace, 'usage')"

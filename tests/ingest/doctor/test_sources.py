@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
+import httpx
 import psycopg2
 import pytest
 from psycopg2.extensions import make_dsn, parse_dsn
@@ -18,6 +21,7 @@ from ingest.doctor.clocks import skew_seen
 from ingest.doctor.postgres import PostgresSource
 from ingest.findings import Finding, examine
 from ingest.settings import IngestSettings
+from ingest.sources.api.http import ApiClient
 from local.servers.postgres_server import PostgresServer
 from local.servers.shop import Shop
 from tests.ingest.cli.command import CommandLine
@@ -178,3 +182,25 @@ def test_the_command_prints_a_line_a_check_and_ends_by_what_it_found(command_lin
         assert word in done.out
     assert bad.exit_code == 2
     assert "SAAS_PAGE_SIZE" in bad.err
+
+
+def test_a_provider_that_takes_any_key_has_no_clock_and_changes_what_is_settled_is_named(
+    ingest_settings: IngestSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = itertools.count()
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        record = {"event_id": f"e{next(asked)}", "received_at": "2026-03-01T00:00:00Z"}
+        return httpx.Response(200, json={"data": [record], "next_cursor": None, "has_more": False})
+
+    monkeypatch.setattr("ingest.doctor.api.ApiClient", partial(ApiClient, transport=httpx.MockTransport(answer)))
+
+    found = found_in_the_api(ingest_settings)
+
+    assert faults(found) == {
+        "api: another key",
+        "api: clock",
+        *(f"api: settled {contract.stream}" for contract in COLLECTIONS),
+    }
+    assert "no Date" in found["api: clock"].seen
+    assert "Raise SAAS_SETTLING_SECONDS" in found["api: settled email_events"].advice
