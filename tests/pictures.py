@@ -1,10 +1,14 @@
-"""The pictures of the documentation, of a real run: `make pictures` runs the demo and draws its terminal as SVG."""
+"""The pictures of the documentation, of real runs: `make pictures` runs the demo and draws its terminal as SVG.
+
+The pages of Prefect's UI are those that the last `make e2e` here saw.
+"""
 
 from __future__ import annotations
 
 import io
 import platform
 import re
+import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,9 +20,11 @@ from rich.text import Text
 
 from local.demo.command import demo
 from orchestration.business_time import parse_moment
+from tests.e2e.ui import PICTURES as VISITS
 
 REPOSITORY = Path(__file__).parents[1]
 FOLDER = REPOSITORY / "docs" / "pictures"
+SEEN = VISITS / "run"
 WIDTH = 100
 MOMENT = "2026-11-20T18:00:00Z"
 _FONT_FACE = re.compile(r"\s*@font-face \{.*?\}", re.DOTALL)
@@ -48,6 +54,15 @@ PICTURES = (
     Picture("demo-results.svg", "Results", beyond="The marts"),
     Picture("demo-answers.svg", "Results", first="The marts", beyond="Done in"),
 )
+
+
+PAGES = {
+    "run-completed": "prefect-run.png",
+    "tab-task-runs": "prefect-tasks.png",
+    "artifact-run-reconciliation": "prefect-reconciliation.png",
+    "deployments": "prefect-deployments.png",
+}
+"""Pages that `tests/e2e/browser.py` pictures while it clicks through a run, and their files here."""
 
 
 def _index(lines: list[str], beginning: str) -> int:
@@ -90,6 +105,18 @@ def as_svg(shown: str, title: str) -> str:
     return re.sub(r"[ \t]+$", "", drawn, flags=re.MULTILINE)
 
 
+def keep_pages(seen: Path, folder: Path) -> list[str]:
+    """Copy the pages that a browser saw into `folder`. The names of those that it did not see."""
+    missing = []
+    for name, file in PAGES.items():
+        pictures = sorted(seen.glob(f"[0-9][0-9]-{name}.png"))
+        if pictures:
+            shutil.copyfile(pictures[-1], folder / file)
+        else:
+            missing.append(name)
+    return missing
+
+
 def main() -> int:
     """The exit code."""
     FOLDER.mkdir(parents=True, exist_ok=True)
@@ -97,6 +124,9 @@ def main() -> int:
     for picture in PICTURES:
         drawn = as_svg(picture.part_of(chapters[picture.chapter]), "make demo")
         (FOLDER / picture.file).write_text(drawn, encoding="utf-8")
+    missing = keep_pages(SEEN, FOLDER)
+    if missing:
+        print(f"not drawn anew, as `make e2e` has left none in {SEEN}: {', '.join(missing)}", file=sys.stderr)
     return 0
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import platform
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
-from tests.pictures import FOLDER, PICTURES, Picture, as_svg, chapters_of
+from tests.pictures import FOLDER, PICTURES, Picture, as_svg, chapters_of, keep_pages
 
 
 def test_a_rule_with_a_title_and_the_time_begins_a_chapter() -> None:
@@ -43,6 +44,20 @@ def test_a_picture_is_a_part_of_a_chapter() -> None:
     assert part == "\x1b[1mReconciliation\x1b[0m\nequal"
     with pytest.raises(ValueError, match="no line that begins with 'Done in'"):
         Picture("x.svg", "Results", beyond="Done in").part_of(chapter)
+
+
+def test_of_the_pages_that_a_browser_saw_the_last_one_is_kept(tmp_path: Path) -> None:
+    seen, folder = tmp_path / "seen", tmp_path / "kept"
+    seen.mkdir()
+    folder.mkdir()
+    for number, name in enumerate(("run-pending", "run-completed", "tab-task-runs", "run-completed"), start=1):
+        (seen / f"{number:02d}-{name}.png").write_text(f"{number}")
+
+    assert keep_pages(seen, folder) == ["artifact-run-reconciliation", "deployments"]
+    assert {path.name: path.read_text() for path in folder.iterdir()} == {
+        "prefect-run.png": "4",
+        "prefect-tasks.png": "3",
+    }
 
 
 def test_each_picture_is_committed() -> None:

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import psycopg2
 import pytest
 import yaml
 from psycopg2 import sql
-from psycopg2.extensions import connection as Connection
-from pydantic import SecretStr
 
 from ingest.contracts.author import draft_contract, stream_name
-from ingest.contracts.drift import compare
 from ingest.contracts.introspect import live_tables, resolve_table
-from ingest.contracts.model import META_COLUMNS, Mode, StreamContract
-from ingest.contracts.parse import parse_contract
+from ingest.contracts.model import Mode
 from ingest.contracts.types import Kind
-from ingest.errors import ConfigurationError, ContractError, SchemaDriftError
+from ingest.errors import ConfigurationError, ContractError
 from ingest.run.runner import ingest_all, open_ingestion
-from tests.ingest.cli.command import CommandLine
+from tests.ingest.contracts.drafts import Catalog, differences, draft
 from tests.ingest.run.world import ITEMS, World
 from tests.ingest.values import landed, read_source
 
@@ -29,8 +25,13 @@ TOUCH = """
 create function touch() returns trigger language plpgsql as $$ begin new.updated_at := now(); return new; end $$;
 create function other() returns trigger language plpgsql as $$ begin new.label := upper(new.label); return new; end $$;
 """
+
+
 STAMPED = "(id int primary key, label text, updated_at {column})"
+
+
 TRIGGER = "create trigger t before update on stamped for each row execute function touch()"
+
 
 ZOO = {
     "identity": "(id bigint generated always as identity primary key, v text)",
@@ -45,6 +46,8 @@ ZOO = {
     "stamped": STAMPED.format(column="timestamptz not null default now()"),
     "many_types": "(id int primary key, r int4range, x xml, i inet, b bit(3), iv interval, ts tsvector, h oid, n name)",
 }
+
+
 ZOO_TYPES = """
 create type mood as enum ('sad', 'ok', 'quo''te');
 create type addr as (street text, zip text);
@@ -53,6 +56,8 @@ create domain nested as price;
 create domain positive as integer check (value > 0);
 create domain email as varchar(80) not null default '';
 """
+
+
 ZOO_ROWS = """
 insert into identity (v) values ('x'), (null);
 insert into serials default values;
@@ -66,15 +71,6 @@ insert into stamped values (1, 'a'), (2, 'b');
 insert into many_types values (1, '[1,2)', '<a/>', '10.0.0.1', b'101', '1 day', 'a cat', 26, 'n');
 insert into parted values (1, 'eu', 'x'), (2, 'us', 'y');
 """
-
-
-@dataclass(frozen=True)
-class Catalog:
-    connection: Connection
-
-    def execute(self, statement: str) -> None:
-        with self.connection.cursor() as cursor:
-            cursor.execute(statement)
 
 
 @pytest.fixture
@@ -91,24 +87,6 @@ def zoo(source_world: World) -> World:
     source_world.execute(f"{TOUCH}; {TRIGGER}")
     source_world.execute(ZOO_ROWS)
     return source_world
-
-
-@pytest.fixture
-def catalog(module_database: Connection) -> Catalog:
-    """An empty database, for tests that read its catalog alone."""
-    catalog = Catalog(module_database)
-    catalog.execute('drop schema if exists "Odd Schema" cascade; drop schema public cascade; create schema public')
-    return catalog
-
-
-def draft(world: World | Catalog, table: str, *, key: tuple[str, ...] = ()) -> StreamContract:
-    name = resolve_table(world.connection, table)
-    return parse_contract(draft_contract(live_tables(world.connection, [name])[name], key=key), origin=name)
-
-
-def differences(world: World | Catalog, contract: StreamContract) -> list[tuple[bool, str]]:
-    tables = live_tables(world.connection, [contract.source_object])
-    return [(found.breaking, str(found)) for found in compare(contract, tables.get(contract.source_object))]
 
 
 def column_of(world: Catalog, definition: str) -> dict[str, Any]:
@@ -345,283 +323,6 @@ def test_a_cursor_that_is_rounded_needs_a_margin_as_wide_as_the_rounding(source_
         source_world.run(contract)
     wide = replace(source_world, settings=source_world.settings.model_copy(update={"horizon_margin_seconds": 0.5}))
     assert wide.run(contract).lag_seconds is not None
-
-
-# Drift
-
-DRIFT = {
-    "column dropped": ("alter table items drop column value", True, "column 'value': .*text, .*no such column"),
-    "column renamed": ("alter table items rename value to price", True, "column 'value': .*no such column"),
-    "column retyped": ("alter table items alter value type jsonb using null", True, "says text, the source has jsonb"),
-    "key retyped": ("alter table items alter id type numeric", True, "column 'id': .*bigint, .*numeric"),
-    "key changed": (
-        "alter table items drop constraint items_pkey; alter table items add primary key (updated_at)",
-        True,
-        r"primary key: .*\(id\), .*\(updated_at\)",
-    ),
-    "cursor nullable": ("alter table items alter updated_at drop not null", True, "updated_at.*it is the cursor"),
-    "cursor without zone": ("alter table items alter updated_at type timestamp", True, "timestamp without time zone"),
-    "table dropped": ("drop table items", True, r"public\.items: .*a table, .*nothing of that name"),
-    "table renamed": ("alter table items rename to things", True, r"public\.items: .*nothing of that name"),
-    "key dropped": ("alter table items drop constraint items_pkey", True, "primary key: .*no unique key"),
-    "text narrowed": (
-        "alter table items alter value type varchar(50)",
-        True,
-        "says text, the source has character var",
-    ),
-    "name taken": ('alter table items add "VALUE" int', True, "RAW has that name already"),
-    "platform's name": ("alter table items add _batch_id int", True, "RAW has that name already"),
-    "column added": ("alter table items add extra int", False, "column 'extra': .*nothing, .*integer.*flows through"),
-}
-
-
-@pytest.mark.parametrize(("change", "breaking", "said"), [pytest.param(*case, id=n) for n, case in DRIFT.items()])
-def test_a_change_of_the_source_is_told_and_a_breaking_one_lands_nothing(
-    change: str, breaking: bool, said: str, source_world: World
-) -> None:
-    source_world.execute(ITEMS)
-    source_world.execute("insert into items values (1, 'x')")
-    contract = source_world.contract("items")
-    source_world.execute(change)
-
-    first = differences(source_world, contract)[0]
-    assert first[0] is breaking
-    assert re.search(said, first[1])
-    if breaking:
-        with pytest.raises(SchemaDriftError, match=r"nothing was landed: .*ingest contract check --stream items"):
-            source_world.run(contract)
-        assert list(source_world.store.list("")) == []
-    else:
-        result = source_world.run(contract)
-        assert result.rows_landed == 1
-        assert any(re.search(said, notice) for notice in result.notices)
-
-
-def test_not_null_dropped_stops_and_not_null_set_is_no_difference(source_world: World) -> None:
-    source_world.execute("create table t (id int primary key, v text not null, w text)")
-    contract = source_world.contract("t")
-    source_world.execute("alter table t alter w set not null")
-    assert differences(source_world, contract) == []
-    source_world.execute("alter table t alter v drop not null")
-    assert [breaking for breaking, _ in differences(source_world, contract)] == [True]
-    with pytest.raises(SchemaDriftError, match="column 'v': the contract says NOT NULL"):
-        source_world.run(contract)
-
-
-def test_a_table_without_a_key_of_its_own_is_known_to_its_contract(source_world: World) -> None:
-    source_world.execute("create table t (a int, b int); insert into t values (1, 1)")
-    tables = live_tables(source_world.connection, ["public.t"])
-    contract = parse_contract(draft_contract(tables["public.t"], key=("a",)), origin="t")
-    assert [breaking for breaking, _ in differences(source_world, contract)] == [False]
-    assert source_world.run(contract).rows_landed == 1
-
-
-def test_columns_that_are_excluded_or_may_not_be_read_are_left_out(source_world: World, empty_database: str) -> None:
-    source_world.execute("create table t (id int primary key); insert into t values (1)")
-    contract = source_world.contract("t", excluded_columns=("secret",))
-    role = f"partial_{empty_database.rpartition('/')[2]}"
-    source_world.execute(f"create role {role} login password 'x'; grant pg_monitor to {role}")
-    source_world.execute("alter table t add secret text default 's', add hidden text default 'h', add shown int")
-    source_world.execute(f"grant select (id, shown) on t to {role}")
-    dsn = re.sub(r"//[^@]*@", f"//{role}:x@", empty_database)
-    poor = replace(source_world, settings=source_world.settings.model_copy(update={"postgres_dsn": SecretStr(dsn)}))
-    try:
-        notices = poor.run(contract).notices
-        assert [notice.split(":")[0] for notice in notices] == ["column 'hidden'", "column 'shown'"]
-        assert "no SELECT privilege" in notices[0]
-        assert set(poor.landed(contract)[0]) == {"id", "shown", *META_COLUMNS}
-    finally:
-        source_world.execute(f"drop owned by {role}; drop role {role}")
-
-
-def test_a_table_that_this_login_may_not_read_is_told_before_anything_is_read(
-    source_world: World, empty_database: str
-) -> None:
-    source_world.execute("create table t (id int primary key)")
-    contract = source_world.contract("t")
-    role = f"poor_{empty_database.rpartition('/')[2]}"
-    source_world.execute(f"create role {role} login password 'pass-of-poor'; grant pg_monitor to {role}")
-    dsn = re.sub(r"//[^@]*@", f"//{role}:pass-of-poor@", empty_database)
-    settings = source_world.settings.model_copy(update={"postgres_dsn": SecretStr(dsn)})
-    try:
-        poor = replace(source_world, settings=settings)
-        with pytest.raises(SchemaDriftError, match="no SELECT privilege"):
-            poor.run(contract)
-        source_world.execute(f"grant select on t to {role}; revoke usage on schema public from public")
-        with pytest.raises(SchemaDriftError, match=r'no USAGE privilege.*GRANT USAGE ON SCHEMA "public"'):
-            poor.run(contract)
-    finally:
-        source_world.execute(f"drop owned by {role}; drop role {role}")
-
-
-def test_the_command_writes_contracts_that_check_and_land(command_line: CommandLine, source_world: World) -> None:
-    source_world.execute(f'{ITEMS}; create table "Odd Table" (id int primary key, updated_at timestamptz)')
-    source_world.execute("insert into items values (1, 'x'); insert into \"Odd Table\" values (1)")
-
-    new = command_line.run("contract", "new", "items", "Odd Table")
-    assert (new.exit_code, new.err) == (0, "")
-    assert "stream items, key (id), incremental by updated_at" in new.out
-    assert "stream odd_table, key (id), landed whole on each run" in new.out
-    assert "'updated_at' looks like a cursor" in new.out
-    check = command_line.run("contract", "check")
-    assert (check.exit_code, check.out.split()) == (0, ["ok", "items", "ok", "odd_table"])
-    run = command_line.run("run")
-    assert run.exit_code == 0
-    assert {line["stream"]: line["rows"] for line in run.logs} == {"items": 1, "odd_table": 1}
-
-
-def test_a_table_without_a_key_is_said_to_be_a_multiset(command_line: CommandLine, source_world: World) -> None:
-    source_world.execute("create table t (a int, updated_at timestamptz); insert into t (a) values (1), (1), (null)")
-    new = command_line.run("contract", "new", "t")
-    assert (new.exit_code, new.err) == (0, "")
-    assert "stream t, no key, landed whole on each run" in new.out
-    assert "equal ones are counted as they are" in new.out
-    assert "looks like a cursor" not in new.out, "without a key it could not be one"
-    assert command_line.run("contract", "check").out.split() == ["ok", "t"]
-    assert command_line.run("run").logs[-1]["rows"] == 3
-
-
-def test_a_schema_that_may_not_be_used_any_more_stops_its_streams_alone(
-    command_line: CommandLine, source_world: World, empty_database: str
-) -> None:
-    role = f"narrow_{empty_database.rpartition('/')[2]}"
-    source_world.execute(
-        f"create role {role} login password 'x'; grant pg_monitor to {role}; create schema a; create schema b;"
-        "create table a.one (id int primary key); create table b.two (id int primary key);"
-        "insert into a.one values (1); insert into b.two values (1);"
-        f"grant usage on schema a, b to {role}; grant select on a.one, b.two to {role}"
-    )
-    narrow = {"POSTGRES_DSN": re.sub(r"//[^@]*@", f"//{role}:x@", empty_database)}
-    try:
-        assert command_line.run("contract", "new", "a.one", "b.two", **narrow).exit_code == 0
-        assert command_line.run("run", **narrow).exit_code == 0
-        source_world.execute(f"revoke usage on schema b from {role}; insert into a.one values (2)")
-        for cause, said in (
-            ("select 1", r'schema \'b\': .*no USAGE privilege \(grant it: GRANT USAGE ON SCHEMA "b"'),
-            (f"grant usage on schema b to {role}; drop schema b cascade", r"b\.two: .*nothing of that name"),
-        ):
-            source_world.execute(cause)
-            check = command_line.run("contract", "check", **narrow)
-            assert (check.exit_code, check.out.splitlines()[0].split()) == (1, ["ok", "one"])
-            assert re.search(f"breaking two: {said}", check.out)
-            run = command_line.run("run", **narrow)
-            assert run.exit_code == 2
-            (error,) = [line for line in run.messages if line.startswith("error")]
-            assert error.startswith("error two: ")
-            assert "contract accept" not in error, "which cannot cure it"
-            assert [line["stream"] for line in run.logs if line["event"] == "landed"] == ["one"]
-        refused = command_line.run("contract", "new", "b.two", "--force", **narrow)
-        assert (refused.exit_code, len(refused.messages)) == (2, 1)
-    finally:
-        source_world.execute(f"drop owned by {role}; drop role {role}")
-
-
-def test_a_table_that_may_not_be_selected_from_is_one_difference(source_world: World, empty_database: str) -> None:
-    role = f"blind_{empty_database.rpartition('/')[2]}"
-    source_world.execute(f"create table t (id int primary key, a int, b int, c int); create role {role}")
-    contract = source_world.contract("t")
-    try:
-        source_world.execute(f"set role {role}")
-        assert [said for _, said in differences(source_world, contract)] == [
-            "public.t: the contract says a table to be read, the source has no SELECT privilege for this login "
-            "(grant it, or remove the contract)"
-        ]
-    finally:
-        source_world.execute(f"reset role; drop role {role}")
-
-
-def test_one_infinite_date_is_refused_with_the_ways_out_that_work(
-    command_line: CommandLine, source_world: World
-) -> None:
-    source_world.execute(
-        "create table t (id int primary key, d date); insert into t values (1, 'infinity'), (2, now())"
-    )
-    command_line.run("contract", "new", "t")
-    stopped = command_line.run("run")
-    assert stopped.exit_code == 2
-    assert "land the column as text (`landAs: text` on it)" in stopped.err
-    path = command_line.contracts / "t.odcs.yaml"
-    text = path.read_text()
-    path.write_text(
-        text.replace(
-            "physicalType: date\n",
-            "physicalType: date\n    customProperties:\n    - property: landAs\n      value: text\n",
-        )
-    )
-    assert command_line.run("run").logs[-1]["rows"] == 2
-
-
-def test_a_contract_of_another_table_is_not_written_over_by_its_namesake(
-    command_line: CommandLine, source_world: World
-) -> None:
-    source_world.execute("create schema other; create table t (id int primary key)")
-    source_world.execute("create table other.t (id int primary key)")
-    command_line.run("contract", "new", "t")
-    refused = command_line.run("contract", "new", "other.t")
-    assert refused.exit_code == 2
-    assert "--name to call the stream of other.t otherwise" in refused.err
-
-
-def test_a_stream_that_drifted_stops_alone(command_line: CommandLine, source_world: World) -> None:
-    source_world.execute(f"{ITEMS}; create table other (id int primary key); insert into other values (1)")
-    command_line.run("contract", "new", "items", "other")
-    source_world.execute("alter table items drop column value; alter table other add extra text")
-
-    check = command_line.run("contract", "check")
-    assert check.exit_code == 1
-    assert re.search("breaking items: column 'value': the contract says text, the source has no such column", check.out)
-    assert re.search("notice +other: column 'extra'", check.out)
-    harmless = command_line.run("contract", "check", "--stream", "other")
-    assert harmless.exit_code == 0
-
-    run = command_line.run("run")
-    assert run.exit_code == 2
-    (error,) = [line for line in run.messages if line.startswith("error")]
-    assert "items: the source no longer matches its contract" in error
-    assert "column 'value'" in error
-    assert [key.key.split("/")[1] for key in source_world.store.list("inventory/")] == ["other"]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["absent"], "no table or view 'absent'"),
-        (["keyless", "--key", "x"], "no column 'x'"),
-        (["keyless", "--key", "a,a"], "--key names 'a' twice"),
-        (["nothing"], r"public\.nothing has no columns"),
-        (["items", "--child-tables", "some"], "--child-tables is 'some'"),
-        (["items", "--prefix", "raw"], "--prefix is 'raw'"),
-        (["one.same", "two.same"], r"one\.same and two\.same would both be the stream 'same'"),
-        (["items", "--from-postgres", "nonsense"], "not a connection string"),
-    ],
-)
-def test_what_no_contract_can_be_written_for_is_refused_and_nothing_is_written(
-    arguments: list[str], said: str, command_line: CommandLine, source_world: World
-) -> None:
-    source_world.execute(
-        f"{ITEMS}; create table keyless (a int); create table nothing (); create schema one; create schema two;"
-        "create table one.same (id int primary key); create table two.same (id int primary key)"
-    )
-    done = command_line.run("contract", "new", *arguments)
-    assert (done.exit_code, done.out) == (2, "")
-    assert len(done.messages) == 1
-    assert re.search(said, done.messages[0])
-    assert list(command_line.contracts.iterdir()) == []
-
-
-def test_a_contract_that_exists_is_not_written_over_unless_forced(
-    command_line: CommandLine, source_world: World
-) -> None:
-    source_world.execute("create table t (id int primary key)")
-    command_line.run("contract", "new", "t")
-    path = command_line.contracts / "t.odcs.yaml"
-    path.write_text("edited by hand")
-    refused = command_line.run("contract", "new", "t")
-    assert refused.exit_code == 2
-    assert "t.odcs.yaml exists. Pass --force" in refused.messages[0]
-    assert path.read_text() == "edited by hand"
-    assert command_line.run("contract", "new", "t", "--force").exit_code == 0
-    assert path.read_text() != "edited by hand"
 
 
 def test_the_catalog_is_read_without_a_transaction_left_open(catalog: Catalog) -> None:
