@@ -2,7 +2,7 @@
 
     python -I -S launcher.py RESULT.json -- command argument...
 
-A process of its own, and a small one: Linux counts the memory of whoever starts a process as that process's own first
+A process of its own, and a small one: Linux counts the memory of the parent as the new process's own first
 peak, so that a large harness would be seen in every result. Standard library only.
 """
 

@@ -1,6 +1,6 @@
 """Listeners to a run's progress.
 
-The flow tells `current()`, which is whatever `report_to` was given further up the call stack, else nothing but the
+The flow reports to `current()`: what `report_to` was given further up the call stack, else nothing but the
 flow's own log. So a deployment's run needs none, and `make demo` draws its own picture:
 
     with report_to(picture):

@@ -1,4 +1,4 @@
-{#- Tells whoever follows the run how many rows a built relation has; DuckDB's own answer to dbt does not.
+{#- Logs how many rows a built relation has; DuckDB's own answer to dbt does not say.
     Views are left out: counting one is running it. -#}
 {% macro log_row_count() -%}
     {%- if execute and config.get('materialized') != 'view' -%}

@@ -224,8 +224,8 @@ def print_draft(path: Path, contract: StreamContract, table: LiveTable, zone: st
         )
     if not contract.key:
         console.print(
-            "  Nothing tells its rows apart, so equal ones are counted as they are. Where columns identify a row, name "
-            "them: --key COLUMN[,COLUMN]."
+            "  No column distinguishes its rows, so equal ones are counted as they are. Where columns identify a row, "
+            "name them: --key COLUMN[,COLUMN]."
         )
     if spec.likely_cursor and contract.key:
         of_zone = ""

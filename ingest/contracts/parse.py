@@ -163,7 +163,7 @@ def _check(contract: StreamContract) -> None:
     _check_names(contract)
     if not contract.key and contract.spec.mode is not Mode.SNAPSHOT:
         raise ContractError(
-            "the contract has no primary key, and without one the versions of a row cannot be told apart",
+            "the contract has no primary key, and without one the versions of a row cannot be distinguished",
             hint="Mark the identifying column(s) `primaryKey: true`, or land the table whole: mode 'snapshot'.",
         )
     for column in contract.key_columns:
@@ -184,7 +184,7 @@ def _check_names(contract: StreamContract) -> None:
         clash = seen.setdefault(folded(column.name), column.name)
         if clash != column.name:
             raise ContractError(
-                f"columns '{clash}' and '{column.name}' differ only in case, which no warehouse here tells apart"
+                f"columns '{clash}' and '{column.name}' differ only in case, which no warehouse here distinguishes"
             )
     if len(seen) < len(contract.columns):
         names = [column.name for column in contract.columns]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 NAME = "__doctor"
 _WRITERS = 2
-_POLICY = "Attach the policy `ingest-writer` alone to whoever runs ingest (`terraform output aws_policy_arns`)."
+_POLICY = "Attach `ingest-writer` alone to the identity that runs ingest (`terraform output aws_policy_arns`)."
 
 
 @dataclass(frozen=True)

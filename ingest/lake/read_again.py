@@ -1,7 +1,7 @@
 """Which refused records without a readable key were read again: of each stretch of time the newest reading counts.
 
 A record that shows its key is known again by it. One that does not (`null`, say) may be one of several equal ones, each
-of which the source counts. Equal records cannot be told apart, but they can be counted: a walk through a window says
+of which the source counts. Equal records cannot be distinguished, but they can be counted: a walk through a window says
 how many lie between two points of the order in which the source gives its records. Points are the ends of windows and
 readable cursors.
 
@@ -171,7 +171,7 @@ class _Timeline:
         old.between[replaced] = new.between
 
     def _merge(self, reading: _Reading) -> None:
-        """Put in what was read where nothing tells how much of it stands on which side of a point."""
+        """Add a reading of which it is unknown how much stands on which side of a point."""
         old, found = self._chain, reading.chain.records(0, len(reading.chain.points))
         first, last = old.gap(reading.chain.points[0]), old.gap(reading.chain.points[-1])
         at_ends = [record for gap in sorted({first, last}) for record in old.between[gap]]

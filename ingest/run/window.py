@@ -56,7 +56,7 @@ def window(
 def settled_part(asked: Bounds, settled: datetime | None) -> tuple[Bounds | None, str | None]:
     """The part of a window that lies below `settled` (None: nothing does), and a notice where that is not all of it.
 
-    Above it the source may still add to what it has: whoever landed it now would have to do so again.
+    Above it the source may still add to what it has: what was landed now would have to be landed again.
     """
     start, end = asked
     if settled is not None and end <= settled:

@@ -1,4 +1,4 @@
-"""Several readers at once, ahead of whoever consumes what they read.
+"""Several readers at once, ahead of their consumer.
 
                  part -> reader thread \\
     parts ->                             bounded queue -> the consumer

@@ -1,4 +1,4 @@
-"""Reads an iterator one item ahead of whoever uses it, so that waiting for the next overlaps the work on this one."""
+"""Reads an iterator one item ahead of its consumer, so that waiting for the next overlaps the work on this one."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ _WRITES = ("PUT", "POST")
 class ConditionalWrites:
     """WSGI middleware: one conditional write at a time.
 
-    moto looks whether the key exists and then writes, in a threaded server; two writers could both be told that they
+    moto looks whether the key exists and then writes, in a threaded server; two writers could both get the answer that they
     were first. S3 decides atomically, and the commit log relies on it.
     """
 

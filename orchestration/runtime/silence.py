@@ -1,4 +1,4 @@
-"""The one judge of runs that give no sign of life: used by whoever handed a stream out, and by the janitor.
+"""Judges which runs give no sign of life: used by the run that handed a stream out, and by the janitor.
 
 A run of ours gives a sign of life every few seconds, which moves `updated` in the API. It is taken for lost once it was
 seen unmoved for long enough, by this process' own clock: so clocks need not agree. A time in which nobody could look

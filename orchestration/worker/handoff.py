@@ -123,7 +123,7 @@ class Handoff(_Model):
     waited_seconds: float = 0.0
 
     def write(self, store: ObjectStore, flow_run_id: str) -> None:
-        """Leave it for whoever asked for the flow run."""
+        """Leave it for the run that asked for this one."""
         store.put(layout.outcome_key(flow_run_id), self.model_dump_json().encode())
 
     @classmethod

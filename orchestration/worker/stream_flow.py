@@ -1,6 +1,6 @@
 """The flow that lands one stream. The platform's flow hands streams to it, each as a run of its deployment `stream`.
 
-What it did is in the lake when it ends: commits in the log, and a hand-off for whoever asked.
+What it did is in the lake when it ends: commits in the log, and a hand-off for the run that asked.
 """
 
 # Prefect reads the flow's annotations as they are.

@@ -1,4 +1,4 @@
-{#- What a relation's grants say, and nothing is taken away: whoever else may read is the account's decision (Terraform's
+{#- What a relation's grants say, and nothing is taken away: who else may read is the account's decision (Terraform's
     future grants). A privilege that is there already, which future grants see to, is not granted again: in a schema with
     managed access that another role owns, dbt's may not. dbt's own macro would grant it, and revoke the others'. -#}
 {% macro snowflake__apply_grants(relation, grant_config, should_revoke=True) -%}

@@ -1,4 +1,4 @@
-{#- A column that names a person. In Snowflake whoever may read the view sees it masked, except the role that dbt built it
+{#- A column that names a person. In Snowflake all readers of the view see it masked, except the role that dbt built it
     as: Standard edition has no masking policies, and a secure view shows nobody else its definition or, through the plan
     of a query, the rows behind it. What is built on the view is computed from the true value, since dbt has that role. -#}
 {% macro personal(column) -%}

@@ -31,7 +31,7 @@
 
 
 {#- The whole SQL of a table that holds the current row of every key that `stream` ever landed; rows that the source
-    deleted stay, with is_deleted, so that what is built on the table hears of the deletion. Where the contract gives
+    deleted stay, with is_deleted, so that models built on the table see the deletion. Where the contract gives
     key sets up, nothing is deleted any more; a table that was built before keeps what it knew until it is built anew.
 
     _changed_version is the version of the stream's log by which the row last changed: its own, or the key set's that

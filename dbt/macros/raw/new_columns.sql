@@ -2,7 +2,7 @@
     shows them under their own names until somebody maps them. -#}
 
 {#- The columns of RAW that the model does not map by hand, as lines of a SELECT, each with its comma. `mapped` names
-    those that it does map; whoever maps a new one adds it there. Instants become UTC as everywhere in staging; a name
+    those that it does map; a new column that is mapped is added there. Instants become UTC as everywhere in staging; a name
     that the model or a snapshot of it has already is shown as source_<name>, a backslash as _: Snowflake's driver, by
     which dbt splits what it sends into statements, takes one for an escape even within a quoted name. -#}
 {% macro new_columns(stream, mapped=none) -%}

@@ -55,7 +55,7 @@ log as (
     where stream = '{{ config.get('meta')['stream'] }}'
 ),
 
--- Stands for what no version of the row's own tells: that it has left, or is there again without having been landed.
+-- Stands for a change that no version of the row shows: it was deleted, or is there again without having been landed.
 newest as (
     select *
     from log

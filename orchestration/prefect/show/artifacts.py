@@ -116,7 +116,7 @@ def _problems(problems: Sequence[PlatformError]) -> list[str]:
 
 
 def _shown(problem: str) -> str:
-    """One line is prose, and wraps; several were laid out by whoever wrote them."""
+    """One line is prose, and wraps; several lines keep their own layout."""
     return markdown.code(problem) if "\n" in problem else f"> {markdown.text(problem)}"
 
 

@@ -1,4 +1,4 @@
-"""The file that readers open: the schema MART alone. It is swapped in whole by rename, under whoever reads the old one.
+"""The file that readers open: the schema MART alone. It is swapped in whole by rename, while the old one may be read.
 
 The file is written anew, relation by relation, so that nothing of another schema can be in it: neither in its tables
 nor in blocks that the database has given up. Views become tables, since what they read is not there. NOT NULL and

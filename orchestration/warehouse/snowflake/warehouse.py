@@ -63,7 +63,7 @@ class SnowflakeWarehouse:
 
     @contextmanager
     def inspect(self, run_id: str, *, wait: timedelta) -> Iterator[SnowflakeSession]:
-        """A session beside whoever writes: readers see what is committed."""
+        """A session beside the writer's: readers see what is committed."""
         with self.connect(Purpose.LOAD) as session:
             yield session
 

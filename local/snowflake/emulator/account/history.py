@@ -49,7 +49,7 @@ class QueryHistory:
 
 @dataclass(frozen=True)
 class LoadedFile:
-    """One file of one COPY, as COPY_HISTORY tells it."""
+    """One file of one COPY, as COPY_HISTORY shows it."""
 
     table: ObjectName
     stage: str

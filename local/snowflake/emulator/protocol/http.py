@@ -30,7 +30,7 @@ Answer = dict[str, Any]
 
 
 class _Running:
-    """A request that is being answered; whoever sends it again waits for the same answer."""
+    """A request that is being answered; a client that sends it again waits for the same answer."""
 
     def __init__(self) -> None:
         self.done = Event()

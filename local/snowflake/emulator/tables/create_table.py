@@ -160,7 +160,7 @@ def _create_as(context: Context, expression: exp.Create, relation: Relation, dec
             f"{quoted(column.name)} {_stored(column.type)}{'' if column.nullable else ' NOT NULL'}"
             for column in relation.columns
         )
-        # One statement for whoever reads: the table appears with its rows.
+        # One statement to its readers: the table appears with its rows.
         run(context, f"CREATE OR REPLACE {_kind(relation)} {relation.duckdb} ({lines})", wrote=True)
         try:
             run(context, f"INSERT INTO {relation.duckdb} {sql}", wrote=True, uses_temporary=temporary)
