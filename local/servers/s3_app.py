@@ -26,8 +26,8 @@ _WRITES = ("PUT", "POST")
 class ConditionalWrites:
     """WSGI middleware: one conditional write at a time.
 
-    moto looks whether the key exists and then writes, in a threaded server; two writers could both get the answer that they
-    were first. S3 decides atomically, and the commit log relies on it.
+    moto looks whether the key exists and then writes, in a threaded server; two writers could both get the answer that
+    they were first. S3 decides atomically, and the commit log relies on it.
     """
 
     def __init__(self, application: WsgiApplication) -> None:

@@ -73,8 +73,8 @@ def _check_location(context: Context, stage: Stage) -> None:
 def usable_integration(context: Context, stage: Stage) -> StorageIntegration:
     """The stage's integration, which the role must be allowed to use.
 
-    Not only to make the stage: Snowflake asks for USAGE on the integration, beside that on the stage, of each role that reads
-    or lists it ("Access control privileges", note on stages with a storage integration).
+    Not only to make the stage: Snowflake asks for USAGE on the integration, beside that on the stage, of each role that
+    reads or lists it ("Access control privileges", note on stages with a storage integration).
     """
     if stage.integration is None:
         raise unsupported("a stage without a STORAGE_INTEGRATION")
