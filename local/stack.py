@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import monotonic
@@ -20,6 +20,7 @@ from local.servers.saas_server import SaasOptions, SaasServer, start_saas
 from local.servers.shop import Shop, ShopPasswords, make_shop
 from local.settings import LocalSettings
 from postgres.seed import SeedReport
+from postgres.web_log import WebLog
 
 BUCKET = "dp-mailblaze-demo-dev-raw-3dfbc1"
 
@@ -128,7 +129,7 @@ def start_stack(
     s3 = starting_s3.ready()
     s3.create_bucket(options.bucket)
     report("S3 endpoint", s3.endpoint_url)
-    shop = make_shop(server, ShopPasswords.generate())
+    shop = replace(make_shop(server, ShopPasswords.generate()), visits=WebLog(saas.visits_url, saas.admin_key))
     seeded = shop.seed(business_now=options.business_now, scale=options.scale, seed=options.seed)
     report("Shop", f"{seeded.products:,} products, {seeded.customers:,} customers, {seeded.orders:,} orders")
     return LocalStack(server, shop, seeded, s3, saas, options.bucket)

@@ -106,6 +106,8 @@ def _environment(stack: LocalStack, state: State) -> dict[str, str]:
         **state.environment,
         **own,
         "SHOP_OWNER_DSN": stack.shop.owner_dsn,
+        "SHOP_VISITS_URL": stack.saas.visits_url,
+        "SHOP_VISITS_KEY": stack.saas.admin_key,
         "SAAS_ADMIN_KEY": stack.saas.admin_key,
     }
 

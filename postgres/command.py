@@ -12,6 +12,8 @@ from pydantic import SecretStr
 from postgres.connection import first_line
 from postgres.errors import ShopError
 from postgres.settings import ShopSettings
+from postgres.shop.visits import NO_VISITS, Visits
+from postgres.web_log import WebLog
 
 _UNIT_SECONDS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 _DURATION = re.compile(r"(?:[0-9]+[dhms])+")
@@ -70,6 +72,14 @@ def parse_instant(text: str) -> datetime:
     if not _FIRST_INSTANT <= instant < _LAST_INSTANT:
         raise typer.BadParameter(f"{text!r} is out of range: {_FIRST_INSTANT:%Y-%m-%d} to {_LAST_INSTANT:%Y-%m-%d}")
     return instant.astimezone(UTC)
+
+
+def told_visits() -> Visits:
+    """The visits by links in e-mails, where SHOP_VISITS_URL says who tells them. Raises ShopError for a bad one."""
+    settings = ShopSettings()
+    if not settings.visits_url:
+        return NO_VISITS
+    return WebLog(settings.visits_url, required(None, settings.visits_key, None, "SHOP_VISITS_KEY"))
 
 
 def the_business_now() -> datetime | None:

@@ -10,7 +10,7 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
 from postgres.bulk import deferred_checks
-from postgres.command import parse_instant, print_counts, reported_errors, required, the_business_now
+from postgres.command import parse_instant, print_counts, reported_errors, required, the_business_now, told_visits
 from postgres.connection import connected
 from postgres.copying import copy_rows
 from postgres.errors import ShopError
@@ -19,6 +19,7 @@ from postgres.shop.chance import generator
 from postgres.shop.history import ShopHistory
 from postgres.shop.master_data import draw_customers, draw_products, draw_warehouses
 from postgres.shop.rows import stamped_earlier
+from postgres.shop.visits import NO_VISITS, Visits
 
 SMALLEST_SCALE, LARGEST_SCALE = 0.001, 1_000.0
 
@@ -46,17 +47,25 @@ class SeedReport:
     stock_movements: int
 
 
-def seed_shop(connection: Connection, *, business_now: datetime, scale: float = 1.0, seed: int = 1) -> SeedReport:
+def seed_shop(
+    connection: Connection,
+    *,
+    business_now: datetime,
+    scale: float = 1.0,
+    seed: int = 1,
+    visits: Visits = NO_VISITS,
+) -> SeedReport:
     """Fill an empty shop in one transaction: all rows or none.
 
     Scale 1 is about 500 products, 6 warehouses, 3,000 stock levels, 5,000 customers, 20,000 orders, 50,000 order
     items and 80,000 movements; the warehouses stay 6. Every time in the rows lies before `business_now` (with an
-    offset); orders spread over the 90 days before it. Equal arguments write equal rows.
+    offset); orders spread over the 90 days before it. Some orders come of `visits` (postgres/shop/response.py). Equal
+    arguments write equal rows.
 
     created_at and updated_at are the database's: where `business_now` is ahead of its clock, they lie as much earlier
     than the business times, and before what the clock writes from now on.
 
-    Raises ShopError if the shop is not empty or an argument is out of range.
+    Raises ShopError if the shop is not empty, an argument is out of range, or the visits cannot be had.
     """
     _check(business_now, scale)
     business_now = business_now.astimezone(UTC)
@@ -64,7 +73,7 @@ def seed_shop(connection: Connection, *, business_now: datetime, scale: float = 
         _require_empty(cursor)
         ahead = _ahead_of_the_database(cursor, business_now)
         with deferred_checks(cursor, _TABLES):
-            report = _load(cursor, business_now=business_now, ahead=ahead, scale=scale, seed=seed)
+            report = _load(cursor, business_now=business_now, ahead=ahead, scale=scale, seed=seed, visits=visits)
         for table, column in _IDENTITIES.items():
             _continue_identity(cursor, table, column)
         cursor.execute(sql.SQL("analyze {}").format(sql.SQL(", ").join(map(sql.Identifier, _TABLES))))
@@ -95,7 +104,9 @@ def _ahead_of_the_database(cursor: Cursor, business_now: datetime) -> timedelta:
     return cast(timedelta, ahead)
 
 
-def _load(cursor: Cursor, *, business_now: datetime, ahead: timedelta, scale: float, seed: int) -> SeedReport:
+def _load(
+    cursor: Cursor, *, business_now: datetime, ahead: timedelta, scale: float, seed: int, visits: Visits
+) -> SeedReport:
     products = draw_products(generator(seed, "products"), scale, business_now)
     warehouses = draw_warehouses()
     customers = draw_customers(generator(seed, "customers"), scale, business_now)
@@ -105,6 +116,7 @@ def _load(cursor: Cursor, *, business_now: datetime, ahead: timedelta, scale: fl
         warehouses=warehouses,
         customers=customers,
         business_now=business_now,
+        visits=visits,
     )
     copy_rows(cursor, "products", stamped_earlier(products, ahead))
     copy_rows(cursor, "warehouses", stamped_earlier(warehouses, ahead))
@@ -149,7 +161,7 @@ def command(
         where = required(dsn, ShopSettings().dsn, "--dsn", "POSTGRES_DSN")
         until = business_now or the_business_now() or datetime.now(UTC).replace(microsecond=0)
         with connected(where, application_name="shop-seed") as connection:
-            report = seed_shop(connection, business_now=until, scale=scale, seed=seed)
+            report = seed_shop(connection, business_now=until, scale=scale, seed=seed, visits=told_visits())
         print_counts(f"seeded until {until.isoformat()}", asdict(report))
 
 

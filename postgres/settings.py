@@ -12,6 +12,9 @@ class ShopSettings(BaseSettings):
     dsn: SecretStr | None = Field(default=None, validation_alias="POSTGRES_DSN")
     business_now: str = Field(default="", validation_alias="BUSINESS_NOW")
     """The business's time, as text; empty for the clock's."""
+    visits_url: str = Field(default="", validation_alias="SHOP_VISITS_URL")
+    """Where the visits by links in e-mails are told; empty: there are none."""
+    visits_key: SecretStr | None = Field(default=None, validation_alias="SHOP_VISITS_KEY")
 
 
 class SetupSettings(BaseSettings):

@@ -57,6 +57,11 @@ class SaasServer:
     admin_key: str = field(repr=False)
     process: Process = field(repr=False)
 
+    @property
+    def visits_url(self) -> str:
+        """Where it tells the visits to the shop; takes the admin key."""
+        return f"{self.base_url}/admin/visits"
+
     def advance_clock(self, span: timedelta) -> None:
         """Move the provider's clock forward: campaigns are edited, messages opened, late events arrive."""
         answer = httpx.post(

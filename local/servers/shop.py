@@ -11,26 +11,31 @@ from postgres.activity import ActivityReport, advance
 from postgres.connection import connected
 from postgres.seed import SeedReport, seed_shop
 from postgres.setup import INGEST_ROLE, OWNER_ROLE, create_shop
+from postgres.shop.visits import NO_VISITS, Visits
 
 DATABASE = "shop"
 
 
 @dataclass(frozen=True)
 class Shop:
-    """A shop's database, by the logins of its owner and of ingest. The DSNs hold passwords."""
+    """A shop's database, by the logins of its owner and of ingest. The DSNs hold passwords.
+
+    Its customers follow the links of `visits`.
+    """
 
     owner_dsn: str = field(repr=False)
     ingest_dsn: str = field(repr=False)
+    visits: Visits = field(default=NO_VISITS, repr=False)
 
     def seed(self, *, business_now: datetime, scale: float, seed: int) -> SeedReport:
         """Fill the empty shop with a past that ends at `business_now`."""
         with connected(self.owner_dsn, application_name="local-stack") as connection:
-            return seed_shop(connection, business_now=business_now, scale=scale, seed=seed)
+            return seed_shop(connection, business_now=business_now, scale=scale, seed=seed, visits=self.visits)
 
     def advance(self, *, business_now: datetime, span: timedelta, seed: int) -> ActivityReport:
         """Let the shop live through `span` after `business_now`."""
         with connected(self.owner_dsn, application_name="local-stack") as connection:
-            return advance(connection, business_now=business_now, span=span, seed=seed)
+            return advance(connection, business_now=business_now, span=span, seed=seed, visits=self.visits)
 
 
 @dataclass(frozen=True)

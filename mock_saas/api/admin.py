@@ -1,20 +1,26 @@
-"""The admin routes: faults, and the clock. They exist only where an admin key is set."""
+"""The admin routes: faults, the clock, visits to the shop. They exist only where an admin key is set."""
 
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from mock_saas.api.access import BearerKeyCheck, document_bearer
 from mock_saas.api.openapi import problem_responses
 from mock_saas.api.problems import ProblemError
+from mock_saas.api.routes import Moment
 from mock_saas.clock import ProviderClock
 from mock_saas.faults.injection import FaultRegistry, FaultSpec, InstalledFault
 from mock_saas.history.records import Timestamp
-from mock_saas.timestamps import format_us
+from mock_saas.history.visits import Visit, VisitList
+from mock_saas.timestamps import DAY_US, format_us
 
+MAX_VISITS_US = 7 * DAY_US
 MAX_ADVANCE_SECONDS = 10 * 366 * 86_400
+
+VisitsFrom = Annotated[Moment, Query(alias="from", description="inclusive")]
+VisitsUntil = Annotated[Moment, Query(alias="until", description="exclusive; at most a week later")]
 
 
 class ClockAdvance(BaseModel):
@@ -32,7 +38,9 @@ class ClockReading(BaseModel):
     offset_seconds: Annotated[float, Field(description="ahead of real time by so much")]
 
 
-def make_admin_api(registry: FaultRegistry, clock: ProviderClock, check: BearerKeyCheck) -> APIRouter:
+def make_admin_api(
+    registry: FaultRegistry, clock: ProviderClock, visits: VisitList, check: BearerKeyCheck
+) -> APIRouter:
     """The routes under /admin."""
     router = APIRouter(
         prefix="/admin",
@@ -69,6 +77,13 @@ def make_admin_api(registry: FaultRegistry, clock: ProviderClock, check: BearerK
     async def post_clock(advance: ClockAdvance) -> ClockReading:
         clock.advance(advance.advance_seconds)
         return _reading(clock)
+
+    @router.get("/visits", summary="The visits to the shop by links in messages")
+    def get_visits(from_us: VisitsFrom, until_us: VisitsUntil) -> list[Visit]:
+        """For a simulated shop, whose customers follow the links. It may live ahead of the provider's clock."""
+        if until_us - from_us > MAX_VISITS_US:
+            raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "The window is longer than a week: ask for less.")
+        return list(visits.between(from_us, until_us))
 
     return router
 

@@ -19,6 +19,7 @@ from mock_saas.history.cells import CellFactory
 from mock_saas.history.event_list import EventList
 from mock_saas.history.randomness import Randomness
 from mock_saas.history.rendering import Renderer
+from mock_saas.history.visits import VisitList
 from mock_saas.settings import Settings
 from mock_saas.timestamps import DAY_US, to_us
 
@@ -33,7 +34,7 @@ def create_app(settings: Settings, clock: ProviderClock | None = None) -> FastAP
     """
     clock = clock or ProviderClock.of(settings.business_now, settings.clock_offset_seconds)
     randomness = Randomness(settings.seed)
-    campaigns, events = make_lists(settings, randomness, epoch_us(settings, clock))
+    campaigns, events, visits = make_lists(settings, randomness, epoch_us(settings, clock))
     registry = FaultRegistry(randomness)
     caller = RateLimitedCaller(
         BearerKeyCheck(settings.effective_api_key),
@@ -44,7 +45,7 @@ def create_app(settings: Settings, clock: ProviderClock | None = None) -> FastAP
     app.include_router(make_api(campaigns, events, CursorSealer(randomness.subkey(b"cursor")), clock, caller))
     if settings.admin_key is not None:
         admin_check = BearerKeyCheck(settings.admin_key.get_secret_value())
-        app.include_router(make_admin_api(registry, clock, admin_check))
+        app.include_router(make_admin_api(registry, clock, visits, admin_check))
 
     @app.get("/healthz", tags=["health"], summary="Whether the service answers; needs no key")
     async def get_health() -> dict[str, str]:
@@ -58,8 +59,8 @@ def create_app(settings: Settings, clock: ProviderClock | None = None) -> FastAP
     return app
 
 
-def make_lists(settings: Settings, randomness: Randomness, epoch: int) -> tuple[CampaignList, EventList]:
-    """The listings of a history that begins at ``epoch`` (microseconds since the Unix epoch)."""
+def make_lists(settings: Settings, randomness: Randomness, epoch: int) -> tuple[CampaignList, EventList, VisitList]:
+    """The listings, and the visits, of a history that begins at ``epoch`` (microseconds since the Unix epoch)."""
     campaigns = CampaignList(CampaignFactory(settings, randomness), epoch)
     audience = Audience.of(settings, randomness)
     cells = CellFactory(
@@ -70,16 +71,17 @@ def make_lists(settings: Settings, randomness: Randomness, epoch: int) -> tuple[
         epoch_us=epoch,
         audience=audience,
     )
+    renderer = Renderer(settings, audience, randomness, cells)
     events = EventList(
         cells,
-        Renderer(settings, audience, randomness, cells),
+        renderer,
         randomness,
         epoch_us=epoch,
         events_per_day=settings.events_per_day,
         settling_seconds=settings.settling_seconds,
         flawed=settings.broken_rate > 0,
     )
-    return campaigns, events
+    return campaigns, events, VisitList(cells, renderer, epoch)
 
 
 def epoch_us(settings: Settings, clock: ProviderClock) -> int:

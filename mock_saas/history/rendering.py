@@ -81,11 +81,18 @@ class Renderer:
             flaw = drawn_flaw(word)
         return text if flaw is None else orjson.dumps(break_record(orjson.loads(text), flaw, word)).decode()
 
+    def url(self, click: Occurrence) -> str:
+        """The link that was clicked."""
+        return _target(click, self._cells.campaign_of(click), self._message_id(click.message))[0]
+
+    def _message_id(self, message: int) -> str:
+        return f"msg_{self._randomness.identifier(SPACE_MESSAGE_ID, message):016x}"
+
     def _render_whole(self, occurrence: Occurrence) -> str:
         received_us, event, _, occurred_us, message, pattern, step, _, recipient, *_ = occurrence
         type_ = self._types[pattern][step]
         campaign = self._cells.campaign_of(occurrence)
-        message_id = f"msg_{self._randomness.identifier(SPACE_MESSAGE_ID, message):016x}"
+        message_id = self._message_id(message)
         details = self._details.get(type_)
         return (
             f'{{"event_id":"ev_{event:016x}","type":"{type_}","message_id":"{message_id}",'
@@ -104,10 +111,15 @@ def _user_agent(occurrence: Occurrence, _campaign: CampaignLife, _message_id: st
 
 
 def _link(occurrence: Occurrence, campaign: CampaignLife, message_id: str) -> str:
+    url, sku = _target(occurrence, campaign, message_id)
+    return f',"link":{{"url":"{url}","sku":"{sku}"}}{_user_agent(occurrence, campaign, message_id)}'
+
+
+def _target(occurrence: Occurrence, campaign: CampaignLife, message_id: str) -> tuple[str, str]:
+    """Where a click leads to, and the product shown there."""
     skus = campaign.promoted_skus
     sku = skus[(occurrence.traits >> 24) * len(skus) >> 8]
-    url = f"https://shop.example/p/{sku}?utm_source=email&utm_campaign={campaign.campaign_id}&m={message_id}"
-    return f',"link":{{"url":"{url}","sku":"{sku}"}}{_user_agent(occurrence, campaign, message_id)}'
+    return f"https://shop.example/p/{sku}?utm_source=email&utm_campaign={campaign.campaign_id}&m={message_id}", sku
 
 
 def _bounce(occurrence: Occurrence, _campaign: CampaignLife, _message_id: str) -> str:

@@ -9,7 +9,15 @@ from psycopg2.extensions import connection as Connection
 from postgres.activity.advance import advance, latest_business_time
 from postgres.activity.continuous import keep_advancing, until_signalled
 from postgres.activity.report import ActivityReport
-from postgres.command import parse_duration, parse_instant, print_counts, reported_errors, required, the_business_now
+from postgres.command import (
+    parse_duration,
+    parse_instant,
+    print_counts,
+    reported_errors,
+    required,
+    the_business_now,
+    told_visits,
+)
 from postgres.connection import connected
 from postgres.errors import ShopError
 from postgres.settings import ShopSettings
@@ -58,7 +66,7 @@ def command(
 
 def _once(connection: Connection, business_now: datetime | None, span: timedelta, seed: int) -> None:
     start = business_now or _latest(connection)
-    report = advance(connection, business_now=start, span=span, seed=seed)
+    report = advance(connection, business_now=start, span=span, seed=seed, visits=told_visits())
     print_counts(f"advanced from {_minute(start)} to {_minute(start + span)} (business time)", dict(report.counts()))
 
 
@@ -81,6 +89,7 @@ def _for_ever(
             seed=seed,
             wait=wait,
             clock=lambda: _now() - behind,
+            visits=told_visits(),
             on_advanced=_print_line,
         )
     typer.echo("stopped")

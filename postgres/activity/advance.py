@@ -16,25 +16,35 @@ from postgres.activity.simulation import Event, Simulation, load_simulation, ope
 from postgres.errors import ShopError
 from postgres.shop import replenishment
 from postgres.shop.chance import generator
+from postgres.shop.response import purchases
 from postgres.shop.rhythm import OFFICE, SHOPPING, Rhythm, arrivals
+from postgres.shop.visits import NO_VISITS, Visits
 
 # Two advances of one shop would base their decisions on each other's past. Any number serves as the key.
 _ADVANCE_LOCK = 7_238_402
 
 
-def advance(connection: Connection, *, business_now: datetime, span: timedelta, seed: int = 1) -> ActivityReport:
+def advance(
+    connection: Connection,
+    *,
+    business_now: datetime,
+    span: timedelta,
+    seed: int = 1,
+    visits: Visits = NO_VISITS,
+) -> ActivityReport:
     """Advance the shop over the business time (business_now, business_now + span]; returns what happened.
 
     Every event is a transaction of its own, committed before the next begins, in the order of business times.
     placed_at, moved_at and signed_up_at are business times; created_at and updated_at are the database's.
     Rates follow the shop's size: at scale 1 a day brings about 220 orders with 550 lines, 15 price changes,
-    12 sign-ups, 4 erasures of customers, and now and then the deletion of a discontinued product.
+    12 sign-ups, 4 erasures of customers, and now and then the deletion of a discontinued product. Further orders come
+    of `visits` (postgres/shop/response.py).
 
     Equal shops, sequences included, and equal arguments give equal rows, except for created_at and updated_at.
 
     `connection` must not be in a transaction. Raises ShopError if it is, where the shop is empty or another
-    advance is at work in it, and where an argument is out of range. After a failure what was committed stays, and
-    the next advance goes on from there.
+    advance is at work in it, where an argument is out of range, and where the visits cannot be had. After a failure
+    what was committed stays, and the next advance goes on from there.
     """
     _check(connection, business_now, span)
     start = business_now.astimezone(UTC)
@@ -45,6 +55,8 @@ def advance(connection: Connection, *, business_now: datetime, span: timedelta, 
             for order in open_orders(cursor):
                 desk.expect_next_step(order)
         _schedule(simulation, desk)
+        for purchase in purchases(visits, simulation.start, simulation.end):
+            simulation.schedule(purchase.at, partial(desk.respond, purchase))
         return _play(connection, simulation)
 
 

@@ -12,6 +12,7 @@ from psycopg2.extensions import connection as Connection
 
 from postgres.activity.advance import advance
 from postgres.activity.report import ActivityReport
+from postgres.shop.visits import Visits
 
 # Waits up to so many seconds and returns whether to stop.
 Wait = Callable[[float], bool]
@@ -45,6 +46,7 @@ def keep_advancing(
     seed: int,
     wait: Wait,
     clock: Callable[[], datetime],
+    visits: Visits,
     on_advanced: Callable[[datetime, ActivityReport], None],
 ) -> None:
     """Advance the shop at intervals until `wait` returns True.
@@ -55,7 +57,7 @@ def keep_advancing(
     while not wait(every.total_seconds()):
         until = business_now + step if step is not None else clock()
         if until > business_now:
-            report = advance(connection, business_now=business_now, span=until - business_now, seed=seed)
+            report = advance(connection, business_now=business_now, span=until - business_now, seed=seed, visits=visits)
             business_now = until
             on_advanced(until, report)
 

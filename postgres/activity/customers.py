@@ -24,6 +24,13 @@ def draw_orderer(simulation: Simulation, cursor: Cursor) -> Shopper | None:
     return _shopper_from(cursor, draw_customer_number(simulation.rng, simulation.highest_customer_id))
 
 
+def find_shopper(cursor: Cursor, email: str) -> Shopper | None:
+    """The customer with an address. The row is locked against erasure by others."""
+    cursor.execute("select customer_id, country from customers where email = %s for key share", (email,))
+    row = cursor.fetchone()
+    return None if row is None else Shopper(*row)
+
+
 def sign_up(simulation: Simulation, cursor: Cursor, at: datetime) -> ActivityReport:
     """A new customer registers."""
     rng = simulation.rng

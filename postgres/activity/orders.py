@@ -8,14 +8,15 @@ from functools import partial
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
-from postgres.activity.customers import draw_orderer
+from postgres.activity.customers import Shopper, draw_orderer, find_shopper
 from postgres.activity.report import NOTHING, ActivityReport
 from postgres.activity.simulation import OpenOrder, Simulation
 from postgres.activity.stock import Move, move_stock
-from postgres.shop.basket import draw_basket
+from postgres.shop.basket import BasketLine, draw_basket
 from postgres.shop.catalogue import line_total
 from postgres.shop.fulfilment import Allocation, allocate
 from postgres.shop.lifecycle import OrderStatus, next_step
+from postgres.shop.response import Purchase
 from postgres.shop.world import home_site
 
 _BEFORE = {
@@ -50,11 +51,20 @@ class OrderDesk:
         simulation = self._simulation
         basket = draw_basket(simulation.rng, simulation.assortment)
         shopper = draw_orderer(simulation, cursor)
+        return NOTHING if shopper is None else self._sell(cursor, shopper, basket, at)
+
+    def respond(self, purchase: Purchase, cursor: Cursor, at: datetime) -> ActivityReport:
+        """A customer who came by a link orders; an erased one does not."""
+        shopper = find_shopper(cursor, purchase.email)
         if shopper is None:
             return NOTHING
+        wanted = _product_of(cursor, purchase.sku) if purchase.sku else None
+        return self._sell(cursor, shopper, draw_basket(purchase.rng, self._simulation.assortment, wanted), at)
+
+    def _sell(self, cursor: Cursor, shopper: Shopper, basket: Sequence[BasketLine], at: datetime) -> ActivityReport:
         product_ids = sorted(line.product_id for line in basket)
         prices = _locked_prices(cursor, product_ids)
-        home = simulation.home_depot(home_site(shopper.country))
+        home = self._simulation.home_depot(home_site(shopper.country))
         allocations = allocate(basket, home, _locked_stock(cursor, sorted(prices)))
         without_stock = len(basket) - len(allocations)
         if not allocations:
@@ -87,6 +97,12 @@ class OrderDesk:
         ]
         move_stock(cursor, moves, at)
         return ActivityReport(orders_cancelled=1)
+
+
+def _product_of(cursor: Cursor, sku: str) -> int | None:
+    cursor.execute("select product_id from products where sku = %s", (sku,))
+    row = cursor.fetchone()
+    return None if row is None else int(row[0])
 
 
 def _locked_prices(cursor: Cursor, product_ids: Sequence[int]) -> dict[int, Decimal]:

@@ -28,13 +28,19 @@ class BasketLine:
     discount_rate: Decimal
 
 
-def draw_basket(rng: Random, assortment: Assortment) -> tuple[BasketLine, ...]:
-    """Lines for different products, one line each; empty if nothing is on sale."""
+def draw_basket(rng: Random, assortment: Assortment, wanted: int | None = None) -> tuple[BasketLine, ...]:
+    """Lines for different products, one line each; empty if nothing is on sale.
+
+    The first is the product that is `wanted`, where that is on sale.
+    """
     if not len(assortment):
         return ()
     count = _LINE_COUNT.draw(rng)
+    drawn = [assortment.draw(rng) for _ in range(count)]
+    if wanted is not None and wanted in assortment:
+        drawn[0] = wanted
     # A product drawn twice is one line: dict.fromkeys keeps the order.
-    products = dict.fromkeys(assortment.draw(rng) for _ in range(count))
+    products = dict.fromkeys(drawn)
     return tuple(BasketLine(product_id, _QUANTITY.draw(rng), _DISCOUNT.draw(rng)) for product_id in products)
 
 

@@ -91,10 +91,14 @@ class Assortment:
 
     def __init__(self, product_ids: Iterable[int]) -> None:
         self._ids = sorted(set(product_ids))
+        self._on_sale = frozenset(self._ids)
         self._by_popularity = Weighted(self._ids, map(popularity, self._ids))
 
     def __len__(self) -> int:
         return len(self._ids)
+
+    def __contains__(self, product_id: int) -> bool:
+        return product_id in self._on_sale
 
     def __iter__(self) -> Iterator[int]:
         return iter(self._ids)

@@ -9,16 +9,18 @@ from functools import partial
 from random import Random
 
 from postgres.shop import rates, replenishment
-from postgres.shop.basket import draw_basket, expected_units
+from postgres.shop.basket import BasketLine, draw_basket, expected_units
 from postgres.shop.catalogue import Assortment, line_total
 from postgres.shop.customers import draw_customer_number
 from postgres.shop.fulfilment import Allocation, allocate
 from postgres.shop.lifecycle import OrderStatus, Step, steps_before
 from postgres.shop.master_data import is_launched
 from postgres.shop.rates import Rates
+from postgres.shop.response import Purchase, purchases
 from postgres.shop.rhythm import MICROSECOND, OFFICE, SHOPPING, Timeline, arrivals
 from postgres.shop.rows import Customer, Order, OrderItem, Product, StockLevel, StockMovement, Warehouse
 from postgres.shop.stock_book import StockBook
+from postgres.shop.visits import NO_VISITS, Visits
 from postgres.shop.world import demand_share, home_site
 
 _DAY = timedelta(days=1)
@@ -51,6 +53,7 @@ class ShopHistory:
         warehouses: Sequence[Warehouse],
         customers: Sequence[Customer],
         business_now: datetime,
+        visits: Visits = NO_VISITS,
     ) -> None:
         self._rng = rng
         self._products = {product.product_id: product for product in products}
@@ -58,6 +61,8 @@ class ShopHistory:
         self._warehouse_ids = {warehouse.code: warehouse.warehouse_id for warehouse in warehouses}
         self._customers = customers
         self._signed_up = [customer.signed_up_at for customer in customers]
+        self._by_email = {customer.email: customer for customer in customers}
+        self._by_sku = {product.sku: product.product_id for product in products}
         self._business_now = business_now
         self._start = business_now - timedelta(days=rates.HISTORY_DAYS)
         self._rates = Rates.of(customers=len(customers), products=len(products))
@@ -69,6 +74,8 @@ class ShopHistory:
         self._orders = 0
         self._order_items = 0
         self._open_pairs()
+        for purchase in purchases(visits, self._start, business_now - MICROSECOND):
+            self._timeline.push(purchase.at, partial(self._respond, purchase))
 
     def batches(self) -> Iterator[Batch]:
         """The first stocking, then a batch a day. To be used up once, before `stock_levels`."""
@@ -134,8 +141,16 @@ class ShopHistory:
                 self._move(warehouse_id, product_id, difference, "adjustment", at)
 
     def _place_order(self, at: datetime) -> None:
-        customer = self._draw_customer(at)
-        basket = draw_basket(self._rng, self._assortment)
+        self._sell(self._draw_customer(at), draw_basket(self._rng, self._assortment), at)
+
+    def _respond(self, purchase: Purchase, at: datetime) -> None:
+        customer = self._by_email.get(purchase.email)
+        if customer is None or customer.signed_up_at > at:
+            return
+        wanted = self._by_sku.get(purchase.sku) if purchase.sku else None
+        self._sell(customer, draw_basket(purchase.rng, self._assortment, wanted), at)
+
+    def _sell(self, customer: Customer, basket: Sequence[BasketLine], at: datetime) -> None:
         on_hand = {line.product_id: self._stock.on_hand(line.product_id) for line in basket}
         allocations = allocate(basket, self._home_of(customer), on_hand)
         if not allocations:

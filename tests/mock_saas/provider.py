@@ -54,7 +54,7 @@ def campaign_list(**changes: Any) -> CampaignList:
 
 def _lists(**changes: Any) -> tuple[CampaignList, EventList]:
     chosen = settings(**changes)
-    return make_lists(chosen, Randomness(chosen.seed), EPOCH_US)
+    return make_lists(chosen, Randomness(chosen.seed), EPOCH_US)[:2]
 
 
 def walk(

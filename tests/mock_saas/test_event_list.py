@@ -120,7 +120,7 @@ def test_history_begins_at_the_epoch_and_ends_now(whole_history: list[dict[str, 
 def test_an_epoch_in_the_middle_of_an_hour_is_kept_to_the_microsecond() -> None:
     epoch = EPOCH_US + 13 * HOUR_US + 1_234_567
     chosen = provider_settings(events_per_day=50_000, broken_rate=0)
-    _, events = make_lists(chosen, Randomness(chosen.seed), epoch)
+    _, events, _ = make_lists(chosen, Randomness(chosen.seed), epoch)
     occurred = [parse_rfc3339(record["occurred_at"]) for record in parse(walk(events, now_us=epoch + HOUR_US))]
     assert epoch <= min(occurred) < epoch + 60 * MICROSECONDS
 

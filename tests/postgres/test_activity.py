@@ -15,6 +15,7 @@ from postgres.activity.continuous import keep_advancing
 from postgres.connection import connected
 from postgres.errors import ShopError
 from postgres.seed import seed_shop
+from postgres.shop.visits import NO_VISITS
 from tests.postgres.conftest import BUSINESS_NOW, Shop
 from tests.postgres.shop_state import execute, fingerprint, one, query, sequences, violations
 
@@ -293,6 +294,7 @@ def test_keep_advancing_follows_the_clock_until_told_to_stop(owner: Connection) 
         seed=1,
         wait=lambda seconds: next(told_to_stop),
         clock=lambda: BUSINESS_NOW + timedelta(minutes=next(minutes)),
+        visits=NO_VISITS,
         on_advanced=lambda until, report: reached.append(until),
     )
 
