@@ -21,12 +21,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="0 for a free one")
     parser.add_argument("--port-file", type=Path, help="where to write the port once it is open")
+    parser.add_argument("--copy-seconds", type=float, default=0.0, help="how long each COPY takes at least")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO)
     logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
     logging.getLogger("botocore").setLevel(logging.WARNING)
     listener = socket.create_server(("127.0.0.1", arguments.port))
-    config = uvicorn.Config(Endpoint(Account()).application(), log_level="warning", access_log=False)
+    config = uvicorn.Config(
+        Endpoint(Account(copy_seconds=arguments.copy_seconds)).application(), log_level="warning", access_log=False
+    )
     if arguments.port_file is not None:
         _write_port(arguments.port_file, listener.getsockname()[1])
     asyncio.run(uvicorn.Server(config).serve([listener]))

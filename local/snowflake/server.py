@@ -53,12 +53,18 @@ class StartingSnowflakeEmulator:
 
 
 def start_snowflake_emulator(
-    spawner: Spawner, directory: Path, logs: Path, s3_environment: Mapping[str, str], *, name: str = "snowflake"
+    spawner: Spawner,
+    directory: Path,
+    logs: Path,
+    s3_environment: Mapping[str, str],
+    *,
+    name: str = "snowflake",
+    copy_seconds: float = 0.0,
 ) -> StartingSnowflakeEmulator:
     """Start an account on a free port, and return at once.
 
     Its stages read S3 as `s3_environment` says (AWS_ENDPOINT_URL and credentials). Its files, `<name>.port` in
-    `directory` and `<name>.log` in `logs`, are its own as long as `name` is.
+    `directory` and `<name>.log` in `logs`, are its own as long as `name` is. Each COPY takes at least `copy_seconds`.
 
     Raises ConfigurationError if its environment is not installed.
     """
@@ -71,7 +77,7 @@ def start_snowflake_emulator(
     port_file.unlink(missing_ok=True)
     command = Command(
         "the emulated Snowflake",
-        (EMULATOR_PYTHON, "-m", "local.snowflake.serve", "--port-file", port_file),
+        (EMULATOR_PYTHON, "-m", "local.snowflake.serve", "--port-file", port_file, "--copy-seconds", str(copy_seconds)),
         logs / f"{name}.log",
         clean_environment(s3_environment),
         REPOSITORY,

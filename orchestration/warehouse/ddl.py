@@ -1,6 +1,7 @@
 """RAW's tables as the contracts describe them, and how a warehouse spells them.
 
-`data_table`, `keys_table` and `ledger_table` are the only lists of columns; a warehouse adds a `Dialect`.
+`data_table`, `keys_table`, `ledger_table`, `locks_table` and `claim_table` are the only lists of columns; a warehouse
+adds a `Dialect`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from ingest.contracts.widening import landing_widens
 
 LEDGER = "_loads"
 LOCKS = "_locks"
+CLAIM_PREFIX = "_claim_"
 KEYS_SUFFIX = "__keys"
 
 _INT64 = LandingType(Kind.INT64)
@@ -96,7 +98,7 @@ def ledger_table(schema: str) -> Table:
 
 
 def locks_table(schema: str) -> Table:
-    """`raw._locks`: who writes, and which streams are being loaded, if the warehouse has no lock of its own."""
+    """`raw._locks`: who writes, if the warehouse has no lock of its own."""
     return Table(
         schema,
         LOCKS,
@@ -110,6 +112,14 @@ def locks_table(schema: str) -> Table:
         ),
         primary_key=("name",),
     )
+
+
+def claim_table(stream: str, schema: str) -> Table:
+    """`raw._claim_<stream>`: one row, which a load updates to be the only one of its stream.
+
+    A table for each stream, because Snowflake locks a table as a whole for an UPDATE. No stream begins with `_`.
+    """
+    return Table(schema, CLAIM_PREFIX + stream, (TableColumn("run_id", TEXT), TableColumn("since", _TIMESTAMPTZ)))
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,9 @@ class Loader:
         """
         logger = get_logger(run_id=self._run_id)
         for_all = self._budgets.of_all([contract.stream for contract in contracts])
-        self._retrying(LOAD_STATEMENT, for_all, logger)(Ledger(session, self._schema).ensure)
+        try_again = self._retrying(LOAD_STATEMENT, for_all, logger)
+        try_again(Ledger(session, self._schema).ensure)
+        try_again(session.prepare_claims, [contract.stream for contract in contracts])
         prepared: dict[str, Fitted | PlatformError] = {}
         for contract in contracts:
             try:
@@ -145,6 +147,7 @@ class Loader:
         """
         ledger = Ledger(session, self._schema)
         ledger.ensure()
+        session.prepare_claims([contract.stream])
         tables = [table for table in stream_tables(contract, self._schema) if session.columns(table)]
         with session.transaction():
             session.claim(contract.stream)

@@ -72,6 +72,9 @@ class Session(Protocol):
     def about(self, *, stream: str | None = None, version: int | None = None) -> None:
         """The purpose of the next statements, for a warehouse that keeps a history of statements."""
 
+    def prepare_claims(self, names: Sequence[str]) -> None:
+        """Make what `claim` needs for these names, outside of a transaction."""
+
     def claim(self, name: str) -> None:
         """Inside a transaction: wait for other transactions that claimed `name`, and hold back later ones to its end.
 

@@ -347,7 +347,7 @@ def test_two_loaders_at_once_load_each_version_once(day: BadDay) -> None:
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(day.load)
         assert copied.reached.wait(30)
-        day.proxy.on("^UPDATE .*_LOCKS", claims)
+        day.proxy.on("^UPDATE .*_CLAIM_", claims)
         second = pool.submit(day.load)
         assert claims.reached.wait(30)
         copied.release.set()

@@ -43,7 +43,8 @@ def made_by_terraform(terraform: Terraform, contracts: Path) -> Tables:
 def wanted_by_the_loader(contracts: Mapping[str, StreamContract]) -> Tables:
     """What `orchestration/warehouse/ddl.py` lists, in Snowflake's types."""
     tables = [table for contract in contracts.values() for table in ddl.stream_tables(contract, "RAW")]
-    return {table.name.upper(): columns_of(table) for table in [*tables, *bookkeeping_tables()]}
+    claims = [ddl.claim_table(stream, "RAW") for stream in contracts]
+    return {table.name.upper(): columns_of(table) for table in [*tables, *claims, *bookkeeping_tables()]}
 
 
 def bookkeeping_tables() -> list[ddl.Table]:

@@ -63,6 +63,9 @@ class DuckDBSession:
     def about(self, *, stream: str | None = None, version: int | None = None) -> None:
         """Nothing: DuckDB keeps no history of statements."""
 
+    def prepare_claims(self, names: Sequence[str]) -> None:
+        """Nothing: see `claim`."""
+
     def claim(self, name: str) -> None:
         """Nothing: one process at a time has the file open, and it loads a stream once at a time."""
 

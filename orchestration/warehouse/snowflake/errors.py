@@ -63,6 +63,10 @@ _PARTS = {"SCHEMA": 2, "TABLE": 3, "VIEW": 3, "STAGE": 3, "FILE FORMAT": 3}
 """How many names name an object of a kind in full: 1 for all others."""
 
 
+class LockedError(TransientError):
+    """Another transaction has held a lock for all of the time that a statement may wait for it (000625)."""
+
+
 @dataclass(frozen=True)
 class Caller:
     """The caller, statement and stream that messages name."""
@@ -174,7 +178,7 @@ def _account_error(error: connector.Error, text: str, caller: Caller) -> Platfor
             f"{caller.role};",
         )
     if error.errno == _LOCKED:
-        return TransientError(
+        return LockedError(
             f"another transaction holds what this one needs: {text}",
             hint="It ends by itself, or by SYSTEM$ABORT_TRANSACTION; SHOW LOCKS names it.",
         )

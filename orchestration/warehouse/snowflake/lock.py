@@ -3,6 +3,10 @@
 Snowflake ends no lock with the process that took it, hence the lease: a writer that died is waited for until it
 expires. All times are Snowflake's own clock. A take-over is decided in a transaction that first updates the row, which
 lets one transaction in at a time, and then reads it.
+
+No load touches the table: Snowflake locks it as a whole for each UPDATE, and a load that held it would keep the holder
+from prolonging its lease. A statement here waits seconds for a lock (`Login.lock_seconds`): whoever does not get it in
+time is told that another one is at it.
 """
 
 from __future__ import annotations
@@ -21,8 +25,11 @@ from ingest.retry import Retrying, WaitBudget, retrying
 from ingest.retry_policies import LEASE
 from orchestration.warehouse.ddl import locks_table
 from orchestration.warehouse.protocol import LockHolder, Session
+from orchestration.warehouse.snowflake.errors import LockedError
 
 _NAME = "writer"
+_CLAIM = "load:"
+"""Rows so named are claims of streams, which loaders up to release 0.2.0 kept here."""
 _POLL_SECONDS = 2.0
 
 
@@ -35,17 +42,20 @@ class WriterLease:
         self._table = locks_table(schema)
         self._name = session.dialect.table(self._table)
         self._lease = lease
+        self._has_claims = False
 
     def ensure(self) -> None:
-        """Create the schema, with the table, and the row where they are not there yet."""
+        """Create the schema, the table and the row where they are not there yet."""
         _retrying()(self._ensure)
 
     def _ensure(self) -> None:
         if not self._session.columns(self._table):
             self._session.create_schema(self._schema)
-        [(count,)] = self._session.query(f"SELECT count(*) FROM {self._name} WHERE name = ?", [_NAME])  # noqa: S608
-        if not count:
+            self._session.execute(self._session.dialect.create_table(self._table))
+        names = [str(name) for (name,) in self._session.query(f"SELECT name FROM {self._name}")]  # noqa: S608
+        if _NAME not in names:
             self._session.execute(f"INSERT INTO {self._name} (name) VALUES (?)", [_NAME])  # noqa: S608
+        self._has_claims = any(name.startswith(_CLAIM) for name in names)
 
     @contextmanager
     def hold(self, run_id: str, *, wait: timedelta, on_wait: Callable[[str], None]) -> Iterator[LockHolder]:
@@ -60,13 +70,20 @@ class WriterLease:
                 yield me
             finally:
                 renewal.stop()
-                _retrying()(self._release, run_id)
+                self._give_back(run_id)
         if renewal.lost:
             raise ConflictError(
                 "the writer's lease of the warehouse expired while this run was writing; another run may have begun",
                 hint="Its rows are safe: each version is loaded under a claim of its own. Run the flow "
                 "once more: `python orchestration/prefect/flow.py`.",
             )
+
+    def _give_back(self, run_id: str) -> None:
+        """End the lease now; where Snowflake does not answer, it ends by itself."""
+        try:
+            _retrying()(self._release, run_id)
+        except TransientError as error:
+            get_logger().warning("could not end the writer's lease; it expires by itself", error=str(error))
 
     def _release(self, run_id: str) -> None:
         self._session.execute(
@@ -77,7 +94,7 @@ class WriterLease:
     def _acquire(self, me: LockHolder, wait: timedelta, on_wait: Callable[[str], None]) -> None:
         deadline = time.monotonic() + wait.total_seconds()
         told = False
-        while (holder := self._try(me)) is not None:
+        while (holder := _retrying()(self._try, me)) is not None:
             if time.monotonic() >= deadline:
                 raise ConflictError(
                     f"the warehouse is being written by {holder}; waited {wait.total_seconds():g} s for it",
@@ -85,33 +102,47 @@ class WriterLease:
                     f"{self._lease.total_seconds():g} s.",
                 )
             if not told:
-                on_wait(str(holder))
+                on_wait(holder)
                 told = True
             time.sleep(min(_POLL_SECONDS, max(deadline - time.monotonic(), 0.1)))
 
-    def _try(self, me: LockHolder) -> LockHolder | None:
-        """Take the lease; the holder where somebody has it."""
-        return _retrying()(self._take, me)
+    def _try(self, me: LockHolder) -> str | None:
+        """Take the lease; who holds it, where somebody does. A lease that is held is read and not locked."""
+        if (holder := self._holder(me)) is not None:
+            return str(holder)
+        try:
+            with self._session.transaction():
+                return self._take(me)
+        except LockedError:
+            holder = self._holder(me)
+            return str(holder or f"a run that is just taking or leaving it (a transaction holds {self._name})")
 
-    def _take(self, me: LockHolder) -> LockHolder | None:
-        with self._session.transaction():
-            self._session.execute(f"UPDATE {self._name} SET name = name WHERE name = ?", [_NAME])  # noqa: S608
-            held = self._session.query(
-                f"SELECT run_id, pid, host, since FROM {self._name} "  # noqa: S608
-                "WHERE name = ? AND run_id IS NOT NULL AND expires_at > current_timestamp() "
-                "AND NOT (run_id = ? AND pid = ? AND host = ?)",  # ours: taken, and the answer was lost
-                [_NAME, me.run_id, me.pid, me.host],
-            )
-            if held:
-                run_id, pid, host, since = held[0]
-                moment = since if isinstance(since, datetime) else datetime.now(UTC)
-                return LockHolder(str(run_id), int(str(pid)), str(host), moment.astimezone(UTC))
-            self._session.execute(
-                f"UPDATE {self._name} SET run_id = ?, pid = ?, host = ?, since = ?, "  # noqa: S608
-                "expires_at = dateadd('second', ?, current_timestamp()) WHERE name = ?",
-                [me.run_id, me.pid, me.host, me.since, int(self._lease.total_seconds()), _NAME],
-            )
+    def _take(self, me: LockHolder) -> str | None:
+        self._session.execute(f"UPDATE {self._name} SET name = name WHERE name = ?", [_NAME])  # noqa: S608
+        if (holder := self._holder(me)) is not None:
+            return str(holder)
+        self._session.execute(
+            f"UPDATE {self._name} SET run_id = ?, pid = ?, host = ?, since = ?, "  # noqa: S608
+            "expires_at = dateadd('second', ?, current_timestamp()) WHERE name = ?",
+            [me.run_id, me.pid, me.host, me.since, int(self._lease.total_seconds()), _NAME],
+        )
+        if self._has_claims:
+            self._session.execute(f"DELETE FROM {self._name} WHERE name LIKE ?", [f"{_CLAIM}%"])  # noqa: S608
+        return None
+
+    def _holder(self, me: LockHolder) -> LockHolder | None:
+        """Who holds the lease and is not us: it may be ours, where it was taken and the answer was lost."""
+        held = self._session.query(
+            f"SELECT run_id, pid, host, since FROM {self._name} "  # noqa: S608
+            "WHERE name = ? AND run_id IS NOT NULL AND expires_at > current_timestamp() "
+            "AND NOT (run_id = ? AND pid = ? AND host = ?)",
+            [_NAME, me.run_id, me.pid, me.host],
+        )
+        if not held:
             return None
+        run_id, pid, host, since = held[0]
+        moment = since if isinstance(since, datetime) else datetime.now(UTC)
+        return LockHolder(str(run_id), int(str(pid)), str(host), moment.astimezone(UTC))
 
     def _renewer(self, session: Session, run_id: str) -> Callable[[], bool]:
         """Prolongs the lease; False if it is another's by now."""

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
 APPLICATION = "dp_mailblaze_demo"
+LOAD_LOCK_SECONDS = 600
+"""How long a load waits for a lock: as long as a killed one may hold it. Snowflake ends a statement without a client
+after 5 minutes (ABORT_DETACHED_QUERY), and an idle transaction after 5 in which it has held up another one
+(https://docs.snowflake.com/en/sql-reference/transactions, "Aborting transactions")."""
 
 
 class Connection(SnowflakeConnection):
@@ -60,6 +64,8 @@ class Login:
     role: str
     warehouse: str
     keys: tuple[Key, ...]
+    lock_seconds: int = LOAD_LOCK_SECONDS
+    """The longest wait of a statement for a lock (LOCK_TIMEOUT)."""
 
     @property
     def caller(self) -> Caller:
@@ -130,7 +136,7 @@ class Login:
             "session_parameters": {
                 "TIMEZONE": "UTC",
                 "STATEMENT_TIMEOUT_IN_SECONDS": settings.statement_timeout_seconds,
-                "LOCK_TIMEOUT": min(settings.statement_timeout_seconds, 600),
+                "LOCK_TIMEOUT": min(settings.statement_timeout_seconds, self.lock_seconds),
                 "ABORT_DETACHED_QUERY": True,
                 "CLIENT_TELEMETRY_ENABLED": False,
             },

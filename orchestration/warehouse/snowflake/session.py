@@ -13,11 +13,12 @@ from uuid import uuid4
 
 from snowflake.connector import errors as connector
 
+from ingest.contracts.names import quoted
 from ingest.contracts.types import LandingType
 from ingest.errors import PlatformError, TransientError
 from ingest.lake.commit import DataFile
 from ingest.logs import get_logger
-from orchestration.warehouse.ddl import Table, TableColumn, locks_table
+from orchestration.warehouse.ddl import Table, TableColumn, claim_table
 from orchestration.warehouse.protocol import MAX_FILES_PER_STATEMENT, Row
 from orchestration.warehouse.snowflake.copy import copied_rows, copy_statement, literal
 from orchestration.warehouse.snowflake.dialect import SNOWFLAKE, declared_type
@@ -75,38 +76,48 @@ class SnowflakeSession:
         self._tag = ""
 
     def create_schema(self, schema: str) -> None:
-        """Create a schema, and in RAW the table of claims, where there is none: a right that is only needed then."""
+        """Create a schema where there is none: a right that is only needed then."""
         [(count,)] = self.query(
             "SELECT count(*) FROM information_schema.schemata WHERE schema_name = ?", [schema.upper()]
         )
         if not count:
             self.execute(SNOWFLAKE.create_schema(schema))
-        locks = locks_table(schema)
-        if schema == self._place.raw_schema and not self.columns(locks):
-            self.execute(SNOWFLAKE.create_table(locks))
 
     def about(self, *, stream: str | None = None, version: int | None = None) -> None:
         """Name stream and version in the QUERY_TAG of the statements to come, beside the run, and in messages."""
         self._caller = replace(self._login.caller, stream=stream)
         self._wanted_tag = query_tag(self._run_id, stream, version)
 
+    def prepare_claims(self, names: Sequence[str]) -> None:
+        """Make the tables of claims that are not there yet: a right that is only needed then."""
+        schema = self._place.raw_schema
+        rows = self.query("SELECT table_name FROM information_schema.tables WHERE table_schema = ?", [schema.upper()])
+        present = {quoted(str(name)) for (name,) in rows}
+        for table in (claim_table(name, schema) for name in names):
+            if SNOWFLAKE.quote(table.name) not in present:
+                self.execute(SNOWFLAKE.create_table(table))
+                self._add_claim(table)
+
     def claim(self, name: str) -> None:
-        """Hold the row `name` of RAW._LOCKS until the transaction ends. See `Session.claim`.
+        """Hold RAW._CLAIM_<NAME> until the transaction ends. See `Session.claim`.
 
         Snowflake enforces no key and reads what is committed as of each statement: without this, two loaders would
-        both find a version missing and both load it. The row must be a committed one: of rows that two transactions
-        insert, each sees and holds its own alone. So another session inserts it, once in a stream's life; where two
-        did, both rows are held together from then on.
+        both find a version missing and both load it. An UPDATE locks its whole table to the transaction's end
+        (https://docs.snowflake.com/en/sql-reference/transactions, "Resource locking"), hence a table for each stream.
+        Its row must be a committed one: of rows that two transactions insert, each sees and holds its own alone. So
+        another session inserts it, once in a stream's life; where two did, both rows are held together from then on.
         """
-        table = SNOWFLAKE.table(locks_table(self._place.raw_schema))
-        claimed = f"load:{name}"
-        update = f"UPDATE {table} SET run_id = ?, since = current_timestamp() WHERE name = ?"  # noqa: S608
-        if self.execute(update, [self._run_id, claimed]):
+        table = claim_table(name, self._place.raw_schema)
+        update = f"UPDATE {SNOWFLAKE.table(table)} SET run_id = ?, since = current_timestamp()"  # noqa: S608
+        if self.execute(update, [self._run_id]):
             return
         with self.fork() as other:
-            other.execute(f"INSERT INTO {table} (name) VALUES (?)", [claimed])  # noqa: S608
-        if not self.execute(update, [self._run_id, claimed]):
+            other._add_claim(table)
+        if not self.execute(update, [self._run_id]):
             raise TransientError("the row to claim the stream by is not to be seen yet", stream=self._caller.stream)
+
+    def _add_claim(self, table: Table) -> None:
+        self.execute(f"INSERT INTO {SNOWFLAKE.table(table)} (run_id) VALUES (NULL)")  # noqa: S608
 
     def qualified(self, table: Table) -> str:
         """`"DATABASE"."SCHEMA"."TABLE"`."""
@@ -166,17 +177,17 @@ class SnowflakeSession:
         columns = tuple(TableColumn(field.name, LandingType.of(field.type)) for field in rows.schema)
         # A name of its own: sessions at once would otherwise replace each other's, where temporary tables are shared.
         table = Table(self._place.scratch_schema, f"{name}_{uuid4().hex}", columns)
-        quoted = SNOWFLAKE.table(table)
+        spelt = SNOWFLAKE.table(table)
         values = list(zip(*(column.to_pylist() for column in rows.columns), strict=True))
         row = f"({', '.join('?' for _ in columns)})"
         self._ensure_connected()
         with self._pin():
             self.execute(SNOWFLAKE.create_temporary_table(table))
             for group in _groups(values, _ROWS_PER_INSERT):
-                statement = f"INSERT INTO {quoted} VALUES {', '.join([row] * len(group))}"  # noqa: S608
+                statement = f"INSERT INTO {spelt} VALUES {', '.join([row] * len(group))}"  # noqa: S608
                 self.execute(statement, list(itertools.chain.from_iterable(group)))
-            yield quoted
-            self.execute(f"DROP TABLE {quoted}")
+            yield spelt
+            self.execute(f"DROP TABLE {spelt}")
 
     @contextmanager
     def fork(self) -> Iterator[SnowflakeSession]:

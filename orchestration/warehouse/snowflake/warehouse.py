@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
 
@@ -15,6 +16,8 @@ from orchestration.warehouse.snowflake.session import Place, SnowflakeSession, q
 from orchestration.warehouse.snowflake.settings import SnowflakeSettings
 
 _LEASE = timedelta(minutes=2)
+_LEASE_LOCK_SECONDS = 3
+"""How long a statement about the lease waits for a lock: only another statement about it can hold one, and briefly."""
 
 
 class SnowflakeWarehouse:
@@ -42,7 +45,8 @@ class SnowflakeWarehouse:
     @contextmanager
     def lock(self, run_id: str, *, wait: timedelta) -> Iterator[LockHolder]:
         """Be the only writer. See `Warehouse.lock`."""
-        with self.connect() as session:
+        login = replace(self._login(Purpose.LOAD), lock_seconds=_LEASE_LOCK_SECONDS)
+        with self._session(login, self._schemas.raw) as session:
             lease = WriterLease(session, self._schemas.raw, lease=self._lease)
             lease.ensure()
             with lease.hold(run_id, wait=wait, on_wait=self._on_wait) as holder:
@@ -53,9 +57,13 @@ class SnowflakeWarehouse:
         """A session as the loader, or for an audit as the transformer, who may read every schema."""
         schemas = self._schemas
         scratch = schemas.raw if purpose is Purpose.LOAD else schemas.staging
-        session = SnowflakeSession(
-            self._login(purpose), Place(self._database, schemas.raw, self._settings.stage, scratch), self._run_id
-        )
+        with self._session(self._login(purpose), scratch) as session:
+            yield session
+
+    @contextmanager
+    def _session(self, login: Login, scratch: str) -> Iterator[SnowflakeSession]:
+        place = Place(self._database, self._schemas.raw, self._settings.stage, scratch)
+        session = SnowflakeSession(login, place, self._run_id)
         try:
             yield session
         finally:

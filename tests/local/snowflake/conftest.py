@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,30 +60,31 @@ def emulator(
     return start_snowflake_emulator(processes, run_directory.path, stack_logs, s3_server.environment).ready()
 
 
+@contextmanager
+def session(
+    emulator: SnowflakeEmulator, *, session_parameters: dict[str, Any] | None = None, **options: Any
+) -> Iterator[Client]:
+    """A session as `test`, or as the arguments of snowflake.connector.connect say."""
+    arguments: dict[str, Any] = {"user": "test", "password": "test"} if "private_key" not in options else {}
+    arguments |= {
+        "account": "emulated",
+        "host": "127.0.0.1",
+        "port": emulator.port,
+        "protocol": "http",
+        "login_timeout": 5,
+        "network_timeout": 30,
+        "platform_detection_timeout_seconds": 0.0,
+        "session_parameters": {"CLIENT_OUT_OF_BAND_TELEMETRY_ENABLED": False, **(session_parameters or {})},
+    }
+    with closing(snowflake.connector.connect(**(arguments | options))) as connection:
+        yield Client(connection)
+
+
 @pytest.fixture(scope="module")
 def connect(emulator: SnowflakeEmulator) -> Iterator[Connect]:
-    """Opens sessions as `test`, or as the arguments of snowflake.connector.connect say."""
-    opened: list[SnowflakeConnection] = []
-
-    def open_session(*, session_parameters: dict[str, Any] | None = None, **options: Any) -> Client:
-        arguments: dict[str, Any] = {"user": "test", "password": "test"} if "private_key" not in options else {}
-        arguments |= {
-            "account": "emulated",
-            "host": "127.0.0.1",
-            "port": emulator.port,
-            "protocol": "http",
-            "login_timeout": 5,
-            "network_timeout": 30,
-            "platform_detection_timeout_seconds": 0.0,
-            "session_parameters": {"CLIENT_OUT_OF_BAND_TELEMETRY_ENABLED": False, **(session_parameters or {})},
-        }
-        connection = snowflake.connector.connect(**(arguments | options))
-        opened.append(connection)
-        return Client(connection)
-
-    yield open_session
-    for connection in opened:
-        connection.close()
+    """Opens sessions, as `session` does, until the module's end."""
+    with ExitStack() as opened:
+        yield lambda **options: opened.enter_context(session(emulator, **options))
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -15,10 +16,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from ingest.contracts.registry import ContractRegistry
+from local.processes import ProcessGroup
+from local.run_directory import RunDirectory
 from local.snowflake.account import STORAGE_ROLE
 from local.snowflake.emulator.stage.storage_role import DATA_PREFIXES
+from local.snowflake.server import start_snowflake_emulator
 from tests.conftest import Bucket
-from tests.local.snowflake.conftest import Client, Connect
+from tests.local.snowflake.conftest import Client, Connect, session
 
 FORMAT = "FILE_FORMAT = (TYPE = PARQUET USE_VECTORIZED_SCANNER = TRUE BINARY_AS_TEXT = FALSE USE_LOGICAL_TYPE = TRUE)"
 OPTIONS = f"{FORMAT} MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE ON_ERROR = ABORT_STATEMENT FORCE = TRUE"
@@ -48,6 +52,11 @@ class Lake:
 
 @pytest.fixture
 def lake(client: Client, bucket: Bucket) -> Lake:
+    return lake_in(client, bucket)
+
+
+def lake_in(client: Client, bucket: Bucket) -> Lake:
+    """A stage and a table in the session's schema, which is called RAW."""
     integration = bucket.name.replace("-", "_").upper()
     client.run(
         f"CREATE STORAGE INTEGRATION {integration} TYPE = EXTERNAL_STAGE STORAGE_PROVIDER = 'S3' ENABLED = TRUE "
@@ -223,6 +232,21 @@ def test_the_storage_role_of_our_terraform_lists_and_reads_data_alone(lake: Lake
     for statement in ("LIST @LAKE", "LIST @LAKE/", "LIST @LAKE/e", "LIST @LAKE/elsewhere/", lake.copy(keys[1])):
         number, words = lake.client.refused(statement)
         assert (number, "Access Denied (Status Code: 403" in words) == (91003, True), statement
+
+
+def test_a_copy_can_be_made_slow_and_ends_when_it_is_to_stop(
+    processes: ProcessGroup, run_directory: RunDirectory, stack_logs: Path, bucket: Bucket
+) -> None:
+    slow = start_snowflake_emulator(
+        processes, run_directory.path, stack_logs, bucket.server.environment, name="slow-snowflake", copy_seconds=3600
+    ).ready()
+    with session(slow, session_parameters={"STATEMENT_TIMEOUT_IN_SECONDS": 1}) as client:
+        for statement in ("CREATE DATABASE D", "CREATE SCHEMA D.RAW", "USE SCHEMA D.RAW"):
+            client.run(statement)
+        lake = lake_in(client, bucket)
+        assert client.errno(lake.copy(lake.put("1.parquet", rows(1)))) == 630
+        assert lake.count() == 0
+    slow.process.stop()
 
 
 def test_a_million_rows_are_copied_as_columns(lake: Lake) -> None:

@@ -18,6 +18,7 @@ from orchestration.warehouse.ddl import (
     Table,
     TableColumn,
     TypeChange,
+    claim_table,
     compare,
     ledger_table,
     locks_table,
@@ -30,6 +31,7 @@ TABLES = [
     *(table for contract in ContractRegistry.load(PACKAGED).values() for table in stream_tables(contract, "RAW")),
     ledger_table("RAW"),
     locks_table("RAW"),
+    claim_table("things", "RAW"),
 ]
 THINGS = Table("RAW", "things", ())
 ANSWER = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from threading import Lock, Timer
+from threading import Event, Lock, Timer
 from typing import Any
 
 import duckdb
@@ -40,6 +40,7 @@ class Session:
     answers: OrderedDict[str, Any] = field(default_factory=OrderedDict)
     """Answers by request id: the connector sends a request again when its answer was lost."""
     interrupted_by: SnowflakeError | None = None
+    _interrupted: Event = field(default_factory=Event)
     variables: tuple[tuple[str, str | None], ...] = ()
     views: dict[str, pa.Table] = field(default_factory=dict)
     """What the statement that is running reads beside tables, by the name that it has in DuckDB's temp schema."""
@@ -70,7 +71,18 @@ class Session:
     def interrupt(self, reason: SnowflakeError) -> None:
         """Stop the statement that is running, with this error."""
         self.interrupted_by = reason
+        self._interrupted.set()
         self.connection.interrupt()
+
+    def resume(self) -> None:
+        """A new statement: an earlier interruption is over."""
+        self.interrupted_by = None
+        self._interrupted.clear()
+
+    def spend(self, seconds: float) -> None:
+        """Take that long. Raises SnowflakeError as soon as the statement is to stop."""
+        self._interrupted.wait(seconds)
+        self.check_interrupted()
 
     def check_interrupted(self) -> None:
         """For work outside DuckDB. Raises SnowflakeError where the statement is to stop."""
@@ -92,7 +104,7 @@ class StatementTimer:
         self._timer: Timer | None = None
 
     def __enter__(self) -> None:
-        self._session.interrupted_by = None
+        self._session.resume()
         if 0 < self._seconds < 100_000:
             self._timer = Timer(self._seconds, self._session.interrupt, [_timed_out(self._seconds)])
             self._timer.daemon = True

@@ -52,6 +52,8 @@ class Account:
     loads: LoadHistory = field(default_factory=LoadHistory)
     sessions: dict[str, Session] = field(default_factory=dict)
     lock: RLock = field(default_factory=RLock)
+    copy_seconds: float = 0.0
+    """How long each COPY takes at least: rows of a real size take their time."""
     _session_ids: itertools.count[int] = field(default_factory=lambda: itertools.count(101))
 
     def open_session(self, user: User, role: str) -> Session:

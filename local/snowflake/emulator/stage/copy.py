@@ -80,6 +80,7 @@ def copy_into(context: Context) -> Result:
             read_file(listing.read(file), file, relation, options, exact_case=statement.match == "CASE_SENSITIVE")
         )
     context.lock(relation.name, LockMode.INSERT)
+    context.session.spend(context.account.copy_seconds)
     _insert(context, statement, relation, list(zip(chosen, tables, strict=True)))
     rows = [
         (_reported(statement.stage, file), "LOADED", table.num_rows, table.num_rows, 1, 0, None, None, None, None)

@@ -113,6 +113,17 @@ locals {
     } if local.streams[stream].lands_keys
   }
 
+  # A table for each stream: Snowflake locks a table as a whole for an UPDATE.
+  claim_tables = {
+    for stream in keys(local.streams) : "_CLAIM_${upper(stream)}" => {
+      comment = "Which run loads ${stream}."
+      columns = [
+        { name = "RUN_ID", type = local.text, nullable = true, pii = false },
+        { name = "SINCE", type = local.timestamp.zoned, nullable = true, pii = false },
+      ]
+    }
+  }
+
   ledger = {
     _LOADS = {
       comment = "One row for each version of each stream that was loaded."
@@ -132,7 +143,7 @@ locals {
       ]
     }
     _LOCKS = {
-      comment = "Who writes the warehouse, one row a lock."
+      comment = "Who writes the warehouse."
       columns = [
         { name = "NAME", type = local.text, nullable = false, pii = false },
         { name = "RUN_ID", type = local.text, nullable = true, pii = false },
