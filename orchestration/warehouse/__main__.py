@@ -112,7 +112,7 @@ def inspect(
 @app.command()
 def history(
     stream: StreamOption = None,
-    days: Annotated[int, typer.Option(min=1, max=14, help="How far back; Snowflake keeps 14 days.")] = 14,
+    days: Annotated[int, typer.Option(min=1, max=14, help="How far back; Snowflake tells an hour less than 14.")] = 14,
 ) -> None:
     """Compare the ledger with Snowflake's own COPY_HISTORY, file by file. Exit code 1 if they differ."""
     from orchestration.warehouse.cli import commands

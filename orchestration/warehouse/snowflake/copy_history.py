@@ -1,8 +1,8 @@
 """The ledger against Snowflake's own history of loads: two witnesses of the same fact, kept by different hands.
 
 A file that the ledger counts as loaded must be in COPY_HISTORY with its rows; a file there that no loaded version
-names came into RAW by another hand. COPY_HISTORY of INFORMATION_SCHEMA reaches back 14 days, by Snowflake's
-documentation, and may be some minutes late.
+names came into RAW by another hand. COPY_HISTORY of INFORMATION_SCHEMA takes a START_TIME within the last 14 days
+(https://docs.snowflake.com/en/sql-reference/functions/copy_history), and may be some minutes late.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ from orchestration.warehouse.ledger import Ledger
 from orchestration.warehouse.snowflake.copy import literal
 from orchestration.warehouse.snowflake.session import SnowflakeSession
 
-LONGEST = timedelta(days=14)
+_MARGIN = timedelta(hours=1)
+"""What COPY_HISTORY is asked for beyond the ledger's loads: our clock is not Snowflake's."""
+_LONGEST = timedelta(days=14) - _MARGIN - timedelta(minutes=1)
+"""The oldest load that can be compared: a START_TIME of 14 days ago is an error already."""
 
 
 @dataclass(frozen=True)
@@ -47,11 +50,11 @@ class HistoryCheck:
 def check_history(
     store: ObjectStore, session: SnowflakeSession, schema: str, contract: StreamContract, *, days: int
 ) -> HistoryCheck:
-    """Compare the last `days` days of a stream. Raises FatalError for a ledger with gaps."""
+    """Compare the last `days` days of a stream, 14 less an hour at most. Raises FatalError for a ledger with gaps."""
     session.about(stream=contract.stream)
     if not Ledger(session, schema).exists():
         return HistoryCheck(contract.stream, 0, 0, 0)
-    since = datetime.now(UTC) - min(timedelta(days=days), LONGEST)
+    since = datetime.now(UTC) - min(timedelta(days=days), _LONGEST)
     loads = _Loads(store, session, schema, contract)
     wanted = {file.key: file.rows for version in loads.since(since) for file in loads.files(version)}
     copied: dict[str, set[int]] = {}
@@ -106,10 +109,10 @@ class _Loads:
 def _copied(session: SnowflakeSession, table: Table, since: datetime) -> Iterator[tuple[str, int]]:
     """Files and rows copied into a table, by Snowflake's COPY_HISTORY."""
     name = literal(session.qualified(table))
-    hours = int((datetime.now(UTC) - since).total_seconds() // 3600) + 1
+    seconds = int((datetime.now(UTC) - since + _MARGIN).total_seconds())
     rows = session.query(
         "SELECT file_name, row_count FROM TABLE(information_schema.copy_history("  # noqa: S608
-        f"TABLE_NAME => {name}, START_TIME => dateadd('hour', -{hours}, current_timestamp()))) "
+        f"TABLE_NAME => {name}, START_TIME => dateadd('second', -{seconds}, current_timestamp()))) "
         "WHERE status = 'Loaded'"
     )
     return ((str(file), int(str(count))) for file, count in rows)
