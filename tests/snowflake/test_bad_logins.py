@@ -119,20 +119,31 @@ def test_a_key_file_that_is_not_there_is_named() -> None:
         log_in(settings, "DB")
 
 
+FAILURE = "4cb8e42d-759a-48da-99b4-0c6a009a5191"
 ANSWERS: dict[str, tuple[Effect, type[PlatformError], str]] = {
     "an expired token": (
-        Refused(394301, "08001", "JWT token has expired. [4cb8e42d-759a-48da-99b4-0c6a009a5191]"),
+        Refused(394301, "08001", f"JWT token has expired. [{FAILURE}]"),
         AccessError,
         r"refuses the key of user \w+: .*expired.* A wrong clock",
     ),
     "a token that is not valid yet": (
-        Refused(390144, "08001", "JWT token is invalid. [4cb8e42d-759a-48da-99b4-0c6a009a5191]"),
+        Refused(390144, "08001", f"JWT token is invalid. [{FAILURE}]"),
         AccessError,
-        r"refuses the key of user \w+: .*A wrong clock",
+        rf"refuses the key of user \w+: .*A wrong clock.*SYSTEM\$GET_LOGIN_FAILURE_DETAILS\('{FAILURE}'\);",
+    ),
+    "a token of another account": (
+        Refused(394307, "08001", f"JWT_TOKEN_ACCOUNT_MISMATCH [{FAILURE}]"),
+        AccessError,
+        r"refuses the key of user \w+: .*wrong SNOWFLAKE_ACCOUNT",
+    ),
+    "a token, by the connector's own number": (
+        Refused(250001, "08001", "JWT token is invalid."),
+        AccessError,
+        r"refuses the key of user \w+: .*has the same effect\.$",
     ),
     "a role that is not the user's": (
         Refused(
-            390189,
+            390186,
             "08001",
             "Role 'DP_MAILBLAZE_DEMO_DEV_LOADER' specified in the connect string is not granted to this user. Contact "
             "your local system administrator, or attempt to login with another role, e.g. PUBLIC.",
@@ -144,6 +155,16 @@ ANSWERS: dict[str, tuple[Effect, type[PlatformError], str]] = {
         Refused(390101, "08001", "User access disabled. Contact your local system administrator."),
         AccessError,
         r"refuses to log in user \w+: .*User access disabled",
+    ),
+    "a role, by the connector's own number": (
+        Refused(250001, "08001", "Role 'X' specified in the connect string does not exist or not authorized."),
+        AccessError,
+        r"GRANT ROLE DP_MAILBLAZE_DEMO_DEV_LOADER TO USER \w+;",
+    ),
+    "a network policy, by the connector's own number": (
+        Refused(250001, "08001", "Incoming request with IP/Token 203.0.113.9 is not allowed to access Snowflake."),
+        AccessError,
+        r"network policy .*203\.0\.113\.9.*service_ip_ranges",
     ),
     "a network policy": (
         Refused(390422, "08001", "Incoming request with IP/Token 203.0.113.9 is not allowed to access Snowflake."),

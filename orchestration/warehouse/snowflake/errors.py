@@ -20,12 +20,13 @@ from ingest.errors import (
     UnreachableError,
 )
 
-KEY_REFUSED = (390144, *range(394300, 394307))
-"""A key that is not the user's, or whose token is expired or not yet valid: the clocks differ."""
+_KEY_REFUSED = (390144, *range(394300, 394308))
+"""A key that is not the user's, or whose token is of another account, expired or not yet valid: the clocks differ
+(https://docs.snowflake.com/en/user-guide/key-pair-auth-troubleshooting). A client mostly sees the first alone."""
 _LOGIN_REFUSED = (390100, 390101, 390102, 390103, 390104)
-_ROLE_NOT_GRANTED = (390186, 390189)
+_ROLE_NOT_GRANTED = (390186,)
 _NOT_ALLOWED_FROM_HERE = (390420, 390422, 390432)
-_SESSION_GONE = (390111, 390112, 390114, 390115, 390195, 390303)
+_SESSION_GONE = (390111, 390112, 390114, 390115, 390195)
 _CONNECTION = (250001, 250002, 250003, 250005, 251011, 251012, 252007, 252010, 252013)
 
 _HTTP_STATUS = (
@@ -44,16 +45,22 @@ _HTTP_STATUS = (
 """By class: their numbers are 290000 and the status, or twice that."""
 
 _NO_OBJECT = (2003, 2043)
-_NO_PRIVILEGE = (3001, 3540)
+_NO_PRIVILEGE = (3001,)
 _NO_DATABASE = (90105, 90106)
 _NO_WAREHOUSE = 606
 _CANCELLED = 604
 _LOCKED = 625
 _TIMEOUT = 630
 _FILE_GONE = 91016
-_STAGE_UNREADABLE = (91003, 91012, 3167)
+_STAGE_UNREADABLE = (91003, 3167)
 _LOCATION_REFUSED = 3127
 _QUOTA = 90073
+
+# Some refusals of a login come as 250001, the connector's own number, with the words of Snowflake's: hence both.
+_KEY_WORDS = re.compile(r"(?i)JWT token is invalid|JWT_TOKEN_")
+_ROLE_WORDS = re.compile(r"(?i)\brole '[^']*' specified in the connect string\b")
+_PLACE_WORDS = re.compile(r"(?i)is not allowed to access snowflake|\bnetwork policy\b")
+_FAILURE = re.compile(r"\[(?P<id>[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})\]")
 
 _OBJECT = re.compile(r"(?P<kind>[A-Za-z ]+?) '(?P<name>[^']+)' does not exist or not authorized")
 _OPERATE = re.compile(r"(?i)Insufficient privileges to operate on (?P<kind>[a-z_ ]+?) '?(?P<name>[^'\s]+)'?")
@@ -116,27 +123,34 @@ def statement_error(error: connector.Error, caller: Caller) -> PlatformError:
     return translated
 
 
+def is_key_refused(error: connector.Error) -> bool:
+    """Whether a login failed because of its key, so that another key may do."""
+    return error.errno in _KEY_REFUSED or bool(_KEY_WORDS.search(_text(error)))
+
+
 def login_error(error: connector.Error, caller: Caller) -> PlatformError:
     """A login's error."""
     text, user = _text(error), caller.user
-    if error.errno in KEY_REFUSED:
+    if is_key_refused(error):
+        failure = _FAILURE.search(text)
+        ask = f" ACCOUNTADMIN sees why: SELECT SYSTEM$GET_LOGIN_FAILURE_DETAILS('{failure['id']}');" if failure else ""
         return AccessError(
             f"Snowflake refuses the key of user {user}: {text}",
             hint=f"Its public half must be one of the user's two: ALTER USER {user} SET RSA_PUBLIC_KEY = '...' (or "
             "RSA_PUBLIC_KEY_2; Terraform: loader_public_key, dbt_public_key). A wrong clock here, or a wrong "
-            "SNOWFLAKE_ACCOUNT, has the same effect.",
+            f"SNOWFLAKE_ACCOUNT, has the same effect.{ask}",
         )
     if error.errno in _LOGIN_REFUSED:
         return AccessError(
             f"Snowflake refuses to log in user {user}: {text}",
             hint="Check SNOWFLAKE_USER and SNOWFLAKE_ACCOUNT, and that the user is neither disabled nor locked.",
         )
-    if error.errno in _ROLE_NOT_GRANTED:
+    if error.errno in _ROLE_NOT_GRANTED or _ROLE_WORDS.search(text):
         return AccessError(
             f"user {user} may not act as role {caller.role}: {text}",
             hint=f"GRANT ROLE {caller.role} TO USER {user};",
         )
-    if error.errno in _NOT_ALLOWED_FROM_HERE:
+    if error.errno in _NOT_ALLOWED_FROM_HERE or _PLACE_WORDS.search(text):
         return AccessError(
             f"a network policy of Snowflake keeps this machine out: {text}",
             hint="Add its address to the policy (Terraform: service_ip_ranges).",

@@ -14,7 +14,7 @@ from snowflake.connector import SnowflakeConnection
 from snowflake.connector import errors as connector
 
 from ingest.errors import AccessError, ConfigurationError
-from orchestration.warehouse.snowflake.errors import KEY_REFUSED, Caller, login_error
+from orchestration.warehouse.snowflake.errors import Caller, is_key_refused, login_error
 from orchestration.warehouse.snowflake.settings import SnowflakeSettings
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class Login:
             try:
                 return self._open_by_key(key)
             except connector.Error as error:
-                if error.errno not in KEY_REFUSED:
+                if not is_key_refused(error):
                     raise login_error(error, self.caller) from error
         try:
             return self._open_by_key(self.keys[-1])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
+import re
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -85,12 +87,28 @@ def test_who_may_not_log_in_is_told_why(
 
     assert refused(connect, user="nobody", password="x") == 390100
     assert refused(connect, user="nobody", private_key=private(key)) == 390144
-    assert refused(connect, user=user, private_key=private(key), role="NOT_MINE") == 390189
+    assert refused(connect, user=user, private_key=private(key), role="NOT_MINE") == 390186
     assert refused(connect, user=user, private_key=private(key), account="another") == 390144
     client.run(f"DROP USER {user}")
     assert refused(connect, user=user, private_key=private(key)) == 390144
     disabled = make_user("KEEPER", options="DISABLED = TRUE")
     assert refused(connect, user=disabled, private_key=private(key)) == 390101
+
+
+def test_why_a_token_was_refused_is_told_to_an_administrator(
+    connect: Connect, client: Client, make_user: MakeUser, key: RSAPrivateKey, other_key: RSAPrivateKey
+) -> None:
+    user = make_user("KEEPER", options="DEFAULT_ROLE = KEEPER")
+    for options, reason in (
+        ({"private_key": private(key), "account": "another"}, "JWT_TOKEN_ACCOUNT_MISMATCH"),
+        ({"private_key": private(other_key)}, "JWT_TOKEN_INVALID"),
+    ):
+        with pytest.raises(Error) as caught:
+            connect(user=user, **options)
+        [failure] = re.findall(r"JWT token is invalid\. \[([0-9a-f-]{36})\]", str(caught.value))
+        ask = f"SELECT SYSTEM$GET_LOGIN_FAILURE_DETAILS('{failure}')"
+        assert json.loads(client.value(ask))["errorCode"] == reason
+        assert connect(user=user, private_key=private(key)).errno(ask) == 3001
 
 
 @pytest.mark.parametrize(("age", "accepted"), [(timedelta(minutes=1), True), (timedelta(hours=2), False)])

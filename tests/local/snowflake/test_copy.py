@@ -135,6 +135,19 @@ def test_a_copy_belongs_to_its_transaction_with_its_load_metadata(lake: Lake) ->
     assert (lake.count(), lake.client.run(history)) == (4, [(key, "Loaded", 2)] * 2)
 
 
+def test_the_history_of_copies_reaches_back_less_than_14_days(lake: Lake) -> None:
+    def since(seconds: int) -> str:
+        start = f"DATEADD(second, -{seconds}, CURRENT_TIMESTAMP())"
+        return (
+            f"SELECT * FROM TABLE(INFORMATION_SCHEMA.COPY_HISTORY(TABLE_NAME => 'RAW.EVENTS', START_TIME => {start}))"
+        )
+
+    days = 14 * 24 * 3600
+    assert lake.client.run(since(days - 60)) == []
+    for seconds in (days, days + 3600):
+        assert "more than 14 days ago" in lake.client.refused(since(seconds))[1]
+
+
 def test_a_failed_copy_leaves_the_open_transaction_as_it_was(lake: Lake) -> None:
     lake.client.run("BEGIN")
     lake.client.run(lake.copy(lake.put("1.parquet", rows(1))))

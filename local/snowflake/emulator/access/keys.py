@@ -35,8 +35,20 @@ def fingerprint(text: str) -> str:
     return f"SHA256:{base64.b64encode(digest).decode()}"
 
 
-def verify_token(token: str, user: User) -> None:
-    """Raise SnowflakeError 390144 unless one of the user's keys signed the token for this account and user, lately."""
+class TokenRefused(Exception):
+    """A token that logs nobody in. `reason` is what SYSTEM$GET_LOGIN_FAILURE_DETAILS says of it."""
+
+    def __init__(self, reason: str = "JWT_TOKEN_INVALID") -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def verify_token(token: str, user: User | None) -> None:
+    """Raise TokenRefused unless one of the user's keys signed the token for this account and user, lately."""
+    if user is None:
+        raise TokenRefused("JWT_TOKEN_INVALID_USER_IN_ISSUER")
+    if _claimed_account(token) not in (None, ACCOUNT):
+        raise TokenRefused("JWT_TOKEN_ACCOUNT_MISMATCH")
     subject = f"{ACCOUNT}.{user.name}".upper()
     for text in user.public_keys.values():
         try:
@@ -51,7 +63,16 @@ def verify_token(token: str, user: User) -> None:
             f"{claims['sub']}.{fingerprint(text)}",
         ):
             return
-    raise SnowflakeError(390144, "08001", "JWT token is invalid.")
+    raise TokenRefused
+
+
+def _claimed_account(token: str) -> str | None:
+    """The account that a token says it is for, before anything of it is checked."""
+    try:
+        claims = jwt.decode(token, options={"verify_signature": False})
+    except jwt.PyJWTError:
+        return None
+    return str(claims.get("sub", "")).partition(".")[0].upper() or None
 
 
 def _public_key(text: str) -> RSAPublicKey:

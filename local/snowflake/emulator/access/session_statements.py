@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from fakesnow import statement_type
 
 from local.snowflake.emulator.account.context import Context
@@ -138,7 +140,7 @@ def end_transaction(context: Context, *, keep: bool) -> None:
 
 
 def system_function(context: Context) -> Result:
-    """SELECT SYSTEM$ABORT_SESSION(id)."""
+    """SELECT SYSTEM$ABORT_SESSION(id), or SYSTEM$GET_LOGIN_FAILURE_DETAILS('id')."""
     tokens = context.tokens
     name = tokens.identifier()
     while tokens.accept("$"):
@@ -152,6 +154,8 @@ def system_function(context: Context) -> Result:
     tokens.end()
     if name == "SYSTEM$ABORT_SESSION":
         answer = _abort_session(context, argument)
+    elif name == "SYSTEM$GET_LOGIN_FAILURE_DETAILS":
+        answer = _login_failure(context, argument)
     else:
         raise unsupported(name)
     return text_rows([column], [(answer,)], statement_type.SELECT)
@@ -176,6 +180,14 @@ def _abort_session(context: Context, argument: str) -> str:
     found.interrupt(SnowflakeError(604, "57014", "SQL execution canceled"))
     context.account.end_session(found)
     return "session aborted."
+
+
+def _login_failure(context: Context, failure: str) -> str:
+    if "ACCOUNTADMIN" not in context.actor.roles:
+        raise SnowflakeError(
+            3001, "42501", "SQL access control error:\nInsufficient privileges to operate on account 'EMULATED'"
+        )
+    return json.dumps(context.account.login_failures.get(failure, {}))
 
 
 def is_system_function(tokens: Tokens) -> bool:

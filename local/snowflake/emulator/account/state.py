@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import secrets
+import uuid
 from dataclasses import dataclass, field
 from threading import RLock
 
@@ -55,6 +56,15 @@ class Account:
     copy_seconds: float = 0.0
     """How long each COPY takes at least: rows of a real size take their time."""
     _session_ids: itertools.count[int] = field(default_factory=lambda: itertools.count(101))
+
+    login_failures: dict[str, dict[str, str]] = field(default_factory=dict)
+    """What SYSTEM$GET_LOGIN_FAILURE_DETAILS says of a refused token, by the id in the refusal."""
+
+    def note_login_failure(self, user: str, reason: str) -> str:
+        """The id by which an administrator learns why a token was refused."""
+        failure = str(uuid.uuid4())
+        self.login_failures[failure] = {"username": user, "errorCode": reason}
+        return failure
 
     def open_session(self, user: User, role: str) -> Session:
         session = Session(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from local.snowflake.emulator.access.keys import verify_token
+from local.snowflake.emulator.access.keys import TokenRefused, verify_token
 from local.snowflake.emulator.access.session_statements import use_warehouse
 from local.snowflake.emulator.account.context import Context
 from local.snowflake.emulator.account.objects import User
@@ -15,7 +15,7 @@ from local.snowflake.emulator.sql.tokens import Tokens
 
 
 def login(account: Account, data: dict[str, Any], query: dict[str, str]) -> Session:
-    """Open a session. Raises SnowflakeError 390100, 390144, 390101 or 390189.
+    """Open a session. Raises SnowflakeError 390100, 390144, 390101 or 390186.
 
     A database, schema or warehouse that is not there, or that the role may not use, is left unset, as Snowflake does.
     """
@@ -33,9 +33,11 @@ def _authenticate(account: Account, data: dict[str, Any]) -> User:
     name = str(data.get("LOGIN_NAME", "")).upper()
     user = next((user for user in account.users.values() if user.name.upper() == name), None)
     if data.get("AUTHENTICATOR") == "SNOWFLAKE_JWT":
-        if user is None:
-            raise SnowflakeError(390144, "08001", "JWT token is invalid.")
-        verify_token(str(data.get("TOKEN", "")), user)
+        try:
+            verify_token(str(data.get("TOKEN", "")), user)
+        except TokenRefused as refused:
+            failure = account.note_login_failure(name, refused.reason)
+            raise SnowflakeError(390144, "08001", f"JWT token is invalid. [{failure}]") from None
     elif user is None or user.name != TEST_USER or user.password != data.get("PASSWORD"):
         raise SnowflakeError(390100, "08001", "Incorrect username or password was specified.")
     if user.disabled:
@@ -50,11 +52,12 @@ def _role(account: Account, user: User, wanted: str | None) -> str:
         return role
     if not wanted:
         return "PUBLIC"
+    problem = "is not granted to this user" if role in account.roles else "does not exist or not authorized"
     raise SnowflakeError(
-        390189,
+        390186,
         "08001",
-        f"Role '{role}' specified in the connect string does not exist or not authorized. Contact your local system "
-        "administrator, or attempt to login with another role, e.g. PUBLIC.",
+        f"Role '{role}' specified in the connect string {problem}. Contact your local system administrator, or attempt "
+        "to login with another role, e.g. PUBLIC.",
     )
 
 
