@@ -30,8 +30,8 @@ from local.servers.s3_server import start_s3
 from local.servers.saas_server import SaasOptions, start_saas
 from local.servers.shop import ShopPasswords
 from local.settings import LocalSettings
-from tests.chaos import behind, days, equal, kills, overtaken, races
 from tests.chaos.campaign import Order, Report
+from tests.chaos.campaigns import behind, days, equal, kills, overtaken, races
 from tests.chaos.line import BUSINESS_NOW, Ground
 from tests.faults import api_campaign, postgres_campaign, s3_campaign
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from time import monotonic
 
-from tests.chaos.judge import Judgement
+from tests.chaos.comparison.judge import Judgement
 
 
 @dataclass(frozen=True)

@@ -26,8 +26,8 @@ from local.servers.shop import Shop, ShopPasswords, make_shop, shop_of
 from orchestration.warehouse.duckdb.warehouse import DuckDBWarehouse
 from orchestration.warehouse.loader import Loader, LoadResult, load_streams
 from postgres.setup import INGEST_ROLE, OWNER_ROLE
-from tests.chaos.judge import Judge, Judgement
-from tests.chaos.warehouse_side import DATABASE
+from tests.chaos.comparison.judge import Judge, Judgement
+from tests.chaos.comparison.warehouse_side import DATABASE
 
 BUSINESS_NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
 

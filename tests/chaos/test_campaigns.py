@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-from tests.chaos import behind, days, equal, kills, overtaken, races
 from tests.chaos.campaign import Order
+from tests.chaos.campaigns import behind, days, equal, kills, overtaken, races
 from tests.chaos.line import Ground
 
 

@@ -15,9 +15,9 @@ import pytest
 from ingest.contracts.registry import ContractRegistry
 from ingest.lake.commit import Commit
 from ingest.lake.log import CommitLog
+from tests.chaos.comparison.rows import Difference, canonical, digest, doubled
+from tests.chaos.comparison.warehouse_side import database_file
 from tests.chaos.line import Ground, Line
-from tests.chaos.rows import Difference, canonical, digest, doubled
-from tests.chaos.warehouse_side import database_file
 
 ALL = ContractRegistry.load()
 PRODUCTS = [ALL["products"]]

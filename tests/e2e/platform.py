@@ -21,8 +21,8 @@ from ingest.settings import IngestSettings, LakeSettings
 from local.servers.shop import Shop
 from postgres.activity.advance import latest_business_time
 from postgres.connection import connected
-from tests.chaos.judge import Judge
-from tests.chaos.warehouse_side import DATABASE, database_file
+from tests.chaos.comparison.judge import Judge
+from tests.chaos.comparison.warehouse_side import DATABASE, database_file
 from tests.e2e.prefect_api import PrefectApi, Run
 from tests.e2e.provider import Provider
 from tests.e2e.stack import Stack

@@ -11,8 +11,8 @@ import pytest
 
 from ingest.contracts.registry import ContractRegistry
 from ingest.run.runner import open_ingestion
+from tests.chaos.comparison.warehouse_side import database_file
 from tests.chaos.line import Line
-from tests.chaos.warehouse_side import database_file
 from tests.dbt.project import Dbt
 
 LEVELS = ContractRegistry.load()["stock_levels"]

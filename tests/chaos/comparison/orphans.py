@@ -12,10 +12,10 @@ from threading import Event
 from ingest.contracts.model import StreamContract
 from ingest.lake.log import CommitLog
 from tests.chaos.campaign import Report
-from tests.chaos.lake_side import read_lake
+from tests.chaos.comparison.lake_side import read_lake
+from tests.chaos.faults.victims import Victim, start
+from tests.chaos.faults.watcher import Kind, Request, Stage, watcher
 from tests.chaos.line import Line
-from tests.chaos.victims import Victim, start
-from tests.chaos.watcher import Kind, Request, Stage, watcher
 
 _HOUR = 3600.0
 _NO_TIME = timedelta(0)

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from ingest.contracts.model import StreamContract
 from ingest.lake.store import ObjectStore
-from tests.chaos.rows import Key, Row, canonical, current
+from tests.chaos.comparison.rows import Key, Row, canonical, current
 
 APPENDED = ("data", "snapshot", "backfill")
 

@@ -19,8 +19,8 @@ from orchestration.dbt.runner import DbtProject, DbtRunner
 from orchestration.settings import REPOSITORY
 from orchestration.warehouse.duckdb.warehouse import DuckDBWarehouse
 from orchestration.warehouse.loader import Loader
-from tests.chaos.lake_side import to_row
-from tests.chaos.rows import Key, Row, canonical
+from tests.chaos.comparison.lake_side import to_row
+from tests.chaos.comparison.rows import Key, Row, canonical
 
 DATABASE = "DP_MAILBLAZE_DEMO_DEV_DB"
 

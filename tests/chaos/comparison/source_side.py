@@ -17,7 +17,7 @@ from psycopg2 import sql
 from ingest.contracts.model import Column, Source, StreamContract
 from ingest.contracts.types import Kind
 from ingest.settings import IngestSettings
-from tests.chaos.rows import Key, canonical
+from tests.chaos.comparison.rows import Key, canonical
 
 _SESSION = "-c TimeZone=UTC -c DateStyle=ISO,YMD -c IntervalStyle=postgres -c bytea_output=hex -c lc_monetary=C"
 

@@ -17,10 +17,10 @@ from pathlib import Path
 from ingest.contracts.model import Source, StreamContract
 from ingest.lake.store import ObjectStore
 from ingest.settings import IngestSettings
-from tests.chaos.lake_side import LakeSide, read_lake
-from tests.chaos.rows import Difference, Digests, Key, Row, digest, doubled, shown
-from tests.chaos.source_side import SourceSide, read_source
-from tests.chaos.warehouse_side import (
+from tests.chaos.comparison.lake_side import LakeSide, read_lake
+from tests.chaos.comparison.rows import Difference, Digests, Key, Row, digest, doubled, shown
+from tests.chaos.comparison.source_side import SourceSide, read_source
+from tests.chaos.comparison.warehouse_side import (
     RawSide,
     build_staging,
     database_file,

@@ -39,9 +39,9 @@ from mock_saas.clock import ProviderClock
 from mock_saas.settings import Settings
 from orchestration.business_time import as_variable
 from orchestration.reconcile.lake import LakeCounter
-from tests.chaos.calendar import Day, days
 from tests.chaos.campaign import Order, Report
-from tests.chaos.judge import Judge
+from tests.chaos.campaigns.calendar import Day, days
+from tests.chaos.comparison.judge import Judge
 from tests.chaos.line import Ground
 
 if TYPE_CHECKING:

@@ -20,9 +20,9 @@ from postgres.activity.advance import latest_business_time
 from postgres.activity.continuous import keep_advancing
 from postgres.connection import connected
 from tests.chaos.campaign import Order, Report
-from tests.chaos.hunters import Hunter, hunting_ground
+from tests.chaos.comparison.orphans import collect_garbage
+from tests.chaos.faults.hunters import Hunter, hunting_ground
 from tests.chaos.line import BUSINESS_NOW, Ground, Line
-from tests.chaos.orphans import collect_garbage
 
 NAME = "kills"
 FULL = 200

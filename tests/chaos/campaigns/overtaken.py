@@ -21,9 +21,9 @@ from ingest.contracts.model import StreamContract
 from ingest.contracts.registry import ContractRegistry
 from ingest.run.runner import open_ingestion
 from tests.chaos.campaign import Order, Report
-from tests.chaos.interposed import interposed
+from tests.chaos.faults.interposed import interposed
+from tests.chaos.faults.writers import Client, Ending, Traffic, no_prepared_left
 from tests.chaos.line import Ground, Line
-from tests.chaos.writers import Client, Ending, Traffic, no_prepared_left
 
 NAME = "overtaken"
 FULL = 300

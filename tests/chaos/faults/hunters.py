@@ -12,10 +12,10 @@ from time import monotonic
 
 from ingest.contracts.model import StreamContract
 from tests.chaos.campaign import Order
+from tests.chaos.comparison.warehouse_side import database_file
+from tests.chaos.faults.victims import Victim, start
+from tests.chaos.faults.watcher import Kind, Request, Stage, Watcher, watcher
 from tests.chaos.line import Line
-from tests.chaos.victims import Victim, start
-from tests.chaos.warehouse_side import database_file
-from tests.chaos.watcher import Kind, Request, Stage, Watcher, watcher
 
 _LONGEST_SECONDS = 1.5
 """Beyond it, kills at a random time come too late for most commands."""

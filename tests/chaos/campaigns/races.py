@@ -15,8 +15,8 @@ from psycopg2.extensions import connection as Connection
 from ingest.contracts.model import StreamContract
 from ingest.contracts.registry import ContractRegistry
 from tests.chaos.campaign import Order, Report
+from tests.chaos.faults.victims import Victim, start
 from tests.chaos.line import Ground, Line
-from tests.chaos.victims import Victim, start
 
 NAME = "races"
 FULL = 50
