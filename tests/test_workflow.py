@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+from packaging.specifiers import SpecifierSet
 
 from orchestration.settings import OrchestrationSettings
 from orchestration.warehouse.snowflake.settings import SnowflakeSettings
@@ -195,10 +196,21 @@ def test_every_path_has_an_owner_and_those_that_are_named_exist() -> None:
     assert all((REPOSITORY / pattern.strip("/")).exists() for pattern in patterns[1:])
 
 
-def test_the_devcontainer_has_the_project_s_python_and_runs_the_demo() -> None:
+def test_the_devcontainer_has_a_python_of_the_project_and_runs_the_demo() -> None:
     container = json.loads((REPOSITORY / ".devcontainer" / "devcontainer.json").read_text())
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
-    version = project["requires-python"].removeprefix("==").removesuffix(".*")
+    version, _, release = container["image"].removeprefix("python:").partition("-")
 
-    assert container["image"].startswith(f"python:{version}-")
+    assert SpecifierSet(project["requires-python"]).contains(version)
+    assert release == "bookworm"
     assert [container["onCreateCommand"], container["postCreateCommand"]] == ["make install", "make demo"]
+
+
+def test_the_pythons_that_ci_tests_are_those_of_the_project() -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    supported = SpecifierSet(project["requires-python"])
+    job = yaml.safe_load((REPOSITORY / ".github" / "workflows" / "ci.yml").read_text())["jobs"]["newer_pythons"]
+    action = yaml.safe_load((REPOSITORY / ".github" / "actions" / "environment" / "action.yml").read_text())
+
+    tested = {action["inputs"]["python-version"]["default"], *job["strategy"]["matrix"]["python"]}
+    assert tested == {f"3.{minor}" for minor in range(30) if supported.contains(f"3.{minor}")}
