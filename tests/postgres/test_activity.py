@@ -80,6 +80,7 @@ def test_the_same_rows_in_another_physical_order_live_the_same_day(
     assert fingerprint(owner, without=CLOCK_COLUMNS) == shuffled_rows
 
 
+@pytest.mark.slow
 def test_a_day_at_scale_1(empty_shop: Shop) -> None:
     with connected(empty_shop.owner, application_name="tests") as connection:
         seed_shop(connection, business_now=BUSINESS_NOW, scale=1, seed=5)

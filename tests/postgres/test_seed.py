@@ -39,6 +39,7 @@ def test_small_shop_is_sound(seeded_connection: Connection) -> None:
     assert violations(seeded_connection) == {}
 
 
+@pytest.mark.slow
 def test_at_scale_1_it_has_the_promised_size_and_is_sound(empty_shop: Shop) -> None:
     report = seed(empty_shop, scale=1)
 

@@ -32,6 +32,7 @@ async def register_and_start(client: PrefectClient) -> uuid.UUID:
     return run.id
 
 
+@pytest.mark.slow
 def test_everything_is_registered_and_kept_in_postgres(
     empty_database: str, run_directory: RunDirectory, tmp_path: Path
 ) -> None:
