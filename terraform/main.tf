@@ -25,8 +25,10 @@ module "warehouse" {
   stage_name            = var.stage_name
   bucket_name           = local.bucket_name
   storage_role_arn      = local.snowflake_role_arn
+  storage_role_ready    = module.raw_lake.snowflake_role_ready
   retention_days        = var.retention_days
   warehouses            = var.warehouses
+  enterprise_edition    = var.enterprise_edition
   monthly_credits       = var.monthly_credits
   notify_users          = var.notify_users
   service_ip_ranges     = var.service_ip_ranges

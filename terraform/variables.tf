@@ -116,9 +116,11 @@ variable "loader_reads_data" {
 }
 
 variable "github" {
-  description = "The repository and environment whose GitHub Actions jobs may deploy; null: none."
+  description = "The repository and environment whose GitHub Actions jobs may deploy; null: none. With `owner_id` and `repository_id` for a repository made or renamed since July 2026."
   type = object({
     repository        = string
+    owner_id          = optional(string)
+    repository_id     = optional(string)
     environment       = string
     state_bucket      = string
     state_key         = string
@@ -177,9 +179,11 @@ variable "retention_days" {
 }
 
 variable "warehouses" {
-  description = "Size and time limits of the Snowflake warehouses load, transform and bi."
+  description = "Size, time limits, generation and query acceleration of the Snowflake warehouses load, transform and bi."
   type = map(object({
     size                     = optional(string, "XSMALL")
+    generation               = optional(string, "1")
+    query_acceleration       = optional(bool, false)
     auto_suspend_seconds     = optional(number, 60)
     statement_seconds        = optional(number, 3600)
     queued_statement_seconds = optional(number, 600)
@@ -190,6 +194,13 @@ variable "warehouses" {
     bi        = { statement_seconds = 600, queued_statement_seconds = 120 }
   }
   nullable = false
+}
+
+variable "enterprise_edition" {
+  description = "Whether the Snowflake edition is Enterprise or above: for masking_policies, more than a day of Time Travel, and query acceleration, which is then turned off where warehouses do not ask for it."
+  type        = bool
+  default     = false
+  nullable    = false
 }
 
 variable "monthly_credits" {

@@ -9,4 +9,5 @@ aws_region     = "eu-central-1"
 pipeline_principals = { arns = ["arn:aws:iam::443414059898:root"] }
 
 # snowflake_organization, snowflake_account and the public keys: TF_VAR_... in the environment.
-monthly_credits = 20
+# Enough for a run an hour of the demo's shop (docs/COST.md).
+monthly_credits = 80

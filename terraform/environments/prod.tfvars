@@ -7,7 +7,8 @@ aws_region     = "eu-central-1"
 kms_enabled         = true
 pipeline_principals = { services = ["ecs-tasks.amazonaws.com"] }
 
-# Jobs of the environment `prod`, which GitHub lets run only as its protection rules say.
+# Jobs of the environment `prod`, which GitHub lets run only as its protection rules say. A fork, being a newer repository,
+# adds the numbers that are in its tokens: owner_id and repository_id, by `gh api repos/OWNER/NAME --jq '.owner.id, .id'`.
 github = {
   repository   = "ZakareyaAhmad/dp-mailblaze-demo"
   environment  = "prod"
@@ -16,6 +17,7 @@ github = {
 }
 
 # Enterprise edition: a week of Time Travel, masking by tag.
-retention_days   = 7
-masking_policies = true
-monthly_credits  = 200
+enterprise_edition = true
+retention_days     = 7
+masking_policies   = true
+monthly_credits    = 200

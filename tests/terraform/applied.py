@@ -15,11 +15,14 @@ from botocore.exceptions import ClientError
 
 from ingest.lake.layout import LOG
 from local.servers.saas_server import SaasServer
+from tests.terraform import deployment
 from tests.terraform.emulated_aws import Credentials, EmulatedAws
 from tests.terraform.runner import Terraform
 
 ACCOUNT = "443414059898"
 BUCKET = "dp-mailblaze-demo-dev-raw-3dfbc1"
+PREFIX = "dp-mailblaze-demo-dev"
+DEPLOY_ROLE = f"{PREFIX}-github-deploy"
 STATE_BUCKET = f"dp-mailblaze-demo-tfstate-{ACCOUNT}"
 EXTERNAL_ID = "MYORG_SFCRole=2_abc="
 FOLDER = "emulated"
@@ -79,6 +82,7 @@ class Lake:
             "ingest": self._aws.assume(arns["ingest"]),
             "loader": self._aws.assume(arns["loader"]),
             "snowflake": self._aws.assume(arns["snowflake"], ExternalId=EXTERNAL_ID),
+            "github": self._aws.assume(arns["github"]),
         }
         self._aws.enforce_iam(True)
         yield
@@ -133,6 +137,39 @@ class Lake:
             assert _denied(lambda key=key: s3.put_object(Bucket=BUCKET, Key=key, Body=b""))
         assert _denied(lambda: s3.get_object(Bucket=BUCKET, Key=self._first(f"{LOG}/")))
         assert _denied(lambda: s3.get_object(Bucket=BUCKET, Key="_quarantine/email_events/any"))
+
+    def assert_a_deployment_gives_nobody_access(self) -> None:
+        """By its policy as it was applied, and by trying: even where the bucket's policy grants it all."""
+        key_arn = self._terraform.outputs(FOLDER)["kms_key_arn"]
+        policy = deployment.policy_of(self._aws.client("iam"), DEPLOY_ROLE)
+        names = (ACCOUNT, BUCKET, PREFIX, key_arn)
+        assert deployment.not_denied(policy, deployment.what_gives_access(*names)) == []
+        state = f"{STATE_BUCKET}/emulated/terraform.tfstate"
+        assert deployment.not_permitted(policy, deployment.what_a_plan_reads(*names, state)) == []
+
+    def assert_a_deployment_is_refused(self) -> None:
+        """The attacks by which a deployment would come to the lake's objects, tried."""
+        role = f"arn:aws:iam::{ACCOUNT}:role/{DEPLOY_ROLE}"
+        s3, iam = (self._aws.session_client(service, self._sessions["github"]) for service in ("s3", "iam"))
+        grant = {
+            "Effect": "Allow",
+            "Principal": {"AWS": role},
+            "Action": "s3:*",
+            "Resource": f"arn:aws:s3:::{BUCKET}/*",
+        }
+        mine = json.dumps({"Version": "2012-10-17", "Statement": [grant]})
+        expire = {"Rules": [{"ID": "x", "Status": "Enabled", "Filter": {}, "Expiration": {"Days": 1}}]}
+        for attack in (
+            lambda: s3.put_bucket_policy(Bucket=BUCKET, Policy=mine),
+            lambda: s3.put_bucket_lifecycle_configuration(Bucket=BUCKET, LifecycleConfiguration=expire),
+            lambda: iam.update_assume_role_policy(RoleName=f"{PREFIX}-snowflake-storage", PolicyDocument=mine),
+            lambda: iam.create_policy_version(
+                PolicyArn=f"arn:aws:iam::{ACCOUNT}:policy/{PREFIX}-loader-reader", PolicyDocument=mine
+            ),
+            lambda: s3.get_object(Bucket=BUCKET, Key=self._first("events/")),
+        ):
+            assert _denied(attack)
+        assert _done(lambda: iam.get_role(RoleName=f"{PREFIX}-snowflake-storage"))
 
     def destroy(self) -> None:
         self._terraform.succeed(FOLDER, "destroy", "-auto-approve", *self._variables)

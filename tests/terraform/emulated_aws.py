@@ -63,8 +63,13 @@ class EmulatedAws:
 
     def s3(self, credentials: Credentials) -> S3Client:
         """S3 as that session sees it."""
+        client: S3Client = self.session_client("s3", credentials)
+        return client
+
+    def session_client(self, service: str, credentials: Credentials) -> Any:
+        """A service as that session sees it."""
         return boto3.client(
-            "s3",
+            service,
             endpoint_url=self.server.endpoint_url,
             region_name=self.environment["AWS_REGION"],
             aws_access_key_id=credentials.access_key_id,

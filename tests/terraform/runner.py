@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -68,6 +69,21 @@ class Terraform:
         done = self.run(folder, *arguments)
         assert done.returncode == 0, f"terraform {' '.join(arguments)} in {folder}:\n{done.stdout}\n{done.stderr}"
         return done.stdout
+
+    def dependencies(self, folder: str) -> dict[str, set[str]]:
+        """What each resource of an initialised root waits for, in one step; states lie in the folder for it."""
+        override = self.root / folder / "backend_override.tf"
+        override.write_text('terraform {\n  backend "local" {}\n}\n')
+        try:
+            self.init(folder)
+            edges = re.findall(r'^\s*"([^"]+)" -> "([^"]+)";', self.succeed(folder, "graph"), re.MULTILINE)
+        finally:
+            override.unlink()
+            self.init(folder, "-backend=false", "-reconfigure")
+        found: dict[str, set[str]] = {}
+        for one, other in edges:
+            found.setdefault(one, set()).add(other)
+        return found
 
     def init(self, folder: str, *arguments: str) -> None:
         """Install what `folder` needs. Raises NoProviderError where a provider cannot be had."""

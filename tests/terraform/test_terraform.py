@@ -40,6 +40,25 @@ def test_the_tests_of_a_part_pass(terraform: Terraform, folder: str) -> None:
     assert "0 failed" in terraform.succeed(f"terraform/{folder}", "test")
 
 
+def test_a_pipe_waits_for_the_role_that_snowflake_takes_on_and_the_notification_for_the_pipe(
+    terraform: Terraform,
+) -> None:
+    """CREATE PIPE takes on the role at once: it must be there, with what it may do."""
+    waits_for = terraform.dependencies("terraform")
+
+    def reachable(resource: str) -> set[str]:
+        found, waiting = set(), [resource]
+        while waiting:
+            for other in waits_for.get(waiting.pop(), set()) - found:
+                found.add(other)
+                waiting.append(other)
+        return found
+
+    role = {f"module.raw_lake.{part}.snowflake" for part in ("aws_iam_role", "aws_iam_role_policy")}
+    assert role <= reachable("module.warehouse.snowflake_pipe.this")
+    assert "module.warehouse.snowflake_pipe.this" in reachable("module.raw_lake.aws_s3_bucket_notification.snowpipe")
+
+
 def test_production_can_be_planned_while_nothing_of_it_is_known_yet(terraform: Terraform) -> None:
     arguments = ("-test-directory=tests/environments", "-var-file=environments/prod.tfvars")
 
@@ -106,11 +125,14 @@ def test_the_lake_is_applied_used_and_destroyed_on_an_emulated_aws(
     lake.assert_second_plan_is_empty()
     lake.assert_state_can_be_locked()
 
+    lake.assert_a_deployment_gives_nobody_access()
+
     with lake.enforced_policies():
         lake.land_as_the_writer(mock_saas_server, tmp_path)
         lake.assert_the_writer_writes_and_deletes_nothing()
         lake.assert_the_loader_reads_the_log_alone()
         lake.assert_snowflake_reads_data_alone()
+        lake.assert_a_deployment_is_refused()
 
     lake.destroy()
     lake.assert_only_the_state_is_left()

@@ -1,5 +1,5 @@
-# The most that any role of this platform can do, whatever its policies say: objects of this bucket, and its key. So who
-# may make such roles (the deployment) cannot make himself more.
+# The most that any role of the pipeline or of Snowflake can do, whatever its policies come to say: objects of this bucket,
+# and its key.
 
 resource "aws_iam_policy" "boundary" {
   name        = "${var.name_prefix}-boundary"

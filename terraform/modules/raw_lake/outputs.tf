@@ -27,6 +27,11 @@ output "kms_key_arn" {
   value       = one(aws_kms_key.raw[*].arn)
 }
 
+output "snowflake_role_ready" {
+  description = "Known once the role for Snowflake is there with its policy; null without that role."
+  value       = one(aws_iam_role_policy.snowflake[*].id)
+}
+
 output "snowflake_trust" {
   description = "Whom the role for Snowflake trusts, as JSON; null without that role."
   value       = one(aws_iam_role.snowflake[*].assume_role_policy)

@@ -120,9 +120,11 @@ variable "snowpipe" {
 }
 
 variable "github" {
-  description = "The repository and environment whose GitHub Actions jobs may deploy, and where the Terraform state lies that they use. Null: no such role. `oidc_provider_arn`: the account's provider for GitHub where it has one, else it is made."
+  description = "The repository and environment whose GitHub Actions jobs may deploy, and where the Terraform state lies that they use. Null: no such role. `owner_id` and `repository_id`: the numbers that GitHub puts into the subject of tokens of repositories made or renamed since July 2026 (`gh api repos/OWNER/NAME --jq '.owner.id, .id'`); leave them out for an older repository. `oidc_provider_arn`: the account's provider for GitHub where it has one, else it is made."
   type = object({
     repository        = string
+    owner_id          = optional(string)
+    repository_id     = optional(string)
     environment       = string
     state_bucket      = string
     state_key         = string
@@ -132,7 +134,14 @@ variable "github" {
 
   validation {
     condition     = var.github == null ? true : can(regex("^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$", var.github.repository))
-    error_message = "github.repository must be owner/name, without wildcards: whoever it matches may deploy."
+    error_message = "github.repository must be owner/name, without wildcards or ids (owner_id, repository_id): whoever it matches may deploy."
+  }
+
+  validation {
+    condition = var.github == null ? true : (var.github.owner_id == null) == (var.github.repository_id == null) && alltrue([
+      for id in compact([var.github.owner_id, var.github.repository_id]) : can(regex("^[0-9]+$", id))
+    ])
+    error_message = "github.owner_id and github.repository_id must be the numbers of both, or neither: `gh api repos/OWNER/NAME --jq '.owner.id, .id'`."
   }
 
   validation {

@@ -42,6 +42,19 @@ resource "snowflake_table" "pipe" {
   }
 }
 
+# CREATE PIPE with AUTO_INGEST takes on the storage role at once, which the same apply makes after the integration; and a
+# new role is not known everywhere in AWS for some seconds ("Changes that I make are not always immediately visible" in the
+# user guide of IAM).
+resource "terraform_data" "role_is_known" {
+  count = length(local.pipes) > 0 ? 1 : 0
+
+  triggers_replace = [var.storage_role_ready]
+
+  provisioner "local-exec" {
+    command = "sleep 20"
+  }
+}
+
 resource "snowflake_pipe" "this" {
   provider = snowflake.sysadmin
   for_each = local.pipes
@@ -58,4 +71,6 @@ resource "snowflake_pipe" "this" {
     "FILE_FORMAT = (FORMAT_NAME = '${local.schema["raw"]}.\"${snowflake_file_format_parquet.this.name}\"')",
     "MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE",
   ])
+
+  depends_on = [terraform_data.role_is_known]
 }

@@ -74,15 +74,23 @@ variable "storage_role_arn" {
   nullable    = false
 
   validation {
-    condition     = can(regex("^arn:aws[a-z-]*:iam::[0-9]{12}:role/.+$", var.storage_role_arn))
-    error_message = "storage_role_arn must be the ARN of an IAM role."
+    condition     = can(regex("^arn:(aws|aws-cn|aws-us-gov):iam::[0-9]{12}:role/.+$", var.storage_role_arn))
+    error_message = "storage_role_arn must be the ARN of an IAM role, in the partition aws, aws-cn or aws-us-gov."
   }
 }
 
+variable "storage_role_ready" {
+  description = "Anything that is known only once the role of storage_role_arn is there with its policy: pipes wait for it."
+  type        = string
+  default     = null
+}
+
 variable "warehouses" {
-  description = "The three warehouses by workload (load, transform, bi): size, seconds until an idle one is suspended, seconds that a statement may run or wait for a slot. An XSMALL one costs a credit an hour."
+  description = "The three warehouses by workload (load, transform, bi): size, seconds until an idle one is suspended, seconds that a statement may run or wait for a slot, generation, query acceleration (Enterprise and above). An XSMALL one of generation 1 costs a credit an hour, one of generation 2 about 1.35; query acceleration costs extra, beside the warehouse."
   type = map(object({
     size                     = optional(string, "XSMALL")
+    generation               = optional(string, "1")
+    query_acceleration       = optional(bool, false)
     auto_suspend_seconds     = optional(number, 60)
     statement_seconds        = optional(number, 3600)
     queued_statement_seconds = optional(number, 600)
@@ -105,6 +113,16 @@ variable "warehouses" {
   }
 
   validation {
+    condition     = alltrue([for warehouse in values(var.warehouses) : contains(["1", "2"], warehouse.generation)])
+    error_message = "A warehouse's generation must be \"1\" or \"2\"."
+  }
+
+  validation {
+    condition     = var.enterprise_edition || !anytrue([for warehouse in values(var.warehouses) : warehouse.query_acceleration])
+    error_message = "Query acceleration needs enterprise_edition."
+  }
+
+  validation {
     condition     = alltrue([for warehouse in values(var.warehouses) : warehouse.auto_suspend_seconds >= 30 && warehouse.auto_suspend_seconds <= 3600])
     error_message = "auto_suspend_seconds must be 30 to 3600: 0 would mean never, and a minute is what every resumption costs at least."
   }
@@ -113,6 +131,13 @@ variable "warehouses" {
     condition     = alltrue([for warehouse in values(var.warehouses) : warehouse.statement_seconds >= 1 && warehouse.statement_seconds <= 86400 && warehouse.queued_statement_seconds >= 1])
     error_message = "statement_seconds must be 1 to 86400 and queued_statement_seconds at least 1: 0 would mean no limit."
   }
+}
+
+variable "enterprise_edition" {
+  description = "Whether the account's edition is Enterprise or above. Only there is query acceleration, which new accounts have on, and only there can it be turned off."
+  type        = bool
+  default     = false
+  nullable    = false
 }
 
 variable "monthly_credits" {
@@ -181,6 +206,11 @@ variable "masking_policies" {
   type        = bool
   default     = false
   nullable    = false
+
+  validation {
+    condition     = var.enterprise_edition || !var.masking_policies
+    error_message = "masking_policies needs enterprise_edition."
+  }
 }
 
 variable "snowpipe_streams" {

@@ -71,6 +71,10 @@ output "bucket" {
   value = module.raw_lake.bucket
 }
 
+output "kms_key_arn" {
+  value = module.raw_lake.kms_key_arn
+}
+
 output "role_arns" {
   value = module.raw_lake.role_arns
 }

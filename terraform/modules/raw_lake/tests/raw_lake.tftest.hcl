@@ -291,33 +291,60 @@ run "everything" {
     error_message = "Jobs of one environment of one repository deploy."
   }
 
+  # Each action is tried against this policy in tests/terraform/deployment.py.
   assert {
-    condition = !anytrue(flatten([
-      for statement in jsondecode(aws_iam_role_policy.github[0].policy).Statement : [
-        for resource in flatten([statement.Resource]) : can(regex("^arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/|^\\*$", resource)) && statement.Sid != "FindAliases"
-      ]
-    ]))
-    error_message = "A deployment sees no object of the lake."
+    condition = jsonencode([for statement in jsondecode(aws_iam_role_policy.github[0].policy).Statement : [statement.Sid, statement.Resource] if statement.Effect == "Deny"]) == jsonencode([
+      ["NothingElse", "*"],
+      ["NoObjectOfTheLake", "arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/*"],
+    ])
+    error_message = "A deployment may do what its policy lists, whatever others grant, and sees no object of the lake."
+  }
+}
+
+run "a_newer_repository_is_known_by_its_ids" {
+  command = plan
+
+  variables {
+    github = {
+      repository    = "owner/name"
+      owner_id      = "123456"
+      repository_id = "456789"
+      environment   = "prod"
+      state_bucket  = "states"
+      state_key     = "prod/terraform.tfstate"
+    }
+  }
+
+  override_resource {
+    target          = aws_iam_openid_connect_provider.github
+    override_during = plan
+    values          = { arn = "arn:aws:iam::443414059898:oidc-provider/token.actions.githubusercontent.com" }
   }
 
   assert {
-    condition = jsonencode([for statement in jsondecode(aws_iam_role_policy.github[0].policy).Statement : statement if contains(["ManageRolesWithinTheBoundary", "NotItselfNorTheBoundary"], statement.Sid)]) == jsonencode([
-      {
-        Sid       = "ManageRolesWithinTheBoundary"
-        Effect    = "Allow"
-        Action    = ["iam:CreateRole", "iam:PutRolePolicy", "iam:DeleteRolePolicy", "iam:AttachRolePolicy", "iam:DetachRolePolicy", "iam:PutRolePermissionsBoundary"]
-        Resource  = "arn:aws:iam::443414059898:role/dp-mailblaze-demo-dev-*"
-        Condition = { StringEquals = { "iam:PermissionsBoundary" = "arn:aws:iam::443414059898:policy/dp-mailblaze-demo-dev-boundary" } }
-      },
-      {
-        Sid       = "NotItselfNorTheBoundary"
-        Effect    = "Deny"
-        NotAction = ["iam:Get*", "iam:List*"]
-        Resource  = ["arn:aws:iam::443414059898:role/dp-mailblaze-demo-dev-github-deploy", "arn:aws:iam::443414059898:policy/dp-mailblaze-demo-dev-boundary"]
-      },
-    ])
-    error_message = "A deployment cannot give anybody more than the boundary, least of all itself."
+    condition     = jsondecode(aws_iam_role.github[0].assume_role_policy).Statement[0].Condition.StringEquals["token.actions.githubusercontent.com:sub"] == "repo:owner@123456/name@456789:environment:prod"
+    error_message = "The subject has the ids, and a repository that takes over the name is not trusted."
   }
+}
+
+run "half_an_identity_is_refused" {
+  command = plan
+
+  variables {
+    github = { repository = "owner/name", owner_id = "123456", environment = "prod", state_bucket = "states", state_key = "key" }
+  }
+
+  expect_failures = [var.github]
+}
+
+run "an_id_in_the_name_is_refused" {
+  command = plan
+
+  variables {
+    github = { repository = "owner@1/name@2", environment = "prod", state_bucket = "states", state_key = "key" }
+  }
+
+  expect_failures = [var.github]
 }
 
 run "bad_names_are_refused" {

@@ -88,11 +88,11 @@ run "names_the_lake_and_costs" {
   assert {
     condition = jsonencode({ for name, warehouse in snowflake_warehouse.this : warehouse.name => [
       warehouse.warehouse_size, warehouse.auto_suspend, warehouse.auto_resume, warehouse.initially_suspended, warehouse.resource_monitor,
-      warehouse.statement_timeout_in_seconds, warehouse.statement_queued_timeout_in_seconds,
+      warehouse.statement_timeout_in_seconds, warehouse.statement_queued_timeout_in_seconds, warehouse.generation, warehouse.enable_query_acceleration,
       ] }) == jsonencode({
-      DP_MAILBLAZE_DEMO_DEV_LOAD_WH      = ["XSMALL", 60, "true", true, "DP_MAILBLAZE_DEMO_DEV_MONITOR", 3600, 600]
-      DP_MAILBLAZE_DEMO_DEV_TRANSFORM_WH = ["XSMALL", 60, "true", true, "DP_MAILBLAZE_DEMO_DEV_MONITOR", 3600, 600]
-      DP_MAILBLAZE_DEMO_DEV_BI_WH        = ["XSMALL", 60, "true", true, "DP_MAILBLAZE_DEMO_DEV_MONITOR", 600, 120]
+      DP_MAILBLAZE_DEMO_DEV_LOAD_WH      = ["XSMALL", 60, "true", true, "DP_MAILBLAZE_DEMO_DEV_MONITOR", 3600, 600, "1", null]
+      DP_MAILBLAZE_DEMO_DEV_TRANSFORM_WH = ["XSMALL", 60, "true", true, "DP_MAILBLAZE_DEMO_DEV_MONITOR", 3600, 600, "1", null]
+      DP_MAILBLAZE_DEMO_DEV_BI_WH        = ["XSMALL", 60, "true", true, "DP_MAILBLAZE_DEMO_DEV_MONITOR", 600, 120, "1", null]
     })
     error_message = "Each workload has a small warehouse that goes to sleep, with time limits, under the monitor."
   }
@@ -117,9 +117,11 @@ run "everything" {
   command = plan
 
   variables {
-    snowpipe_streams  = ["email_events"]
-    masking_policies  = true
-    service_ip_ranges = ["203.0.113.0/24"]
+    snowpipe_streams   = ["email_events"]
+    enterprise_edition = true
+    warehouses         = { load = {}, transform = { generation = "2", query_acceleration = true }, bi = {} }
+    masking_policies   = true
+    service_ip_ranges  = ["203.0.113.0/24"]
     service_keys = {
       loader = {
         key_1 = "-----BEGIN PUBLIC KEY-----\nMII${join("", [for i in range(6) : "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/\n"])}AQAB==\n-----END PUBLIC KEY-----\n"
@@ -202,6 +204,13 @@ run "everything" {
   }
 
   assert {
+    condition = jsonencode([for name in ["load", "transform", "bi"] : [snowflake_warehouse.this[name].generation, snowflake_warehouse.this[name].enable_query_acceleration]]) == jsonencode([
+      ["1", "false"], ["2", "true"], ["1", "false"],
+    ])
+    error_message = "What a new account would choose by itself is named, and turned off where it was not asked for."
+  }
+
+  assert {
     condition     = snowflake_service_user.this["loader"].rsa_public_key == "MII${join("", [for i in range(6) : "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"])}AQAB=="
     error_message = "A PEM file is taken as it is, without its first and last line."
   }
@@ -254,7 +263,8 @@ run "bad_values_are_refused" {
     stage_name        = "stg raw"
     retention_days    = 91
     storage_role_arn  = "dp-mailblaze-demo-dev-snowflake-storage"
-    warehouses        = { load = { size = "XSMAL" }, transform = { auto_suspend_seconds = 0 } }
+    warehouses        = { load = { size = "XSMAL", generation = "3" }, transform = { auto_suspend_seconds = 0, query_acceleration = true } }
+    masking_policies  = true
     monthly_credits   = 0
     service_keys      = { dbt = { key_1 = "-----BEGIN PRIVATE KEY-----\nMII\n-----END PRIVATE KEY-----" } }
     service_ip_ranges = ["0.0.0.0/0", "office"]
@@ -263,8 +273,43 @@ run "bad_values_are_refused" {
 
   expect_failures = [
     var.name_prefix, var.schemas, var.stage_name, var.retention_days, var.storage_role_arn, var.warehouses, var.monthly_credits,
-    var.service_keys, var.service_ip_ranges, var.snowpipe_streams,
+    var.service_keys, var.service_ip_ranges, var.snowpipe_streams, var.masking_policies,
   ]
+}
+
+run "china_has_a_cloud_of_its_own" {
+  command = plan
+
+  variables {
+    storage_role_arn = "arn:aws-cn:iam::443414059898:role/dp-mailblaze-demo-dev-snowflake-storage"
+  }
+
+  assert {
+    condition = jsonencode([
+      snowflake_storage_integration_aws.this.storage_provider, sort(snowflake_storage_integration_aws.this.storage_allowed_locations),
+      snowflake_stage_external_s3.this.url,
+      ]) == jsonencode([
+      "S3CHINA", ["s3china://dp-mailblaze-demo-dev-raw-3dfbc1/"], "s3china://dp-mailblaze-demo-dev-raw-3dfbc1/",
+    ])
+    error_message = "Integration and stage are of the partition of the role."
+  }
+}
+
+run "so_has_the_government" {
+  command = plan
+
+  variables {
+    storage_role_arn = "arn:aws-us-gov:iam::443414059898:role/dp-mailblaze-demo-dev-snowflake-storage"
+  }
+
+  assert {
+    condition = alltrue([
+      snowflake_storage_integration_aws.this.storage_provider == "S3GOV",
+      alltrue([for location in snowflake_storage_integration_aws.this.storage_blocked_locations : startswith(location, "s3gov://")]),
+      snowflake_stage_external_s3.this.url == "s3gov://dp-mailblaze-demo-dev-raw-3dfbc1/",
+    ])
+    error_message = "Integration and stage are of the partition of the role."
+  }
 }
 
 run "a_pipe_needs_a_contract" {
