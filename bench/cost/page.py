@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench.cost.measurement import Measurement
 from bench.cost.model import CostModel, Month, Plan, Span
-from bench.cost.prices import S3Prices, SnowflakePrices
+from bench.cost.prices import GENERATION, XSMALL_CREDITS_AN_HOUR, S3Prices, SnowflakePrices
 from bench.measure import BenchError
 from bench.results import Results
 
@@ -86,7 +86,8 @@ def _prices(model: CostModel) -> str:
         [
             "XSMALL, an hour",
             f"{xsmall:.2f}",
-            "one credit; by the second, at least 60 s",
+            f"{flake.xsmall_credits_an_hour:g} credits in generation {GENERATION}, which Terraform sets "
+            f"({XSMALL_CREDITS_AN_HOUR['2']:g} in generation 2); by the second, at least 60 s",
         ],
         ["Snowflake storage, TB and month", f"{flake.storage_tb_month:.2f}", "on demand"],
         [

@@ -262,6 +262,27 @@ def test_a_copy_can_be_made_slow_and_ends_when_it_is_to_stop(
     slow.process.stop()
 
 
+@pytest.mark.parametrize(
+    ("provider", "arn", "place"),
+    [
+        ("S3", "arn:aws:iam::1:role/r", "s3://lake/"),
+        ("S3CHINA", "arn:aws-cn:iam::1:role/r", "s3china://lake/"),
+        ("S3GOV", "arn:aws-us-gov:iam::1:role/r", "s3gov://lake/"),
+    ],
+)
+def test_an_integration_is_of_one_of_the_partitions_of_aws(client: Client, provider: str, arn: str, place: str) -> None:
+    def create(provider: str, arn: str, place: str) -> str:
+        return (
+            "CREATE OR REPLACE STORAGE INTEGRATION OF_A_CLOUD TYPE = EXTERNAL_STAGE "
+            f"STORAGE_PROVIDER = '{provider}' ENABLED = TRUE STORAGE_AWS_ROLE_ARN = '{arn}' "
+            f"STORAGE_ALLOWED_LOCATIONS = ('{place}')"
+        )
+
+    client.run(create(provider, arn, place))
+    assert client.errno(create(provider, "arn:aws-iso:iam::1:role/r", place)) == 1008
+    assert client.errno(create(provider, arn, place.replace("://", "x://"))) == 1008
+
+
 def test_a_million_rows_are_copied_as_columns(lake: Lake) -> None:
     count = 1_000_000
     key = lake.put("big.parquet", {"id": pa.array(range(count), pa.int64()), "name": pa.array(["x"] * count)})

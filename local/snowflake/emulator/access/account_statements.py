@@ -80,10 +80,24 @@ def create_integration(context: Context, *, replace: bool) -> Result:
         raise invalid_parameter("STORAGE_AWS_ROLE_ARN")
     if not integration.allowed_locations:
         raise invalid_parameter("STORAGE_ALLOWED_LOCATIONS")
+    _check_cloud(integration)
     if done := _exists(context, context.account.integrations, name, replace=replace, if_missing=if_missing):
         return done
     context.account.integrations[name] = integration
     return status(f"Integration {name} successfully created.")
+
+
+def _check_cloud(integration: StorageIntegration) -> None:
+    """Role, provider and places must be of one of AWS' partitions, each of which Snowflake calls by another name."""
+    partition, scheme = _CLOUDS[integration.provider]
+    if not integration.role_arn.startswith(f"arn:{partition}:"):
+        raise invalid_property(integration.role_arn, "STORAGE_AWS_ROLE_ARN")
+    for location in (*integration.allowed_locations, *integration.blocked_locations):
+        if location != "*" and not location.startswith(scheme):
+            raise invalid_property(location, "STORAGE_ALLOWED_LOCATIONS")
+
+
+_CLOUDS = {"S3": ("aws", "s3://"), "S3CHINA": ("aws-cn", "s3china://"), "S3GOV": ("aws-us-gov", "s3gov://")}
 
 
 def drop_user(context: Context, *, if_exists: bool) -> Result:
@@ -147,6 +161,17 @@ def _choice(name: str, *allowed: str) -> Setter:
     return check
 
 
+def _one_of(field: str, *allowed: str) -> Setter:
+    """One of few words, which is kept."""
+
+    def assign(tokens: Tokens, target: Any) -> None:
+        if (value := tokens.value().upper()) not in allowed:
+            raise invalid_property(value, field.upper())
+        setattr(target, field, value)
+
+    return assign
+
+
 def _key(slot: int) -> Setter:
     def assign(tokens: Tokens, target: Any) -> None:
         target.public_keys[slot] = check_public_key(tokens.text())
@@ -157,9 +182,6 @@ def _key(slot: int) -> Setter:
 def _locations(field: str) -> Setter:
     def assign(tokens: Tokens, target: StorageIntegration) -> None:
         found = tuple(texts(tokens))
-        for location in found:
-            if location != "*" and not location.startswith(("s3://", "s3gov://")):
-                raise invalid_property(location, field.upper())
         setattr(target, field, found)
 
     return assign
@@ -175,7 +197,7 @@ _WAREHOUSE: dict[str, Setter] = {
 }  # fmt: skip
 """Size and idle time change nothing here: no warehouse computes, and none is suspended by itself."""
 _INTEGRATION: dict[str, Setter] = {
-    "TYPE": _choice("TYPE", "EXTERNAL_STAGE"), "STORAGE_PROVIDER": _choice("STORAGE_PROVIDER", "S3"),
+    "TYPE": _choice("TYPE", "EXTERNAL_STAGE"), "STORAGE_PROVIDER": _one_of("provider", *_CLOUDS),
     "ENABLED": _flag("enabled"),
     "STORAGE_AWS_ROLE_ARN": _text("role_arn"), "STORAGE_ALLOWED_LOCATIONS": _locations("allowed_locations"),
     "STORAGE_BLOCKED_LOCATIONS": _locations("blocked_locations"),

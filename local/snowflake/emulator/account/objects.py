@@ -42,6 +42,7 @@ class StorageIntegration:
     allowed_locations: tuple[str, ...]
     blocked_locations: tuple[str, ...] = ()
     enabled: bool = True
+    provider: str = "S3"
 
     def allows(self, url: str) -> bool:
         """Whether a stage of this integration may point at `url`."""
