@@ -21,7 +21,7 @@ messages as (
 ),
 
 attributed as (
-    select {{ surrogate_key(['campaign_id']) }} as campaign_key, count(*) as orders, sum(order_total) as revenue
+    select {{ surrogate_key('campaign', ['campaign_id']) }} as campaign_key, count(*) as orders, sum(order_total) as revenue
     from {{ ref('int_order_attribution') }}
     group by campaign_id
 )

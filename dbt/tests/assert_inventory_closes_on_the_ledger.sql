@@ -33,7 +33,7 @@ select ledger.warehouse_id, ledger.product_id, ledger.quantity, inventory.quanti
 from ledger
 cross join last_day
 left join inventory
-    on inventory.warehouse_key = {{ surrogate_key(['ledger.warehouse_id']) }}
+    on inventory.warehouse_key = {{ surrogate_key('warehouse', ['ledger.warehouse_id']) }}
     and inventory.product_id = ledger.product_id
 where inventory.quantity is null
     or inventory.quantity <> ledger.quantity

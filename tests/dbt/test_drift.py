@@ -123,7 +123,7 @@ def test_a_stream_of_which_a_model_does_not_say_what_it_maps_fails_by_name(tmp_p
 def test_staging_reads_the_numbers_of_a_record_as_the_types_that_the_border_holds_them_to() -> None:
     [budget] = [field for field in ContractRegistry.load()["campaigns"].record_fields if field.name == "budget"]
     assert budget.landing is not None
-    model = (PROJECT / "models" / "staging" / "stg_campaigns.sql").read_text(encoding="utf-8")
+    model = (PROJECT / "macros" / "raw" / "columns.sql").read_text(encoding="utf-8")
     assert f"exact_decimal(json_text('payload', 'budget'), {budget.landing.precision}, {budget.landing.scale})" in model
 
 

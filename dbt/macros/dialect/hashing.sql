@@ -12,9 +12,17 @@
 {%- endmacro %}
 
 
-{#- The surrogate key of a dimension's row: md5 of its identifying columns. Give it integers, booleans as 0 or 1, and
-    text; a timestamp does not print alike in both warehouses. -#}
-{% macro surrogate_key(columns) -%}
+{#- The surrogate key of a dimension's row: md5 of the dimension's name and the columns that identify the row, which are
+    its business key and, for a version, the time from which it holds. So a row that is landed anew has the key that it had,
+    and no two dimensions share one. A text column stands last: what is in it cannot be taken for another column. -#}
+{% macro surrogate_key(dimension, columns) -%}
+    {{ return(md5_of(["'" ~ dimension ~ "'"] + columns)) }}
+{%- endmacro %}
+
+
+{#- md5 of expressions. Give it integers, booleans as 0 or 1, and text; a timestamp does not print alike in both
+    warehouses: epoch_microseconds() does. -#}
+{% macro md5_of(columns) -%}
     {%- set parts = [] -%}
     {%- for column in columns -%}
         {%- do parts.append("cast(" ~ column ~ " as varchar)") -%}

@@ -140,5 +140,5 @@ where ended_id is not null
     time to text, which Snowflake prints as the session says, by default to the millisecond. -#}
 {% macro version_id(key, is_gone, version, begins_at) -%}
     {%- set is_gone = "case when " ~ is_gone ~ " then 'gone' else 'here' end" -%}
-    {{ return(surrogate_key(key + [is_gone, version, epoch_microseconds(begins_at)])) }}
+    {{ return(md5_of(key + [is_gone, version, epoch_microseconds(begins_at)])) }}
 {%- endmacro %}

@@ -16,14 +16,7 @@ flagged as (
 
 renamed as (
     select
-        customer_id,
-        {{ personal('email') }} as email,
-        {{ personal('full_name') }} as full_name,
-        country,
-        marketing_consent,
-        {{ to_utc('signed_up_at') }} as signed_up_at,
-        {{ to_utc('created_at') }} as created_at,
-        {{ to_utc('updated_at') }} as updated_at,
+        {{ select_list(masked(customers_columns(), ['email', 'full_name'])) }},
         {{ new_columns('customers', mapped=[
             'customer_id', 'email', 'full_name', 'country', 'marketing_consent', 'signed_up_at', 'created_at',
             'updated_at'

@@ -6,14 +6,7 @@ source as (
 
 renamed as (
     select
-        warehouse_id,
-        code as warehouse_code,
-        name as warehouse_name,
-        city,
-        country,
-        opened_on,
-        {{ to_utc('created_at') }} as created_at,
-        {{ to_utc('updated_at') }} as updated_at,
+        {{ select_list(warehouses_columns()) }},
         {{ new_columns('warehouses', mapped=[
             'warehouse_id', 'code', 'name', 'city', 'country', 'opened_on', 'created_at', 'updated_at'
         ]) -}}

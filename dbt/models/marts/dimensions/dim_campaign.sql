@@ -2,9 +2,7 @@ with
 
 -- The last known version of each campaign. A deleted one stays, marked: its messages were sent.
 known as (
-    select *
-    from {{ ref('snap_campaigns') }}
-    where dbt_valid_to is null
+    select * from {{ ref('dim_campaign_history') }} where is_current
 ),
 
 -- A campaign that events speak of and that has not landed, or never will: a member with nothing but its identifier.
@@ -16,27 +14,27 @@ inferred as (
 )
 
 select
-    {{ surrogate_key(['campaign_id']) }} as campaign_key,
+    {{ surrogate_key('campaign', ['campaign_id']) }} as campaign_key,
     campaign_id,
     campaign_name,
     subject,
     campaign_status,
     from_address,
     promoted_skus,
-    cast(promoted_sku_count as bigint) as promoted_sku_count,
+    promoted_sku_count,
     budget,
     currency,
     scheduled_at,
     created_at,
     updated_at,
-    dbt_is_deleted = 'True' as is_deleted,
+    is_deleted,
     false as is_inferred
 from known
 
 union all
 
 select
-    {{ surrogate_key(['campaign_id']) }},
+    {{ surrogate_key('campaign', ['campaign_id']) }},
     campaign_id,
     null,
     null,

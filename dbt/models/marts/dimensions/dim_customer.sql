@@ -1,5 +1,5 @@
 select
-    {{ surrogate_key(['customer_id']) }} as customer_key,
+    {{ surrogate_key('customer', ['customer_id']) }} as customer_key,
     customer_id,
     {{ hash_email('email') }} as email_hash,
     country,

@@ -1,7 +1,8 @@
 with
 
+-- A warehouse that the source deleted stays, marked, in its last version: goods lay in it.
 known as (
-    select * from {{ ref('stg_warehouses') }}
+    select * from {{ ref('dim_warehouse_history') }} where is_current
 ),
 
 -- A warehouse that facts speak of and that has not landed: a member with nothing but its identifier, until it does.
@@ -19,25 +20,27 @@ inferred as (
 )
 
 select
-    {{ surrogate_key(['warehouse_id']) }} as warehouse_key,
-    cast(warehouse_id as bigint) as warehouse_id,
+    {{ surrogate_key('warehouse', ['warehouse_id']) }} as warehouse_key,
+    warehouse_id,
     warehouse_code,
     warehouse_name,
     city,
     country,
     opened_on,
+    is_deleted,
     false as is_inferred
 from known
 
 union all
 
 select
-    {{ surrogate_key(['warehouse_id']) }},
+    {{ surrogate_key('warehouse', ['warehouse_id']) }},
     warehouse_id,
     null,
     null,
     null,
     null,
     null,
+    false,
     true
 from inferred

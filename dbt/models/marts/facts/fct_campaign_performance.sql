@@ -66,7 +66,7 @@ combined as (
 )
 
 select
-    {{ surrogate_key(['campaign_id']) }} as campaign_key,
+    {{ surrogate_key('campaign', ['campaign_id']) }} as campaign_key,
     activity_date,
     cast(coalesce(messages_sent, 0) as bigint) as messages_sent,
     cast(coalesce(messages_delivered, 0) as bigint) as messages_delivered,

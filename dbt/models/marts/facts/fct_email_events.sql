@@ -8,7 +8,7 @@
 select
     event_id,
     {{ calendar_day('cast(occurred_at as date)') }} as event_date,
-    {{ surrogate_key(['campaign_id']) }} as campaign_key,
+    {{ surrogate_key('campaign', ['campaign_id']) }} as campaign_key,
     message_id,
     recipient_hash,
     event_type,

@@ -7,7 +7,7 @@
 
 select
     message_id,
-    {{ surrogate_key(['campaign_id']) }} as campaign_key,
+    {{ surrogate_key('campaign', ['campaign_id']) }} as campaign_key,
     recipient_hash,
     {{ calendar_day('cast(sent_at as date)') }} as sent_date,
     message_status,

@@ -97,7 +97,7 @@ calendar as (
 computed as (
     select
         calendar.calendar_date as inventory_date,
-        {{ surrogate_key(['periods.warehouse_id']) }} as warehouse_key,
+        {{ surrogate_key('warehouse', ['periods.warehouse_id']) }} as warehouse_key,
         periods.product_id,
         case when calendar.calendar_date = periods.counted_on then periods.quantity_in else 0 end as quantity_in,
         case when calendar.calendar_date = periods.counted_on then periods.quantity_out else 0 end as quantity_out,
@@ -130,7 +130,7 @@ carried as (
     inner join processed on known.inventory_date = processed.last_date
     inner join calendar on calendar.calendar_date > processed.last_date
     left join touched
-        on {{ surrogate_key(['touched.warehouse_id']) }} = known.warehouse_key
+        on {{ surrogate_key('warehouse', ['touched.warehouse_id']) }} = known.warehouse_key
         and touched.product_id = known.product_id
     where touched.product_id is null
 )

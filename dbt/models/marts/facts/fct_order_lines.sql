@@ -20,8 +20,7 @@ customers as (
 processed as (
     select
         coalesce(max(_order_items_version), 0) as order_items_version,
-        coalesce(max(_orders_version), 0) as orders_version,
-        coalesce(max(_products_version), 0) as products_version
+        coalesce(max(_orders_version), 0) as orders_version
     from {{ this }}
 ),
 
@@ -39,27 +38,16 @@ lines_of_changed_orders as (
     inner join {{ ref('int_order_items') }} as items on items.order_id = orders.order_id
 ),
 
--- A product or a price that had been recorded before the order and landed after it.
-lines_of_late_prices as (
+-- Lines whose product has another version at their time than they were written with: one that landed after the order, or
+-- after the product's deletion was recorded.
+lines_of_other_versions as (
     select lines.order_item_id
-    from {{ ref('dim_product') }} as versions
-    inner join processed on versions._log_version > processed.products_version
-    inner join {{ this }} as lines
-        on lines.product_id = versions.product_id
+    from {{ this }} as lines
+    inner join {{ ref('dim_product') }} as versions
+        on versions.product_id = lines.product_id
         and {{ in_history('lines.recorded_at') }} >= versions.valid_from
         and {{ in_history('lines.recorded_at') }} < versions.valid_to
-),
-
--- A product that left the source, or was there again: its history moved without a new version of its row.
-lines_of_products_that_left as (
-    select lines.order_item_id
-    from {{ ref('dim_product') }} as versions
-    inner join {{ this }} as lines
-        on lines.product_id = versions.product_id
-        and lines.recorded_at >= versions.valid_from
-        and lines.recorded_at < versions.valid_to
-    where lines.product_key <> versions.product_key
-        and versions.product_id in (select product_id from {{ ref('dim_product') }} where is_deleted)
+    where lines.product_key <> versions.product_key or lines._products_version <> versions._log_version
 ),
 
 -- A customer who landed after the order, or was erased since.
@@ -80,9 +68,7 @@ to_write as (
     union
     select order_item_id from lines_of_changed_orders
     union
-    select order_item_id from lines_of_late_prices
-    union
-    select order_item_id from lines_of_products_that_left
+    select order_item_id from lines_of_other_versions
     union
     select order_item_id from lines_of_changed_customers
     union
@@ -105,7 +91,7 @@ select
     {{ calendar_day('lines.order_date') }} as order_date,
     products.product_key,
     coalesce(customers.customer_key, {{ unknown_key() }}) as customer_key,
-    {{ surrogate_key(['lines.warehouse_id']) }} as warehouse_key,
+    {{ surrogate_key('warehouse', ['lines.warehouse_id']) }} as warehouse_key,
     lines.product_id,
     lines.customer_id,
     lines.order_status,

@@ -8,7 +8,7 @@
 select
     movement_id,
     {{ calendar_day('moved_on') }} as movement_date,
-    {{ surrogate_key(['warehouse_id']) }} as warehouse_key,
+    {{ surrogate_key('warehouse', ['warehouse_id']) }} as warehouse_key,
     product_id,
     order_id,
     reason,

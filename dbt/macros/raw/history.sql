@@ -1,0 +1,247 @@
+{#- The versions of a stream's rows through time, from RAW's versions, of which none is missing, and from the deletions that
+    were recorded. It is the same whenever it is computed, and however often a row was landed again as it was.
+
+    A version begins when its row says that it changed (updated_at). Where that cannot be, since the version before it began
+    later, it begins when it was seen: when the version of the stream's log that brought it was committed. The first is valid
+    from the beginning of time, since what a row was before it was first seen is best told by what was seen first; the last
+    until the end of time. A deletion is a version, and so is the row that is there again after one.
+
+    `columns` maps names to expressions over RAW's columns, the key and updated_at among them. A row whose `tracked` columns
+    (all, unless given) are as they were begins no version. Deletions are those that the snapshot `recorded_in` has of the
+    view `present`; of a stream that lands whole, those that its snapshots in RAW show; without either, none. -#}
+{% macro history(stream, columns, tracked=none, recorded_in=none, present=none) -%}
+{%- set key = stream_key(stream) -%}
+{%- set keys = key | join(', ') -%}
+with
+
+landed as (
+    select
+        {{ select_list(columns) }},
+        _log_version,
+        _row_number
+    from {{ source('raw', stream) }}
+),
+
+commits as (
+    select version, kind, {{ to_utc('committed_at') }} as seen_at
+    from {{ source('raw', '_loads') }}
+    where stream = '{{ stream }}'
+),
+
+{% if recorded_in -%}
+{{ recorded_deletions(key, recorded_in, present) }},
+{%- elif stream_is_whole(stream) -%}
+{{ deletions_between_snapshots(key) }},
+{%- endif %}
+
+seen as (
+    select
+        {{ columns | join(',\n        ') }},
+        landed._log_version,
+        landed._log_version as position,
+        0 as step,
+        landed._row_number,
+        false as is_deleted,
+        updated_at as claimed_at,
+        coalesce(commits.seen_at, updated_at) as seen_at
+    from landed
+    left join commits on commits.version = landed._log_version
+    {%- if recorded_in or stream_is_whole(stream) %}
+
+    union all
+
+    select
+        {{ columns | join(',\n        ') }},
+        landed._log_version,
+        departures.position,
+        departures.step,
+        landed._row_number,
+        departures.is_deleted,
+        departures.seen_at,
+        departures.seen_at
+    from departures
+    inner join landed
+        on {% for column in key %}landed.{{ column }} = departures.departed_{{ column }} and {% endfor %}landed._log_version <= departures.position
+    qualify row_number() over (
+        partition by {{ keys }}, departures.position, departures.step
+        order by landed._log_version desc, landed._row_number desc
+    ) = 1
+    {%- endif %}
+),
+
+ordered as (
+    select
+        *,
+        row_number() over (partition by {{ keys }} order by position, step, _row_number) as sequence_number
+    from seen
+),
+
+-- What was landed again as it was is no version.
+changed as (
+    select ordered.*
+    from ordered
+    left join ordered as previous
+        on {% for column in key %}previous.{{ column }} = ordered.{{ column }} and {% endfor %}previous.sequence_number = ordered.sequence_number - 1
+    where previous.sequence_number is null
+        or previous.is_deleted <> ordered.is_deleted
+        {%- for column in (tracked or columns) if column not in key %}
+        or previous.{{ column }} is distinct from ordered.{{ column }}
+        {%- endfor %}
+),
+
+-- Which of its two times a version begins at depends on when the one before it began, and so on. Each pass settles one more
+-- version that was dated by its commit.
+{%- set passes = 3 %}
+pass_0 as (
+    select
+        *,
+        max(claimed_at) over (
+            partition by {{ keys }} order by sequence_number rows between unbounded preceding and 1 preceding
+        ) as previous_from
+    from changed
+),
+{% for number in range(passes) %}
+dated_{{ number }} as (
+    select
+        {{ columns | join(', ') }},
+        _log_version, sequence_number, is_deleted, claimed_at, seen_at,
+        case
+            when previous_from is null or claimed_at > previous_from then claimed_at
+            else greatest(seen_at, previous_from)
+        end as begins_at
+    from pass_{{ number }}
+),
+
+pass_{{ number + 1 }} as (
+    select
+        *,
+        max(begins_at) over (
+            partition by {{ keys }} order by sequence_number rows between unbounded preceding and 1 preceding
+        ) as previous_from
+    from dated_{{ number }}
+),
+{% endfor %}
+bounded as (
+    select
+        *,
+        case
+            when previous_from is null then {{ beginning_of_time() }}
+            else {{ in_history('greatest(begins_at, previous_from)') }}
+        end as valid_from
+    from pass_{{ passes }}
+),
+
+closed as (
+    select
+        *,
+        coalesce(
+            lead(valid_from) over (partition by {{ keys }} order by sequence_number), {{ end_of_time() }}
+        ) as valid_to
+    from bounded
+)
+
+-- A version without length is none.
+select
+    {{ columns | join(',\n    ') }},
+    is_deleted,
+    valid_from,
+    valid_to,
+    row_number() over (partition by {{ keys }} order by sequence_number) as version_number,
+    valid_to = {{ end_of_time() }} as is_current,
+    _log_version
+from closed
+where valid_from < valid_to
+{%- endmacro %}
+
+
+{#- `departures`: each time that a snapshot of dbt's saw a key leave (step 1), or saw it there again without a new row (step
+    2). The position is the newest version of the stream's log that had been committed by then. A key that had left before a
+    snapshot saw it left with the first key set after its row. -#}
+{% macro recorded_deletions(key, snapshot, present) -%}
+recorded as (
+    select
+        {% for column in key %}known.{{ column }}, {% endfor %}
+        known.dbt_is_deleted,
+        known.dbt_valid_from,
+        known.dbt_valid_to,
+        known._log_version,
+        coalesce(max(commits.version), 0) as position
+    from {{ snapshot }} as known
+    left join commits on commits.seen_at <= known.dbt_valid_from
+    group by
+        {% for column in key %}known.{{ column }}, {% endfor %}known.dbt_scd_id, known.dbt_is_deleted, known.dbt_valid_from,
+        known.dbt_valid_to, known._log_version
+),
+
+followed as (
+    select
+        *,
+        lag(dbt_is_deleted) over (
+            partition by {{ key | join(', ') }}
+            order by dbt_valid_from, case when dbt_valid_to is null then 1 else 0 end, dbt_valid_to
+        ) as previous_is_deleted,
+        lag(position) over (
+            partition by {{ key | join(', ') }}
+            order by dbt_valid_from, case when dbt_valid_to is null then 1 else 0 end, dbt_valid_to
+        ) as previous_position
+    from recorded
+),
+
+departures as (
+    select
+        {% for column in key %}{{ column }} as departed_{{ column }}, {% endfor %}
+        position,
+        case when dbt_is_deleted = 'True' then 1 else 2 end as step,
+        dbt_is_deleted = 'True' as is_deleted,
+        dbt_valid_from as seen_at
+    from followed
+    where dbt_is_deleted = 'True' or (previous_is_deleted = 'True' and _log_version <= previous_position)
+
+    union all
+
+    select {{ quoted_list(key, 'newest.') }}, min(commits.version), 1, true, min(commits.seen_at)
+    from (
+        select {{ key | join(', ') }}, max(_log_version) as last_version
+        from landed
+        group by {{ key | join(', ') }}
+    ) as newest
+    inner join commits on commits.kind in ('keys', 'snapshot') and commits.version > newest.last_version
+    left join {{ present }} as present on {{ equal_in(key, 'present', 'newest') }}
+    left join {{ snapshot }} as known on {{ equal_in(key, 'known', 'newest') }}
+    where present.{{ key[0] }} is null and known.{{ key[0] }} is null
+    group by {{ quoted_list(key, 'newest.') }}
+)
+{%- endmacro %}
+
+
+{#- `departures` of a stream that lands whole: the first snapshot after a row that lacks its key. -#}
+{% macro deletions_between_snapshots(key) -%}
+landings as (
+    select distinct
+        {{ key | join(', ') }},
+        _log_version
+    from landed
+),
+
+followed as (
+    select
+        *,
+        lead(_log_version) over (partition by {{ key | join(', ') }} order by _log_version) as next_landing
+    from landings
+),
+
+departures as (
+    select
+        {% for column in key %}followed.{{ column }} as departed_{{ column }}, {% endfor %}
+        min(commits.version) as position,
+        1 as step,
+        true as is_deleted,
+        min(commits.seen_at) as seen_at
+    from followed
+    inner join commits
+        on commits.kind = 'snapshot'
+        and commits.version > followed._log_version
+        and (commits.version < followed.next_landing or followed.next_landing is null)
+    group by {% for column in key %}followed.{{ column }}, {% endfor %}followed._log_version
+)
+{%- endmacro %}

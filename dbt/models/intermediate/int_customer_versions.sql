@@ -1,0 +1,34 @@
+{%- set columns = {
+    'customer_id': 'customer_id',
+    'email_hash': hash_email('email'),
+    'country': 'country',
+    'marketing_consent': 'marketing_consent',
+    'signed_up_at': to_utc('signed_up_at'),
+    'updated_at': to_utc('updated_at'),
+} -%}
+
+with
+
+versions as (
+    {{ history('customers', columns, tracked=['email_hash', 'country', 'marketing_consent', 'signed_up_at']) }}
+)
+
+select
+    versions.customer_id,
+    versions.version_number,
+    versions.email_hash,
+    versions.country,
+    versions.marketing_consent,
+    versions.signed_up_at,
+    versions.valid_from,
+    versions.valid_to,
+    -- The first version is valid from the beginning of time; a customer who took over another's old address had it since then.
+    case
+        when versions.version_number = 1 then {{ in_history('least(versions.signed_up_at, versions.updated_at)') }}
+        else versions.valid_from
+    end as known_from,
+    versions.is_current,
+    present.customer_id is null as is_deleted,
+    versions._log_version
+from versions
+left join {{ ref('stg_customers') }} as present on present.customer_id = versions.customer_id
