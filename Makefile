@@ -101,6 +101,7 @@ lint: $(STAMP) ## Check style, format and imports, that nothing has drifted from
 	@$(BIN)/ruff format --check
 	@found=$$($(BIN)/lint-imports) || { echo "$$found"; exit 1; }
 	@$(BIN)/python -m orchestration.dbt.sources --check
+	@$(BIN)/python -m orchestration.dbt.holidays --check
 	@$(MAKE) --silent $(WORKFLOWS)/.installed || echo "lint: $(WORKFLOWS) cannot be installed here" >&2
 	@.ci/lint_files
 

@@ -1,12 +1,12 @@
 {#- The calendar: the days from the var `first_day` to the run's day, both included. Calendars and periodic snapshots have no
     other days, so that one mistyped year cannot fill them. A fact that is dated elsewhere keeps its time, and its date
-    is one of two members of dim_date: before or after the calendar. -#}
+    is one of three members of dim_date that are no days: before the calendar, after it, or unknown. -#}
 
 {% macro first_day() -%}
     {%- set day = var('first_day') | string -%}
-    {%- if not modules.re.fullmatch('\d{4}-\d{2}-\d{2}', day) or day <= '1900-01-01' -%}
+    {%- if not modules.re.fullmatch('\d{4}-\d{2}-\d{2}', day) or day <= '1900-01-02' -%}
         {{ exceptions.raise_compiler_error(
-            "The var first_day is '" ~ day ~ "': it must be a day after 1900-01-01, such as 2000-01-01."
+            "The var first_day is '" ~ day ~ "': it must be a day after 1900-01-02, such as 2000-01-01."
         ) }}
     {%- endif -%}
     {{ return("cast('" ~ day ~ "' as date)") }}
@@ -21,21 +21,56 @@
     {{ return("cast('9999-12-31' as date)") }}
 {%- endmacro %}
 
-{#- The row of dim_date that a day belongs to; null for null. -#}
-{% macro calendar_day(day) -%}
+{#- The member of dim_date for what has no date. -#}
+{% macro unknown_day() -%}
+    {{ return("cast('1900-01-02' as date)") }}
+{%- endmacro %}
+
+{#- The row of dim_date that a day belongs to; null for null. The calendar ends with the run's day, or with `last_day`. -#}
+{% macro calendar_day(day, last_day=none) -%}
     {{ return(
         "case when " ~ day ~ " < " ~ first_day() ~ " then " ~ day_before_calendar()
-        ~ " when " ~ day ~ " > " ~ business_day() ~ " then " ~ day_after_calendar() ~ " else " ~ day ~ " end"
+        ~ " when " ~ day ~ " > " ~ (last_day or business_day()) ~ " then " ~ day_after_calendar() ~ " else " ~ day ~ " end"
     ) }}
+{%- endmacro %}
+
+{#- calendar_day(), and the unknown day for null. -#}
+{% macro calendar_member(day) -%}
+    {{ return("coalesce(" ~ calendar_day(day) ~ ", " ~ unknown_day() ~ ")") }}
+{%- endmacro %}
+
+{#- The row of dim_date that a UTC timestamp's day belongs to where the shop is; the unknown day for null. There the calendar
+    ends with the day that it is for the shop. -#}
+{% macro local_calendar_member(timestamp) -%}
+    {{ return("coalesce(" ~ calendar_day(local_date(timestamp), local_business_day()) ~ ", " ~ unknown_day() ~ ")") }}
+{%- endmacro %}
+
+{#- The day of a UTC timestamp where the shop is. -#}
+{% macro local_date(timestamp) -%}
+    {{ return("cast(" ~ at_time_zone(timestamp, shop_time_zone()) ~ " as date)") }}
 {%- endmacro %}
 
 {#- Whether a row's date is no longer the calendar_day() of `day`, since the run's day has moved: what incremental facts
     write again. Only rows at the calendar's ends are looked at. -#}
-{% macro calendar_has_moved(date_column, day) -%}
+{% macro calendar_has_moved(date_column, day, last_day=none) -%}
     {{ return(
-        "(" ~ date_column ~ " < " ~ first_day() ~ " or " ~ date_column ~ " > " ~ business_day() ~ ")"
-        ~ " and " ~ date_column ~ " <> " ~ calendar_day(day)
+        "((" ~ date_column ~ " < " ~ first_day() ~ " or " ~ date_column ~ " > " ~ (last_day or business_day()) ~ ")"
+        ~ " and " ~ date_column ~ " <> " ~ calendar_day(day, last_day) ~ ")"
     ) }}
+{%- endmacro %}
+
+{#- The same of a local_calendar_member(). -#}
+{% macro local_calendar_has_moved(date_column, timestamp) -%}
+    {{ return(calendar_has_moved(date_column, local_date(timestamp), local_business_day())) }}
+{%- endmacro %}
+
+{#- The text at the position of a number, from 1; null for null. -#}
+{% macro named(number, names) -%}
+    {%- set cases = [] -%}
+    {%- for name in names -%}
+        {%- do cases.append("when " ~ loop.index ~ " then '" ~ name ~ "'") -%}
+    {%- endfor -%}
+    {{ return("case " ~ number ~ " " ~ cases | join(" ") ~ " end") }}
 {%- endmacro %}
 
 {#- The day from which a movement counts in a balance: its own, or the first of the calendar where it is older. -#}
@@ -47,12 +82,7 @@
 {% macro delete_days_out_of_span() -%}
     {%- if is_incremental() -%}
     delete from {{ this }}
-    where inventory_date < {{ first_day() }}
-        or inventory_date > (
-            select coalesce(max({{ counted_on('moved_on') }}), {{ day_before_calendar() }})
-            from {{ ref('int_stock_ledger') }}
-            where {{ counted_on('moved_on') }} <= {{ business_day() }}
-        )
+    where inventory_date < {{ first_day() }} or inventory_date > {{ business_day() }}
     {%- endif -%}
 {%- endmacro %}
 

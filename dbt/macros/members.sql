@@ -19,3 +19,12 @@
         "greatest(least(" ~ timestamp ~ ", " ~ utc_timestamp('9999-12-30 23:59:59') ~ "), " ~ beginning_of_time() ~ ")"
     ) }}
 {%- endmacro %}
+
+{#- Whether a version of a history holds at the end of a day: one does, of each key. A day outside of the histories counts as
+    their first or last. -#}
+{% macro holds_at_end_of(day, versions) -%}
+    {%- set day = "greatest(least(" ~ day ~ ", cast('9999-12-30' as date)), cast('1900-01-01' as date))" -%}
+    {{ return(
+        "cast(" ~ versions ~ ".valid_from as date) <= " ~ day ~ " and cast(" ~ versions ~ ".valid_to as date) > " ~ day
+    ) }}
+{%- endmacro %}

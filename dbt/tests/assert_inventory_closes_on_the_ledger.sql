@@ -15,7 +15,7 @@ ledger as (
 ),
 
 last_day as (
-    select max(counted_on) as last_date from movements
+    select {{ business_day() }} as last_date
 ),
 
 inventory as (

@@ -36,20 +36,17 @@ def order_lines(shop: Shop) -> set[tuple[Any, ...]]:
     }
 
 
-def closing_stock(
-    shop: Shop, *, first_day: date = date.min, run_day: date = date.max
-) -> dict[tuple[date, int, int], int]:
-    """Units by day, warehouse and product, from a pair's first day to the last day of all, within the calendar."""
+def closing_stock(shop: Shop, *, run_day: date, first_day: date = date.min) -> dict[tuple[date, int, int], int]:
+    """Units by day, warehouse and product, from a pair's first day to the run's, within the calendar."""
     moves: dict[tuple[int, int], dict[date, int]] = defaultdict(lambda: defaultdict(int))
     for row in shop.rows("stock_movements").values():
         if row["moved_at"].date() <= run_day:
             day = max(row["moved_at"].date(), first_day)
             moves[row["warehouse_id"], row["product_id"]][day] += row["quantity"]
-    last = max(day for days in moves.values() for day in days)
     closing = {}
     for (warehouse_id, product_id), days in moves.items():
         units = 0
-        for day in _days(min(days), last):
+        for day in _days(min(days), run_day):
             units += days.get(day, 0)
             closing[day, warehouse_id, product_id] = units
     return closing

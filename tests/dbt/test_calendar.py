@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from random import Random
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -16,7 +17,9 @@ from tests.dbt.shop import Shop
 from tests.dbt.test_incremental import MODELS, assert_equals_a_full_refresh
 
 FIRST_DAY = date(2000, 1, 1)
+SHOP = ZoneInfo("Europe/Amsterdam")
 BEFORE, AFTER = date(1900, 1, 1), date(9999, 12, 31)
+LOCAL_DATES = (("fct_stock_movements", "movement_local_date", "moved_at"),)
 INCREMENTAL = ("--select", "config.materialized:incremental", "dim_date", "fct_campaign_performance")
 
 
@@ -28,14 +31,15 @@ def test_facts_come_into_range_with_the_runs_day(raw: RawDatabase, dbt: Dbt, tmp
     moments = ("2026-03-10T23:59:59Z", "2026-03-31T00:00:00Z", "2026-03-16T12:00:00Z")
     for number, moment in enumerate(moments):
         dbt.succeed("build" if number == 0 else "run", *(MODELS if number == 0 else INCREMENTAL), BUSINESS_NOW=moment)
-        assert_dated_by_the_calendar(raw, shop, datetime.fromisoformat(moment).date())
+        assert_dated_by_the_calendar(raw, shop, datetime.fromisoformat(moment))
         assert_the_balances_count_what_has_moved(raw, shop, datetime.fromisoformat(moment).date())
     assert_equals_a_full_refresh(raw, dbt, tmp_path / "spare.duckdb", BUSINESS_NOW=moments[-1])
 
 
-def assert_dated_by_the_calendar(raw: RawDatabase, shop: Shop, run_day: date) -> None:
+def assert_dated_by_the_calendar(raw: RawDatabase, shop: Shop, moment: datetime) -> None:
+    run_day, local_day = moment.date(), moment.astimezone(SHOP).date()
     days = raw.query("select min(calendar_date), max(calendar_date) from MART.dim_date where out_of_range is null")
-    assert days == [(FIRST_DAY, run_day)]
+    assert days == [(FIRST_DAY, max(run_day, local_day))]
     facts = (
         ("fct_stock_movements", "movement_date", "moved_at", len(shop.rows("stock_movements"))),
         ("fct_order_lines", "order_date", "placed_at", len(shop.rows("order_items"))),
@@ -48,6 +52,13 @@ def assert_dated_by_the_calendar(raw: RawDatabase, shop: Shop, run_day: date) ->
         outside = [row for row in dates if not FIRST_DAY <= row[1] <= run_day]
         assert {row[0] for row in outside} == {BEFORE, AFTER}, fact
         assert dates == [(BEFORE if day < FIRST_DAY else AFTER if day > run_day else day, day) for _, day in dates]
+    for fact, shown, time in LOCAL_DATES:
+        rows = raw.query(
+            f"select {shown}, {time} from MART.{fact} where {time} > '1900-01-01' and {time} < '9999-01-01'"
+        )
+        for shown_day, instant in rows:
+            day = instant.replace(tzinfo=UTC).astimezone(SHOP).date()
+            assert shown_day == (BEFORE if day < FIRST_DAY else AFTER if day > local_day else day), (fact, instant)
 
 
 def assert_the_balances_count_what_has_moved(raw: RawDatabase, shop: Shop, run_day: date) -> None:

@@ -27,7 +27,9 @@ def keys(raw: RawDatabase) -> dict[str, list[tuple[Any, ...]]]:
     return {table: raw.query(f"select {columns} from MART.{table} order by all") for table, columns in KEYS.items()}
 
 
-def test_a_stream_that_lands_anew_has_the_keys_that_it_had_and_no_version_is_missing(raw: RawDatabase, dbt: Dbt) -> None:
+def test_a_stream_that_lands_anew_has_the_keys_that_it_had_and_no_version_is_missing(
+    raw: RawDatabase, dbt: Dbt
+) -> None:
     shop = open_shop(Random(15))
     shop.land(raw)
     dbt.succeed("build", *MODELS_AND_DATA_TESTS)

@@ -4,7 +4,7 @@ sources say."""
 from __future__ import annotations
 
 import shutil
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from random import Random
@@ -15,13 +15,14 @@ import pytest
 from tests.dbt import expected
 from tests.dbt.conftest import MODELS_AND_DATA_TESTS
 from tests.dbt.history import live_through_a_round, open_shop
-from tests.dbt.project import Dbt
+from tests.dbt.project import BUSINESS_NOW, Dbt
 from tests.dbt.raw_database import RawDatabase
 from tests.dbt.shop import Shop
 
 MODELS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
 MODELS_ON_STAGING = (*MODELS, "--exclude", "path:models/staging")
 MASTER_DATA = ("products", "customers", "campaigns", "warehouses")
+RUN_DAY = date.fromisoformat(BUSINESS_NOW[:10])
 TRADE = ("orders", "order_items", "stock_levels", "stock_movements", "email_events")
 """Landed apart from MASTER_DATA, so that facts meet products, customers and campaigns that come late or have gone."""
 
@@ -98,7 +99,7 @@ def assert_equals_the_sources(raw: RawDatabase, shop: Shop) -> None:
         "from MART.fct_inventory_daily join MART.dim_warehouse using (warehouse_key)"
     )
     assert {(day, warehouse, product): units for day, warehouse, product, units in stock} == expected.closing_stock(
-        shop
+        shop, run_day=RUN_DAY
     )
 
     revenue = raw.query(

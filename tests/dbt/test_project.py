@@ -107,7 +107,7 @@ def test_personal_data_stays_in_staging(built: RawDatabase) -> None:
         assert "@" not in text or column == "from_address", (table, column)
 
 
-def test_the_calendar_is_from_the_first_day_to_the_runs_with_two_members_beside(built: RawDatabase) -> None:
+def test_the_calendar_is_from_the_first_day_to_the_runs_with_three_members_beside(built: RawDatabase) -> None:
     assert built.query(
         "select min(calendar_date)::varchar, max(calendar_date)::varchar, count(*), sum(is_weekend::int), "
         "count(*) filter (where month_start = calendar_date) from MART.dim_date where out_of_range is null"
@@ -117,12 +117,32 @@ def test_the_calendar_is_from_the_first_day_to_the_runs_with_two_members_beside(
         "order by 1"
     ) == [
         ("1900-01-01", "out of range: before the calendar", None),
+        ("1900-01-02", "unknown", None),
         ("9999-12-31", "out of range: after the run's day", None),
     ]
     assert built.query(
-        "select iso_day_of_week, iso_week_of_year, quarter_of_year from MART.dim_date "
-        "where calendar_date = '2026-03-01'"
-    ) == [(7, 9, 1)]
+        "select iso_day_of_week, day_name, month_name, iso_year, iso_week_of_year, iso_week_start::varchar, "
+        "quarter_of_year, holiday_countries from MART.dim_date "
+        "where calendar_date in ('2021-01-03', '2026-03-01', '2026-04-27') order by calendar_date"
+    ) == [
+        (7, "Sunday", "January", 2020, 53, "2020-12-28", 1, None),
+        (7, "Sunday", "March", 2026, 9, "2026-02-23", 1, None),
+        (1, "Monday", "April", 2026, 18, "2026-04-27", 2, "NL"),
+    ]
+    assert built.query("select holiday_name from MART.dim_holiday where holiday_date = '2026-04-27'") == [
+        ("King's Day",)
+    ]
+
+
+def test_every_date_in_mart_is_a_row_of_the_calendar(built: RawDatabase) -> None:
+    dates = built.query(
+        "select table_name, column_name from information_schema.columns where table_schema = 'MART' "
+        "and data_type = 'DATE' and table_name <> 'dim_date'"
+    )
+    assert len(dates) >= 8
+    for table, column in dates:
+        outside = f"select count(*) from MART.{table} left join MART.dim_date on calendar_date = {column}"
+        assert built.query(f"{outside} where calendar_date is null") == [(0,)], (table, column)
 
 
 @pytest.mark.parametrize(
@@ -153,6 +173,18 @@ def test_the_runs_day_is_the_utc_day_of_business_now(ci: Dbt, business_now: str,
     result = ci.run("compile", "--inline", "day: {{ business_day() }}", BUSINESS_NOW=business_now)
     assert (result.code == 0) is (day is not None), result.output
     assert ("BUSINESS_NOW is" if day is None else f"day: cast('{day}' as date)") in result.output
+
+
+@pytest.mark.parametrize(
+    ("zone", "day"),
+    [("Europe/Amsterdam", "2028-03-01"), ("America/New_York", "2028-02-29"), ("Mars/Olympus", None)],
+)
+def test_the_shop_has_a_day_of_its_own(ci: Dbt, zone: str, day: str | None) -> None:
+    variables = ("--vars", f"{{shop_time_zone: {zone}}}")
+    now = "2028-02-29T23:58:00Z"
+    result = ci.run("compile", "--inline", "day: {{ local_business_day() }}", *variables, BUSINESS_NOW=now)
+    assert (result.code == 0) is (day is not None), result.output
+    assert ("shop_time_zone is" if day is None else f"day: cast('{day}' as date)") in result.output
 
 
 def test_models_know_no_dialect() -> None:

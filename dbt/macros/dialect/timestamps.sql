@@ -70,6 +70,20 @@
 {%- endmacro %}
 
 
+{#- What the clock shows in a time zone at a UTC timestamp. -#}
+{% macro at_time_zone(timestamp, zone) -%}
+    {{ return(adapter.dispatch('at_time_zone')(timestamp, zone)) }}
+{%- endmacro %}
+
+{% macro duckdb__at_time_zone(timestamp, zone) -%}
+    {{ return("((" ~ timestamp ~ " at time zone 'UTC') at time zone '" ~ zone ~ "')") }}
+{%- endmacro %}
+
+{% macro snowflake__at_time_zone(timestamp, zone) -%}
+    {{ return("convert_timezone('UTC', '" ~ zone ~ "', " ~ timestamp ~ ")") }}
+{%- endmacro %}
+
+
 {#- The time that dbt gives to a deletion found by a snapshot. dbt's own is the session's local time. -#}
 {% macro duckdb__snapshot_get_time() -%}
     (current_timestamp at time zone 'UTC')

@@ -5,7 +5,7 @@ select
     country,
     marketing_consent,
     signed_up_at,
-    cast(signed_up_at as date) as signed_up_on
+    {{ calendar_member('cast(signed_up_at as date)') }} as signed_up_on
 from {{ ref('stg_customers') }}
 
 union all
@@ -17,4 +17,4 @@ select
     null,
     null,
     null,
-    null
+    {{ unknown_day() }}

@@ -40,7 +40,7 @@ select
     null,
     null,
     null,
-    null,
+    {{ unknown_day() }},
     false,
     true
 from inferred

@@ -12,7 +12,7 @@ select
     warehouse_name,
     city,
     country,
-    opened_on,
+    {{ calendar_member('opened_on') }} as opened_on,
     is_deleted,
     valid_from,
     valid_to,

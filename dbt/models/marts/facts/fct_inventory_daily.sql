@@ -7,10 +7,19 @@
 
 with
 
+products as (
+    select * from {{ ref('dim_product') }}
+),
+
+reorder_points as (
+    select {{ surrogate_key('warehouse', ['warehouse_id']) }} as warehouse_key, points.*
+    from {{ ref('int_reorder_points') }} as points
+),
+
 -- What moved before the calendar's first day is there when it opens; what is dated after the run's day has not moved yet.
 ledger as (
     select
-        warehouse_id,
+        {{ surrogate_key('warehouse', ['warehouse_id']) }} as warehouse_key,
         product_id,
         {{ counted_on('moved_on') }} as counted_on,
         case when moved_on >= {{ first_day() }} then quantity else 0 end as moved_quantity,
@@ -24,6 +33,8 @@ ledger as (
 processed as (
     select
         coalesce(max(_log_version), 0) as log_version,
+        coalesce(max(_products_version), 0) as products_version,
+        coalesce(max(_levels_version), 0) as levels_version,
         min(inventory_date) as first_date,
         max(inventory_date) as last_date
     from {{ this }}
@@ -32,9 +43,9 @@ processed as (
 -- Where something moved, the balances are wrong from the day of the earliest new movement, which may be long ago;
 -- and missing from the first day that is not here yet, which may be long before it. New is also what landed earlier and
 -- was dated after the run's day then, or before the first day that the project had then.
-touched as (
+moved_again as (
     select
-        ledger.warehouse_id,
+        ledger.warehouse_key,
         ledger.product_id,
         -- Snowflake's least() is null where one of its arguments is: here, where this table is empty.
         least(
@@ -46,13 +57,57 @@ touched as (
         on ledger._log_version > processed.log_version
         or ledger.counted_on > processed.last_date
         or ledger.counted_on < processed.first_date
-    group by ledger.warehouse_id, ledger.product_id
+    group by ledger.warehouse_key, ledger.product_id
+),
+
+-- Products whose price or reorder point may be another than it was: a version landed, or there are several.
+revalued_products as (
+    select products.product_id
+    from products
+    cross join processed
+    where products._log_version > processed.products_version or products.version_number > 1
+    union
+    select reorder_points.product_id
+    from reorder_points
+    cross join processed
+    where reorder_points._log_version > processed.levels_version or reorder_points.version_number > 1
+),
+
+revalued as (
+    select
+        known.warehouse_key,
+        known.product_id,
+        min(known.inventory_date) as first_date
+    from {{ this }} as known
+    inner join revalued_products on revalued_products.product_id = known.product_id
+    inner join products
+        on products.product_id = known.product_id
+        and {{ holds_at_end_of('known.inventory_date', 'products') }}
+    left join reorder_points
+        on reorder_points.warehouse_key = known.warehouse_key
+        and reorder_points.product_id = known.product_id
+        and {{ holds_at_end_of('known.inventory_date', 'reorder_points') }}
+    where products.product_key <> known.product_key
+        or products._log_version <> known._products_version
+        or reorder_points.reorder_point is distinct from known.reorder_point
+        or coalesce(reorder_points._log_version, 0) <> known._levels_version
+    group by known.warehouse_key, known.product_id
+),
+
+touched as (
+    select warehouse_key, product_id, min(first_date) as first_date
+    from (
+        select warehouse_key, product_id, first_date from moved_again
+        union all
+        select warehouse_key, product_id, first_date from revalued
+    ) as reasons
+    group by warehouse_key, product_id
 ),
 {%- endif %}
 
 moves_by_day as (
     select
-        ledger.warehouse_id,
+        ledger.warehouse_key,
         ledger.product_id,
         ledger.counted_on,
         sum(case when ledger.moved_quantity > 0 then ledger.moved_quantity else 0 end) as quantity_in,
@@ -61,33 +116,34 @@ moves_by_day as (
         max(ledger._log_version) as _log_version
     from ledger
     {%- if is_incremental() %}
-    inner join touched on touched.warehouse_id = ledger.warehouse_id and touched.product_id = ledger.product_id
+    inner join touched on touched.warehouse_key = ledger.warehouse_key and touched.product_id = ledger.product_id
     {%- endif %}
-    group by ledger.warehouse_id, ledger.product_id, ledger.counted_on
+    group by ledger.warehouse_key, ledger.product_id, ledger.counted_on
 ),
 
 -- The balance of a day with movements holds until the day before the next one.
 periods as (
     select
-        warehouse_id,
+        warehouse_key,
         product_id,
         counted_on,
         quantity_in,
         quantity_out,
         sum(quantity) over (
-            partition by warehouse_id, product_id order by counted_on
+            partition by warehouse_key, product_id order by counted_on
             rows between unbounded preceding and current row
         ) as closing_quantity,
         max(_log_version) over (
-            partition by warehouse_id, product_id order by counted_on
+            partition by warehouse_key, product_id order by counted_on
             rows between unbounded preceding and current row
         ) as _log_version,
-        lead(counted_on) over (partition by warehouse_id, product_id order by counted_on) as next_counted_on
+        lead(counted_on) over (partition by warehouse_key, product_id order by counted_on) as next_counted_on
     from moves_by_day
 ),
 
+-- Nothing has moved before the first movement; what lies there then lies there until the run's day.
 calendar_ends as (
-    select min(counted_on) as first_date, max(counted_on) as last_date from ledger
+    select min(counted_on) as first_date, {{ business_day() }} as last_date from ledger
 ),
 
 calendar as (
@@ -97,7 +153,7 @@ calendar as (
 computed as (
     select
         calendar.calendar_date as inventory_date,
-        {{ surrogate_key('warehouse', ['periods.warehouse_id']) }} as warehouse_key,
+        periods.warehouse_key,
         periods.product_id,
         case when calendar.calendar_date = periods.counted_on then periods.quantity_in else 0 end as quantity_in,
         case when calendar.calendar_date = periods.counted_on then periods.quantity_out else 0 end as quantity_out,
@@ -109,7 +165,7 @@ computed as (
         and (calendar.calendar_date < periods.next_counted_on or periods.next_counted_on is null)
     {%- if is_incremental() %}
     inner join touched
-        on touched.warehouse_id = periods.warehouse_id
+        on touched.warehouse_key = periods.warehouse_key
         and touched.product_id = periods.product_id
         and calendar.calendar_date >= touched.first_date
     {%- endif %}
@@ -130,32 +186,42 @@ carried as (
     inner join processed on known.inventory_date = processed.last_date
     inner join calendar on calendar.calendar_date > processed.last_date
     left join touched
-        on {{ surrogate_key('warehouse', ['touched.warehouse_id']) }} = known.warehouse_key
+        on touched.warehouse_key = known.warehouse_key
         and touched.product_id = known.product_id
     where touched.product_id is null
 )
-{%- endif %}
+{%- endif %},
+
+balances as (
+    select inventory_date, warehouse_key, product_id, quantity_in, quantity_out, closing_quantity, _log_version
+    from computed
+    {%- if is_incremental() %}
+    union all
+    select inventory_date, warehouse_key, product_id, quantity_in, quantity_out, closing_quantity, _log_version
+    from carried
+    {%- endif %}
+)
 
 select
-    inventory_date,
-    warehouse_key,
-    product_id,
-    cast(quantity_in as bigint) as quantity_in,
-    cast(quantity_out as bigint) as quantity_out,
-    cast(closing_quantity as bigint) as closing_quantity,
-    _log_version
-from computed
-{%- if is_incremental() %}
-
-union all
-
-select
-    inventory_date,
-    warehouse_key,
-    product_id,
-    cast(quantity_in as bigint),
-    cast(quantity_out as bigint),
-    closing_quantity,
-    _log_version
-from carried
-{%- endif %}
+    balances.inventory_date,
+    balances.warehouse_key,
+    products.product_key,
+    balances.product_id,
+    cast(balances.quantity_in as bigint) as quantity_in,
+    cast(balances.quantity_out as bigint) as quantity_out,
+    cast(balances.closing_quantity as bigint) as closing_quantity,
+    cast(reorder_points.reorder_point as bigint) as reorder_point,
+    balances.closing_quantity < reorder_points.reorder_point as is_below_reorder_point,
+    cast(cast(balances.closing_quantity as numeric(19, 0)) * products.list_price as numeric(38, 2)) as stock_value_incl_tax,
+    products.currency,
+    balances._log_version,
+    products._log_version as _products_version,
+    coalesce(reorder_points._log_version, 0) as _levels_version
+from balances
+left join products
+    on products.product_id = balances.product_id
+    and {{ holds_at_end_of('balances.inventory_date', 'products') }}
+left join reorder_points
+    on reorder_points.warehouse_key = balances.warehouse_key
+    and reorder_points.product_id = balances.product_id
+    and {{ holds_at_end_of('balances.inventory_date', 'reorder_points') }}
