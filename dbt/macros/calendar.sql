@@ -64,6 +64,15 @@
     {{ return(calendar_has_moved(date_column, local_date(timestamp), local_business_day())) }}
 {%- endmacro %}
 
+{#- Easter Sunday of a year, by the anonymous Gregorian computus. -#}
+{% macro easter_sunday(year) -%}
+    {%- set century, in_century, golden = year // 100, year % 100, year % 19 -%}
+    {%- set moon = (19 * golden + century - century // 4 - (century - (century + 8) // 25 + 1) // 3 + 15) % 30 -%}
+    {%- set weekday = (32 + 2 * (century % 4) + 2 * (in_century // 4) - moon - in_century % 4) % 7 -%}
+    {%- set shift = moon + weekday - 7 * ((golden + 11 * moon + 22 * weekday) // 451) + 114 -%}
+    {{ return("cast('%04d-%02d-%02d' as date)" % (year, shift // 31, shift % 31 + 1)) }}
+{%- endmacro %}
+
 {#- The text at the position of a number, from 1; null for null. -#}
 {% macro named(number, names) -%}
     {%- set cases = [] -%}

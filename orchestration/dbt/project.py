@@ -9,8 +9,13 @@ from orchestration.settings import OrchestrationSettings
 from orchestration.warehouse.protocol import Warehouse
 
 
-def dbt_project(settings: OrchestrationSettings, warehouse: Warehouse, folder: RunFolder) -> DbtProject:
-    """dbt's project against `warehouse`, with its parsing kept in `folder`."""
+def dbt_project(
+    settings: OrchestrationSettings, warehouse: Warehouse, folder: RunFolder, *, full_tests: bool = True
+) -> DbtProject:
+    """dbt's project against `warehouse`, with its parsing kept in `folder`.
+
+    Without `full_tests` its tests of keys and relations look at new rows alone.
+    """
     salt = settings.email_salt.get_secret_value()
     return DbtProject(
         project_dir=settings.dbt_project_dir,
@@ -22,6 +27,7 @@ def dbt_project(settings: OrchestrationSettings, warehouse: Warehouse, folder: R
             **warehouse.dbt_environment(),
             "EMAIL_SALT": salt,
             "ENVIRONMENT": settings.environment,
+            "FULL_TESTS": str(full_tests).lower(),
             **(as_variable(settings.business_now) if settings.business_now else {"BUSINESS_NOW": ""}),
         },
         partial_parse=folder.partial_parse,

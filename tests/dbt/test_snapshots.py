@@ -199,7 +199,8 @@ def history_of(raw: RawDatabase, stream: Snapshotted) -> dict[int, list[Version]
 def marts_history_of(raw: RawDatabase, stream: Snapshotted) -> dict[int, list[Version]]:
     """What a history in MART has, which is computed from RAW."""
     rows = raw.query(
-        f"select {stream.key}, {stream.content}, is_deleted, valid_from, valid_to from MART.{stream.history} order by 1, 4"
+        f"select {stream.key}, {stream.content}, is_deleted, valid_from, valid_to "
+        f"from MART.{stream.history} order by 1, 4"
     )
     found: dict[int, list[Version]] = {}
     for number, content, is_deleted, begins_at, ends_at in rows:

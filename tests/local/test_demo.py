@@ -25,11 +25,16 @@ from tests.dbt.project import mart_names
 PATIENCE = 60.0
 NOW = "2028-02-29T23:58:00Z"
 OWN_CLOCK = {
-    # A version of a product is valid from when the database's clock says that it was written.
-    "dim_product": {"valid_from", "valid_to"},
+    # A version is valid from when the database's clock says that it was written, and its key is made of that.
+    "dim_product": {"product_key", "valid_from", "valid_to"},
+    "dim_product_current": {"product_key"},
+    "dim_customer_history": {"customer_version_key", "valid_from", "valid_to"},
+    "dim_warehouse_history": {"warehouse_version_key", "valid_from", "valid_to"},
+    "dim_campaign_history": {"campaign_version_key", "valid_from", "valid_to"},
+    "fct_inventory_daily": {"product_key"},
     # When the database's clock says that the row was written; when it happened is placed_at and moved_at.
-    "fct_order_lines": {"recorded_at"},
-    "fct_stock_movements": {"recorded_at"},
+    "fct_order_lines": {"recorded_at", "product_key"},
+    "fct_stock_movements": {"recorded_at", "product_key"},
 }
 """The columns that carry the run's own clock, by mart: all others follow from NOW."""
 MARTS = mart_names()

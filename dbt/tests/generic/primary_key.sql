@@ -1,8 +1,13 @@
-{#- The columns are never null and identify a row. One scan, where `unique` and `not_null` take two or more. -#}
+{#- The columns are never null and identify a row. One scan, where `unique` and `not_null` take two or more. Of new rows alone
+    (new_rows_alone) a key is counted in the whole model. -#}
 {% test primary_key(model, columns) %}
+{%- set condition = new_rows_alone() %}
 
 select {{ columns | join(', ') }}, count(*) as row_count
 from {{ model }}
+{%- if condition != 'true' %}
+where {{ columns[0] }} is null or {{ columns[0] }} in (select {{ columns[0] }} from {{ model }} where {{ condition }})
+{%- endif %}
 group by {{ columns | join(', ') }}
 having count(*) > 1 or {{ columns | join(' is null or ') }} is null
 

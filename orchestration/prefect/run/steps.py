@@ -132,7 +132,8 @@ def _load_streams(run: StepServices, draft: _Draft, loader: Loader, loads: Strea
 
 def _build(run: StepServices, draft: _Draft, folder: RunFolder, flow_run_id: UUID, logger: Logger) -> bool:
     run.progress.step("dbt", "build, full refresh" if draft.full_refresh else "build")
-    dbt = DbtRunner(dbt_project(run.settings, run.warehouse, folder), folder.path / "dbt")
+    full_tests = draft.full_refresh or run.parameters.keys or any(map(_source_side, draft.streams))
+    dbt = DbtRunner(dbt_project(run.settings, run.warehouse, folder, full_tests=full_tests), folder.path / "dbt")
     with NodeTaskRuns(flow_run_id, logger, draft.load_runs) as task_runs:
 
         def hear(event: NodeEvent) -> None:

@@ -17,8 +17,15 @@ weeks as (
 ),
 
 holidays as (
-    select holiday_date, {{ dbt.listagg('country', "','", 'order by country') }} as countries
-    from {{ ref('holidays') }}
+    select
+        holiday_date,
+        {%- set countries = holiday_rules() | map('first') | unique | sort %}
+        replace(trim(
+            {%- for country in countries %}
+            max(case when country = '{{ country }}' then '{{ country }} ' else '' end){{ ' ||' if not loop.last }}
+            {%- endfor %}
+        ), ' ', ',') as countries
+    from {{ ref('dim_holiday') }}
     group by holiday_date
 )
 

@@ -2,7 +2,7 @@
     materialized='incremental',
     incremental_strategy='merge',
     unique_key=['inventory_date', 'warehouse_key', 'product_id'],
-    post_hook=["{{ delete_days_out_of_span() }}", "{{ cluster_by('inventory_date') }}"],
+    post_hook=["{{ delete_days_out_of_span() }}", "{{ cluster_by('inventory_date') }}", "{{ log_row_count(last=true) }}"],
 ) }}
 
 with

@@ -2,7 +2,7 @@
     materialized='incremental',
     incremental_strategy='merge',
     unique_key='order_item_id',
-    post_hook=["{{ delete_lines_gone_at_source() }}", "{{ cluster_by('order_date') }}"],
+    post_hook=["{{ delete_lines_gone_at_source() }}", "{{ cluster_by('order_date') }}", "{{ log_row_count(last=true) }}"],
 ) }}
 
 -- dbt does not see what only an incremental run refers to:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from sqlglot import exp
 
 from local.snowflake.emulator.errors import unknown_function, unsupported
-from local.snowflake.emulator.sql.conversions import as_text, to_instant, to_naive
+from local.snowflake.emulator.sql.conversions import INSTANT, as_text, known_type, to_instant, to_naive
 from local.snowflake.emulator.sql.macros import call
 from local.snowflake.emulator.sql.strictness import KNOWN
 
@@ -79,9 +79,16 @@ def _date_trunc(node: exp.DateTrunc | exp.TimestampTrunc) -> exp.Expression:
 def _convert_timezone(node: exp.ConvertTimezone) -> exp.Expression:
     target, source = node.args["target_tz"], node.args.get("source_tz")
     value = node.args["timestamp"]
-    if source is not None or not (isinstance(target, exp.Literal) and target.name.upper() == "UTC"):
-        raise unsupported("CONVERT_TIMEZONE of other than an instant to UTC")
-    return to_instant(value)
+    if source is None and _is_utc(target):
+        return to_instant(value)
+    if source is None or not _is_utc(source) or not isinstance(target, exp.Literal) or known_type(value) == INSTANT:
+        raise unsupported("CONVERT_TIMEZONE of other than an instant to UTC, or a clock's time of UTC to another zone")
+    instant = exp.Paren(this=exp.AtTimeZone(this=exp.Paren(this=to_naive(value)), zone=source))
+    return exp.Paren(this=exp.AtTimeZone(this=instant, zone=target))
+
+
+def _is_utc(zone: exp.Expression) -> bool:
+    return isinstance(zone, exp.Literal) and zone.name.upper() == "UTC"
 
 
 def _to_char(node: exp.ToChar) -> exp.Expression:

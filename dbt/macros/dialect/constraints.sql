@@ -1,0 +1,26 @@
+{#- What of a model's constraints goes into its table.
+
+    Keys are declared in YAML, for who reads the manifest, and tested. DuckDB would enforce them: by an index that every merge
+    pays for, and by refusing to replace a dimension that a fact refers to; so its tables have `not null` alone. Snowflake
+    enforces no key and, where it may rely on one, leaves out joins that cannot change a result: its tables have their primary
+    key. A foreign key would be gone with the next run, which replaces the dimensions. -#}
+{% macro duckdb__get_table_columns_and_constraints() -%}
+    {{ return(columns_with_constraints([])) }}
+{%- endmacro %}
+
+{% macro snowflake__get_table_columns_and_constraints() -%}
+    {%- set keys = [] -%}
+    {%- for constraint in model['constraints'] if constraint.type == 'primary_key' -%}
+        {%- do keys.append('primary key (' ~ constraint.columns | join(', ') ~ ') rely') -%}
+    {%- endfor -%}
+    {{ return(columns_with_constraints(keys)) }}
+{%- endmacro %}
+
+{% macro columns_with_constraints(keys) -%}
+    {%- set definitions = [] -%}
+    {%- for column in model['columns'].values() -%}
+        {%- set not_null = column.constraints | selectattr('type', 'equalto', 'not_null') | list -%}
+        {%- do definitions.append(column.name ~ ' ' ~ column.data_type ~ (' not null' if not_null)) -%}
+    {%- endfor -%}
+    {{ return('(\n    ' ~ (definitions + keys) | join(',\n    ') ~ '\n)') }}
+{%- endmacro %}

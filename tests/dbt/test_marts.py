@@ -1,0 +1,155 @@
+"""The marts as a model: keys and relations are declared and tested alike, and no join of a fact with a dimension
+changes how many rows there are."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tests.dbt.project import PROJECT, REPOSITORY
+from tests.dbt.raw_database import RawDatabase
+
+READS_RAW = {"dim_product", "dim_campaign_history", "dim_warehouse_history"}
+"""Marts that read RAW themselves: a history is of all versions, and staging has the current one alone."""
+
+
+@dataclass(frozen=True)
+class ForeignKey:
+    """A column of a mart, and the column of another that has its values."""
+
+    model: str
+    column: str
+    to: str
+    field: str
+
+
+@pytest.fixture(scope="module")
+def nodes(built: RawDatabase) -> dict[str, dict[str, Any]]:
+    """The manifest's nodes by unique id."""
+    document: dict[str, Any] = json.loads((built.path.parent / "target" / "manifest.json").read_text())
+    nodes: dict[str, dict[str, Any]] = document["nodes"]
+    return nodes
+
+
+@pytest.fixture(scope="module")
+def marts(nodes: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The marts by name."""
+    models = [node for node in nodes.values() if node["resource_type"] == "model"]
+    return {node["name"]: node for node in models if node["path"].startswith("marts/")}
+
+
+def primary_key(mart: dict[str, Any]) -> tuple[str, ...]:
+    """The columns that are declared to identify a row."""
+    [key] = [item["columns"] for item in mart["constraints"] if item["type"] == "primary_key"]
+    return tuple(key)
+
+
+def foreign_keys(marts: dict[str, dict[str, Any]]) -> set[ForeignKey]:
+    """All that are declared."""
+    return {
+        ForeignKey(name, column["name"], _plain(constraint["to"]), constraint["to_columns"][0])
+        for name, mart in marts.items()
+        for column in mart["columns"].values()
+        for constraint in column["constraints"]
+        if constraint["type"] == "foreign_key"
+    }
+
+
+def _plain(reference: str) -> str:
+    return re.sub(r".*\.|\"|ref\('|'\)", "", reference)
+
+
+def _tests(nodes: dict[str, dict[str, Any]], name: str) -> list[tuple[str, dict[str, Any]]]:
+    return [
+        (node["attached_node"].split(".")[-1], node["test_metadata"]["kwargs"])
+        for node in nodes.values()
+        if node["resource_type"] == "test" and (node.get("test_metadata") or {}).get("name") == name
+    ]
+
+
+def test_keys_are_declared_as_they_are_tested(
+    nodes: dict[str, dict[str, Any]], marts: dict[str, dict[str, Any]]
+) -> None:
+    tested = {name: tuple(given["columns"]) for name, given in _tests(nodes, "primary_key") if name in marts}
+    assert tested == {name: primary_key(mart) for name, mart in marts.items()}
+
+    relations = {
+        ForeignKey(name, given["column_name"], _plain(given["to"]), given["field"])
+        for name, given in _tests(nodes, "relationships")
+    }
+    assert relations == foreign_keys(marts)
+    assert len(relations) >= 15
+
+
+def test_every_key_of_a_fact_refers_to_a_dimension(marts: dict[str, dict[str, Any]]) -> None:
+    declared = {(key.model, key.column) for key in foreign_keys(marts)}
+    for name, mart in marts.items():
+        if name.startswith("fct_"):
+            columns = {column for column in mart["columns"] if column.endswith(("_key", "_date"))}
+            assert columns
+            assert {(name, column) for column in columns} <= declared
+
+
+def test_joining_a_fact_with_a_dimension_changes_no_number_of_rows(
+    built: RawDatabase, marts: dict[str, dict[str, Any]]
+) -> None:
+    for key in foreign_keys(marts):
+        joined = (
+            f"MART.{key.model} as fact join MART.{key.to} as dimension on dimension.{key.field} = fact.{key.column}"
+        )
+        [(rows,)] = built.query(f"select count(*) from MART.{key.model} where {key.column} is not null")
+        assert built.query(f"select count(*) from {joined}") == [(rows,)], key
+
+    for fact in marts:
+        for dimension, mart in marts.items():
+            columns = primary_key(mart)
+            if dimension != fact and set(columns) <= marts[fact]["columns"].keys():
+                [(rows,)] = built.query(f"select count(*) from MART.{fact}")
+                joined = f"MART.{fact} left join MART.{dimension} using ({', '.join(columns)})"
+                assert built.query(f"select count(*) from {joined}") == [(rows,)], (fact, dimension)
+
+
+def test_marts_are_public_and_each_has_an_owner(marts: dict[str, dict[str, Any]]) -> None:
+    for name, mart in marts.items():
+        assert mart["access"] == "public", name
+        assert mart["group"], name
+        assert mart["contract"]["enforced"], name
+
+
+def test_layers_read_what_they_are_made_of(nodes: dict[str, dict[str, Any]]) -> None:
+    """The rules of dbt-project-evaluator on dependencies and names, which a package from the hub would check."""
+    for node in nodes.values():
+        if node["resource_type"] != "model":
+            continue
+        name, layer = node["name"], node["path"].split("/")[0]
+        parents = node["depends_on"]["nodes"]
+        sources = [parent for parent in parents if parent.startswith("source.")]
+        models = {parent.split(".")[-1] for parent in parents if not parent.startswith("source.")}
+        prefixes = {"staging": ("stg_",), "intermediate": ("int_",), "marts": ("dim_", "fct_", "bridge_")}[layer]
+        assert name.startswith(prefixes), name
+        if layer == "staging":
+            assert not models, name
+            assert {source.split(".")[-1].removesuffix("__keys") for source in sources} <= {name[4:], "_loads"}, name
+        if layer == "intermediate":
+            assert not [model for model in models if model.startswith(("dim_", "fct_"))], name
+        if layer == "marts":
+            assert not sources or name in READS_RAW, name
+
+
+def test_no_model_names_a_relation_but_by_ref_and_source() -> None:
+    for path in (PROJECT / "models").rglob("*.sql"):
+        model = re.sub(r"extract\(\w+ from|distinct from", "", path.read_text(encoding="utf-8"))
+        named = re.findall(r"\b(?:from|join)\s+([a-z_]+\.[a-z_.]+)", model, re.IGNORECASE)
+        assert not named, path
+
+
+def test_the_exposure_names_what_the_demo_asks(built: RawDatabase) -> None:
+    document = json.loads((built.path.parent / "target" / "manifest.json").read_text())
+    [exposure] = [item for item in document["exposures"].values() if item["name"] == "demo_answers"]
+    named = {parent.split(".")[-1] for parent in exposure["depends_on"]["nodes"]}
+    asked = re.findall(r"\bmart\.(\w+)", (REPOSITORY / "local" / "demo" / "answers.py").read_text(encoding="utf-8"))
+    assert named == set(asked)
