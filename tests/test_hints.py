@@ -21,8 +21,8 @@ from ingest.contracts.registry import ContractRegistry
 from ingest.errors import ConfigurationError
 from ingest.hints import here
 from orchestration.prefect.command import _command
-from orchestration.prefect.deploy.deployments import BACKFILL, deployment_specs
-from orchestration.runtime.names import PLATFORM_FLOW
+from orchestration.prefect.deploy.deployments import deployment_specs
+from orchestration.runtime.names import BACKFILL, PLATFORM_FLOW
 
 REPOSITORY = Path(__file__).parents[1]
 PROGRAMS = ("ingest", "python", "prefect", "docker", "make", "terraform", "aws", "cat")

@@ -12,7 +12,7 @@ import os
 import signal
 import socket
 import warnings
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 from uuid import UUID
@@ -23,12 +23,15 @@ from prefect.agent import PrefectAgent
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, WorkQueue
 from prefect.exceptions import ObjectNotFound
+from prefect.infrastructure import Process
 from prefect.logging import get_logger
 from prefect.settings import PREFECT_AGENT_QUERY_INTERVAL, PREFECT_API_URL
+from prefect.states import Failed
 
 from ingest.errors import ConfigurationError
 from ingest.retry_policies import AGENT_START
-from orchestration.runtime.client import async_client
+from orchestration.runtime.admission import AskedRun, RefusedRunError, admitted_process, process_block
+from orchestration.runtime.client import async_client, let_events_log_in
 from orchestration.runtime.endings import GOES_ON, end_parts, end_run, end_runs_lost_here
 from orchestration.runtime.health import heartbeat_file
 from orchestration.runtime.names import WORK_POOL
@@ -49,10 +52,14 @@ Beside = Callable[[PrefectClient], Coroutine[Any, Any, None]]
 
 @dataclass(frozen=True)
 class AgentSpec:
-    """An agent: its name, its queues, how many runs it takes at once (None: as many as the queues' limits let)."""
+    """An agent: its name, its queues, how many runs it takes at once (None: as many as the queues' limits let).
+
+    `entrypoints`, by the full name of a deployment, is all that it runs.
+    """
 
     name: str
     queues: tuple[str, ...]
+    entrypoints: Mapping[str, str]
     slots: int | None = None
     beside: tuple[Beside, ...] = ()
 
@@ -68,6 +75,7 @@ def run_agent(spec: AgentSpec) -> NoReturn:
             hint="Set it to the server's API, such as http://127.0.0.1:4200/api.",
         )
     warnings.filterwarnings("ignore", category=PrefectDeprecationWarning)
+    let_events_log_in()
     asyncio.run(_run(spec))
     # The interpreter's own end takes apart all that Prefect has imported: seconds of a container's ten.
     logging.shutdown()
@@ -163,6 +171,8 @@ async def _every(seconds: float, work: Callable[[], Awaitable[Any]]) -> None:
 
 
 def _reason(error: BaseException) -> str:
+    if isinstance(error, httpx.HTTPStatusError) and error.response.status_code == httpx.codes.UNAUTHORIZED:
+        return "it asks for a login; set PREFECT_API_KEY to the server's SERVER_AUTH_STRING, user:password"
     return str(error) or type(error).__name__
 
 
@@ -172,8 +182,10 @@ class _Agent(PrefectAgent):
     def __init__(self, spec: AgentSpec, warm: WarmProcesses) -> None:
         super().__init__(work_queues=list(spec.queues), work_pool_name=WORK_POOL, limit=spec.slots)
         self._warm = warm
+        self._entrypoints = spec.entrypoints
         self.processes: dict[UUID, int] = {}
         self._stopping = False
+        self.logger.addFilter(_without_refusals_traceback)
 
     async def get_work_queues(self) -> AsyncIterator[WorkQueue]:
         """The queues, which are known to be there. Prefect's reads each of them twice a minute, or makes it anew."""
@@ -186,6 +198,38 @@ class _Agent(PrefectAgent):
             self.submitting_flow_run_ids.remove(flow_run.id)
             return
         await super().submit_run(flow_run)
+
+    async def get_infrastructure(self, flow_run: FlowRun) -> Process:
+        """The process that runs it, of our own making. Raises RefusedRunError for what this agent does not run."""
+        if flow_run.id in self.processes:  # it is to be cancelled, whatever has become of its deployment
+            return process_block()
+        asked = AskedRun(flow_run)
+        if flow_run.deployment_id is not None:
+            deployment = await self._api.read_deployment(flow_run.deployment_id)
+            block = deployment.infrastructure_document_id
+            asked = AskedRun(
+                flow_run,
+                (await self._api.read_flow(deployment.flow_id)).name,
+                deployment,
+                await self._api.read_block_document(block) if block else None,
+            )
+        return admitted_process(asked, self._entrypoints)
+
+    async def cancel_run(self, flow_run: FlowRun) -> None:
+        """End a run's process, if it is one that this agent started: the API's word for it may be anybody's."""
+        host, _, pid = str(flow_run.infrastructure_pid or "").partition(":")
+        if host == socket.gethostname() and pid != str(self.processes.get(flow_run.id)):
+            flow_run = flow_run.copy(update={"infrastructure_pid": None})
+        await super().cancel_run(flow_run)
+
+    async def _propose_failed_state(self, flow_run: FlowRun, exc: Exception) -> None:
+        """A refusal is the state's whole message."""
+        if not isinstance(exc, RefusedRunError):
+            return await super()._propose_failed_state(flow_run, exc)
+        try:
+            await self._api.set_flow_run_state(flow_run.id, Failed(message=str(exc)))
+        except (ObjectNotFound, httpx.HTTPError) as error:
+            _logger.warning("the API could not be informed that a run was refused: %s", _reason(error))
 
     async def _submit_run_and_capture_errors(
         self, flow_run: FlowRun, infrastructure: Any, task_status: Any = None
@@ -256,6 +300,14 @@ class _Agent(PrefectAgent):
         if self.client is None:
             raise RuntimeError("the agent is not started")
         return self.client
+
+
+def _without_refusals_traceback(record: logging.LogRecord) -> bool:
+    """Let a refused run be one line of the log."""
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, RefusedRunError):
+        record.msg, record.exc_info = f"{record.msg} {error}", None
+    return True
 
 
 class _Warmed:

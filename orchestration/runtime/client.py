@@ -1,9 +1,14 @@
-"""Prefect's two clients, each with its own type: `get_client` returns either."""
+"""Prefect's two clients, each with its own type: `get_client` returns either. And its third, which sends events."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from prefect import get_client
 from prefect.client.orchestration import PrefectClient, SyncPrefectClient
+from prefect.events import clients as events
+from prefect.settings import PREFECT_API_KEY
+from websockets.client import connect
 
 
 def async_client() -> PrefectClient:
@@ -20,3 +25,14 @@ def sync_client() -> SyncPrefectClient:
     if not isinstance(client, SyncPrefectClient):
         raise TypeError(f"Prefect gave a {type(client).__name__}")
     return client
+
+
+def let_events_log_in() -> None:
+    """Let what sends events to a server name PREFECT_API_KEY, as Prefect's other clients do with each request."""
+    events.connect = _connect_by_key  # type: ignore[assignment, attr-defined]
+
+
+def _connect_by_key(uri: str, **options: Any) -> Any:
+    key = PREFECT_API_KEY.value()
+    login = {"extra_headers": {"Authorization": f"Bearer {key}"}} if key else {}
+    return connect(uri, **{**login, **options})

@@ -25,6 +25,8 @@ from prefect.infrastructure import Process
 from prefect.infrastructure.process import ProcessResult
 
 from ingest.errors import ConfigurationError
+from orchestration.runtime.client import let_events_log_in
+from orchestration.runtime.results import read_no_results
 
 _ENGINE = "prefect.engine"
 _IMPORTED = (_ENGINE, "prefect.deployments", "boto3", "pydantic_settings")
@@ -83,6 +85,8 @@ def _run_engine(environment: Mapping[str, str], directory: str) -> None:
     os.environ.update(environment)
     os.chdir(directory)
     sys.argv = [_ENGINE]
+    read_no_results()
+    let_events_log_in()
     # That the engine is imported already, and that it is old.
     warnings.filterwarnings("ignore", category=RuntimeWarning, module="runpy")
     warnings.filterwarnings("ignore", category=DeprecationWarning)

@@ -3,30 +3,31 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 
 from orchestration.runtime import health
+from orchestration.runtime.names import ENTRYPOINTS, INGEST_QUEUE
 
 AGENT = "ingest"
 
 
-def main(arguments: list[str]) -> int:
-    """The exit code."""
+def main(arguments: list[str], entrypoints: Mapping[str, Mapping[str, str]] = ENTRYPOINTS) -> int:
+    """The exit code. `entrypoints` is what it runs, by queue."""
     if arguments == ["health"]:
         return health.check(AGENT)
     if arguments:
         print("usage: python -m orchestration.worker [health]", file=sys.stderr)
         return 2
-    return _run()
+    return _run(entrypoints[INGEST_QUEUE])
 
 
-def _run() -> int:
+def _run(entrypoints: Mapping[str, str]) -> int:
     from ingest.errors import PlatformError
     from orchestration.runtime.agent import AgentSpec, run_agent
-    from orchestration.runtime.names import INGEST_QUEUE
     from orchestration.worker.settings import WorkerSettings
 
     try:
-        run_agent(AgentSpec(AGENT, (INGEST_QUEUE,), slots=WorkerSettings.load().slots))
+        run_agent(AgentSpec(AGENT, (INGEST_QUEUE,), entrypoints, slots=WorkerSettings.load().slots))
     except PlatformError as error:
         print(f"error {error}", file=sys.stderr)
         return error.exit_code

@@ -4,6 +4,7 @@ What it did is in the lake when it ends: commits in the log, and a hand-off for 
 """
 
 # Prefect reads the flow's annotations as they are.
+import re
 import socket
 from collections.abc import Callable
 from datetime import datetime
@@ -15,7 +16,7 @@ from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 
 from ingest import logs
-from ingest.errors import ConflictError, PlatformError
+from ingest.errors import ConfigurationError, ConflictError, PlatformError
 from ingest.lake.store import ObjectStore
 from ingest.retry import WaitBudgets
 from ingest.run.shared import SharedIngestion
@@ -26,6 +27,9 @@ from orchestration.runtime.names import STREAM_FLOW
 from orchestration.runtime.patience import wait_for_a_restarting_server
 from orchestration.worker.handoff import ErrorNote, Handoff, ResultNote
 from orchestration.worker.landing import StreamOrder, land
+
+_RUN_ID = re.compile(r"[0-9A-Za-z._:-]{1,100}")
+"""It becomes part of each commit."""
 
 
 @flow(name=STREAM_FLOW, flow_run_name="{stream}", description="Lands what is new in one stream.")
@@ -63,6 +67,8 @@ def land_stream(
         flow_run_id = str(flow_run.id)
 
         def order() -> StreamOrder:
+            if run_id is not None and not _RUN_ID.fullmatch(run_id):
+                raise ConfigurationError("run_id is no run's id: it has other characters, or more than a hundred")
             backfill = window(backfill_from, backfill_to, stream=stream)
             return StreamOrder(stream, run_id or flow_run_id, shared, backfill=backfill, keys=keys, count=count)
 

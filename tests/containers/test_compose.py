@@ -84,6 +84,21 @@ def test_a_service_that_needs_others_waits_for_their_health(name: str) -> None:
     assert {need["condition"] for need in needs.values()} == {"service_healthy"}
 
 
+def test_a_service_is_on_the_networks_that_it_needs_and_on_no_other() -> None:
+    on = {name: set(service["networks"]) for name, service in SERVICES.items()}
+    assert set(COMPOSE["networks"]) == {"sources", "data", "control", "readers"}
+    assert on.pop("ingest") == on.pop("prefect_agent") == {"sources", "data", "control"}
+    assert on == {
+        "postgres": {"sources"},
+        "activity": {"sources"},
+        "mock_saas": {"sources"},
+        "lake": {"data"},
+        "prefect_server": {"control"},
+        "prefect_flow": {"control"},
+        "query": {"readers"},
+    }
+
+
 def test_every_port_is_published_on_loopback_and_by_a_variable() -> None:
     published = {name: port for name, service in SERVICES.items() for port in service.get("ports", [])}
     assert set(published) == {"postgres", "mock_saas", "lake", "prefect_server"}

@@ -93,6 +93,23 @@ class Horizon:
         )
 
 
+def require_reached(connection: Connection, shared: Horizon) -> None:
+    """Raises ConfigurationError if a horizon that somebody handed over is later than any that can have been read here.
+
+    A horizon never goes back: what is open now was open then, or has begun since. So an earlier one is below the
+    present one, but for a transaction that hides its start, and below the clock whatever is open.
+    """
+    if shared.at is None:
+        return
+    now = read_horizon(connection, margin=timedelta(0))
+    latest = now.at or now.read_at
+    if shared.at > latest:
+        raise ConfigurationError(
+            f"the horizon {shared.at:%Y-%m-%d %H:%M:%S.%f} that was handed over is later than that of Postgres, "
+            f"{latest:%Y-%m-%d %H:%M:%S.%f}: rows could be skipped"
+        )
+
+
 def read_horizon(connection: Connection, *, margin: timedelta) -> Horizon:
     """The horizon now. The snapshot must be opened after this call, on any connection.
 

@@ -20,7 +20,7 @@ from ingest.lake.commit import Window
 from ingest.sources.overlap import overlapped
 from ingest.sources.postgres import queries
 from ingest.sources.postgres.connection import Server, in_unicode, postgres_errors
-from ingest.sources.postgres.horizon import Horizon, read_horizon
+from ingest.sources.postgres.horizon import Horizon, read_horizon, require_reached
 from ingest.sources.postgres.local_time import LocalTimes, local_times
 from ingest.sources.postgres.pool import ConnectionPool
 from ingest.sources.postgres.queries import Blocks, CursorRange
@@ -88,7 +88,10 @@ class PostgresSession:
         readers: int = 2,
         shared: SharedSnapshot | None = None,
     ) -> None:
-        """With `shared`, join the snapshot of another session that is open, and take over its horizon."""
+        """With `shared`, join the snapshot of another session that is open, and take over its horizon.
+
+        Raises ConfigurationError for a horizon that Postgres has not reached.
+        """
         self._server = Server(dsn)
         self._max_readers = readers
         self._readers: ConnectionPool[Reader] = ConnectionPool(self._open_reader)
@@ -102,6 +105,7 @@ class PostgresSession:
                     self.horizon: Horizon = read_horizon(self._control, margin=margin)
                     self._snapshot: Snapshot = export_snapshot(self._control, tables, **locking)
                 else:
+                    require_reached(self._control, shared.horizon)
                     self.horizon = shared.horizon
                     self._snapshot = join_snapshot(self._control, shared.name, tables, **locking)
                 with self._control.cursor() as cursor:

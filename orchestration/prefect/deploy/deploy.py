@@ -15,15 +15,15 @@ from prefect.settings import PREFECT_API_URL
 from rich.console import Console
 
 from ingest.contracts.registry import ContractRegistry
-from ingest.errors import ConfigurationError, PlatformError, TransientError, UnreachableError
+from ingest.errors import AccessError, ConfigurationError, PlatformError, TransientError, UnreachableError
 from ingest.retry_policies import SERVER_START
 from ingest.terminal import fail
-from orchestration.prefect.deploy.deployments import BACKFILL, FULL, deployment_specs
+from orchestration.prefect.deploy.deployments import deployment_specs
 from orchestration.prefect.deploy.follow import start_and_follow
 from orchestration.prefect.deploy.registration import Code, Registered, register
 from orchestration.prefect.deploy.settings import DeploySettings
-from orchestration.runtime.client import async_client
-from orchestration.runtime.names import PLATFORM_FLOW
+from orchestration.runtime.client import async_client, let_events_log_in
+from orchestration.runtime.names import BACKFILL, FULL, PLATFORM_FLOW
 from orchestration.settings import REPOSITORY, OrchestrationSettings
 
 
@@ -31,8 +31,8 @@ from orchestration.settings import REPOSITORY, OrchestrationSettings
 async def server() -> AsyncIterator[PrefectClient]:
     """A client of the configured server, which answers.
 
-    Raises ConfigurationError if none is configured, UnreachableError where it does not answer within a minute, and
-    TransientError for a request that fails within the block.
+    Raises ConfigurationError if none is configured, UnreachableError where it does not answer within a minute,
+    AccessError where it asks for a login, and TransientError for a request that fails within the block.
     """
     url = PREFECT_API_URL.value()
     if not url:
@@ -40,11 +40,17 @@ async def server() -> AsyncIterator[PrefectClient]:
             "PREFECT_API_URL is not set, and deployments need a Prefect server",
             hint="Set it to the server's API, such as http://127.0.0.1:4200/api; without one, leave out --deploy.",
         )
+    let_events_log_in()
     async with async_client() as client:
         await _until_it_answers(client, url)
         try:
             yield client
         except httpx.HTTPError as error:
+            if isinstance(error, httpx.HTTPStatusError) and error.response.status_code == httpx.codes.UNAUTHORIZED:
+                raise AccessError(
+                    f"the Prefect server at {url} asks for a login",
+                    hint="Set PREFECT_API_KEY to the server's SERVER_AUTH_STRING, user:password.",
+                ) from error
             raise TransientError(f"the Prefect server at {url} failed: {str(error) or type(error).__name__}") from error
 
 

@@ -11,27 +11,25 @@ from ingest.run.window import FLOW_NAMES
 from orchestration.prefect.deploy.forms import Schema, choice, fields_of, form, number, switch, time
 from orchestration.prefect.run.parameters import RunParameters
 from orchestration.runtime.names import (
+    BACKFILL,
+    FULL,
+    INCREMENTAL,
     INGEST_QUEUE,
+    KEYS,
+    MAINTENANCE_DEPLOYMENT,
+    MAINTENANCE_ENTRYPOINT,
     MAINTENANCE_FLOW,
     MAINTENANCE_QUEUE,
+    PLATFORM_ENTRYPOINT,
     PLATFORM_FLOW,
     PLATFORM_QUEUE,
     STREAM_DEPLOYMENT,
+    STREAM_ENTRYPOINT,
     STREAM_FLOW,
+    VERIFY_DEPLOYMENT,
+    VERIFY_ENTRYPOINT,
     VERIFY_FLOW,
 )
-
-FULL = "full"
-INCREMENTAL = "incremental"
-BACKFILL = "backfill"
-KEYS = "keys"
-MAINTENANCE = "maintenance"
-VERIFY = "verify"
-
-_PLATFORM_ENTRYPOINT = "orchestration/prefect/flow.py:dp_maiblaze_demo_dev_flow"
-_STREAM_ENTRYPOINT = "orchestration/worker/stream_flow.py:land_stream"
-_MAINTENANCE_ENTRYPOINT = "orchestration/prefect/operate/maintenance.py:maintain"
-_VERIFY_ENTRYPOINT = "orchestration/worker/verify_flow.py:verify_streams"
 
 
 @dataclass(frozen=True)
@@ -94,7 +92,7 @@ def _platform(
         flow=PLATFORM_FLOW,
         name=name,
         description=description,
-        entrypoint=_PLATFORM_ENTRYPOINT,
+        entrypoint=PLATFORM_ENTRYPOINT,
         queue=PLATFORM_QUEUE,
         tags=("platform", name),
         schema=schema,
@@ -189,7 +187,7 @@ def _stream(streams: Sequence[str]) -> DeploymentSpec:
             "Lands one stream in the lake, and no more. Other runs ask for it; by hand it is of use where a stream's "
             "rows are wanted in the lake at once, and the next run may load them."
         ),
-        entrypoint=_STREAM_ENTRYPOINT,
+        entrypoint=STREAM_ENTRYPOINT,
         queue=INGEST_QUEUE,
         tags=("ingest",),
         schema=form(fields, required=("stream",), together=FLOW_NAMES),
@@ -214,12 +212,12 @@ def _maintenance(cron: str) -> DeploymentSpec:
     }
     return DeploymentSpec(
         flow=MAINTENANCE_FLOW,
-        name=MAINTENANCE,
+        name=MAINTENANCE_DEPLOYMENT,
         description=(
             "Keeps house: removes files of broken-off batches from the lake, ends runs whose process is gone, and "
             "fails where a stream is older than its contract allows."
         ),
-        entrypoint=_MAINTENANCE_ENTRYPOINT,
+        entrypoint=MAINTENANCE_ENTRYPOINT,
         queue=MAINTENANCE_QUEUE,
         tags=("maintenance",),
         schema=form(fields),
@@ -234,13 +232,13 @@ def _verify(streams: Sequence[str], cron: str) -> DeploymentSpec:
     }
     return DeploymentSpec(
         flow=VERIFY_FLOW,
-        name=VERIFY,
+        name=VERIFY_DEPLOYMENT,
         description=(
             "Reads whole tables and compares them with the lake, by key and content: finds rows that were changed "
             "without moving their cursor, which no other run sees. It fails where a stream differs, and with `repair` "
             "lands what does. Every week once its schedule is switched on."
         ),
-        entrypoint=_VERIFY_ENTRYPOINT,
+        entrypoint=VERIFY_ENTRYPOINT,
         queue=INGEST_QUEUE,
         tags=("verify",),
         schema=form(fields),

@@ -16,17 +16,14 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import DeploymentScheduleCreate
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import ObjectNotFound
-from prefect.infrastructure import Process
 from pydantic import SecretStr
 
 from orchestration.prefect.deploy.deployments import DeploymentSpec
 from orchestration.prefect.deploy.schedules import MadeSchedules, times_of
 from orchestration.prefect.operate.notifications import ensure_alerts
+from orchestration.runtime.admission import process_block
 from orchestration.runtime.names import WORK_POOL
 from orchestration.runtime.pool import ensure_pool
-
-_QUIET = "ignore::RuntimeWarning:runpy,ignore::DeprecationWarning:__main__"
-"""What Prefect's engine warns of with each run: how it is started, and that it is old."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +67,7 @@ async def register(
 
 async def _ensure_infrastructure(code: Code) -> UUID:
     """A process in the code's own folder: an agent would copy the code to any other, before each run."""
-    process = Process(working_dir=str(code.root), env={"PYTHONWARNINGS": _QUIET})
-    return UUID(str(await process.save(WORK_POOL, overwrite=True)))
+    return UUID(str(await process_block(code.root).save(WORK_POOL, overwrite=True)))
 
 
 async def _ensure_deployment(

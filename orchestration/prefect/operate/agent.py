@@ -8,35 +8,37 @@ Beside it, lost runs are ended (`janitor`), and scheduled ones kept from piling 
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 
 from orchestration.runtime import health
+from orchestration.runtime.names import ENTRYPOINTS, MAINTENANCE_QUEUE, PLATFORM_QUEUE
 
 AGENT = "prefect_agent"
 
 
-def main(arguments: list[str]) -> int:
-    """The exit code."""
+def main(arguments: list[str], entrypoints: Mapping[str, Mapping[str, str]] = ENTRYPOINTS) -> int:
+    """The exit code. `entrypoints` is what it runs, by queue."""
     if arguments == ["health"]:
         return health.check(AGENT)
     if arguments:
         print("usage: python -m orchestration.prefect.operate.agent [health]", file=sys.stderr)
         return 2
-    return _run()
+    return _run({**entrypoints[PLATFORM_QUEUE], **entrypoints[MAINTENANCE_QUEUE]})
 
 
-def _run() -> int:
+def _run(entrypoints: Mapping[str, str]) -> int:
     from functools import partial
 
     from ingest.errors import PlatformError
     from orchestration.prefect.operate.catch_up import keep_from_catching_up
     from orchestration.prefect.operate.janitor import keep_watch
     from orchestration.runtime.agent import AgentSpec, run_agent
-    from orchestration.runtime.names import MAINTENANCE_QUEUE, PLATFORM_QUEUE
     from orchestration.settings import OrchestrationSettings
 
     try:
         janitor = partial(keep_watch, stale_after=OrchestrationSettings.load().stale_run)
-        run_agent(AgentSpec(AGENT, (PLATFORM_QUEUE, MAINTENANCE_QUEUE), beside=(janitor, keep_from_catching_up)))
+        queues, beside = (PLATFORM_QUEUE, MAINTENANCE_QUEUE), (janitor, keep_from_catching_up)
+        run_agent(AgentSpec(AGENT, queues, entrypoints, beside=beside))
     except PlatformError as error:
         print(f"error {error}", file=sys.stderr)
         return error.exit_code

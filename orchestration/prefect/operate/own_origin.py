@@ -8,12 +8,13 @@ a page of this server; and no answer carries a header that shares it with other 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 from prefect.settings import PREFECT_UI_API_URL, PREFECT_UI_URL
-from pydantic import Field
+from pydantic import Field, SecretStr, model_validator
 
 from ingest.settings import Settings
 
@@ -26,13 +27,29 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _SHARES = b"access-control-"
 _POLICY_VIOLATION = 1008
+_AUTH_STRING = re.compile(r"[!-9;-~]+:[!-~]+")
+"""What a header can carry as it is."""
 
 
 class ServerSettings(Settings):
     """Settings of Prefect's server that are ours."""
 
+    environment: str = Field(default="dev", validation_alias="ENVIRONMENT")
+    auth_string: SecretStr = Field(default=SecretStr(""), validation_alias="SERVER_AUTH_STRING")
+    """`user:password` of the login for API and UI; needed where ENVIRONMENT is not dev, and in dev none by default."""
     allowed_hosts: str = Field(default="", validation_alias="SERVER_ALLOWED_HOSTS")
     """Further names by which browsers and agents may reach the server, with commas between them."""
+
+    @model_validator(mode="after")
+    def _has_a_login(self) -> Self:
+        secret = self.auth_string.get_secret_value()
+        if self.environment != "dev" and not secret:
+            raise ValueError(f"SERVER_AUTH_STRING is empty; ENVIRONMENT={self.environment} needs one, user:password")
+        if secret and not _AUTH_STRING.fullmatch(secret):
+            raise ValueError(
+                "SERVER_AUTH_STRING is not of the form user:password, or has a blank or a letter not of ASCII"
+            )
+        return self
 
     @property
     def hosts(self) -> frozenset[str]:

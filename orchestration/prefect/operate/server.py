@@ -1,7 +1,7 @@
 """Prefect's server, as the platform runs it: uvicorn --factory orchestration.prefect.operate.server:create_app.
 
 It knows our alerts' block. Its transactions on SQLite wait for each other instead of failing. Pages of other origins
-cannot use it.
+cannot use it, and with SERVER_AUTH_STRING nobody without that login.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
 
 from orchestration.prefect.operate import alert_webhook
 from orchestration.prefect.operate.api import quiet_migrations
-from orchestration.prefect.operate.own_origin import OwnOrigin, ServerSettings
+from orchestration.prefect.operate.login import Login
+from orchestration.prefect.operate.own_origin import Application, OwnOrigin, ServerSettings
 
 
 def create_app() -> OwnOrigin:
@@ -23,7 +24,11 @@ def create_app() -> OwnOrigin:
     assert alert_webhook  # noqa: S101
     quiet_migrations()
     take_write_locks_first()
-    return OwnOrigin(server.create_app(), ServerSettings.load().hosts)
+    settings = ServerSettings.load()
+    application: Application = server.create_app()
+    if secret := settings.auth_string.get_secret_value():
+        application = Login(application, secret)
+    return OwnOrigin(application, settings.hosts)
 
 
 def take_write_locks_first() -> None:

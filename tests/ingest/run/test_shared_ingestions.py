@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 from psycopg2.errors import LockNotAvailable
 
 from ingest.contracts.model import StreamContract
-from ingest.errors import ConflictError
+from ingest.errors import ConfigurationError, ConflictError
 from ingest.lake.commit import CommitKind
 from ingest.run.context import StreamResult
 from ingest.run.runner import open_ingestion
 from ingest.run.shared import SharedIngestion, share_ingestion
+from ingest.sources.postgres.reader import SharedSnapshot
 from tests.ingest.run.world import ITEMS, World
 
 RUN = "the run"
@@ -103,3 +107,24 @@ def test_a_table_stays_locked_against_rewrites_when_the_process_that_shared_it_i
 
     assert result.rows_landed == 100
     items.assert_equal_to_source(contract)
+
+
+@pytest.mark.parametrize("ahead", [timedelta(seconds=1), timedelta(days=365)])
+def test_a_horizon_that_postgres_has_not_reached_is_refused(items: World, ahead: timedelta) -> None:
+    """Whoever can ask a worker to land a stream could skip rows by it, for as long as it is ahead."""
+    contract = items.contract("items")
+    with (
+        share_ingestion(items.settings, [contract], store=items.store) as shared,
+        items.other_session() as other,
+        other.cursor() as cursor,
+    ):
+        cursor.execute("select clock_timestamp()")
+        (now,) = cursor.fetchone() or ()
+        assert shared.snapshot is not None
+        told = replace(shared.snapshot.horizon, at=now + ahead)
+        forged = shared.model_copy(update={"snapshot": SharedSnapshot(shared.snapshot.name, told)})
+        with pytest.raises(ConfigurationError, match="is later than that of Postgres"):
+            land(items, contract, forged)
+        assert items.commits(contract) == []
+        # A transaction that has begun since holds nothing up.
+        assert land(items, contract, shared).rows_landed == 100

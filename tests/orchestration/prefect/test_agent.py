@@ -34,8 +34,8 @@ from tests.orchestration.prefect.conftest import (
 )
 
 pytestmark = QUIET
-PLATFORM_AGENT = "orchestration.prefect.operate.agent"
-INGEST_AGENT = "orchestration.worker"
+PLATFORM_AGENT = "tests.orchestration.prefect.platform_agent"
+INGEST_AGENT = "tests.orchestration.prefect.ingest_agent"
 
 
 def task_states(server: Server, flow_run_id: uuid.UUID) -> set[StateType | None]:
@@ -194,4 +194,4 @@ def test_an_agent_without_a_server_to_ask_says_which_setting_it_needs() -> None:
         temporary_settings(updates={PREFECT_API_URL: None}),
         pytest.raises(ConfigurationError, match="PREFECT_API_URL is not set"),
     ):
-        run_agent(AgentSpec("ingest", (INGEST_QUEUE,)))
+        run_agent(AgentSpec("ingest", (INGEST_QUEUE,), {}))

@@ -45,7 +45,7 @@ def test_a_run_is_told_of_task_by_task_and_its_end_is_the_exit_code(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(follow, "STARTED", tmp_path / "started")
-    with running_agent("orchestration.prefect.operate.agent", server.api_url, tmp_path / "agent"):
+    with running_agent("tests.orchestration.prefect.platform_agent", server.api_url, tmp_path / "agent"):
         code, output = follow_run(server, deployment("sleeper"))
         assert code == 0
         assert follow.STARTED.exists()

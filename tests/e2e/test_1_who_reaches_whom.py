@@ -1,0 +1,62 @@
+"""Who reaches whom, tried from inside the containers: by the service's name, and by the address of its container."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.e2e.platform import Platform
+
+PORTS = {"postgres": 5432, "mock_saas": 8090, "lake": 4566, "prefect_server": 4200}
+REACHES = {
+    "postgres": {"mock_saas"},
+    "mock_saas": {"postgres"},
+    "lake": set(),
+    "prefect_server": set(),
+    "ingest": set(PORTS),
+    "prefect_agent": set(PORTS),
+}
+"""What each container reaches besides itself."""
+
+PROBE = """
+import json, socket, sys
+reached = []
+for host, port in json.loads(sys.argv[1]):
+    try:
+        socket.create_connection((host, port), timeout=2).close()
+        reached.append(host)
+    except OSError:
+        pass
+print(json.dumps(reached))
+"""
+
+
+@pytest.mark.parametrize("service", sorted(REACHES))
+def test_a_container_reaches_what_it_needs_and_nothing_else(platform: Platform, service: str) -> None:
+    by_name = [(name, port) for name, port in PORTS.items() if name != service]
+    by_address = {address: name for name, _ in by_name for address in addresses(platform, name)}
+    asked = [*by_name, *((address, PORTS[name]) for address, name in by_address.items())]
+
+    done = platform.stack.compose("exec", "-T", service, "python3", "-c", PROBE, json.dumps(asked))
+    reached = set(json.loads(done.stdout))
+
+    assert {name for name in reached if name in PORTS} == REACHES[service]
+    assert {by_address[host] for host in reached if host in by_address} == REACHES[service]
+
+
+def test_query_reaches_nobody_and_answers_all_the_same(platform: Platform) -> None:
+    asked = [(address, port) for name, port in PORTS.items() for address in [name, *addresses(platform, name)]]
+    probe = ("run", "--rm", "-T", "--no-deps", "--entrypoint", "python3", "query", "-c", PROBE, json.dumps(asked))
+    answer = platform.stack.compose(
+        "run", "--rm", "-T", "--no-deps", "query", "--csv", "select 1 as n from MART.dim_date limit 1"
+    )
+
+    assert json.loads(platform.stack.compose(*probe).stdout) == []
+    assert answer.stdout.split() == ["n", "1"]
+
+
+def addresses(platform: Platform, service: str) -> list[str]:
+    """The addresses of a service's container, one for each of its networks."""
+    form = "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}"
+    return platform.stack.docker("inspect", "--format", form, *platform.stack.containers(service)).split()

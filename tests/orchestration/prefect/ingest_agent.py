@@ -1,0 +1,9 @@
+"""python -m tests.orchestration.prefect.ingest_agent: the worker, but for the tests' flows alone."""
+
+import sys
+
+from orchestration.worker.__main__ import main
+from tests.orchestration.prefect.flows import BY_QUEUE
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], BY_QUEUE))
