@@ -6,6 +6,7 @@ from mock_saas.api.access import BearerKeyCheck, RateLimitedCaller, TokenBuckets
 from mock_saas.api.admin import make_admin_api
 from mock_saas.api.context import RequestContextMiddleware
 from mock_saas.api.cursors import CursorSealer
+from mock_saas.api.one_length import OneLengthMiddleware
 from mock_saas.api.openapi import TITLE, VERSION, describe, install_openapi
 from mock_saas.api.problems import install_problem_handlers
 from mock_saas.api.routes import make_api
@@ -55,6 +56,7 @@ def create_app(settings: Settings, clock: ProviderClock | None = None) -> FastAP
     install_openapi(app)
     # The last one added is the outermost.
     app.add_middleware(FaultMiddleware, registry=registry, clock=clock)
+    app.add_middleware(OneLengthMiddleware)
     app.add_middleware(RequestContextMiddleware, clock=clock)
     return app
 

@@ -1,6 +1,5 @@
 """Runs the application on a socket, until a signal asks it to stop."""
 
-import asyncio
 import logging
 import signal
 import socket
@@ -10,23 +9,14 @@ from typing import Any
 import orjson
 import uvicorn
 from fastapi import FastAPI
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from mock_saas.api.context import access_logger
+from mock_saas.api.protocol import DEFAULT_LIMITS, LimitedH11Protocol, Limits
 from mock_saas.settings import Settings
 
 GRACEFUL_SHUTDOWN_SECONDS = 5
 KEEP_ALIVE_SECONDS = 75
 """Longer than clients keep idle connections, so that it is the client who closes them: no request is lost."""
-
-
-class CuttableH11Protocol(H11Protocol):
-    """HTTP/1.1, with the connection in the request's state: ASGI has no message to cut it, which a fault needs."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begins a connection."""
-        super().connection_made(transport)
-        self.app_state = {**self.app_state, "connection": transport}
 
 
 class JsonAccessFormatter(logging.Formatter):
@@ -82,12 +72,18 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def make_server(app: FastAPI) -> uvicorn.Server:
+def make_server(app: FastAPI, given: Limits = DEFAULT_LIMITS) -> uvicorn.Server:
     """The server of the application: its Date and Server headers are the application's business."""
+
+    class Protocol(LimitedH11Protocol):
+        """The protocol within these limits."""
+
+        limits = given
+
     return uvicorn.Server(
         uvicorn.Config(
             app,
-            http=CuttableH11Protocol,
+            http=Protocol,
             ws="none",
             log_config=None,
             access_log=False,
