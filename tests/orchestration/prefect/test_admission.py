@@ -267,6 +267,6 @@ def test_a_result_that_the_api_hands_out_is_never_read(tmp_path: Path) -> None:
     assert answer.stdout.splitlines() == ["refused", "refused"], answer.stderr
     assert not made.exists()
     # Without the refusal, reading it runs it.
-    with pytest.warns(DeprecationWarning):
+    with pytest.warns(DeprecationWarning, match="data documents"):
         State.parse_obj({"type": StateType.COMPLETED, "data": in_state}).result(fetch=False)
     assert made.exists()
