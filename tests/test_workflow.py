@@ -13,6 +13,7 @@ import pytest
 import yaml
 from packaging.specifiers import SpecifierSet
 
+from ingest.settings import LakeSettings
 from orchestration.settings import OrchestrationSettings
 from orchestration.warehouse.snowflake.settings import SnowflakeSettings
 
@@ -142,13 +143,15 @@ def test_the_account_s_secrets_reach_the_tests_alone_and_come_from_a_protected_e
     assert job["environment"] == "snowflake"
     assert "env" not in account
     assert "env" not in job
-    assert [step["name"] for step in holders] == ["Test"]
-    assert "SNOWFLAKE_PASSWORD" not in holders[0]["env"]
-    assert "tests/snowflake" in holders[0]["run"]
+    assert [step["name"] for step in holders] == ["Look at the account", "Test"]
+    assert not [step for step in holders if "SNOWFLAKE_PASSWORD" in step["env"]]
+    assert "orchestration.warehouse doctor" in holders[0]["run"]
+    assert "tests/snowflake" in holders[1]["run"]
 
 
 def test_the_account_s_settings_are_ones_that_the_program_or_the_tests_read(account: dict[Any, Any]) -> None:
-    [step] = [step for step in account["jobs"]["snowflake"]["steps"] if step.get("name") == "Test"]
+    steps = {step.get("name"): step for step in account["jobs"]["snowflake"]["steps"]}
+    step, doctor = steps["Test"], steps["Look at the account"]
     known = {
         str(field.validation_alias)
         for settings in (SnowflakeSettings, OrchestrationSettings)
@@ -159,6 +162,8 @@ def test_the_account_s_settings_are_ones_that_the_program_or_the_tests_read(acco
         (REPOSITORY / "tests" / "snowflake" / name).read_text() for name in ("account.py", "lake_bucket.py")
     )
 
+    known |= {str(field.validation_alias) for field in LakeSettings.model_fields.values()}
+    assert set(doctor["env"]) - known == {"GENERATION"}
     unknown = set(step["env"]) - known - {"TESTS"}
     assert {"SNOWFLAKE_TEST_BUCKET", "SNOWFLAKE_TEST_ROLE"} <= unknown
     assert all(f'"{name}"' in support for name in unknown)

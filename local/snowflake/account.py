@@ -16,6 +16,7 @@ from orchestration.settings import OrchestrationSettings, Schemas
 from orchestration.warehouse.snowflake.settings import SnowflakeSettings
 
 INTEGRATION = "DP_MAILBLAZE_DEMO_DEV_S3_INT"
+MONITOR = "DP_MAILBLAZE_DEMO_DEV_MONITOR"
 STORAGE_ROLE = "arn:aws:iam::443414059898:role/dp-mailblaze-demo-dev-snowflake-storage"
 FILE_FORMAT = "PARQUET_OF_INGEST"
 _PARQUET = "TYPE = PARQUET USE_VECTORIZED_SCANNER = TRUE USE_LOGICAL_TYPE = TRUE BINARY_AS_TEXT = FALSE"
@@ -86,6 +87,7 @@ def _roles(settings: SnowflakeSettings, user: str) -> Iterator[str]:
 
 
 def _warehouses(settings: SnowflakeSettings) -> Iterator[str]:
+    yield f"CREATE RESOURCE MONITOR IF NOT EXISTS {MONITOR} WITH CREDIT_QUOTA = 20"
     for warehouse, role in (
         (settings.load_warehouse, settings.loader_role),
         (settings.transform_warehouse, settings.transformer_role),
@@ -93,7 +95,8 @@ def _warehouses(settings: SnowflakeSettings) -> Iterator[str]:
     ):
         yield (
             f"CREATE WAREHOUSE IF NOT EXISTS {warehouse} WAREHOUSE_SIZE = XSMALL AUTO_SUSPEND = 60 AUTO_RESUME = TRUE "
-            "INITIALLY_SUSPENDED = TRUE"
+            f"INITIALLY_SUSPENDED = TRUE RESOURCE_MONITOR = {MONITOR} GENERATION = '1' "
+            "ENABLE_QUERY_ACCELERATION = FALSE"
         )
         yield f"GRANT USAGE ON WAREHOUSE {warehouse} TO ROLE {role}"
 

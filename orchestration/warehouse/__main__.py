@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ingest.errors import PlatformError
+from ingest.errors import ConfigurationError, PlatformError
 from ingest.hints import here
 from ingest.terminal import fail, fit_output
 
@@ -122,6 +123,34 @@ def history(
     print_history(checks)
     if not all(check.agrees for check in checks):
         raise typer.Exit(1)
+
+
+@app.command()
+def doctor(
+    stream: StreamOption = None,
+    generation: Annotated[
+        str, typer.Option(help="Which generation of Snowflake's warehouses is wanted: 1 or 2.", metavar="1|2")
+    ] = "1",
+) -> None:
+    """Check the account: logins, grants, warehouses, stage, COPY, claims, masking, times. Changes nothing that lasts.
+
+    It takes about a minute, and what the three warehouses cost for that. Exit code 1 if something is wrong. On DuckDB
+    there is no account: then it looks at the files.
+    """
+    from ingest.findings import are_well, print_findings
+    from orchestration.warehouse.cli import commands
+
+    if generation not in ("1", "2"):
+        raise ConfigurationError(f"--generation is {generation}: it must be 1 or 2")
+    found = commands.doctor(stream or [], generation=generation, on_check=_say_looking, on_note=typer.echo)
+    print_findings(found)
+    if not are_well(found):
+        raise typer.Exit(1)
+
+
+def _say_looking(check: str) -> None:
+    if sys.stderr.isatty():
+        typer.echo(f"  {check}", err=True)
 
 
 def _say_waiting(holder: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +61,15 @@ class EmulatedAws:
         """Take on a role."""
         made = self.client("sts").assume_role(RoleArn=role_arn, RoleSessionName="test", **conditions)["Credentials"]
         return Credentials(made["AccessKeyId"], made["SecretAccessKey"], made["SessionToken"])
+
+    def make_administrator(self) -> Credentials:
+        """A user who may do everything, with an access key, for when policies are enforced."""
+        iam = self.client("iam")
+        iam.create_user(UserName="administrator")
+        everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+        iam.put_user_policy(UserName="administrator", PolicyName="all", PolicyDocument=json.dumps(everything))
+        key = iam.create_access_key(UserName="administrator")["AccessKey"]
+        return Credentials(key["AccessKeyId"], key["SecretAccessKey"], "")
 
     def s3(self, credentials: Credentials) -> S3Client:
         """S3 as that session sees it."""

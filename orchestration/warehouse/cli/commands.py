@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from ingest.apart import Apart, Outcome
 from ingest.contracts.registry import ContractRegistry
 from ingest.errors import ConfigurationError
+from ingest.findings import Finding, examine
 from ingest.lake.store import ObjectStore
 from ingest.logs import run_id_now
 from orchestration.runs import make_run_folder
@@ -16,6 +18,7 @@ from orchestration.settings import OrchestrationSettings, ReaderSettings, Wareho
 from orchestration.warehouse.answer import Answer
 from orchestration.warehouse.cli.status import StreamStatus, stream_statuses
 from orchestration.warehouse.connect import duckdb_warehouse, open_warehouse, snowflake_reader, snowflake_warehouse
+from orchestration.warehouse.duckdb import doctor as duckdb_doctor
 from orchestration.warehouse.duckdb.publish import published_file
 from orchestration.warehouse.duckdb.query import QueryLimits, answer_from, run_query
 from orchestration.warehouse.loader import Loader, LoadResult, load_streams
@@ -88,6 +91,30 @@ def history(streams: Sequence[str], *, days: int) -> list[HistoryCheck]:
     run_id = run_id_now()
     with snowflake_warehouse(settings, run_id=run_id).connect() as session:
         return [check_history(store, session, settings.schemas.raw, contract, days=days) for contract in contracts]
+
+
+def doctor(
+    streams: Sequence[str], *, generation: str, on_check: Waiting, on_note: Callable[[str], None]
+) -> list[Finding]:
+    """What is found in the warehouse that the settings name. `on_note` gets what is to be said beside it."""
+    settings = OrchestrationSettings.load()
+    contracts = ContractRegistry.load(settings.contracts_dir).select(streams)
+    store = ObjectStore(settings.lake)
+    if settings.warehouse is not WarehouseKind.SNOWFLAKE:
+        on_note(f"WAREHOUSE={settings.warehouse.value}: there is no account to look at; these are its files.")
+        return list(examine(duckdb_doctor.checks(duckdb_warehouse(settings), store), on_check=on_check))
+    from orchestration.warehouse.snowflake.doctor.account import Account
+    from orchestration.warehouse.snowflake.doctor.examination import checks
+    from orchestration.warehouse.snowflake.settings import SnowflakeSettings
+
+    account = Account(
+        SnowflakeSettings.load(), settings.database, settings.schemas, contracts, store, run_id=run_id_now()
+    )
+    with closing(account):
+        found = list(examine(checks(account, generation=generation), on_check=on_check))
+    for key in sorted(account.left_behind):
+        on_note(f"{key} is left in the lake, which nothing reads: these AWS credentials may not delete it.")
+    return found
 
 
 def query(sql: str, *, limit: int | None) -> Answer:

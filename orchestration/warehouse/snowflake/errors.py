@@ -112,6 +112,15 @@ def is_connection_lost(error: connector.Error) -> bool:
     return error.errno in _CONNECTION or error.errno in _SESSION_GONE
 
 
+def is_refusal(error: PlatformError) -> bool:
+    """Whether Snowflake, or S3 behind it, refused a statement for want of a right."""
+    cause = error.__cause__
+    numbers = (*_NO_OBJECT, *_NO_PRIVILEGE, *_STAGE_UNREADABLE, _LOCATION_REFUSED)
+    return isinstance(cause, connector.Error) and (
+        cause.errno in numbers or "not allowed by integration" in str(cause) or "Failure using stage area" in str(cause)
+    )
+
+
 def statement_error(error: connector.Error, caller: Caller) -> PlatformError:
     """A statement's error."""
     text = _text(error)

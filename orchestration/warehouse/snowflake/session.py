@@ -136,6 +136,12 @@ class SnowflakeSession:
         with self._cursor(sql, parameters) as cursor:
             return [tuple(row) for row in cursor.fetchall()]
 
+    def records(self, sql: str) -> list[dict[str, object]]:
+        """All rows of a statement, by the lower-case names of its columns: SHOW gains columns in the middle."""
+        with self._cursor(sql, ()) as cursor:
+            names = [column.name.lower() for column in cursor.description or []]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
     def columns(self, table: Table) -> Mapping[str, str]:
         """Type by column name; empty if there is no table or view, or none that the role may see."""
         try:

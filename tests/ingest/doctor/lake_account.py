@@ -63,13 +63,10 @@ def make_lake_account(aws: EmulatedAws, bucket: str) -> LakeAccount:
     iam, s3 = aws.client("iam"), aws.server.client()
     s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
     set_up(s3, bucket)
-    iam.create_user(UserName="administrator")
-    everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
-    iam.put_user_policy(UserName="administrator", PolicyName="all", PolicyDocument=json.dumps(everything))
-    key = iam.create_access_key(UserName="administrator")["AccessKey"]
+    administrator = aws.make_administrator()
     trust = json.dumps({"Version": "2012-10-17", "Statement": [_ANYBODY]})
     role = iam.create_role(RoleName="ingest", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
-    account = LakeAccount(aws, bucket, role, Credentials(key["AccessKeyId"], key["SecretAccessKey"], ""))
+    account = LakeAccount(aws, bucket, role, administrator)
     account.allow_the_writer(*writer_statements(bucket))
     return account
 

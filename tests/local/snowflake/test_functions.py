@@ -41,6 +41,7 @@ SCALAR: dict[str, Any] = {
     "PARSE_JSON('{\"a\": [1, \"x\"]}'):a[1]::VARCHAR": "x",
     "GET_PATH(PARSE_JSON('{\"a\": {\"b\": 2}}'), 'a.b')::INT": 2, "ARRAY_SIZE(PARSE_JSON('[1, 2]'))": 2,
     "CURRENT_DATABASE() IS NOT NULL": True, "CURRENT_SCHEMA()": "RAW", "CURRENT_ROLE()": "ACCOUNTADMIN",
+    "CURRENT_SECONDARY_ROLES()": '{"roles":"","value":""}',
     "CURRENT_USER()": "TEST", "CURRENT_WAREHOUSE()": None, "CURRENT_SESSION() IS NOT NULL": True,
     "CURRENT_TIMESTAMP() > '2024-01-01'::TIMESTAMP_TZ": True, "CURRENT_DATE() > '2024-01-01'::DATE": True,
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Roles, users, warehouses and storage integrations: CREATE, and DROP USER."""
+"""Roles, users, warehouses, resource monitors and storage integrations: CREATE, ALTER of some, and DROP USER."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import Any
 
 from local.snowflake.emulator.access.keys import check_public_key
 from local.snowflake.emulator.account.context import Context
-from local.snowflake.emulator.account.objects import Role, StorageIntegration, User, Warehouse
+from local.snowflake.emulator.account.doubts import PARAMETER as DOUBTS
+from local.snowflake.emulator.account.doubts import Doubt
+from local.snowflake.emulator.account.objects import ResourceMonitor, Role, StorageIntegration, User, Warehouse
 from local.snowflake.emulator.errors import (
     already_exists,
     invalid_parameter,
@@ -18,7 +20,12 @@ from local.snowflake.emulator.errors import (
 from local.snowflake.emulator.sql.results import Result, status
 from local.snowflake.emulator.sql.tokens import Tokens, texts
 
-_SIZES = ("X-SMALL", "XSMALL", "SMALL", "MEDIUM", "LARGE", "X-LARGE", "XLARGE", "XXLARGE", "X2LARGE", "2X-LARGE")
+_SIZES = {
+    "X-SMALL": "X-Small", "XSMALL": "X-Small", "SMALL": "Small", "MEDIUM": "Medium", "LARGE": "Large",
+    "X-LARGE": "X-Large", "XLARGE": "X-Large", "XXLARGE": "2X-Large", "X2LARGE": "2X-Large", "2X-LARGE": "2X-Large",
+}  # fmt: skip
+"""Sizes as they are written, and as SHOW WAREHOUSES prints them."""
+DONE = "Statement executed successfully."
 
 
 def _exists(context: Context, objects: dict[str, Any], name: str, *, replace: bool, if_missing: bool) -> Result | None:
@@ -61,6 +68,7 @@ def create_warehouse(context: Context, *, replace: bool) -> Result:
     warehouse = Warehouse(name, context.role)
     tokens.accept("WITH")
     _assign(tokens, warehouse, _WAREHOUSE)
+    _check_monitor(context, warehouse)
     if done := _exists(context, context.account.warehouses, name, replace=replace, if_missing=if_missing):
         return done
     context.account.warehouses[name] = warehouse
@@ -98,6 +106,66 @@ def _check_cloud(integration: StorageIntegration) -> None:
 
 
 _CLOUDS = {"S3": ("aws", "s3://"), "S3CHINA": ("aws-cn", "s3china://"), "S3GOV": ("aws-us-gov", "s3gov://")}
+
+
+def create_monitor(context: Context, *, replace: bool) -> Result:
+    """CREATE RESOURCE MONITOR, which counts nothing here."""
+    tokens = context.tokens
+    if_missing = tokens.accept("IF", "NOT", "EXISTS")
+    name = tokens.identifier()
+    monitor = ResourceMonitor(name, context.role)
+    tokens.accept("WITH")
+    _assign(tokens, monitor, _MONITOR)
+    if done := _exists(context, context.account.monitors, name, replace=replace, if_missing=if_missing):
+        return done
+    context.account.monitors[name] = monitor
+    return status(f"Resource monitor {name} successfully created.")
+
+
+def alter_user(context: Context) -> Result:
+    """ALTER USER name SET options, which count for sessions to come."""
+    name = context.tokens.identifier()
+    context.tokens.emulated("ALTER USER", "SET")
+    _assign(context.tokens, context.account.user(name), _USER)
+    return status(DONE)
+
+
+def alter_warehouse(context: Context) -> Result:
+    """ALTER WAREHOUSE name SET options."""
+    name = context.tokens.identifier()
+    context.tokens.emulated("ALTER WAREHOUSE", "SET")
+    warehouse = context.account.warehouse(name)
+    context.actor.require("MODIFY", "WAREHOUSE", name, owner=warehouse.owner)
+    _assign(context.tokens, warehouse, _WAREHOUSE)
+    _check_monitor(context, warehouse)
+    return status(DONE)
+
+
+def alter_integration(context: Context) -> Result:
+    """ALTER STORAGE INTEGRATION name SET options."""
+    name = context.tokens.identifier()
+    integration = context.account.integration(name)
+    context.actor.require("OWNERSHIP", "INTEGRATION", name, owner=integration.owner)
+    context.tokens.emulated("ALTER STORAGE INTEGRATION", "SET")
+    _assign(context.tokens, integration, _INTEGRATION)
+    _check_cloud(integration)
+    return status(DONE)
+
+
+def alter_account(context: Context) -> Result:
+    """ALTER ACCOUNT SET EMULATED_DOUBTS = 'NAME ...'."""
+    context.tokens.emulated("ALTER ACCOUNT", f"SET {DOUBTS}")
+    context.tokens.expect("=")
+    doubts = context.account.doubts
+    doubts.set(context.tokens.text())
+    context.account.loads.keeps_rolled_back = Doubt.HISTORY_KEEPS_ROLLED_BACK in doubts
+    context.tokens.end()
+    return status(DONE)
+
+
+def _check_monitor(context: Context, warehouse: Warehouse) -> None:
+    if warehouse.monitor is not None:
+        context.account.monitor(warehouse.monitor)
 
 
 def drop_user(context: Context, *, if_exists: bool) -> Result:
@@ -146,9 +214,37 @@ def _flag(field: str) -> Setter:
     return assign
 
 
-def _number(tokens: Tokens, _: Any) -> None:
-    """A whole number, which changes nothing here."""
-    tokens.number()
+def _number(field: str) -> Setter:
+    return lambda tokens, target: setattr(target, field, tokens.number())
+
+
+def _size(tokens: Tokens, target: Warehouse) -> None:
+    size = tokens.value().upper()
+    if size not in _SIZES:
+        raise invalid_property(size, "WAREHOUSE_SIZE")
+    target.size = _SIZES[size]
+
+
+def _monitor(tokens: Tokens, target: Warehouse) -> None:
+    name = tokens.identifier()
+    target.monitor = None if name == "NULL" else name
+
+
+def _secondary_roles(tokens: Tokens, target: User) -> None:
+    """`('ALL')` or `()`."""
+    roles = [role.upper() for role in texts(tokens)]
+    if roles not in ([], ["ALL"]):
+        raise invalid_property(", ".join(roles), "DEFAULT_SECONDARY_ROLES")
+    target.secondary_roles = bool(roles)
+
+
+def _parameter(name: str) -> Setter:
+    """A session parameter of a user."""
+
+    def assign(tokens: Tokens, target: User) -> None:
+        target.parameters[name] = tokens.value()
+
+    return assign
 
 
 def _choice(name: str, *allowed: str) -> Setter:
@@ -189,13 +285,17 @@ def _locations(field: str) -> Setter:
 
 _USER: dict[str, Setter] = {
     "TYPE": _choice("TYPE", "PERSON", "SERVICE", "LEGACY_SERVICE"), "DEFAULT_ROLE": _name("default_role"),
+    "DEFAULT_SECONDARY_ROLES": _secondary_roles, "TIMEZONE": _parameter("TIMEZONE"),
+    "TIMESTAMP_TYPE_MAPPING": _parameter("TIMESTAMP_TYPE_MAPPING"),
+    "TIMESTAMP_INPUT_FORMAT": _parameter("TIMESTAMP_INPUT_FORMAT"),
     "DISABLED": _flag("disabled"), "RSA_PUBLIC_KEY": _key(1), "RSA_PUBLIC_KEY_2": _key(2),
 }  # fmt: skip
 _WAREHOUSE: dict[str, Setter] = {
-    "WAREHOUSE_SIZE": _choice("WAREHOUSE_SIZE", *_SIZES), "AUTO_SUSPEND": _number,
-    "AUTO_RESUME": _flag("auto_resume"), "INITIALLY_SUSPENDED": _flag("suspended"),
+    "WAREHOUSE_SIZE": _size, "AUTO_SUSPEND": _number("auto_suspend"), "GENERATION": _text("generation"),
+    "AUTO_RESUME": _flag("auto_resume"), "INITIALLY_SUSPENDED": _flag("suspended"), "RESOURCE_MONITOR": _monitor,
+    "ENABLE_QUERY_ACCELERATION": _flag("accelerated"),
 }  # fmt: skip
-"""Size and idle time change nothing here: no warehouse computes, and none is suspended by itself."""
+_MONITOR: dict[str, Setter] = {"CREDIT_QUOTA": _number("credit_quota")}
 _INTEGRATION: dict[str, Setter] = {
     "TYPE": _choice("TYPE", "EXTERNAL_STAGE"), "STORAGE_PROVIDER": _one_of("provider", *_CLOUDS),
     "ENABLED": _flag("enabled"),
@@ -203,9 +303,9 @@ _INTEGRATION: dict[str, Setter] = {
     "STORAGE_BLOCKED_LOCATIONS": _locations("blocked_locations"),
 }  # fmt: skip
 _NOT_EMULATED = (
-    "COMMENT", "DEFAULT_NAMESPACE", "DEFAULT_SECONDARY_ROLES", "DEFAULT_WAREHOUSE", "DISPLAY_NAME", "EMAIL",
-    "ENABLE_QUERY_ACCELERATION", "LOGIN_NAME", "MAX_CLUSTER_COUNT", "MAX_CONCURRENCY_LEVEL", "MIN_CLUSTER_COUNT",
-    "MUST_CHANGE_PASSWORD", "NETWORK_POLICY", "PASSWORD", "RESOURCE_MONITOR", "SCALING_POLICY",
+    "COMMENT", "DEFAULT_NAMESPACE", "DEFAULT_WAREHOUSE", "DISPLAY_NAME", "EMAIL",
+    "LOGIN_NAME", "MAX_CLUSTER_COUNT", "MAX_CONCURRENCY_LEVEL", "MIN_CLUSTER_COUNT",
+    "MUST_CHANGE_PASSWORD", "NETWORK_POLICY", "PASSWORD", "SCALING_POLICY",
     "STATEMENT_QUEUED_TIMEOUT_IN_SECONDS", "STATEMENT_TIMEOUT_IN_SECONDS", "STORAGE_AWS_EXTERNAL_ID",
     "WAREHOUSE_TYPE",
 )  # fmt: skip

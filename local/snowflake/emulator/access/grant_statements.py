@@ -47,8 +47,10 @@ def grant(context: Context) -> Result:
 
 def revoke(context: Context) -> Result:
     tokens = context.tokens
-    if tokens.accept("ROLE") or tokens.accept("GRANT", "OPTION", "FOR"):
-        raise unsupported("REVOKE of a role or of the grant option")
+    if tokens.accept("ROLE"):
+        return _revoke_role(context)
+    if tokens.accept("GRANT", "OPTION", "FOR"):
+        raise unsupported("REVOKE of the grant option")
     privileges = _privileges(tokens)
     target = _target(context, privileges)
     tokens.expect("FROM")
@@ -78,6 +80,18 @@ def _grant_role(context: Context) -> Result:
     else:
         context.account.user(holder)
         grants.grant_role(name, to_user=holder)
+    return status(DONE)
+
+
+def _revoke_role(context: Context) -> Result:
+    tokens, grants = context.tokens, context.account.grants
+    name = tokens.identifier()
+    context.account.role(name)
+    tokens.expect("FROM")
+    kind = tokens.one_of("ROLE", "USER")
+    holder = tokens.identifier()
+    tokens.end()
+    grants.revoke_role(name, **{f"from_{kind.lower()}": holder})
     return status(DONE)
 
 

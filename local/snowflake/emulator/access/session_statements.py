@@ -21,7 +21,7 @@ DONE = "Statement executed successfully."
 
 
 def use(context: Context) -> Result:
-    """USE [DATABASE | SCHEMA | ROLE | WAREHOUSE] name."""
+    """USE [DATABASE | SCHEMA | ROLE | WAREHOUSE] name, or USE SECONDARY ROLES {ALL | NONE}."""
     try:
         _use(context, context.tokens)
     except SnowflakeError as error:
@@ -33,9 +33,10 @@ def use(context: Context) -> Result:
 
 
 def _use(context: Context, tokens: Tokens) -> None:
-    if tokens.accept("SECONDARY"):
-        raise unsupported("USE SECONDARY ROLES")
-    if tokens.accept("ROLE"):
+    if tokens.accept("SECONDARY", "ROLES"):
+        context.session.secondary_roles = tokens.one_of("ALL", "NONE") == "ALL"
+        context.forget_actor()
+    elif tokens.accept("ROLE"):
         use_role(context, tokens.identifier())
     elif tokens.accept("WAREHOUSE"):
         use_warehouse(context, tokens.identifier())
@@ -94,9 +95,13 @@ def _use_schema(context: Context, parts: tuple[str, ...]) -> None:
 
 
 def alter_session(context: Context) -> Result:
-    """ALTER SESSION SET name = value ..."""
+    """ALTER SESSION {SET name = value ... | UNSET name, ...}."""
     tokens = context.tokens
-    tokens.emulated("ALTER SESSION", "SET")
+    if tokens.emulated("ALTER SESSION", "SET", "UNSET") == "UNSET":
+        while not tokens.done:
+            tokens.accept(",")
+            context.session.parameters.unset(tokens.identifier())
+        return status(DONE)
     while not tokens.done:
         tokens.accept(",")
         name = tokens.identifier()

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from local.snowflake.emulator.account.locks import LockMode
+from local.snowflake.emulator.account.doubts import Doubt
+from local.snowflake.emulator.account.locks import LOCKED, LockMode
 from local.snowflake.emulator.account.privileges import Actor
-from local.snowflake.emulator.account.session import Session
+from local.snowflake.emulator.account.session import Session, timed_out
 from local.snowflake.emulator.account.state import Account
 from local.snowflake.emulator.errors import SnowflakeError, no_such_object
 from local.snowflake.emulator.sql.relations import ObjectName, Relation
@@ -96,8 +97,15 @@ class Context:
 
     def lock(self, name: ObjectName, mode: LockMode) -> None:
         """Take a lock until the transaction's end."""
-        seconds = self.session.parameters.number("LOCK_TIMEOUT")
-        self.account.locks.acquire(self.session.id, name, mode, seconds=seconds)
+        doubts, parameters = self.account.doubts, self.session.parameters
+        if mode is LockMode.WRITE and Doubt.UPDATES_CONFLICT_AT_ONCE in doubts:
+            return
+        at_most = parameters.number("STATEMENT_TIMEOUT_IN_SECONDS")
+        seconds = at_most if Doubt.LOCK_TIMEOUT_IGNORED in doubts else parameters.number("LOCK_TIMEOUT")
+        try:
+            self.account.locks.acquire(self.session.id, name, mode, seconds=min(seconds, at_most))
+        except SnowflakeError as error:
+            raise (timed_out(at_most) if seconds >= at_most and error.errno == LOCKED else error) from None
 
 
 def _no_warehouse() -> SnowflakeError:

@@ -66,6 +66,8 @@ class LoadHistory:
     """What COPY did. It belongs to a table object: a table made anew has none."""
 
     def __init__(self) -> None:
+        self.keeps_rolled_back = False
+        """Whether a load that was rolled back is told of all the same: see `doubts`."""
         self._lock = Lock()
         self._files: list[LoadedFile] = []
 

@@ -14,6 +14,9 @@ from time import monotonic
 from local.snowflake.emulator.errors import SnowflakeError
 from local.snowflake.emulator.sql.relations import ObjectName
 
+LOCKED = 625
+"""The number of the error that a lock was not to be had in time."""
+
 
 class LockMode(Enum):
     INSERT = "insert"
@@ -46,7 +49,7 @@ class Locks:
                     raise SnowflakeError(604, "57014", "SQL execution canceled")
                 if remaining <= 0:
                     raise SnowflakeError(
-                        625,
+                        LOCKED,
                         "57014",
                         f"Statement '{session}' has locked table '{name.name}' in transaction {holder} and this lock "
                         "has not yet been released.\nYour statement was aborted because the number of waiters for "

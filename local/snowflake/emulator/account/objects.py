@@ -14,10 +14,17 @@ class Role:
 
 @dataclass
 class User:
-    """A user, with up to two public keys. `all_powerful` is the emulator's own `test`."""
+    """A user, with up to two public keys. `all_powerful` is the emulator's own `test`.
+
+    Where `secondary_roles` is set, a session has the privileges of all roles of its user, whichever it is in: that is
+    Snowflake's default since the behaviour change of 2024_08.
+    """
 
     name: str
     default_role: str | None = None
+    secondary_roles: bool = True
+    parameters: dict[str, str] = field(default_factory=dict)
+    """Session parameters that the user's sessions begin with."""
     public_keys: dict[int, str] = field(default_factory=dict)
     disabled: bool = False
     password: str | None = None
@@ -26,10 +33,24 @@ class User:
 
 @dataclass
 class Warehouse:
+    """A warehouse. All that it is made of is only told: none computes, and none is suspended by itself."""
+
     name: str
     owner: str
     auto_resume: bool = True
     suspended: bool = False
+    size: str = "X-Small"
+    auto_suspend: int | None = 600
+    generation: str = "2"
+    accelerated: bool = True
+    monitor: str | None = None
+
+
+@dataclass
+class ResourceMonitor:
+    name: str
+    owner: str
+    credit_quota: int = 0
 
 
 @dataclass

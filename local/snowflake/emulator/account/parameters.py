@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from local.snowflake.emulator.errors import invalid_parameter, invalid_property, unsupported
@@ -32,6 +33,7 @@ PARAMETERS = {
     "QUOTED_IDENTIFIERS_IGNORE_CASE": Parameter("BOOLEAN", "false", fixed=True),
     "STATEMENT_QUEUED_TIMEOUT_IN_SECONDS": Parameter("NUMBER", "0"),
     "STATEMENT_TIMEOUT_IN_SECONDS": Parameter("NUMBER", "172800"),
+    "TIMESTAMP_INPUT_FORMAT": Parameter("STRING", "AUTO", fixed=True),
     "TIMESTAMP_TYPE_MAPPING": Parameter("STRING", "TIMESTAMP_NTZ", fixed=True),
     "TIMEZONE": Parameter("STRING", "UTC", fixed=True),
     "TRANSACTION_ABORT_ON_ERROR": Parameter("BOOLEAN", "false"),
@@ -46,9 +48,28 @@ class Parameters:
 
     def __init__(self) -> None:
         self._set: dict[str, str] = {}
+        self._of_user: dict[str, str] = {}
+
+    def begin_with(self, values: Mapping[str, str]) -> None:
+        """The user's own values, which hold where the session sets none."""
+        self._of_user = dict(values)
 
     def __getitem__(self, name: str) -> str:
-        return self._set.get(name, PARAMETERS[name].default)
+        return self._set.get(name) or self._of_user.get(name) or PARAMETERS[name].default
+
+    def unset(self, name: str) -> None:
+        """Back to the user's own value, or the default. Raises SnowflakeError for an unknown parameter."""
+        if name not in PARAMETERS:
+            raise invalid_parameter(name)
+        self._set.pop(name, None)
+
+    @property
+    def not_emulated(self) -> str | None:
+        """A value that would change results, as a user may have been given one; None where there is none."""
+        for name, parameter in PARAMETERS.items():
+            if parameter.fixed and self[name].upper() not in _same(name, parameter):
+                return f"a session with {name} = {self[name]}"
+        return None
 
     def number(self, name: str) -> float:
         return float(self[name])

@@ -89,6 +89,11 @@ class Grants:
             if to_user is not None:
                 self._user_roles.setdefault(to_user, set()).add(role)
 
+    def revoke_role(self, role: str, *, from_role: str = "", from_user: str = "") -> None:
+        with self._lock:
+            self._role_members.get(from_role, set()).discard(role)
+            self._user_roles.get(from_user, set()).discard(role)
+
     def roles_of(self, user: str) -> set[str]:
         with self._lock:
             return set(self._user_roles.get(user, ()))

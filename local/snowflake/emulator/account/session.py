@@ -33,6 +33,7 @@ class Session:
     warehouse: str | None = None
     database: str | None = None
     schema: str | None = None
+    secondary_roles: bool = False
     parameters: Parameters = field(default_factory=Parameters)
     temporary: dict[ObjectName, Relation] = field(default_factory=dict)
     one_at_a_time: Lock = field(default_factory=Lock)
@@ -106,7 +107,7 @@ class StatementTimer:
     def __enter__(self) -> None:
         self._session.resume()
         if 0 < self._seconds < 100_000:
-            self._timer = Timer(self._seconds, self._session.interrupt, [_timed_out(self._seconds)])
+            self._timer = Timer(self._seconds, self._session.interrupt, [timed_out(self._seconds)])
             self._timer.daemon = True
             self._timer.start()
 
@@ -115,7 +116,7 @@ class StatementTimer:
             self._timer.cancel()
 
 
-def _timed_out(seconds: float) -> SnowflakeError:
+def timed_out(seconds: float) -> SnowflakeError:
     return SnowflakeError(
         630,
         "57014",

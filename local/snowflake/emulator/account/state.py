@@ -11,9 +11,17 @@ from threading import RLock
 import duckdb
 
 from local.snowflake.emulator.account.catalog import Catalog
+from local.snowflake.emulator.account.doubts import Doubts
 from local.snowflake.emulator.account.history import LoadHistory, QueryHistory
 from local.snowflake.emulator.account.locks import Locks
-from local.snowflake.emulator.account.objects import SYSTEM_ROLES, Role, StorageIntegration, User, Warehouse
+from local.snowflake.emulator.account.objects import (
+    SYSTEM_ROLES,
+    ResourceMonitor,
+    Role,
+    StorageIntegration,
+    User,
+    Warehouse,
+)
 from local.snowflake.emulator.account.privileges import Actor, Grants
 from local.snowflake.emulator.account.session import Session
 from local.snowflake.emulator.account.stage_objects import FileFormat, Stage
@@ -32,7 +40,8 @@ def _open_duckdb() -> duckdb.DuckDBPyConnection:
 
 
 def _test_user() -> dict[str, User]:
-    return {TEST_USER: User(TEST_USER, password="test", all_powerful=True, default_role="ACCOUNTADMIN")}
+    test = User(TEST_USER, password="test", all_powerful=True, default_role="ACCOUNTADMIN", secondary_roles=False)
+    return {TEST_USER: test}
 
 
 @dataclass
@@ -46,12 +55,14 @@ class Account:
     roles: dict[str, Role] = field(default_factory=lambda: {name: Role(name) for name in SYSTEM_ROLES})
     users: dict[str, User] = field(default_factory=_test_user)
     warehouses: dict[str, Warehouse] = field(default_factory=dict)
+    monitors: dict[str, ResourceMonitor] = field(default_factory=dict)
     integrations: dict[str, StorageIntegration] = field(default_factory=dict)
     stages: dict[ObjectName, Stage] = field(default_factory=dict)
     file_formats: dict[ObjectName, FileFormat] = field(default_factory=dict)
     queries: QueryHistory = field(default_factory=QueryHistory)
     loads: LoadHistory = field(default_factory=LoadHistory)
     sessions: dict[str, Session] = field(default_factory=dict)
+    doubts: Doubts = field(default_factory=Doubts)
     lock: RLock = field(default_factory=RLock)
     copy_seconds: float = 0.0
     """How long each COPY takes at least: rows of a real size take their time."""
@@ -77,6 +88,8 @@ class Account:
             user.all_powerful,
         )
         session.connection.execute("SET TimeZone = 'UTC'")
+        session.secondary_roles = user.secondary_roles
+        session.parameters.begin_with(user.parameters)
         with self.lock:
             self.sessions[session.token] = session
         return session
@@ -92,8 +105,9 @@ class Account:
             session.connection.close()
 
     def actor(self, session: Session) -> Actor:
-        """Who acts in a session. Secondary roles count only for a user without recorded roles."""
-        return Actor(session.role, frozenset(self.grants.effective([session.role])), self.grants)
+        """Who acts in a session: its role and, where secondary roles are on, all that its user has."""
+        others = self.grants.roles_of(session.user) if session.secondary_roles else ()
+        return Actor(session.role, frozenset(self.grants.effective([session.role, *others])), self.grants)
 
     def role(self, name: str) -> Role:
         if found := self.roles.get(name):
@@ -109,6 +123,11 @@ class Account:
         if found := self.warehouses.get(name):
             return found
         raise no_such_object("Warehouse", name)
+
+    def monitor(self, name: str) -> ResourceMonitor:
+        if found := self.monitors.get(name):
+            return found
+        raise no_such_object("Resource monitor", name)
 
     def integration(self, name: str) -> StorageIntegration:
         if found := self.integrations.get(name):

@@ -86,6 +86,8 @@ class Transaction:
 
     def rollback(self) -> None:
         """Roll back, if there is anything."""
+        if self._loads.keeps_rolled_back:
+            self._loads.add(self.pending_loads)
         try:
             if self._running:
                 self._end("ROLLBACK")

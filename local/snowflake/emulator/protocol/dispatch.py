@@ -69,6 +69,8 @@ def _dispatch(context: Context) -> Result:
 
 def _parsed(context: Context) -> Result:
     """A query, a change of rows, or CREATE of a table or view. Raises SnowflakeError 000002 for anything else."""
+    if what := context.session.parameters.not_emulated:
+        raise unsupported(what)
     expression = parse(context.sql)
     change = _CHANGES.get(type(expression))
     create = _CREATIONS.get(str(expression.args["kind"])) if isinstance(expression, exp.Create) else None
@@ -115,6 +117,7 @@ _OTHER_CREATIONS: dict[str, Callable[..., Result]] = {
     "ROLE": accounts.create_role,
     "USER": accounts.create_user,
     "WAREHOUSE": accounts.create_warehouse,
+    "RESOURCE MONITOR": accounts.create_monitor,
     "STORAGE INTEGRATION": accounts.create_integration,
 }
 
@@ -152,6 +155,10 @@ _HANDLERS: tuple[tuple[tuple[str, ...], Handler, bool], ...] = (
     (("GRANT",), grant, True),
     (("REVOKE",), revoke, True),
     (("COMMENT",), comment_on, True),
+    (("ALTER", "USER"), accounts.alter_user, True),
+    (("ALTER", "WAREHOUSE"), accounts.alter_warehouse, True),
+    (("ALTER", "STORAGE", "INTEGRATION"), accounts.alter_integration, True),
+    (("ALTER", "ACCOUNT"), accounts.alter_account, False),
     (("ALTER",), alter_relation, True),
     (("CREATE",), _create, False),
     (("DROP",), _drop, True),

@@ -182,6 +182,7 @@ REWRITES: dict[type[exp.Expression], Callable[..., exp.Expression]] = {
     exp.SHA2: _sha2,
     exp.Struct: _object_construct,
     exp.Round: _round,
+    exp.CurrentSecondaryRoles: lambda _: _session_value("secondary_roles"),
     exp.CurrentRole: lambda _: _session_value("role"),
     exp.CurrentUser: lambda _: _session_value("user"),
     exp.CurrentWarehouse: lambda _: _session_value("warehouse"),

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from local.snowflake.emulator.account.doubts import Doubt, Doubts
 from local.snowflake.emulator.account.stage_objects import ParquetOptions
 from local.snowflake.emulator.errors import SnowflakeError, unsupported
 from local.snowflake.emulator.sql.relations import Column, Relation
@@ -20,7 +21,7 @@ from local.snowflake.emulator.stage.s3 import StagedFile
 
 
 def read_file(
-    content: bytes, file: StagedFile, relation: Relation, options: ParquetOptions, *, exact_case: bool
+    content: bytes, file: StagedFile, relation: Relation, options: ParquetOptions, *, exact_case: bool, doubts: Doubts
 ) -> pa.Table:
     """The file's rows with all columns of the table, in its order. Raises SnowflakeError naming the file."""
     try:
@@ -36,7 +37,8 @@ def read_file(
     for position, column in enumerate(relation.columns, 1):
         source = sources.get(column.name if exact_case else column.name.upper())
         array = pa.chunked_array([pa.nulls(table.num_rows, arrow_type(column.type))]) if source is None else source
-        arrays.append(_fit(array, column, _Place(file, relation, column, position), options))
+        place = _Place(file, relation, column, position)
+        arrays.append(_fit(_in_doubt(array, column, place, doubts), column, place, options))
     return pa.Table.from_arrays(arrays, names=[column.name for column in relation.columns])
 
 
@@ -86,6 +88,19 @@ def _sources(table: pa.Table, file: StagedFile, *, exact_case: bool) -> dict[str
             raise SnowflakeError(2, "22000", f"File '{file.path}' has the column {key} twice.")
         sources[key] = array
     return sources
+
+
+def _in_doubt(array: pa.ChunkedArray, column: Column, place: _Place, doubts: Doubts) -> pa.ChunkedArray:
+    """The values as COPY may see them by the doubts that are set."""
+    if pa.types.is_string(array.type):
+        empty = pc.equal(array, "")
+        if Doubt.COPY_REFUSES_EMPTY_TEXT in doubts and pc.any(empty).as_py():
+            raise place.error(100080, "Empty column value", int(pc.index(empty, True).as_py()) + 1)
+        if Doubt.COPY_NULLS_EMPTY_TEXT in doubts:
+            return pc.if_else(empty, pa.scalar(None, array.type), array)
+    if Doubt.COPY_ROUNDS in doubts and pa.types.is_decimal(array.type) and (number := number_parts(column.type)):
+        return pc.round(array, number[1], "half_towards_infinity").cast(pa.decimal128(*number), safe=False)
+    return array
 
 
 def _fit(array: pa.ChunkedArray, column: Column, place: _Place, options: ParquetOptions) -> pa.ChunkedArray:

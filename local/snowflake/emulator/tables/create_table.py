@@ -9,8 +9,10 @@ from sqlglot import exp
 from sqlglot.expressions import DataType
 
 from local.snowflake.emulator.account.context import Context
+from local.snowflake.emulator.account.doubts import Doubt
 from local.snowflake.emulator.account.locks import LockMode
 from local.snowflake.emulator.errors import SnowflakeError, already_exists, no_such_object, unsupported
+from local.snowflake.emulator.sql.functions import variable
 from local.snowflake.emulator.sql.lengths import checked
 from local.snowflake.emulator.sql.relations import Column, ObjectName, Relation, quoted
 from local.snowflake.emulator.sql.results import Result, status
@@ -64,6 +66,8 @@ def create_view(context: Context, expression: exp.Create) -> Result:
         raise unsupported("a view over a temporary table")
     if any(reference.relation.name == name for reference in names.references):
         raise SnowflakeError(2121, "42P19", f"SQL compilation error:\nView definition for '{name}' is recursive.")
+    if Doubt.VIEWS_ASK_AS_OWNER in context.account.doubts:
+        query = query.transform(lambda node: _owner_if_role(node, context.role))
     sql = generate(query)
     described = describe(context, sql)
     columns = [Column(column.name, column.type) for column in described]
@@ -309,3 +313,10 @@ def _wrong_number(wanted: int, found: int) -> SnowflakeError:
 
 
 DDL = statement_type.DDL
+
+
+def _owner_if_role(node: exp.Expression, owner: str) -> exp.Expression:
+    """CURRENT_ROLE() as the view's owner has it."""
+    if isinstance(node, exp.Anonymous) and node.expressions and node.expressions[0].name == variable("role"):
+        return exp.Literal.string(owner)
+    return node

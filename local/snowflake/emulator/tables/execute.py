@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import warnings
 
 import duckdb
@@ -81,10 +82,20 @@ def describe(context: Context, sql: str) -> tuple[ResultColumn, ...]:
     return tuple(ResultColumn(row["column_name"], printed_type(row["column_type"])) for row in rows)
 
 
+def _secondary_roles(context: Context) -> str:
+    """As CURRENT_SECONDARY_ROLES() prints them."""
+    session = context.session
+    if not session.secondary_roles:
+        return json.dumps({"roles": "", "value": ""}, separators=(",", ":"))
+    roles = ",".join(sorted(context.account.grants.roles_of(session.user)))
+    return json.dumps({"roles": roles, "value": "ALL"}, separators=(",", ":"))
+
+
 def _set_variables(context: Context) -> None:
     session = context.session
     values = {
         "role": session.role,
+        "secondary_roles": _secondary_roles(context),
         "user": session.user,
         "warehouse": session.warehouse,
         "database": session.database,

@@ -1,7 +1,8 @@
-"""SHOW: OBJECTS, SCHEMAS, USER FUNCTIONS and GRANTS ON, which is what dbt asks."""
+"""SHOW: OBJECTS, SCHEMAS, USER FUNCTIONS and GRANTS ON, as dbt asks; WAREHOUSES and PARAMETERS, as the doctor asks."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from typing import Any
 from fakesnow import statement_type
 
 from local.snowflake.emulator.account.context import Context
+from local.snowflake.emulator.account.parameters import PARAMETERS
 from local.snowflake.emulator.errors import SnowflakeError, operation_cannot_be_performed
 from local.snowflake.emulator.sql.results import Result, named_columns, typed_rows
 from local.snowflake.emulator.tables.information_schema import row_count, visible
@@ -26,8 +28,11 @@ class _Filter:
     starts_with: str | None = None
     limit: int | None = None
     after: str | None = None
+    like: re.Pattern[str] | None = None
 
     def takes(self, name: str) -> bool:
+        if self.like is not None and not self.like.fullmatch(name):
+            return False
         return (self.starts_with is None or name.startswith(self.starts_with)) and (
             self.after is None or name > self.after
         )
@@ -43,7 +48,7 @@ def show(context: Context) -> Result:
     names, rows = _SHOWN[kind]
     columns = named_columns(names)
     limits = _filter(context, kind)
-    name_at = [name for name, _ in columns].index("name")
+    name_at = [name for name, _ in columns].index("key" if kind == "PARAMETERS" else "name")
     found = [row for row in rows(context, limits) if limits.takes(row[name_at])]
     if limits.limit is not None:
         found = found[: limits.limit]
@@ -60,7 +65,12 @@ _TERSE = ("created_on", "name", "kind", "database_name", "schema_name")
 def _filter(context: Context, kind: str) -> _Filter:
     tokens, session = context.tokens, context.session
     limits = _Filter(session.database, None if kind == "SCHEMAS" else session.schema)
-    if tokens.accept("IN"):
+    if tokens.accept("LIKE"):
+        limits.like = _like(tokens.text())
+    if kind in _OF_NO_DATABASE:
+        tokens.accept("IN", "SESSION")
+        limits.database = limits.schema = None
+    elif tokens.accept("IN"):
         if tokens.accept("DATABASE"):
             limits.database, limits.schema = tokens.identifier(), None
         else:
@@ -76,6 +86,12 @@ def _filter(context: Context, kind: str) -> _Filter:
     if not tokens.done:
         tokens.emulated(f"SHOW {kind} ...")
     return limits
+
+
+def _like(pattern: str) -> re.Pattern[str]:
+    """SHOW's LIKE, which looks at no case."""
+    parts = {"%": ".*", "_": "."}
+    return re.compile("".join(parts.get(letter) or re.escape(letter) for letter in pattern), re.IGNORECASE | re.DOTALL)
 
 
 def _check_scope(context: Context, limits: _Filter) -> None:
@@ -110,6 +126,24 @@ def _schemas(context: Context, limits: _Filter) -> Rows:
                     )  # fmt: skip
 
 
+def _warehouses(context: Context, _: _Filter) -> Rows:
+    for warehouse in sorted(context.account.warehouses.values(), key=lambda warehouse: warehouse.name):
+        if context.actor.held("WAREHOUSE", warehouse.name, warehouse.owner):
+            current = "Y" if context.session.warehouse == warehouse.name else "N"
+            constraint = f"STANDARD_GEN_{warehouse.generation}"
+            yield (
+                warehouse.name, "SUSPENDED" if warehouse.suspended else "STARTED", "STANDARD", warehouse.size, current,
+                warehouse.auto_suspend, str(warehouse.auto_resume).lower(), warehouse.owner,
+                str(warehouse.accelerated).lower(), warehouse.monitor or "null", constraint, warehouse.generation,
+            )  # fmt: skip
+
+
+def _parameters(context: Context, _: _Filter) -> Rows:
+    for name, parameter in sorted(PARAMETERS.items()):
+        value = context.session.parameters[name]
+        yield name, value, parameter.default, "" if value == parameter.default else "SESSION", parameter.kind
+
+
 def _nothing(_: Context, __: _Filter) -> Rows:
     yield from ()
 
@@ -124,12 +158,20 @@ _SHOWN: dict[str, tuple[str, Callable[[Context, _Filter], Rows]]] = {
         "created_on:t name kind database_name schema_name is_current owner comment options retention_time",
         _schemas,
     ),
+    "WAREHOUSES": (
+        "name state type size is_current auto_suspend:n auto_resume owner enable_query_acceleration resource_monitor "
+        "resource_constraint generation",
+        _warehouses,
+    ),
+    "PARAMETERS": ("key value default level type", _parameters),
     "USER FUNCTIONS": (
         "created_on:t name schema_name is_builtin catalog_name arguments",
         _nothing,
     ),
 }
 """Columns, as `named_columns` takes them, and rows."""
+
+_OF_NO_DATABASE = ("WAREHOUSES", "PARAMETERS")
 
 _GRANTS = named_columns("created_on:t privilege granted_on name granted_to grantee_name grant_option granted_by")
 

@@ -8,6 +8,7 @@ import pyarrow as pa
 from sqlglot import exp
 
 from local.snowflake.emulator.account.context import Context
+from local.snowflake.emulator.account.doubts import Doubt
 from local.snowflake.emulator.account.history import COPY_HISTORY
 from local.snowflake.emulator.errors import SnowflakeError, invalid_parameter, unknown_function
 from local.snowflake.emulator.sql.duckdb_errors import snowflake_error
@@ -83,13 +84,14 @@ def _copy_history(context: Context, arguments: dict[str, exp.Expression]) -> str
         # refused, as others have found. No number of this error is published.
         raise SnowflakeError(1014, "22023", f"Cannot retrieve data from more than {COPY_HISTORY.days} days ago")
     until = _instant(context, arguments["END_TIME"]) if "END_TIME" in arguments else datetime.now(UTC)
+    late = Doubt.HISTORY_IS_LATE in context.account.doubts
     rows = [
         (
             file.path, file.stage, file.time, file.rows, file.rows, file.size, file.first_error,
             1 if file.first_error else 0, 1, file.status, table.database, table.schema, table.name, None,
         )
         for file in context.account.loads.of(table)
-        if since <= file.time <= until
+        if since <= file.time <= until and not late
     ]  # fmt: skip
     return register(context, "TABLE_COPY_HISTORY", _COPY, rows)
 
