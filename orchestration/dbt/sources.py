@@ -215,6 +215,11 @@ def _ledger_table() -> dict[str, Any]:
     return {
         "name": "_loads",
         "description": "The ledger: one row per stream and version that has been loaded.",
+        "config": {
+            # Of all streams together: a day that brings nothing to one of them is no fault.
+            "freshness": {"warn_after": {"count": 24, "period": "hour"}},
+            "loaded_at_field": "loaded_at",
+        },
         "columns": _described(_LEDGER),
     }
 

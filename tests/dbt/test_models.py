@@ -84,6 +84,33 @@ def test_data_tests_notice_damage(built: RawDatabase, tmp_path: Path) -> None:
     assert result.statuses() == {name: "warn" if name in ODDITIES else "fail" for name in DAMAGE}
 
 
+def test_most_runs_test_the_keys_of_new_rows_alone(built: RawDatabase, tmp_path: Path) -> None:
+    damaged = RawDatabase(tmp_path / built.path.name, built.contracts)
+    shutil.copyfile(built.path, damaged.path)
+    damaged.execute("update MART.fct_order_lines set customer_key = 'nobody' where order_item_id = 2")
+    damaged.execute("insert into MART.fct_email_events select * from MART.fct_email_events limit 1")
+    tests = (
+        "relationships_fct_order_lines_customer_key__customer_key__ref_dim_customer_",
+        "primary_key_fct_email_events_event_id",
+    )
+
+    def statuses(**variables: str) -> set[str]:
+        result = dbt_on(damaged, tmp_path).run("test", "--select", *tests, **variables)
+        return set(result.statuses().values())
+
+    assert statuses(FULL_TESTS="false") == {"fail"}
+    damaged.execute("update RAW._loads set loaded_at = loaded_at - interval 25 hour where stream <> 'campaigns'")
+    assert statuses(FULL_TESTS="false") == {"pass"}
+    assert statuses() == {"fail"}
+
+
+def test_a_ledger_to_which_nothing_was_added_for_a_day_is_warned_of(built: RawDatabase, tmp_path: Path) -> None:
+    result = dbt_on(built, tmp_path).run("source freshness")
+
+    assert result.code == 0, result.output
+    assert "WARN freshness of raw._loads" in result.output
+
+
 def test_a_quiet_table_is_not_called_stale_by_what_landed_last(built: RawDatabase, tmp_path: Path) -> None:
     stale = RawDatabase(tmp_path / built.path.name, built.contracts)
     shutil.copyfile(built.path, stale.path)

@@ -57,6 +57,16 @@ def test_large_facts_have_a_clustering_key_from_the_first_day(history: History, 
     assert any("fct_email_events cluster by (event_date)" in statement for statement in clustered)
 
 
+def test_marts_have_their_primary_key_for_the_optimizer_to_rely_on(history: History, statements: Sequence[str]) -> None:
+    for mart, key in (
+        ("dim_product", "product_key"),
+        ("fct_inventory_daily", "inventory_date, warehouse_key, product_id"),
+    ):
+        made = sent(statements, rf"^create or replace table {DATABASE}\.MART\.{mart}\b")
+        assert made
+        assert all(f"primary key ({key}) rely" in statement for statement in made), mart
+
+
 def test_readers_may_read_the_marts_and_nobody_loses_a_privilege(
     history: History, statements: Sequence[str], line_account: Account
 ) -> None:
