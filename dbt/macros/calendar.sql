@@ -45,9 +45,14 @@
     {{ return("coalesce(" ~ calendar_day(local_date(timestamp), local_business_day()) ~ ", " ~ unknown_day() ~ ")") }}
 {%- endmacro %}
 
-{#- The day of a UTC timestamp where the shop is. -#}
+{#- The day of a UTC timestamp where the shop is. What lies outside of the histories counts as their first or last second: there
+    is no clock for it everywhere. -#}
 {% macro local_date(timestamp) -%}
-    {{ return("cast(" ~ at_time_zone(timestamp, shop_time_zone()) ~ " as date)") }}
+    {#- DuckDB's least() and greatest() leave nulls out. -#}
+    {{ return(
+        "case when " ~ timestamp ~ " is not null then cast("
+        ~ at_time_zone(in_history(timestamp), shop_time_zone()) ~ " as date) end"
+    ) }}
 {%- endmacro %}
 
 {#- Whether a row's date is no longer the calendar_day() of `day`, since the run's day has moved: what incremental facts

@@ -12,6 +12,7 @@
 {% macro history(stream, columns, tracked=none, recorded_in=none, present=none) -%}
 {%- set key = stream_key(stream) -%}
 {%- set keys = key | join(', ') -%}
+{%- set compared = (tracked or columns) | reject('in', key) | list -%}
 with
 
 landed as (
@@ -72,20 +73,22 @@ seen as (
 ordered as (
     select
         *,
+        {%- for column in compared %}
+        lag({{ column }}) over (partition by {{ keys }} order by position, step, _row_number) as previous_{{ column }},
+        {%- endfor %}
+        lag(is_deleted) over (partition by {{ keys }} order by position, step, _row_number) as was_deleted,
         row_number() over (partition by {{ keys }} order by position, step, _row_number) as sequence_number
     from seen
 ),
 
 -- What was landed again as it was is no version.
 changed as (
-    select ordered.*
+    select *
     from ordered
-    left join ordered as previous
-        on {% for column in key %}previous.{{ column }} = ordered.{{ column }} and {% endfor %}previous.sequence_number = ordered.sequence_number - 1
-    where previous.sequence_number is null
-        or previous.is_deleted <> ordered.is_deleted
-        {%- for column in (tracked or columns) if column not in key %}
-        or previous.{{ column }} is distinct from ordered.{{ column }}
+    where sequence_number = 1
+        or is_deleted <> was_deleted
+        {%- for column in compared %}
+        or {{ column }} is distinct from previous_{{ column }}
         {%- endfor %}
 ),
 
