@@ -7,6 +7,7 @@ import json
 import pytest
 
 from tests.e2e.platform import Platform
+from tests.e2e.waiting import until
 
 PORTS = {"postgres": 5432, "mock_saas": 8090, "lake": 4566, "prefect_server": 4200}
 REACHES = {
@@ -47,6 +48,8 @@ def test_a_container_reaches_what_it_needs_and_nothing_else(platform: Platform, 
 
 def test_query_reaches_nobody_and_answers_all_the_same(platform: Platform) -> None:
     asked = [(address, port) for name, port in PORTS.items() for address in [name, *addresses(platform, name)]]
+    [first, *_] = until(lambda: platform.prefect.runs("full"), seconds=60, what="the first run")
+    platform.prefect.ended(first.id)
     probe = ("run", "--rm", "-T", "--no-deps", "--entrypoint", "python3", "query", "-c", PROBE, json.dumps(asked))
     answer = platform.stack.compose(
         "run", "--rm", "-T", "--no-deps", "query", "--csv", "select 1 as n from MART.dim_date limit 1"
