@@ -39,6 +39,7 @@ module "warehouse" {
   service_keys = {
     loader = { key_1 = var.loader_public_key, key_2 = var.loader_public_key_2 }
     dbt    = { key_1 = var.dbt_public_key, key_2 = var.dbt_public_key_2 }
+    reader = { key_1 = var.reader_public_key, key_2 = var.reader_public_key_2 }
   }
 }
 

@@ -14,6 +14,7 @@ output "app_env" {
     SNOWFLAKE_ACCOUNT             = "${var.snowflake_organization}-${var.snowflake_account}"
     SNOWFLAKE_USER                = module.warehouse.users["loader"]
     SNOWFLAKE_DBT_USER            = module.warehouse.users["dbt"]
+    SNOWFLAKE_READER_USER         = module.warehouse.users["reader"]
     SNOWFLAKE_LOADER_ROLE         = module.warehouse.roles["loader"]
     SNOWFLAKE_TRANSFORMER_ROLE    = module.warehouse.roles["transformer"]
     SNOWFLAKE_READER_ROLE         = module.warehouse.roles["reader"]

@@ -241,6 +241,18 @@ variable "dbt_public_key_2" {
   default     = null
 }
 
+variable "reader_public_key" {
+  description = "RSA public key of the user who queries the marts and can do nothing else, PEM."
+  type        = string
+  default     = null
+}
+
+variable "reader_public_key_2" {
+  description = "The other key of the reader's user, during a rotation."
+  type        = string
+  default     = null
+}
+
 variable "service_ip_ranges" {
   description = "CIDR ranges from which Snowflake's service users may log in; none: no policy."
   type        = set(string)

@@ -14,7 +14,7 @@ output "roles" {
 }
 
 output "users" {
-  description = "Names of the service users: loader, dbt."
+  description = "Names of the service users: loader, dbt, reader."
   value       = { for key, user in snowflake_service_user.this : key => user.name }
 }
 

@@ -1,4 +1,4 @@
-# Three roles, granted up to SYSADMIN, and two users who are programs.
+# Three roles, granted up to SYSADMIN, and three users who are programs.
 
 locals {
   roles = {
@@ -34,12 +34,14 @@ locals {
   service_users = {
     loader = { role = "loader", warehouse = "load", comment = "The loader" }
     dbt    = { role = "transformer", warehouse = "transform", comment = "dbt, and queries as the reader" }
+    reader = { role = "reader", warehouse = "bi", comment = "Queries of the marts" }
   }
   # dbt's user may act as the reader too: so it is seen what readers see.
   roles_of_users = {
     "loader/loader"   = { user = "loader", role = "loader" }
     "dbt/transformer" = { user = "dbt", role = "transformer" }
     "dbt/reader"      = { user = "dbt", role = "reader" }
+    "reader/reader"   = { user = "reader", role = "reader" }
   }
 }
 

@@ -160,17 +160,18 @@ variable "notify_users" {
 }
 
 variable "service_keys" {
-  description = "RSA public keys (PEM, or its base64 alone) of the service users `loader` and `dbt`. Two slots each: a new key goes into the free one, programs change over, then the old one is emptied."
+  description = "RSA public keys (PEM, or its base64 alone) of the service users `loader`, `dbt` and `reader`. Two slots each: a new key goes into the free one, programs change over, then the old one is emptied."
   type = object({
     loader = optional(object({ key_1 = optional(string), key_2 = optional(string) }), {})
     dbt    = optional(object({ key_1 = optional(string), key_2 = optional(string) }), {})
+    reader = optional(object({ key_1 = optional(string), key_2 = optional(string) }), {})
   })
   default  = {}
   nullable = false
 
   validation {
     condition = alltrue([
-      for key in compact([var.service_keys.loader.key_1, var.service_keys.loader.key_2, var.service_keys.dbt.key_1, var.service_keys.dbt.key_2]) :
+      for key in compact(flatten([for keys in var.service_keys : values(keys)])) :
       can(regex("^MII[A-Za-z0-9+/]{300,}={0,2}$", replace(replace(key, "/-----(BEGIN|END) PUBLIC KEY-----/", ""), "/\\s+/", "")))
     ])
     error_message = "service_keys must be RSA public keys of at least 2048 bits: `openssl rsa -in key.p8 -pubout`. A private key never belongs here."
