@@ -23,8 +23,11 @@ _READING = re.compile(
 
 
 def run_reading_query(login: Login, sql: str, *, limit: int | None) -> Answer:
-    """As `run_query`, for a login that could write: raises ConfigurationError for what does not begin as a read."""
-    if not _READING.match(sql):
+    """As `run_query`, for a login that could write: raises ConfigurationError for what does not begin as a read.
+
+    And for what goes on as another statement, by Snowflake's `->>`.
+    """
+    if not _READING.match(sql) or "->>" in sql:
         raise ConfigurationError("this is no SELECT, SHOW, DESCRIBE, LIST or EXPLAIN; it was not run")
     return run_query(login, sql, limit=limit)
 

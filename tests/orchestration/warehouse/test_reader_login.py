@@ -1,4 +1,7 @@
-"""Who queries the marts in Snowflake: the reader's own user by its own key, which is all that it needs."""
+"""Who queries the marts in Snowflake: the reader's own user by its own key, which is all that it needs.
+
+And what an operator may ask by a login that could write.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from ingest.errors import ConfigurationError
-from orchestration.warehouse.snowflake.login import reader_login
+from orchestration.warehouse.answer import Answer
+from orchestration.warehouse.snowflake import query
+from orchestration.warehouse.snowflake.login import Login, reader_login
 from orchestration.warehouse.snowflake.settings import SnowflakeSettings
 from tests.snowflake.keys import key_pair
 
@@ -58,3 +63,50 @@ def test_where_the_reader_has_a_key_no_other_is_used(account: pytest.MonkeyPatch
 def test_without_any_key_a_reader_is_told_which_one_to_set(account: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigurationError, match="SNOWFLAKE_READER_PRIVATE_KEY_PATH"):
         SnowflakeSettings.load_for_reader()
+
+
+READS = [
+    "select * from RAW._LOADS",
+    "-- why\n// so\n/* select */ WITH one AS (select 1) select * from one",
+    "((select 1) union (select 2))",
+    "SHOW GRANTS TO ROLE X",
+    "desc table T",
+    "list @RAW.STG_S3_RAW",
+    "explain using text delete from T",
+]
+WRITES = [
+    "",
+    "drop table RAW.ORDERS",
+    "/* select */ delete from RAW.ORDERS",
+    "-- select\ninsert into T select 1",
+    "call system$wait(1)",
+    "execute immediate 'drop table T'",
+    "begin drop table T; end",
+    "select 1 ->> drop table T",
+    "selected",
+]
+
+
+@pytest.fixture
+def login(account: pytest.MonkeyPatch) -> Login:
+    account.setenv("SNOWFLAKE_PRIVATE_KEY", key_pair("loader").private)
+    return reader_login(SnowflakeSettings.load_for_reader(), DATABASE)
+
+
+@pytest.mark.parametrize("sql", [*READS, *WRITES])
+def test_an_operator_s_question_begins_as_a_read_or_is_not_run(
+    sql: str, login: Login, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nothing, asked = Answer((), (), (), more=False), list[str]()
+
+    def run(login: Login, sql: str, *, limit: int | None) -> Answer:
+        asked.append(sql)
+        return nothing
+
+    monkeypatch.setattr(query, "run_query", run)
+    if sql in READS:
+        assert query.run_reading_query(login, sql, limit=1) is nothing
+    else:
+        with pytest.raises(ConfigurationError, match="it was not run"):
+            query.run_reading_query(login, sql, limit=1)
+    assert asked == ([sql] if sql in READS else [])
