@@ -21,6 +21,7 @@ OTHERS = re.compile(r"PREFECT_(?!API_DATABASE).*|PATH|HOME|TMPDIR|COLUMNS|LC_.*|
 """Read, and documented by whoever invented them: Prefect, the shell."""
 BUILT_FOR_DBT = {
     "DUCKDB_PATH",
+    "FULL_TESTS",
     "SNOWFLAKE_DATABASE",
     "SNOWFLAKE_QUERY_TAG",
     "SNOWFLAKE_ROLE",
