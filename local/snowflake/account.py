@@ -57,12 +57,25 @@ def provision_statements(
     settings: SnowflakeSettings, database: str, schemas: Schemas, bucket: str, *, user: str
 ) -> tuple[str, ...]:
     """The statements, for ACCOUNTADMIN, in order. `user` gets the three roles. Names are plain, as Terraform's are."""
+    integration = integration_of(bucket)
     return tuple(
         chain(
             _roles(settings, user),
             _warehouses(settings),
+            _integration(settings, integration, bucket),
+            database_statements(settings, database, schemas, bucket, integration=integration),
+        )
+    )
+
+
+def database_statements(
+    settings: SnowflakeSettings, database: str, schemas: Schemas, bucket: str, *, integration: str
+) -> tuple[str, ...]:
+    """A database as Terraform's, for SYSADMIN in an account that has the roles, the warehouses and the integration."""
+    return tuple(
+        chain(
             _database(settings, database, schemas),
-            _stage(settings, database, schemas, bucket),
+            _stage(settings, database, schemas, bucket, integration),
             # Before other grants on the schemas, which would stand in the way.
             _building_grants(settings, database, schemas),
             _raw_grants(settings, database, schemas),
@@ -109,10 +122,8 @@ def _database(settings: SnowflakeSettings, database: str, schemas: Schemas) -> I
         yield f"GRANT USAGE ON DATABASE {database} TO ROLE {role}"
 
 
-def _stage(settings: SnowflakeSettings, database: str, schemas: Schemas, bucket: str) -> Iterator[str]:
+def _integration(settings: SnowflakeSettings, integration: str, bucket: str) -> Iterator[str]:
     """The raw bucket, its data alone."""
-    raw = f"{database}.{schemas.raw}"
-    integration = integration_of(bucket)
     allowed = f"STORAGE_ALLOWED_LOCATIONS = ('s3://{bucket}/')"
     closed = ", ".join(f"'s3://{bucket}/{prefix}'" for prefix in _BLOCKED)
     blocked = f"STORAGE_BLOCKED_LOCATIONS = ({closed})"
@@ -120,6 +131,13 @@ def _stage(settings: SnowflakeSettings, database: str, schemas: Schemas, bucket:
         f"CREATE STORAGE INTEGRATION IF NOT EXISTS {integration} TYPE = EXTERNAL_STAGE STORAGE_PROVIDER = 'S3' "
         f"ENABLED = TRUE STORAGE_AWS_ROLE_ARN = '{STORAGE_ROLE}' {allowed} {blocked}"
     )
+    yield f"GRANT USAGE ON INTEGRATION {integration} TO ROLE {settings.loader_role}"
+
+
+def _stage(
+    settings: SnowflakeSettings, database: str, schemas: Schemas, bucket: str, integration: str
+) -> Iterator[str]:
+    raw = f"{database}.{schemas.raw}"
     yield f"CREATE FILE FORMAT IF NOT EXISTS {raw}.{FILE_FORMAT} {_PARQUET}"
     yield (
         f"CREATE STAGE IF NOT EXISTS {raw}.{settings.stage} URL = 's3://{bucket}/' STORAGE_INTEGRATION = {integration} "
@@ -127,7 +145,6 @@ def _stage(settings: SnowflakeSettings, database: str, schemas: Schemas, bucket:
     )
     yield f"GRANT USAGE ON FILE FORMAT {raw}.{FILE_FORMAT} TO ROLE {settings.loader_role}"
     yield f"GRANT USAGE ON STAGE {raw}.{settings.stage} TO ROLE {settings.loader_role}"
-    yield f"GRANT USAGE ON INTEGRATION {integration} TO ROLE {settings.loader_role}"
 
 
 def _raw_grants(settings: SnowflakeSettings, database: str, schemas: Schemas) -> Iterator[str]:

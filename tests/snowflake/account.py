@@ -14,7 +14,7 @@ import snowflake.connector
 
 from ingest.lake.store import ObjectStore
 from ingest.settings import LakeSettings
-from local.snowflake.account import provision_statements
+from local.snowflake.account import INTEGRATION, STORAGE_ROLE, database_statements, provision_statements
 from orchestration.settings import Schemas
 from orchestration.warehouse.protocol import Row
 from orchestration.warehouse.snowflake.settings import SnowflakeSettings
@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
 RUN = "test-run"
 TEST_ROLE = "SNOWFLAKE_TEST_ROLE"
-"""A role of the user in a real account that may create databases and use the storage integration."""
+"""A role of the user in a real account that may create databases and use the storage integration; the roles that
+Terraform has made are granted to it."""
+TEST_INTEGRATION = "SNOWFLAKE_STORAGE_INTEGRATION"
+"""The integration that Terraform has made for the tests' bucket."""
 _PASSED_ON = ("SNOWFLAKE_", "AWS_", "WAREHOUSE_DATABASE")
 
 
@@ -97,45 +100,47 @@ def connect(environment: Mapping[str, str]) -> SnowflakeConnection:
 
 @contextmanager
 def provisioned(
-    owner: SnowflakeConnection, settings: SnowflakeSettings, database: str, bucket: str
+    owner: SnowflakeConnection,
+    settings: SnowflakeSettings,
+    database: str,
+    bucket: str,
+    environment: Mapping[str, str] = USERS_ACCOUNT,
+    *,
+    is_local: bool | None = None,
 ) -> Iterator[SnowflakeSettings]:
     """A database with what Terraform makes in one; the settings by which it is used. Dropped after the test.
 
-    In an account of the user's the owner's role is every role: there Terraform's own are not the tests' to change.
+    In an account of the user's, roles, warehouses and integration are Terraform's, with the grants that it has made: the
+    tests change none of them, so that a grant that is missing there is seen.
     """
-    if not USERS_ACCOUNT:
+    if not environment:
         _run(owner, provision_statements(settings, database, Schemas(), bucket, user=settings.user))
         yield settings
         return
-    _run(owner, _bare_database(settings, database, bucket))
-    if settings.is_local:  # an emulated account may do without grants; it ends with its process
+    if (
+        settings.is_local if is_local is None else is_local
+    ):  # an emulated account may do without grants; it ends with its process
+        _run(owner, _bare_database(settings, database, bucket))
         yield settings
         return
-    role, warehouse = os.environ.get(TEST_ROLE, "SYSADMIN"), settings.load_warehouse
+    integration = environment.get(TEST_INTEGRATION) or INTEGRATION
     try:
-        yield settings.model_copy(
-            update={
-                **dict.fromkeys(("loader_role", "transformer_role", "reader_role"), role),
-                **dict.fromkeys(("transform_warehouse", "bi_warehouse"), warehouse),
-            }
-        )
+        _run(owner, database_statements(settings, database, Schemas(), bucket, integration=integration))
+        yield settings
     finally:
-        _run(owner, [f"DROP DATABASE {database}"])
+        _run(owner, [f"DROP DATABASE IF EXISTS {database}"])
 
 
 def _bare_database(settings: SnowflakeSettings, database: str, bucket: str) -> Iterator[str]:
-    """The least that a loader needs, by an integration of the account's that allows the test's bucket."""
-    integration = os.environ.get("SNOWFLAKE_STORAGE_INTEGRATION", "DP_MAILBLAZE_DEMO_DEV_S3_INT")
+    """The least that a loader needs, in an emulated account of the user's that may know no grants."""
     yield f"CREATE DATABASE {database}"
     for schema in Schemas().model_dump().values():
         yield f"CREATE SCHEMA {database}.{schema}"
-    if settings.is_local:
-        integration = f"S3_INT_OF_{database}"
-        yield (
-            f"CREATE STORAGE INTEGRATION {integration} TYPE = EXTERNAL_STAGE STORAGE_PROVIDER = 'S3' ENABLED = TRUE "
-            "STORAGE_AWS_ROLE_ARN = 'arn:aws:iam::443414059898:role/dp-mailblaze-demo-dev-snowflake-storage' "
-            f"STORAGE_ALLOWED_LOCATIONS = ('s3://{bucket}/')"
-        )
+    integration = f"S3_INT_OF_{database}"
+    yield (
+        f"CREATE STORAGE INTEGRATION {integration} TYPE = EXTERNAL_STAGE STORAGE_PROVIDER = 'S3' ENABLED = TRUE "
+        f"STORAGE_AWS_ROLE_ARN = '{STORAGE_ROLE}' STORAGE_ALLOWED_LOCATIONS = ('s3://{bucket}/')"
+    )
     yield f"CREATE STAGE {database}.RAW.{settings.stage} URL = 's3://{bucket}/' STORAGE_INTEGRATION = {integration}"
 
 

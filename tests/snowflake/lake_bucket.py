@@ -1,17 +1,26 @@
-"""The bucket that the account's stage reads: a new one on the endpoint, or the user's own where it is AWS itself."""
+"""The bucket that the account's stage reads: a new one on the endpoint, or one that is the tests' own on AWS itself.
+
+A bucket on AWS is the tests' from the moment on in which they find it empty, and leave MARK in it. What a run that was
+killed has left beside the mark is removed by the next one; a bucket with anything else in it is refused.
+"""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import boto3
 import pytest
 
 from ingest.settings import LakeSettings
 
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+
 BUCKET = "SNOWFLAKE_TEST_BUCKET"
+MARK = "_runs/this-bucket-is-the-tests-own"
 
 
 @contextmanager
@@ -28,9 +37,19 @@ def fresh_bucket(environment: Mapping[str, str]) -> Iterator[LakeSettings]:
     name = environment.get(BUCKET, "")
     if not name:
         pytest.skip(f"{BUCKET} names no bucket that the account's storage integration allows")
-    objects = boto3.resource("s3", region_name=region).Bucket(name).objects
-    assert not list(objects.limit(1)), f"{name} is not empty, and the test would empty it"
+    take_bucket(client, name)
     try:
         yield LakeSettings(bucket=name, endpoint_url=None, region=region)
     finally:
-        objects.delete()
+        take_bucket(client, name)
+
+
+def take_bucket(client: S3Client, name: str) -> None:
+    """Make it empty but for the mark. Raises AssertionError for a bucket that is not the tests' own."""
+    pages = client.get_paginator("list_objects_v2").paginate(Bucket=name)
+    keys = [found["Key"] for page in pages for found in page.get("Contents", ())]
+    assert MARK in keys or not keys, f"{name} is not empty, and was not by the tests: they would remove {keys[0]}"
+    client.put_object(Bucket=name, Key=MARK, Body=b"")
+    for key in keys:
+        if key != MARK:
+            client.delete_object(Bucket=name, Key=key)

@@ -21,7 +21,10 @@ from local.snowflake.account import integration_of, provision_statements
 from local.snowflake.server import SnowflakeEmulator
 from orchestration.settings import Schemas
 from orchestration.warehouse.snowflake.settings import SnowflakeSettings
+from tests.conftest import Bucket
 from tests.local.snowflake.conftest import Client, Connect
+from tests.snowflake.account import TEST_INTEGRATION, new_database, provisioned
+from tests.snowflake.lake_bucket import MARK, take_bucket
 
 MakeUser = Callable[..., str]
 
@@ -246,3 +249,53 @@ def test_the_account_is_provisioned_with_least_privilege_and_again_without_chang
     for url, errno in (("s3://elsewhere/", 3127), ("s3://lake/_log/", 3127), ("s3://lake/events/", None)):
         stage = f"CREATE STAGE {database}.RAW.OTHER URL = '{url}' STORAGE_INTEGRATION = {integration_of('lake')}"
         assert client.run(stage) if errno is None else client.errno(stage) == errno, url
+
+
+def test_a_database_of_the_tests_shows_what_the_roles_that_terraform_made_lack(
+    connect: Connect,
+    emulator: SnowflakeEmulator,
+    client: Client,
+    make_user: MakeUser,
+    key: RSAPrivateKey,
+    bucket: Bucket,
+) -> None:
+    """As in an account of the user's: SYSADMIN makes the database, and its user works there by the three roles."""
+    settings = SnowflakeSettings.of(emulator.environment)
+    integration = integration_of(bucket.name)
+    for statement in provision_statements(settings, new_database(), Schemas(), bucket.name, user="test"):
+        client.run(statement)
+    user, database = make_user("SYSADMIN"), new_database()
+    owner = connect(user=user, private_key=private(key), role="SYSADMIN")
+    with provisioned(
+        owner.connection, settings, database, bucket.name, {TEST_INTEGRATION: integration}, is_local=False
+    ):
+        loader, transformer, reader = (
+            connect(user=user, private_key=private(key), role=role, warehouse=warehouse, database=database)
+            for role, warehouse in (
+                (settings.loader_role, settings.load_warehouse),
+                (settings.transformer_role, settings.transform_warehouse),
+                (settings.reader_role, settings.bi_warehouse),
+            )
+        )
+        loader.run("CREATE TABLE RAW.THINGS (ID INT)")
+        transformer.run("CREATE TABLE MART.DIM_THINGS AS SELECT * FROM RAW.THINGS")
+        assert reader.run("SELECT * FROM MART.DIM_THINGS") == []
+        assert reader.errno("SELECT * FROM RAW.THINGS") == 2003
+        assert loader.run("LIST @RAW.STG_S3_RAW/events/") == []
+        client.run(f"REVOKE USAGE ON INTEGRATION {integration} FROM ROLE {settings.loader_role}")
+        assert loader.errno("LIST @RAW.STG_S3_RAW/events/") == 3001
+        assert owner.run(f"LIST @{database}.RAW.STG_S3_RAW/events/") == []  # who may do everything sees no fault
+    assert owner.errno(f"USE DATABASE {database}") == 2043
+
+
+def test_a_bucket_is_the_tests_own_from_when_they_found_it_empty(bucket: Bucket) -> None:
+    bucket.client.put_object(Bucket=bucket.name, Key="events/somebody-elses.parquet", Body=b"")
+    with pytest.raises(AssertionError, match="was not by the tests: they would remove events/somebody-elses"):
+        take_bucket(bucket.client, bucket.name)
+    bucket.client.delete_object(Bucket=bucket.name, Key="events/somebody-elses.parquet")
+
+    take_bucket(bucket.client, bucket.name)
+    bucket.client.put_object(Bucket=bucket.name, Key="events/left-by-a-run-that-was-killed.parquet", Body=b"")
+    take_bucket(bucket.client, bucket.name)
+
+    assert [found["Key"] for found in bucket.client.list_objects_v2(Bucket=bucket.name)["Contents"]] == [MARK]
