@@ -110,8 +110,8 @@ def provisioned(
 ) -> Iterator[SnowflakeSettings]:
     """A database with what Terraform makes in one; the settings by which it is used. Dropped after the test.
 
-    In an account of the user's, roles, warehouses and integration are Terraform's, with the grants that it has made: the
-    tests change none of them, so that a grant that is missing there is seen.
+    In an account of the user's, roles, warehouses and integration are Terraform's, and so are their grants: the tests
+    change none of them, so that a grant that is missing there is seen.
     """
     if not environment:
         _run(owner, provision_statements(settings, database, Schemas(), bucket, user=settings.user))
