@@ -126,6 +126,25 @@ def test_every_type_lands_as_it_is(account: Account, lake: LakeBuilder) -> None:
     assert full == tuple(row.values())
 
 
+def test_texts_land_as_they_are_also_those_that_mean_null_elsewhere(account: Account, lake: LakeBuilder) -> None:
+    if "SNOWFLAKE_HOST" in USERS_ACCOUNT:
+        pytest.skip("an emulator of the user's own may not know NULL_IF")
+    texts = [r"\N", r"\\N", "N", "NULL", "null", "None", "NaN", "NA", "\\", " ", " padded ", "\t", "''", "()"]
+    special = LakeBuilder(lake.store, contract({"id": "bigint", "note": "text", "updated_at": "timestamptz"}))
+    special.data([{"id": at, "note": text, "updated_at": AT} for at, text in enumerate(texts)])
+    load(account, special)
+
+    assert [row[0] for row in account.rows("select note from raw.things order by id")] == texts
+
+
+def test_an_empty_text_lands_as_it_is(account: Account, lake: LakeBuilder) -> None:
+    """Snowflake documents an error for it: then the load fails, and nothing is altered (docs/SNOWFLAKE.md)."""
+    lake.data([thing(1, "")])
+    load(account, lake)
+
+    assert account.rows("select name from raw.things") == [("",)]
+
+
 def test_bytes_land_as_they_are(account: Account, lake: LakeBuilder) -> None:
     if "SNOWFLAKE_HOST" in USERS_ACCOUNT:
         pytest.skip("an emulator of the user's own may not read binary columns of Parquet")
@@ -227,6 +246,17 @@ class TestColumns:
         assert (result.added_columns, result.widened_columns) == (("tier",), ("price: NUMBER(12,2) to NUMBER(14,2)",))
         assert account.rows("select price, tier from raw.things") == [(Decimal("123456789012.34"), "gold")]
 
+    def test_rows_that_copy_would_round_are_never_copied(self, account: Account, lake: LakeBuilder) -> None:
+        """COPY validates no conversion of Parquet: what a version's files hold is compared with the table before."""
+        lake.data([thing(1)])
+        load(account, lake)
+        finer = contract({**COLUMNS, "price": "numeric(12,4)"})
+        LakeBuilder(lake.store, finer).data([thing(2, price="1.2345")], columns=columns_of(finer))
+
+        with pytest.raises(ConfigurationError, match=r"NUMBER\(12,2\) in RAW\.things, and NUMBER\(12,4\) in version 2"):
+            load(account, lake)
+        assert raw_ids(account) == [1]
+
     @pytest.mark.parametrize(
         ("type_", "told"),
         [
@@ -308,6 +338,6 @@ def test_no_statement_strays_out_of_its_transaction(account: Account, lake: Lake
     with account.warehouse().connect() as session:
         with pytest.raises(PlatformError, match="lost in a transaction"):
             delete_twice_over_two_connections(session)
-        session.execute("UPDATE raw._locks SET host = 'still usable' WHERE name = 'load:things'")
+        session.execute("UPDATE raw._claim_things SET run_id = 'still usable'")
 
     assert raw_ids(account) == [1]

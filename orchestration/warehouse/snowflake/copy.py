@@ -10,10 +10,14 @@ from ingest.lake.commit import DataFile
 from orchestration.warehouse.ddl import Table
 
 _OPTIONS = (
-    "FILE_FORMAT = (TYPE = PARQUET USE_VECTORIZED_SCANNER = TRUE USE_LOGICAL_TYPE = TRUE BINARY_AS_TEXT = FALSE) "
+    "FILE_FORMAT = (TYPE = PARQUET USE_VECTORIZED_SCANNER = TRUE USE_LOGICAL_TYPE = TRUE BINARY_AS_TEXT = FALSE "
+    "NULL_IF = ()) "
     "MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE ON_ERROR = ABORT_STATEMENT FORCE = TRUE"
 )
-"""FORCE: Snowflake's memory of loaded files lasts 64 days and knows no replay. The ledger decides what is loaded, in
+"""NULL_IF: by default COPY loads each text `\\N` as NULL, of Parquet too where columns are matched by name
+(https://docs.snowflake.com/en/sql-reference/sql/copy-into-table, "TYPE = PARQUET").
+
+FORCE: Snowflake's memory of loaded files lasts 64 days and knows no replay. The ledger decides what is loaded, in
 the same transaction; nothing may be left out because a file of this name was loaded before."""
 
 

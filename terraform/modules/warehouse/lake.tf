@@ -30,6 +30,7 @@ resource "snowflake_storage_integration_aws" "this" {
 
 # Snowflake asks for USAGE on the integration, beside that on the stage, of whoever makes a stage with it, and of whoever
 # copies from such a stage or lists it: SYSADMIN makes it, the loader reads it.
+# https://docs.snowflake.com/en/sql-reference/sql/copy-into-table, "Usage notes"
 resource "snowflake_grant_privileges_to_account_role" "integration" {
   provider = snowflake.accountadmin
   for_each = {
@@ -46,7 +47,7 @@ resource "snowflake_grant_privileges_to_account_role" "integration" {
   }
 }
 
-# As the loader's own COPY statements say it.
+# As the loader's own COPY statements say it, but for NULL_IF: for looking into files by hand.
 resource "snowflake_file_format_parquet" "this" {
   provider = snowflake.sysadmin
 

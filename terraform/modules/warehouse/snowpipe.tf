@@ -68,7 +68,8 @@ resource "snowflake_pipe" "this" {
   copy_statement = join(" ", [
     "COPY INTO ${local.schema["raw"]}.\"${snowflake_table.pipe[each.key].name}\"",
     "FROM @${local.schema["raw"]}.\"${snowflake_stage_external_s3.this.name}\"/${each.value.prefix}",
-    "FILE_FORMAT = (FORMAT_NAME = '${local.schema["raw"]}.\"${snowflake_file_format_parquet.this.name}\"')",
+    # As the loader's own. A named format cannot say NULL_IF = (): the provider takes an empty list for none at all.
+    "FILE_FORMAT = (TYPE = PARQUET USE_VECTORIZED_SCANNER = TRUE USE_LOGICAL_TYPE = TRUE BINARY_AS_TEXT = FALSE NULL_IF = ())",
     "MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE",
   ])
 

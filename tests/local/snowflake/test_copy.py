@@ -97,6 +97,18 @@ def test_columns_are_matched_by_name_and_values_kept_exactly(lake: Lake) -> None
     ]
 
 
+def test_a_text_that_means_null_elsewhere_is_null_here_too_unless_it_is_said(lake: Lake) -> None:
+    key = lake.put("1.parquet", rows(1, 2, 3) | {"name": ["\\N", "NULL", ""]})
+    for options, names in (
+        (OPTIONS, [None, "NULL", ""]),
+        (OPTIONS.replace("TYPE = PARQUET", "TYPE = PARQUET NULL_IF = ()"), ["\\N", "NULL", ""]),
+        (OPTIONS.replace("TYPE = PARQUET", "TYPE = PARQUET NULL_IF = ('NULL', '')"), ["\\N", None, None]),
+    ):
+        lake.client.run("DELETE FROM EVENTS")
+        lake.client.run(lake.copy(key, options=options))
+        assert [name for (name,) in lake.client.run("SELECT NAME FROM EVENTS ORDER BY ID")] == names, options
+
+
 def test_a_file_that_does_not_fit_is_named_and_nothing_is_loaded(lake: Lake) -> None:
     good = lake.put("1.parquet", rows(1))
     for name, columns, errno, words in (

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from local.snowflake.emulator.errors import invalid_parameter, invalid_property, syntax_error, unsupported
 from local.snowflake.emulator.sql.relations import ObjectName
-from local.snowflake.emulator.sql.tokens import Tokens
+from local.snowflake.emulator.sql.tokens import Tokens, texts
 
 _PARQUET_OPTIONS = {
     "COMPRESSION": ("AUTO", "SNAPPY", "NONE"),
@@ -17,6 +17,10 @@ _PARQUET_OPTIONS = {
     "TRIM_SPACE": ("FALSE",),
     "REPLACE_INVALID_CHARACTERS": ("FALSE",),
 }
+NULL_IF = ("\\N",)
+"""The default of Snowflake ("COPY INTO <table>", TYPE = PARQUET)."""
+Options = dict[str, str | tuple[str, ...]]
+"""NULL_IF has several texts, any other option one word."""
 _OTHER_TYPES = ("CSV", "JSON", "AVRO", "ORC", "XML")
 
 
@@ -27,11 +31,15 @@ class ParquetOptions:
     binary_as_text: bool = True
     use_logical_type: bool = False
     vectorized: bool = False
+    null_if: tuple[str, ...] = NULL_IF
+    """Texts that are loaded as NULL, where columns are matched by name."""
 
     @classmethod
-    def of(cls, options: dict[str, str]) -> ParquetOptions:
+    def of(cls, options: Options) -> ParquetOptions:
         """From `{option: value}`. Raises SnowflakeError for what is unknown."""
         for name, value in options.items():
+            if name == "NULL_IF":
+                continue
             if name not in _PARQUET_OPTIONS:
                 raise invalid_parameter(name)
             if value not in _PARQUET_OPTIONS[name]:
@@ -45,6 +53,7 @@ class ParquetOptions:
             # The vectorised scanner always reads logical types.
             use_logical_type=vectorized or options.get("USE_LOGICAL_TYPE", "FALSE") == "TRUE",
             vectorized=vectorized,
+            null_if=tuple(options.get("NULL_IF", NULL_IF)),
         )
 
 
@@ -52,7 +61,7 @@ class ParquetOptions:
 class FileFormat:
     name: ObjectName
     owner: str
-    options: dict[str, str]
+    options: Options
     comment: str = ""
 
 
@@ -64,7 +73,7 @@ class Stage:
     owner: str
     url: str
     integration: str | None
-    format: dict[str, str] | None = None
+    format: Options | None = None
 
     @property
     def bucket(self) -> str:
@@ -75,25 +84,30 @@ class Stage:
         return self.url.removeprefix("s3://").partition("/")[2]
 
 
-def format_options(tokens: Tokens) -> dict[str, str]:
+def format_options(tokens: Tokens) -> Options:
     """`(TYPE = PARQUET OPTION = value ...)`. Raises SnowflakeError for another type, and for the name of a format."""
     if not tokens.accept("("):
         raise unsupported("a file format by its name")
-    options: dict[str, str] = {}
+    options: Options = {}
     while not tokens.accept(")"):
         tokens.accept(",")
         name = tokens.identifier()
         tokens.expect("=")
-        if name in ("NULL_IF", "FORMAT_NAME"):
+        if name == "FORMAT_NAME":
             raise unsupported(f"FILE_FORMAT with {name}")
         if name in options:
             raise syntax_error(f"duplicate option {name}")
-        options[name] = tokens.value()
+        options[name] = option_value(tokens, name)
     check_type(options)
     return options
 
 
-def check_type(options: dict[str, str]) -> None:
+def option_value(tokens: Tokens, name: str) -> str | tuple[str, ...]:
+    """The value of a format's option."""
+    return tuple(texts(tokens)) if name == "NULL_IF" else tokens.value()
+
+
+def check_type(options: Options) -> None:
     """Only Parquet is emulated."""
     type_ = options.get("TYPE")
     if type_ is None:

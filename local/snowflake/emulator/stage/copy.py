@@ -11,7 +11,7 @@ from local.snowflake.emulator.account.context import Context
 from local.snowflake.emulator.account.doubts import Doubt
 from local.snowflake.emulator.account.history import LoadedFile
 from local.snowflake.emulator.account.locks import LockMode
-from local.snowflake.emulator.account.stage_objects import ParquetOptions, Stage, format_options
+from local.snowflake.emulator.account.stage_objects import Options, ParquetOptions, Stage, format_options
 from local.snowflake.emulator.errors import (
     SnowflakeError,
     invalid_parameter,
@@ -50,7 +50,7 @@ class _Copy:
     stage: Stage
     path: str
     files: list[str] = field(default_factory=list)
-    format: dict[str, str] | None = None
+    format: Options | None = None
     match: str = "NONE"
     force: bool = False
     seen: set[str] = field(default_factory=set)
@@ -149,7 +149,7 @@ def _choice(tokens: Tokens, name: str, allowed: tuple[str, ...]) -> str:
     return value
 
 
-def _format_options(statement: _Copy) -> dict[str, str]:
+def _format_options(statement: _Copy) -> Options:
     """The options of the statement's format, else of the stage's."""
     chosen = statement.format if statement.format is not None else statement.stage.format
     if chosen is None:

@@ -104,6 +104,7 @@ def _in_doubt(array: pa.ChunkedArray, column: Column, place: _Place, doubts: Dou
 
 
 def _fit(array: pa.ChunkedArray, column: Column, place: _Place, options: ParquetOptions) -> pa.ChunkedArray:
+    array = _without(array, options.null_if)
     if not column.nullable and array.null_count:
         row = int(pc.index(pc.is_null(array), True).as_py()) + 1
         raise place.error(100072, "NULL result in a non-nullable column", row)
@@ -122,6 +123,14 @@ def _fit(array: pa.ChunkedArray, column: Column, place: _Place, options: Parquet
             row = int(pc.index(pc.greater(lengths, length), True).as_py())
             raise place.error(100078, f"String '{fitted[row].as_py()}' is too long and would be truncated", row + 1)
     return fitted
+
+
+def _without(array: pa.ChunkedArray, texts: tuple[str, ...]) -> pa.ChunkedArray:
+    """The array with NULL in the place of these texts."""
+    if not texts or not (pa.types.is_string(array.type) or pa.types.is_large_string(array.type)):
+        return array
+    named = pc.is_in(array, value_set=pa.array(texts, type=array.type))
+    return pc.if_else(named, pa.scalar(None, type=array.type), array)
 
 
 def _cast(array: pa.ChunkedArray, wanted: pa.DataType, column: Column, place: _Place) -> pa.ChunkedArray:

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from local.snowflake.emulator.account.context import Context
 from local.snowflake.emulator.account.objects import StorageIntegration
-from local.snowflake.emulator.account.stage_objects import FileFormat, Stage, check_type, format_options
+from local.snowflake.emulator.account.stage_objects import (
+    FileFormat,
+    Options,
+    Stage,
+    check_type,
+    format_options,
+    option_value,
+)
 from local.snowflake.emulator.errors import (
     already_exists,
     insufficient_privileges,
@@ -73,8 +80,8 @@ def _check_location(context: Context, stage: Stage) -> None:
 def usable_integration(context: Context, stage: Stage) -> StorageIntegration:
     """The stage's integration, which the role must be allowed to use.
 
-    Not only to make the stage: Snowflake asks for USAGE on the integration, beside that on the stage, of each role that
-    reads or lists it ("Access control privileges", note on stages with a storage integration).
+    Not only to make the stage: a role that copies from it or lists it must have USAGE on both ("you must use a role
+    that has or inherits the USAGE privilege on the storage integration": "COPY INTO <table>", usage notes).
     """
     if stage.integration is None:
         raise unsupported("a stage without a STORAGE_INTEGRATION")
@@ -117,7 +124,7 @@ def create_file_format(context: Context, *, replace: bool) -> Result:
     if_missing = tokens.accept("IF", "NOT", "EXISTS")
     name = context.session.resolve(tokens.name(), "CREATE FILE FORMAT")
     context.require_create("FILE FORMAT", name.database, name.schema)
-    options: dict[str, str] = {}
+    options: Options = {}
     comment = ""
     while not tokens.done:
         tokens.accept(",")
@@ -126,7 +133,7 @@ def create_file_format(context: Context, *, replace: bool) -> Result:
         if option == "COMMENT":
             comment = tokens.text()
         else:
-            options[option] = tokens.value()
+            options[option] = option_value(tokens, option)
     check_type(options)
     if name in account.file_formats and not replace:
         if if_missing:

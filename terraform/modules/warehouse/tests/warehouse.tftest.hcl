@@ -200,7 +200,7 @@ run "everything" {
   }
 
   assert {
-    condition     = snowflake_pipe.this["email_events"].auto_ingest && snowflake_pipe.this["email_events"].copy_statement == "COPY INTO \"DP_MAILBLAZE_DEMO_DEV_DB\".\"RAW\".\"EMAIL_EVENTS__PIPE\" FROM @\"DP_MAILBLAZE_DEMO_DEV_DB\".\"RAW\".\"STG_S3_RAW\"/events/email_events/ FILE_FORMAT = (FORMAT_NAME = '\"DP_MAILBLAZE_DEMO_DEV_DB\".\"RAW\".\"PARQUET_OF_INGEST\"') MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE"
+    condition     = snowflake_pipe.this["email_events"].auto_ingest && snowflake_pipe.this["email_events"].copy_statement == "COPY INTO \"DP_MAILBLAZE_DEMO_DEV_DB\".\"RAW\".\"EMAIL_EVENTS__PIPE\" FROM @\"DP_MAILBLAZE_DEMO_DEV_DB\".\"RAW\".\"STG_S3_RAW\"/events/email_events/ FILE_FORMAT = (TYPE = PARQUET USE_VECTORIZED_SCANNER = TRUE USE_LOGICAL_TYPE = TRUE BINARY_AS_TEXT = FALSE NULL_IF = ()) MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE"
     error_message = "A pipe fills a table of its own from the stream's prefix."
   }
 
