@@ -264,7 +264,8 @@ def test_a_database_of_the_tests_shows_what_the_roles_that_terraform_made_lack(
     integration = integration_of(bucket.name)
     for statement in provision_statements(settings, new_database(), Schemas(), bucket.name, user="test"):
         client.run(statement)
-    user, database = make_user("SYSADMIN"), new_database()
+    # By default a session has all roles of its user beside the one that it names, and would lack nothing.
+    user, database = make_user("SYSADMIN", options="DEFAULT_SECONDARY_ROLES = ()"), new_database()
     owner = connect(user=user, private_key=private(key), role="SYSADMIN")
     with provisioned(
         owner.connection, settings, database, bucket.name, {TEST_INTEGRATION: integration}, is_local=False
