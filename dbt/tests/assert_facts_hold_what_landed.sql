@@ -16,6 +16,20 @@ where items.order_item_id is null
 
 union all
 
+select 'order is missing', orders.order_id
+from {{ ref('stg_orders') }} as orders
+left join {{ ref('fct_orders') }} as held on held.order_id = orders.order_id
+where held.order_id is null
+
+union all
+
+select 'order is not at the source', held.order_id
+from {{ ref('fct_orders') }} as held
+left join {{ ref('stg_orders') }} as orders on orders.order_id = held.order_id
+where orders.order_id is null
+
+union all
+
 select 'e-mail events differ by', landed.n - held.n
 from (select count(distinct event_id) as n from {{ source('raw', 'email_events') }}) as landed
 cross join (select count(*) as n from {{ ref('fct_email_events') }}) as held

@@ -19,20 +19,44 @@ class Question:
 
 CAMPAIGNS = Question(
     "Which campaigns sold the most?",
-    "Revenue goes to the customer's last click within 7 days before the order.",
+    "Revenue, with tax, goes to the customer's last click within 7 days before the order; in open days more may come. "
+    "Campaigns that the provider does not list stand apart.",
     """
+    with cohorts as (
+        select
+            campaign_key,
+            sum(messages_delivered) as delivered,
+            sum(messages_clicked) as clicked,
+            sum(attributed_orders) as orders,
+            sum(attributed_revenue_incl_tax) as revenue,
+            count(case when not is_window_closed then 1 end) as open_days
+        from mart.fct_campaign_cohorts
+        group by campaign_key
+    ),
+    named as (
+        select
+            cohorts.*,
+            campaign.is_inferred,
+            campaign.budget,
+            case
+                when campaign.is_inferred then '(' || campaign.provider_state || ')' else campaign.campaign_name
+            end as campaign,
+            case when campaign.is_inferred then campaign.provider_state else campaign.campaign_id end as group_id
+        from cohorts
+        inner join mart.dim_campaign as campaign using (campaign_key)
+    )
     select
-        coalesce(campaign.campaign_name, 'not listed yet: ' || campaign.campaign_id) as campaign,
-        sum(daily.messages_delivered) as delivered,
-        sum(daily.messages_clicked) as clicked,
-        sum(daily.attributed_orders) as orders,
-        sum(daily.attributed_revenue) as revenue,
-        any_value(campaign.budget) as budget
-    from mart.fct_campaign_performance as daily
-    inner join mart.dim_campaign as campaign using (campaign_key)
-    group by campaign_key, campaign.campaign_name, campaign.campaign_id
-    order by revenue desc, campaign
-    limit 5
+        campaign,
+        sum(delivered) as delivered,
+        sum(clicked) as clicked,
+        sum(orders) as orders,
+        sum(revenue) as revenue,
+        sum(open_days) as open_days,
+        sum(budget) as budget
+    from named
+    group by is_inferred, group_id, campaign
+    qualify row_number() over (partition by is_inferred order by sum(revenue) desc, campaign) <= 5
+    order by is_inferred, revenue desc, campaign
     """,
 )
 
@@ -72,14 +96,16 @@ STOCK_AT_RISK = Question(
 
 COUNTRIES = Question(
     "Where do our customers buy?",
-    "Net of discounts and of cancelled orders, with the customer's present country.",
+    "With tax, net of discounts and of cancelled orders, with the customer's present country.",
     """
     select
         coalesce(customer.country, '(erased)') as country,
         count(distinct lines.order_id) as orders,
-        sum(lines.net_amount) as revenue,
-        cast(sum(lines.net_amount) / count(distinct lines.order_id) as decimal(14, 2)) as per_order,
-        cast(100 * sum(lines.discount_amount) / sum(lines.gross_amount) as decimal(5, 1)) as discount_percent
+        sum(lines.revenue_incl_tax) as revenue,
+        cast(sum(lines.revenue_incl_tax) / count(distinct lines.order_id) as decimal(14, 2)) as per_order,
+        cast(
+            100 * sum(lines.discount_amount_incl_tax) / sum(lines.gross_amount_incl_tax) as decimal(5, 1)
+        ) as discount_percent
     from mart.fct_order_lines as lines
     inner join mart.dim_customer as customer using (customer_key)
     where not lines.is_cancelled
@@ -118,7 +144,7 @@ def price_history(product_id: int, name: str) -> Question:
             case when product.version_number > 1 then date_trunc('second', product.valid_from) end as valid_from,
             case when not product.is_current then date_trunc('second', product.valid_to) end as valid_to,
             count(lines.order_item_id) as lines,
-            coalesce(sum(lines.net_amount), 0) as revenue
+            coalesce(sum(lines.revenue_incl_tax), 0) as revenue
         from mart.dim_product as product
         left join mart.fct_order_lines as lines using (product_key)
         where product.product_id = {product_id:d}

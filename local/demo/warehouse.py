@@ -24,7 +24,7 @@ Ask = Callable[[str], Answer]
 _USERS_PREFIXES = ("SNOWFLAKE_", "AWS_")
 _USERS_NAMES = ("RAW_BUCKET", "WAREHOUSE_DATABASE")
 
-_QUERY = "select activity_date, messages_sent, attributed_revenue from mart.fct_campaign_performance limit 5"
+_QUERY = "select order_date, sum(revenue_incl_tax) as revenue from mart.fct_orders group by 1 order by 1 desc limit 5"
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,14 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime, timedelta
-from decimal import Decimal
+from datetime import date, timedelta
 from typing import Any
 
 from tests.dbt.shop import Shop
 
 Record = Mapping[str, Any]
+
+UNKNOWN_DAY = date(1900, 1, 2)
 
 
 def email_hash(address: str, salt: str = "dev-only-salt") -> str:
@@ -52,22 +53,6 @@ def closing_stock(shop: Shop, *, run_day: date, first_day: date = date.min) -> d
     return closing
 
 
-def attributed_revenue(shop: Shop) -> dict[tuple[str, date], Decimal]:
-    """Revenue by campaign and day of the last click within seven days before the order."""
-    clicks = _clicks_by_address(shop)
-    revenue: dict[tuple[str, date], Decimal] = defaultdict(Decimal)
-    for order in shop.rows("orders").values():
-        customer = shop.rows("customers").get((order["customer_id"],))
-        if customer is None or order["status"] == "cancelled":
-            continue
-        window = (order["placed_at"] - timedelta(days=7), order["placed_at"])
-        eligible = [click for click in clicks[customer["email"]] if window[0] <= click[0] <= window[1]]
-        if eligible:
-            clicked_at, _, campaign = max(eligible)
-            revenue[campaign, clicked_at.date()] += order["total_amount"]
-    return dict(revenue)
-
-
 def message_counts(shop: Shop) -> dict[str, tuple[int, int]]:
     """Opens and clicks by message, each event once."""
     counts: dict[str, list[int]] = defaultdict(lambda: [0, 0])
@@ -77,13 +62,25 @@ def message_counts(shop: Shop) -> dict[str, tuple[int, int]]:
     return {message: (opens, clicks) for message, (opens, clicks) in counts.items()}
 
 
-def _clicks_by_address(shop: Shop) -> dict[str, list[tuple[datetime, str, str]]]:
-    clicks: dict[str, list[tuple[datetime, str, str]]] = defaultdict(list)
+def cohorts(shop: Shop) -> dict[tuple[str, date], tuple[int, int, int, int]]:
+    """Messages by campaign and UTC day of sending: sent, delivered, opened, clicked; a stage implies those before."""
+    reported: dict[str, set[str]] = defaultdict(set)
+    sent_on: dict[str, date] = {}
+    campaigns = {}
     for event in _events(shop):
-        if event["type"] == "clicked":
-            occurred_at = datetime.fromisoformat(event["occurred_at"])
-            clicks[event["recipient"]].append((occurred_at, event["event_id"], event["campaign_id"]))
-    return clicks
+        reported[event["message_id"]].add(event["type"])
+        campaigns[event["message_id"]] = event["campaign_id"]
+        if event["type"] == "sent":
+            sent_on[event["message_id"]] = date.fromisoformat(event["occurred_at"][:10])
+    counts: dict[tuple[str, date], list[int]] = defaultdict(lambda: [0, 0, 0, 0])
+    for message, types in reported.items():
+        count = counts[campaigns[message], sent_on.get(message, UNKNOWN_DAY)]
+        clicked = "clicked" in types
+        opened = clicked or "opened" in types
+        delivered = opened or bool(types & {"delivered", "unsubscribed", "complained"})
+        for stage, reached in enumerate((True, delivered, opened, clicked)):
+            count[stage] += reached
+    return {cohort: (count[0], count[1], count[2], count[3]) for cohort, count in counts.items()}
 
 
 def _events(shop: Shop) -> Iterable[Record]:

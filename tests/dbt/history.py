@@ -13,6 +13,7 @@ EVERYTHING_THAT_HAPPENS = (
     + [mailing.send_message] * 10
     + [trade.advance_order] * 8
     + [mailing.redeliver, mailing.late_event, trade.change_discount, trade.cancel_order, trade.change_price] * 3
+    + [trade.change_address] * 3
     + [trade.add_customer, trade.erase_customer, trade.touch_customer, trade.delete_order, trade.delete_line] * 2
     + [trade.add_product, trade.delete_product, mailing.add_campaign, mailing.edit_campaign, mailing.delete_campaign]
 )

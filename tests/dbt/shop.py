@@ -48,6 +48,8 @@ class Shop:
     """Order lines that were taken out of their orders."""
     withdrawn: list[Record] = field(default_factory=list)
     """Products that had landed and were deleted."""
+    left_addresses: set[str] = field(default_factory=set)
+    """Addresses that a customer once had."""
     priced_in: dict[int, int] = field(default_factory=dict)
     """The round in which a product last got a price."""
     watermarks: dict[str, datetime] = field(default_factory=dict)

@@ -19,8 +19,14 @@ from tests.dbt.test_incremental import MODELS, assert_equals_a_full_refresh
 FIRST_DAY = date(2000, 1, 1)
 SHOP = ZoneInfo("Europe/Amsterdam")
 BEFORE, AFTER = date(1900, 1, 1), date(9999, 12, 31)
-LOCAL_DATES = (("fct_stock_movements", "movement_local_date", "moved_at"),)
-INCREMENTAL = ("--select", "config.materialized:incremental", "dim_date", "fct_campaign_performance")
+LOCAL_DATES = (
+    ("fct_stock_movements", "movement_local_date", "moved_at"),
+    ("fct_order_lines", "order_local_date", "placed_at"),
+    ("fct_orders", "order_local_date", "placed_at"),
+    ("fct_email_events", "event_local_date", "occurred_at"),
+    ("fct_email_messages", "sent_local_date", "sent_at"),
+)
+INCREMENTAL = ("--select", "config.materialized:incremental", "dim_date", "fct_orders", "fct_campaign_activity_daily")
 
 
 @pytest.mark.slow

@@ -5,14 +5,13 @@ from __future__ import annotations
 
 import shutil
 from datetime import date, timedelta
-from decimal import Decimal
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
 
-from tests.dbt import expected
+from tests.dbt import expected, resolution
 from tests.dbt.conftest import MODELS_AND_DATA_TESTS
 from tests.dbt.history import live_through_a_round, open_shop
 from tests.dbt.project import BUSINESS_NOW, Dbt
@@ -88,11 +87,12 @@ def assert_equals_the_sources(raw: RawDatabase, shop: Shop) -> None:
         assert raw.query(f"select count(*) from STAGING.stg_{stream}") == [(count,)], stream
 
     lines = raw.query(
-        "select order_item_id, order_status, c.customer_id, unit_price, net_amount "
+        "select order_item_id, order_status, c.customer_id, unit_price_incl_tax, line_total_incl_tax "
         "from MART.fct_order_lines join MART.dim_customer c using (customer_key)"
     )
     assert set(lines) == expected.order_lines(shop)
-    assert raw.query("select order_item_id from MART.fct_order_lines where list_price <> unit_price") == []
+    other_prices = "select order_item_id from MART.fct_order_lines where list_price_incl_tax <> unit_price_incl_tax"
+    assert raw.query(other_prices) == []
 
     stock = raw.query(
         "select inventory_date, warehouse_id, product_id, closing_quantity "
@@ -102,13 +102,32 @@ def assert_equals_the_sources(raw: RawDatabase, shop: Shop) -> None:
         shop, run_day=RUN_DAY
     )
 
-    revenue = raw.query(
-        "select campaign_id, activity_date, attributed_revenue "
-        "from MART.fct_campaign_performance join MART.dim_campaign using (campaign_key) where attributed_revenue <> 0"
+    attributed = raw.query(
+        "select order_id, attributed_click_event_id from MART.fct_orders where attributed_click_event_id is not null"
     )
-    assert {(campaign, day): amount for campaign, day, amount in revenue} == {
-        key: amount for key, amount in expected.attributed_revenue(shop).items() if amount != Decimal(0)
+    assert dict(attributed) == resolution.last_clicks(raw)
+    assert len(attributed) > 5
+
+    people = raw.query(
+        "select event_id, customer_id from MART.fct_email_events join MART.dim_customer using (customer_key)"
+    )
+    holders = resolution.holders_of_events(raw)
+    assert {event: customer for event, customer in people if customer != -1} == {
+        event: customer for event, customer in holders.items() if (customer,) in shop.rows("customers")
     }
+
+    cohorts = raw.query(
+        "select campaign_id, sent_date, messages_sent, messages_delivered, messages_opened, messages_clicked "
+        "from MART.fct_campaign_cohorts join MART.dim_campaign using (campaign_key)"
+    )
+    assert {(campaign, day): counts for campaign, day, *counts in cohorts} == {
+        cohort: list(counts) for cohort, counts in expected.cohorts(shop).items()
+    }
+
+    consents = raw.query(
+        "select message_id, consent_when_sent from MART.fct_email_messages where consent_when_sent is not null"
+    )
+    assert dict(consents) == resolution.consents_when_sent(raw)
 
     messages = raw.query("select message_id, open_count, click_count from MART.fct_email_messages")
     assert {message: (opens, clicks) for message, opens, clicks in messages} == expected.message_counts(shop)

@@ -37,8 +37,28 @@ DAMAGE = {
         "delete from MART.fct_inventory_daily where inventory_date = "
         "(select min(inventory_date) from MART.fct_inventory_daily)"
     ),
-    "assert_campaign_performance_adds_up": (
-        "update MART.fct_campaign_performance set attributed_revenue = attributed_revenue + 1"
+    "assert_campaign_activity_adds_up": (
+        "update MART.fct_campaign_activity_daily set attributed_revenue_incl_tax = attributed_revenue_incl_tax + 1"
+    ),
+    "assert_campaign_cohorts_add_up": (
+        "update MART.fct_campaign_cohorts set attributed_orders_cancelled = attributed_orders_cancelled + 1"
+    ),
+    "assert_funnel_narrows": "update MART.fct_campaign_cohorts set messages_opened = messages_delivered + 1",
+    "assert_an_address_has_one_holder": (
+        "insert into INTERMEDIATE.int_address_holders select email_hash, -7, timestamp '2026-03-01', "
+        "timestamp '2026-03-02' from INTERMEDIATE.int_address_holders limit 1"
+    ),
+    "assert_addresses_are_not_shared": (
+        "update INTERMEDIATE.int_customer_versions set email_hash = (select min(email_hash) "
+        "from INTERMEDIATE.int_customer_versions) where customer_id = 2"
+    ),
+    "assert_cancelled_orders_earn_nothing": (
+        "update MART.fct_orders set revenue_incl_tax = 1 where order_id = (select max(order_id) from MART.fct_orders)"
+    ),
+    "assert_amounts_are_in_the_shops_currency": "update MART.fct_orders set currency = 'USD' where order_id = 1",
+    "assert_mail_respects_refusals": (
+        "update MART.fct_email_messages set consent_when_sent = false "
+        "where message_id = (select max(message_id) from MART.fct_email_messages)"
     ),
     "primary_key_fct_email_events_event_id": (
         "insert into MART.fct_email_events select * from MART.fct_email_events limit 2"
@@ -62,6 +82,9 @@ ODDITIES = {
     "assert_order_totals_add_up",
     "assert_sold_goods_left_the_shelf",
     "assert_no_click_before_its_send",
+    "assert_addresses_are_not_shared",
+    "assert_amounts_are_in_the_shops_currency",
+    "assert_mail_respects_refusals",
     "parent_has_landed_stg_order_items_order_id__order_id__orders",
 }
 """Those of them that find what a source may do, and stop nothing."""

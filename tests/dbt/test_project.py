@@ -56,6 +56,7 @@ def test_every_model_has_its_key_tested(compiled: DbtResult, models: dict[str, d
         "stg_email_events": "fct_email_events",
         "int_email_events": "fct_email_events",
         "int_message_lifecycle": "fct_email_messages",
+        "int_message_context": "fct_email_messages",
     }
     assert set(models) - keyed == set(tested_as), "whose rows are, one by one, those of a fact"
     assert set(tested_as.values()) <= keyed

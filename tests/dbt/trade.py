@@ -84,6 +84,18 @@ def touch_customer(shop: Shop) -> None:
         shop.change("customers", key, marketing_consent=not shop.rows("customers")[key]["marketing_consent"])
 
 
+def change_address(shop: Shop) -> None:
+    """A customer has another address: a new one, one that somebody else once had, or another's in other letters."""
+    key = shop.draw("customers")
+    if key:
+        shop.tick()
+        now = {row["email"] for row in shop.rows("customers").values()}
+        choices = [f"Shopper{key[0]:05d}.{shop.now:%d%H%M%S}@mail.example", *sorted(shop.left_addresses - now)]
+        choices += sorted(address.swapcase() for address in now if address.swapcase() not in now)
+        shop.left_addresses.add(shop.rows("customers")[key]["email"])
+        shop.change("customers", key, email=shop.rng.choice(choices))
+
+
 def erase_customer(shop: Shop) -> None:
     """A customer with orders is forgotten; the orders stay, without them."""
     buyers = {order["customer_id"] for order in shop.rows("orders").values()}

@@ -34,6 +34,7 @@ OWN_CLOCK = {
     "fct_inventory_daily": {"product_key"},
     # When the database's clock says that the row was written; when it happened is placed_at and moved_at.
     "fct_order_lines": {"recorded_at", "product_key"},
+    "fct_orders": {"recorded_at", "shipped_at", "delivered_at", "cancelled_at", "hours_to_ship", "hours_to_deliver"},
     "fct_stock_movements": {"recorded_at", "product_key"},
 }
 """The columns that carry the run's own clock, by mart: all others follow from NOW."""

@@ -28,3 +28,25 @@
 {% macro snowflake__json_array_size(column, path) -%}
     {{ return("cast(array_size(get_path(parse_json(" ~ column ~ ", 'd'), '" ~ path ~ "')) as bigint)") }}
 {%- endmacro %}
+
+
+{#- One row per element of an array that is a text, in the column `element`, with the columns `kept` of `relation`; the array
+    is JSON text in `column`. Elements of other kinds are left out. -#}
+{% macro json_texts(relation, column, kept) -%}
+    {{ return(adapter.dispatch('json_texts')(relation, column, kept)) }}
+{%- endmacro %}
+
+{% macro duckdb__json_texts(relation, column, kept) -%}
+    select {{ kept | join(', ') }}, json_extract_string(member, '$') as element
+    from (
+        select {{ kept | join(', ') }}, unnest(cast(json_extract({{ column }}, '$[*]') as json[])) as member
+        from {{ relation }}
+    ) as members
+    where json_type(member) = 'VARCHAR'
+{%- endmacro %}
+
+{% macro snowflake__json_texts(relation, column, kept) -%}
+    select {% for name in kept %}arrays.{{ name }}, {% endfor %}cast(member.value as varchar) as element
+    from {{ relation }} as arrays, lateral flatten(input => parse_json(arrays.{{ column }}, 'd')) as member
+    where typeof(member.value) = 'VARCHAR'
+{%- endmacro %}

@@ -18,5 +18,7 @@ select
     link_sku,
     bounce_class,
     bounce_code,
+    user_agent,
+    event_type = 'opened' and {{ is_machine('user_agent') }} as is_machine_open,
     _log_version
 from new_rows

@@ -22,11 +22,14 @@ select
     min(case when event_type = 'sent' then occurred_at end) as sent_at,
     min(case when event_type = 'delivered' then occurred_at end) as delivered_at,
     min(case when event_type = 'bounced' then occurred_at end) as bounced_at,
+    min(case when event_type = 'bounced' and bounce_class = 'hard' then occurred_at end) as hard_bounced_at,
     min(case when event_type = 'opened' then occurred_at end) as first_opened_at,
+    min(case when event_type = 'opened' and not is_machine_open then occurred_at end) as first_human_opened_at,
     min(case when event_type = 'clicked' then occurred_at end) as first_clicked_at,
     min(case when event_type = 'unsubscribed' then occurred_at end) as unsubscribed_at,
     min(case when event_type = 'complained' then occurred_at end) as complained_at,
     cast(sum(case when event_type = 'opened' then 1 else 0 end) as bigint) as open_count,
+    cast(sum(case when is_machine_open then 1 else 0 end) as bigint) as machine_open_count,
     cast(sum(case when event_type = 'clicked' then 1 else 0 end) as bigint) as click_count,
     min(case when event_type = 'bounced' then bounce_class end) as bounce_class,
     -- The furthest that the message got; a complaint or an unsubscription is an answer to it, not a stage.
@@ -38,6 +41,7 @@ select
         when max(case when event_type = 'sent' then 1 else 0 end) = 1 then 'sent'
         else 'unknown'
     end as message_status,
+    min(occurred_at) as first_event_at,
     max(_log_version) as _log_version
 from events
 group by message_id

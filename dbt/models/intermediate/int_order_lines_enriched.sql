@@ -34,11 +34,11 @@ select
     cast(orders.placed_at as date) as order_date,
     orders.created_at as recorded_at,
     items.quantity,
-    items.unit_price,
+    items.unit_price as unit_price_incl_tax,
     items.discount_rate,
-    cast(cast(items.quantity as numeric(19, 0)) * items.unit_price as numeric(38, 2)) as gross_amount,
-    cast(cast(items.quantity as numeric(19, 0)) * items.unit_price - items.line_total as numeric(38, 2)) as discount_amount,
-    items.line_total as net_amount,
+    cast(cast(items.quantity as numeric(19, 0)) * items.unit_price as numeric(38, 2)) as gross_amount_incl_tax,
+    cast(cast(items.quantity as numeric(19, 0)) * items.unit_price - items.line_total as numeric(38, 2)) as discount_amount_incl_tax,
+    items.line_total as line_total_incl_tax,
     items._changed_version as _order_items_version,
     orders._changed_version as _orders_version
 from items

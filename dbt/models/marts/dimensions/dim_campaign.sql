@@ -5,12 +5,15 @@ known as (
     select * from {{ ref('dim_campaign_history') }} where is_current
 ),
 
--- A campaign that events speak of and that has not landed, or never will: a member with nothing but its identifier.
+-- A campaign that events name and whose own row never landed: a member with nothing but its identifier. Had its events
+-- landed before the list did, the list would name it if it were there.
 inferred as (
-    select distinct events.campaign_id
-    from {{ ref('int_email_events') }} as events
-    left join known on known.campaign_id = events.campaign_id
-    where known.campaign_id is null and events.campaign_id is not null
+    select
+        mentions.campaign_id,
+        case when mentions.is_older_than_list then 'no longer at the provider' else 'not landed yet' end as provider_state
+    from {{ ref('int_campaign_mentions') }} as mentions
+    left join known on known.campaign_id = mentions.campaign_id
+    where known.campaign_id is null
 )
 
 select
@@ -28,7 +31,8 @@ select
     created_at,
     updated_at,
     is_deleted,
-    false as is_inferred
+    false as is_inferred,
+    case when is_deleted then 'no longer at the provider' else 'listed' end as provider_state
 from known
 
 union all
@@ -47,6 +51,7 @@ select
     null,
     null,
     null,
-    false,
-    true
+    provider_state = 'no longer at the provider',
+    true,
+    provider_state
 from inferred

@@ -5,24 +5,73 @@
     post_hook="{{ cluster_by('event_date') }}",
 ) }}
 
-select
-    event_id,
-    {{ calendar_day('cast(occurred_at as date)') }} as event_date,
-    {{ surrogate_key('campaign', ['campaign_id']) }} as campaign_key,
-    message_id,
-    recipient_hash,
-    event_type,
-    occurred_at,
-    received_at,
-    cast({{ dbt.datediff('occurred_at', 'received_at', 'second') }} as bigint) as seconds_to_receipt,
-    link_sku,
-    bounce_class,
-    cast(bounce_code as bigint) as bounce_code,
-    _log_version
-from {{ ref('int_email_events') }}
-{%- if is_incremental() %}
-where _log_version > (select coalesce(max(_log_version), 0) from {{ this }})
-    or event_id in (
-        select event_id from {{ this }} where {{ calendar_has_moved('event_date', 'cast(occurred_at as date)') }}
-    )
+with
+
+-- Without the unknown member, whose identifier a customer may have.
+customers as (
+    select * from {{ ref('dim_customer') }} where customer_key <> {{ unknown_key() }}
+),
+
+-- Whose an address was when; nobody's of whom no row is left.
+holders as (
+    select holders.email_hash, holders.valid_from, holders.valid_to, customers.customer_key
+    from {{ ref('int_address_holders') }} as holders
+    inner join customers on customers.customer_id = holders.customer_id
+),
+
+{% if is_incremental() -%}
+to_write as (
+    select event_id
+    from {{ ref('int_email_events') }}
+    where _log_version > (select coalesce(max(_log_version), 0) from {{ this }})
+
+    union
+
+    select event_id
+    from {{ this }}
+    where {{ calendar_has_moved('event_date', 'cast(occurred_at as date)') }}
+        or {{ local_calendar_has_moved('event_local_date', 'occurred_at') }}
+
+    union
+
+    -- An address that changed hands before the event, and landed after it; a customer who was erased since.
+    select known.event_id
+    from {{ this }} as known
+    left join holders
+        on holders.email_hash = known.recipient_hash
+        and {{ in_history('known.occurred_at') }} >= holders.valid_from
+        and {{ in_history('known.occurred_at') }} < holders.valid_to
+    where known.customer_key <> coalesce(holders.customer_key, {{ unknown_key() }})
+),
 {%- endif %}
+
+events as (
+    select events.*
+    from {{ ref('int_email_events') }} as events
+    {%- if is_incremental() %}
+    inner join to_write on to_write.event_id = events.event_id
+    {%- endif %}
+)
+
+select
+    events.event_id,
+    {{ calendar_day('cast(events.occurred_at as date)') }} as event_date,
+    {{ local_calendar_member('events.occurred_at') }} as event_local_date,
+    {{ surrogate_key('campaign', ['events.campaign_id']) }} as campaign_key,
+    coalesce(holders.customer_key, {{ unknown_key() }}) as customer_key,
+    events.message_id,
+    events.recipient_hash,
+    events.event_type,
+    events.is_machine_open,
+    events.occurred_at,
+    events.received_at,
+    cast({{ dbt.datediff('events.occurred_at', 'events.received_at', 'second') }} as bigint) as seconds_to_receipt,
+    events.link_sku,
+    events.bounce_class,
+    cast(events.bounce_code as bigint) as bounce_code,
+    events._log_version
+from events
+left join holders
+    on holders.email_hash = events.recipient_hash
+    and {{ in_history('events.occurred_at') }} >= holders.valid_from
+    and {{ in_history('events.occurred_at') }} < holders.valid_to

@@ -60,7 +60,10 @@ lines_of_changed_customers as (
 
 -- An order that was dated after the run's day, and is no more.
 lines_of_moved_days as (
-    select order_item_id from {{ this }} where {{ calendar_has_moved('order_date', 'cast(placed_at as date)') }}
+    select order_item_id from {{ this }} 
+    where {{ calendar_has_moved('order_date', 'cast(placed_at as date)') }}
+        or {{ local_calendar_has_moved('order_local_date', 'placed_at') }}
+
 ),
 
 to_write as (
@@ -89,6 +92,7 @@ select
     lines.order_id,
     cast(lines.line_number as bigint) as line_number,
     {{ calendar_day('lines.order_date') }} as order_date,
+    {{ local_calendar_member('lines.placed_at') }} as order_local_date,
     products.product_key,
     coalesce(customers.customer_key, {{ unknown_key() }}) as customer_key,
     {{ surrogate_key('warehouse', ['lines.warehouse_id']) }} as warehouse_key,
@@ -100,13 +104,14 @@ select
     lines.recorded_at,
     lines.currency,
     cast(lines.quantity as bigint) as quantity,
-    products.list_price,
-    lines.unit_price,
+    products.list_price as list_price_incl_tax,
+    lines.unit_price_incl_tax,
     lines.discount_rate,
-    cast(cast(lines.quantity as numeric(19, 0)) * products.list_price as numeric(38, 2)) as list_amount,
-    lines.gross_amount,
-    lines.discount_amount,
-    lines.net_amount,
+    cast(cast(lines.quantity as numeric(19, 0)) * products.list_price as numeric(38, 2)) as list_amount_incl_tax,
+    lines.gross_amount_incl_tax,
+    lines.discount_amount_incl_tax,
+    lines.line_total_incl_tax,
+    cast(case when lines.is_cancelled then 0 else lines.line_total_incl_tax end as numeric(14, 2)) as revenue_incl_tax,
     lines._order_items_version,
     lines._orders_version,
     products._log_version as _products_version

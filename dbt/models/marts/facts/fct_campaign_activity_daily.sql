@@ -1,5 +1,9 @@
 with
 
+landed as (
+    {{ landed_until() }}
+),
+
 messages as (
     select * from {{ ref('int_message_lifecycle') }}
 ),
@@ -23,7 +27,7 @@ milestones as (
 
 funnel as (
     select
-        campaign_id,
+        {{ surrogate_key('campaign', ['campaign_id']) }} as campaign_key,
         activity_date,
         sum(case when stage = 'sent' then 1 else 0 end) as messages_sent,
         sum(case when stage = 'delivered' then 1 else 0 end) as messages_delivered,
@@ -37,19 +41,21 @@ funnel as (
     group by campaign_id, activity_date
 ),
 
+-- On the day of the click that the order goes to.
 revenue as (
     select
-        campaign_id,
-        {{ calendar_day('clicked_on') }} as activity_date,
-        count(*) as attributed_orders,
-        sum(order_total) as attributed_revenue
-    from {{ ref('int_order_attribution') }}
-    group by campaign_id, {{ calendar_day('clicked_on') }}
+        attributed_campaign_key as campaign_key,
+        {{ calendar_day('cast(attributed_clicked_at as date)') }} as activity_date,
+        sum(case when is_cancelled then 0 else 1 end) as attributed_orders,
+        sum(case when currency = {{ shop_currency() }} then revenue_incl_tax end) as attributed_revenue_incl_tax
+    from {{ ref('fct_orders') }}
+    where attributed_campaign_key is not null
+    group by attributed_campaign_key, {{ calendar_day('cast(attributed_clicked_at as date)') }}
 ),
 
 combined as (
     select
-        coalesce(funnel.campaign_id, revenue.campaign_id) as campaign_id,
+        coalesce(funnel.campaign_key, revenue.campaign_key) as campaign_key,
         coalesce(funnel.activity_date, revenue.activity_date) as activity_date,
         funnel.messages_sent,
         funnel.messages_delivered,
@@ -59,22 +65,25 @@ combined as (
         funnel.messages_unsubscribed,
         funnel.messages_complained,
         revenue.attributed_orders,
-        revenue.attributed_revenue
+        revenue.attributed_revenue_incl_tax
     from funnel
     full outer join revenue
-        on revenue.campaign_id = funnel.campaign_id and revenue.activity_date = funnel.activity_date
+        on revenue.campaign_key = funnel.campaign_key and revenue.activity_date = funnel.activity_date
 )
 
 select
-    {{ surrogate_key('campaign', ['campaign_id']) }} as campaign_key,
-    activity_date,
-    cast(coalesce(messages_sent, 0) as bigint) as messages_sent,
-    cast(coalesce(messages_delivered, 0) as bigint) as messages_delivered,
-    cast(coalesce(messages_bounced, 0) as bigint) as messages_bounced,
-    cast(coalesce(messages_opened, 0) as bigint) as messages_opened,
-    cast(coalesce(messages_clicked, 0) as bigint) as messages_clicked,
-    cast(coalesce(messages_unsubscribed, 0) as bigint) as messages_unsubscribed,
-    cast(coalesce(messages_complained, 0) as bigint) as messages_complained,
-    cast(coalesce(attributed_orders, 0) as bigint) as attributed_orders,
-    cast(coalesce(attributed_revenue, 0) as numeric(38, 2)) as attributed_revenue
+    combined.campaign_key,
+    combined.activity_date,
+    {{ window_is_over('combined.activity_date', var('attribution_window_days'), 'landed.until_day') }} as is_window_closed,
+    cast(coalesce(combined.messages_sent, 0) as bigint) as messages_sent,
+    cast(coalesce(combined.messages_delivered, 0) as bigint) as messages_delivered,
+    cast(coalesce(combined.messages_bounced, 0) as bigint) as messages_bounced,
+    cast(coalesce(combined.messages_opened, 0) as bigint) as messages_opened,
+    cast(coalesce(combined.messages_clicked, 0) as bigint) as messages_clicked,
+    cast(coalesce(combined.messages_unsubscribed, 0) as bigint) as messages_unsubscribed,
+    cast(coalesce(combined.messages_complained, 0) as bigint) as messages_complained,
+    cast(coalesce(combined.attributed_orders, 0) as bigint) as attributed_orders,
+    cast({{ shop_currency() }} as varchar) as currency,
+    cast(coalesce(combined.attributed_revenue_incl_tax, 0) as numeric(38, 2)) as attributed_revenue_incl_tax
 from combined
+cross join landed

@@ -1,0 +1,24 @@
+with
+
+campaigns as (
+    select * from {{ ref('dim_campaign') }}
+),
+
+promoted as (
+    {{ json_texts('campaigns', 'promoted_skus', ['campaign_key']) }}
+),
+
+-- The product that has the sku now; of several that ever had it, one that is there.
+products as (
+    select sku, product_id
+    from {{ ref('dim_product_current') }}
+    where sku is not null
+    qualify row_number() over (partition by sku order by case when is_deleted then 1 else 0 end, product_id desc) = 1
+)
+
+select distinct
+    promoted.campaign_key,
+    promoted.element as promoted_sku,
+    products.product_id
+from promoted
+left join products on products.sku = promoted.element
