@@ -47,6 +47,6 @@
 
 {% macro snowflake__json_texts(relation, column, kept) -%}
     select {% for name in kept %}arrays.{{ name }}, {% endfor %}cast(member.value as varchar) as element
-    from {{ relation }} as arrays, lateral flatten(input => parse_json(arrays.{{ column }}, 'd')) as member
-    where typeof(member.value) = 'VARCHAR'
+    from {{ relation }} as arrays, lateral flatten(input => parse_json(arrays.{{ column }}, 'd'), mode => 'ARRAY') as member
+    where is_varchar(member.value)
 {%- endmacro %}

@@ -40,6 +40,7 @@ SCALAR: dict[str, Any] = {
     "TRY_CAST('12.345' AS NUMBER(5,2))": Decimal("12.35"), "CAST('7' AS INT)": 7, "TRUE::INT": 1,
     "PARSE_JSON('{\"a\": [1, \"x\"]}'):a[1]::VARCHAR": "x",
     "GET_PATH(PARSE_JSON('{\"a\": {\"b\": 2}}'), 'a.b')::INT": 2, "ARRAY_SIZE(PARSE_JSON('[1, 2]'))": 2,
+    "IS_VARCHAR(PARSE_JSON('\"a\"'))": True, "IS_VARCHAR(PARSE_JSON('1'))": False,
     "CURRENT_DATABASE() IS NOT NULL": True, "CURRENT_SCHEMA()": "RAW", "CURRENT_ROLE()": "ACCOUNTADMIN",
     "CURRENT_SECONDARY_ROLES()": '{"roles":"","value":""}',
     "CURRENT_USER()": "TEST", "CURRENT_WAREHOUSE()": None, "CURRENT_SESSION() IS NOT NULL": True,
@@ -74,10 +75,20 @@ def test_aggregates_and_windows(client: Client) -> None:
     assert found == AGGREGATES
 
 
+def test_arrays_are_flattened(client: Client) -> None:
+    arrays = """(VALUES (1, '["x", "y", 7, null]'), (2, '{"a": "z"}'), (3, NULL)) AS A (ID, T)"""
+    rows = client.run(
+        f"SELECT A.ID, M.VALUE::VARCHAR FROM {arrays}, LATERAL FLATTEN(INPUT => PARSE_JSON(A.T), MODE => 'ARRAY') AS M"
+        " WHERE IS_VARCHAR(M.VALUE) ORDER BY 1, 2"
+    )
+    assert rows == [(1, "x"), (1, "y")]
+    assert client.errno("SELECT * FROM (SELECT '[1]' AS T) AS A, LATERAL FLATTEN(INPUT => PARSE_JSON(A.T)) AS M") == 2
+
+
 def test_what_would_mean_something_else_is_refused(client: Client) -> None:
     assert {client.errno(f"SELECT {expression}") for expression in REFUSED} == {2}
 
 
 def test_none_is_known_that_is_not_tested() -> None:
-    tested = " ".join([*SCALAR, *AGGREGATES, *REFUSED])
+    tested = " ".join([*SCALAR, *AGGREGATES, *REFUSED, "FLATTEN"])
     assert {name for name in KNOWN if not re.search(rf"\b{name}\b", tested)} == set()

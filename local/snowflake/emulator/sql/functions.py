@@ -132,6 +132,27 @@ def _array_size(node: exp.ArraySize) -> exp.Expression:
     return exp.Case(ifs=[exp.If(this=exp.EQ(this=kind, expression=exp.Literal.string("ARRAY")), true=size)])
 
 
+def _lateral(node: exp.Lateral) -> exp.Expression:
+    """FLATTEN of an array into its elements, the column VALUE. An object and null have none in this mode."""
+    flatten = node.this
+    named = [flatten.this, *flatten.expressions] if isinstance(flatten, exp.Explode) else []
+    given = {item.name.upper(): item.expression for item in named if isinstance(item, exp.Kwarg)}
+    mode = given.get("MODE")
+    if len(given) != len(named) or set(given) != {"INPUT", "MODE"} or mode is None or mode.name.upper() != "ARRAY":
+        raise unsupported("LATERAL of anything but FLATTEN(INPUT => ..., MODE => 'ARRAY')")
+    elements = exp.Anonymous(this="json_extract", expressions=[given["INPUT"], exp.Literal.string("$[*]")])
+    unnested = exp.Anonymous(this="unnest", expressions=[_cast(elements, "JSON[]")])
+    value = exp.alias_(unnested, exp.to_identifier("VALUE", quoted=True))
+    return exp.Lateral(
+        this=exp.Subquery(this=exp.Select(expressions=[value])), alias=exp.TableAlias(this=node.args["alias"].this)
+    )
+
+
+def _is_varchar(value: exp.Expression) -> exp.Expression:
+    kind = exp.Anonymous(this="json_type", expressions=[value])
+    return exp.Paren(this=exp.EQ(this=kind, expression=exp.Literal.string("VARCHAR")))
+
+
 def _concat_operand(node: exp.Expression) -> exp.Expression:
     if isinstance(node, exp.DPipe) or (isinstance(node, exp.Literal) and node.is_string):
         return node
@@ -178,6 +199,7 @@ REWRITES: dict[type[exp.Expression], Callable[..., exp.Expression]] = {
     exp.TimeToStr: _time_to_text,
     exp.ArraySize: _array_size,
     exp.ArrayAgg: _array_agg,
+    exp.Lateral: _lateral,
     exp.DPipe: _pipe,
     exp.SHA2: _sha2,
     exp.Struct: _object_construct,
@@ -197,6 +219,8 @@ def rewrite_anonymous(node: exp.Anonymous) -> exp.Expression:
     arguments = node.expressions
     if name == "TO_TIMESTAMP_NTZ" and len(arguments) == 1:
         return to_naive(arguments[0])
+    if name == "IS_VARCHAR" and len(arguments) == 1:
+        return _is_varchar(arguments[0])
     if name in KNOWN:
         raise unsupported(f"{name} of {len(arguments)} arguments")
     raise unknown_function(name)
