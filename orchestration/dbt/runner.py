@@ -32,7 +32,7 @@ from orchestration.dbt.events import (
 
 NodeEvent = NodeStarted | NodeFinished | NodeMessage
 
-_NOT_FOR_DBT = ("POSTGRES_", "SAAS_", "AWS_", "DBT_", "SNOWFLAKE_")
+_NOT_FOR_DBT = ("POSTGRES_", "SAAS_", "AWS_", "DBT_", "SNOWFLAKE_", "PREFECT_")
 """Prefixes of variables that dbt has no use for, or that would override what we pass."""
 _STOP_SECONDS = 10.0
 _TAIL_LINES = 20

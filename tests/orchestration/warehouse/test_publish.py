@@ -15,6 +15,7 @@ import duckdb
 import pytest
 
 from ingest.errors import ConflictError, FatalError
+from ingest.settings import LakeSettings
 from orchestration.warehouse.duckdb.query import run_query
 from orchestration.warehouse.duckdb.warehouse import DuckDBWarehouse
 
@@ -170,6 +171,17 @@ def test_other_users_may_read_what_is_published_and_not_what_runs_write(warehous
         assert mode(warehouse.published_path) == 0o644
     finally:
         assert os.umask(before) == 0o022
+
+
+def test_a_mart_larger_than_memory_is_published(tmp_path: Path, lake_settings: LakeSettings) -> None:
+    warehouse = DuckDBWarehouse(tmp_path, "w", lake_settings, memory_limit="50MB")
+    columns = ", ".join(f"hash(range + {number}) as c{number}" for number in range(6))
+    with warehouse.connect() as session:
+        session.create_schema("MART")
+        session.execute(f"create table mart.t as select {columns} from range(1500000)")
+    published = warehouse.publish("run")
+    assert published.bytes is not None
+    assert published.bytes > 60_000_000
 
 
 def test_a_log_of_changes_that_somebody_left_beside_the_published_file_is_not_read_with_the_new_one(
