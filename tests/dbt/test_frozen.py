@@ -101,8 +101,10 @@ def test_what_was_reported_stays(reported: tuple[Shop, RawDatabase, Dbt]) -> Non
     trade.add_customer(shop)
     shop.change("customers", (shop.last_ids["customers"],), email=old[first].upper())
     shop.land(raw)
+    raw.execute("create table MART.fct_campaign_performance as select 1 as of_an_earlier_release")
     dbt.succeed("run")
 
+    assert raw.query("select * from information_schema.tables where table_name = 'fct_campaign_performance'") == []
     assert told(raw, last_order) == before
     now = raw.query(OWNERS)
     assert [(event, -1 if owner == fifth else owner, address) for event, owner, address in owners] == now

@@ -1,7 +1,11 @@
 with
 
+-- Counted is what is an array; other text need not be JSON.
 campaigns as (
-    select * from {{ ref('dim_campaign') }}
+    select
+        campaign_key,
+        case when promoted_sku_count is not null then promoted_skus end as promoted_skus
+    from {{ ref('dim_campaign') }}
 ),
 
 promoted as (

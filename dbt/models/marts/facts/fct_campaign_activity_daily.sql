@@ -1,3 +1,5 @@
+{{ config(pre_hook="{{ drop_renamed('fct_campaign_performance') }}") }}
+
 with
 
 landed as (
