@@ -96,6 +96,9 @@ chaos: $(STAMP) ## Break it on purpose, at full size, in at most 20 minutes (CAM
 pictures: $(STAMP) ## Run the demo, and draw its terminal anew for the documentation
 	@$(BIN)/python -m tests.pictures
 
+questions: $(STAMP) ## Ask the marts of a simulated world what docs/QUESTIONS.md asks, and write the answers into it
+	@$(BIN)/python -m tests.questions
+
 lint: $(STAMP) ## Check style, format and imports, that nothing has drifted from the contracts, and workflows, containers and scripts
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
@@ -147,4 +150,4 @@ $(STAMP): requirements/install.sh requirements/uv.txt requirements/dev.txt pypro
 	@requirements/install.sh
 	@touch $@
 
-.PHONY: help demo stack up down query query_here inspect inspect_here test test-slow check test-snowflake test-terraform e2e bench pictures chaos lint fmt typecheck install lock clean
+.PHONY: help demo stack up down query query_here inspect inspect_here test test-slow check test-snowflake test-terraform e2e bench pictures questions chaos lint fmt typecheck install lock clean

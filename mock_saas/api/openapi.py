@@ -40,6 +40,9 @@ removed there.
 **Times** are RFC 3339 in UTC with exactly six fraction digits and `Z`. In a query any offset is understood; a `+`
 must be written `%2B`.
 
+**The mailing list** is the account's. Nothing is sent to an address after a hard bounce, an unsubscription or a
+complaint; whether its owner agreed is the account's to know.
+
 **Rate limit** for each key: {rate}. Beyond it: 429 with `Retry-After`.
 
 **Errors** are problem details (RFC 9457, `{PROBLEM_MEDIA_TYPE}`). `type` is `about:blank`, or one of
