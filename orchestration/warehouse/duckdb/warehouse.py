@@ -256,7 +256,8 @@ class DuckDBWarehouse:
 
     @contextmanager
     def _connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        make_private(self.path)
+        for path in (self.path, self.path.with_name(f"{self.path.name}.wal")):
+            make_private(path)
         with private_files():
             connection = self._open()
             try:
