@@ -32,6 +32,8 @@ class Purpose(StrEnum):
     LOAD = "load"
     AUDIT = "audit"
     """Reads everything from RAW to the marts, writes nothing."""
+    PUBLISH = "publish"
+    """Writes the record of a publication beside the marts."""
 
 
 @dataclass(frozen=True)

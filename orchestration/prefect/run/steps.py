@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from time import monotonic
 from typing import Any
 from uuid import UUID
@@ -37,6 +38,7 @@ from orchestration.report import RunReport, StreamOutcome
 from orchestration.runs import RunFolder, make_run_folder
 from orchestration.warehouse.loader import Loader, LoadResult, StreamLoads
 from orchestration.warehouse.protocol import Publication, Purpose
+from orchestration.warehouse.publication import PublicationRecord
 
 _TABLES = ("table", "incremental", "snapshot", "seed")
 
@@ -187,10 +189,25 @@ def _source_side(outcome: StreamOutcome) -> SourceSide | None:
 def _publish(run: StepServices, draft: _Draft) -> None:
     run.progress.step("publish")
     task: Any = publish_warehouse
-    state = task(PublishWork(run.warehouse, run.run_id), return_state=True)
+    state = task(PublishWork(run.warehouse, run.settings.schemas.mart, _record(run, draft)), return_state=True)
     error = error_of(state)
     if error is not None:
         draft.problems.append(error)
         return
     draft.publication = state.result()
     run.progress.published(state.result())
+
+
+def _record(run: StepServices, draft: _Draft) -> PublicationRecord:
+    now = datetime.now(UTC)
+    failed = tuple(sorted(outcome.stream for outcome in draft.streams if outcome.error is not None))
+    counted = {counts.stream for counts in draft.reconciliations if counts.source is not None}
+    return PublicationRecord(
+        run_id=run.run_id,
+        published_at=now,
+        business_time=run.settings.business_now or now,
+        streams=len(run.registry),
+        equal=len(counted),
+        uncounted=tuple(sorted(set(run.registry) - counted - set(failed))),
+        failed=failed,
+    )

@@ -24,6 +24,7 @@ from orchestration.reconcile.comparison import Reconciler, Reconciliation, Sourc
 from orchestration.report import StreamOutcome
 from orchestration.warehouse.loader import LoadResult, StreamLoads
 from orchestration.warehouse.protocol import Publication, Purpose, Warehouse
+from orchestration.warehouse.publication import PublicationRecord, record_publication
 
 
 class IngestWork:
@@ -172,15 +173,18 @@ def reconcile_streams(work: ReconcileWork) -> Any:
 
 
 class PublishWork:
-    """Publishes."""
+    """Publishes the marts, in the schema `mart`, with a record of what the run has proved of them."""
 
-    def __init__(self, warehouse: Warehouse, run_id: str) -> None:
+    def __init__(self, warehouse: Warehouse, mart: str, record: PublicationRecord) -> None:
         self._warehouse = warehouse
-        self._run_id = run_id
+        self._mart = mart
+        self._record = record
 
     def publish(self) -> Publication:
         """Show readers the present state."""
-        return self._warehouse.publish(self._run_id)
+        with self._warehouse.connect(Purpose.PUBLISH) as session:
+            record_publication(session, self._mart, self._record)
+        return self._warehouse.publish(self._record.run_id)
 
 
 @task(name="publish", task_run_name="publish")

@@ -54,7 +54,7 @@ class SnowflakeWarehouse:
 
     @contextmanager
     def connect(self, purpose: Purpose = Purpose.LOAD) -> Iterator[SnowflakeSession]:
-        """A session as the loader, or for an audit as the transformer, who may read every schema."""
+        """A session as the loader; else as the transformer, who may read every schema and write the marts."""
         schemas = self._schemas
         scratch = schemas.raw if purpose is Purpose.LOAD else schemas.staging
         with self._session(self._login(purpose), scratch) as session:

@@ -110,6 +110,8 @@ def test_from_source_to_publication_and_a_lost_row_is_not_published(
     assert heard.of("published") == [str(platform.warehouse.published_path)]
     places = "select count(*) from places"
     assert run_query(platform.warehouse.published_path, places, limit=None).rows == ((6,),)
+    record = "select run_id, streams, streams_equal, uncounted_streams, failed_streams from _publication"
+    assert run_query(platform.warehouse.published_path, record, limit=None).rows == ((report.run_id, 9, 9, "", ""),)
     _check_task_runs(platform, report)
 
     with platform.warehouse.connect() as session:
