@@ -13,6 +13,7 @@ LAKE := .venv-lake
 SQLFLUFF := .venv-sqlfluff
 BROWSER := .venv-browser
 WORKFLOWS := .venv-workflows
+ANALYTICS := .venv-analytics
 JOBS ?= 2
 
 # Paths and files are UTF-8, whatever the locale is.
@@ -62,11 +63,15 @@ inspect: ## For operators, RAW and STAGING too, in the working database: make in
 inspect_here: $(STAMP)
 	@WAREHOUSE_DIR=$${WAREHOUSE_DIR:-$${LOCAL_STATE:-.local}/demo/warehouse} $(BIN)/python -m orchestration.warehouse inspect "$$SQL"
 
+dashboard: $(ANALYTICS)/.installed ## Show the marts of the demo as pages, on http://localhost:8501 (ANALYTICS_PORT=8600)
+	@WAREHOUSE_DIR=$${WAREHOUSE_DIR:-$${LOCAL_STATE:-.local}/demo/warehouse} $(ANALYTICS)/bin/python -m analytics \
+		--port $${ANALYTICS_PORT:-8501}
+
 SQL ?= from information_schema.tables select table_schema, table_name order by all
 export SQL
 
 # What has a target of its own. Each run ends with its slowest tests.
-OTHERS := --ignore tests/snowflake --ignore tests/local/snowflake --ignore tests/terraform --ignore tests/e2e
+OTHERS := --ignore tests/snowflake --ignore tests/local/snowflake --ignore tests/terraform --ignore tests/e2e --ignore tests/analytics
 PYTEST := $(BIN)/pytest -n $(JOBS) --durations=10 --durations-min=1
 
 test: $(STAMP) $(LAKE)/.installed ## Run the tests that need no more than this environment, JOBS at a time (default 2)
@@ -80,6 +85,9 @@ check: lint typecheck ## Before a commit: style, types, and the tests of what ha
 
 test-snowflake: $(STAMP) $(EMULATOR)/.installed $(SQLFLUFF)/.installed ## Run the tests on Snowflake: the account that SNOWFLAKE_* names, else an emulated one
 	@$(PYTEST) --dist loadgroup tests/snowflake tests/local/snowflake
+
+test-analytics: $(ANALYTICS)/.installed ## Run the tests of the page over the marts, in its own environment
+	@$(ANALYTICS)/bin/python -m pytest -c tests/analytics/pytest.ini --rootdir . --confcutdir tests/analytics tests/analytics
 
 test-terraform: $(STAMP) $(CHECKOV)/.installed ## Run the tests of the Terraform modules, as far as terraform and its providers are there
 	@$(BIN)/pytest tests/terraform
@@ -129,12 +137,13 @@ lock: $(STAMP) ## Write the locks again from pyproject.toml, keeping what still 
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --extra mock_saas -c requirements/dev.txt -o requirements/mock_saas.txt
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --extra orchestration -c requirements/dev.txt -o requirements/prefect.txt
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml requirements/worker.in --extra ingest -c requirements/dev.txt -o requirements/worker.txt
+	@$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --extra analytics -c requirements/dev.txt -o requirements/streamlit.txt
 	@$(subst 3.11,3.13,$(COMPILE)) $(if $(UPGRADE),--upgrade) --no-config requirements/postgres.in -o requirements/postgres.txt \
 		-c <(sed -n 's/^\([^ ;]*==[^ ;]*\).*/\1/p' requirements/dev.txt)
-	@for name in bench emulator checkov sqlfluff browser lake workflows; do $(COMPILE) $(if $(UPGRADE),--upgrade) requirements/$$name.in -o requirements/$$name.txt; done
+	@for name in bench emulator checkov sqlfluff browser lake workflows analytics; do $(COMPILE) $(if $(UPGRADE),--upgrade) requirements/$$name.in -o requirements/$$name.txt; done
 
 # Programs that need other versions than ours, each in an environment of its own: the peers of `make bench`, the emulated
-# Snowflake, the lake of the containers, checkov, sqlfluff, the browser's driver, linters of workflows and containers.
+# Snowflake, the page over the marts, the lake of the containers, checkov, sqlfluff, the browser's driver, linters of workflows and containers.
 .venv-%/.installed: requirements/%.txt | $(STAMP)
 	@echo "Installing into $(@D)"
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(@D)
@@ -150,4 +159,4 @@ $(STAMP): requirements/install.sh requirements/uv.txt requirements/dev.txt pypro
 	@requirements/install.sh
 	@touch $@
 
-.PHONY: help demo stack up down query query_here inspect inspect_here test test-slow check test-snowflake test-terraform e2e bench pictures questions chaos lint fmt typecheck install lock clean
+.PHONY: help demo stack up down query query_here inspect inspect_here dashboard test test-analytics test-slow check test-snowflake test-terraform e2e bench pictures questions chaos lint fmt typecheck install lock clean

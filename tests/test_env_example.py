@@ -206,7 +206,7 @@ def test_every_setting_in_env_reaches_the_container_that_reads_it(service: str, 
 
 
 def test_the_readers_login_reaches_readers_alone() -> None:
-    assert {name for name in COMPOSE if READERS_OWN & reaching(name)} == {"query"}
+    assert {name for name in COMPOSE if READERS_OWN & reaching(name)} == {"query", "analytics"}
     assert READERS_OWN - {"SNOWFLAKE_READER_PRIVATE_KEY_PATH"} <= reaching("query")
 
 

@@ -42,6 +42,7 @@ _NEXT_STEPS = """[bold]Done in {seconds:.0f} s.[/]
 
 Try next:
   {try_next}
+  make dashboard [dim]the marts as pages, on http://localhost:8501[/]
   make stack     [dim]the same sources, kept up: run `ingest` and the flow by hand[/]
   make test      [dim]the tests, on the same stack[/]
 """

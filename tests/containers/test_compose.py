@@ -15,7 +15,7 @@ import yaml
 REPOSITORY = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text(encoding="utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-ALWAYS = {"postgres", "mock_saas", "lake", "prefect_server", "ingest", "prefect_agent", "prefect_flow"}
+ALWAYS = {"postgres", "mock_saas", "lake", "prefect_server", "ingest", "prefect_agent", "prefect_flow", "analytics"}
 ON_REQUEST = {"activity": ["alive"], "query": ["tools"]}
 DEFAULTS = dict(
     line.split("=", 1)
@@ -24,6 +24,7 @@ DEFAULTS = dict(
 )
 """What .env.example shows, which another test holds to the programs' defaults."""
 DOCKERFILES = (
+    "analytics/Dockerfile",
     "Dockerfile.ingest",
     "Dockerfile.prefect",
     "lake/Dockerfile",
@@ -96,12 +97,13 @@ def test_a_service_is_on_the_networks_that_it_needs_and_on_no_other() -> None:
         "prefect_server": {"control"},
         "prefect_flow": {"control"},
         "query": {"readers"},
+        "analytics": {"readers"},
     }
 
 
 def test_every_port_is_published_on_loopback_and_by_a_variable() -> None:
     published = {name: port for name, service in SERVICES.items() for port in service.get("ports", [])}
-    assert set(published) == {"postgres", "mock_saas", "lake", "prefect_server"}
+    assert set(published) == {"postgres", "mock_saas", "lake", "prefect_server", "analytics"}
     for port in published.values():
         assert re.fullmatch(r"127\.0\.0\.1:\$\{[A-Z]+_PORT:-(\d+)\}:\1", port), port
 
@@ -146,6 +148,7 @@ def test_what_is_not_named_stays_out_of_the_build_context() -> None:
     lines = (REPOSITORY / ".dockerignore").read_text(encoding="utf-8").splitlines()
     assert next(line for line in lines if not line.startswith("#")) == "*"
     assert {line.removeprefix("!") for line in lines if line.startswith("!")} == {
+        "analytics",
         "dbt",
         "ingest",
         "lake",
@@ -223,22 +226,22 @@ READERS_OWN = {
 
 
 @COMPOSED
-def test_query_is_given_what_a_reader_needs_and_nothing_else(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["query", "analytics"])
+def test_a_reader_is_given_what_it_needs_and_nothing_else(tmp_path: Path, name: str) -> None:
     """No salt, no source, no lake, none of the keys that write; and of the files the published ones, read-only."""
     env_file = tmp_path / "own"
     settings = {**SECRETS, **READERS_OWN, "SNOWFLAKE_ACCOUNT": "MYORG-MYACCOUNT", "WAREHOUSE": "snowflake"}
     env_file.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
     services = rendered(env_file, profile="tools")
-    query = services["query"]
+    reader = services[name]
 
-    assert [value for value in SECRETS.values() if value in str(query)] == []
-    assert query["environment"]["SNOWFLAKE_READER_PRIVATE_KEY_PASSPHRASE"] == "a-readers-passphrase"
-    assert [(volume["source"], volume["target"], volume["read_only"]) for volume in query["volumes"]] == [
+    assert [value for value in SECRETS.values() if value in str(reader)] == []
+    assert reader["environment"]["SNOWFLAKE_READER_PRIVATE_KEY_PASSPHRASE"] == "a-readers-passphrase"
+    assert [(volume["source"], volume["target"], volume["read_only"]) for volume in reader["volumes"]] == [
         ("published", "/warehouse/published", True),
-        ("/keys/a-reader", query["environment"]["SNOWFLAKE_READER_PRIVATE_KEY_PATH"], True),
+        ("/keys/a-reader", reader["environment"]["SNOWFLAKE_READER_PRIVATE_KEY_PATH"], True),
     ]
-    for name, service in services.items():
-        assert ("a-reader" in str(service)) == (name == "query"), name
+    assert {other for other, service in services.items() if "a-reader" in str(service)} == {"query", "analytics"}
 
 
 def rendered(env_file: Path, *files: str, profile: str = "") -> dict[str, Any]:

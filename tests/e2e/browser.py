@@ -17,12 +17,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlsplit
 
 from playwright.sync_api import Error, Locator, Page, sync_playwright
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _VIEWPORT = {"width": 1440, "height": 1000}
 _RUN_MILLISECONDS = 600_000
+_ANALYTICS_MILLISECONDS = 60_000
+ANALYTICS = ("", "campaigns", "list-health", "sales", "stock", "price-history")
+"""The paths of the pages over the marts."""
 _SLOW_MOTION = """{
     const draw = requestAnimationFrame;
     window.requestAnimationFrame = frame => window.slowMotion ? setTimeout(() => draw(frame), 250) : draw(frame);
@@ -168,7 +172,61 @@ def foreign(visitor: Visitor, method: str, path: str) -> dict[str, Any]:
     return {"read": visitor.page.evaluate(ask, [f"{visitor.url}{path}", method])}
 
 
-VISITS = {"run": run, "form": form, "page": page, "foreign": foreign}
+def analytics(visitor: Visitor, period: str, country: str) -> dict[str, Any]:
+    """Each page over the marts, over a period; one filtered by a country, one downloaded; light, then dark and narrow.
+
+    `exceptions` is how many parts of them failed, `hosts` who was asked for anything, `unnamed` how many charts have no
+    words for those who cannot see them.
+    """
+    page, hosts = visitor.page, set[str]()
+    page.set_viewport_size({"width": 1440, "height": 1900})  # what scrolls is within the page
+    page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
+    facts: dict[str, Any] = {"texts": {}, "exceptions": 0, "unnamed": 0}
+    for path in ANALYTICS:
+        _open_analytics(visitor, path, period)
+        facts["texts"][path or "overview"] = page.locator("[data-testid=stMain]").inner_text()
+        facts["exceptions"] += page.locator("[data-testid=stException]").count()
+        charts = page.locator("[data-testid=stVegaLiteChart]:not([data-testid=stMetric] *)")
+        facts["unnamed"] += charts.count() - charts.filter(has=page.locator("[aria-label]")).count()
+        visitor.picture(f"analytics-{path or 'overview'}")
+    _open_analytics(visitor, "campaigns", period)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download CSV").click()
+    facts["csv"] = Path(download.value.path()).read_text(encoding="utf-8")
+    _open_analytics(visitor, "", period)
+    orders = page.locator("[data-testid=stMetric]", has_text="Orders").first
+    unfiltered = orders.inner_text()
+    box = page.get_by_role("combobox", name="Countries")
+    box.focus()
+    page.keyboard.type(country)
+    page.keyboard.press("Enter")
+    page.keyboard.press("Escape")
+    orders.filter(has_not_text=unfiltered.split()[1]).wait_for(timeout=_ANALYTICS_MILLISECONDS)
+    _at_rest(page)
+    facts["filtered"] = page.locator("[data-testid=stMain]").inner_text()
+    page.emulate_media(color_scheme="dark")
+    page.set_viewport_size({"width": 420, "height": 900})
+    _open_analytics(visitor, "", period)
+    visitor.picture("analytics-dark-narrow")
+    return facts | {"hosts": sorted(hosts)}
+
+
+def _open_analytics(visitor: Visitor, path: str, period: str) -> None:
+    visitor.page.goto(f"{visitor.url}/{path}?period={quote(period)}")
+    visitor.page.get_by_text("Data as of").first.wait_for(timeout=_ANALYTICS_MILLISECONDS)
+    _at_rest(visitor.page)
+
+
+def _at_rest(page: Page) -> None:
+    """Nothing is being computed, and no part is one of before."""
+    page.wait_for_function(
+        "document.querySelector('[data-testid=stApp]')?.dataset.testScriptState !== 'running' "
+        "&& !document.querySelector('[data-stale=true]')",
+        timeout=_ANALYTICS_MILLISECONDS,
+    )
+
+
+VISITS = {"run": run, "analytics": analytics, "form": form, "page": page, "foreign": foreign}
 
 
 @contextmanager

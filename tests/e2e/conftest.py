@@ -2,6 +2,7 @@
 
     platform    the running platform, after its first run
     ui          its pages, in a browser
+    analysts    the pages over its marts, in a browser
 
 Nothing is read of the user's `.env`; ports, project and images are the tests' own.
 """
@@ -123,6 +124,12 @@ def platform(stack: Stack, keys: Secrets, tmp_path_factory: pytest.TempPathFacto
 def ui(platform: Platform) -> Ui:
     _require(browser_problem())
     return Ui(f"http://localhost:{platform.stack.ports.prefect}")
+
+
+@pytest.fixture(scope="session")
+def analysts(platform: Platform) -> Ui:
+    _require(browser_problem())
+    return Ui(f"http://localhost:{platform.stack.ports.analytics}")
 
 
 def _require(problem: str | None) -> None:

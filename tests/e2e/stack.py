@@ -30,12 +30,13 @@ class Ports:
     lake: int
     prefect: int
     alerts: int
+    analytics: int
 
     @classmethod
     def free(cls) -> Ports:
-        """Five ports that nobody listens on."""
+        """Six ports that nobody listens on."""
         with ExitStack() as held:
-            sockets = [held.enter_context(closing(socket.socket())) for _ in range(5)]
+            sockets = [held.enter_context(closing(socket.socket())) for _ in range(6)]
             for one in sockets:
                 one.bind(("127.0.0.1", 0))
             return cls(*(one.getsockname()[1] for one in sockets))
@@ -49,6 +50,7 @@ class Ports:
             "LAKE_PORT": str(self.lake),
             "PREFECT_PORT": str(self.prefect),
             "ALERTS_PORT": str(self.alerts),
+            "ANALYTICS_PORT": str(self.analytics),
         }
 
 

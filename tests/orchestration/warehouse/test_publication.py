@@ -26,6 +26,4 @@ def test_readers_find_the_record_of_the_last_run_alone_with_its_times_in_utc(war
 
     noon = NOON.replace(tzinfo=None)
     assert publish(warehouse, first) == (("first", noon, noon, 2, 2, "", ""),)
-    assert publish(warehouse, second) == (
-        ("second 'of' two", noon, noon + timedelta(hours=11), 4, 1, 'a, b"c', "d"),
-    )
+    assert publish(warehouse, second) == (("second 'of' two", noon, noon + timedelta(hours=11), 4, 1, 'a, b"c', "d"),)

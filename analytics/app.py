@@ -1,0 +1,150 @@
+"""The entry of the page: `python -m analytics` runs it.
+
+Every page has on top of which publication its figures are. A page that is open looks every few seconds whether there is
+a newer one, where that costs nothing, and is then drawn anew.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+from PIL import Image, ImageDraw
+
+# Streamlit runs this file as a script: its package is found from beside the folder.
+if str(Path(__file__).parents[1]) not in sys.path:
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from analytics import formats
+from analytics.charts import BLUE
+from analytics.data import Marts, marts
+from analytics.filters import choose
+from analytics.page import Page, say
+from analytics.pages import campaigns, list_health, overview, price_history, sales, stock
+from analytics.settings import Settings
+from analytics.warehouse.choice import open_source
+from analytics.warehouse.source import Incomplete, Republished, Source, Unavailable
+
+_LOOK_EVERY_SECONDS = 5
+_TRIES = 3
+
+
+@dataclass(frozen=True)
+class _Entry:
+    title: str
+    icon: str
+    path: str
+    show: Callable[[Page], None]
+
+
+PAGES = (
+    _Entry("Overview", ":material/monitoring:", "overview", overview.show),
+    _Entry("Campaigns", ":material/campaign:", "campaigns", campaigns.show),
+    _Entry("List health", ":material/health_and_safety:", "list-health", list_health.show),
+    _Entry("Sales", ":material/shopping_cart:", "sales", sales.show),
+    _Entry("Stock", ":material/inventory_2:", "stock", stock.show),
+    _Entry("Price history", ":material/price_change:", "price-history", price_history.show),
+)
+
+
+@st.cache_resource(show_spinner=False)
+def _source(settings: Settings) -> Source:
+    return open_source(settings)
+
+
+def draw(entry: _Entry) -> None:
+    """One page: its title, the publication, the filters, its parts; or why there is nothing to show."""
+    st.title(entry.title, anchor=False)
+    for _ in range(_TRIES):
+        try:
+            source = _source(Settings.of(os.environ))
+            with marts(source) as published:
+                _header(published)
+                _look_for_newer(source, published.publication_id)
+                entry.show(Page(published, choose(published)))
+        except Republished:
+            st.rerun()
+        except Unavailable as problem:
+            say(problem)
+        return
+
+
+def _header(published: Marts) -> None:
+    """Data as of when, of which run, and whether all streams were equal."""
+    try:
+        record = published.frame("publication")
+    except Incomplete:
+        record = pd.DataFrame()
+    if record.empty:
+        st.caption(":orange-badge[:material/warning: unknown run] These marts do not say which run published them.")
+        return
+    row = record.iloc[0]
+    as_of, published_at = pd.Timestamp(row["business_time"]), pd.Timestamp(row["published_at"])
+    streams, equal = int(row["streams"]), int(row["streams_equal"])
+    notes = []
+    if equal == streams:
+        state = f":green-badge[:material/check: all {streams} streams equal to the source]"
+    else:
+        state = f":orange-badge[:material/warning: {equal} of {streams} streams compared with the source]"
+        if row["uncounted_streams"]:
+            notes.append(f"Equal from the lake on, not counted at the source by this run: {row['uncounted_streams']}.")
+        if row["failed_streams"]:
+            notes.append(f"Nothing new was landed of: {row['failed_streams']}.")
+    st.caption(
+        f"Data as of **{formats.day(as_of)}, {as_of:%H:%M} UTC** &nbsp;·&nbsp; "
+        f"published {formats.day(published_at)}, {published_at:%H:%M} UTC by run `{row['run_id']}` &nbsp; {state}"
+    )
+    for note in notes:
+        st.caption(note)
+
+
+def _look_for_newer(source: Source, shown: str) -> None:
+    if not source.polls:
+        return
+
+    @st.fragment(run_every=_LOOK_EVERY_SECONDS)
+    def look() -> None:
+        try:
+            newer = source.publication_id() != shown
+        except Unavailable:
+            # A page that is shown stays; the next click says what is wrong.
+            newer = False
+        if newer:
+            st.rerun()
+
+    look()
+
+
+def _icon() -> Image.Image:
+    """The mark in the browser's tab, drawn here: a name of a symbol would be fetched from another host."""
+    icon = Image.new("RGBA", (64, 64))
+    draw_on = ImageDraw.Draw(icon)
+    for position, height in enumerate((22, 38, 54)):
+        left = 6 + position * 19
+        draw_on.rounded_rectangle((left, 60 - height, left + 13, 60), radius=4, fill=BLUE)
+    return icon
+
+
+def main() -> None:
+    """Navigation, and the page that is open."""
+    st.set_page_config(page_title="Mailblaze analytics", page_icon=_icon(), layout="wide")
+
+    def opened(entry: _Entry) -> Callable[[], None]:
+        return lambda: draw(entry)
+
+    chosen = st.navigation(
+        [
+            st.Page(opened(entry), title=entry.title, icon=entry.icon, url_path=entry.path, default=entry is PAGES[0])
+            for entry in PAGES
+        ]
+    )
+    chosen.run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+"""How numbers are written, alike on every page.
+
+Money has no cents from 1,000 on; a share has one decimal, a small one two.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import date
+
+from analytics.metrics import Unit
+
+NOTHING = "\u2013"
+"""A dash, where there is nothing to count or to divide by. Zero is written as 0."""
+
+_SYMBOLS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥"}
+
+
+def symbol(currency: str) -> str:
+    """The sign before an amount: € for EUR; the code and a blank where there is no sign."""
+    return _SYMBOLS.get(currency, f"{currency} ")
+
+
+def number(value: float | None, unit: Unit, currency: str = "EUR") -> str:
+    """A value with its unit. None and NaN are written as a dash."""
+    if value is None or math.isnan(value):
+        return NOTHING
+    if unit is Unit.MONEY:
+        return _money(value, symbol(currency))
+    if unit is Unit.SHARE:
+        return f"{value:.2%}" if 0 < abs(value) < 0.01 else f"{value:.1%}"
+    if unit is Unit.HOURS:
+        return f"{value:,.1f} h"
+    if unit is Unit.DAYS:
+        return f"{value:,.1f} days"
+    return f"{value:,.0f}"
+
+
+def _money(value: float, sign: str) -> str:
+    minus, size = ("-" if value < 0 else ""), abs(value)
+    if size >= 9_999_500:
+        return f"{minus}{sign}{size / 1e6:,.1f}M"
+    return f"{minus}{sign}{size:,.0f}" if size >= 1000 else f"{minus}{sign}{size:,.2f}"
+
+
+def change(now: float | None, before: float | None, unit: Unit) -> str | None:
+    """The change from the period before: of shares in points, of all else in percent; None where it cannot be told."""
+    if now is None or before is None or math.isnan(now) or math.isnan(before):
+        return None
+    if unit is Unit.SHARE:
+        points = (now - before) * 100
+        return f"{points:+.2f} pp" if abs(points) < 1 else f"{points:+.1f} pp"
+    return f"{now / before - 1:+.1%}" if before else None
+
+
+def day(value: date) -> str:
+    """29 Nov 2026."""
+    return f"{value.day} {value:%b %Y}"

@@ -1,0 +1,100 @@
+"""Campaigns: how far messages got, what they brought in against their budget, how soon they were read."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from analytics import charts, formats
+from analytics.cards import cards, totals
+from analytics.charts import AMBER, BLUE, GREEN, VIOLET
+from analytics.metrics import METRICS, Unit
+from analytics.page import Page, incomplete, part
+from analytics.pages.overview import immaturity
+
+_CARDS = ("message_revenue", "message_orders", "hours_to_open", "hours_to_click")
+_FUNNEL = ("sent", "delivered", "opened", "clicked", "ordered")
+_SHOWN = 12
+
+
+def show(page: Page) -> None:
+    """Draw the page."""
+    filters = page.filters
+    with part():
+        now = totals(page.frame("message_totals"))
+        cards(_CARDS, now, totals(page.before("message_totals")), filters)
+        incomplete(immaturity(page))
+    left, right = st.columns([2, 3])
+    with left, part():
+        funnel(totals(page.frame("message_totals")))
+    with right, part():
+        table = page.frame("campaign_table")
+        best = table[(table["message_revenue"] > 0) | table["budget"].notna()].head(_SHOWN)
+        charts.ranked(
+            best, "Attributed revenue against budget", f"{filters.currency}, of messages sent in the period",
+            Unit.MONEY, "campaign", {"message_revenue": ("Attributed revenue", BLUE)}, ticks=("budget", "Budget"),
+        )  # fmt: skip
+    with part():
+        charts.over_time(
+            page.frame("campaign_activity"), f"What happened each {filters.grain}",
+            "Messages, on the day on which they were first opened or clicked; orders, on the day of the click",
+            Unit.COUNT, {"opened": ("Opened", GREEN), "clicked": ("Clicked", VIOLET), "orders": ("Ordered", AMBER)},
+        )  # fmt: skip
+        if filters.countries or filters.categories:
+            st.caption("This chart is of all countries and categories.")
+    with part():
+        campaign_table(page.frame("campaign_table"), filters.currency)
+
+
+def funnel(now: dict[str, float | None]) -> None:
+    """The stages, each with its share of what was sent."""
+    sent = now.get("sent") or 0
+    rows = [(METRICS[name].label, now.get(name) or 0) for name in _FUNNEL]
+    frame = pd.DataFrame(
+        [(f"{label}  {value / sent:.1%}" if sent else label, value) for label, value in rows],
+        columns=["stage", "messages"],
+    )
+    charts.ranked(
+        frame, "From sent to ordered", "Messages, and their share of sent", Unit.COUNT, "stage",
+        {"messages": ("Messages", BLUE)}, sort=list(frame["stage"]),
+    )  # fmt: skip
+
+
+def campaign_table(table: pd.DataFrame, currency: str) -> None:
+    """All campaigns of the period: sorts by a click on a column, and downloads."""
+    with st.container(border=True):
+        heading, button = st.columns([4, 1], vertical_alignment="center")
+        heading.markdown(f"**All campaigns of the period** &nbsp; {len(table):,}")
+        if table.empty:
+            st.caption("No message was sent in this period, under these filters.")
+            return
+        table = table.assign(return_on_budget=table["message_revenue"] / table["budget"].where(table["budget"] > 0))
+        button.download_button(
+            "Download CSV", table.to_csv(index=False).encode("utf-8"), "campaigns.csv", "text/csv",
+            icon=":material/download:", width="stretch", on_click="ignore",
+        )  # fmt: skip
+        money = f"{formats.symbol(currency)}%,.0f"
+        shares = ("open_rate", "people_open_rate", "click_rate", "unsubscribe_rate")
+        shown = table.assign(**{name: table[name] * 100 for name in shares})
+        column = st.column_config
+        st.dataframe(
+            shown,
+            hide_index=True,
+            height=min(560, 38 + 35 * len(shown)),
+            column_config={
+                "campaign": column.TextColumn("Campaign", width="medium", pinned=True),
+                "first_sent": column.DateColumn("First sent", format="D MMM YYYY"),
+                "sent": column.NumberColumn("Sent", format="%,d"),
+                "delivered": column.NumberColumn("Delivered", format="%,d"),
+                "open_rate": column.NumberColumn("Open rate", format="%.1f%%"),
+                "people_open_rate": column.NumberColumn("By people", format="%.1f%%"),
+                "click_rate": column.NumberColumn("Click rate", format="%.1f%%"),
+                "unsubscribe_rate": column.NumberColumn("Unsubscribed", format="%.2f%%"),
+                "hours_to_open": column.NumberColumn("To open (h)", format="%.1f"),
+                "hours_to_click": column.NumberColumn("To click (h)", format="%.1f"),
+                "message_orders": column.NumberColumn("Orders", format="%,d"),
+                "message_revenue": column.NumberColumn("Revenue", format=money),
+                "budget": column.NumberColumn("Budget", format=money),
+                "return_on_budget": column.NumberColumn("Revenue / budget", format="%.2f"),
+            },
+        )

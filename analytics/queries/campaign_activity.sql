@@ -1,0 +1,15 @@
+-- Each stage on the day on which it was reached, whenever the message was sent.
+with days as ({{ relation calendar }})
+
+select
+    days.drawn_on,
+    coalesce(sum(activity.messages_sent), 0) as sent,
+    coalesce(sum(activity.messages_opened), 0) as opened,
+    coalesce(sum(activity.messages_clicked), 0) as clicked,
+    coalesce(sum(activity.attributed_orders), 0) as orders
+from days
+left join fct_campaign_activity_daily as activity
+    on activity.activity_date = days.calendar_date
+    and (:every_campaign = 1 or activity.campaign_key in (:campaigns))
+group by days.drawn_on
+order by days.drawn_on

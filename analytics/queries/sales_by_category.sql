@@ -1,0 +1,15 @@
+with lines as ({{ relation lines }})
+
+select
+    category,
+    {{ units }} as units,
+    {{ list_amount }} as list_amount,
+    {{ gross_amount }} as gross_amount,
+    {{ line_revenue }} as line_revenue,
+    {{ discount_amount }} as discount_amount,
+    {{ discount_share }} as discount_share,
+    {{ price_realisation }} as price_realisation
+from lines
+group by category
+order by line_revenue desc, category
+limit 50

@@ -1,0 +1,77 @@
+"""From a file of `queries/` to a statement: metrics and relations are put in, names become `?` with their values.
+
+A file is SQL that DuckDB and Snowflake both read, with three additions:
+
+    {{ revenue }}                     the expression of a metric
+    {{ relation orders }}             the SELECT in relations/orders.sql
+    :first_day, (:countries)          a value; a list of values, of any length
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from analytics.metrics import METRICS
+
+QUERIES = Path(__file__).parent / "queries"
+_INSERTED = re.compile(r"\{\{ (relation )?(\w+) \}\}")
+_NAMED = re.compile(r"(?<![\w:]):([a-z_]+)\b")
+_COMMENT = re.compile(r"--[^\n]*")
+
+Value = str | int | float | bool | object
+
+
+@dataclass(frozen=True)
+class Statement:
+    """SQL with `?` placeholders, and their values in order."""
+
+    sql: str
+    values: tuple[object, ...]
+
+
+def names() -> list[str]:
+    """The names of all queries."""
+    return sorted(path.stem for path in QUERIES.glob("*.sql"))
+
+
+@cache
+def text(name: str) -> str:
+    """A query with its metrics and relations put in, its values still named."""
+    return _expanded((QUERIES / f"{name}.sql").read_text(encoding="utf-8"))
+
+
+def parameters(name: str) -> frozenset[str]:
+    """The names of a query's values."""
+    return frozenset(_NAMED.findall(text(name)))
+
+
+def statement(name: str, values: Mapping[str, object]) -> Statement:
+    """A query with its values: of `values` those that it names. Raises KeyError for one that is missing."""
+    ordered: list[object] = []
+
+    def placeholder(match: re.Match[str]) -> str:
+        value = values[match[1]]
+        if isinstance(value, Sequence) and not isinstance(value, str):
+            # No value is in an empty list: nothing equals null.
+            members = list(value) or [None]
+            ordered.extend(members)
+            return ", ".join("?" * len(members))
+        ordered.append(value)
+        return "?"
+
+    return Statement(_NAMED.sub(placeholder, text(name)), tuple(ordered))
+
+
+def _expanded(sql: str) -> str:
+    def inserted(match: re.Match[str]) -> str:
+        is_relation, name = match.groups()
+        if is_relation:
+            return _expanded((QUERIES / "relations" / f"{name}.sql").read_text(encoding="utf-8")).strip()
+        return _expanded(METRICS[name].expression)
+
+    # Comments first: what they say is not SQL, and may hold a colon.
+    return _INSERTED.sub(inserted, _COMMENT.sub("", sql)).strip()

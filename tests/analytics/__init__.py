@@ -1,0 +1,1 @@
+"""The page over the marts, in its own environment: `make test-analytics`."""

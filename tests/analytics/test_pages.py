@@ -1,0 +1,243 @@
+"""Pages as a reader sees them: on full, empty and half-built marts, and where there is nothing to read at all."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from analytics.app import PAGES
+from analytics.settings import Settings
+from analytics.warehouse.duckdb_file import DuckDBFile
+from analytics.warehouse.source import Republished, Unavailable
+from tests.analytics.conftest import Open
+from tests.analytics.marts import DATABASE, LAST_DAY, Shop, record, write
+
+PATHS = [entry.path for entry in PAGES]
+
+
+def words(page: AppTest) -> str:
+    """All text of a page."""
+    parts = [*page.title, *page.caption, *page.markdown, *page.warning]
+    return "\n".join(str(part.value) for part in parts)
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_page_shows_figures_and_of_which_publication_they_are(open_page: Open, warehouse: Path, path: str) -> None:
+    page = open_page(path, warehouse)
+
+    assert not page.exception
+    assert not page.warning
+    assert "Data as of **14 Mar 2028, 12:30 UTC**" in words(page)
+    assert "published 14 Mar 2028, 13:00 UTC by run `amber-fox`" in words(page)
+    assert "all 9 streams equal to the source" in words(page)
+    assert page.metric or page.selectbox(key="product").value is not None
+
+
+def test_streams_that_were_not_compared_or_failed_are_named(open_page: Open, shop: Shop, tmp_path: Path) -> None:
+    told = record(streams_equal=6, uncounted_streams="orders, products", failed_streams="campaigns")
+    write(tmp_path, shop.tables, publication=told)
+
+    seen = words(open_page("overview", tmp_path))
+
+    assert "6 of 9 streams compared with the source" in seen
+    assert "not counted at the source by this run: orders, products" in seen
+    assert "Nothing new was landed of: campaigns" in seen
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_page_on_empty_marts_says_that_there_is_nothing(
+    open_page: Open, shop: Shop, tmp_path: Path, path: str
+) -> None:
+    write(tmp_path, {name: [] for name in shop.tables}, publication=record())
+
+    page = open_page(path, tmp_path)
+
+    assert not page.exception
+    assert {metric.value for metric in page.metric} <= {"\u2013", "0", "€0.00"}
+    assert "Nothing in this period" in words(page) or "no product" in words(page) or page.metric
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_page_on_half_built_marts_shows_what_is_there(open_page: Open, shop: Shop, tmp_path: Path, path: str) -> None:
+    gone = ("fct_email_messages", "fct_stock_movements", "fct_order_lines")
+    write(tmp_path, {name: rows for name, rows in shop.tables.items() if name not in gone})
+
+    page = open_page(path, tmp_path)
+
+    assert not page.exception
+    assert "do not say which run published them" in words(page)
+    assert "The marts are not those that this page knows" in words(page)
+    assert "Traceback" not in words(page)
+
+
+def test_without_a_dimension_a_page_says_so(open_page: Open, shop: Shop, tmp_path: Path) -> None:
+    write(tmp_path, {name: rows for name, rows in shop.tables.items() if name != "dim_campaign"})
+
+    page = open_page("overview", tmp_path)
+
+    assert not page.exception
+    assert "dim\\_campaign" in words(page)
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_where_nothing_is_published_a_page_says_what_to_do(open_page: Open, tmp_path: Path, path: str) -> None:
+    page = open_page(path, tmp_path)
+
+    assert not page.exception
+    [warning] = page.warning
+    assert "Nothing is published in" in warning.value
+    assert "make demo" in warning.value
+
+
+def test_a_file_that_is_no_database_is_named(open_page: Open, tmp_path: Path) -> None:
+    file = tmp_path / "published" / f"{DATABASE}.duckdb"
+    file.parent.mkdir()
+    file.write_text("not a database, and <b>*bold*</b>" * 500)
+
+    page = open_page("overview", tmp_path)
+
+    assert not page.exception
+    assert "cannot be opened" in words(page)
+
+
+def test_another_schema_is_named(open_page: Open, warehouse: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MART_SCHEMA", 'ELSE"WHERE')
+    assert "has no schema" in words(open_page("overview", warehouse))
+
+
+@pytest.mark.parametrize(
+    ("variables", "told"),
+    [
+        ({"WAREHOUSE": "oracle"}, "WAREHOUSE is 'oracle'"),
+        ({"WAREHOUSE": "snowflake"}, "Set SNOWFLAKE\\_ACCOUNT"),
+        ({"WAREHOUSE": "snowflake", "SNOWFLAKE_ACCOUNT": "a-b"}, "the reader has no key"),
+        ({"WAREHOUSE": "snowflake", "SNOWFLAKE_ACCOUNT": "a-b", "SNOWFLAKE_PASSWORD": "p"}, "for an emulator"),
+        ({"QUERY_TIMEOUT_SECONDS": "soon"}, "QUERY\\_TIMEOUT\\_SECONDS is 'soon'"),
+        (
+            {"WAREHOUSE": "snowflake", "SNOWFLAKE_ACCOUNT": "a-b", "SNOWFLAKE_READER_PRIVATE_KEY_PATH": "/none.pem"},
+            "The reader's key cannot be read",
+        ),
+        (
+            {"WAREHOUSE": "snowflake", "SNOWFLAKE_ACCOUNT": "a-b", "SNOWFLAKE_READER_PRIVATE_KEY": "no key"},
+            "is no private key in PEM",
+        ),
+    ],
+)
+def test_bad_settings_are_a_sentence(
+    open_page: Open, warehouse: Path, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], told: str
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+    page = open_page("overview", warehouse)
+
+    assert not page.exception
+    assert told in words(page)
+
+
+def test_an_account_that_does_not_answer_is_a_sentence(
+    open_page: Open, warehouse: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    for name, value in {
+        "WAREHOUSE": "snowflake", "SNOWFLAKE_ACCOUNT": "a-b", "SNOWFLAKE_PASSWORD": "secret-word",
+        "SNOWFLAKE_HOST": "127.0.0.1", "SNOWFLAKE_PORT": str(port), "SNOWFLAKE_PROTOCOL": "http",
+        "SNOWFLAKE_LOGIN_TIMEOUT_SECONDS": "1",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+
+    page = open_page("overview", warehouse)
+
+    assert not page.exception
+    assert "Snowflake does not answer at 127.0.0.1" in words(page)
+    assert "tries again when you reload" in words(page)
+    assert "secret-word" not in words(page)
+
+
+def test_filters_change_the_figures(open_page: Open, warehouse: Path) -> None:
+    page = open_page("overview", warehouse)
+    everything = {metric.label: metric.value for metric in page.metric}
+
+    page.multiselect(key="country").select("NL").run()
+    dutch = {metric.label: metric.value for metric in page.metric}
+    page.multiselect(key="category").select("garden 'n' home").run()
+    page.multiselect(key="campaign").select("k1").run()
+    page.selectbox(key="period").set_value("Own range").run()
+    page.date_input(key="days").set_value((LAST_DAY, LAST_DAY)).run()
+
+    assert not page.exception
+    assert not page.warning
+    assert len({everything["Orders"], dutch["Orders"], page.metric[1].value}) == 3
+
+
+def test_a_new_publication_is_shown_and_the_old_file_is_let_go(open_page: Open, shop: Shop, tmp_path: Path) -> None:
+    published = write(tmp_path, shop.tables, publication=record("first"))
+    page = open_page("overview", tmp_path)
+    assert "by run `first`" in words(page)
+    if sys.platform == "linux":
+        held = {str(link.readlink()) for link in Path("/proc/self/fd").iterdir() if link.is_symlink()}
+        assert str(published) not in held
+
+    write(tmp_path, shop.tables, publication=record("second"))
+
+    assert "by run `second`" in words(page.run())
+
+
+def test_one_look_is_of_one_publication(shop: Shop, tmp_path: Path) -> None:
+    write(tmp_path, {}, publication=record("first"))
+    source = DuckDBFile(Settings.of({"WAREHOUSE_DIR": str(tmp_path)}))
+    before = source.publication_id()
+    write(tmp_path, {}, publication=record("second"))
+
+    with pytest.raises(Republished), source.session(before):
+        pass
+    with source.session(source.publication_id()) as session:
+        write(tmp_path, {}, publication=record("third"))
+        assert session.query("select run_id from _publication", ()).rows == (("second",),)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "create table t (n int)",
+        "insert into _publication select * from _publication",
+        "copy _publication to '/tmp/analytics-must-not-write.csv'",
+        "select * from read_text('/etc/hostname')",
+        "attach '/tmp/analytics-other.duckdb'",
+        "set enable_external_access = true",
+    ],
+)
+def test_a_session_reads_the_marts_and_does_nothing_else(tmp_path: Path, sql: str) -> None:
+    write(tmp_path, {}, publication=record())
+    source = DuckDBFile(Settings.of({"WAREHOUSE_DIR": str(tmp_path)}))
+
+    with source.session(source.publication_id()) as session, pytest.raises(Unavailable):
+        session.query(sql, ())
+
+
+def test_a_query_is_bounded_in_rows_and_time(tmp_path: Path) -> None:
+    write(tmp_path, {}, publication=record())
+    source = DuckDBFile(Settings.of({"WAREHOUSE_DIR": str(tmp_path), "QUERY_TIMEOUT_SECONDS": "0.2"}))
+
+    with source.session(source.publication_id()) as session:
+        with pytest.raises(Unavailable, match="more than 10,000 rows"):
+            session.query("select * from range(20000)", ())
+        with pytest.raises(Unavailable, match=r"longer than 0\.2 s"):
+            session.query("select count(*) from range(1000000) a, range(1000000) b where a.range + b.range = 1", ())
+
+
+def test_the_period_before_ends_where_the_period_begins() -> None:
+    from analytics.filters import Filters
+
+    chosen = Filters(LAST_DAY - timedelta(days=6), LAST_DAY)
+
+    assert (chosen.before.first_day, chosen.before.last_day) == (
+        LAST_DAY - timedelta(days=13), LAST_DAY - timedelta(days=7),
+    )  # fmt: skip
