@@ -1,6 +1,7 @@
-{#- After a large fact was built anew: Snowflake keeps it in the order of what readers filter by, so that they skip most of
-    it. Rows arrive nearly in that order, so there is little to move, and nothing while the table is small. dbt's own
-    config would also sort the whole table when it is built. -#}
+{#- After a large fact was built anew, where `cluster_facts` is on: Snowflake keeps it in the order of what readers filter by,
+    so that they skip most of it. A clustering key turns on automatic clustering, which is serverless and billed beside all
+    warehouses (docs/COST.md): so it is off until a fact is large. Rows arrive nearly in that order anyhow. dbt's own config
+    would also sort the whole table when it is built. -#}
 {% macro cluster_by(columns) -%}
     {{ return(adapter.dispatch('cluster_by')(columns)) }}
 {%- endmacro %}
@@ -10,7 +11,7 @@
 {%- endmacro %}
 
 {% macro snowflake__cluster_by(columns) -%}
-    {%- if not is_incremental() -%}
+    {%- if var('cluster_facts') and not is_incremental() -%}
     alter table {{ this }} cluster by ({{ columns }})
     {%- endif -%}
 {%- endmacro %}

@@ -58,9 +58,9 @@ def test_comments_clustering_and_kinds_are_kept(client: Client) -> None:
         "('CLUSTERED', 'COMMENTED') ORDER BY 1"
     ) == [("CLUSTERED", "the key"), ("COMMENTED", "the same")]
     assert client.run(
-        "SELECT TABLE_TYPE, IS_TRANSIENT, CLUSTERING_KEY, COMMENT FROM INFORMATION_SCHEMA.TABLES "
+        "SELECT TABLE_TYPE, IS_TRANSIENT, CLUSTERING_KEY, AUTO_CLUSTERING_ON, COMMENT FROM INFORMATION_SCHEMA.TABLES "
         "WHERE TABLE_NAME IN ('CLUSTERED', 'COMMENTED') ORDER BY 1"
-    ) == [("BASE TABLE", "YES", "LINEAR(ID)", "it's a table"), ("VIEW", None, None, "seen")]
+    ) == [("BASE TABLE", "YES", "LINEAR(ID)", "YES", "it's a table"), ("VIEW", None, None, "NO", "seen")]
 
 
 def test_columns_are_added_and_widened_and_nothing_else(client: Client) -> None:

@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 
-from orchestration.warehouse.protocol import Purpose
+from orchestration.warehouse.protocol import Purpose, Row
 from tests.snowflake.account import Account, connect, not_shown_here
 from tests.snowflake.dbt.history import History
 
@@ -49,12 +49,6 @@ def test_what_raw_can_rebuild_is_transient_and_marts_and_snapshots_are_not(
     assert not sent(statements, rf"^create or replace table {DATABASE}\.INTERMEDIATE\.")
     assert sent(statements, rf"^create or replace table {DATABASE}\.(MART|SNAPSHOTS)\.")
     assert not sent(statements, rf"^create or replace transient table {DATABASE}\.(MART|SNAPSHOTS)\.")
-
-
-def test_large_facts_have_a_clustering_key_from_the_first_day(history: History, statements: Sequence[str]) -> None:
-    clustered = sent(statements, r"^alter table .* cluster by")
-    assert len(clustered) == 5, "once each, and not again at every run"
-    assert any("fct_email_events cluster by (event_date)" in statement for statement in clustered)
 
 
 def test_marts_have_their_primary_key_for_the_optimizer_to_rely_on(history: History, statements: Sequence[str]) -> None:
@@ -123,3 +117,20 @@ def test_addresses_are_masked_for_every_role_but_the_transformers(
         assert cursor.fetchall() == [("********", "********")], "others do not"
         cursor.execute("select distinct recipient, payload from STAGING.stg_email_events")
         assert cursor.fetchall() == [("********", "********")]
+
+
+AUTO_CLUSTERED = "select table_name from information_schema.tables where auto_clustering_on = 'YES' order by 1"
+
+
+def test_no_table_is_clustered_by_a_service_of_its_own_bill_until_it_is_asked_for(
+    history: History, line_account: Account
+) -> None:
+    def clustered() -> list[Row]:
+        with line_account.warehouse().connect(Purpose.AUDIT) as session:
+            return session.query(AUTO_CLUSTERED)
+
+    assert clustered() == []
+    history.two.snowflake.dbt.succeed(
+        "run", "--full-refresh", "--select", "fct_stock_movements", "--vars", "cluster_facts: true"
+    )
+    assert clustered() == [("FCT_STOCK_MOVEMENTS",)]

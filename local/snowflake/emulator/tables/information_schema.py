@@ -20,7 +20,7 @@ _TABLES = pa.schema(
         ("TABLE_CATALOG", _TEXT), ("TABLE_SCHEMA", _TEXT), ("TABLE_NAME", _TEXT), ("TABLE_OWNER", _TEXT),
         ("TABLE_TYPE", _TEXT), ("IS_TRANSIENT", _TEXT), ("CLUSTERING_KEY", _TEXT), ("ROW_COUNT", _NUMBER),
         ("BYTES", _NUMBER), ("RETENTION_TIME", _NUMBER), ("CREATED", _TIME), ("LAST_ALTERED", _TIME),
-        ("IS_DYNAMIC", _TEXT), ("IS_ICEBERG", _TEXT), ("COMMENT", _TEXT),
+        ("AUTO_CLUSTERING_ON", _TEXT), ("IS_DYNAMIC", _TEXT), ("IS_ICEBERG", _TEXT), ("COMMENT", _TEXT),
     ]
 )  # fmt: skip
 _COLUMNS = pa.schema(
@@ -87,8 +87,9 @@ def _tables(context: Context, database: str) -> Iterator[Row]:
         yield (
             name.database, name.schema, name.name, relation.owner, table_type(relation),
             None if relation.kind == "VIEW" else _yes(relation.transient), relation.cluster_by or None, rows,
-            None if rows is None else rows * 1024, 1, relation.created_on, relation.last_altered, "NO", "NO",
-            relation.comment,
+            None if rows is None else rows * 1024, 1, relation.created_on, relation.last_altered,
+            # A clustering key turns automatic clustering on ("Automatic Clustering" in Snowflake's user guide).
+            _yes(bool(relation.cluster_by)), "NO", "NO", relation.comment,
         )  # fmt: skip
 
 
