@@ -75,13 +75,13 @@ REFUSALS = {
         ["there is no table DB.RAW.THINGS", f"GRANT INSERT ON TABLE DB.RAW.THINGS TO ROLE {ROLE};"],
     ),
     "a schema that the role may not use": (
-        r"^SELECT",
+        r"^SELECT count",
         Refused(2003, "02000", "SQL compilation error:\nSchema 'DB.RAW' does not exist or not authorized."),
         AccessError,
         ["there is no schema DB.RAW", f"GRANT USAGE ON SCHEMA DB.RAW TO ROLE {ROLE};"],
     ),
     "a database that the role may not use": (
-        r"^SELECT",
+        r"^SELECT count",
         Refused(
             90105,
             "22000",
