@@ -44,19 +44,25 @@ CAMPAIGNS = Question(
             case when campaign.is_inferred then campaign.provider_state else campaign.campaign_id end as group_id
         from cohorts
         inner join mart.dim_campaign as campaign using (campaign_key)
+    ),
+    totals as (
+        select
+            is_inferred,
+            campaign,
+            group_id,
+            sum(delivered) as delivered,
+            sum(clicked) as clicked,
+            sum(orders) as orders,
+            sum(revenue) as revenue,
+            sum(open_days) as open_days,
+            sum(budget) as budget
+        from named
+        group by is_inferred, campaign, group_id
     )
-    select
-        campaign,
-        sum(delivered) as delivered,
-        sum(clicked) as clicked,
-        sum(orders) as orders,
-        sum(revenue) as revenue,
-        sum(open_days) as open_days,
-        sum(budget) as budget
-    from named
-    group by is_inferred, group_id, campaign
-    qualify row_number() over (partition by is_inferred order by sum(revenue) desc, campaign) <= 5
-    order by is_inferred, revenue desc, campaign
+    select campaign, delivered, clicked, orders, revenue, open_days, budget
+    from totals
+    qualify row_number() over (partition by is_inferred order by revenue desc, group_id) <= 5
+    order by is_inferred, revenue desc, group_id
     """,
 )
 
