@@ -147,9 +147,12 @@ def test_no_model_names_a_relation_but_by_ref_and_source() -> None:
         assert not named, path
 
 
-def test_the_exposure_names_what_the_demo_asks(built: RawDatabase) -> None:
+@pytest.mark.parametrize(
+    ("exposure", "asks"), [("demo_answers", "local/demo/answers.py"), ("analyst_questions", "docs/QUESTIONS.md")]
+)
+def test_exposures_name_what_is_asked(built: RawDatabase, exposure: str, asks: str) -> None:
     document = json.loads((built.path.parent / "target" / "manifest.json").read_text())
-    [exposure] = [item for item in document["exposures"].values() if item["name"] == "demo_answers"]
-    named = {parent.split(".")[-1] for parent in exposure["depends_on"]["nodes"]}
-    asked = re.findall(r"\bmart\.(\w+)", (REPOSITORY / "local" / "demo" / "answers.py").read_text(encoding="utf-8"))
+    [declared] = [item for item in document["exposures"].values() if item["name"] == exposure]
+    named = {parent.split(".")[-1] for parent in declared["depends_on"]["nodes"]}
+    asked = re.findall(r"\bmart\.(\w+)", (REPOSITORY / asks).read_text(encoding="utf-8"), re.IGNORECASE)
     assert named == set(asked)
