@@ -46,14 +46,14 @@ def client_of_role(lake: LakeSettings, role_arn: str) -> S3Client:
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        sts = boto3.client("sts", endpoint_url=lake.endpoint_url, region_name=lake.region)
+        sts = boto3.session.Session().client("sts", endpoint_url=lake.endpoint_url, region_name=lake.region)
         taken = sts.assume_role(RoleArn=role_arn, RoleSessionName="doctor")["Credentials"]
     except (ClientError, BotoCoreError) as error:
         raise AccessError(
             f"these credentials cannot take on {role_arn}: {type(error).__name__}",
             hint="`terraform output aws_role_arns` names the roles; pipeline_principals says who may take them on.",
         ) from error
-    return boto3.client(
+    return boto3.session.Session().client(
         "s3",
         endpoint_url=lake.endpoint_url,
         region_name=lake.region,

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import boto3
 import pytest
 
 from ingest.doctor.examination import checks
@@ -142,6 +143,7 @@ WRITER = {
 
 @pytest.fixture
 def as_administrator(account: LakeAccount, monkeypatch: pytest.MonkeyPatch) -> LakeAccount:
+    boto3.client("sts", region_name="eu-central-1")  # a session that remembers other credentials
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", account.administrator.access_key_id)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", account.administrator.secret_access_key)
     return account
