@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 import snowflake.connector
+from snowflake.connector.errors import ProgrammingError
 
+from ingest.lake.commit import DataFile
 from ingest.lake.store import ObjectStore
 from ingest.settings import LakeSettings
 from local.snowflake.account import INTEGRATION, STORAGE_ROLE, database_statements, provision_statements
 from orchestration.settings import Schemas
 from orchestration.warehouse.protocol import Row
+from orchestration.warehouse.snowflake.copy import copy_statement
 from orchestration.warehouse.snowflake.settings import SnowflakeSettings
 from orchestration.warehouse.snowflake.warehouse import SnowflakeWarehouse
 
@@ -147,6 +150,19 @@ def _bare_database(settings: SnowflakeSettings, database: str, bucket: str) -> I
 def _run(owner: SnowflakeConnection, statements: Iterable[str]) -> None:
     for statement in statements:
         owner.cursor().execute(statement)
+
+
+def require_copy(account: Account) -> None:
+    """Skip where an emulated account of the user's does not know all options of the loader's COPY."""
+    if "SNOWFLAKE_HOST" not in USERS_ACCOUNT:
+        return
+    nothing = DataFile(key="events/nothing.parquet", rows=1, bytes=1, sha256="0" * 64)
+    stage = f'"{account.database}"."RAW"."{account.settings.stage}"'
+    try:
+        account.run("CREATE TABLE IF NOT EXISTS RAW.PROBE (ID INT)", copy_statement("RAW.PROBE", stage, [nothing]))
+    except ProgrammingError as error:
+        if "invalid parameter" in str(error.msg):
+            pytest.skip(f"this emulated account does not know the loader's COPY: {' '.join(str(error.msg).split())}")
 
 
 def not_shown_here(reason: str) -> NoReturn:

@@ -21,7 +21,7 @@ from local.servers.s3_server import S3Server
 from local.snowflake.server import EMULATOR_PYTHON, start_snowflake_emulator
 from orchestration.warehouse.snowflake.settings import SnowflakeSettings
 from tests.orchestration.lake_builder import LakeBuilder, contract
-from tests.snowflake.account import USERS_ACCOUNT, Account, connect, new_database, provisioned
+from tests.snowflake.account import USERS_ACCOUNT, Account, connect, new_database, provisioned, require_copy
 from tests.snowflake.lake_bucket import fresh_bucket
 
 
@@ -70,6 +70,7 @@ def shared_account(snowflake_environment: Mapping[str, str]) -> Iterator[Account
 
 @pytest.fixture
 def lake(account: Account) -> LakeBuilder:
+    require_copy(account)
     return LakeBuilder(account.store, contract())
 
 

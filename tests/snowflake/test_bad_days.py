@@ -22,7 +22,7 @@ from ingest.errors import AccessError, ConfigurationError, DamagedLakeError, Pla
 from local.snowflake.account import integration_of
 from tests.faults.patience import without_waiting
 from tests.orchestration.lake_builder import LakeBuilder, contract, thing
-from tests.snowflake.account import Account, not_shown_here
+from tests.snowflake.account import Account, not_shown_here, require_copy
 from tests.snowflake.bad_day import BadDay
 from tests.snowflake.statement_proxy import Held, Lost, Refused, StatementProxy, Unavailable, statement_proxy
 
@@ -42,6 +42,7 @@ def day(proxy: tuple[StatementProxy, int], shared_account: Account) -> Iterator[
     """Version 1 of a stream is loaded; version 2, of two files, is new."""
     control, port = proxy
     account = shared_account
+    require_copy(account)
     lake = LakeBuilder(account.store, contract(stream=f"things_{uuid.uuid4().hex[:8]}", deletes="none"))
     # A request that gets no answer counts as lost soon.
     through = {"host": "127.0.0.1", "port": port, "network_timeout_seconds": 1, "login_timeout_seconds": 2}

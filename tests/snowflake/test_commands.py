@@ -13,7 +13,7 @@ from ingest.contracts.registry import ContractRegistry
 from orchestration.warehouse.__main__ import main
 from orchestration.warehouse.ddl import data_table
 from tests.orchestration.lake_builder import LakeBuilder
-from tests.snowflake.account import USERS_ACCOUNT, Account
+from tests.snowflake.account import USERS_ACCOUNT, Account, require_copy
 
 ROWS = [{"warehouse_id": 1, "code": "WH-MAD"}, {"warehouse_id": 2, "code": "WH-CDG"}]
 
@@ -62,6 +62,7 @@ def run(account: Account, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
 @pytest.fixture
 def warehouses(account: Account) -> LakeBuilder:
     """The packaged stream, so that the command finds its contract, with one version."""
+    require_copy(account)
     lake = LakeBuilder(account.store, ContractRegistry.load()["warehouses"])
     lake.snapshot(ROWS)
     return lake
@@ -101,9 +102,10 @@ def test_query_is_asked_by_the_reader_s_role(run: Run, account: Account) -> None
         "INSERT INTO MART.DIM_THING VALUES (1, 'lamp'), (2, NULL)",
     )
     answer = run("query", "--csv", "select * from mart.dim_thing order by thing_id")
-    wrong = run("query", "select nothing from mart.dim_thing")
-
     assert (answer.code, answer.stdout.split()) == (0, ["thing_id,name", "1,lamp", "2,"])
+    if "SNOWFLAKE_HOST" in USERS_ACCOUNT:
+        pytest.skip("an emulator of the user's own may say otherwise that there is no such column")
+    wrong = run("query", "select nothing from mart.dim_thing")
     assert wrong.code == 2
     assert "the query cannot be run" in wrong.stderr
 
