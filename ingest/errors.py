@@ -14,7 +14,8 @@
     └── FatalError              a promise was broken; look at it  exit code 1
         └── DamagedLakeError    a file must be brought back       exit code 2
 
-A message says what happened, to which stream, and what to do. No message ever holds a secret.
+A message says what happened, to which stream, and what to do. No message holds a secret, or what steers a
+terminal: whatever it quotes goes through `common.foreign_text`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from common.foreign_text import harmless
 from ingest.hints import here
 
 if TYPE_CHECKING:
@@ -34,14 +36,14 @@ class PlatformError(Exception):
     exit_code = 1
 
     def __init__(self, message: str, *, stream: str | None = None, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
+        self.message = harmless(message)
         self.stream = stream
-        self.hint = hint
+        self.hint = None if hint is None else harmless(hint)
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         """Message and hint, their commands as they work where this process runs."""
-        subject = f"{self.stream}: " if self.stream else ""
+        subject = f"{harmless(self.stream)}: " if self.stream else ""
         if not self.hint:
             return here(f"{subject}{self.message}")
         if self.message.endswith("\n"):
@@ -143,8 +145,8 @@ class DamagedLakeError(FatalError):
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an error's message; the name of its type where it has none."""
-    return str(error).partition("\n")[0] or type(error).__name__
+    """The first line of an error's message, harmless; the name of its type where it has none."""
+    return harmless(error).partition("\n")[0] or type(error).__name__
 
 
 def first_problem(error: ValidationError) -> str:
@@ -152,4 +154,4 @@ def first_problem(error: ValidationError) -> str:
     problem = error.errors(include_input=False, include_url=False)[0]
     place = ".".join(str(part) for part in problem["loc"])
     message = problem["msg"].removeprefix("Value error, ")
-    return f"{place}: {message}" if place else message
+    return harmless(f"{place}: {message}" if place else message)

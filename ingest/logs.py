@@ -8,11 +8,16 @@ from __future__ import annotations
 import logging
 import sys
 import threading
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal, TextIO
 
 import structlog
+
+from common.foreign_text import harmless
+
+_MARK = "_makes_records_harmless"
 
 Progress = Callable[[str, int], None]
 """Called with a stream and the records read so far in its batch."""
@@ -22,6 +27,7 @@ def configure(
     style: Literal["auto", "console", "json"] = "auto", *, stream: TextIO | None = None, level: int = logging.INFO
 ) -> None:
     """Set up logging for this process. `auto` writes JSON unless `stream` (standard error) is a terminal."""
+    keep_records_harmless()
     out = stream or sys.stderr
     as_json = style == "json" or (style == "auto" and not out.isatty())
     renderer: Any = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer()
@@ -30,6 +36,7 @@ def configure(
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _harmless_values,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
@@ -40,9 +47,11 @@ def configure(
 
 def forward_to(logger: logging.Logger | logging.LoggerAdapter[logging.Logger], *, level: int = logging.INFO) -> None:
     """Set up logging for this process: each line goes to `logger`, as `event key=value ...`."""
+    keep_records_harmless()
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            _harmless_values,
             structlog.processors.KeyValueRenderer(
                 key_order=["stream", "event"], drop_missing=True, repr_native_str=False
             ),
@@ -51,6 +60,51 @@ def forward_to(logger: logging.Logger | logging.LoggerAdapter[logging.Logger], *
         logger_factory=lambda *_: logger,
         cache_logger_on_first_use=False,
     )
+
+
+def keep_records_harmless() -> None:
+    """Let no record of the logging module, whoever writes it, steer a terminal or hold a secret, nor its traceback.
+
+    A second call changes nothing.
+    """
+    make = logging.getLogRecordFactory()
+    if getattr(make, _MARK, False):
+        return
+
+    def harmless_record(*args: Any, **kwargs: Any) -> logging.LogRecord:
+        record = make(*args, **kwargs)
+        make_harmless(record)
+        return record
+
+    setattr(harmless_record, _MARK, True)
+    logging.setLogRecordFactory(harmless_record)
+
+
+def make_harmless(record: logging.LogRecord) -> None:
+    """Take what steers a terminal and secrets out of a record, which is left alone where it has neither."""
+    try:
+        said = record.getMessage()
+    except (TypeError, ValueError, KeyError):  # its arguments do not fit: the handler reports that
+        return
+    told = harmless(said)
+    if told != said:
+        record.msg, record.args = told, None
+    if record.exc_info and record.exc_info[0] is not None and not record.exc_text:
+        record.exc_text = harmless("".join(traceback.format_exception(*record.exc_info)).rstrip("\n"))
+
+
+def _harmless_values(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    return {name: _harmless(value) for name, value in event.items()}
+
+
+def _harmless(value: object) -> object:
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, Mapping):
+        return {_harmless(name): _harmless(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_harmless(item) for item in value]
+    return harmless(value)
 
 
 def get_logger(**bound: object) -> structlog.typing.FilteringBoundLogger:

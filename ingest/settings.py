@@ -11,10 +11,12 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from common.environment import PRODUCTION, is_dev, refuse_placeholders
+from common.foreign_text import keep_secret
 from ingest.errors import ConfigurationError, first_problem
 
-_DEV_SECRETS = frozenset({"ingest", "dev-key", "dev-api-key"})
-"""Placeholder secrets of the local demo, refused if ENVIRONMENT is not dev."""
+_DEMO_DSN = "postgresql://ingest:ingest@localhost:5432/shop"
+"""The shop of the demo, where ENVIRONMENT is dev and nothing else is given."""
 
 
 class Settings(BaseSettings):
@@ -29,6 +31,29 @@ class Settings(BaseSettings):
         """Settings from the environment. Raises ConfigurationError naming the variable, never its value."""
         with bad_settings_named():
             return cls()
+
+    def model_post_init(self, _: object, /) -> None:
+        """Keep its secrets out of every message."""
+        keep_secret(*self.secrets().values())
+
+    def secrets(self) -> dict[str, str]:
+        """Its secrets, by variable."""
+        return {
+            str(field.validation_alias): value.get_secret_value()
+            for name, field in type(self).model_fields.items()
+            if isinstance(value := getattr(self, name), SecretStr)
+        }
+
+
+class GuardedSettings(Settings):
+    """Settings that take no secret of the demo's, unless ENVIRONMENT is dev."""
+
+    environment: str = Field(default=PRODUCTION, validation_alias="ENVIRONMENT")
+
+    @model_validator(mode="after")
+    def _no_placeholders(self) -> Self:
+        refuse_placeholders(self.environment, self.secrets())
+        return self
 
 
 @contextmanager
@@ -58,12 +83,12 @@ class LakeSettings(Settings):
         return value or None
 
 
-class IngestSettings(Settings):
+class IngestSettings(GuardedSettings):
     """Settings of the ingest program."""
 
-    environment: str = Field(default="dev", validation_alias="ENVIRONMENT")
     postgres_dsn: SecretStr = Field(
-        default=SecretStr("postgresql://ingest:ingest@localhost:5432/shop"), validation_alias="POSTGRES_DSN"
+        default_factory=lambda given: SecretStr(_DEMO_DSN if is_dev(given.get("environment")) else ""),
+        validation_alias="POSTGRES_DSN",
     )
     saas_base_url: str = Field(default="http://localhost:8090", validation_alias="SAAS_BASE_URL")
     saas_api_key: SecretStr = Field(default=SecretStr(""), validation_alias="SAAS_API_KEY")
@@ -93,26 +118,3 @@ class IngestSettings(Settings):
     """DuckDB's memory limit for comparing a stream, such as 1GB; the rest is spilled to the disk of TMPDIR."""
     log_format: Literal["auto", "console", "json"] = Field(default="auto", validation_alias="LOG_FORMAT")
     lake: LakeSettings = Field(default_factory=LakeSettings)
-
-    @model_validator(mode="after")
-    def _no_placeholders_outside_dev(self) -> Self:
-        if self.environment == "dev":
-            return self
-        for name, secret in (
-            ("SAAS_API_KEY", self.saas_api_key.get_secret_value()),
-            ("the password in POSTGRES_DSN", _password(self.postgres_dsn)),
-        ):
-            if secret in _DEV_SECRETS:
-                raise ValueError(f"{name} is the demo's placeholder; ENVIRONMENT={self.environment} needs a real one")
-        return self
-
-
-def _password(dsn: SecretStr) -> str | None:
-    """The password in a connection string of either form; None if it has none, or is none itself."""
-    from psycopg2 import ProgrammingError
-    from psycopg2.extensions import parse_dsn
-
-    try:
-        return parse_dsn(dsn.get_secret_value()).get("password")
-    except ProgrammingError:
-        return None

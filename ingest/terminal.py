@@ -6,9 +6,14 @@ import io
 import locale
 import os
 import sys
+import traceback
 from typing import TYPE_CHECKING, NoReturn
 
+from common.foreign_text import harmless, spelt
+
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from ingest.errors import PlatformError
 
 
@@ -16,13 +21,24 @@ def fit_output() -> None:
     """Write in the locale's encoding, and a `?` for what it does not have, in place of UnicodeEncodeError.
 
     Files and paths are UTF-8 where PYTHONUTF8 is set, as `make` does; the terminal's encoding is still the locale's.
-    In the C locale, which says nothing of a terminal, it stays what Python has chosen.
+    In the C locale, which says nothing of a terminal, it stays what Python has chosen. What a fault prints, its
+    traceback too, is harmless.
     """
+    sys.excepthook = _print_fault
     encoding = locale.getencoding()
     chosen = os.environ.get("PYTHONIOENCODING") or encoding.lower() in ("ascii", "us-ascii", "ansi_x3.4-1968", "646")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding=stream.encoding if chosen else encoding, errors="replace")
+
+
+def _print_fault(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    print(harmless("".join(traceback.format_exception(kind, error, trace))), end="", file=sys.stderr)
+
+
+def write_line(text: str) -> None:
+    """Write what is for programs on standard output, as it is; on a terminal, with what would steer it as escapes."""
+    print(spelt(text) if sys.stdout.isatty() else text)
 
 
 def fail(error: PlatformError) -> NoReturn:

@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from common.foreign_text import harmless
 from ingest.errors import PlatformError
 from local.errors import LocalStackError
 from orchestration.business_time import parse_moment
@@ -68,5 +69,5 @@ def _tell_errors(run: Callable[[Console], None]) -> None:
 
 
 def _fail(message: str, exit_code: int) -> NoReturn:
-    Console(stderr=True, highlight=False).print("[bold red]Failed:[/]", escape(message), soft_wrap=True)
+    Console(stderr=True, highlight=False).print("[bold red]Failed:[/]", escape(harmless(message)), soft_wrap=True)
     raise SystemExit(exit_code)

@@ -8,13 +8,11 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from common.environment import PRODUCTION, is_dev, refuse_placeholders
 from mock_saas.timestamps import parse_rfc3339
 
 DEV_API_KEY = "dev-api-key"
 """The API key where ENVIRONMENT=dev and none is given."""
-
-_PLACEHOLDERS = frozenset({DEV_API_KEY, "dev-admin-key"})
-"""Keys of the demo, refused if ENVIRONMENT is not dev."""
 
 _FIRST_NOW, _LAST_NOW = datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 """Where BUSINESS_NOW may lie, alike in all programs of the shop and the platform."""
@@ -62,7 +60,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True)
 
-    environment: str = Field(default="production", description="`dev` alone allows the built-in API key")
+    environment: str = Field(default=PRODUCTION, description="`dev` alone allows the built-in API key")
     api_key: BearerKey | None = Field(default=None, description="the key that clients present; required outside dev")
     admin_key: BearerKey | None = Field(default=None, description="switches the admin routes on; else they are 404")
 
@@ -110,12 +108,10 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
-        if self.api_key is None and self.environment != "dev":
+        if self.api_key is None and not is_dev(self.environment):
             raise ValueError("API_KEY is not set: set it, or set ENVIRONMENT=dev for the built-in development key")
-        if self.environment != "dev":
-            for name, key in (("API_KEY", self.api_key), ("ADMIN_KEY", self.admin_key)):
-                if key is not None and key.get_secret_value() in _PLACEHOLDERS:
-                    raise ValueError(f"{name} is the demo's placeholder: ENVIRONMENT={self.environment} needs another")
+        keys = (("API_KEY", self.api_key), ("ADMIN_KEY", self.admin_key))
+        refuse_placeholders(self.environment, {name: key.get_secret_value() for name, key in keys if key is not None})
         if self.epoch is not None and self.epoch < datetime(1970, 1, 2, tzinfo=UTC):
             raise ValueError("EPOCH is before 1970")
         if self.business_now is not None and not _FIRST_NOW <= self.business_now < _LAST_NOW:

@@ -5,19 +5,19 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Self
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator
 
+from common.environment import is_dev
 from ingest.contracts.registry import PACKAGED
 from ingest.errors import ConfigurationError
 from ingest.retry_policies import TASK
-from ingest.settings import LakeSettings, Settings
+from ingest.settings import GuardedSettings, LakeSettings, Settings
 from orchestration.business_time import parse_moment
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-DEV_EMAIL_SALT = "dev-only-salt"
-"""The demo's salt, refused if ENVIRONMENT is not dev."""
+_DEMO_SALT = "dev-only-salt"
+"""The salt where ENVIRONMENT is dev and none is given."""
 
 
 class WarehouseKind(StrEnum):
@@ -67,10 +67,9 @@ class ReaderSettings(Settings):
         return value.expanduser().absolute()
 
 
-class OrchestrationSettings(ReaderSettings):
+class OrchestrationSettings(GuardedSettings, ReaderSettings):
     """Settings of the loaders, of the dbt runner and of the flow."""
 
-    environment: str = Field(default="dev", validation_alias="ENVIRONMENT")
     schemas: Schemas = Field(default_factory=Schemas)
     lock_wait_seconds: float = Field(default=600.0, ge=0, validation_alias="WAREHOUSE_LOCK_SECONDS")
     """The longest wait of a run for another one to finish writing the warehouse."""
@@ -87,8 +86,11 @@ class OrchestrationSettings(ReaderSettings):
     dbt_target: str | None = Field(default=None, validation_alias="DBT_TARGET")
     """The target in the profile; by default the one called as the warehouse."""
     dbt_threads: int = Field(default=4, ge=1, validation_alias="DBT_THREADS")
-    email_salt: SecretStr = Field(default=SecretStr(DEV_EMAIL_SALT), validation_alias="EMAIL_SALT")
-    """Goes into every hash of an e-mail address."""
+    email_salt: SecretStr = Field(
+        default_factory=lambda given: SecretStr(_DEMO_SALT if is_dev(given.get("environment")) else ""),
+        validation_alias="EMAIL_SALT",
+    )
+    """Goes into every hash of an e-mail address. What runs dbt needs one."""
 
     task_retries: int = Field(default=TASK.further_tries, ge=0, validation_alias="TASK_RETRIES")
     """The orchestrator's retries of a task after a transient fault, beyond those inside the task."""
@@ -137,12 +139,14 @@ class OrchestrationSettings(ReaderSettings):
         """dbt runs in another directory, so that every path is made absolute."""
         return value.expanduser().absolute()
 
-    @model_validator(mode="after")
-    def _no_placeholders_outside_dev(self) -> Self:
+    def require_salt(self) -> str:
+        """The salt. Raises ConfigurationError where there is none: only dev has one by itself."""
         salt = self.email_salt.get_secret_value()
-        if self.environment != "dev" and salt in ("", DEV_EMAIL_SALT):
-            raise ValueError(f"EMAIL_SALT is the demo's or empty; ENVIRONMENT={self.environment} needs a secret one")
-        return self
+        if not salt:
+            raise ConfigurationError(
+                f"EMAIL_SALT is not set: ENVIRONMENT={self.environment} needs a secret one", hint="See .env.example."
+            )
+        return salt
 
     @property
     def target(self) -> str:

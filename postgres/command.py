@@ -9,6 +9,9 @@ import psycopg2
 import typer
 from pydantic import SecretStr
 
+from common.arguments import guard_argument
+from common.environment import refuse_placeholders
+from common.foreign_text import harmless
 from postgres.connection import first_line
 from postgres.errors import ShopError
 from postgres.settings import ShopSettings
@@ -39,13 +42,28 @@ def reported_errors() -> Iterator[None]:
         _exit(f"the database failed: {first_line(_first(error))}", 1)
 
 
-def required(option: str | None, setting: SecretStr | None, option_name: str | None, variable: str) -> str:
-    """The option, else the setting. Raises ShopError, naming both places, where neither holds anything."""
-    value = option or (setting.get_secret_value() if setting else "")
+def required(setting: SecretStr | None, variable: str) -> str:
+    """The setting. Raises ShopError where it is empty."""
+    value = setting.get_secret_value() if setting else ""
     if not value:
-        places = f"give {option_name} or set {variable}" if option_name else f"set {variable}"
-        raise ShopError(f"{variable} is not set: {places}")
+        raise ShopError(f"{variable} is not set: set {variable}")
     return value
+
+
+def required_dsn(
+    option: str | None, setting: SecretStr | None, option_name: str, variable: str, environment: str
+) -> str:
+    """The option, else the setting. Raises ShopError where neither holds anything, or the option what it must not."""
+    if not option:
+        if not setting or not setting.get_secret_value():
+            raise ShopError(f"{variable} is not set: give {option_name} or set {variable}")
+        return setting.get_secret_value()
+    try:
+        guard_argument(option_name, option, variable=variable, environment=environment, warn=_warn)
+        refuse_placeholders(environment, {variable: option})
+    except ValueError as error:
+        raise ShopError(str(error)) from None
+    return option
 
 
 def parse_duration(text: str) -> timedelta:
@@ -76,7 +94,7 @@ def parse_instant(text: str) -> datetime:
 
 def told_visits() -> Visits:
     """The visits by links in e-mails, where SHOP_VISITS_URL says who tells them. Raises ShopError for a bad one."""
-    settings = ShopSettings()
+    settings = ShopSettings.load()
     if not settings.visits_url:
         return NO_VISITS
     return WebLog(settings.visits_url, required(None, settings.visits_key, None, "SHOP_VISITS_KEY"))
@@ -84,7 +102,7 @@ def told_visits() -> Visits:
 
 def the_business_now() -> datetime | None:
     """BUSINESS_NOW, where the business's time stands; None if it is the clock's. Raises ShopError for a bad one."""
-    text = ShopSettings().business_now
+    text = ShopSettings.load().business_now
     try:
         return parse_instant(text) if text else None
     except typer.BadParameter as error:
@@ -105,6 +123,10 @@ def _first(error: BaseException) -> BaseException:
     return error
 
 
+def _warn(message: str) -> None:
+    typer.echo(f"warning: {message}", err=True)
+
+
 def _exit(message: str, code: int) -> None:
-    typer.echo(f"error: {message}", err=True)
+    typer.echo(f"error: {harmless(message)}", err=True)
     raise typer.Exit(code)

@@ -7,6 +7,7 @@ import psycopg2
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import make_dsn, parse_dsn
 
+from common.foreign_text import harmless
 from postgres.errors import ShopError
 
 CONNECT_TIMEOUT_SECONDS = 10
@@ -45,8 +46,8 @@ def with_database(dsn: str, database: str, *, user: str | None = None, password:
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of a driver's message, without the full stop."""
-    lines = str(error).strip().splitlines()
+    """The first line of a driver's message, harmless, without the full stop."""
+    lines = harmless(error).strip().splitlines()
     return lines[0].rstrip(".") if lines else type(error).__name__
 
 

@@ -10,7 +10,7 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
 from postgres.bulk import deferred_checks
-from postgres.command import parse_instant, print_counts, reported_errors, required, the_business_now, told_visits
+from postgres.command import parse_instant, print_counts, reported_errors, required_dsn, the_business_now, told_visits
 from postgres.connection import connected
 from postgres.copying import copy_rows
 from postgres.errors import ShopError
@@ -148,7 +148,9 @@ def _continue_identity(cursor: Cursor, table: str, column: str) -> None:
 
 
 def command(
-    dsn: Annotated[str | None, typer.Option(help="The shop, as its owner.  [env: POSTGRES_DSN]")] = None,
+    dsn: Annotated[
+        str | None, typer.Option(help="The shop, as its owner, without a password.  [env: POSTGRES_DSN]")
+    ] = None,
     scale: Annotated[float, typer.Option(help="Size; 1 is about 20,000 orders.")] = 1.0,
     seed: Annotated[int, typer.Option(help="Equal seeds make equal shops.")] = 1,
     business_now: Annotated[
@@ -158,7 +160,8 @@ def command(
 ) -> None:
     """Fill an empty shop with products, customers and 90 days of orders."""
     with reported_errors():
-        where = required(dsn, ShopSettings().dsn, "--dsn", "POSTGRES_DSN")
+        settings = ShopSettings.load()
+        where = required_dsn(dsn, settings.dsn, "--dsn", "POSTGRES_DSN", settings.environment)
         until = business_now or the_business_now() or datetime.now(UTC).replace(microsecond=0)
         with connected(where, application_name="shop-seed") as connection:
             report = seed_shop(connection, business_now=until, scale=scale, seed=seed, visits=told_visits())

@@ -1,13 +1,41 @@
 """Settings of the shop's programs, read from the environment; command-line options override them."""
 
+from typing import Self
+
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from common.environment import PRODUCTION, PlaceholderError, refuse_placeholders
+from common.foreign_text import keep_secret
+from postgres.errors import ShopError
 
-class ShopSettings(BaseSettings):
+
+class GuardedSettings(BaseSettings):
+    """Settings that take no secret of the demo's, unless ENVIRONMENT is dev."""
+
+    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True, hide_input_in_errors=True)
+
+    environment: str = Field(default=PRODUCTION, validation_alias="ENVIRONMENT")
+
+    @classmethod
+    def load(cls) -> Self:
+        """Settings from the environment, whose secrets no message shows. Raises ShopError for a placeholder."""
+        settings = cls()
+        values = {
+            str(field.validation_alias): value.get_secret_value()
+            for name, field in cls.model_fields.items()
+            if isinstance(value := getattr(settings, name), SecretStr)
+        }
+        keep_secret(*values.values())
+        try:
+            refuse_placeholders(settings.environment, values)
+        except PlaceholderError as error:
+            raise ShopError(str(error)) from None
+        return settings
+
+
+class ShopSettings(GuardedSettings):
     """The shop's DSN, for `seed` and `activity`."""
-
-    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
 
     dsn: SecretStr | None = Field(default=None, validation_alias="POSTGRES_DSN")
     business_now: str = Field(default="", validation_alias="BUSINESS_NOW")
@@ -17,10 +45,8 @@ class ShopSettings(BaseSettings):
     visits_key: SecretStr | None = Field(default=None, validation_alias="SHOP_VISITS_KEY")
 
 
-class SetupSettings(BaseSettings):
+class SetupSettings(GuardedSettings):
     """The settings of `setup`, which creates a shop. Passwords come only from the environment."""
-
-    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
 
     admin_dsn: SecretStr | None = Field(default=None, validation_alias="POSTGRES_ADMIN_DSN")
     owner_password: SecretStr | None = Field(default=None, validation_alias="SHOP_OWNER_PASSWORD")

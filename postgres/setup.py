@@ -13,7 +13,7 @@ from psycopg2.errors import DuplicateDatabase
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import encrypt_password
 
-from postgres.command import reported_errors, required
+from postgres.command import reported_errors, required, required_dsn
 from postgres.connection import connected, first_line, with_database
 from postgres.errors import ShopError
 from postgres.settings import SetupSettings
@@ -117,12 +117,12 @@ def command(
     The roles' passwords come from SHOP_OWNER_PASSWORD and SHOP_INGEST_PASSWORD.
     """
     with reported_errors():
-        settings = SetupSettings()
+        settings = SetupSettings.load()
         create_shop(
-            required(admin_dsn, settings.admin_dsn, "--admin-dsn", "POSTGRES_ADMIN_DSN"),
+            required_dsn(admin_dsn, settings.admin_dsn, "--admin-dsn", "POSTGRES_ADMIN_DSN", settings.environment),
             database,
-            owner_password=required(None, settings.owner_password, None, "SHOP_OWNER_PASSWORD"),
-            ingest_password=required(None, settings.ingest_password, None, "SHOP_INGEST_PASSWORD"),
+            owner_password=required(settings.owner_password, "SHOP_OWNER_PASSWORD"),
+            ingest_password=required(settings.ingest_password, "SHOP_INGEST_PASSWORD"),
         )
         typer.echo(f"created database {database}: owner {OWNER_ROLE}, reader {INGEST_ROLE}")
 

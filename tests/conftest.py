@@ -31,6 +31,7 @@ import pytest
 from psycopg2 import sql
 from pydantic import SecretStr
 
+from common.foreign_text import forget_secrets
 from ingest.lake.store import ObjectStore
 from ingest.settings import IngestSettings, LakeSettings
 from local.accounts import unprivileged_account
@@ -59,6 +60,13 @@ _TEMPLATE = "shop_template"
 MakeMockSaas = Callable[[SaasOptions], SaasServer]
 
 
+@pytest.fixture(autouse=True)
+def _own_secrets() -> Iterator[None]:
+    """What one test keeps secret is no secret in another one's messages."""
+    yield
+    forget_secrets()
+
+
 @dataclass(frozen=True)
 class Bucket:
     """A bucket on the endpoint."""
@@ -75,7 +83,14 @@ class Bucket:
 def _no_accounts_of_the_user() -> Iterator[None]:
     """Tests see no endpoint or account of whoever runs them, and boto3 finds the credentials of our endpoint."""
     with pytest.MonkeyPatch.context() as patch:
-        cleaned = clean_environment({"AWS_ACCESS_KEY_ID": ACCESS_KEY_ID, "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY})
+        cleaned = clean_environment(
+            {
+                # Where it is not set, programs take it for production, and have no defaults for secrets.
+                "ENVIRONMENT": "dev",
+                "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
+                "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY,
+            }
+        )
         for name in set(os.environ) - set(cleaned):
             if name != "POSTGRES_BIN" and not name.startswith("PYTEST_"):
                 patch.delenv(name)

@@ -66,7 +66,8 @@ def test_every_custom_property_is_explained() -> None:
 def test_every_path_that_is_shown_exists(page: Path) -> None:
     """Links are looked at by test_links.py."""
     folders = (
-        "ingest|orchestration|mock_saas|postgres|lake|local|bench|dbt|docs|tests|terraform|requirements|[.]ci|[.]github"
+        "common|ingest|orchestration|mock_saas|postgres|lake|local|bench|dbt|docs|tests|terraform|requirements|[.]ci"
+        "|[.]github"
     )
     paths = re.findall(rf"`((?:{folders})/[\w./-]+)`", page.read_text(encoding="utf-8"))
     assert [path for path in paths if not (REPOSITORY / path).exists()] == []

@@ -64,7 +64,7 @@ def test_every_table_arrives_value_by_value(northwind: str, lake_settings: LakeS
     with closing(psycopg2.connect(northwind)) as connection, connection.cursor() as cursor:
         cursor.execute("select 'public.' || tablename from pg_tables where schemaname = 'public' order by 1")
         tables = [row[0] for row in cursor.fetchall()]
-    ingest(northwind, lake_settings, folder, "contract", "new", "--from-postgres", northwind, *tables)
+    ingest(northwind, lake_settings, folder, "contract", "new", *tables)
     ingest(northwind, lake_settings, folder, "contract", "check")
     ingest(northwind, lake_settings, folder, "run", "--all")
 

@@ -64,7 +64,7 @@ def imported_by(path: Path) -> Iterator[str]:
 
 def test_the_embedded_stack_is_imported_by_the_bench_and_the_tests_alone() -> None:
     local = REPOSITORY / "local"
-    folders = ("ingest", "orchestration", "mock_saas", "postgres", "lake", "bench")
+    folders = ("common", "ingest", "orchestration", "mock_saas", "postgres", "lake", "bench")
     importers = {
         path.relative_to(REPOSITORY).parts[0]
         for folder in folders

@@ -8,7 +8,7 @@
 
 {% macro email_salt() -%}
     {%- set development = 'dev-only-salt' -%}
-    {%- set environment = env_var('ENVIRONMENT', 'dev') -%}
+    {%- set environment = env_var('ENVIRONMENT', '') or 'production' -%}
     {%- set salt = env_var('EMAIL_SALT', development) -%}
     {%- if environment != 'dev' and salt == development -%}
         {{ exceptions.raise_compiler_error(

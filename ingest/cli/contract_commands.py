@@ -20,7 +20,12 @@ app = typer.Typer(no_args_is_help=True, help="Write contracts, and compare them 
 def new(
     tables: Annotated[list[str], typer.Argument(metavar="TABLE...", help="Tables, as schema.table.")],
     from_postgres: Annotated[
-        str | None, typer.Option("--from-postgres", metavar="DSN", help="Where they are; POSTGRES_DSN by default.")
+        str | None,
+        typer.Option(
+            "--from-postgres",
+            metavar="DSN",
+            help="Where they are; POSTGRES_DSN by default, which is the place for a password.",
+        ),
     ] = None,
     key: Annotated[str | None, typer.Option(help="Identifying column(s), comma-separated, if there is no key.")] = None,
     prefix: Annotated[str, typer.Option(help="Prefix in the lake: inventory or events.")] = "inventory",
@@ -57,6 +62,7 @@ def new(
     if from_postgres is None:
         server = Server(loaded.postgres_dsn)
     else:
+        options.guard_dsn("--from-postgres", from_postgres, loaded)
         server = Server(SecretStr(from_postgres), given_as="--from-postgres")
     with server.catalog() as connection:
         names = [resolve_table(connection, table) for table in tables]

@@ -10,6 +10,7 @@ import typer
 from ingest.cli import options
 from ingest.contracts.model import StreamContract
 from ingest.errors import ConfigurationError
+from ingest.terminal import write_line
 
 StreamArgument = Annotated[str, typer.Argument(help="The stream's name, as `ingest streams` shows it.")]
 
@@ -68,7 +69,7 @@ def show(
     commit = CommitLog(options.store(loaded), options.contract(loaded, stream).stream).read(version)
     if commit is None:
         raise ConfigurationError(f"there is no version {version}", stream=stream, hint=f"See `ingest log {stream}`.")
-    typer.echo(commit.encode().decode())
+    write_line(commit.encode().decode())
 
 
 def replay(

@@ -47,6 +47,24 @@ def store(loaded: IngestSettings) -> ObjectStore:
     return ObjectStore(loaded.lake)
 
 
+def guard_dsn(option: str, value: str, loaded: IngestSettings) -> None:
+    """Warn of a password in an argument, which is then hidden. Raises ConfigurationError where it is refused."""
+    import typer
+
+    from common.arguments import PasswordArgumentError, guard_argument
+
+    try:
+        guard_argument(
+            option,
+            value,
+            variable="POSTGRES_DSN",
+            environment=loaded.environment,
+            warn=lambda text: typer.echo(f"warning: {text}", err=True),
+        )
+    except PasswordArgumentError as error:
+        raise ConfigurationError(str(error)) from None
+
+
 def hours(count: float, option: str) -> timedelta:
     """A length of time. Raises ConfigurationError naming `option`."""
     try:

@@ -8,6 +8,7 @@ import typer
 
 from ingest.cli import options
 from ingest.errors import ConfigurationError
+from ingest.terminal import write_line
 
 if TYPE_CHECKING:
     from ingest.run.quarantine import RefusedRecord
@@ -65,7 +66,7 @@ def show(
         sys.stdout.buffer.write(only.record)
     elif as_json:
         for record in records:
-            typer.echo(_json(record))
+            write_line(_json(record))
     else:
         print_refused(records)
 

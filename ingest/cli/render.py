@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from common.foreign_text import harmless, spelt
 from ingest.contracts.author import cursor_doubt
 from ingest.contracts.model import ChildTables
 from ingest.hints import here
@@ -102,9 +103,11 @@ def print_outcomes(outcomes: Sequence[Outcome[StreamResult]]) -> None:
             errors.print(f"[red bold]error[/] {escape(str(outcome.error))}")
         elif outcome.result is not None:
             for notice in outcome.result.notices:
-                errors.print(f"[yellow]notice[/] {outcome.stream}: {escape(notice)}")
+                errors.print(f"[yellow]notice[/] {outcome.stream}: {escape(harmless(notice))}")
             if outcome.result.blocker and (outcome.result.lag_seconds is None or outcome.result.lag_seconds > 60):
-                errors.print(f"[yellow]notice[/] {outcome.stream}: held back by {escape(outcome.result.blocker)}")
+                errors.print(
+                    f"[yellow]notice[/] {outcome.stream}: held back by {escape(harmless(outcome.result.blocker))}"
+                )
 
 
 def print_verifications(found: Sequence[Verification], errors: Sequence[PlatformError]) -> None:
@@ -138,7 +141,7 @@ def print_verifications(found: Sequence[Verification], errors: Sequence[Platform
     for item in found:
         # The error that ends the command says the rest.
         for difference in () if item.remains else item.differences:
-            told.print(f"{item.stream}: {escape(difference)}")
+            told.print(f"{item.stream}: {escape(harmless(difference))}")
     for error in errors:
         Console(stderr=True, soft_wrap=True, highlight=False).print(f"[red bold]error[/] {escape(str(error))}")
 
@@ -206,7 +209,7 @@ def print_differences(stream: str, differences: Sequence[Difference]) -> None:
         console.print(f"[green]ok[/]       {stream}")
     for difference in differences:
         label = "[red]breaking[/]" if difference.breaking else "[yellow]notice[/]  "
-        console.print(f"{label} {stream}: {escape(str(difference))}")
+        console.print(f"{label} {stream}: {escape(harmless(difference))}")
 
 
 def print_draft(path: Path, contract: StreamContract, table: LiveTable, zone: str) -> None:
@@ -249,7 +252,7 @@ def print_acceptance(path: Path, before: str, acceptance: Acceptance | None, *, 
         console.print(f"{path} says what the source has; nothing is to be accepted.")
         return
     diff = unified_diff(before.splitlines(), acceptance.text.splitlines(), str(path), str(path), lineterm="", n=1)
-    console.print("\n".join(diff))
+    console.print(spelt("\n".join(diff)))
     kind = "major" if acceptance.is_major else "minor"
     verb = "would become" if dry_run else "is now"
     console.print(f"{path} {verb} version {acceptance.contract.version}, a {kind} one.")
@@ -282,10 +285,10 @@ def print_refused(records: Sequence[RefusedRecord]) -> None:
     console = Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
     for item in records:
         settled = f", settled by version {item.settled_by}" if item.settled_by is not None else ""
-        console.print(f"version {item.version}, position {item.position}{settled}: {item.reason}")
+        console.print(f"version {item.version}, position {item.position}{settled}: {spelt(item.reason)}")
         if item.key is not None:
-            console.print(f"  key    {item.key}")
-        console.print(f"  record {item.record.decode(errors='backslashreplace')}")
+            console.print(f"  key    {spelt(str(item.key))}")
+        console.print(f"  record {spelt(item.record.decode(errors='backslashreplace'))}")
 
 
 def print_orphans(found: Sequence[Orphans], *, dry_run: bool) -> None:
@@ -333,7 +336,7 @@ def _print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for index in shown:
         table.add_column(columns[index], justify="right" if columns[index] in _RIGHT else "left", no_wrap=True)
     for row in rows:
-        table.add_row(*(escape(row[index]) for index in shown))
+        table.add_row(*(escape(spelt(row[index])) for index in shown))
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=_WIDTH_OF_A_PIPE)

@@ -17,6 +17,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from common.foreign_text import harmless
+
 ROW_COUNT_PREFIX = "row_count="
 """A model logs its number of rows as `row_count=<n>`: DuckDB's answer to dbt lacks it."""
 
@@ -149,9 +151,9 @@ class EventReader:
             case "JinjaLogInfo" | "JinjaLogDebug" if self._note_rows(data):
                 return None
             case "JinjaLogInfo" if not data.get("node_info", {}).get("unique_id"):
-                return MacroMessage(str(data.get("msg", "")))
+                return MacroMessage(harmless(data.get("msg", "")))
             case "MainEncounteredError":
-                return DbtComplaint(str(info.get("msg", "")).removeprefix("Encountered an error:").strip())
+                return DbtComplaint(harmless(info.get("msg", "")).removeprefix("Encountered an error:").strip())
         return _message_of_node(info, data)
 
     def _started(self, node: Mapping[str, Any], at: str) -> NodeStarted:
@@ -209,7 +211,7 @@ class _Manifest:
         return tuple(self._node(unique_id).get("depends_on", {}).get("nodes", ()))
 
     def description(self, unique_id: str) -> str:
-        return str(self._node(unique_id).get("description") or "").strip()
+        return harmless(self._node(unique_id).get("description") or "").strip()
 
     def compiled_path(self, unique_id: str) -> Path | None:
         """The file of a node's compiled SQL; None if dbt wrote none (the SQL did not compile).
@@ -240,7 +242,7 @@ class _Manifest:
 
 def _message_of_node(info: Mapping[str, Any], data: Mapping[str, Any]) -> NodeMessage | None:
     unique_id = data.get("node_info", {}).get("unique_id")
-    text = _LEADER.sub(" ", str(info.get("msg", ""))).strip()
+    text = _LEADER.sub(" ", harmless(info.get("msg", ""))).strip()
     level = _LEVELS.get(str(info.get("level")))
     if not unique_id or not text or level is None:
         return None
@@ -248,7 +250,7 @@ def _message_of_node(info: Mapping[str, Any], data: Mapping[str, Any]) -> NodeMe
 
 
 def _message(result: Mapping[str, Any]) -> str:
-    text = str(result.get("message") or "").strip()
+    text = harmless(result.get("message") or "").strip()
     return "" if text in ("OK", "None") else text
 
 

@@ -16,7 +16,7 @@ def dbt_project(
 
     Without `full_tests` its tests of keys and relations look at new rows alone.
     """
-    salt = settings.email_salt.get_secret_value()
+    salt = settings.require_salt()
     return DbtProject(
         project_dir=settings.dbt_project_dir,
         profiles_dir=settings.dbt_profiles_dir,

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from common.foreign_text import keep_secret, redacted
 from ingest.errors import ConfigurationError, FatalError
 from orchestration.dbt.events import (
     DbtComplaint,
@@ -80,6 +81,7 @@ class DbtRunner:
     """Runs dbt with its artifacts and its log in `run_dir`: `target/`, `dbt.jsonl`, `dbt.stderr`."""
 
     def __init__(self, project: DbtProject, run_dir: Path) -> None:
+        keep_secret(*project.secrets)
         self._project = project
         self._run_dir = run_dir
 
@@ -203,16 +205,11 @@ class DbtRunner:
 
     def _logged(self, output: IO[str], log: IO[str]) -> Iterator[str]:
         """The lines of dbt's output without secrets, each noted in our own log, but not the SQL."""
-        for line in map(self._redacted, output):
+        for line in map(redacted, output):
             if '"name": "SQLQuery"' not in line:
                 log.write(line)
                 log.flush()
             yield line
-
-    def _redacted(self, text: str) -> str:
-        for secret in filter(None, self._project.secrets):
-            text = text.replace(secret, "***")
-        return text
 
     def _keep_parsing(self) -> None:
         """Keep what dbt has parsed for the next run; it is only ever a shortcut."""
@@ -235,7 +232,7 @@ class DbtRunner:
                 results=results,
             )
         reason = "\n".join(complaints) or self._tail() or f"exit code {code}"
-        return DbtFailure(f"dbt could not run: {self._redacted(reason)}", hint=log, results=results)
+        return DbtFailure(f"dbt could not run: {reason}", hint=log, results=results)
 
     def _tail(self) -> str:
         with (self._run_dir / "dbt.stderr").open(encoding="utf-8", errors="replace") as errors:

@@ -26,6 +26,7 @@ from orchestration.runtime.client import let_events_log_in
 from orchestration.runtime.heartbeat import beating
 from orchestration.runtime.patience import wait_for_a_restarting_server
 from orchestration.runtime.results import read_no_results
+from orchestration.runtime.told import tell_what_is_harmless
 
 FLOW_NAME = "dp-maiblaze-demo-dev-flow"
 
@@ -39,6 +40,7 @@ def dp_maiblaze_demo_dev_flow(**given: Any) -> Any:
     """
     readable_logs()
     wait_for_a_restarting_server()
+    tell_what_is_harmless()
     logger = RunLogger(get_run_logger())
     context = FlowRunContext.get()
     if context is None or context.flow_run is None:

@@ -29,6 +29,7 @@ from prefect.settings import PREFECT_AGENT_QUERY_INTERVAL, PREFECT_API_URL
 from prefect.states import Failed
 
 from ingest.errors import ConfigurationError
+from ingest.logs import keep_records_harmless
 from ingest.retry_policies import AGENT_START
 from orchestration.runtime.admission import AskedRun, RefusedRunError, admitted_process, process_block
 from orchestration.runtime.client import async_client, let_events_log_in
@@ -36,6 +37,7 @@ from orchestration.runtime.endings import GOES_ON, end_parts, end_run, end_runs_
 from orchestration.runtime.health import heartbeat_file
 from orchestration.runtime.names import WORK_POOL
 from orchestration.runtime.pool import ensure_pool
+from orchestration.runtime.told import tell_what_is_harmless
 from orchestration.runtime.warm import WarmProcesses
 
 _CANCEL_SECONDS = 5.0
@@ -74,6 +76,8 @@ def run_agent(spec: AgentSpec) -> NoReturn:
             "PREFECT_API_URL is not set, so there is no server to take work from",
             hint="Set it to the server's API, such as http://127.0.0.1:4200/api.",
         )
+    keep_records_harmless()
+    tell_what_is_harmless()
     warnings.filterwarnings("ignore", category=PrefectDeprecationWarning)
     let_events_log_in()
     asyncio.run(_run(spec))

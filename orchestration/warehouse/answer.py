@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from common.foreign_text import spelt
 from orchestration.warehouse.protocol import Row
 
 if TYPE_CHECKING:
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 _ANY_WIDTH = 100_000
-_STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-"""Control characters but tab and line feed, and Unicode's changes of direction."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,7 @@ def _table(answer: Answer) -> Table:
 
     table = Table(header_style="bold")
     for name, numeric in zip(answer.columns, answer.numeric, strict=True):
-        table.add_column(Text(_plain(name)), justify="right" if numeric else "left", overflow="fold")
+        table.add_column(Text(spelt(name)), justify="right" if numeric else "left", overflow="fold")
     for row in answer.rows:
         table.add_row(*map(_cell, row))
     return table
@@ -74,22 +72,22 @@ def _record(columns: Sequence[str], row: Row) -> Table:
     record.add_column(style="bold", no_wrap=True)
     record.add_column(overflow="fold")
     for name, value in zip(columns, row, strict=True):
-        record.add_row(Text(_plain(name)), _cell(value))
+        record.add_row(Text(spelt(name)), _cell(value))
     return record
 
 
 def _cell(value: object) -> Text:
     from rich.text import Text
 
-    return Text("null", style="dim") if value is None else Text(_plain(_shown(value)))
+    return Text("null", style="dim") if value is None else Text(spelt(_shown(value)))
 
 
 def write_csv(answer: Answer) -> None:
     """The answer as CSV on standard output, to the character unless that is a terminal."""
-    spelt = _plain if sys.stdout.isatty() else str
+    told = spelt if sys.stdout.isatty() else str
     writer = csv.writer(sys.stdout)
-    writer.writerow([spelt(name) for name in answer.columns])
-    writer.writerows(["" if value is None else spelt(_shown(value)) for value in row] for row in answer.rows)
+    writer.writerow([told(name) for name in answer.columns])
+    writer.writerows(["" if value is None else told(_shown(value)) for value in row] for row in answer.rows)
 
 
 def _shown(value: object) -> str:
@@ -97,8 +95,3 @@ def _shown(value: object) -> str:
         moment = value.astimezone(UTC) if value.tzinfo else value
         return moment.isoformat(sep=" ").removesuffix("+00:00")
     return str(value)
-
-
-def _plain(text: str) -> str:
-    """`text` with the characters that steer a terminal, or turn its writing round, as escapes."""
-    return _STEERING.sub(lambda found: found[0].encode("unicode_escape").decode(), text)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from ingest.settings import Settings
+from ingest.settings import IngestSettings
 
 
-class WorkerSettings(Settings):
-    """Settings of the agent that lands streams."""
+class WorkerSettings(IngestSettings):
+    """Settings of the agent that lands streams, beside those of its runs, which are checked before it takes any."""
 
     slots: int = Field(default=3, ge=1, validation_alias="INGEST_SLOTS")
     """Streams that one worker lands at once."""

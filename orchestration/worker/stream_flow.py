@@ -25,6 +25,7 @@ from ingest.settings import IngestSettings
 from orchestration.runtime.heartbeat import Logger, beating
 from orchestration.runtime.names import STREAM_FLOW
 from orchestration.runtime.patience import wait_for_a_restarting_server
+from orchestration.runtime.told import tell_what_is_harmless
 from orchestration.worker.handoff import ErrorNote, Handoff, ResultNote
 from orchestration.worker.landing import StreamOrder, land
 
@@ -56,6 +57,7 @@ def land_stream(
         wait_budget_seconds (float): what is left of the stream's budget for waiting; WAIT_BUDGET_SECONDS by default.
     """
     wait_for_a_restarting_server()
+    tell_what_is_harmless()
     logger = get_run_logger()
     context = FlowRunContext.get()
     if context is None or context.flow_run is None:

@@ -28,6 +28,7 @@ from ingest.verify.report import LostUpdatesError, Verification, require_equal
 from orchestration.runtime.heartbeat import Logger, beating
 from orchestration.runtime.names import VERIFY_FLOW
 from orchestration.runtime.patience import wait_for_a_restarting_server
+from orchestration.runtime.told import tell_what_is_harmless
 from orchestration.worker.landing import ProgressLines
 
 TABLE = "verification"
@@ -48,6 +49,7 @@ def verify_streams(streams: list[str] = [], repair: bool = False) -> Any:  # noq
     The run fails if a stream differs and was not repaired, and where one could not be compared.
     """
     wait_for_a_restarting_server()
+    tell_what_is_harmless()
     logger = get_run_logger()
     context = FlowRunContext.get()
     if context is None or context.flow_run is None:

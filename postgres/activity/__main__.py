@@ -14,7 +14,7 @@ from postgres.command import (
     parse_instant,
     print_counts,
     reported_errors,
-    required,
+    required_dsn,
     the_business_now,
     told_visits,
 )
@@ -26,7 +26,9 @@ DEFAULT_SPAN = timedelta(days=1)
 
 
 def command(
-    dsn: Annotated[str | None, typer.Option(help="The shop, as its owner.  [env: POSTGRES_DSN]")] = None,
+    dsn: Annotated[
+        str | None, typer.Option(help="The shop, as its owner, without a password.  [env: POSTGRES_DSN]")
+    ] = None,
     span: Annotated[
         timedelta | None,
         typer.Option(
@@ -56,7 +58,8 @@ def command(
 ) -> None:
     """Advance the shop: orders, deliveries, price changes, sign-ups, deletions."""
     with reported_errors():
-        where = required(dsn, ShopSettings().dsn, "--dsn", "POSTGRES_DSN")
+        settings = ShopSettings.load()
+        where = required_dsn(dsn, settings.dsn, "--dsn", "POSTGRES_DSN", settings.environment)
         with connected(where, application_name="shop-activity") as connection:
             if every is None:
                 _once(connection, business_now, span or DEFAULT_SPAN, seed)

@@ -4,18 +4,7 @@
 set -euo pipefail
 unfinished=$(dirname "$PGDATA")/unfinished
 
-refuse_demo_password() {
-  if [ "${!1:-}" = "$2" ]; then
-    echo "$1 is the demo's; ENVIRONMENT=$ENVIRONMENT needs a secret one" >&2
-    exit 2
-  fi
-}
-
-if [ "${ENVIRONMENT:-dev}" != dev ]; then
-  refuse_demo_password POSTGRES_PASSWORD postgres
-  refuse_demo_password SHOP_OWNER_PASSWORD shop
-  refuse_demo_password SHOP_INGEST_PASSWORD ingest
-fi
+python3 -m common.environment
 
 if [ "${1:-}" = postgres ]; then
   # In memory, and so root's at each start.

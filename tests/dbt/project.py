@@ -64,7 +64,7 @@ class Dbt:
         """Run a dbt command with these environment variables, whether it succeeds or not."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(_OWN_VARIABLES)}
         own = {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "DBT_TARGET_PATH": str(self.work / "target")}
-        own["BUSINESS_NOW"] = self.business_now
+        own |= {"BUSINESS_NOW": self.business_now, "ENVIRONMENT": "dev"}
         paths = ("--project-dir", str(self.project), "--profiles-dir", str(self.profiles))
         environment = {**inherited, **own, "DBT_LOG_PATH": str(self.work / "logs"), **self.variables, **variables}
         output = self.work / "dbt.out"

@@ -150,6 +150,7 @@ def test_every_date_in_mart_is_a_row_of_the_calendar(built: RawDatabase) -> None
     ("variables", "message"),
     [
         ({"ENVIRONMENT": "production"}, "EMAIL_SALT is not set"),
+        ({"ENVIRONMENT": ""}, "EMAIL_SALT is not set"),
         ({"EMAIL_SALT": "it's"}, "EMAIL_SALT must be"),
         ({"ENVIRONMENT": "production", "EMAIL_SALT": "9f86d081884c7d65"}, None),
     ],

@@ -23,7 +23,7 @@ def test_a_key_is_required_outside_dev() -> None:
 
 @pytest.mark.parametrize("changes", [{"api_key": DEV_API_KEY}, {"api_key": "k", "admin_key": "dev-admin-key"}])
 def test_the_demo_s_keys_are_refused_outside_dev(changes: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError, match="is the demo's placeholder: ENVIRONMENT=production needs another"):
+    with pytest.raises(ValidationError, match="is the demo's placeholder: ENVIRONMENT=production needs a secret"):
         Settings(environment="production", **changes)
 
 

@@ -137,7 +137,7 @@ def test_a_lost_connection_is_told_and_the_shop_is_sound(shop: Shop, owner: Conn
         " then perform pg_terminate_backend(pg_backend_pid()); end if; return null; end $$;"
         "create trigger hang_up after insert on orders for each row execute function hang_up()",
     )
-    code, output = run("activity", "--dsn", shop.owner, "--business-now", BUSINESS_NOW.isoformat(), "--span", "2d")
+    code, output = run("activity", "--business-now", BUSINESS_NOW.isoformat(), "--span", "2d", POSTGRES_DSN=shop.owner)
     assert code == 1
     # Whether the client still hears why is up to the server.
     assert output in (

@@ -11,6 +11,7 @@ from typing import Any, Self
 import httpx
 from pydantic import SecretStr
 
+from common.foreign_text import in_one_line
 from ingest.errors import (
     AccessError,
     ConfigurationError,
@@ -188,8 +189,9 @@ def _problem(response: httpx.Response) -> str:
     try:
         body: Any = response.json()
     except (ValueError, RecursionError):
-        return response.reason_phrase
+        return in_one_line(response.reason_phrase)
     if isinstance(body, dict):
-        said = str(body.get("detail") or body.get("title") or response.reason_phrase)[:_LONGEST_PROBLEM]
-        return " ".join("".join(letter if letter.isprintable() else " " for letter in said).split())
-    return response.reason_phrase
+        said = str(body.get("detail") or body.get("title") or response.reason_phrase)
+        # Before it is cut: half of a secret would not be known for one.
+        return in_one_line(said)[:_LONGEST_PROBLEM]
+    return in_one_line(response.reason_phrase)

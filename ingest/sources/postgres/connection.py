@@ -58,6 +58,11 @@ def _completed(dsn: SecretStr, given: Mapping[str, str], *, options: str) -> str
 def _parsed(dsn: SecretStr, given_as: str) -> dict[str, str]:
     """The DSN as libpq reads it. Raises ConfigurationError, without a word of what may be part of a password."""
     text = dsn.get_secret_value()
+    if not text.strip():
+        raise ConfigurationError(
+            f"{given_as} is not set",
+            hint="It looks like postgresql://user:password@host:5432/database. ENVIRONMENT=dev has the demo's.",
+        )
     try:
         given: dict[str, str] = parse_dsn(text)
     except psycopg2.ProgrammingError:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from prefect.client.schemas.schedules import CronSchedule
 from pydantic import Field, SecretStr, field_validator
 
-from ingest.settings import Settings
+from ingest.settings import GuardedSettings
 from orchestration.prefect.deploy.deployments import Schedules
 
 
-class DeploySettings(Settings):
+class DeploySettings(GuardedSettings):
     """Settings of the registration."""
 
     alert_webhook_url: SecretStr | None = Field(default=None, validation_alias="ALERT_WEBHOOK_URL")

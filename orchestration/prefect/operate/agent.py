@@ -30,13 +30,17 @@ def _run(entrypoints: Mapping[str, str]) -> int:
     from functools import partial
 
     from ingest.errors import PlatformError
+    from ingest.settings import IngestSettings
     from orchestration.prefect.operate.catch_up import keep_from_catching_up
     from orchestration.prefect.operate.janitor import keep_watch
     from orchestration.runtime.agent import AgentSpec, run_agent
     from orchestration.settings import OrchestrationSettings
 
     try:
-        janitor = partial(keep_watch, stale_after=OrchestrationSettings.load().stale_run)
+        settings = OrchestrationSettings.load()
+        settings.require_salt()
+        IngestSettings.load()  # of the runs: what they would refuse is refused now
+        janitor = partial(keep_watch, stale_after=settings.stale_run)
         queues, beside = (PLATFORM_QUEUE, MAINTENANCE_QUEUE), (janitor, keep_from_catching_up)
         run_agent(AgentSpec(AGENT, queues, entrypoints, beside=beside))
     except PlatformError as error:

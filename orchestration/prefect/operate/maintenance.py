@@ -27,6 +27,7 @@ from orchestration.runtime.client import async_client
 from orchestration.runtime.heartbeat import beating
 from orchestration.runtime.names import MAINTENANCE_FLOW
 from orchestration.runtime.patience import wait_for_a_restarting_server
+from orchestration.runtime.told import tell_what_is_harmless
 from orchestration.settings import OrchestrationSettings
 from orchestration.worker.handoff import remove_handoffs
 
@@ -58,6 +59,7 @@ def maintain(grace_hours: float = 24.0, handoff_hours: float = 24.0, allowed_age
     The run fails if a part did, and where a stream is too old.
     """
     wait_for_a_restarting_server()
+    tell_what_is_harmless()
     readable_logs()
     context = FlowRunContext.get()
     if context is None or context.flow_run is None:

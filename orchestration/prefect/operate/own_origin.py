@@ -16,7 +16,8 @@ from urllib.parse import urlsplit
 from prefect.settings import PREFECT_UI_API_URL, PREFECT_UI_URL
 from pydantic import Field, SecretStr, model_validator
 
-from ingest.settings import Settings
+from common.environment import is_dev
+from ingest.settings import GuardedSettings
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -31,10 +32,11 @@ _AUTH_STRING = re.compile(r"[!-9;-~]+:[!-~]+")
 """What a header can carry as it is."""
 
 
-class ServerSettings(Settings):
+class ServerSettings(GuardedSettings):
     """Settings of Prefect's server that are ours."""
 
-    environment: str = Field(default="dev", validation_alias="ENVIRONMENT")
+    database: SecretStr | None = Field(default=None, validation_alias="PREFECT_API_DATABASE_CONNECTION_URL")
+    """Prefect's own setting, read here for its password."""
     auth_string: SecretStr = Field(default=SecretStr(""), validation_alias="SERVER_AUTH_STRING")
     """`user:password` of the login for API and UI; needed where ENVIRONMENT is not dev, and in dev none by default."""
     allowed_hosts: str = Field(default="", validation_alias="SERVER_ALLOWED_HOSTS")
@@ -43,7 +45,7 @@ class ServerSettings(Settings):
     @model_validator(mode="after")
     def _has_a_login(self) -> Self:
         secret = self.auth_string.get_secret_value()
-        if self.environment != "dev" and not secret:
+        if not is_dev(self.environment) and not secret:
             raise ValueError(f"SERVER_AUTH_STRING is empty; ENVIRONMENT={self.environment} needs one, user:password")
         if secret and not _AUTH_STRING.fullmatch(secret):
             raise ValueError(

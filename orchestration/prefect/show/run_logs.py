@@ -12,7 +12,9 @@ from typing import Any
 from prefect.context import TaskRunContext
 from prefect.logging import get_run_logger
 
+from common.foreign_text import harmless
 from ingest.errors import PlatformError
+from ingest.logs import keep_records_harmless
 from orchestration.progress import Logger
 
 _LOGGERS = ("prefect.flow_runs", "prefect.task_runs")
@@ -45,11 +47,13 @@ class _Readable(logging.Filter):
             return False
         finished = _FINISHED.match(text)
         if finished:
-            record.msg, record.args = "%s: %s", (finished["name"], ast.literal_eval(finished["message"]))
+            # The state's message as a literal hid its control characters.
+            message = harmless(ast.literal_eval(finished["message"]))
+            record.msg, record.args = "%s: %s", (finished["name"], message)
         error = record.exc_info[1] if record.exc_info else None
         if isinstance(error, PlatformError):
             record.msg, record.args = "%s: %s", (type(error).__name__, error)
-            record.exc_info = None
+            record.exc_info, record.exc_text = None, None
         return True
 
 
@@ -58,5 +62,6 @@ _FILTER = _Readable()
 
 def readable_logs() -> None:
     """Set up Prefect's run loggers; a second call changes nothing."""
+    keep_records_harmless()
     for name in _LOGGERS:
         logging.getLogger(name).addFilter(_FILTER)

@@ -91,7 +91,7 @@ def test_bad_input_is_one_message_and_exit_code_2(run: Run) -> None:
     [
         ({"WAREHOUSE": "snowflake"}, "SNOWFLAKE_ACCOUNT is not set"),
         ({"WAREHOUSE": "oracle"}, "bad settings: WAREHOUSE"),
-        ({"ENVIRONMENT": "prod"}, "EMAIL_SALT is the demo's or empty"),
+        ({"ENVIRONMENT": "prod", "EMAIL_SALT": "dev-only-salt"}, "EMAIL_SALT is the demo's placeholder"),
         ({"RAW_BUCKET": "no-such-bucket-here"}, "there is no bucket s3://no-such-bucket-here"),
         ({"WAREHOUSE_DIR": "/dev/null/warehouse"}, "cannot write the warehouse directory"),
     ],
