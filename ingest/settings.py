@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,9 @@ from common.environment import PRODUCTION, is_dev, refuse_placeholders
 from common.foreign_text import keep_secret
 from ingest.errors import ConfigurationError, first_problem
 
+_BUCKET = re.compile(r"[A-Za-z0-9._-]{1,255}|arn:[A-Za-z0-9:/._*-]+")
+_REGION = re.compile(r"[A-Za-z0-9-]{1,63}")
+_PLAIN_URL = re.compile(r"[!-~]+")
 _DEMO_DSN = "postgresql://ingest:ingest@localhost:5432/shop"
 """The shop of the demo, where ENVIRONMENT is dev and nothing else is given."""
 
@@ -75,12 +79,39 @@ class LakeSettings(Settings):
     @field_validator("endpoint_url")
     @classmethod
     def _empty_means_aws(cls, value: str | None) -> str | None:
-        if value and "@" in urlsplit(value).netloc:
-            raise ValueError(
-                "it holds a login, which messages would show; that belongs in AWS_ACCESS_KEY_ID and "
-                "AWS_SECRET_ACCESS_KEY"
-            )
+        if value and (problem := problem_of_url(value)):
+            raise ValueError(f"{problem}; a login belongs in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
         return value or None
+
+    @field_validator("bucket")
+    @classmethod
+    def _is_a_bucket(cls, value: str) -> str:
+        if not _BUCKET.fullmatch(value):
+            raise ValueError("it is no name or ARN of a bucket")  # boto3's own message would show it
+        return value
+
+    @field_validator("region")
+    @classmethod
+    def _is_a_region(cls, value: str) -> str:
+        if not _REGION.fullmatch(value):
+            raise ValueError("it is no name of a region, such as eu-central-1")
+        return value
+
+
+def problem_of_url(url: str) -> str | None:
+    """Why messages cannot show an address: what it is not, or what it holds. None for a plain http(s) URL."""
+    try:
+        parts = urlsplit(url)
+        plain = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port, or brackets
+        plain = False
+    if not plain or not _PLAIN_URL.fullmatch(url):
+        return "it is no http(s) URL"
+    if "@" in parts.netloc:
+        return "it holds a login, which messages would show"
+    if "?" in url or "#" in url:
+        return "it holds a query, which messages would show"
+    return None
 
 
 class IngestSettings(GuardedSettings):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -18,6 +19,10 @@ from orchestration.business_time import parse_moment
 REPOSITORY = Path(__file__).resolve().parent.parent
 _DEMO_SALT = "dev-only-salt"
 """The salt where ENVIRONMENT is dev and none is given."""
+
+
+_AMOUNT = re.compile(r"\s*\d+(\.\d+)?\s*(%|([KMGT]i?)?B|bytes?)\s*", re.IGNORECASE)
+"""An amount of memory as DuckDB takes it."""
 
 
 class WarehouseKind(StrEnum):
@@ -58,7 +63,9 @@ class ReaderSettings(Settings):
 
     @field_validator("duckdb_memory_limit")
     @classmethod
-    def _empty_means_none(cls, value: str | None) -> str | None:
+    def _is_an_amount(cls, value: str | None) -> str | None:
+        if value and not _AMOUNT.fullmatch(value):
+            raise ValueError("it is no amount of memory, such as 4GB")  # DuckDB's own message would show it
         return value or None
 
     @field_validator("warehouse_dir")
@@ -118,8 +125,8 @@ class OrchestrationSettings(GuardedSettings, ReaderSettings):
     def _is_a_moment(cls, value: object) -> object:
         try:
             return parse_moment(value) if isinstance(value, str) else value
-        except ConfigurationError as error:
-            raise ValueError(str(error)) from None
+        except ConfigurationError:
+            raise ValueError("it is no RFC 3339 time with its zone, such as 2028-02-29T23:58:00Z") from None
 
     @field_validator("ingest_deployment")
     @classmethod

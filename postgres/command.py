@@ -97,7 +97,7 @@ def told_visits() -> Visits:
     settings = ShopSettings.load()
     if not settings.visits_url:
         return NO_VISITS
-    return WebLog(settings.visits_url, required(None, settings.visits_key, None, "SHOP_VISITS_KEY"))
+    return WebLog(settings.visits_url, required(settings.visits_key, "SHOP_VISITS_KEY"))
 
 
 def the_business_now() -> datetime | None:

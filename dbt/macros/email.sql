@@ -1,25 +1,42 @@
 {#- An e-mail address as it may leave STAGING: salted SHA-256 of the trimmed, lower-case address.
 
-    The salt is the environment variable EMAIL_SALT. It stands in the compiled SQL, so treat target/, dbt's debug log
-    and the warehouse's query history as the salt's neighbours; whoever changes it rebuilds all with --full-refresh. -#}
+    The salt stands in no SQL: it is a variable of the session that builds the model, which the model's pre-hook sets:
+    `{{ config(pre_hook="{{ set_email_salt() }}") }}`. So it is in no compiled SQL, manifest or parsing that dbt keeps. The
+    log of `--log-level-file debug`, and Snowflake's query history, have the statement that sets it. Whoever changes the salt
+    rebuilds all with --full-refresh. -#}
 {% macro hash_email(address) -%}
-    {{ return(sha256_hex("'" ~ email_salt() ~ "' || lower(trim(" ~ address ~ "))")) }}
+    {%- if execute and model.resource_type == 'model' and 'set_email_salt()' not in model.config | string -%}
+        {{ exceptions.raise_compiler_error(
+            "A model that hashes addresses needs config(pre_hook=\"{{ set_email_salt() }}\"): without, there is no salt."
+        ) }}
+    {%- endif -%}
+    {{ return(sha256_hex(email_salt() ~ " || lower(trim(" ~ address ~ "))")) }}
 {%- endmacro %}
 
-{% macro email_salt() -%}
-    {%- set development = 'dev-only-salt' -%}
+{#- The statement that gives the session its salt, from the environment variable EMAIL_SALT. While dbt parses, it is empty:
+    what a project reads of its environment then, dbt keeps. -#}
+{% macro set_email_salt() -%}
+    {%- if not execute -%}
+        {{ return('') }}
+    {%- endif -%}
     {%- set environment = env_var('ENVIRONMENT', '') or 'production' -%}
-    {%- set salt = env_var('EMAIL_SALT', development) -%}
-    {%- if environment != 'dev' and salt == development -%}
+    {%- set salt = env_var('EMAIL_SALT', '') or ('dev-only-salt' if environment == 'dev' else '') -%}
+    {%- if environment != 'dev' and salt in ['', 'dev-only-salt'] -%}
         {{ exceptions.raise_compiler_error(
             "ENVIRONMENT is '" ~ environment ~ "' and EMAIL_SALT is not set: the development salt is public. "
             ~ "Set EMAIL_SALT to a secret of this environment."
         ) }}
     {%- endif -%}
-    {%- if not modules.re.fullmatch('[A-Za-z0-9._~+/=-]+', salt) -%}
+    {%- if not modules.re.fullmatch('[A-Za-z0-9._~+/=-]{1,256}', salt) -%}
         {{ exceptions.raise_compiler_error(
-            "EMAIL_SALT must be letters, digits and . _ ~ + / = - (others are quoted differently by each warehouse)."
+            "EMAIL_SALT must be at most 256 letters, digits and . _ ~ + / = - (others are quoted differently by each "
+            ~ "warehouse)."
         ) }}
     {%- endif -%}
-    {{ return(salt) }}
+    {{ return(adapter.dispatch('set_session_text')('email_salt', salt)) }}
+{%- endmacro %}
+
+{#- The session's salt, as SQL. -#}
+{% macro email_salt() -%}
+    {{ return(adapter.dispatch('session_text')('email_salt')) }}
 {%- endmacro %}

@@ -89,7 +89,10 @@ def make_client(settings: LakeSettings) -> S3Client:
     except PartialCredentialsError as error:
         raise _no_credentials() from error
     except ValueError as error:
-        raise ConfigurationError(f"cannot make an S3 client: {error}", hint="Check AWS_ENDPOINT_URL.") from error
+        raise ConfigurationError(
+            "cannot make an S3 client: the endpoint or the region is none",
+            hint="Check AWS_ENDPOINT_URL and AWS_REGION.",
+        ) from error
 
 
 @cache
@@ -156,9 +159,12 @@ def _connection_error(settings: LakeSettings, error: Exception, doing: str) -> P
     if isinstance(error, NoCredentialsError):
         return _no_credentials()
     if isinstance(error, ParamValidationError | InvalidRegionError):
-        return ConfigurationError(f"cannot {doing}: {error}", hint="Check RAW_BUCKET and AWS_REGION.")
+        # The error's own words show the values.
+        return ConfigurationError(
+            f"cannot {doing}: a name is none for S3 ({type(error).__name__})", hint="Check RAW_BUCKET and AWS_REGION."
+        )
     if isinstance(error, EndpointResolutionError):
-        return ConfigurationError(f"cannot {doing}: {error}", hint="Check AWS_ENDPOINT_URL.")
+        return ConfigurationError(f"cannot {doing}: {type(error).__name__}", hint="Check AWS_ENDPOINT_URL.")
     unreachable = isinstance(error, EndpointConnectionError | ConnectTimeoutError)
     kind = UnreachableError if unreachable else TransientError
     return kind(

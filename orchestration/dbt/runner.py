@@ -168,6 +168,7 @@ class DbtRunner:
             finally:
                 _end(process)
                 process.stdout.close()
+                _redact(self._run_dir / "dbt.stderr")
 
     def _command(self, arguments: Sequence[str]) -> list[str]:
         project = self._project
@@ -237,6 +238,14 @@ class DbtRunner:
     def _tail(self) -> str:
         with (self._run_dir / "dbt.stderr").open(encoding="utf-8", errors="replace") as errors:
             return "".join(deque(errors, maxlen=_TAIL_LINES)).strip()
+
+
+def _redact(path: Path) -> None:
+    """Take secrets out of a file that dbt itself has written."""
+    text = path.read_text(encoding="utf-8", errors="replace")
+    told = redacted(text)
+    if told != text:
+        path.write_text(told, encoding="utf-8")
 
 
 def _end(process: subprocess.Popen[str]) -> None:

@@ -11,6 +11,7 @@ from tests.dbt.history import open_shop
 from tests.dbt.project import Dbt
 from tests.dbt.raw_database import RawDatabase
 
+SALT = "the-salt-of-what-is-built"
 MODELS_AND_DATA_TESTS = ("--exclude-resource-type", "unit_test")
 
 
@@ -32,7 +33,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> RawDatabase:
     folder = tmp_path_factory.mktemp("built")
     raw = RawDatabase.create(folder)
     open_shop(Random(1)).land(raw)
-    dbt_on(raw, folder).succeed("build", *MODELS_AND_DATA_TESTS)
+    dbt_on(raw, folder).succeed("build", *MODELS_AND_DATA_TESTS, EMAIL_SALT=SALT)
     return raw
 
 

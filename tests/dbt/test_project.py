@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.dbt.conftest import SALT
 from tests.dbt.project import CI_PROFILES, PROJECT, Dbt, DbtResult
 from tests.dbt.raw_database import RawDatabase
 
@@ -146,17 +147,32 @@ def test_every_date_in_mart_is_a_row_of_the_calendar(built: RawDatabase) -> None
         assert built.query(f"{outside} where calendar_date is null") == [(0,)], (table, column)
 
 
+def test_the_salt_is_in_every_hash_and_in_no_file_that_dbt_leaves(built: RawDatabase) -> None:
+    salted = f"sha256('{SALT}' || lower(trim(email)))"
+    hashed = built.query(
+        f"select count(*), count_if(email_hash = {salted}) from MART.dim_customer "
+        "join STAGING.stg_customers using (customer_id)"
+    )
+    assert hashed[0][0] == hashed[0][1] > 0
+
+    files = [path for path in built.path.parent.rglob("*") if path.is_file()]
+    names = {path.name for path in files}
+    assert {"manifest.json", "run_results.json", "partial_parse.msgpack", "dim_customer.sql", "dbt.log"} <= names
+    assert [path for path in files if SALT.encode() in path.read_bytes()] == []
+
+
 @pytest.mark.parametrize(
     ("variables", "message"),
     [
         ({"ENVIRONMENT": "production"}, "EMAIL_SALT is not set"),
         ({"ENVIRONMENT": ""}, "EMAIL_SALT is not set"),
         ({"EMAIL_SALT": "it's"}, "EMAIL_SALT must be"),
+        ({"EMAIL_SALT": "x" * 257}, "EMAIL_SALT must be"),
         ({"ENVIRONMENT": "production", "EMAIL_SALT": "9f86d081884c7d65"}, None),
     ],
 )
 def test_a_salt_that_protects_nothing_is_refused(ci: Dbt, variables: dict[str, str], message: str | None) -> None:
-    result = ci.run("parse", **variables)
+    result = ci.run("run-operation", "set_email_salt", **variables)
     assert (result.code == 0) is (message is None), result.output
     assert message is None or message in result.output
 

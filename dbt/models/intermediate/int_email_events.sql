@@ -1,4 +1,11 @@
-{{ config(materialized='incremental', incremental_strategy='merge', unique_key='event_id') }}
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='merge',
+        unique_key='event_id',
+        pre_hook="{{ set_email_salt() }}",
+    )
+}}
 
 with
 

@@ -1,3 +1,5 @@
+{{ config(pre_hook="{{ set_email_salt() }}") }}
+
 with
 
 -- The customer as of the order: an erasure since changes no attribution.

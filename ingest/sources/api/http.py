@@ -21,6 +21,7 @@ from ingest.errors import (
     TransientError,
     UnreachableError,
 )
+from ingest.settings import problem_of_url
 from ingest.sources.api import answer_body
 
 _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
@@ -161,15 +162,15 @@ def _http_date(text: str) -> datetime | None:
 
 
 def _checked_url(base_url: str) -> httpx.URL:
+    if problem := problem_of_url(base_url):
+        raise ConfigurationError(
+            f"SAAS_BASE_URL: {problem}",
+            hint="It looks like https://api.example.com, and the key belongs in SAAS_API_KEY.",
+        )
     try:
-        url = httpx.URL(base_url)
+        return httpx.URL(base_url)
     except httpx.InvalidURL:
         raise ConfigurationError("SAAS_BASE_URL is not a URL", hint="It looks like https://api.example.com.") from None
-    if url.userinfo:
-        raise ConfigurationError(
-            "SAAS_BASE_URL holds a login, which messages would show", hint="The key belongs in SAAS_API_KEY."
-        )
-    return url
 
 
 def _checked_key(key: SecretStr) -> str:

@@ -189,14 +189,27 @@ def _keys(settings: SnowflakeSettings, *, loader: bool) -> tuple[Key, ...]:
     return tuple(key for key in (first, second) if key is not None)
 
 
+def _read_file(setting: str, of_text: str, path: Path) -> bytes:
+    """The file's content. Raises ConfigurationError without the path: a key may stand in its place."""
+    if "PRIVATE KEY" in str(path) or len(str(path).splitlines()) > 1:
+        raise ConfigurationError(
+            f"{setting} holds a key, and not the path of a file", hint=f"The key itself belongs in {of_text}."
+        )
+    try:
+        return path.expanduser().read_bytes()
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is no path"
+        raise ConfigurationError(
+            f"{setting}: cannot read the file that it names: {reason}",
+            hint=f"The key itself would belong in {of_text}.",
+        ) from None
+
+
 def _read(setting: str, path: Path | None, text: SecretStr | None, passphrase: SecretStr | None) -> Key | None:
     """The key of a file or of a text. Raises ConfigurationError naming the setting, never what is in it."""
     if path is not None:
+        pem = _read_file(f"{setting}_PATH", setting, path)
         setting = f"{setting}_PATH"
-        try:
-            pem = path.expanduser().read_bytes()
-        except OSError as error:
-            raise ConfigurationError(f"{setting}: cannot read {path}: {error.strerror}") from error
     elif text is not None:
         # An environment variable cannot hold line breaks everywhere.
         pem = text.get_secret_value().replace("\\n", "\n").encode()

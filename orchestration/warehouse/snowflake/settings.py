@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from ipaddress import ip_address
 from pathlib import Path
@@ -15,6 +16,9 @@ from ingest.retry_policies import SNOWFLAKE_REQUEST
 from ingest.settings import Settings, bad_settings_named
 
 _HINT = "`terraform output -json app_env | python -m orchestration.env` writes those settings that are no secret."
+
+
+_NAME = re.compile(r"[A-Za-z0-9._-]+|\[?[0-9A-Fa-f:.]+\]?")
 
 
 class SnowflakeSettings(Settings):
@@ -80,6 +84,13 @@ class SnowflakeSettings(Settings):
     @classmethod
     def _empty_means_default(cls, value: str | None) -> str | None:
         return value or None
+
+    @field_validator("account", "host")
+    @classmethod
+    def _is_a_name(cls, value: str | None) -> str | None:
+        if value and not _NAME.fullmatch(value):
+            raise ValueError("it is no name of an account or a host")  # what it is may be a secret
+        return value
 
     @model_validator(mode="after")
     def _no_password_to_an_account(self) -> Self:

@@ -1,3 +1,5 @@
+{{ config(pre_hook="{{ set_email_salt() }}") }}
+
 with
 
 customers as (

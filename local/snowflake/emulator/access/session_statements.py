@@ -14,9 +14,11 @@ from local.snowflake.emulator.errors import (
     syntax_error,
     unsupported,
 )
+from local.snowflake.emulator.sql.functions import users_variable
 from local.snowflake.emulator.sql.results import Result, status, text_rows
 from local.snowflake.emulator.sql.tokens import Tokens
 
+_LONGEST_VARIABLE = 256
 DONE = "Statement executed successfully."
 
 
@@ -107,6 +109,24 @@ def alter_session(context: Context) -> Result:
         name = tokens.identifier()
         tokens.expect("=")
         context.session.parameters.set(name, tokens.value())
+    return status(DONE)
+
+
+def set_variable(context: Context) -> Result:
+    """SET name = 'text': a variable of the session. A text of more than 256 bytes is refused, as by Snowflake."""
+    tokens = context.tokens
+    name = tokens.identifier()
+    tokens.expect("=")
+    if not tokens.at_text():
+        raise unsupported("SET of what is no text")
+    value = tokens.text()
+    tokens.end()
+    if len(value.encode()) > _LONGEST_VARIABLE:
+        raise SnowflakeError(
+            1063, "22000", f"Assignment to '{name}' not done because value exceeds size limit for variables."
+        )
+    literal = value.replace("'", "''")
+    context.session.connection.execute(f"SET VARIABLE \"{users_variable(name)}\" = '{literal}'")
     return status(DONE)
 
 

@@ -146,6 +146,7 @@ _HANDLERS: tuple[tuple[tuple[str, ...], Handler, bool], ...] = (
     (("START", "TRANSACTION"), session_statements.begin, False),
     (("COMMIT",), session_statements.commit, False),
     (("ROLLBACK",), session_statements.rollback, False),
+    (("SET",), session_statements.set_variable, False),
     (("USE",), session_statements.use, False),
     (("ALTER", "SESSION"), session_statements.alter_session, False),
     (("SHOW",), show, False),

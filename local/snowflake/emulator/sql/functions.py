@@ -30,6 +30,11 @@ def variable(name: str) -> str:
     return f"emulator_{name}"
 
 
+def users_variable(name: str) -> str:
+    """The DuckDB variable of a session variable that a user set, by its name as the account keeps it."""
+    return f"session_{name}"
+
+
 def _session_value(name: str) -> exp.Expression:
     return exp.Anonymous(this="getvariable", expressions=[exp.Literal.string(variable(name))])
 
@@ -217,6 +222,10 @@ def rewrite_anonymous(node: exp.Anonymous) -> exp.Expression:
     """A function that sqlglot has no class for."""
     name = node.name.upper()
     arguments = node.expressions
+    if name == "GETVARIABLE" and len(arguments) == 1 and isinstance(arguments[0], exp.Literal):
+        # Null where the session has none, and always text here.
+        found = exp.Anonymous(this="getvariable", expressions=[exp.Literal.string(users_variable(arguments[0].name))])
+        return _cast(found, "VARCHAR")
     if name == "TO_TIMESTAMP_NTZ" and len(arguments) == 1:
         return to_naive(arguments[0])
     if name == "IS_VARCHAR" and len(arguments) == 1:
