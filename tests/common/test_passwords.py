@@ -8,12 +8,12 @@ import psycopg2
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from ingest.sources.connection import Server
 from psycopg2.extensions import make_dsn, parse_dsn
 from pydantic import SecretStr
 
 from common.passwords import password_of, passwords_in
 from ingest.errors import ConfigurationError
+from ingest.sources.postgres.connection import Server
 
 words = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)), min_size=1, max_size=12)
 fragments = st.lists(

@@ -165,7 +165,7 @@ def _checked_url(base_url: str) -> httpx.URL:
     if problem := problem_of_url(base_url):
         raise ConfigurationError(
             f"SAAS_BASE_URL: {problem}",
-            hint="It looks like https://api.example.com, and the key belongs in SAAS_API_KEY.",
+            hint="Correct SAAS_BASE_URL: it looks like https://api.example.com, and the key belongs in SAAS_API_KEY.",
         )
     try:
         return httpx.URL(base_url)

@@ -321,7 +321,7 @@ def test_a_record_that_is_no_object_is_quarantined_or_refuses_the_batch(
 
 def test_a_lake_that_cannot_be_used_is_told(things: CommandLine, tmp_path: Path) -> None:
     refused(things.run("run", RAW_BUCKET="no-such-bucket"), "there is no bucket s3://no-such-bucket.*RAW_BUCKET")
-    refused(things.run("run", AWS_ENDPOINT_URL="localhost:9000"), "Check AWS_ENDPOINT_URL")
+    refused(things.run("run", AWS_ENDPOINT_URL="localhost:9000"), "AWS_ENDPOINT_URL: it is no http")
     nowhere = f"http://127.0.0.1:{closed_port()}"
     refused(things.run("run", AWS_ENDPOINT_URL=nowhere), f"S3 at {nowhere} does not answer.*AWS_ENDPOINT_URL")
     nobody = {"AWS_EC2_METADATA_DISABLED": "true", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_CONFIG_FILE": "-"}
