@@ -16,9 +16,9 @@ DEV = "dev"
 PRODUCTION = "production"
 
 PLACEHOLDERS = frozenset(
-    {"dev", "dev-admin-key", "dev-api-key", "dev-key", "dev-only-salt", "ingest", "postgres", "shop"}
+    {"dev", "dev-admin-key", "dev-api-key", "dev-key", "dev-only-salt", "ingest", "postgres", "prefect", "shop"}
 )
-"""Every secret that the demo, its containers, their files or `.env.example` come with."""
+"""Every secret that the demo, its containers, `.env.example` or the documentation come with."""
 
 CONNECTION_STRINGS = (
     "POSTGRES_DSN",

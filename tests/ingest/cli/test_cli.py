@@ -387,6 +387,7 @@ def test_the_commands_are_those_of_the_manual() -> None:
         "contract accept",
         "contract check",
         "contract new",
+        "doctor",
         "gc",
         "keys",
         "log",
