@@ -16,6 +16,7 @@ from prefect.blocks.abstract import NotificationBlock, NotificationError
 from pydantic.v1 import Field, SecretStr
 
 from ingest.retry_policies import ALERT
+from orchestration.prefect.operate import receiver
 
 BLOCK_TYPE = "alert-webhook"
 _TIMEOUT_SECONDS = 5.0
@@ -31,7 +32,7 @@ class AlertWebhook(NotificationBlock):
 
     async def notify(self, body: str, subject: str | None = None) -> None:
         """Send `body`; what does not reach the receiver is tried again. Raises NotificationError, without the URL."""
-        async with httpx.AsyncClient(timeout=_TIMEOUT_SECONDS) as client:
+        async with receiver.client(timeout=_TIMEOUT_SECONDS) as client:
             problem = await self._send(client, body)
             for _ in range(ALERT.further_tries):
                 if problem is None:
@@ -46,6 +47,8 @@ class AlertWebhook(NotificationBlock):
         """Send it once: the problem if there was one that may pass. Raises NotificationError if it was refused."""
         try:
             answer = await client.post(self.url.get_secret_value(), json={"text": body})
+        except receiver.ReceiverError as error:
+            raise NotificationError(str(error)) from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             return type(error).__name__
         if answer.is_success:

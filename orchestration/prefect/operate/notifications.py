@@ -20,6 +20,7 @@ from pydantic import SecretStr, v1
 
 from ingest.errors import ConfigurationError
 from orchestration.prefect.operate.alert_webhook import BLOCK_TYPE, AlertWebhook
+from orchestration.prefect.operate.receiver import ReceiverError, require_allowed
 from orchestration.runtime.names import MAINTENANCE_FLOW, PLATFORM_FLOW, VERIFY_FLOW, WORK_POOL
 
 BLOCK = f"{WORK_POOL}-alerts"
@@ -60,7 +61,7 @@ async def ensure_alerts(client: PrefectClient, url: SecretStr | None) -> list[st
                 await client.delete_automation(found[name].id)
         await _remove_block(client)
         return []
-    _check(url)
+    check(url)
     block_id = await _ensure_block(url)
     for name in _TEXTS:
         await _ensure_automation(client, name, block_id, found.get(name))
@@ -77,10 +78,18 @@ async def _automations(client: PrefectClient) -> list[Automation]:
         ) from error
 
 
-def _check(url: SecretStr) -> None:
-    parts = urlsplit(url.get_secret_value())
+def check(url: SecretStr) -> None:
+    """Raise ConfigurationError where alerts cannot or may not be sent to it."""
+    try:
+        parts = urlsplit(url.get_secret_value())
+    except ValueError:
+        raise ConfigurationError("ALERT_WEBHOOK_URL is no http(s) URL") from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ConfigurationError("ALERT_WEBHOOK_URL is no http(s) URL")
+    try:
+        require_allowed(parts.hostname)
+    except ReceiverError as error:
+        raise ConfigurationError(f"ALERT_WEBHOOK_URL: {error}") from None
 
 
 async def _ensure_block(url: SecretStr) -> UUID:
