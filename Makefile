@@ -101,6 +101,15 @@ bench: $(STAMP) $(PEERS)/.installed ## Measure it beside other tools, and write 
 chaos: $(STAMP) ## Break it on purpose, at full size, in at most 20 minutes (CAMPAIGN=kills SEED=7 SCALE=0.1: one, again, small)
 	@$(BIN)/python -m tests.chaos $(CAMPAIGN) $(if $(SEED),--seed $(SEED)) $(if $(SCALE),--scale $(SCALE))
 
+fuzz-api: $(STAMP) .venv-schemathesis/.installed ## Ask the provider whatever its OpenAPI document allows, for a minute
+	@.ci/fuzz_provider
+
+audit: $(STAMP) .venv-audit/.installed ## Ask for known vulnerabilities of every lock, and write each image's bill of materials
+	@.ci/audit
+
+pin-images: ## Write the digests of the base images, as the registry gives them, into the Dockerfiles
+	@.ci/pin_images
+
 pictures: $(STAMP) ## Run the demo, and draw its terminal anew for the documentation
 	@$(BIN)/python -m tests.pictures
 
@@ -140,10 +149,11 @@ lock: $(STAMP) ## Write the locks again from pyproject.toml, keeping what still 
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --extra analytics -c requirements/dev.txt -o requirements/streamlit.txt
 	@$(subst 3.11,3.13,$(COMPILE)) $(if $(UPGRADE),--upgrade) --no-config requirements/postgres.in -o requirements/postgres.txt \
 		-c <(sed -n 's/^\([^ ;]*==[^ ;]*\).*/\1/p' requirements/dev.txt)
-	@for name in bench emulator checkov sqlfluff browser lake workflows analytics; do $(COMPILE) $(if $(UPGRADE),--upgrade) requirements/$$name.in -o requirements/$$name.txt; done
+	@for name in audit bench emulator checkov schemathesis sqlfluff browser lake workflows analytics; do $(COMPILE) $(if $(UPGRADE),--upgrade) requirements/$$name.in -o requirements/$$name.txt; done
 
 # Programs that need other versions than ours, each in an environment of its own: the peers of `make bench`, the emulated
-# Snowflake, the page over the marts, the lake of the containers, checkov, sqlfluff, the browser's driver, linters of workflows and containers.
+# Snowflake, the page over the marts, the lake of the containers, checkov, sqlfluff, the browser's driver, linters of workflows and containers, what
+# asks the provider's API, and what audits the locks.
 .venv-%/.installed: requirements/%.txt | $(STAMP)
 	@echo "Installing into $(@D)"
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(@D)
@@ -159,4 +169,4 @@ $(STAMP): requirements/install.sh requirements/uv.txt requirements/dev.txt pypro
 	@requirements/install.sh
 	@touch $@
 
-.PHONY: help demo stack up down query query_here inspect inspect_here dashboard test test-analytics test-slow check test-snowflake test-terraform e2e bench pictures questions chaos lint fmt typecheck install lock clean
+.PHONY: help demo stack up down query query_here inspect inspect_here dashboard test test-analytics test-slow check test-snowflake test-terraform e2e bench fuzz-api audit pin-images pictures questions chaos lint fmt typecheck install lock clean

@@ -39,6 +39,7 @@ SECRETS = (
     "POSTGRES_PASSWORD",
     "SAAS_ADMIN_KEY",
     "SAAS_API_KEY",
+    "SERVER_AUTH_STRING",
     "SHOP_INGEST_PASSWORD",
     "SHOP_OWNER_PASSWORD",
     "SHOP_VISITS_KEY",
@@ -74,6 +75,8 @@ def refuse_placeholders(environment: str | None, values: Mapping[str, str | None
     for name, value in {**known, **values}.items():
         text = value or ""
         secret = password_of(text) if name in CONNECTION_STRINGS else text
+        if name.endswith("_AUTH_STRING"):
+            secret = text.partition(":")[2]
         if secret in PLACEHOLDERS:
             what = f"the password in {name}" if name in CONNECTION_STRINGS else name
             raise PlaceholderError(

@@ -207,6 +207,8 @@ def _secrets_of(value: str) -> Iterator[str]:
         yield from _worth(passwords)
         if re.search(r"\b(host|dbname|user)\s*=", value):
             return
+    if re.fullmatch(r"[^:\s]+:\S+", value):
+        yield from _worth([value.partition(":")[2]])  # of a login by name and password
     lines = [line.strip() for line in value.replace("\\n", "\n").splitlines()]
     yield from _worth(lines if len(lines) > 1 else [value, value.strip()])
 

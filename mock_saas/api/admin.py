@@ -47,7 +47,11 @@ def make_admin_api(
         tags=["admin"],
         dependencies=[Depends(document_bearer), Depends(check)],
         responses=problem_responses(
-            HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY
+            HTTPStatus.BAD_REQUEST,
+            HTTPStatus.UNAUTHORIZED,
+            HTTPStatus.FORBIDDEN,
+            HTTPStatus.NOT_FOUND,
+            HTTPStatus.UNPROCESSABLE_ENTITY,
         ),
     )
 
@@ -82,7 +86,7 @@ def make_admin_api(
     def get_visits(from_us: VisitsFrom, until_us: VisitsUntil) -> list[Visit]:
         """For a simulated shop, whose customers follow the links. It may live ahead of the provider's clock."""
         if until_us - from_us > MAX_VISITS_US:
-            raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "The window is longer than a week: ask for less.")
+            raise ProblemError(HTTPStatus.BAD_REQUEST, "The window is longer than a week: ask for less.")
         return list(visits.between(from_us, until_us))
 
     return router

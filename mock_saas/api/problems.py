@@ -10,9 +10,12 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:mail-provider:problem:"
+
+_METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 
 
 class ParameterError(BaseModel):
@@ -88,6 +91,16 @@ def problem_response(
     return Response(body, status, headers=dict(headers or {}), media_type=PROBLEM_MEDIA_TYPE)
 
 
+def _methods_at(request: Request) -> list[str]:
+    """The methods of all routes at the path of a request: the framework names those of the first alone."""
+    app: FastAPI = request.app
+    return [
+        method
+        for method in _METHODS
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in app.routes)
+    ]
+
+
 def install_problem_handlers(app: FastAPI) -> None:
     """Answers every error that the framework or a route raises with a problem."""
 
@@ -101,7 +114,10 @@ def install_problem_handlers(app: FastAPI) -> None:
             HTTPStatus.NOT_FOUND: f"There is nothing at {request.url.path}.",
             HTTPStatus.METHOD_NOT_ALLOWED: f"{request.method} is not allowed at {request.url.path}.",
         }.get(HTTPStatus(error.status_code), str(error.detail))
-        return problem_response(request.scope, error.status_code, detail, headers=error.headers)
+        headers = dict(error.headers or {})
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            headers["Allow"] = ", ".join(_methods_at(request))
+        return problem_response(request.scope, error.status_code, detail, headers=headers)
 
     @app.exception_handler(RequestValidationError)
     async def _of_validation(request: Request, error: RequestValidationError) -> Response:

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, WithJsonSchema
 from starlette.concurrency import iterate_in_threadpool
 from starlette.responses import Response
 
@@ -29,7 +29,9 @@ def _parse_moment(value: object) -> int:
     return parse_rfc3339(str(value))
 
 
-Moment = Annotated[int, BeforeValidator(_parse_moment, json_schema_input_type=str)]
+Moment = Annotated[
+    int, BeforeValidator(_parse_moment), WithJsonSchema({"type": "string", "format": "date-time"}, mode="validation")
+]
 From = Annotated[
     Moment | None, Query(alias="from", description="inclusive; default: the beginning of history", examples=_EXAMPLE)
 ]

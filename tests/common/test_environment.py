@@ -25,6 +25,7 @@ def test_no_variable_may_hold_a_placeholder_outside_dev(environment: str | None,
     values = {
         **dict.fromkeys(SECRETS, placeholder),
         **dict.fromkeys(CONNECTION_STRINGS, f"postgresql+asyncpg://x:{placeholder}@h/db"),
+        "SERVER_AUTH_STRING": f"admin:{placeholder}",
     }
     for name, value in values.items():
         with pytest.raises(PlaceholderError, match=name) as refusal:

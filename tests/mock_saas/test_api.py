@@ -178,6 +178,17 @@ def test_unknown_paths_and_methods_are_problems(provider: Provider) -> None:
     response = provider.request("POST", "/v1/events")
     assert_problem(response, 405)
     assert response.headers["allow"] == "GET"
+    faults = provider.request("OPTIONS", "/admin/faults")
+    assert_problem(faults, 405)
+    assert faults.headers["allow"] == "DELETE, GET, POST"
+
+
+def test_a_moment_is_described_as_one(provider: Provider) -> None:
+    document = provider.get("/openapi.json").json()
+    parameters = document["paths"]["/v1/events"]["get"]["parameters"]
+    described = {parameter["name"]: str(parameter["schema"]) for parameter in parameters}
+    assert "'format': 'date-time'" in described["from"]
+    assert "'format': 'date-time'" in described["until"]
 
 
 def test_an_unhandled_error_is_a_problem_and_in_the_log(provider: Provider, caplog: pytest.LogCaptureFixture) -> None:
