@@ -67,7 +67,9 @@ def harmless(text: object) -> str:
     base64 beside whatever else was encoded with them. Those of less than 8 characters only as words of their own, and
     none of less than 4.
     """
-    return redacted(steady(str(text)))
+    told = redacted(str(text))  # as it was sent, and
+    plain = steady(told)  # as it will be seen
+    return told if plain == told else redacted(plain)
 
 
 def in_one_line(text: object) -> str:

@@ -85,8 +85,6 @@ def _no_accounts_of_the_user() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         cleaned = clean_environment(
             {
-                # Where it is not set, programs take it for production, and have no defaults for secrets.
-                "ENVIRONMENT": "dev",
                 "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
                 "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY,
             }

@@ -35,7 +35,7 @@ def test_a_secret_in_any_setting_is_not_in_the_message_that_refuses_it(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     told = []
-    for variable in variables(settings).values():
+    for variable in {*variables(settings).values()} - {"ENVIRONMENT"}:  # its name is no secret, and is shown
         with monkeypatch.context() as patch:
             patch.setenv(variable, secret)
             try:
