@@ -5,9 +5,9 @@
     log of `--log-level-file debug`, and Snowflake's query history, have the statement that sets it. Whoever changes the salt
     rebuilds all with --full-refresh. -#}
 {% macro hash_email(address) -%}
-    {%- if execute and model.resource_type == 'model' and 'set_email_salt()' not in model.config | string -%}
+    {%- if execute and model.resource_type != 'unit_test' and 'set_email_salt()' not in model.config | string -%}
         {{ exceptions.raise_compiler_error(
-            "A model that hashes addresses needs config(pre_hook=\"{{ set_email_salt() }}\"): without, there is no salt."
+            "What hashes addresses is a model with config(pre_hook=\"{{ set_email_salt() }}\"): without, there is no salt."
         ) }}
     {%- endif -%}
     {{ return(sha256_hex(email_salt() ~ " || lower(trim(" ~ address ~ "))")) }}

@@ -1,3 +1,5 @@
+{{ config(pre_hook="{{ set_email_salt() }}") }}
+
 {%- set columns = {
     'customer_id': 'customer_id',
     'email_hash': hash_email('email'),
