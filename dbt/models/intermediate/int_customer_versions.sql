@@ -31,6 +31,7 @@ select
     end as known_from,
     versions.is_current,
     present.customer_id is null as is_deleted,
+    {{ hash_email('present.email') }} as email_hash_now,
     versions._log_version
 from versions
 left join {{ ref('stg_customers') }} as present on present.customer_id = versions.customer_id

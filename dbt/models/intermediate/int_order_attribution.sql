@@ -1,5 +1,3 @@
-{{ config(pre_hook="{{ set_email_salt() }}") }}
-
 with
 
 -- The customer as of the order: an erasure since changes no attribution.
