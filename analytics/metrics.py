@@ -37,6 +37,11 @@ def _ratio(part: str, whole: str) -> str:
     return f"cast({part} as double) / nullif({whole}, 0)"
 
 
+def _mean_hours(start: str, end: str) -> str:
+    seconds = f"datediff('second', {start}, {end})"
+    return f"cast(sum({seconds}) as double) / nullif(count({seconds}), 0) / 3600"
+
+
 _ORDERS = (
     Metric("revenue", "Revenue", Unit.MONEY, "orders", "sum(revenue)",
            "What was charged for orders placed in the period: tax included, discounts and cancelled orders taken off."),
@@ -117,10 +122,10 @@ _MESSAGES = (
     Metric("soft_bounce_rate", "Soft bounces", Unit.SHARE, "messages", _ratio("{{ soft_bounced }}", "{{ sent }}"),
            "Soft bounces by sent.", up_is_good=False),
     Metric("hours_to_open", "To the first open", Unit.HOURS, "messages",
-           "avg(datediff('second', sent_at, first_opened_at)) / 3600.0",
+           _mean_hours("sent_at", "first_opened_at"),
            "Mean time from sending to the first open, of messages that were opened.", up_is_good=None),
     Metric("hours_to_click", "To the first click", Unit.HOURS, "messages",
-           "avg(datediff('second', sent_at, first_clicked_at)) / 3600.0",
+           _mean_hours("sent_at", "first_clicked_at"),
            "Mean time from sending to the first click, of messages that were clicked.", up_is_good=None),
     Metric("ordered", "Ordered", Unit.COUNT, "messages", "sum(case when orders > 0 then 1 else 0 end)",
            "Messages whose click was followed by an order that is not cancelled, within the attribution window."),

@@ -75,7 +75,7 @@ def show(page: Page) -> None:
     with left, part():
         _table("By reader's country", "country", "Country", page.frame("health_by_country"))
     with right, part():
-        _table("By sending domain", "sender_domain", "Domain", page.frame("health_by_sender"))
+        _table("By sender", "sender", "Sender", page.frame("health_by_sender"))
         st.caption("Readers' addresses are hashed before the marts: their domains are not known here.")
 
 

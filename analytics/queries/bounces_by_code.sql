@@ -5,5 +5,5 @@ from fct_email_events as events
 inner join messages on messages.message_id = events.message_id
 where events.event_type = 'bounced'
 group by events.bounce_code, events.bounce_class
-order by messages desc, events.bounce_code
+order by messages desc, events.bounce_code, events.bounce_class
 limit 30

@@ -1,5 +1,11 @@
 -- Each stage on the day on which it was reached, whenever the message was sent.
-with days as ({{ relation calendar }})
+with days as ({{ relation calendar }}),
+
+activity as (
+    select activity_date, messages_sent, messages_opened, messages_clicked, attributed_orders
+    from fct_campaign_activity_daily
+    where :every_campaign = 1 or campaign_key in (:campaigns)
+)
 
 select
     days.drawn_on,
@@ -8,8 +14,6 @@ select
     coalesce(sum(activity.messages_clicked), 0) as clicked,
     coalesce(sum(activity.attributed_orders), 0) as orders
 from days
-left join fct_campaign_activity_daily as activity
-    on activity.activity_date = days.calendar_date
-    and (:every_campaign = 1 or activity.campaign_key in (:campaigns))
+left join activity on activity.activity_date = days.calendar_date
 group by days.drawn_on
 order by days.drawn_on

@@ -16,6 +16,15 @@ by_campaign as (
         {{ message_revenue }} as message_revenue
     from messages
     group by campaign_key
+),
+
+campaigns as (
+    select
+        campaign_key,
+        campaign_id,
+        campaign_name,
+        case when currency = :currency then budget end as budget
+    from dim_campaign
 )
 
 select
@@ -31,8 +40,8 @@ select
     by_campaign.hours_to_click,
     by_campaign.message_orders,
     by_campaign.message_revenue,
-    case when campaigns.currency = :currency then campaigns.budget end as budget
+    campaigns.budget
 from by_campaign
-left join dim_campaign as campaigns on campaigns.campaign_key = by_campaign.campaign_key
+left join campaigns on campaigns.campaign_key = by_campaign.campaign_key
 order by by_campaign.message_revenue desc, by_campaign.sent desc, campaign
 limit 1000

@@ -33,7 +33,7 @@ from changes
 left join fct_order_lines as lines
     on lines.product_id = changes.product_id
     and not lines.is_cancelled
-    and lines.order_date between changes.changed_on - 14 and changes.changed_on + 13
+    and datediff('day', changes.changed_on, lines.order_date) between -14 and 13
 group by
     changes.sku, changes.product_name, changes.category, changes.changed_on, changes.price_before, changes.list_price
 order by changes.changed_on desc, changes.sku

@@ -31,5 +31,5 @@ covered as (
 select warehouse, sku, product_name, category, closing_quantity, sold_a_day, days_of_cover
 from covered
 where days_of_cover is not null or closing_quantity <= 0
-order by case when closing_quantity <= 0 then 0 else 1 end, days_of_cover, warehouse, sku
+order by case when closing_quantity <= 0 then 0 else 1 end, days_of_cover, warehouse, sku, product_name
 limit 500

@@ -84,10 +84,10 @@ def _calendar() -> Iterable[Row]:
         day = LAST_DAY - timedelta(days=number)
         yield {
             "calendar_date": day, "out_of_range": None, "month_start": day.replace(day=1),
-            "iso_day_of_week": day.isoweekday(),
+            "iso_week_start": day - timedelta(days=day.weekday()),
         }  # fmt: skip
     for member in (BEFORE, UNKNOWN, AFTER):
-        yield {"calendar_date": member, "out_of_range": "no day", "month_start": None, "iso_day_of_week": None}
+        yield {"calendar_date": member, "out_of_range": "no day", "month_start": None, "iso_week_start": None}
 
 
 def _dimensions(dice: random.Random) -> dict[str, list[Row]]:

@@ -1,10 +1,12 @@
 -- The days of the period, each with the day by which it is drawn: itself, its week's Monday, its month's first.
-select
-    calendar_date,
-    case
-        when :grain = 'month' then month_start
-        when :grain = 'week' then calendar_date - cast(iso_day_of_week - 1 as integer)
-        else calendar_date
-    end as drawn_on
+select calendar_date, calendar_date as drawn_on
 from dim_date
-where calendar_date between :first_day and :last_day
+where :grain = 'day' and calendar_date between :first_day and :last_day
+union all
+select calendar_date, iso_week_start as drawn_on
+from dim_date
+where :grain = 'week' and calendar_date between :first_day and :last_day
+union all
+select calendar_date, month_start as drawn_on
+from dim_date
+where :grain = 'month' and calendar_date between :first_day and :last_day

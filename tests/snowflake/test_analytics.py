@@ -1,0 +1,122 @@
+"""The pages' queries in Snowflake, asked as the reader: the same rows as DuckDB's, under several filters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from analytics import sql
+from analytics.settings import Settings
+from analytics.warehouse.duckdb_file import DuckDBFile
+from analytics.warehouse.snowflake_account import SnowflakeAccount
+from analytics.warehouse.source import Incomplete, Session
+from tests.analytics.marts import LAST_DAY, Row, described, invent, record, write
+from tests.dbt.test_dashboard import VALUES
+from tests.snowflake.account import Account, connect
+
+FILTERS: Mapping[str, Mapping[str, object]] = {
+    "everything": {},
+    "a campaign, two countries": {
+        "every_campaign": 0,
+        "campaigns": ("k0",),
+        "every_country": 0,
+        "countries": ("NL", "unknown"),
+    },
+    "a category": {
+        "every_category": 0,
+        "categories": ("garden 'n' home",),
+        "every_warehouse": 0,
+        "warehouses": ("w1",),
+    },
+    "nothing": {"every_campaign": 0, "campaigns": ("' or 1 = 1 --",), "first_day": LAST_DAY},
+}
+EVERYTHING = VALUES | {
+    "first_day": LAST_DAY - timedelta(days=89), "last_day": LAST_DAY, "cover_from": LAST_DAY - timedelta(days=27),
+    "every_campaign": 1, "campaigns": (), "every_warehouse": 1, "warehouses": (),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def duckdb_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
+    folder: Path = tmp_path_factory.mktemp("marts")
+    write(folder, invent().tables, publication=record())
+    source = DuckDBFile(Settings.of({"WAREHOUSE_DIR": str(folder)}))
+    with source.session(source.publication_id()) as session:
+        yield session
+
+
+@pytest.fixture(scope="module")
+def reader(shared_account: Account) -> SnowflakeAccount:
+    """The account as the page sees it, with the same marts."""
+    fill(shared_account)
+    settings = Settings.of(
+        {"WAREHOUSE": "snowflake", "WAREHOUSE_DATABASE": shared_account.database, **shared_account.environment}
+    )
+    assert settings.snowflake is not None
+    return SnowflakeAccount(settings, settings.snowflake)
+
+
+def fill(account: Account) -> None:
+    tables: dict[str, Sequence[Row]] = {**invent().tables, "_publication": [record()]}
+    types = {**described(), "_publication": dict.fromkeys(record(), "varchar")}
+    types["_publication"] |= {"published_at": "timestamp_ntz", "business_time": "timestamp_ntz"}
+    types["_publication"] |= {"streams": "bigint", "streams_equal": "bigint"}
+    with closing(connect(account.environment)) as connection, connection.cursor() as cursor:
+        for name, rows in tables.items():
+            place = f"{account.database}.MART.{name}"
+            columns = ", ".join(f"{column} {type_.replace('timestamp', 'timestamp_ntz')}" if type_ == "timestamp" else
+                                f"{column} {type_}" for column, type_ in types[name].items())  # fmt: skip
+            cursor.execute(f"create table {place} ({columns})")
+            for start in range(0, len(rows), 500):
+                batch = rows[start : start + 500]
+                values = ", ".join(f"({', '.join(literal(row[column]) for column in rows[0])})" for row in batch)
+                cursor.execute(f"insert into {place} ({', '.join(rows[0])}) values {values}")
+
+
+def literal(value: object) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool | int | Decimal):
+        return str(value)
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def shown(value: object) -> object:
+    """A number as it is drawn: warehouses divide decimals with digits of their own."""
+    if isinstance(value, Decimal | float | int) and not isinstance(value, bool):
+        return round(float(value), 4)
+    return value
+
+
+@pytest.mark.parametrize("grain", ["day", "week", "month"])
+def test_time_is_cut_alike(duckdb_session: Session, reader: SnowflakeAccount, grain: str) -> None:
+    asked = sql.statement("orders_over_time", EVERYTHING | {"grain": grain})
+
+    days = [row[0] for row in reader.query(asked.sql, asked.values).rows]
+
+    assert days == [row[0] for row in duckdb_session.query(asked.sql, asked.values).rows]
+    assert all(isinstance(day, date) for day in days)
+
+
+@pytest.mark.parametrize("filters", FILTERS, ids=str)
+def test_every_query_has_the_same_answer(duckdb_session: Session, reader: SnowflakeAccount, filters: str) -> None:
+    different = []
+    for name in sql.names():
+        asked = sql.statement(name, EVERYTHING | FILTERS[filters])
+        ours, theirs = duckdb_session.query(asked.sql, asked.values), reader.query(asked.sql, asked.values)
+
+        assert theirs.columns == ours.columns, name
+        pairs = zip(theirs.rows, ours.rows, strict=True)
+        different += [(name, one, other) for one, other in pairs if [*map(shown, one)] != [*map(shown, other)]]
+    assert different == []
+
+
+def test_a_mart_that_is_not_there_is_named(reader: SnowflakeAccount) -> None:
+    with pytest.raises(Incomplete, match="not those that this page knows"):
+        reader.query("select 1 from fct_that_there_is_not", ())
+    assert "amber-fox" in reader.publication_id()
