@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import closing
-from datetime import date, timedelta
+from datetime import UTC, date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -15,7 +15,9 @@ from analytics.settings import Settings
 from analytics.warehouse.duckdb_file import DuckDBFile
 from analytics.warehouse.snowflake_account import SnowflakeAccount
 from analytics.warehouse.source import Incomplete, Session
-from tests.analytics.marts import LAST_DAY, Row, described, invent, record, write
+from orchestration.warehouse.protocol import Purpose
+from orchestration.warehouse.publication import PublicationRecord, record_publication
+from tests.analytics.marts import LAST_DAY, described, invent, record, write
 from tests.dbt.test_dashboard import VALUES
 from tests.snowflake.account import Account, connect
 
@@ -62,20 +64,22 @@ def reader(shared_account: Account) -> SnowflakeAccount:
 
 
 def fill(account: Account) -> None:
-    tables: dict[str, Sequence[Row]] = {**invent().tables, "_publication": [record()]}
-    types = {**described(), "_publication": dict.fromkeys(record(), "varchar")}
-    types["_publication"] |= {"published_at": "timestamp_ntz", "business_time": "timestamp_ntz"}
-    types["_publication"] |= {"streams": "bigint", "streams_equal": "bigint"}
+    """The marts by the database's owner; the record as a run writes it, by the transformer."""
     with closing(connect(account.environment)) as connection, connection.cursor() as cursor:
-        for name, rows in tables.items():
+        for name, rows in invent().tables.items():
             place = f"{account.database}.MART.{name}"
-            columns = ", ".join(f"{column} {type_.replace('timestamp', 'timestamp_ntz')}" if type_ == "timestamp" else
-                                f"{column} {type_}" for column, type_ in types[name].items())  # fmt: skip
-            cursor.execute(f"create table {place} ({columns})")
+            types = {column: type_.replace("timestamp", "timestamp_ntz") for column, type_ in described()[name].items()}
+            cursor.execute(f"create table {place} ({', '.join(f'{column} {types[column]}' for column in types)})")
             for start in range(0, len(rows), 500):
                 batch = rows[start : start + 500]
                 values = ", ".join(f"({', '.join(literal(row[column]) for column in rows[0])})" for row in batch)
                 cursor.execute(f"insert into {place} ({', '.join(rows[0])}) values {values}")
+    row = record()
+    published_at, business_time = (row[name].replace(tzinfo=UTC) for name in ("published_at", "business_time"))
+    for run_id in ("an-older-run", row["run_id"]):
+        told = PublicationRecord(run_id, published_at, business_time, row["streams"], row["streams_equal"])
+        with account.warehouse().connect(Purpose.PUBLISH) as session:
+            record_publication(session, "MART", told)
 
 
 def literal(value: object) -> str:
