@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import orjson
 from pydantic import ValidationError
 
-from ingest.errors import ConflictError, DamagedLakeError, PlatformError
+from ingest.errors import ConflictError, DamagedLakeError, PlatformError, first_problem
 from ingest.lake import layout
 from ingest.lake.commit import Commit
 from ingest.lake.store import ObjectStore
@@ -65,7 +65,7 @@ class CommitLog:
         try:
             commit = Commit.decode(body)
         except ValidationError as error:
-            raise self._damaged(f"{self._store.uri(key)} is not a commit: {error}") from error
+            raise self._damaged(f"{self._store.uri(key)} is not a commit: {first_problem(error)}") from error
         if (commit.stream, commit.version) != (self.stream, version):
             raise self._damaged(f"{self._store.uri(key)} says that it is version {commit.version} of {commit.stream}")
         return commit
