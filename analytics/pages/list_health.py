@@ -50,19 +50,22 @@ def show(page: Page) -> None:
     left, right = st.columns(2)
     with left, part():
         charts.over_time(
-            page.frame("messages_over_time"), "Complaints", "Share of delivered, by day of sending", Unit.SHARE,
+            page.frame("messages_over_time"), "Complaints",
+            f"Share of delivered, by {page.filters.grain} of sending", Unit.SHARE,
             {"complaint_rate": ("Complaint rate", VIOLET)},
             rules={"keep below 0.1 %": (COMPLAINTS_KEEP_BELOW, AMBER), "limit 0.3 %": (COMPLAINTS_LIMIT, RED)},
         )  # fmt: skip
     with right, part():
         charts.over_time(
-            page.frame("messages_over_time"), "Unsubscribes", "Share of delivered, by day of sending", Unit.SHARE,
+            page.frame("messages_over_time"), "Unsubscribes",
+            f"Share of delivered, by {page.filters.grain} of sending", Unit.SHARE,
             {"unsubscribe_rate": ("Unsubscribe rate", BLUE)}, rules={"alarm 0.5 %": (UNSUBSCRIBES_LIMIT, AMBER)},
         )  # fmt: skip
     left, right = st.columns(2)
     with left, part():
         charts.over_time(
-            page.frame("messages_over_time"), "Bounces", "Share of sent, by day of sending", Unit.SHARE,
+            page.frame("messages_over_time"), "Bounces",
+            f"Share of sent, by {page.filters.grain} of sending", Unit.SHARE,
             {"hard_bounce_rate": ("Hard", RED), "soft_bounce_rate": ("Soft", AMBER)},
             rules={"hard bounces: limit 2 %": (HARD_BOUNCES_LIMIT, RED)},
         )  # fmt: skip
@@ -105,7 +108,7 @@ def _table(title: str, name: str, label: str, frame: pd.DataFrame) -> None:
         st.dataframe(
             frame.assign(**{rate: frame[rate] * 100 for rate in rates}),
             hide_index=True,
-            height=min(420, 38 + 35 * len(frame)),
+            height="content" if len(frame) <= 12 else 420,
             column_config={
                 name: column.TextColumn(label, pinned=True),
                 "sent": column.NumberColumn("Sent", format="%,d"),

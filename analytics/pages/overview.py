@@ -34,7 +34,8 @@ def show(page: Page) -> None:
         before = page.before("orders_over_time")["revenue"]
         daily = page.frame("orders_over_time").assign(before=before)
         charts.over_time(
-            daily, f"Revenue per {filters.grain}", f"{filters.currency}, tax included, by day of the order", Unit.MONEY,
+            daily, f"Revenue per {filters.grain}",
+            f"{filters.currency}, tax included, by {filters.grain} of the order", Unit.MONEY,
             {"revenue": ("This period", BLUE), "before": ("Period before", GREY)}, bars=["revenue"],
         )  # fmt: skip
     left, right = st.columns(2)
@@ -51,12 +52,14 @@ def show(page: Page) -> None:
     left, right = st.columns(2)
     with left, part():
         charts.over_time(
-            page.frame("messages_over_time"), "E-mails by day of sending", "Messages, sent on the day", Unit.COUNT,
+            page.frame("messages_over_time"), f"E-mails by {filters.grain} of sending",
+            f"Messages sent in the {filters.grain}", Unit.COUNT,
             {"delivered": ("Delivered", BLUE), "opened": ("Opened", GREEN), "clicked": ("Clicked", VIOLET)},
         )  # fmt: skip
     with right, part():
         charts.over_time(
-            page.frame("messages_over_time"), "Open and click rate", "Share of delivered, by day of sending",
+            page.frame("messages_over_time"), "Open and click rate",
+            f"Share of delivered, by {page.filters.grain} of sending",
             Unit.SHARE, {"open_rate": ("Unique open rate", GREEN), "click_rate": ("Unique click rate", VIOLET)},
         )  # fmt: skip
 

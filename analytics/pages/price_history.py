@@ -135,7 +135,7 @@ def _changes(page: Page) -> None:
         st.dataframe(
             frame.assign(price_change=frame["price_change"] * 100),
             hide_index=True,
-            height=min(420, 38 + 35 * len(frame)),
+            height="content" if len(frame) <= 12 else 420,
             column_config={
                 "sku": column.TextColumn("SKU"),
                 "product_name": column.TextColumn("Product", width="medium"),

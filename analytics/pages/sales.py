@@ -36,12 +36,13 @@ def show(page: Page) -> None:
     left, right = st.columns(2)
     with left, part():
         charts.over_time(
-            page.frame("lines_over_time"), "Discounts", "Share of the amount at charged prices, by day of the order",
+            page.frame("lines_over_time"), "Discounts",
+            f"Share of the amount at charged prices, by {filters.grain} of the order",
             Unit.SHARE, {"discount_share": ("Discount", AMBER)},
         )  # fmt: skip
     with right, part():
         charts.over_time(
-            page.frame("orders_over_time"), "Orders and cancellations", "Orders, by day of the order", Unit.COUNT,
+            page.frame("orders_over_time"), "Orders and cancellations", f"Orders, by {filters.grain}", Unit.COUNT,
             {"orders": ("Not cancelled", BLUE), "cancelled_orders": ("Cancelled", RED)},
         )  # fmt: skip
     with part():

@@ -90,7 +90,7 @@ def _table(cover: pd.DataFrame) -> None:
         st.dataframe(
             cover,
             hide_index=True,
-            height=min(420, 38 + 35 * len(cover)),
+            height="content" if len(cover) <= 12 else 420,
             column_config={
                 "warehouse": column.TextColumn("Warehouse"),
                 "sku": column.TextColumn("SKU"),

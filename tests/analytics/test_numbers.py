@@ -251,6 +251,30 @@ def test_stock(read: Read, shop: Shop, counted: Counted, warehouses: tuple[str, 
     assert sorted(round(float(days), 6) for days in cover["days_of_cover"].dropna()) == expected
 
 
+def test_price_changes(read: Read, shop: Shop, counted: Counted) -> None:
+    filters = counted.filters
+    expected = {}
+    for new in shop["dim_product"]:
+        day = new["valid_from"].date()
+        if new["version_number"] == 1 or not filters.first_day <= day <= filters.last_day:
+            continue
+        if filters.categories and (new["category"] or "unknown") not in filters.categories:
+            continue
+        sold = [
+            (row["order_date"] < day, row["quantity"])
+            for row in shop["fct_order_lines"]
+            if row["product_id"] == new["product_id"]
+            and not row["is_cancelled"]
+            and day - timedelta(days=14) <= row["order_date"] < day + timedelta(days=14)
+        ]
+        expected[new["sku"]] = (
+            pytest.approx(sum(quantity for before, quantity in sold if before) / 14),
+            pytest.approx(sum(quantity for before, quantity in sold if not before) / 14),
+        )
+    found = {row.sku: (row.sold_before, row.sold_after) for row in read("price_changes").itertuples()}
+    assert found == expected
+
+
 def test_sign_up_cohorts(read: Read, shop: Shop, counted: Counted) -> None:
     filters = counted.filters
     customers = {
