@@ -16,9 +16,9 @@ DEV = "dev"
 PRODUCTION = "production"
 
 PLACEHOLDERS = frozenset(
-    {"dev", "dev-admin-key", "dev-api-key", "dev-key", "dev-only-salt", "ingest", "postgres", "prefect", "shop"}
+    {"dev", "dev-admin-key", "dev-api-key", "dev-key", "dev-only-salt", "ingest", "postgres", "prefect", "shop", "test"}
 )
-"""Every secret that the demo, its containers, `.env.example` or the documentation come with."""
+"""Every secret that the demo, its containers, the emulated account, `.env.example` or the documentation come with."""
 
 CONNECTION_STRINGS = (
     "POSTGRES_DSN",

@@ -184,6 +184,8 @@ def _of_environment() -> Iterable[str]:
 def _secrets_of_variables(variables: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for name, value in variables:
+        if _OF_PLACES.search(name) and "PRIVATE KEY-----" not in value:
+            continue
         if name in SECRETS or name in CONNECTION_STRINGS or _is_secret(name, value):
             found.update(dict.fromkeys(_secrets_of(value)))
         elif "://" in value and "@" in value:

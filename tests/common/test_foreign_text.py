@@ -109,6 +109,11 @@ def test_what_the_environment_holds_is_secret(
     assert secret not in str(AccessError(f"no: {secret}", hint=f"try {secret}"))
 
 
+def test_what_only_identifies_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "local")
+    assert harmless("see `.local/runs`, key local") == "see `.local/runs`, key local"
+
+
 def test_a_message_an_error_s_first_line_and_a_pickled_error_are_harmless() -> None:
     keep_secret(SECRET)
     error = AccessError(f"said \x1b[31m{SECRET}", stream="a\x1b]0;x\x07b", hint=f"\u202e{SECRET}")
