@@ -1,6 +1,6 @@
 """The pictures of the documentation, of real runs: `make pictures` runs the demo and draws its terminal as SVG.
 
-The pages of Prefect's UI are those that the last `make e2e` here saw.
+The pages of Prefect's UI, and those over the marts, are those that the last `make e2e` here saw.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import platform
 import re
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,6 +63,8 @@ PAGES = {
     "deployments": "prefect-deployments.png",
 }
 """Pages that `tests/e2e/browser.py` pictures while it clicks through a run, and their files here."""
+ANALYTICS = {"analytics-overview": "analytics-overview.png"}
+"""The same of the pages over the marts."""
 
 
 def _index(lines: list[str], beginning: str) -> int:
@@ -105,10 +107,10 @@ def as_svg(shown: str, title: str) -> str:
     return re.sub(r"[ \t]+$", "", drawn, flags=re.MULTILINE)
 
 
-def keep_pages(seen: Path, folder: Path) -> list[str]:
+def keep_pages(seen: Path, folder: Path, pages: Mapping[str, str] = PAGES) -> list[str]:
     """Copy the pages that a browser saw into `folder`. The names of those that it did not see."""
     missing = []
-    for name, file in PAGES.items():
+    for name, file in pages.items():
         pictures = sorted(seen.glob(f"[0-9][0-9]-{name}.png"))
         if pictures:
             shutil.copyfile(pictures[-1], folder / file)
@@ -124,9 +126,9 @@ def main() -> int:
     for picture in PICTURES:
         drawn = as_svg(picture.part_of(chapters[picture.chapter]), "make demo")
         (FOLDER / picture.file).write_text(drawn, encoding="utf-8")
-    missing = keep_pages(SEEN, FOLDER)
+    missing = [*keep_pages(SEEN, FOLDER), *keep_pages(VISITS / "analytics", FOLDER, ANALYTICS)]
     if missing:
-        print(f"not drawn anew, as `make e2e` has left none in {SEEN}: {', '.join(missing)}", file=sys.stderr)
+        print(f"not drawn anew, as `make e2e` has left none in {VISITS}: {', '.join(missing)}", file=sys.stderr)
     return 0
 
 
