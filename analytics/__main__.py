@@ -38,7 +38,8 @@ def health(port: int) -> int:
         return 1
     from streamlit.testing.v1 import AppTest
 
-    return 1 if AppTest.from_file(str(_HERE / "app.py"), default_timeout=_HEALTH_SECONDS).run().exception else 0
+    page = AppTest.from_file(str(_HERE / "app.py"), default_timeout=_HEALTH_SECONDS).run()
+    return 0 if page.title and not page.exception else 1
 
 
 def main() -> int:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import socket
 import sys
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from analytics.__main__ import health
 from analytics.app import PAGES
 from analytics.settings import Settings
 from analytics.warehouse.duckdb_file import DuckDBFile
@@ -231,6 +234,28 @@ def test_a_query_is_bounded_in_rows_and_time(tmp_path: Path) -> None:
             session.query("select * from range(20000)", ())
         with pytest.raises(Unavailable, match=r"longer than 0\.2 s"):
             session.query("select count(*) from range(1000000) a, range(1000000) b where a.range + b.range = 1", ())
+
+
+class Answer(BaseHTTPRequestHandler):
+    """A server of which nothing is known but that it is up."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing."""
+
+
+@pytest.mark.parametrize("is_published", [True, False])
+def test_healthy_is_what_renders_a_page_also_before_the_first_run(
+    warehouse: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_published: bool
+) -> None:
+    monkeypatch.setenv("WAREHOUSE_DIR", str(warehouse if is_published else tmp_path))
+    with HTTPServer(("127.0.0.1", 0), Answer) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        assert health(server.server_port) == 0
+        server.shutdown()
 
 
 def test_the_period_before_ends_where_the_period_begins() -> None:
