@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -156,19 +157,23 @@ class DbtRunner:
                 env=self._environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
-                stderr=errors,
+                stderr=subprocess.PIPE,
                 text=True,
                 encoding="utf-8",
+                errors="replace",
                 start_new_session=True,
                 umask=0o077,  # the database, its log and the artifacts hold what RAW holds
             )
-            assert process.stdout is not None  # noqa: S101 - a pipe was asked for
+            assert process.stdout is not None and process.stderr is not None  # noqa: S101, PT018 - pipes
+            # By a pipe: a dbt that outlives this process, as where that is killed, complains to nobody and no file.
+            complaining = threading.Thread(target=_copy_redacted, args=(process.stderr, errors), daemon=True)
+            complaining.start()
             try:
                 yield process, self._logged(process.stdout, log)
             finally:
                 _end(process)
                 process.stdout.close()
-                _redact(self._run_dir / "dbt.stderr")
+                complaining.join(_STOP_SECONDS)
 
     def _command(self, arguments: Sequence[str]) -> list[str]:
         project = self._project
@@ -240,12 +245,12 @@ class DbtRunner:
             return "".join(deque(errors, maxlen=_TAIL_LINES)).strip()
 
 
-def _redact(path: Path) -> None:
-    """Take secrets out of a file that dbt itself has written."""
-    text = path.read_text(encoding="utf-8", errors="replace")
-    told = redacted(text)
-    if told != text:
-        path.write_text(told, encoding="utf-8")
+def _copy_redacted(source: IO[str], target: IO[str]) -> None:
+    """Write the lines of dbt's standard error, without secrets, until it ends."""
+    with source:
+        for line in source:
+            target.write(redacted(line))
+            target.flush()
 
 
 def _end(process: subprocess.Popen[str]) -> None:
