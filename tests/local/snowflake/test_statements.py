@@ -176,3 +176,10 @@ def test_statements_are_recorded_with_their_tag(client: Client) -> None:
         "SELECT QUERY_TAG, USER_NAME, ROLE_NAME, EXECUTION_STATUS FROM TABLE(INFORMATION_SCHEMA.QUERY_HISTORY()) "
         "WHERE QUERY_TEXT = 'SELECT ''tagged'''"
     ) == [("run 7", "TEST", "ACCOUNTADMIN", "SUCCESS")]
+
+
+def test_a_session_keeps_a_text(client: Client) -> None:
+    assert client.value("SELECT GETVARIABLE('A_TEXT')") is None
+    client.run("SET a_text = 'it''s kept'")
+    assert client.value("SELECT GETVARIABLE('A_TEXT')") == "it's kept"
+    assert client.errno(f"SET a_text = '{'x' * 257}'") == 1063
