@@ -50,7 +50,7 @@ def client_of_role(lake: LakeSettings, role_arn: str) -> S3Client:
         taken = sts.assume_role(RoleArn=role_arn, RoleSessionName="doctor")["Credentials"]
     except (ClientError, BotoCoreError) as error:
         raise AccessError(
-            f"these credentials cannot take on {role_arn}: {type(error).__name__}",
+            f"these credentials cannot take on {role_arn}: {_reason(error)}",
             hint="`terraform output aws_role_arns` names the roles; pipeline_principals says who may take them on.",
         ) from error
     return boto3.session.Session().client(
@@ -65,3 +65,9 @@ def client_of_role(lake: LakeSettings, role_arn: str) -> S3Client:
             s3={"addressing_style": "path" if lake.endpoint_url else "auto"},
         ),
     )
+
+
+def _reason(error: Exception) -> str:
+    """AWS' code, or what kind of error it is: the words may hold a part of the request."""
+    response = getattr(error, "response", None) or {}
+    return str(response.get("Error", {}).get("Code") or type(error).__name__)
