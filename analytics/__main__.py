@@ -11,9 +11,12 @@ import os
 import sys
 from http.client import HTTPConnection
 from pathlib import Path
+from tempfile import gettempdir
+from time import time
 
 _HERE = Path(__file__).parent
 _HEALTH_SECONDS = 20
+_RENDERED_AGAIN_SECONDS = 300
 
 
 def serve(host: str, port: int) -> int:
@@ -30,16 +33,24 @@ def serve(host: str, port: int) -> int:
     return result if isinstance(result, int) else 0
 
 
-def health(port: int) -> int:
-    """0 where the server answers and the first page renders without an exception. Raises OSError where none answers."""
+def health(port: int, rendered: Path) -> int:
+    """0 where the server answers and the first page renders without an exception. Raises OSError where none answers.
+
+    To render is dear: a page that rendered stands for those of the next five minutes. `rendered` keeps when it did.
+    """
     connection = HTTPConnection("127.0.0.1", port, timeout=5)
     connection.request("GET", "/_stcore/health")
     if connection.getresponse().status != 200:
         return 1
+    if rendered.exists() and 0 <= time() - rendered.stat().st_mtime < _RENDERED_AGAIN_SECONDS:
+        return 0
     from streamlit.testing.v1 import AppTest
 
     page = AppTest.from_file(str(_HERE / "app.py"), default_timeout=_HEALTH_SECONDS).run()
-    return 0 if page.title and not page.exception else 1
+    if page.exception or not page.title:
+        return 1
+    rendered.touch()
+    return 0
 
 
 def main() -> int:
@@ -52,7 +63,7 @@ def main() -> int:
     if given.command == "serve":
         return serve(given.host, given.port)
     try:
-        return health(given.port)
+        return health(given.port, Path(gettempdir()) / "analytics.rendered")
     except OSError as error:
         print(f"analytics: nothing answers on port {given.port}: {error.strerror}", file=sys.stderr)
         return 1

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
+from types import SimpleNamespace
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -254,8 +256,28 @@ def test_healthy_is_what_renders_a_page_also_before_the_first_run(
     monkeypatch.setenv("WAREHOUSE_DIR", str(warehouse if is_published else tmp_path))
     with HTTPServer(("127.0.0.1", 0), Answer) as server:
         Thread(target=server.serve_forever, daemon=True).start()
-        assert health(server.server_port) == 0
+        rendered = tmp_path / "rendered"
+        assert health(server.server_port, rendered) == 0
+        assert rendered.exists()
         server.shutdown()
+
+
+def test_a_page_that_rendered_stands_for_five_minutes_and_a_server_that_is_away_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = SimpleNamespace(title=["Overview"], exception=["it broke"])
+    broken.run = lambda: broken
+    monkeypatch.setattr(AppTest, "from_file", lambda *_, **__: broken)
+    rendered = tmp_path / "rendered"
+    with HTTPServer(("127.0.0.1", 0), Answer) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        rendered.touch()
+        assert health(server.server_port, rendered) == 0
+        os.utime(rendered, (0, 0))
+        assert health(server.server_port, rendered) == 1
+        server.shutdown()
+    with pytest.raises(OSError, match="refused"):
+        health(server.server_port, rendered)
 
 
 def test_the_period_before_ends_where_the_period_begins() -> None:
