@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from copy import deepcopy
 from datetime import timedelta
 from pathlib import Path
 from random import Random
@@ -59,20 +60,30 @@ class Nowhere:
         return 0
 
 
-@pytest.fixture
-def reported(built: RawDatabase, tmp_path: Path) -> tuple[Shop, RawDatabase, Dbt]:
-    """The small shop, built, in a copy of its own; then more messages and orders, built too."""
+@pytest.fixture(scope="module")
+def told_once(built: RawDatabase, tmp_path_factory: pytest.TempPathFactory) -> tuple[Shop, RawDatabase]:
+    """The small shop, then more messages and orders, all built. Copied for each test."""
+    folder = tmp_path_factory.mktemp("told")
     shop = open_shop(Random(1))
     shop.land(Nowhere(built))
-    raw = RawDatabase(tmp_path / built.path.name, built.contracts)
+    raw = RawDatabase(folder / built.path.name, built.contracts)
     shutil.copyfile(built.path, raw.path)
-    dbt = dbt_on(raw, tmp_path)
     for _ in range(60):
         mailing.send_message(shop)
         trade.place_order(shop)
     shop.land(raw)
-    dbt.succeed("run")
-    return shop, raw, dbt
+    # Anew, since the shop was built with another salt than the tests hash by.
+    dbt_on(raw, folder).succeed("run", "--full-refresh")
+    return shop, raw
+
+
+@pytest.fixture
+def reported(told_once: tuple[Shop, RawDatabase], tmp_path: Path) -> tuple[Shop, RawDatabase, Dbt]:
+    """That shop and its database, in copies of the test's own, and dbt on it."""
+    shop, built = told_once
+    raw = RawDatabase(tmp_path / built.path.name, built.contracts)
+    shutil.copyfile(built.path, raw.path)
+    return deepcopy(shop), raw, dbt_on(raw, tmp_path)
 
 
 def told(raw: RawDatabase, order_id: int) -> dict[str, Sequence[tuple[Any, ...]]]:
