@@ -128,6 +128,9 @@ SNOWFLAKE_REQUEST = RetryPolicy(
 LEASE = RetryPolicy(
     "one statement about the writer's lease in Snowflake", "in a run", 6, 0.5, 20.0, "20 s each", budget_seconds=20.0
 )
+COPY_HISTORY = RetryPolicy(
+    "the doctor's look for a COPY in the account's history", "inside one check", 3, 2.0, 2.0, "none: 4 s at most"
+)
 WAREHOUSE_FILE = RetryPolicy(
     "opening the DuckDB file, which another program has open",
     "before a run writes",

@@ -14,6 +14,7 @@ from ingest.doctor.writing import Writing
 from ingest.errors import AccessError
 from ingest.findings import Check
 from ingest.lake.s3 import make_client
+from ingest.retry_policies import LAKE_REQUEST
 from ingest.settings import IngestSettings, LakeSettings
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def client_of_role(lake: LakeSettings, role_arn: str) -> S3Client:
         aws_secret_access_key=taken["SecretAccessKey"],
         aws_session_token=taken["SessionToken"],
         config=Config(
-            retries={"mode": "standard", "max_attempts": 3},
+            retries={"mode": "standard", "max_attempts": LAKE_REQUEST.further_tries + 1},
             s3={"addressing_style": "path" if lake.endpoint_url else "auto"},
         ),
     )

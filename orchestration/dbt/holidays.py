@@ -97,7 +97,7 @@ def main() -> int:
         return 0
     if FILE.exists() and FILE.read_text(encoding="utf-8") == wanted:
         return 0
-    print(f"{FILE} is not what the library says: run python -m orchestration.dbt.holidays", file=sys.stderr)
+    print(f"{FILE} is not what the library says: run `python -m orchestration.dbt.holidays`", file=sys.stderr)
     return 1
 
 

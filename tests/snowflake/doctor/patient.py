@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ingest.contracts.model import StreamContract
 from ingest.findings import Check, Finding, examine
+from ingest.retry_policies import COPY_HISTORY
 from local.snowflake.account import integration_of
 from orchestration.settings import Schemas
 from orchestration.warehouse.ddl import data_table
@@ -20,7 +21,7 @@ from tests.snowflake.account import Account
 from tests.snowflake.keys import key_pair
 
 STREAMS = ("warehouses", "customers")
-HASTY = Patience(lock_seconds=1, history_tries=2, history_pause_seconds=0)
+HASTY = Patience(lock_seconds=1, history=replace(COPY_HISTORY, tries=2, first_wait=0, longest_wait=0))
 
 
 @dataclass(frozen=True)

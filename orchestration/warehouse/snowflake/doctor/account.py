@@ -13,6 +13,7 @@ from ingest.contracts.model import StreamContract
 from ingest.errors import ConfigurationError, PlatformError
 from ingest.findings import NotSeenError
 from ingest.lake.store import ObjectStore
+from ingest.retry_policies import COPY_HISTORY, RetryPolicy
 from orchestration.settings import Schemas
 from orchestration.warehouse.ddl import Table, TableColumn
 from orchestration.warehouse.snowflake.dialect import SNOWFLAKE
@@ -37,8 +38,7 @@ class Patience:
     """How long checks wait for what takes time, in seconds."""
 
     lock_seconds: int = 3
-    history_tries: int = 3
-    history_pause_seconds: float = 2.0
+    history: RetryPolicy = COPY_HISTORY
 
 
 @dataclass

@@ -82,9 +82,10 @@ def _history(account: Account) -> Seen:
             session.copy(dropped, [file])
         with session.transaction():
             session.copy(kept, [file])
-        for attempt in range(account.patience.history_tries):
-            if attempt:
-                time.sleep(account.patience.history_pause_seconds)
+        history = account.patience.history
+        for further in range(history.further_tries + 1):
+            if further:
+                time.sleep(history.longest_wait)
             if told := _told(session, kept):
                 break
         else:
