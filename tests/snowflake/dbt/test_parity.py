@@ -52,4 +52,4 @@ def test_all_that_can_happen_has_happened(history: History) -> None:
         value.rpartition(" of ")[0] for row in duckdb["SNAPSHOTS.SNAP_PRODUCTS"].rows for value in row
     }
     assert dict(duckdb["INTERMEDIATE.INT_ORDER_ITEMS"].columns)["UNIT_PRICE"] == "scale 4"
-    assert dict(duckdb["MART.FCT_ORDER_LINES"].columns)["UNIT_PRICE"] == "scale 2"
+    assert dict(duckdb["MART.FCT_ORDER_LINES"].columns)["UNIT_PRICE_INCL_TAX"] == "scale 2"
