@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING
 
 import psycopg2
 import pytest
+from hypothesis import settings as hypothesis_settings
 from psycopg2 import sql
 from pydantic import SecretStr
 
@@ -51,6 +52,10 @@ from tests.ingest.run.world import World
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
+
+# How long an example takes depends on the machine, and is not what is tested.
+hypothesis_settings.register_profile("platform", deadline=None)
+hypothesis_settings.load_profile("platform")
 
 SHOP_SCALE = 0.02
 """10 products, 100 customers, 400 orders."""

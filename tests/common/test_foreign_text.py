@@ -59,12 +59,14 @@ def steering(text: str) -> set[str]:
 @example("\x1b[31m", SECRET, "\x9b2J", "plain")
 def test_no_secret_of_ours_is_in_foreign_text(before: str, secret: str, after: str, form: str) -> None:
     forget_secrets()
-    keep_secret(secret)
     sent = AS_SENT[form](secret)
+    unredacted = harmless(f"{before} {sent} {after}")
+    keep_secret(secret)
 
     told = harmless(f"{before} {sent} {after}")
 
-    assert "***" in told
+    # A sequence that steers a terminal may hold it, and is left out whole.
+    assert "***" in told or sent not in unredacted
     assert sent.strip("=") not in told
     assert secret not in told
     assert harmless(told) == told

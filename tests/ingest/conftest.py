@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import settings as hypothesis_settings
 
 from ingest.lake.store import ObjectStore
 from ingest.settings import LakeSettings
@@ -17,10 +16,6 @@ from tests.ingest.cli.command import CommandLine
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-
-# How long an example takes depends on the machine, and is not what is tested.
-hypothesis_settings.register_profile("ingest", deadline=None)
-hypothesis_settings.load_profile("ingest")
 
 
 @pytest.fixture(scope="session")
