@@ -214,7 +214,7 @@ def _secrets_of(value: str) -> Iterator[str]:
     if re.fullmatch(r"[^:\s]+:\S+", value):
         yield from _worth([value.partition(":")[2]])  # of a login by name and password
     lines = [line.strip() for line in value.replace("\\n", "\n").splitlines()]
-    yield from _worth(lines if len(lines) > 1 else [value, value.strip()])
+    yield from _worth([value, value.strip(), *(lines if len(lines) > 1 else [])])
 
 
 def _behind_the_host(url: str) -> Iterator[str]:

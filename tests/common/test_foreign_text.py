@@ -57,6 +57,8 @@ def steering(text: str) -> set[str]:
 @given(st.text(), secrets, st.text(), st.sampled_from(sorted(AS_SENT)))
 @example("", SECRET, "", "JSON of PHP")
 @example("\x1b[31m", SECRET, "\x9b2J", "plain")
+@example("\x9d", SECRET, "\x07", "plain")
+@example("", r"000\n000", "", "plain")
 def test_no_secret_of_ours_is_in_foreign_text(before: str, secret: str, after: str, form: str) -> None:
     forget_secrets()
     sent = AS_SENT[form](secret)
