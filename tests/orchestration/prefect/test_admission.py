@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.client.schemas.objects import FlowRun
 from prefect.filesystems import LocalFileSystem
 from prefect.infrastructure import DockerContainer, Process
 from prefect.states import Cancelling
@@ -250,23 +250,25 @@ def test_a_result_that_the_api_hands_out_is_never_read(tmp_path: Path) -> None:
         "import sys, json\n"
         "from prefect.client.schemas.objects import State\n"
         "from orchestration.runtime.results import ForeignResultError, read_no_results\n"
-        "read_no_results()\n"
-        "for data in json.loads(sys.argv[1]):\n"
+        "if sys.argv[1] == 'refusing':\n"
+        "    read_no_results()\n"
+        "for data in json.loads(sys.argv[2]):\n"
         "    state = State.parse_obj({'type': 'COMPLETED', 'data': data})\n"
         "    try:\n"
-        "        state.result()\n"
+        "        state.result(**({} if sys.argv[1] == 'refusing' else {'fetch': False}))\n"
+        "        print('read')\n"
         "    except ForeignResultError:\n"
         "        print('refused')\n"
     )
-    answer = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", program, json.dumps([in_state, named])],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert answer.stdout.splitlines() == ["refused", "refused"], answer.stderr
+
+    def read(how: str, *states: object) -> list[str]:
+        command = [sys.executable, "-W", "ignore", "-c", program, how, json.dumps(states)]
+        answer = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert answer.returncode == 0, answer.stderr
+        return answer.stdout.splitlines()
+
+    assert read("refusing", in_state, named) == ["refused", "refused"]
     assert not made.exists()
     # Without the refusal, reading it runs it.
-    with pytest.warns(DeprecationWarning, match="data documents"):
-        State.parse_obj({"type": StateType.COMPLETED, "data": in_state}).result(fetch=False)
+    assert read("as Prefect does", in_state) == ["read"]
     assert made.exists()
