@@ -90,5 +90,5 @@ def test_what_would_mean_something_else_is_refused(client: Client) -> None:
 
 
 def test_none_is_known_that_is_not_tested() -> None:
-    tested = " ".join([*SCALAR, *AGGREGATES, *REFUSED, "FLATTEN"])
+    tested = " ".join([*SCALAR, *AGGREGATES, *REFUSED, "GETVARIABLE"])  # a session variable has a test of its own
     assert {name for name in KNOWN if not re.search(rf"\b{name}\b", tested)} == set()

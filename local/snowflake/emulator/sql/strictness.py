@@ -13,7 +13,7 @@ from local.snowflake.emulator.errors import syntax_error, unknown_function, unsu
 _FUNCTIONS = """
 ABS ANY_VALUE ARRAY_AGG ARRAY_SIZE CAST CHR COALESCE CONVERT_TIMEZONE COUNT CURRENT_DATABASE CURRENT_DATE CURRENT_ROLE
 CURRENT_SCHEMA CURRENT_SECONDARY_ROLES CURRENT_SESSION CURRENT_TIMESTAMP CURRENT_USER CURRENT_WAREHOUSE DATEADD
-DATEDIFF DATE_PART DATE_TRUNC DAYOFWEEKISO EXTRACT FLATTEN GETVARIABLE GET_PATH GREATEST ILIKE IS_VARCHAR LAG LEAD
+DATEDIFF DATE_PART DATE_TRUNC DAYOFWEEKISO EXTRACT GETVARIABLE GET_PATH GREATEST ILIKE IS_VARCHAR LAG LEAD
 LEAST LENGTH LIKE LOWER MAX MD5 MIN NULLIF OBJECT_CONSTRUCT PARSE_JSON REGEXP_LIKE REPLACE RLIKE ROUND ROW_NUMBER SHA2
 SUM TO_CHAR TO_TIMESTAMP_NTZ TO_VARCHAR TRIM TRY_CAST UPPER WEEKISO
 """
@@ -29,6 +29,7 @@ through."""
 TYPES = frozenset(_TYPES.split())
 """Types that may have parameters in brackets."""
 _TABLE_FUNCTIONS = frozenset({"COPY_HISTORY", "QUERY_HISTORY"})
+_LATERAL_FUNCTIONS = frozenset({"FLATTEN"})
 _GRAMMAR = frozenset({"EXCLUDE", "RENAME", "CLUSTER", "TAG", "OBJECT", "ARRAY", "GROUP"})
 _CALLABLE = {TokenType.VAR, TokenType.UNNEST, TokenType.STRUCT, TokenType.MAP, TokenType.LIST, TokenType.RANGE}
 _NOT_EMULATED: dict[type[exp.Expression], str] = {
@@ -71,6 +72,8 @@ def _check_functions(tokens: list[sqlglot.tokens.Token], expression: exp.Express
         word = token.text.upper()
         if following.token_type is not TokenType.L_PAREN or token.token_type not in _CALLABLE or word in known:
             continue
-        qualified = at > 0 and tokens[at - 1].token_type is TokenType.DOT
-        if not (qualified and word in _TABLE_FUNCTIONS):
+        before = tokens[at - 1].token_type if at else None
+        qualified = before is TokenType.DOT and word in _TABLE_FUNCTIONS
+        lateral = before is TokenType.LATERAL and word in _LATERAL_FUNCTIONS
+        if not (qualified or lateral):
             raise unknown_function(word)
