@@ -24,8 +24,8 @@ _NAME = re.compile(r'"(?:[^"]|"")+"')
 def refused_by_sqlfluff(statements: Iterable[str]) -> dict[str, str]:
     """Why, by statement. dbt's comments are left out, so that equal statements are parsed once.
 
-    A backslash in a name is shown as _: sqlfluff takes it for an escape there, which in Snowflake it is not. Nor does it
-    know the empty list of NULL_IF, which Snowflake's pages on COPY show.
+    A backslash in a name is shown as _: sqlfluff takes it for an escape there, which in Snowflake it is not. Nor does
+    it know the empty list of NULL_IF, which Snowflake's pages on COPY show.
     """
     distinct = sorted({_as_sqlfluff_knows_it(statement) for statement in statements})
     finished = subprocess.run(
