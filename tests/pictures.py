@@ -57,10 +57,8 @@ PICTURES = (
 
 
 PAGES = {
-    "run-completed": "prefect-run.png",
-    "tab-task-runs": "prefect-tasks.png",
+    "tab-task-runs": "prefect-run.png",
     "artifact-run-reconciliation": "prefect-reconciliation.png",
-    "deployments": "prefect-deployments.png",
 }
 """Pages that `tests/e2e/browser.py` pictures while it clicks through a run, and their files here."""
 ANALYTICS = {"analytics-overview": "analytics-overview.png"}

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.pictures import FOLDER, PICTURES, Picture, as_svg, chapters_of, keep_pages
+from tests.pictures import FOLDER, PAGES, PICTURES, Picture, as_svg, chapters_of, keep_pages
 
 
 def test_a_rule_with_a_title_and_the_time_begins_a_chapter() -> None:
@@ -50,17 +50,15 @@ def test_of_the_pages_that_a_browser_saw_the_last_one_is_kept(tmp_path: Path) ->
     seen, folder = tmp_path / "seen", tmp_path / "kept"
     seen.mkdir()
     folder.mkdir()
-    for number, name in enumerate(("run-pending", "run-completed", "tab-task-runs", "run-completed"), start=1):
+    for number, name in enumerate(("deployments", "tab-task-runs", "tab-logs", "tab-task-runs"), start=1):
         (seen / f"{number:02d}-{name}.png").write_text(f"{number}")
 
-    assert keep_pages(seen, folder) == ["artifact-run-reconciliation", "deployments"]
-    assert {path.name: path.read_text() for path in folder.iterdir()} == {
-        "prefect-run.png": "4",
-        "prefect-tasks.png": "3",
-    }
+    assert keep_pages(seen, folder) == ["artifact-run-reconciliation"]
+    assert {path.name: path.read_text() for path in folder.iterdir()} == {"prefect-run.png": "4"}
 
 
 def test_each_picture_is_committed() -> None:
+    assert {path.name for path in FOLDER.glob("prefect-*.png")} == set(PAGES.values())
     assert {path.name for path in FOLDER.glob("*.svg")} == {picture.file for picture in PICTURES}
 
 
