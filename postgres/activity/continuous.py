@@ -12,7 +12,7 @@ from psycopg2.extensions import connection as Connection
 
 from postgres.activity.advance import advance
 from postgres.activity.report import ActivityReport
-from postgres.shop.visits import Visits
+from postgres.shop.visits import NO_VISITS, Visits
 
 # Waits up to so many seconds and returns whether to stop.
 Wait = Callable[[float], bool]
@@ -46,7 +46,7 @@ def keep_advancing(
     seed: int,
     wait: Wait,
     clock: Callable[[], datetime],
-    visits: Visits,
+    visits: Visits = NO_VISITS,
     on_advanced: Callable[[datetime, ActivityReport], None],
 ) -> None:
     """Advance the shop at intervals until `wait` returns True.
