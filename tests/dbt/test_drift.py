@@ -72,7 +72,7 @@ def test_staging_and_merges_take_what_the_source_gained_and_marts_do_not_round(r
     assert type_of(raw, "INTERMEDIATE", "int_order_items", "unit_price") == "DECIMAL(18,4)"
     assert type_of(raw, "SNAPSHOTS", "snap_products", "list_price") == "DECIMAL(18,4)"
     assert type_of(raw, "SNAPSHOTS", "snap_stock_levels", "bin") == "INTEGER"
-    assert type_of(raw, "MART", "fct_order_lines", "unit_price") == "DECIMAL(12,2)"
+    assert type_of(raw, "MART", "fct_order_lines", "unit_price_incl_tax") == "DECIMAL(12,2)"
     assert raw.query("select max(quantity) from INTERMEDIATE.int_stock_ledger") == [(5_000_000_000,)]
 
     live_through_a_round(shop)
@@ -81,8 +81,8 @@ def test_staging_and_merges_take_what_the_source_gained_and_marts_do_not_round(r
     dbt.succeed("run", "--select", "int_orders", "int_order_items", "fct_order_lines")
     assert dbt.succeed("test", "--select", NUMBERS).statuses() == {NUMBERS: "warn"}
     assert (Decimal("1.2345"),) in raw.query("select unit_price from INTERMEDIATE.int_order_items")
-    assert raw.query("select * from MART.fct_order_lines where unit_price = 1.23") == []
-    assert raw.query("select count(*) > 0 from MART.fct_order_lines where unit_price is null") == [(True,)]
+    assert raw.query("select * from MART.fct_order_lines where unit_price_incl_tax = 1.23") == []
+    assert raw.query("select count(*) > 0 from MART.fct_order_lines where unit_price_incl_tax is null") == [(True,)]
 
 
 def test_a_name_of_any_kind_is_a_name_and_nothing_else(raw: RawDatabase, dbt: Dbt) -> None:
