@@ -310,7 +310,7 @@ def _without_refusals_traceback(record: logging.LogRecord) -> bool:
     """Let a refused run be one line of the log."""
     error = record.exc_info[1] if record.exc_info else None
     if isinstance(error, RefusedRunError):
-        record.msg, record.exc_info = f"{record.msg} {error}", None
+        record.msg, record.exc_info, record.exc_text = f"{record.msg} {error}", None, None
     return True
 
 
