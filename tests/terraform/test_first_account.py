@@ -150,7 +150,7 @@ def lay_out(terraform: Terraform, folder: Path) -> Path:
     stand_in = Path(__file__).parent / "first_account"
     (folder / "first_account").mkdir()
     shutil.copy(stand_in / "main.tf", folder / "first_account")
-    for name in ("ingest", "orchestration", "dbt", ".venv"):
+    for name in ("common", "ingest", "orchestration", "dbt", ".venv"):
         (folder / name).symlink_to(REPOSITORY / name)
     (folder / ".local").mkdir()
     (folder / "bin").mkdir()

@@ -108,14 +108,14 @@ def test_each_failed_run_is_told_of_once_and_a_completed_one_never(
 ) -> None:
     end(server, registered, FULL, Running(), Completed())
     end(server, registered, f"{STREAM_FLOW}/stream", Running(), Failed(message="m"), stream="orders")
-    message = 'orders: the column "total" is gone\n{"not": "json} {{ flow.name }} <!channel> \\ \x07'
+    message = 'orders: the column "total" is gone\n{"not": "json} {{ flow.name }} <!channel> \\ \tend'
     failed = end(server, registered, FULL, Running(), Failed(message=message))
     crashed = end(server, registered, f"{MAINTENANCE_FLOW}/maintenance", Running(), Crashed(message="host gone"))
 
     title, first, second, link = alerted.next().split("\n")
     assert title == f"{PLATFORM_FLOW}: run {failed.name} failed"
     assert first == 'orders: the column "total" is gone'
-    assert second == '{"not": "json} {{ flow.name }} &lt;!channel&gt; \\ \x07'
+    assert second == '{"not": "json} {{ flow.name }} &lt;!channel&gt; \\ \tend'
     assert link == f"{server.ui_url}/flow-runs/flow-run/{failed.id}"
     assert alerted.next().split("\n")[:2] == [f"{MAINTENANCE_FLOW}: run {crashed.name} crashed", "host gone"]
     assert alerted.bodies.empty()
