@@ -142,7 +142,7 @@ def price_history(product_id: int, name: str) -> Question:
     """The versions of one product (SCD2), with what was sold under each."""
     return Question(
         f"The history of {name}, whose price changed between the runs",
-        "Each order line points at the version that was valid when it was recorded.",
+        "Each order line points at the version that was valid when the database recorded it, by its own clock.",
         f"""
         select
             product.version_number as version,

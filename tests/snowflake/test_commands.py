@@ -103,8 +103,12 @@ def test_query_is_asked_by_the_reader_s_role(run: Run, account: Account) -> None
     )
     answer = run("query", "--csv", "select * from mart.dim_thing order by thing_id")
     assert (answer.code, answer.stdout.split()) == (0, ["thing_id,name", "1,lamp", "2,"])
+
+
+def test_a_query_of_what_is_not_there_is_bad_input(run: Run, account: Account) -> None:
     if "SNOWFLAKE_HOST" in USERS_ACCOUNT:
         pytest.skip("an emulator of the user's own may say otherwise that there is no such column")
+    account.run("CREATE TABLE MART.DIM_THING (THING_ID NUMBER(38,0))")
     wrong = run("query", "select nothing from mart.dim_thing")
     assert wrong.code == 2
     assert "the query cannot be run" in wrong.stderr
