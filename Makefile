@@ -14,6 +14,7 @@ SQLFLUFF := .venv-sqlfluff
 BROWSER := .venv-browser
 WORKFLOWS := .venv-workflows
 ANALYTICS := .venv-analytics
+BOUNCER := .venv-bouncer
 JOBS ?= 2
 
 # Paths and files are UTF-8, whatever the locale is.
@@ -116,14 +117,27 @@ pictures: $(STAMP) ## Run the demo, and draw its terminal anew for the documenta
 questions: $(STAMP) ## Ask the marts of a simulated world what docs/QUESTIONS.md asks, and write the answers into it
 	@$(BIN)/python -m tests.questions
 
-lint: $(STAMP) ## Check style, format and imports, that nothing has drifted from the contracts, and workflows, containers and scripts
+lint: $(STAMP) ## Check style, format and imports, the rules of the models, that nothing has drifted from the contracts, and workflows, containers and scripts
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@found=$$($(BIN)/lint-imports) || { echo "$$found"; exit 1; }
 	@$(BIN)/python -m orchestration.dbt.sources --check
 	@$(BIN)/python -m orchestration.dbt.holidays --check
+	@$(MAKE) lint-dbt
 	@$(MAKE) --silent $(WORKFLOWS)/.installed || echo "lint: $(WORKFLOWS) cannot be installed here" >&2
 	@.ci/lint_files
+
+# dbt reads the project only where a file of it has changed: that takes longer than the rules do. As CI's, whatever the
+# environment says of targets and schemas.
+MANIFEST := dbt/target/lint/manifest.json
+$(MANIFEST): $(STAMP) $(shell find dbt -type f \( -name '*.sql' -o -name '*.yml' -o -name '*.md' \) -not -path 'dbt/target/*')
+	@found=$$(env -i PATH="$$PATH" PYTHONUTF8=1 ENVIRONMENT=dev $(BIN)/dbt --no-use-colors parse --project-dir dbt \
+		--profiles-dir .github/ci_profiles --target-path target/lint 2>&1) || { echo "$$found"; exit 1; }
+	@touch $@
+
+lint-dbt: $(MANIFEST) $(BOUNCER)/.installed ## Check the rules that the models keep (dbt/dbt-bouncer.yml)
+	@found=$$(COLUMNS=160 $(BOUNCER)/bin/dbt-bouncer run --config-file dbt/dbt-bouncer.yml --show-all-failures 2>&1) \
+		|| { echo "$$found"; exit 1; }
 
 fmt: $(STAMP) ## Fix style and format
 	@$(BIN)/ruff check --fix
@@ -149,10 +163,10 @@ lock: $(STAMP) ## Write the locks again from pyproject.toml, keeping what still 
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --extra analytics -c requirements/dev.txt -o requirements/streamlit.txt
 	@$(subst 3.11,3.13,$(COMPILE)) $(if $(UPGRADE),--upgrade) --no-config requirements/postgres.in -o requirements/postgres.txt \
 		-c <(sed -n 's/^\([^ ;]*==[^ ;]*\).*/\1/p' requirements/dev.txt)
-	@for name in audit bench emulator checkov schemathesis sqlfluff browser lake workflows analytics; do $(COMPILE) $(if $(UPGRADE),--upgrade) requirements/$$name.in -o requirements/$$name.txt; done
+	@for name in audit bench emulator checkov schemathesis sqlfluff browser lake workflows analytics bouncer; do $(COMPILE) $(if $(UPGRADE),--upgrade) requirements/$$name.in -o requirements/$$name.txt; done
 
 # Programs that need other versions than ours, each in an environment of its own: the peers of `make bench`, the emulated
-# Snowflake, the page over the marts, the lake of the containers, checkov, sqlfluff, the browser's driver, linters of workflows and containers, what
+# Snowflake, the page over the marts, the lake of the containers, checkov, sqlfluff, the browser's driver, linters of models, workflows and containers, what
 # asks the provider's API, and what audits the locks.
 .venv-%/.installed: requirements/%.txt | $(STAMP)
 	@echo "Installing into $(@D)"
@@ -169,4 +183,4 @@ $(STAMP): requirements/install.sh requirements/uv.txt requirements/dev.txt pypro
 	@requirements/install.sh
 	@touch $@
 
-.PHONY: help demo stack up down query query_here inspect inspect_here dashboard test test-analytics test-slow check test-snowflake test-terraform e2e bench fuzz-api audit pin-images pictures questions chaos lint fmt typecheck install lock clean
+.PHONY: help demo stack up down query query_here inspect inspect_here dashboard test test-analytics test-slow check test-snowflake test-terraform e2e bench fuzz-api audit pin-images pictures questions chaos lint lint-dbt fmt typecheck install lock clean

@@ -10,11 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.dbt.project import PROJECT, REPOSITORY
+from tests.dbt.project import REPOSITORY
 from tests.dbt.raw_database import RawDatabase
-
-READS_RAW = {"dim_product", "dim_campaign_history", "dim_warehouse_history"}
-"""Marts that read RAW themselves: a history is of all versions, and staging has the current one alone."""
 
 
 @dataclass(frozen=True)
@@ -113,38 +110,16 @@ def test_joining_a_fact_with_a_dimension_changes_no_number_of_rows(
                 assert built.query(f"select count(*) from {joined}") == [(rows,)], (fact, dimension)
 
 
-def test_marts_are_public_and_each_has_an_owner(marts: dict[str, dict[str, Any]]) -> None:
-    for name, mart in marts.items():
-        assert mart["access"] == "public", name
-        assert mart["group"], name
-        assert mart["contract"]["enforced"], name
+def test_each_mart_has_an_owner(marts: dict[str, dict[str, Any]]) -> None:
+    assert [name for name, mart in marts.items() if not mart["group"]] == []
 
 
-def test_layers_read_what_they_are_made_of(nodes: dict[str, dict[str, Any]]) -> None:
-    """The rules of dbt-project-evaluator on dependencies and names, which a package from the hub would check."""
-    for node in nodes.values():
-        if node["resource_type"] != "model":
-            continue
-        name, layer = node["name"], node["path"].split("/")[0]
-        parents = node["depends_on"]["nodes"]
-        sources = [parent for parent in parents if parent.startswith("source.")]
-        models = {parent.split(".")[-1] for parent in parents if not parent.startswith("source.")}
-        prefixes = {"staging": ("stg_",), "intermediate": ("int_",), "marts": ("dim_", "fct_", "bridge_")}[layer]
-        assert name.startswith(prefixes), name
-        if layer == "staging":
-            assert not models, name
-            assert {source.split(".")[-1].removesuffix("__keys") for source in sources} <= {name[4:], "_loads"}, name
-        if layer == "intermediate":
-            assert not [model for model in models if model.startswith(("dim_", "fct_"))], name
-        if layer == "marts":
-            assert not sources or name in READS_RAW, name
-
-
-def test_no_model_names_a_relation_but_by_ref_and_source() -> None:
-    for path in (PROJECT / "models").rglob("*.sql"):
-        model = re.sub(r"extract\(\w+ from|distinct from", "", path.read_text(encoding="utf-8"))
-        named = re.findall(r"\b(?:from|join)\s+([a-z_]+\.[a-z_.]+)", model, re.IGNORECASE)
-        assert not named, path
+def test_staging_reads_the_stream_that_it_is_named_by(nodes: dict[str, dict[str, Any]]) -> None:
+    staging = [node for node in nodes.values() if node["name"].startswith("stg_") and node["resource_type"] == "model"]
+    assert staging
+    for node in staging:
+        read = {source.split(".")[-1].removesuffix("__keys") for source in node["depends_on"]["nodes"]}
+        assert read <= {node["name"][4:], "_loads"}, node["name"]
 
 
 @pytest.mark.parametrize(

@@ -32,10 +32,10 @@ holidays as (
 select
     weeks.calendar_date,
     cast(null as varchar) as out_of_range,
-    cast(extract(year from weeks.calendar_date) as bigint) as year_number,
-    cast(extract(quarter from weeks.calendar_date) as bigint) as quarter_of_year,
-    cast(extract(month from weeks.calendar_date) as bigint) as month_of_year,
-    {{ named('extract(month from weeks.calendar_date)', [
+    cast(extract(year from calendar_date) as bigint) as year_number,
+    cast(extract(quarter from calendar_date) as bigint) as quarter_of_year,
+    cast(extract(month from calendar_date) as bigint) as month_of_year,
+    {{ named('extract(month from calendar_date)', [
         'January', 'February', 'March', 'April', 'May', 'June', 'July', 'August', 'September', 'October', 'November',
         'December'
     ]) }} as month_name,
@@ -44,7 +44,7 @@ select
     cast(extract(year from {{ dbt.dateadd('day', 3, 'weeks.iso_week_start') }}) as bigint) as iso_year,
     cast({{ iso_week('weeks.calendar_date') }} as bigint) as iso_week_of_year,
     weeks.iso_week_start,
-    cast(extract(day from weeks.calendar_date) as bigint) as day_of_month,
+    cast(extract(day from calendar_date) as bigint) as day_of_month,
     cast(weeks.iso_day_of_week as bigint) as iso_day_of_week,
     {{ named('weeks.iso_day_of_week', [
         'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday', 'Sunday'
