@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from ingest.apart import Outcome
 from ingest.errors import PlatformError
@@ -39,6 +40,13 @@ class RunReport:
     reconciliations: tuple[Reconciliation, ...] = ()
     publication: Publication | None = None
     problems: tuple[PlatformError, ...] = ()
+    step_seconds: Mapping[str, float] = field(default_factory=dict)
+    """By step: ingest, wait (for the writer's lock), load, dbt, reconcile, publish. Those that it has reached."""
+    published_at: datetime | None = None
+    is_idle: bool = False
+    """Whether it found nothing new, and left the warehouse alone."""
+    remarks: tuple[str, ...] = ()
+    """What went wrong beside the run, and changes nothing of it."""
 
     @property
     def warnings(self) -> tuple[NodeFinished, ...]:

@@ -116,6 +116,9 @@ class OrchestrationSettings(GuardedSettings, ReaderSettings):
     """A run that is not asked to look for deletions does so all the same in a stream whose source was last compared
     with the lake longer ago than this. So a schedule of such runs keeps the promise that both are compared."""
 
+    ops_keep_days: float = Field(default=400.0, ge=1, le=100_000, validation_alias="OPS_KEEP_DAYS")
+    """How long the marts' tables `ops_*` keep what a run did."""
+
     runs_dir: Path = Field(default=Path(".local/runs"), validation_alias="RUNS_DIR")
     """One folder for each run: dbt's compiled SQL, its results, its log."""
     runs_kept: int = Field(default=20, ge=1, validation_alias="RUNS_KEPT")
@@ -169,6 +172,11 @@ class OrchestrationSettings(GuardedSettings, ReaderSettings):
     def compare_every(self) -> timedelta:
         """The longest time since a stream's source was compared with the lake."""
         return timedelta(hours=self.compare_every_hours)
+
+    @property
+    def ops_keep(self) -> timedelta:
+        """How long the tables `ops_*` keep a run."""
+        return timedelta(days=self.ops_keep_days)
 
     @property
     def lock_wait(self) -> timedelta:

@@ -7,6 +7,7 @@ _log/<stream>/_read.json                                                 how far
 _log/<stream>/_counted.json                                              when it was last counted; a hint too
 _quarantine/<stream>/dt=YYYY-MM-DD/<version>-<part>-<sha256[:12]>.parquet
 _runs/<flow run>.json                                                    a stream's result, from another process
+_ops/runs/<flow run>.json                                                what a run did, until a warehouse has it
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from datetime import datetime
 LOG = "_log"
 QUARANTINE = "_quarantine"
 RUNS = "_runs/"
+OPS = "_ops/"
+OPS_RUNS = f"{OPS}runs/"
 _VERSION_DIGITS = 20
 HIGHEST_VERSION = 10**_VERSION_DIGITS - 1
 _FILE_KEY = re.compile(r"/(\d{10,})-\d{4,}-[0-9a-f]{12}\.parquet$")
@@ -56,6 +59,11 @@ def count_mark_key(stream: str) -> str:
 def outcome_key(flow_run_id: str) -> str:
     """The key of a landed stream's result, from the flow run that landed it to the one that asked for it."""
     return f"{RUNS}{flow_run_id}.json"
+
+
+def run_record_key(flow_run_id: str) -> str:
+    """The key of the record of what a run did, which waits for its import into the warehouse."""
+    return f"{OPS_RUNS}{flow_run_id}.json"
 
 
 def version_of(key: str) -> int | None:

@@ -49,7 +49,9 @@ def dp_maiblaze_demo_dev_flow(**given: Any) -> Any:
         logs.forward_to(logger, level=logging.WARNING)
     try:
         parameters = RunParameters.of(**given)
-        run = StepServices.for_run(str(context.flow_run.id), parameters, progress.current(logger))
+        run = StepServices.for_run(
+            str(context.flow_run.id), parameters, progress.current(logger), run_name=context.flow_run.name
+        )
     except PlatformError as error:
         return refused(error)
     with beating(context.flow_run, logger):

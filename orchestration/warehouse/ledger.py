@@ -90,6 +90,11 @@ class Ledger:
         )
         return int(str(newest))
 
+    def streams_with_quarantine(self) -> frozenset[str]:
+        """The streams of which some loaded version refused records."""
+        rows = self._session.query(f"SELECT DISTINCT stream FROM {self._name} WHERE quarantined > 0")  # noqa: S608
+        return frozenset(str(stream) for (stream,) in rows)
+
     def record(self, entry: LedgerEntry) -> None:
         """Add a version, inside the transaction that loads it and claimed the stream.
 

@@ -47,6 +47,16 @@ class Publication:
 
 
 @dataclass(frozen=True)
+class Rows:
+    """Rows of `tables`, those whose `column` has one of `values`; and all of `views`, which are made of them."""
+
+    tables: frozenset[str]
+    views: frozenset[str]
+    column: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class LockHolder:
     """The writer of the warehouse."""
 
@@ -129,6 +139,12 @@ class Warehouse(Protocol):
 
     def publish(self, run_id: str) -> Publication:
         """Show readers the present state. Only under the lock, with no session open."""
+
+    def show_rows(self, rows: Rows) -> None:
+        """Show readers these rows of the schema of the marts, and of all else what was published last.
+
+        Only under the lock, with no session open.
+        """
 
     def dbt_environment(self) -> Mapping[str, str]:
         """The environment variables by which dbt's profile finds the same database."""

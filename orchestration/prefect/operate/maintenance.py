@@ -15,12 +15,11 @@ from prefect.settings import PREFECT_API_URL
 from prefect.states import Completed, Failed, State
 
 from ingest.apart import apart
-from ingest.contracts.model import Source, StreamContract
 from ingest.contracts.registry import ContractRegistry
 from ingest.errors import DataError, PlatformError
 from ingest.lake.gc import Orphans, find_orphans, remove
 from ingest.lake.store import ObjectStore
-from orchestration.prefect.operate.freshness import Freshness, freshness_of
+from orchestration.ops.freshness import Freshness, freshness_of, present_of
 from orchestration.prefect.operate.janitor import watch_once
 from orchestration.prefect.show.run_logs import readable_logs
 from orchestration.runtime.client import async_client
@@ -125,12 +124,6 @@ def freshness(house: House, allowed: timedelta | None) -> Any:
             hint="Do the last runs of the flow fail? Is the schedule of the deployment incremental on?",
         )
     return Completed(message=f"{len(streams)} streams are fresh enough")
-
-
-def present_of(contract: StreamContract, settings: OrchestrationSettings) -> datetime:
-    """The present of the stream's source: a provider's clock stands at BUSINESS_NOW, a database's is the real one."""
-    stands = settings.business_now if contract.spec.source is Source.SAAS else None
-    return stands or datetime.now(UTC)
 
 
 def _state(part: Any, *arguments: object) -> State[Any]:

@@ -28,9 +28,12 @@ class StepServices:
     store: ObjectStore
     warehouse: Warehouse
     progress: Progress
+    run_name: str | None = None
 
     @classmethod
-    def for_run(cls, run_id: str, parameters: RunParameters, progress: Progress) -> StepServices:
+    def for_run(
+        cls, run_id: str, parameters: RunParameters, progress: Progress, *, run_name: str | None = None
+    ) -> StepServices:
         """Services by the environment's settings. Raises ConfigurationError for a bad one, or an unknown stream."""
         settings = OrchestrationSettings.load()
         registry = ContractRegistry.load(settings.contracts_dir)
@@ -46,4 +49,5 @@ class StepServices:
                 settings, run_id=run_id, on_wait=lambda holder: progress.step("wait", f"for {holder}")
             ),
             progress=progress,
+            run_name=run_name,
         )

@@ -7,7 +7,8 @@ failed does: models over a half-loaded RAW are not worth building.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from time import monotonic
@@ -22,7 +23,9 @@ from orchestration.dbt.project import dbt_project
 from orchestration.dbt.runner import DbtFailure, DbtRunner, NodeEvent
 from orchestration.prefect.run.dbt_nodes import NodeTaskRuns
 from orchestration.prefect.run.ingestion import error_of, ingest
+from orchestration.prefect.run.recording import Recorder
 from orchestration.prefect.run.services import StepServices
+from orchestration.prefect.run.stopping import stop_signal
 from orchestration.prefect.run.task_retries import TaskRetries
 from orchestration.prefect.run.tasks import (
     LoadWork,
@@ -37,6 +40,7 @@ from orchestration.reconcile.comparison import Reconciler, Reconciliation, Sourc
 from orchestration.report import RunReport, StreamOutcome
 from orchestration.runs import RunFolder, make_run_folder
 from orchestration.warehouse.loader import Loader, LoadResult, StreamLoads
+from orchestration.warehouse.ops.rows import RunRecord, RunState
 from orchestration.warehouse.protocol import Publication, Purpose
 from orchestration.warehouse.publication import PublicationRecord
 
@@ -47,58 +51,115 @@ _TABLES = ("table", "incremental", "snapshot", "seed")
 class _Draft:
     """The report as it grows; `load_runs` are the task runs that loaded streams."""
 
+    run_id: str
+    started: float = field(default_factory=monotonic)
     streams: list[StreamOutcome] = field(default_factory=list)
     loads: list[LoadResult] = field(default_factory=list)
     load_runs: dict[str, UUID] = field(default_factory=dict)
-    nodes: tuple[NodeFinished, ...] = ()
+    nodes: list[NodeFinished] = field(default_factory=list)
     full_refresh: bool = False
     reconciliations: list[Reconciliation] = field(default_factory=list)
     publication: Publication | None = None
+    published_at: datetime | None = None
     problems: list[PlatformError] = field(default_factory=list)
+    step_seconds: dict[str, float] = field(default_factory=dict)
+    is_idle: bool = False
+
+    @contextmanager
+    def timed(self, step: str) -> Iterator[None]:
+        """Note how long the step takes, one that fails too."""
+        started = monotonic()
+        try:
+            yield
+        finally:
+            self.step_seconds[step] = monotonic() - started
+
+    def report(self, remarks: Sequence[str] = ()) -> RunReport:
+        """The report so far."""
+        return RunReport(
+            run_id=self.run_id,
+            seconds=monotonic() - self.started,
+            streams=tuple(self.streams),
+            loads=tuple(self.loads),
+            nodes=tuple(self.nodes),
+            full_refresh=self.full_refresh,
+            reconciliations=tuple(self.reconciliations),
+            publication=self.publication,
+            published_at=self.published_at,
+            problems=tuple(self.problems),
+            step_seconds=dict(self.step_seconds),
+            is_idle=self.is_idle,
+            remarks=tuple(remarks),
+        )
 
 
 def execute(run: StepServices, flow_run_id: UUID, logger: Logger) -> RunReport:
-    """Do what the parameters ask for. Problems are in the report; only a bug is raised."""
-    started = monotonic()
-    draft = _Draft()
+    """Do what the parameters ask for, and record it. Problems are in the report; only a bug is raised."""
+    recorder = Recorder.of(run, datetime.now(UTC), logger)
+    draft = _Draft(run.run_id)
+    recorded: RunRecord | None = None
     try:
         if not run.parameters.skip_ingest:
-            draft.streams = ingest(run)
+            with draft.timed("ingest"):
+                draft.streams = ingest(run)
             # Streams of a source that could not be opened share one error.
             draft.problems += dict.fromkeys(outcome.error for outcome in draft.streams if outcome.error is not None)
         if not (run.parameters.skip_load and run.parameters.skip_dbt):
             folder = make_run_folder(run.settings.runs_dir, run.run_id, keep=run.settings.runs_kept)
-            with run.warehouse.lock(run.run_id, wait=run.settings.lock_wait):
-                _in_warehouse(run, draft, folder, flow_run_id, logger)
+            with _writing(run, draft):
+                try:
+                    _in_warehouse(run, draft, recorder, folder, flow_run_id, logger)
+                except PlatformError as error:
+                    draft.problems.append(error)
+                recorded = recorder.write(draft.report(), _state(draft))
+                recorder.take_in(recorded)
     except PlatformError as error:
         draft.problems.append(error)
-    return RunReport(
-        run_id=run.run_id,
-        seconds=monotonic() - started,
-        streams=tuple(draft.streams),
-        loads=tuple(draft.loads),
-        nodes=draft.nodes,
-        full_refresh=draft.full_refresh,
-        reconciliations=tuple(draft.reconciliations),
-        publication=draft.publication,
-        problems=tuple(draft.problems),
-    )
+    except BaseException as error:
+        recorder.write(draft.report(), "failed" if stop_signal(error) is None else "interrupted")
+        raise
+    if recorded is None or recorded.run.state != _state(draft):
+        recorder.write(draft.report(), _state(draft))
+    return draft.report(recorder.remarks)
 
 
-def _in_warehouse(run: StepServices, draft: _Draft, folder: RunFolder, flow_run_id: UUID, logger: Logger) -> None:
+@contextmanager
+def _writing(run: StepServices, draft: _Draft) -> Iterator[None]:
+    """The writer's lock."""
+    with ExitStack() as stack:
+        with draft.timed("wait"):
+            stack.enter_context(run.warehouse.lock(run.run_id, wait=run.settings.lock_wait))
+        yield
+
+
+def _state(draft: _Draft) -> RunState:
+    return "failed" if draft.problems else "completed"
+
+
+def _in_warehouse(
+    run: StepServices, draft: _Draft, recorder: Recorder, folder: RunFolder, flow_run_id: UUID, logger: Logger
+) -> None:
     """The steps that need the writer's lock. A step that fails ends them."""
     parameters = run.parameters
-    if not parameters.skip_load and not _load(run, draft):
-        return
+    if not parameters.skip_load:
+        with draft.timed("load"):
+            if not _load(run, draft):
+                return
     if not parameters.skip_dbt:
+        recorder.prepare()
         # Models read only what is new: after a load that changes the past they are built anew.
         draft.full_refresh = parameters.full_refresh or any(
             result.changes_the_past(run.registry[result.stream]) for result in draft.loads
         )
-        if not _build(run, draft, folder, flow_run_id, logger):
+        with draft.timed("dbt"):
+            if not _build(run, draft, folder, flow_run_id, logger):
+                return
+    with draft.timed("reconcile"):
+        if not _reconcile(run, draft):
             return
-    if _reconcile(run, draft) and not parameters.skip_dbt and not parameters.skip_publish:
-        _publish(run, draft)
+    if not parameters.skip_dbt and not parameters.skip_publish:
+        with draft.timed("publish"):
+            _publish(run, draft)
 
 
 def _load(run: StepServices, draft: _Draft) -> bool:
@@ -143,27 +204,27 @@ def _build(run: StepServices, draft: _Draft, folder: RunFolder, flow_run_id: UUI
             if isinstance(event, NodeStarted):
                 run.progress.dbt_started(event)
             elif isinstance(event, NodeFinished):
+                draft.nodes.append(event)  # at once: the build may be broken off
                 run.progress.dbt_finished(event)
 
         try:
-            draft.nodes = dbt.build(full_refresh=draft.full_refresh, on_event=hear)
+            dbt.build(full_refresh=draft.full_refresh, on_event=hear)
         except DbtFailure as error:
-            draft.nodes = error.results
             draft.problems.append(error)
             return False
     draft.nodes = _with_rows(run, draft.nodes)
     return True
 
 
-def _with_rows(run: StepServices, nodes: Sequence[NodeFinished]) -> tuple[NodeFinished, ...]:
+def _with_rows(run: StepServices, nodes: Sequence[NodeFinished]) -> list[NodeFinished]:
     """The nodes, each table with its number of rows, which not every warehouse returns to dbt."""
     with run.warehouse.connect(Purpose.AUDIT) as session:
-        return tuple(
+        return [
             replace(node, rows=int(str(session.query(f"SELECT count(*) FROM {node.relation}")[0][0])))  # noqa: S608
             if node.rows is None and node.relation and node.materialized in _TABLES and not node.failed
             else node
             for node in nodes
-        )
+        ]
 
 
 def _reconcile(run: StepServices, draft: _Draft) -> bool:
@@ -189,12 +250,13 @@ def _source_side(outcome: StreamOutcome) -> SourceSide | None:
 def _publish(run: StepServices, draft: _Draft) -> None:
     run.progress.step("publish")
     task: Any = publish_warehouse
-    state = task(PublishWork(run.warehouse, run.settings.schemas.mart, _record(run, draft)), return_state=True)
+    record = _record(run, draft)
+    state = task(PublishWork(run.warehouse, run.settings.schemas.mart, record), return_state=True)
     error = error_of(state)
     if error is not None:
         draft.problems.append(error)
         return
-    draft.publication = state.result()
+    draft.publication, draft.published_at = state.result(), record.published_at
     run.progress.published(state.result())
 
 

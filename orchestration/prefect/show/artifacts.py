@@ -97,7 +97,8 @@ def summary(report: RunReport) -> str:
     if report.problems:
         lines += [*_problems(report.problems), "## What was done", ""]
     lines += [*_numbers(report), ""]
-    noted = [f"- `{outcome.stream}`: {markdown.text(text)}" for outcome in report.streams for text in _notes(outcome)]
+    noted = [f"- {markdown.text(text)}" for text in report.remarks]
+    noted += [f"- `{outcome.stream}`: {markdown.text(text)}" for outcome in report.streams for text in _notes(outcome)]
     if noted:
         lines += ["## Notes", "", *noted, ""]
     lines += _section("Warnings", warning_rows(report), text=WARNINGS, leave_out=("compiled SQL",))

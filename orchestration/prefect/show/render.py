@@ -89,7 +89,9 @@ def print_report(report: RunReport) -> None:
 
 
 def print_warnings(console: Console, report: RunReport) -> None:
-    """The source's oddities that the run found, a line for each kind."""
+    """The source's oddities that the run found, a line for each kind; before them, what went wrong beside the run."""
+    for remark in report.remarks:
+        console.print(f"[yellow]Warning[/] {escape(remark)}", soft_wrap=True)
     for row in warning_rows(report):
         console.print(
             f"[yellow]Warning[/] {escape(row['what'])} {row['rows']:,} rows, {escape(row['test'])}", soft_wrap=True

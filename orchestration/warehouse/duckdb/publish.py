@@ -8,9 +8,10 @@ comments are kept. Keys are not: their indexes have to fit into memory, and nobo
 from __future__ import annotations
 
 import os
+import shutil
 import stat
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -20,7 +21,7 @@ import duckdb
 from ingest.contracts.names import quoted
 from ingest.errors import FatalError, first_line
 from orchestration.warehouse.duckdb.lake_reader import escaped
-from orchestration.warehouse.protocol import Publication
+from orchestration.warehouse.protocol import Publication, Rows
 
 _UNTOUCHED = "The old copy is untouched."
 
@@ -56,13 +57,50 @@ def publish_schema(
     writer's lock.
     """
     started = monotonic()
+    with _draft_of(target) as draft, connect() as connection, _attached(connection, draft) as copy:
+        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(copy)}.{quoted(schema)}")
+        for relation in _relations(connection, schema):
+            _copy(connection, relation, _place(copy, schema, relation.name))
+    return Publication(str(target), target, target.stat().st_size, monotonic() - started)
+
+
+def republish_rows(
+    connect: Callable[[], AbstractContextManager[duckdb.DuckDBPyConnection]],
+    schema: str,
+    target: Path,
+    rows: Rows,
+) -> bool:
+    """Swap in a copy of `target` in which only `rows` are new; whether there is a `target`. Raises FatalError.
+
+    What else it holds stays as it was published. Call it under the writer's lock.
+    """
+    if not target.exists():
+        return False
+    with _draft_of(target) as draft:
+        shutil.copyfile(target, draft)
+        with connect() as connection, _attached(connection, draft) as copy:
+            present = {relation.name: relation for relation in _relations(connection, schema, database=copy)}
+            for relation in _relations(connection, schema):
+                if relation.name in rows.tables or relation.name in rows.views:
+                    place = _place(copy, schema, relation.name)
+                    there = present.get(relation.name)
+                    if relation.name in rows.tables and there is not None and there.columns == relation.columns:
+                        _replace_rows(connection, relation, place, rows)
+                    else:
+                        connection.execute(f"DROP TABLE IF EXISTS {place}")
+                        _copy(connection, relation, place)
+    return True
+
+
+@contextmanager
+def _draft_of(target: Path) -> Iterator[Path]:
+    """A path to write a database to, which takes the place of `target` at the end of the block."""
     draft = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         _remove(target.parent, f".{target.name}.")
         mode = _mode_of_new_files(draft)
-        with connect() as connection:
-            _write(connection, schema, draft)
+        yield draft
         draft.chmod(mode)
         _flush(draft)
         # A log of changes that is not ours would be read with the new file.
@@ -75,20 +113,36 @@ def publish_schema(
         raise FatalError(f"cannot publish to {target}: {first_line(error)}", hint=_UNTOUCHED) from error
     finally:
         _remove(target.parent, draft.name)
-    return Publication(str(target), target, target.stat().st_size, monotonic() - started)
 
 
-def _write(connection: duckdb.DuckDBPyConnection, schema: str, draft: Path) -> None:
+@contextmanager
+def _attached(connection: duckdb.DuckDBPyConnection, draft: Path) -> Iterator[str]:
+    """The database in the file `draft` by a name of its own, whole on the disk at the end of the block."""
     [(database,)] = connection.execute("SELECT current_database()").fetchall()
     copy = f"{database}__published"
     connection.execute(f"ATTACH '{escaped(str(draft))}' AS {quoted(copy)}")
     try:
-        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(copy)}.{quoted(schema)}")
-        for relation in _relations(connection, schema):
-            _copy(connection, relation, f"{quoted(copy)}.{quoted(schema)}.{quoted(relation.name)}")
+        yield copy
         connection.execute(f"CHECKPOINT {quoted(copy)}")
     finally:
         connection.execute(f"DETACH {quoted(copy)}")
+
+
+def _place(database: str, schema: str, name: str) -> str:
+    return ".".join(map(quoted, (database, schema, name)))
+
+
+def _replace_rows(connection: duckdb.DuckDBPyConnection, relation: _Relation, place: str, rows: Rows) -> None:
+    source = f"{quoted(relation.schema)}.{quoted(relation.name)}"
+    column, marks = quoted(rows.column), ", ".join("?" for _ in rows.values)
+    connection.execute(
+        f"DELETE FROM {place} WHERE {column} IN ({marks}) OR {column} NOT IN (SELECT {column} FROM {source})",  # noqa: S608
+        list(rows.values),
+    )
+    connection.execute(
+        f"INSERT INTO {place} BY NAME SELECT * FROM {source} WHERE {column} IN ({marks})",  # noqa: S608
+        list(rows.values),
+    )
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, relation: _Relation, table: str) -> None:
@@ -106,23 +160,27 @@ def _copy(connection: duckdb.DuckDBPyConnection, relation: _Relation, table: str
     connection.execute(f"INSERT INTO {table} {select}")
 
 
-def _relations(connection: duckdb.DuckDBPyConnection, schema: str) -> list[_Relation]:
+def _relations(connection: duckdb.DuckDBPyConnection, schema: str, *, database: str | None = None) -> list[_Relation]:
+    """Those of `database`, by default the one that the connection opened."""
     found = connection.execute(
-        "SELECT schema_name, table_name, comment FROM duckdb_tables() "
-        "WHERE database_name = current_database() AND NOT temporary AND lower(schema_name) = lower($1) "
-        "UNION ALL SELECT schema_name, view_name, comment FROM duckdb_views() "
-        "WHERE database_name = current_database() AND NOT temporary AND NOT internal "
+        "SELECT database_name, schema_name, table_name, comment FROM duckdb_tables() "
+        "WHERE database_name = coalesce($2, current_database()) AND NOT temporary AND lower(schema_name) = lower($1) "
+        "UNION ALL SELECT database_name, schema_name, view_name, comment FROM duckdb_views() "
+        "WHERE database_name = coalesce($2, current_database()) AND NOT temporary AND NOT internal "
         "AND lower(schema_name) = lower($1) ORDER BY ALL",
-        [schema],
+        [schema, database],
     ).fetchall()
-    return [_Relation(place, name, comment, _columns(connection, place, name)) for place, name, comment in found]
+    return [
+        _Relation(place, name, comment, _columns(connection, owner, place, name))
+        for owner, place, name, comment in found
+    ]
 
 
-def _columns(connection: duckdb.DuckDBPyConnection, schema: str, name: str) -> tuple[_Column, ...]:
+def _columns(connection: duckdb.DuckDBPyConnection, database: str, schema: str, name: str) -> tuple[_Column, ...]:
     found = connection.execute(
         "SELECT column_name, is_nullable, comment FROM duckdb_columns() "
-        "WHERE database_name = current_database() AND schema_name = ? AND table_name = ? ORDER BY column_index",
-        [schema, name],
+        "WHERE database_name = ? AND schema_name = ? AND table_name = ? ORDER BY column_index",
+        [database, schema, name],
     ).fetchall()
     return tuple(_Column(*row) for row in found)
 

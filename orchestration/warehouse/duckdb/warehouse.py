@@ -22,8 +22,8 @@ from orchestration.warehouse.duckdb.lake_files import LakeFiles, LocalFile
 from orchestration.warehouse.duckdb.lake_reader import DESCRIBE_PARQUET, PARQUET, open_duckdb
 from orchestration.warehouse.duckdb.lock import WriterLock
 from orchestration.warehouse.duckdb.private_files import make_private, private_files
-from orchestration.warehouse.duckdb.publish import publish_schema, published_file
-from orchestration.warehouse.protocol import LockHolder, Publication, Purpose, Row
+from orchestration.warehouse.duckdb.publish import publish_schema, published_file, republish_rows
+from orchestration.warehouse.protocol import LockHolder, Publication, Purpose, Row, Rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -244,6 +244,10 @@ class DuckDBWarehouse:
         if not self.path.exists():
             raise FatalError(f"there is no database {self.path} to publish")
         return publish_schema(self._connection, self._mart, self.published_path)
+
+    def show_rows(self, rows: Rows) -> None:
+        """Swap in a copy of what is published, with these rows. Before the first publication readers have no file."""
+        republish_rows(self._connection, self._mart, self.published_path, rows)
 
     def dbt_environment(self) -> Mapping[str, str]:
         """The path of the file for dbt."""

@@ -9,7 +9,7 @@ from datetime import timedelta
 from functools import cached_property
 
 from orchestration.settings import Schemas
-from orchestration.warehouse.protocol import LockHolder, Publication, Purpose
+from orchestration.warehouse.protocol import LockHolder, Publication, Purpose, Rows
 from orchestration.warehouse.snowflake.lock import WriterLease
 from orchestration.warehouse.snowflake.login import Key, Login, dbt_login, loader_login, reader_login
 from orchestration.warehouse.snowflake.session import Place, SnowflakeSession, query_tag
@@ -78,6 +78,9 @@ class SnowflakeWarehouse:
     def publish(self, run_id: str) -> Publication:
         """Nothing is copied: dbt replaces each table of MART in one statement, and readers have it from then on."""
         return Publication(f"{self._database}.{self._schemas.mart}", path=None, bytes=None, seconds=0.0)
+
+    def show_rows(self, rows: Rows) -> None:
+        """Nothing: readers see the tables themselves."""
 
     def dbt_environment(self) -> Mapping[str, str]:
         """The environment variables of the target `snowflake` in dbt's profile."""

@@ -8,6 +8,7 @@ locals {
   log           = "_log"
   quarantine    = "_quarantine"
   handoffs      = "_runs"
+  run_records   = "_ops"
 
   partition  = data.aws_partition.current.partition
   bucket_arn = "arn:${local.partition}:s3:::${var.bucket_name}"
@@ -17,6 +18,7 @@ locals {
   log_arn        = "${local.bucket_arn}/${local.log}/*"
   quarantine_arn = "${local.bucket_arn}/${local.quarantine}/*"
   handoffs_arn   = "${local.bucket_arn}/${local.handoffs}/*"
+  records_arn    = "${local.bucket_arn}/${local.run_records}/*"
 }
 
 resource "aws_s3_bucket" "raw" {

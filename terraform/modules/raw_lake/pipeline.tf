@@ -27,11 +27,13 @@ locals {
     }
 
     loader-reader = {
-      description = "Read the log of the raw lake, and hand-offs"
+      description = "Read the log of the raw lake, and hand-offs; keep the records of runs"
       statements = concat([
         local.see_which_keys_exist,
         { Sid = "ReadLogAndHandoffs", Effect = "Allow", Action = ["s3:GetObject"], Resource = concat([local.log_arn, local.handoffs_arn], var.loader_reads_data ? local.data_arns : []) },
-      ], local.decrypt)
+        # A run leaves its record there, and removes it once the warehouse has it.
+        { Sid = "KeepRecordsOfRuns", Effect = "Allow", Action = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], Resource = [local.records_arn] },
+      ], local.encrypt)
     }
   }
 

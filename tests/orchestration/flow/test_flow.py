@@ -28,6 +28,7 @@ from orchestration.warehouse.loader import LoadResult
 from orchestration.warehouse.protocol import Publication
 from tests.ingest.sources.api.fake_provider import fake_provider
 from tests.orchestration.flow.conftest import Platform
+from tests.orchestration.flow.own_data import check_own_data, published, waiting
 
 STREAMS = set(ContractRegistry.load())
 
@@ -113,6 +114,8 @@ def test_from_source_to_publication_and_a_lost_row_is_not_published(
     record = "select run_id, streams, streams_equal, uncounted_streams, failed_streams from _publication"
     assert run_query(platform.warehouse.published_path, record, limit=None).rows == ((report.run_id, 9, 9, "", ""),)
     _check_task_runs(platform, report)
+    check_own_data(platform, report)
+    first = report.run_id
 
     with platform.warehouse.connect() as session:
         session.execute("delete from raw.warehouses where warehouse_id = 1")
@@ -124,6 +127,13 @@ def test_from_source_to_publication_and_a_lost_row_is_not_published(
     assert [item.equal for item in report.reconciliations] == [False]
     assert platform.task_runs(report)["reconcile"].state_type is StateType.FAILED
     assert run_query(platform.warehouse.published_path, places, limit=None).rows == ((6,),)
+    # Readers see the failed run beside the marts of the one before.
+    runs = "select run_id, state, published_at is null, problem like '%RAW 5%' from ops_runs order by started_at"
+    assert published(platform, runs) == [(first, "completed", False, None), (report.run_id, "failed", True, True)]
+    unequal = "select run_id, stream, lake_rows, raw_rows from ops_reconciliations where not is_equal"
+    assert published(platform, unequal) == [(report.run_id, "warehouses", 6, 5)]
+    assert published(platform, "select run_id from _publication") == [(first,)]
+    assert waiting(platform) == []
 
 
 def _check_task_runs(platform: Platform, report: RunReport) -> None:

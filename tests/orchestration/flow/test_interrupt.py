@@ -13,6 +13,7 @@ import pytest
 
 from orchestration.settings import REPOSITORY
 from tests.orchestration.flow.conftest import Platform
+from tests.orchestration.flow.own_data import waiting
 
 
 @pytest.mark.slow
@@ -46,6 +47,7 @@ def test_an_interrupted_run_leaves_nothing_behind(
             process.kill()
     assert _as_a_shell_says(process.returncode) == 128 + number, (output, errors)
     assert "Traceback" not in errors
+    [document] = waiting(platform)
     assert not psutil.wait_procs(children, timeout=10)[1]
     with platform.warehouse.lock("after", wait=timedelta(0)):
         pass
@@ -55,6 +57,12 @@ def test_an_interrupted_run_leaves_nothing_behind(
     report = platform.run(streams=["orders", "warehouses"], skip_dbt=skip_dbt)
     assert (report.publication is None) == skip_dbt
     assert all(item.equal for item in report.reconciliations)
+    with platform.warehouse.connect() as session:
+        runs = session.query("select run_id, state, dbt_nodes from main.ops_runs order by started_at")
+    assert [row[1] for row in runs] == ["interrupted", "completed"]
+    assert str(runs[0][0]) in document
+    assert (int(str(runs[0][2])) > 0) == (waiting_for == "dbt build"), "the nodes that had ended"
+    assert waiting(platform) == []
 
 
 HANGS = """

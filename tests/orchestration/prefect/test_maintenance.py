@@ -17,10 +17,10 @@ from ingest.contracts.registry import ContractRegistry
 from ingest.lake.read_mark import ReadMark
 from ingest.lake.store import ObjectStore
 from ingest.settings import LakeSettings
+from orchestration.ops.freshness import freshness_of, present_of
 from orchestration.prefect.operate.api import prefect_api
-from orchestration.prefect.operate.freshness import freshness_of
 from orchestration.prefect.operate.janitor import watch_once
-from orchestration.prefect.operate.maintenance import maintain, present_of
+from orchestration.prefect.operate.maintenance import maintain
 from orchestration.settings import OrchestrationSettings
 from orchestration.worker.handoff import Handoff
 from tests.orchestration.lake_builder import AT, LakeBuilder, contract, thing

@@ -103,10 +103,10 @@ BROKEN = {
         ],
         [
             "ALTER STORAGE INTEGRATION {integration} SET STORAGE_BLOCKED_LOCATIONS = ('s3://{bucket}/_log/', "
-            "'s3://{bucket}/_quarantine/', 's3://{bucket}/_runs/') STORAGE_AWS_ROLE_ARN = "
+            "'s3://{bucket}/_quarantine/', 's3://{bucket}/_runs/', 's3://{bucket}/_ops/') STORAGE_AWS_ROLE_ARN = "
             "'arn:aws:iam::443414059898:role/dp-mailblaze-demo-dev-snowflake-storage'"
         ],
-        {"stage: the rest of the bucket", "stage: _log/", "stage: _runs/"},
+        {"stage: the rest of the bucket", "stage: _log/", "stage: _runs/", "stage: _ops/"},
         "STORAGE_BLOCKED_LOCATIONS",
     ),
     "the stage is the transformer's too": Broken(

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from ingest.findings import Check, Seen, wrong
-from ingest.lake.layout import LOG, QUARANTINE, RUNS
+from ingest.lake.layout import LOG, OPS, QUARANTINE, RUNS
 from orchestration.warehouse.snowflake.doctor.account import Account, Role, refusal
 from orchestration.warehouse.snowflake.session import SnowflakeSession
 
@@ -20,6 +20,7 @@ _CLOSED = {
     f"{LOG}/": f"{LOG}/{_NOWHERE}",
     f"{QUARANTINE}/": f"{QUARANTINE}/{_NOWHERE}",
     RUNS: f"{RUNS}{_NOWHERE}",
+    OPS: f"{OPS}{_NOWHERE}",
 }
 
 

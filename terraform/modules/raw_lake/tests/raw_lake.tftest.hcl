@@ -138,8 +138,9 @@ run "defaults" {
     condition = jsonencode(jsondecode(aws_iam_policy.pipeline["loader-reader"].policy).Statement) == jsonencode([
       { Sid = "SeeWhichKeysExist", Effect = "Allow", Action = ["s3:ListBucket"], Resource = "arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1" },
       { Sid = "ReadLogAndHandoffs", Effect = "Allow", Action = ["s3:GetObject"], Resource = ["arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/_log/*", "arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/_runs/*"] },
+      { Sid = "KeepRecordsOfRuns", Effect = "Allow", Action = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], Resource = ["arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/_ops/*"] },
     ])
-    error_message = "The loader reads the log and hand-offs."
+    error_message = "The loader reads the log and hand-offs, and keeps the records of runs."
   }
 
   assert {
@@ -233,7 +234,7 @@ run "everything" {
       boundary  = aws_iam_policy.boundary.policy
       } : name => [for statement in jsondecode(text).Statement : statement.Action if can(regex(":kms:", jsonencode(statement.Resource)))] }) == jsonencode({
       writer    = [["kms:Decrypt", "kms:GenerateDataKey"]]
-      loader    = [["kms:Decrypt"]]
+      loader    = [["kms:Decrypt", "kms:GenerateDataKey"]]
       snowflake = [["kms:Decrypt"]]
       boundary  = [["kms:Decrypt", "kms:GenerateDataKey"]]
     })

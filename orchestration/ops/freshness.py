@@ -6,12 +6,14 @@ A watermark moves only where rows come. A quiet table is read by every run all t
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Self
 
-from ingest.contracts.model import Mode, StreamContract
+from ingest.contracts.model import Mode, Source, StreamContract
 from ingest.lake.log import CommitLog
 from ingest.lake.read_mark import read_until
 from ingest.lake.store import ObjectStore
+from orchestration.settings import OrchestrationSettings
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,31 @@ class Freshness:
     allowed: timedelta | None
     judged: bool
     note: str = ""
+
+    @classmethod
+    def of(
+        cls,
+        contract: StreamContract,
+        read_until: datetime | None,
+        *,
+        now: datetime,
+        default: timedelta | None = None,
+        note: str = "",
+        unknown: bool = False,
+    ) -> Self:
+        """The age at `now`, the source's present. It is not judged where it is `unknown`, or no age is allowed."""
+        allowed = contract.freshness or default
+        age = now - read_until if read_until else None
+        return cls(contract.stream, read_until, age, allowed, judged=allowed is not None and not unknown, note=note)
+
+    def fresh_until(self, at: datetime) -> datetime | None:
+        """From when on it is stale, if its source is not read again; `at` is the moment of its age. None: not judged.
+
+        By the real clock, also where the source's own stands still.
+        """
+        if not self.judged or self.allowed is None or self.age is None:
+            return None
+        return at + (self.allowed - self.age)
 
     @property
     def stale(self) -> bool:
@@ -54,7 +81,6 @@ def freshness_of(
     A stream that was landed whole by a release that left no mark of it has no age, and is not judged.
     """
     head = CommitLog(store, contract.stream).head()
-    allowed = contract.freshness or default
     until = read_until(store, contract, head)
     note = ""
     if head is None:
@@ -62,8 +88,13 @@ def freshness_of(
     elif contract.spec.mode is Mode.SNAPSHOT:
         note = f"landed whole; unchanged since {head.committed_at:%Y-%m-%d %H:%M:%S}"
     unknown = until is None and head is not None and contract.spec.mode is Mode.SNAPSHOT
-    judged = allowed is not None and not unknown
-    return Freshness(contract.stream, until, now - until if until else None, allowed, judged=judged, note=note)
+    return Freshness.of(contract, until, now=now, default=default, note=note, unknown=unknown)
+
+
+def present_of(contract: StreamContract, settings: OrchestrationSettings, now: datetime | None = None) -> datetime:
+    """The present of the stream's source: a provider's clock stands at BUSINESS_NOW, a database's is the real one."""
+    stands = settings.business_now if contract.spec.source is Source.SAAS else None
+    return stands or now or datetime.now(UTC)
 
 
 def _text(duration: timedelta | None) -> str:

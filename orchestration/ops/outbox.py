@@ -1,0 +1,74 @@
+"""The outbox: in the lake, one JSON document for each run that a warehouse has not taken in yet.
+
+A run writes its document at its end, over an older one of its own. Whoever holds the writer's lock of the warehouse
+imports all that wait, in one transaction, and then removes them. So a run needs no warehouse to leave its record, a
+warehouse that is away loses none, and a document that is imported twice leaves the same rows.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from pydantic import ValidationError
+
+from ingest.errors import ConflictError, DamagedLakeError
+from ingest.lake import layout
+from ingest.lake.store import ObjectStore
+from ingest.logs import get_logger
+from orchestration.warehouse.ops.rows import RunRecord
+
+_AT_ONCE = 16
+
+
+class Outbox:
+    """The documents of one lake. Every method raises TransientError, AccessError or ConfigurationError."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+
+    def put(self, record: RunRecord) -> None:
+        """Write a run's document, over an older one."""
+        self._store.put(_key(record), _body(record))
+
+    def put_if_absent(self, record: RunRecord) -> bool:
+        """Write a run's document where none of it waits; whether it was written."""
+        try:
+            self._store.put_if_absent(_key(record), _body(record))
+        except ConflictError:
+            return False
+        return True
+
+    def waiting(self, known: RunRecord | None = None) -> list[RunRecord]:
+        """What waits, the oldest run first. `known` was just put, and is not read again.
+
+        A document that cannot be read is left where it is, and logged.
+        """
+        known_key = _key(known) if known is not None else None
+        keys = [item.key for item in self._store.list(layout.OPS_RUNS) if item.key != known_key]
+        found: list[RunRecord] = []
+        if keys:
+            with ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="outbox") as pool:
+                found = [record for record in pool.map(self._read, keys) if record is not None]
+        if known is not None:
+            found.append(known)
+        return sorted(found, key=lambda record: record.run.ended_at)
+
+    def remove(self, records: list[RunRecord]) -> None:
+        """Remove the documents of these runs, once their rows are committed."""
+        self._store.delete([_key(record) for record in records])
+
+    def _read(self, key: str) -> RunRecord | None:
+        try:
+            body = self._store.get(key)
+            return None if body is None else RunRecord.model_validate_json(body)
+        except (DamagedLakeError, ValidationError) as error:
+            get_logger().warning("the record of a run cannot be read", key=key, error=str(error))
+            return None
+
+
+def _key(record: RunRecord) -> str:
+    return layout.run_record_key(record.run.run_id)
+
+
+def _body(record: RunRecord) -> bytes:
+    return record.model_dump_json().encode()

@@ -1,0 +1,122 @@
+"""The tables `ops_*` in MART: their columns by the models of their rows, and the import of runs into them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import chain
+from types import NoneType, UnionType
+from typing import Literal, get_args, get_origin
+
+from pydantic import AwareDatetime
+from pydantic.fields import FieldInfo
+
+from ingest.contracts.types import TEXT, Kind, LandingType
+from orchestration.warehouse.ddl import Table, TableColumn
+from orchestration.warehouse.ops.rows import ROW_TYPES, OpsRow, RunRecord, RunRow
+from orchestration.warehouse.protocol import Session
+
+_TYPES: dict[object, LandingType] = {
+    str: TEXT,
+    int: LandingType(Kind.INT64),
+    float: LandingType(Kind.FLOAT64),
+    bool: LandingType(Kind.BOOLEAN),
+    AwareDatetime: LandingType(Kind.TIMESTAMP),
+}
+READERS_VIEWS = frozenset({"ops_freshness"})
+"""dbt's views of these tables, in the same schema."""
+_BINDS = 9_000
+"""The most placeholders of one INSERT: a limit of our own, below those of both warehouses."""
+
+
+def ops_table(kind: type[OpsRow], schema: str) -> Table:
+    """The table of a kind of row.
+
+    Its key is tested by dbt and not declared: an index over every node of every run would cost more than it is worth.
+    """
+    return Table(schema, kind.table, tuple(_column(name, field) for name, field in kind.model_fields.items()))
+
+
+def ops_tables(schema: str) -> tuple[Table, ...]:
+    """All of them."""
+    return tuple(ops_table(kind, schema) for kind in ROW_TYPES)
+
+
+def ensure_ops_tables(session: Session, schema: str) -> None:
+    """Create the schema and the tables that are not there, and add columns that a later release has.
+
+    Errors are the session's.
+    """
+    session.create_schema(schema)
+    found = session.query(
+        "SELECT lower(table_name), lower(column_name) FROM information_schema.columns "
+        "WHERE table_catalog = current_database() AND upper(table_schema) = upper(?)",
+        [schema],
+    )
+    present: dict[object, set[object]] = {}
+    for name, column in found:
+        present.setdefault(name, set()).add(column)
+    for table in ops_tables(schema):
+        if table.name not in present:
+            session.execute(session.dialect.create_table(table))
+            continue
+        for missing in (column for column in table.columns if column.name not in present[table.name]):
+            session.execute(session.dialect.add_column(table, missing))
+
+
+def import_records(session: Session, schema: str, records: Sequence[RunRecord], *, keep: timedelta) -> None:
+    """Put the runs' rows in the place of those that they have, and remove runs that ended longer than `keep` ago.
+
+    A run that is said to have crashed keeps the rows that it has: it wrote them itself. One transaction: all of it, or
+    nothing. Errors are the session's.
+    """
+    newest = _newest(session, schema, records)
+    oldest = datetime.now(UTC).replace(tzinfo=None) - keep
+    runs = session.dialect.table(ops_table(RunRow, schema))
+    marks = ", ".join("?" for _ in newest)
+    named = f"run_id IN ({marks}) OR " if newest else ""
+    with session.transaction():
+        # Runs last: what is too old is judged by them.
+        for kind in reversed(ROW_TYPES):
+            table = session.dialect.table(ops_table(kind, schema))
+            expired = f"run_id IN (SELECT run_id FROM {runs} WHERE ended_at < ?)"  # noqa: S608
+            session.execute(f"DELETE FROM {table} WHERE {named}{expired}", [*newest, oldest])  # noqa: S608
+        for kind in ROW_TYPES:
+            _insert(session, ops_table(kind, schema), [row for record in newest.values() for row in record.rows(kind)])
+
+
+def _newest(session: Session, schema: str, records: Sequence[RunRecord]) -> dict[str, RunRecord]:
+    """The records to import, by run."""
+    newest = {record.run.run_id: record for record in records}
+    crashed = [run_id for run_id, record in newest.items() if record.run.state == "crashed"]
+    if not crashed:
+        return newest
+    runs, marks = session.dialect.table(ops_table(RunRow, schema)), ", ".join("?" for _ in crashed)
+    present = session.query(f"SELECT run_id FROM {runs} WHERE run_id IN ({marks})", crashed)  # noqa: S608
+    return {run_id: record for run_id, record in newest.items() if (run_id,) not in present}
+
+
+def _insert(session: Session, table: Table, rows: Sequence[OpsRow]) -> None:
+    names = ", ".join(session.dialect.quote(column.name) for column in table.columns)
+    marks = f"({', '.join('?' for _ in table.columns)})"
+    into = f"INSERT INTO {session.dialect.table(table)} ({names}) VALUES "  # noqa: S608
+    for group in _groups(rows, _BINDS // len(table.columns)):
+        session.execute(into + ", ".join([marks] * len(group)), list(chain.from_iterable(map(_values, group))))
+
+
+def _values(row: OpsRow) -> Iterator[object]:
+    for name in type(row).model_fields:
+        value = getattr(row, name)
+        yield value.astimezone(UTC).replace(tzinfo=None) if isinstance(value, datetime) else value
+
+
+def _groups(rows: Sequence[OpsRow], size: int) -> Iterator[Sequence[OpsRow]]:
+    return (rows[start : start + size] for start in range(0, len(rows), size))
+
+
+def _column(name: str, field: FieldInfo) -> TableColumn:
+    """A field as a column: nullable where it may be None."""
+    members = get_args(field.annotation) if isinstance(field.annotation, UnionType) else (field.annotation,)
+    [member] = [each for each in members if each is not NoneType]
+    landing = TEXT if get_origin(member) is Literal else _TYPES[member]
+    return TableColumn(name, landing, nullable=len(members) > 1)
