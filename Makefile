@@ -15,6 +15,7 @@ BROWSER := .venv-browser
 WORKFLOWS := .venv-workflows
 ANALYTICS := .venv-analytics
 BOUNCER := .venv-bouncer
+METRICFLOW := .venv-metricflow
 JOBS ?= 2
 
 # Paths and files are UTF-8, whatever the locale is.
@@ -84,10 +85,10 @@ test-slow: $(STAMP) $(LAKE)/.installed ## Run those that are dear: whole demos, 
 check: lint typecheck ## Before a commit: style, types, and the tests of what has changed since BASE (default HEAD)
 	@$(BIN)/pytest -n $(JOBS) -q -m "not slow" $$(.ci/tests_of_changes $(or $(BASE),HEAD))
 
-test-snowflake: $(STAMP) $(EMULATOR)/.installed $(SQLFLUFF)/.installed ## Run the tests on Snowflake: the account that SNOWFLAKE_* names, else an emulated one
+test-snowflake: $(STAMP) $(EMULATOR)/.installed $(SQLFLUFF)/.installed $(METRICFLOW)/.installed ## Run the tests on Snowflake: the account that SNOWFLAKE_* names, else an emulated one
 	@$(PYTEST) --dist loadgroup tests/snowflake tests/local/snowflake
 
-test-analytics: $(ANALYTICS)/.installed ## Run the tests of the page over the marts, in its own environment
+test-analytics: $(ANALYTICS)/.installed $(METRICFLOW)/.installed ## Run the tests of the page over the marts, in its own environment
 	@$(ANALYTICS)/bin/python -m pytest -c tests/analytics/pytest.ini --rootdir . --confcutdir tests/analytics tests/analytics
 
 test-terraform: $(STAMP) $(CHECKOV)/.installed ## Run the tests of the Terraform modules, as far as terraform and its providers are there
@@ -163,10 +164,10 @@ lock: $(STAMP) ## Write the locks again from pyproject.toml, keeping what still 
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --extra analytics -c requirements/dev.txt -o requirements/streamlit.txt
 	@$(subst 3.11,3.13,$(COMPILE)) $(if $(UPGRADE),--upgrade) --no-config requirements/postgres.in -o requirements/postgres.txt \
 		-c <(sed -n 's/^\([^ ;]*==[^ ;]*\).*/\1/p' requirements/dev.txt)
-	@for name in audit bench emulator checkov schemathesis sqlfluff browser lake workflows analytics bouncer; do $(COMPILE) $(if $(UPGRADE),--upgrade) requirements/$$name.in -o requirements/$$name.txt; done
+	@for name in audit bench emulator checkov schemathesis sqlfluff browser lake workflows analytics bouncer metricflow; do $(COMPILE) $(if $(UPGRADE),--upgrade) requirements/$$name.in -o requirements/$$name.txt; done
 
 # Programs that need other versions than ours, each in an environment of its own: the peers of `make bench`, the emulated
-# Snowflake, the page over the marts, the lake of the containers, checkov, sqlfluff, the browser's driver, linters of models, workflows and containers, what
+# Snowflake, the page over the marts, MetricFlow, the lake of the containers, checkov, sqlfluff, the browser's driver, linters of models, workflows and containers, what
 # asks the provider's API, and what audits the locks.
 .venv-%/.installed: requirements/%.txt | $(STAMP)
 	@echo "Installing into $(@D)"

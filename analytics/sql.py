@@ -2,7 +2,8 @@
 
 A file is SQL that DuckDB and Snowflake both read, with three additions:
 
-    {{ revenue }}                     the expression of a metric
+    {{ revenue }}                     a metric, over rows of the relation that it is of
+    {{ each message_revenue }}        of a metric that is summed in another relation: what is summed there
     {{ relation orders }}             the SELECT in relations/orders.sql
     :first_day, (:countries)          a value; a list of values, of any length
 """
@@ -18,7 +19,7 @@ from pathlib import Path
 from analytics.metrics import METRICS
 
 QUERIES = Path(__file__).parent / "queries"
-_INSERTED = re.compile(r"\{\{ (relation )?(\w+) \}\}")
+_INSERTED = re.compile(r"\{\{ (relation |each )?(\w+) \}\}")
 _NAMED = re.compile(r"(?<![\w:]):([a-z_]+)\b")
 _COMMENT = re.compile(r"--[^\n]*")
 
@@ -68,10 +69,11 @@ def statement(name: str, values: Mapping[str, object]) -> Statement:
 
 def _expanded(sql: str) -> str:
     def inserted(match: re.Match[str]) -> str:
-        is_relation, name = match.groups()
-        if is_relation:
+        kind, name = match.groups()
+        if kind == "relation ":
             return _expanded((QUERIES / "relations" / f"{name}.sql").read_text(encoding="utf-8")).strip()
-        return _expanded(METRICS[name].expression)
+        metric = METRICS[name]
+        return f"sum({name})" if metric.summed_in and kind is None else metric.expression
 
     # Comments first: what they say is not SQL, and may hold a colon.
     return _INSERTED.sub(inserted, _COMMENT.sub("", sql)).strip()

@@ -18,6 +18,7 @@ from analytics.warehouse.source import Incomplete, Session
 from orchestration.warehouse.protocol import Purpose
 from orchestration.warehouse.publication import PublicationRecord, record_publication
 from tests.analytics.marts import LAST_DAY, described, invent, record, write
+from tests.analytics.semantic import ask, checks
 from tests.dbt.test_dashboard import VALUES
 from tests.snowflake.account import Account, connect
 
@@ -124,3 +125,26 @@ def test_a_mart_that_is_not_there_is_named(reader: SnowflakeAccount) -> None:
     with pytest.raises(Incomplete, match="not those that this page knows"):
         reader.query("select 1 from fct_that_there_is_not", ())
     assert "amber-fox" in reader.publication_id()
+
+
+
+def test_metricflow_has_the_same_answers(reader: SnowflakeAccount, shared_account: Account, tmp_path: Path) -> None:
+    """dbt's semantic models, asked through dbt's own adapter, and the pages' queries; both as the reader."""
+    asked = [
+        (EVERYTHING | chosen, check)
+        for name, chosen in FILTERS.items()
+        for check in checks(EVERYTHING | chosen, parts=name == "everything")
+    ]
+    login = Settings.of({"WAREHOUSE": "snowflake", **shared_account.environment}).snowflake
+    assert login is not None
+    target = {
+        "DBT_TARGET": "snowflake", "SNOWFLAKE_DATABASE": shared_account.database, "SNOWFLAKE_USER": login.user,
+        "SNOWFLAKE_ROLE": login.role, "SNOWFLAKE_WAREHOUSE": login.warehouse,
+    }  # fmt: skip
+    told = ask([check.question() for _, check in asked], tmp_path, {**shared_account.environment, **target})
+    different = []
+    for (values, check), answer in zip(asked, told, strict=True):
+        statement = sql.statement(check.query, values)
+        different += check.different(reader.query(statement.sql, statement.values), answer)
+
+    assert different == []

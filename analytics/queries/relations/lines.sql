@@ -1,5 +1,6 @@
 -- Lines of orders placed in the period that are not cancelled, in one currency, under the filters.
 select
+    lines.order_item_id,
     lines.order_date,
     lines.product_id,
     coalesce(products.category, 'unknown') as category,

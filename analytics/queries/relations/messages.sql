@@ -19,17 +19,25 @@ select
     messages.consent_when_sent,
     messages.is_after_unsubscription,
     messages.is_after_hard_bounce,
-    coalesce(attributed.orders, 0) as orders,
-    coalesce(attributed.revenue, 0) as revenue
+    coalesce(attributed.ordered, 0) as ordered,
+    coalesce(attributed.message_orders, 0) as message_orders,
+    coalesce(attributed.message_revenue, 0) as message_revenue
 from fct_email_messages as messages
 left join dim_customer as customers on customers.customer_key = messages.customer_key
 left join (
     select
         attributed_message_id,
-        sum(case when is_cancelled then 0 else 1 end) as orders,
-        sum(case when currency = :currency then revenue_incl_tax else 0 end) as revenue
-    from fct_orders
-    where attributed_message_id is not null
+        {{ each ordered }} as ordered,
+        {{ each message_orders }} as message_orders,
+        {{ each message_revenue }} as message_revenue
+    from (
+        select
+            attributed_message_id,
+            is_cancelled,
+            case when currency = :currency then revenue_incl_tax end as revenue_incl_tax
+        from fct_orders
+        where attributed_message_id is not null
+    ) as orders
     group by attributed_message_id
 ) as attributed on attributed.attributed_message_id = messages.message_id
 where messages.sent_date between :first_day and :last_day

@@ -1,4 +1,4 @@
--- Orders placed in the period, in one currency, under the filters. With a category chosen, `revenue` is that of its lines.
+-- Orders placed in the period, in one currency, under the filters. With a category chosen, revenue is that of its lines.
 select
     orders.order_id,
     orders.order_date,
@@ -6,9 +6,8 @@ select
     orders.is_cancelled,
     orders.buyer_type,
     orders.attributed_campaign_key,
-    orders.attributed_campaign_key is not null as is_attributed,
     coalesce(customers.country, 'unknown') as country,
-    case when :every_category = 1 then orders.revenue_incl_tax else chosen_lines.revenue_incl_tax end as revenue
+    case when :every_category = 1 then orders.revenue_incl_tax else chosen_lines.revenue_incl_tax end as revenue_incl_tax
 from fct_orders as orders
 left join dim_customer as customers on customers.customer_key = orders.customer_key
 left join (

@@ -5,7 +5,7 @@ select
     inventory.product_id,
     inventory.closing_quantity,
     inventory.is_below_reorder_point,
-    case when inventory.currency = :currency then inventory.stock_value_incl_tax end as stock_value
+    case when inventory.currency = :currency then inventory.stock_value_incl_tax end as stock_value_incl_tax
 from fct_inventory_daily as inventory
 inner join dim_product_current as products on products.product_id = inventory.product_id
 where inventory.inventory_date between :first_day and :last_day

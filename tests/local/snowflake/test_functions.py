@@ -52,7 +52,7 @@ OVER = "OVER (ORDER BY A)"
 ROWS = "(SELECT * FROM VALUES (1, 'x', TRUE), (2, NULL, FALSE), (4, 'y', TRUE) AS V (A, B, C))"
 AGGREGATES: dict[str, list[Any]] = {
     "COUNT(*)": [3], "COUNT(B)": [2], "COUNT(DISTINCT B)": [2], "SUM(A)": [7], "MIN(A)": [1], "MAX(B)": ["y"],
-    "ANY_VALUE(1)": [1], f"ROW_NUMBER() {OVER}": [1, 2, 3], f"LAG(A) {OVER}": [None, 1, 2],
+    "ANY_VALUE(1)": [1], "AVG(A::DOUBLE)": [7 / 3], f"ROW_NUMBER() {OVER}": [1, 2, 3], f"LAG(A) {OVER}": [None, 1, 2],
     f"LEAD(A) {OVER}": [2, 4, None], f"SUM(A) {OVER}": [1, 3, 7],
 }  # fmt: skip
 """Of A, B and C; their values, in the order of A for window functions."""
