@@ -1,10 +1,11 @@
 """Every metric, as dbt's semantic models define it: its name, its unit, and the SQL that sums it up.
 
-The files of `dbt/models/semantic/` are the one place of definition; MetricFlow reads them, too. A metric of the semantic
-model `orders` is an aggregate over rows of `queries/relations/orders.sql`, which has the columns that its measure names.
+The files of `dbt/models/semantic/` are the one place of definition; MetricFlow reads them, too. A metric of the
+semantic model `orders` is an aggregate over rows of `queries/relations/orders.sql`, which has the columns that its
+measure names.
 
-Queries write `{{ revenue }}` for the expression. Ratios divide aggregates, so that they are right for any group of rows,
-and are null where there is nothing to divide by.
+Queries write `{{ revenue }}` for the expression. Ratios divide aggregates, so that they are right for any group of
+rows, and are null where there is nothing to divide by.
 """
 
 from __future__ import annotations

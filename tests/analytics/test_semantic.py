@@ -1,4 +1,4 @@
-"""The pages' figures are MetricFlow's answers on dbt's semantic models; test_numbers.py counts them once more in Python."""
+"""The pages' figures are MetricFlow's answers on dbt's semantic models; test_numbers.py counts them again in Python."""
 
 from __future__ import annotations
 

@@ -127,7 +127,6 @@ def test_a_mart_that_is_not_there_is_named(reader: SnowflakeAccount) -> None:
     assert "amber-fox" in reader.publication_id()
 
 
-
 def test_metricflow_has_the_same_answers(reader: SnowflakeAccount, shared_account: Account, tmp_path: Path) -> None:
     """dbt's semantic models, asked through dbt's own adapter, and the pages' queries; both as the reader."""
     asked = [
