@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ingest.doctor.clocks import skew_seen
 from ingest.findings import Check, NotSeenError, Seen, wrong
-from ingest.lake.layout import LOG
+from ingest.lake import layout
 from ingest.lake.s3 import s3_errors
 from ingest.settings import LakeSettings
 
@@ -27,7 +28,9 @@ _NOT_SET = {
 }
 _DENIED = {"AccessDenied", "403"}
 _ENCRYPTED = {"AES256", "aws:kms", "aws:kms:dsse"}
-_KEPT_FOR_GOOD = ("events/", "inventory/", f"{LOG}/")
+_KEPT_FOR_GOOD = ("events/", "inventory/", f"{layout.LOG}/")
+_COMMITS = (layout.commit_key("orders", 1), layout.commit_key("email_events", 12345678901))
+_HINTS = tuple(key("orders") for key in (layout.latest_key, layout.read_mark_key, layout.count_mark_key))
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,9 @@ class BucketSettings:
         yield Check("bucket: owner of objects", "BucketOwnerEnforced: no access lists", self._ownership)
         yield Check("bucket: encryption", "AES256 or aws:kms by default", self._encryption)
         yield Check("bucket: TLS", "its policy denies whatever comes without TLS", self._tls)
+        yield Check(
+            "bucket: commits", "its policy denies whatever would write over one: no If-None-Match", self._kept_commits
+        )
         yield Check("bucket: lifecycle of data and log", "nothing of them expires", self._nothing_expires)
         yield Check("bucket: lifecycle of leftovers", "old versions and broken uploads are removed", self._leftovers)
 
@@ -96,14 +102,30 @@ class BucketSettings:
         return Seen(seen) if kinds and kinds <= _ENCRYPTED else wrong(seen, _MADE_BY_TERRAFORM)
 
     def _tls(self) -> Seen:
-        found = self._ask(lambda: self.client.get_bucket_policy(Bucket=self.lake.bucket))
-        statements = json.loads(found["Policy"])["Statement"] if "Policy" in found else []
+        statements = self._statements()
         places = {place for statement in statements if _denies_plain_http(statement) for place in _resources(statement)}
         own = {f":s3:::{self.lake.bucket}", f":s3:::{self.lake.bucket}/*"}
         if all(any(place.endswith(wanted) for place in places) for wanted in own):
             return Seen("denied")
         seen = "no policy" if not statements else "no statement of its policy denies it for bucket and objects"
         return wrong(seen, _MADE_BY_TERRAFORM)
+
+    def _kept_commits(self) -> Seen:
+        statements = [statement for statement in self._statements() if _denies_unconditional_writes(statement)]
+        places = [place.partition(f":s3:::{self.lake.bucket}/")[2] for one in statements for place in _resources(one)]
+        if hints := [key for key in _HINTS if _covered(key, places)]:
+            return wrong(f"{', '.join(hints)} are denied, too", f"Runs write over them. {_MADE_BY_TERRAFORM}")
+        if all(_covered(key, places) for key in _COMMITS):
+            return Seen("denied")
+        return wrong(
+            "its policy does not deny it",
+            f"A program with a fault could change what the lake holds. {_MADE_BY_TERRAFORM}",
+        )
+
+    def _statements(self) -> list[Mapping[str, Any]]:
+        """Those of the bucket's policy; none where it has no policy."""
+        found = self._ask(lambda: self.client.get_bucket_policy(Bucket=self.lake.bucket))
+        return list(json.loads(found["Policy"])["Statement"]) if "Policy" in found else []
 
     def _nothing_expires(self) -> Seen:
         expired = sorted({prefix for rule in self._rules() for prefix in _expired_by(rule)})
@@ -153,10 +175,27 @@ class BucketSettings:
 
 def _denies_plain_http(statement: Mapping[str, Any]) -> bool:
     secure = statement.get("Condition", {}).get("Bool", {}).get("aws:SecureTransport")
-    everybody = statement.get("Principal") in ("*", {"AWS": "*"})
+    return _denies_everybody(statement, "s3:*") and str(secure).lower() == "false"
+
+
+def _denies_unconditional_writes(statement: Mapping[str, Any]) -> bool:
+    """As AWS' guide has it: https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html."""
+    conditions = statement.get("Condition", {})
+    absent = conditions.get("Null", {}).get("s3:if-none-match")
+    return _denies_everybody(statement, "s3:PutObject") and len(conditions) == 1 and str(absent).lower() == "true"
+
+
+def _denies_everybody(statement: Mapping[str, Any], action: str) -> bool:
     actions = statement.get("Action")
-    everything = "s3:*" in ([actions] if isinstance(actions, str) else actions or [])
-    return statement.get("Effect") == "Deny" and everybody and everything and str(secure).lower() == "false"
+    named = [actions] if isinstance(actions, str) else actions or []
+    everybody = statement.get("Principal") in ("*", {"AWS": "*"})
+    return statement.get("Effect") == "Deny" and everybody and bool({"s3:*", action} & set(named))
+
+
+def _covered(key: str, places: list[str]) -> bool:
+    """Whether a key is one of these places, in which * and ? are AWS' wildcards."""
+    patterns = (re.escape(place).replace(r"\*", ".*").replace(r"\?", ".") for place in places)
+    return any(re.fullmatch(pattern, key) for pattern in patterns)
 
 
 def _resources(statement: Mapping[str, Any]) -> list[str]:
@@ -176,4 +215,6 @@ def _expired_by(rule: Mapping[str, Any]) -> Iterator[str]:
     if "Days" not in expiration and "Date" not in expiration:
         return
     prefix = _prefix(rule)
+    if prefix.rstrip("/").rpartition("/")[2] == layout.PROBES:
+        return
     yield from (place for place in _KEPT_FOR_GOOD if place.startswith(prefix) or prefix.startswith(place))

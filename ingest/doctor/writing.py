@@ -1,7 +1,7 @@
 """What the writer of the lake can do, and what it cannot: tried on keys that nothing reads, and taken back.
 
 The keys lie in `_runs/`, which expires, and under a name that no stream has. Where a deletion that ought to be refused
-is not, it was of a key that was never there.
+is not, it was of a key that was never there; where a write is not, one key is written however often this is run.
 """
 
 from __future__ import annotations
@@ -15,14 +15,13 @@ from uuid import uuid4
 
 from ingest.errors import AccessError, ConflictError, PlatformError
 from ingest.findings import Check, NotSeenError, Seen, wrong
-from ingest.lake.layout import LOG, QUARANTINE, RUNS
+from ingest.lake.layout import LOG, PROBES, QUARANTINE, RUNS, commit_key
 from ingest.lake.s3 import s3_errors
 from ingest.settings import LakeSettings
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-NAME = "__doctor"
 _WRITERS = 2
 _POLICY = "Attach `ingest-writer` alone to the identity that runs ingest (`terraform output aws_policy_arns`)."
 
@@ -39,12 +38,13 @@ class Writing:
         yield Check(
             "writer: put if absent", "of two writers of one key one wins, and it stays", self._one_of_two_writers_wins
         )
+        yield Check("writer: write over a commit", "refused without If-None-Match", self._cannot_write_over_a_commit)
         for prefix in (f"{LOG}/", "events/", "inventory/", f"{QUARANTINE}/"):
             yield Check(f"writer: delete in {prefix}", "refused", lambda prefix=prefix: self._cannot_delete(prefix))  # type: ignore[misc]
         yield Check("writer: write elsewhere", "refused outside the lake's prefixes", self._cannot_write_elsewhere)
 
     def _one_of_two_writers_wins(self) -> Seen:
-        key = f"{RUNS}{NAME}-{uuid4().hex}.json"
+        key = f"{RUNS}{PROBES}-{uuid4().hex}.json"
         bodies = [f'{{"writer": {number}}}'.encode() for number in range(_WRITERS)]
         together = Barrier(_WRITERS)
 
@@ -76,10 +76,24 @@ class Writing:
             return False
         return True
 
-    def _cannot_delete(self, prefix: str) -> Seen:
-        key = f"{prefix}{NAME}/{uuid4().hex}"
+    def _cannot_write_over_a_commit(self) -> Seen:
+        key = commit_key(PROBES, 0)  # versions begin with 1
         answer = self._refused(
-            lambda: self.client.delete_object(Bucket=self.lake.bucket, Key=key), f"delete {prefix}{NAME}/..."
+            lambda: self.client.put_object(Bucket=self.lake.bucket, Key=key, Body=b"{}"), f"write over {key}"
+        )
+        if answer is None:
+            return Seen("refused")
+        self._clean_up(key, answer.get("VersionId"))
+        return wrong(
+            "these credentials may write over a commit",
+            "A program with a fault could change what the lake holds. `terraform apply` lets the bucket's policy deny "
+            "it; a server that is no AWS may have no such policy.",
+        )
+
+    def _cannot_delete(self, prefix: str) -> Seen:
+        key = f"{prefix}{PROBES}/{uuid4().hex}"
+        answer = self._refused(
+            lambda: self.client.delete_object(Bucket=self.lake.bucket, Key=key), f"delete {prefix}{PROBES}/..."
         )
         if answer is None:
             return Seen("refused")
@@ -88,9 +102,9 @@ class Writing:
         return wrong("these credentials may delete there", f"{_POLICY} `orphan-collector` is for `ingest gc` alone.")
 
     def _cannot_write_elsewhere(self) -> Seen:
-        key = f"{NAME}/{uuid4().hex}"
+        key = f"{PROBES}/elsewhere"
         answer = self._refused(
-            lambda: self.client.put_object(Bucket=self.lake.bucket, Key=key, Body=b""), f"write {NAME}/..."
+            lambda: self.client.put_object(Bucket=self.lake.bucket, Key=key, Body=b""), f"write {PROBES}/..."
         )
         if answer is None:
             return Seen("refused")

@@ -8,6 +8,7 @@ _log/<stream>/_counted.json                                              when it
 _quarantine/<stream>/dt=YYYY-MM-DD/<version>-<part>-<sha256[:12]>.parquet
 _runs/<flow run>.json                                                    a stream's result, from another process
 _ops/runs/<flow run>.json                                                what a run did, until a warehouse has it
+<any of these>/__doctor/...                                              what a doctor tries; expires
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ QUARANTINE = "_quarantine"
 RUNS = "_runs/"
 OPS = "_ops/"
 OPS_RUNS = f"{OPS}runs/"
+PROBES = "__doctor"
+"""In a stream's place: what the doctors try there. Nothing reads it, and it expires (terraform/modules/raw_lake)."""
 _VERSION_DIGITS = 20
 HIGHEST_VERSION = 10**_VERSION_DIGITS - 1
 _FILE_KEY = re.compile(r"/(\d{10,})-\d{4,}-[0-9a-f]{12}\.parquet$")

@@ -113,7 +113,9 @@ def doctor(
     with closing(account):
         found = list(examine(checks(account, generation=generation), on_check=on_check))
     for key in sorted(account.left_behind):
-        on_note(f"{key} is left in the lake, which nothing reads: these AWS credentials may not delete it.")
+        on_note(
+            f"{key} is left, which nothing reads: these AWS credentials may not delete it. It expires within two days."
+        )
     return found
 
 

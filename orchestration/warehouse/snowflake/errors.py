@@ -65,6 +65,7 @@ _FAILURE = re.compile(r"\[(?P<id>[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})\]")
 _OBJECT = re.compile(r"(?P<kind>[A-Za-z ]+?) '(?P<name>[^']+)' does not exist or not authorized")
 _OPERATE = re.compile(r"(?i)Insufficient privileges to operate on (?P<kind>[a-z_ ]+?) '?(?P<name>[^'\s]+)'?")
 _SUSPENDED = re.compile(r"(?i)warehouse '?(?P<name>[^'\s]+)'? (cannot be resumed|is suspended|was suspended)")
+_CREATES_VIEW = re.compile(r"CREATE (OR REPLACE )?(SECURE )?VIEW\b")
 _PREFIX = re.compile(r"^(\d{6}( \(\w+\))?:\s*)?([\w-]{36}:?\s*)?(SQL (compilation|access control) error:\s*)?")
 _PARTS = {"SCHEMA": 2, "TABLE": 3, "VIEW": 3, "STAGE": 3, "FILE FORMAT": 3}
 """How many names name an object of a kind in full: 1 for all others."""
@@ -277,7 +278,7 @@ def _privilege(kind: str, statement: str) -> str:
                 return privilege
         return "SELECT"
     if kind == "schema" and statement.startswith("CREATE"):
-        return "CREATE TABLE"
+        return "CREATE VIEW" if _CREATES_VIEW.match(statement) else "CREATE TABLE"
     if kind == "database" and statement.startswith("CREATE"):
         return "CREATE SCHEMA"
     return "USAGE"

@@ -60,6 +60,24 @@ resource "aws_s3_bucket_lifecycle_configuration" "raw" {
     }
   }
 
+  # What a doctor tries in a stream's place, and may not delete.
+  dynamic "rule" {
+    for_each = local.data_prefixes
+
+    content {
+      id     = "probes-in-${rule.value}"
+      status = "Enabled"
+
+      filter {
+        prefix = "${rule.value}/__doctor/"
+      }
+
+      expiration {
+        days = 1
+      }
+    }
+  }
+
   rule {
     id     = "older-events"
     status = "Enabled"

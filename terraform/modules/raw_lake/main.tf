@@ -15,6 +15,8 @@ locals {
   iam_arn    = "arn:${local.partition}:iam::${var.account_id}"
   data_arns  = [for prefix in local.data_prefixes : "${local.bucket_arn}/${prefix}/*"]
 
+  # Twenty digits, of which the first is 0 in every version that will ever be.
+  commits_arn    = "${local.bucket_arn}/${local.log}/*/0${join("", [for place in range(19) : "?"])}.json"
   log_arn        = "${local.bucket_arn}/${local.log}/*"
   quarantine_arn = "${local.bucket_arn}/${local.quarantine}/*"
   handoffs_arn   = "${local.bucket_arn}/${local.handoffs}/*"
@@ -72,7 +74,7 @@ resource "aws_s3_bucket_policy" "raw" {
 
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [
+    Statement = concat([
       for sid, condition in {
         OnlyByTls   = { Bool = { "aws:SecureTransport" = "false" } }
         OnlyByTls12 = { NumericLessThan = { "s3:TlsVersion" = "1.2" } }
@@ -84,7 +86,19 @@ resource "aws_s3_bucket_policy" "raw" {
         Resource  = [local.bucket_arn, "${local.bucket_arn}/*"]
         Condition = condition
       }
-    ]
+      ],
+      # A commit is put once. A write without If-None-Match, a copy and an upload in parts would be put over one:
+      # https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html. The hints beside the commits
+      # begin with _ and are put over each other.
+      [{
+        Sid       = "NoCommitIsOverwritten"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = "s3:PutObject"
+        Resource  = local.commits_arn
+        Condition = { Null = { "s3:if-none-match" = "true" } }
+      }]
+    )
   })
 
   # S3 answers 409 to two changes of a bucket's access settings at once.

@@ -45,7 +45,7 @@ class LakeAccount:
         """The bucket's own policy away: moto takes a denial for met whatever its condition is."""
         self.s3.delete_bucket_policy(Bucket=self.bucket)
         yield
-        self.s3.put_bucket_policy(Bucket=self.bucket, Policy=tls_policy(self.bucket))
+        self.s3.put_bucket_policy(Bucket=self.bucket, Policy=bucket_policy(self.bucket))
 
     @contextmanager
     def enforced(self) -> Iterator[None]:
@@ -81,7 +81,7 @@ def set_up(s3: Any, bucket: str) -> None:
     )
     by_default = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
     s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [by_default]})
-    s3.put_bucket_policy(Bucket=bucket, Policy=tls_policy(bucket))
+    s3.put_bucket_policy(Bucket=bucket, Policy=bucket_policy(bucket))
     put_rules(s3, bucket, *rules())
 
 
@@ -91,6 +91,7 @@ def rules() -> list[dict[str, Any]]:
         rule("old", "", NoncurrentVersionExpiration={"NoncurrentDays": 30}),
         rule("broken", "", AbortIncompleteMultipartUpload={"DaysAfterInitiation": 3}),
         rule("runs", "_runs/", Expiration={"Days": 7}),
+        rule("probes", "inventory/__doctor/", Expiration={"Days": 1}),
     ]
 
 
@@ -104,22 +105,32 @@ def put_rules(s3: Any, bucket: str, *wanted: dict[str, Any]) -> None:
     s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": list(wanted)})
 
 
-def tls_policy(bucket: str, *, effect: str = "Deny", secure: str = "false") -> str:
+def bucket_policy(
+    bucket: str, *, effect: str = "Deny", secure: str = "false", absent: str = "true", commits: str = "0" + "?" * 19
+) -> str:
     """The bucket's policy."""
-    statement = {
+    by_tls = {
         "Effect": effect,
         "Principal": "*",
         "Action": "s3:*",
         "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"],
         "Condition": {"Bool": {"aws:SecureTransport": secure}},
     }
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    once = {
+        "Effect": effect,
+        "Principal": "*",
+        "Action": "s3:PutObject",
+        "Resource": f"arn:aws:s3:::{bucket}/_log/*/{commits}.json",
+        "Condition": {"Null": {"s3:if-none-match": absent}},
+    }
+    return json.dumps({"Version": "2012-10-17", "Statement": [by_tls, once]})
 
 
 def writer_statements(bucket: str) -> list[dict[str, object]]:
-    """Terraform's policy `ingest-writer`."""
+    """Terraform's policy `ingest-writer`, and of the bucket's what moto knows of it: not its condition."""
     places = [f"arn:aws:s3:::{bucket}/{prefix}" for prefix in PREFIXES]
     return [
+        {"Effect": "Deny", "Action": ["s3:PutObject"], "Resource": f"arn:aws:s3:::{bucket}/_log/*/0*.json"},
         {"Effect": "Allow", "Action": ["s3:ListBucket"], "Resource": f"arn:aws:s3:::{bucket}"},
         {"Effect": "Allow", "Action": ["s3:PutObject"], "Resource": places},
         {"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": places[2:4]},

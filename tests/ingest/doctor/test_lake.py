@@ -14,7 +14,15 @@ from ingest.doctor.writing import Writing
 from ingest.errors import AccessError
 from ingest.findings import Finding, examine
 from ingest.settings import IngestSettings
-from tests.ingest.doctor.lake_account import LakeAccount, put_rules, rule, rules, set_up, tls_policy, writer_statements
+from tests.ingest.doctor.lake_account import (
+    LakeAccount,
+    bucket_policy,
+    put_rules,
+    rule,
+    rules,
+    set_up,
+    writer_statements,
+)
 
 BUCKET = "lake-of-the-doctor"
 WELL = dict.fromkeys(
@@ -26,6 +34,7 @@ WELL = dict.fromkeys(
         "bucket: owner of objects",
         "bucket: encryption",
         "bucket: TLS",
+        "bucket: commits",
         "bucket: lifecycle of data and log",
         "bucket: lifecycle of leftovers",
     ),
@@ -50,59 +59,64 @@ def expires(prefix: str) -> list[dict[str, Any]]:
     return [*rules(), rule("expires", prefix, Expiration={"Days": 30})]
 
 
-BROKEN: dict[str, tuple[Callable[[Any], object], str, str]] = {
+def policy(**changed: str) -> Callable[[Any], object]:
+    return lambda s3: s3.put_bucket_policy(Bucket=BUCKET, Policy=bucket_policy(BUCKET, **changed))
+
+
+BROKEN: dict[str, tuple[Callable[[Any], object], set[str], str]] = {
     "versioning suspended": (
         lambda s3: s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Suspended"}),
-        "bucket: versioning",
+        {"bucket: versioning"},
         "Suspended",
     ),
     "no public access block": (
         lambda s3: s3.delete_public_access_block(Bucket=BUCKET),
-        "bucket: public access",
+        {"bucket: public access"},
         "BlockPublicAcls",
     ),
     "one way open": (
         lambda s3: s3.put_public_access_block(
             Bucket=BUCKET, PublicAccessBlockConfiguration={"BlockPublicAcls": True, "IgnorePublicAcls": True}
         ),
-        "bucket: public access",
+        {"bucket: public access"},
         "not BlockPublicPolicy, RestrictPublicBuckets",
     ),
     "no ownership controls": (
         lambda s3: s3.delete_bucket_ownership_controls(Bucket=BUCKET),
-        "bucket: owner of objects",
+        {"bucket: owner of objects"},
         "not set",
     ),
-    "no encryption": (lambda s3: s3.delete_bucket_encryption(Bucket=BUCKET), "bucket: encryption", "not set"),
-    "no policy": (lambda s3: s3.delete_bucket_policy(Bucket=BUCKET), "bucket: TLS", "no policy"),
-    "a policy that allows": (
-        lambda s3: s3.put_bucket_policy(Bucket=BUCKET, Policy=tls_policy(BUCKET, effect="Allow", secure="true")),
-        "bucket: TLS",
-        "no statement",
-    ),
+    "no encryption": (lambda s3: s3.delete_bucket_encryption(Bucket=BUCKET), {"bucket: encryption"}, "not set"),
+    "no policy": (lambda s3: s3.delete_bucket_policy(Bucket=BUCKET), {"bucket: TLS", "bucket: commits"}, "no policy"),
+    "a policy that allows": (policy(effect="Allow"), {"bucket: TLS", "bucket: commits"}, "no statement"),
+    "a policy that denies TLS": (policy(secure="true"), {"bucket: TLS"}, "no statement"),
+    "a policy that denies what keeps commits": (policy(absent="false"), {"bucket: commits"}, "does not deny"),
+    "a policy of another name": (policy(commits="_latest"), {"bucket: commits"}, "_log/orders/_latest.json are denied"),
+    "a policy of the whole log": (policy(commits="*"), {"bucket: commits"}, "_read.json, _log/orders/_counted.json"),
+    "a policy of shorter names": (policy(commits="0?"), {"bucket: commits"}, "does not deny"),
     "events expire": (
         lambda s3: put_rules(s3, BUCKET, *expires("events/")),
-        "bucket: lifecycle of data and log",
+        {"bucket: lifecycle of data and log"},
         "events/",
     ),
     "everything expires": (
         lambda s3: put_rules(s3, BUCKET, *expires("")),
-        "bucket: lifecycle of data and log",
+        {"bucket: lifecycle of data and log"},
         "_log/, events/, inventory/",
     ),
     "one stream of the log expires": (
         lambda s3: put_rules(s3, BUCKET, *expires("_log/orders/")),
-        "bucket: lifecycle of data and log",
+        {"bucket: lifecycle of data and log"},
         "_log/",
     ),
     "old versions stay": (
         lambda s3: put_rules(s3, BUCKET, rules()[1]),
-        "bucket: lifecycle of leftovers",
+        {"bucket: lifecycle of leftovers"},
         "old versions",
     ),
     "no lifecycle": (
         lambda s3: s3.delete_bucket_lifecycle(Bucket=BUCKET),
-        "bucket: lifecycle of leftovers",
+        {"bucket: lifecycle of leftovers"},
         "old versions and broken uploads",
     ),
 }
@@ -110,16 +124,16 @@ BROKEN: dict[str, tuple[Callable[[Any], object], str, str]] = {
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_a_broken_setting_is_named_and_the_other_checks_go_on(account: LakeAccount, name: str) -> None:
-    break_it, check, said = BROKEN[name]
+    break_it, broken, said = BROKEN[name]
     break_it(account.s3)
     try:
         found = found_of(account)
     finally:
         set_up(account.s3, BUCKET)
 
-    assert verdicts(found, "bucket") == WELL | {check: False}
-    assert said in found[check].seen
-    assert "terraform apply" in found[check].advice
+    assert verdicts(found, "bucket") == WELL | dict.fromkeys(broken, False)
+    assert any(said in found[check].seen for check in broken)
+    assert all("terraform apply" in found[check].advice for check in broken)
 
 
 def test_a_bucket_that_is_elsewhere_or_nowhere_is_a_finding_of_each_check(account: LakeAccount) -> None:
@@ -133,6 +147,7 @@ def test_a_bucket_that_is_elsewhere_or_nowhere_is_a_finding_of_each_check(accoun
 
 WRITER = {
     "writer: put if absent": True,
+    "writer: write over a commit": True,
     "writer: delete in _log/": True,
     "writer: delete in events/": True,
     "writer: delete in inventory/": True,
@@ -187,9 +202,26 @@ def test_a_right_too_many_is_named(as_administrator: LakeAccount, action: str, p
     assert "ingest-writer" in found[check].advice
 
 
+def test_a_bucket_whose_commits_can_be_written_over_is_named(as_administrator: LakeAccount) -> None:
+    account = as_administrator
+    account.allow_the_writer(*writer_statements(BUCKET)[1:])
+    try:
+        with account.enforced():
+            found = [found_of(account, role_arn=account.role_arn) for _ in range(2)]
+    finally:
+        account.allow_the_writer(*writer_statements(BUCKET))
+    with account.without_its_policy():
+        left = [item["Key"] for item in account.s3.list_objects_v2(Bucket=BUCKET, Prefix="_log/")["Contents"]]
+        account.s3.delete_object(Bucket=BUCKET, Key=left[0])
+
+    assert [verdicts(each, "writer") for each in found] == [WRITER | {"writer: write over a commit": False}] * 2
+    assert "terraform apply" in found[0]["writer: write over a commit"].advice
+    assert left == ["_log/__doctor/00000000000000000000.json"]  # the writer may not delete it, and no more of them come
+
+
 def test_a_right_too_few_is_named(as_administrator: LakeAccount) -> None:
     account = as_administrator
-    account.allow_the_writer(writer_statements(BUCKET)[0])
+    account.allow_the_writer(*writer_statements(BUCKET)[:2])
     try:
         with account.enforced():
             found = found_of(account, role_arn=account.role_arn)
@@ -215,6 +247,7 @@ def test_settings_that_the_writer_may_not_read_are_not_looked_at_and_no_fault(
         "bucket: clock": True,
         "bucket: versioning": None,
         "bucket: TLS": None,
+        "bucket: commits": None,
         "bucket: lifecycle of data and log": None,
         "bucket: lifecycle of leftovers": None,
     }

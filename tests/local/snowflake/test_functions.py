@@ -21,6 +21,8 @@ SCALAR: dict[str, Any] = {
     "GREATEST(1, 3)": 3, "GREATEST(1, NULL)": None, "LEAST(1, 3)": 1, "COALESCE(NULL, 2)": 2, "NULLIF(1, 1)": None,
     "LENGTH('ünï')": 3, "UPPER('ab')": "AB", "LOWER('AB')": "ab", "TRIM('  a ')": "a",
     "REPLACE('abc', 'b', CHR(120))": "axc",
+    "SPLIT_PART('a@b@c', '@', 2)": "b", "SPLIT_PART('a@b@c', '@', -1)": "c", "SPLIT_PART('a@b', '@', 3)": "",
+    "SPLIT_PART('a@b', '@', 0)": "a", "SPLIT_PART('a@b', '', 1)": "a@b", "SPLIT_PART(NULL, '@', 1)": None,
     "'a' || 'b'": "ab", "'a' || NULL": None, "MD5('a')": "0cc175b9c0f1b6a831c399e269772661",
     "SHA2('a')": "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb",
     "SHA2('a', 256)": "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb",
@@ -51,8 +53,10 @@ SCALAR: dict[str, Any] = {
 OVER = "OVER (ORDER BY A)"
 ROWS = "(SELECT * FROM VALUES (1, 'x', TRUE), (2, NULL, FALSE), (4, 'y', TRUE) AS V (A, B, C))"
 AGGREGATES: dict[str, list[Any]] = {
-    "COUNT(*)": [3], "COUNT(B)": [2], "COUNT(DISTINCT B)": [2], "SUM(A)": [7], "MIN(A)": [1], "MAX(B)": ["y"],
-    "ANY_VALUE(1)": [1], "AVG(A::DOUBLE)": [7 / 3], f"ROW_NUMBER() {OVER}": [1, 2, 3], f"LAG(A) {OVER}": [None, 1, 2],
+    "COUNT(*)": [3], "COUNT(B)": [2], "COUNT(DISTINCT B)": [2], "SUM(A)": [7],
+    "AVG(A)": [Decimal("2.333333")], "AVG(DISTINCT A::NUMBER(10,2))": [Decimal("2.33333333")], "AVG(A::FLOAT)": [7 / 3],
+    "AVG(NULLIF(A, A))": [None], "MIN(A)": [1], "MAX(B)": ["y"],
+    "ANY_VALUE(1)": [1], f"ROW_NUMBER() {OVER}": [1, 2, 3], f"LAG(A) {OVER}": [None, 1, 2],
     f"LEAD(A) {OVER}": [2, 4, None], f"SUM(A) {OVER}": [1, 3, 7],
 }  # fmt: skip
 """Of A, B and C; their values, in the order of A for window functions."""

@@ -96,31 +96,51 @@ BROKEN = {
         {"stage: inventory/", *COPIES, HISTORY},
         "STORAGE_ALLOWED_LOCATIONS",
     ),
-    "the integration's role sees the whole bucket, and one prefix alone is blocked": Broken(
-        [
-            "ALTER STORAGE INTEGRATION {integration} SET STORAGE_BLOCKED_LOCATIONS = ('s3://{bucket}/_quarantine/') "
-            "STORAGE_AWS_ROLE_ARN = 'arn:aws:iam::443414059898:role/administrator'"
-        ],
-        [
-            "ALTER STORAGE INTEGRATION {integration} SET STORAGE_BLOCKED_LOCATIONS = ('s3://{bucket}/_log/', "
-            "'s3://{bucket}/_quarantine/', 's3://{bucket}/_runs/', 's3://{bucket}/_ops/') STORAGE_AWS_ROLE_ARN = "
-            "'arn:aws:iam::443414059898:role/dp-mailblaze-demo-dev-snowflake-storage'"
-        ],
-        {"stage: the rest of the bucket", "stage: _log/", "stage: _runs/", "stage: _ops/"},
-        "STORAGE_BLOCKED_LOCATIONS",
-    ),
-    "the stage is the transformer's too": Broken(
-        [
-            "GRANT USAGE ON STAGE {stage} TO ROLE {transformer}",
-            "GRANT USAGE ON INTEGRATION {integration} TO ROLE {transformer}",
-        ],
-        [
-            "REVOKE USAGE ON STAGE {stage} FROM ROLE {transformer}",
-            "REVOKE USAGE ON INTEGRATION {integration} FROM ROLE {transformer}",
-        ],
-        {"stage: transformer"},
-        "FROM ROLE {transformer};",
-    ),
+    **{
+        f"the integration's role sees the whole bucket, and {blocked} alone is blocked": Broken(
+            [
+                "ALTER STORAGE INTEGRATION {integration} SET "
+                f"STORAGE_BLOCKED_LOCATIONS = ('s3://{{bucket}}/{blocked}/') "
+                "STORAGE_AWS_ROLE_ARN = 'arn:aws:iam::443414059898:role/administrator'"
+            ],
+            [
+                "ALTER STORAGE INTEGRATION {integration} SET STORAGE_BLOCKED_LOCATIONS = ('s3://{bucket}/_log/', "
+                "'s3://{bucket}/_quarantine/', 's3://{bucket}/_runs/', 's3://{bucket}/_ops/') STORAGE_AWS_ROLE_ARN = "
+                "'arn:aws:iam::443414059898:role/dp-mailblaze-demo-dev-snowflake-storage'"
+            ],
+            {
+                "stage: the rest of the bucket",
+                *(f"stage: {prefix}/" for prefix in ("_log", "_quarantine", "_runs", "_ops") if prefix != blocked),
+            },
+            "STORAGE_BLOCKED_LOCATIONS",
+        )
+        for blocked in ("_quarantine", "_log")
+    },
+    **{
+        f"the stage is the {role}'s too": Broken(
+            [
+                f"GRANT USAGE ON STAGE {{stage}} TO ROLE {{{role}}}",
+                f"GRANT USAGE ON INTEGRATION {{integration}} TO ROLE {{{role}}}",
+                *more,
+            ],
+            [
+                f"REVOKE USAGE ON STAGE {{stage}} FROM ROLE {{{role}}}",
+                f"REVOKE USAGE ON INTEGRATION {{integration}} FROM ROLE {{{role}}}",
+                *back,
+            ],
+            {f"stage: {role}", *others},
+            f"FROM ROLE {{{role}}};",
+        )
+        for role, more, back, others in (
+            ("transformer", [], [], set()),
+            (
+                "reader",
+                ["GRANT USAGE ON SCHEMA {raw} TO ROLE {reader}"],
+                ["REVOKE USAGE ON SCHEMA {raw} FROM ROLE {reader}"],
+                {"schemas of the reader"},
+            ),
+        )
+    },
     "the transformer does not read new tables of RAW": revoked(
         "SELECT", "FUTURE TABLES IN SCHEMA {raw}", "{transformer}", "RAW: a new table, read by the transformer"
     ),
@@ -160,8 +180,19 @@ BROKEN = {
     "the transformer makes no tables in STAGING": revoked(
         "CREATE TABLE", "SCHEMA {db}.STAGING", "{transformer}", "STAGING: a new table and view"
     ),
+    "the transformer makes no tables in INTERMEDIATE": revoked(
+        "CREATE TABLE", "SCHEMA {db}.INTERMEDIATE", "{transformer}", "INTERMEDIATE: a new table and view"
+    ),
+    "the transformer makes no views in MART": revoked(
+        "CREATE VIEW",
+        "SCHEMA {mart}",
+        "{transformer}",
+        "MART: a new table and view",
+        "MART: a new view, read by the reader",
+        "masking in a view",
+    ),
     "the transformer makes no views in SNAPSHOTS": revoked(
-        "CREATE VIEW", "SCHEMA {db}.SNAPSHOTS", "{transformer}", "SNAPSHOTS: a new table and view", advice="GRANT"
+        "CREATE VIEW", "SCHEMA {db}.SNAPSHOTS", "{transformer}", "SNAPSHOTS: a new table and view"
     ),
     "the reader does not read new tables of MART": revoked(
         "SELECT", "FUTURE TABLES IN SCHEMA {mart}", "{reader}", "MART: a new table, read by the reader"

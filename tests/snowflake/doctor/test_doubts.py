@@ -38,6 +38,24 @@ def test_a_text_that_is_altered_a_history_that_is_late_and_a_lock_without_timeou
     assert found["COPY_HISTORY"].ok is None  # it may come
 
 
+def test_claims_that_wait_for_others_locks_that_stay_and_times_that_are_altered_are_found(patient: Patient) -> None:
+    with patient.in_doubt(
+        "UPDATES_LOCK_THE_SCHEMA", "ROLLBACK_KEEPS_LOCKS", "COPY_CUTS_TIMES", "BOUND_TIMES_LOSE_THEIR_ZONE"
+    ):
+        found = patient.examined()
+
+    assert faults(found) == {
+        "claim: two sessions on two",
+        "claim: after ROLLBACK",
+        "COPY: times",
+        "times that are bound",
+    }, shown(found)
+    assert "LOAD_CONCURRENCY=1" in found["claim: two sessions on two"].advice
+    assert "ROLLBACK gives no lock back" in found["claim: after ROLLBACK"].advice
+    assert "10:00:00.123000" in found["COPY: times"].seen
+    assert "do not load" in found["times that are bound"].advice
+
+
 def test_a_copy_that_commits_by_itself_is_found_and_its_rows_do_not_last(patient: Patient) -> None:
     with patient.in_doubt("COPY_COMMITS"):
         found = patient.examined(claims=False)

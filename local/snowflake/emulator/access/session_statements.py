@@ -7,6 +7,7 @@ import json
 from fakesnow import statement_type
 
 from local.snowflake.emulator.account.context import Context
+from local.snowflake.emulator.account.doubts import Doubt
 from local.snowflake.emulator.errors import (
     SnowflakeError,
     no_such_object,
@@ -150,6 +151,8 @@ def commit(context: Context) -> Result:
 def rollback(context: Context) -> Result:
     context.tokens.accept("WORK")
     context.tokens.end()
+    if Doubt.ROLLBACK_KEEPS_LOCKS in context.account.doubts:
+        context.account.locks.keep(context.session.id)
     end_transaction(context, keep=False)
     return status(DONE, statement_type.TCL)
 

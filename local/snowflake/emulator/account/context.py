@@ -100,6 +100,8 @@ class Context:
         doubts, parameters = self.account.doubts, self.session.parameters
         if mode is LockMode.WRITE and Doubt.UPDATES_CONFLICT_AT_ONCE in doubts:
             return
+        if mode is LockMode.WRITE and Doubt.UPDATES_LOCK_THE_SCHEMA in doubts:
+            name = ObjectName(name.database, name.schema, "*")
         at_most = parameters.number("STATEMENT_TIMEOUT_IN_SECONDS")
         seconds = at_most if Doubt.LOCK_TIMEOUT_IGNORED in doubts else parameters.number("LOCK_TIMEOUT")
         try:

@@ -25,6 +25,10 @@ class Doubt(Enum):
     HISTORY_IS_LATE = "COPY_HISTORY does not tell yet of what has just been loaded"
     UPDATES_CONFLICT_AT_ONCE = "an UPDATE of what another transaction has updated fails, and does not wait"
     LOCK_TIMEOUT_IGNORED = "a statement waits for a lock until its own timeout"
+    UPDATES_LOCK_THE_SCHEMA = "an UPDATE locks all tables of its schema to the transaction's end"
+    ROLLBACK_KEEPS_LOCKS = "ROLLBACK gives no lock back; the session's end does"
+    COPY_CUTS_TIMES = "COPY keeps three digits of a second"
+    BOUND_TIMES_LOSE_THEIR_ZONE = "a bound TIMESTAMP_TZ comes as a TIMESTAMP_NTZ"
     VIEWS_ASK_AS_OWNER = "CURRENT_ROLE() in a view is the role of the view's owner"
 
 

@@ -38,6 +38,7 @@ class Locks:
         self._changed = Condition()
         self._held: dict[ObjectName, dict[int, set[LockMode]]] = defaultdict(dict)
         self._aborted: set[int] = set()
+        self._keeping: set[int] = set()
 
     def acquire(self, session: int, name: ObjectName, mode: LockMode, *, seconds: float) -> None:
         """Wait for a lock. Raises SnowflakeError 000625 where it is not to be had in time."""
@@ -59,11 +60,24 @@ class Locks:
             self._held[name].setdefault(session, set()).add(mode)
 
     def release(self, session: int) -> None:
-        """Give back all that a session holds."""
+        """Give back all that a session holds, unless it keeps it."""
         with self._changed:
+            if session in self._keeping:
+                return
             for holders in self._held.values():
                 holders.pop(session, None)
             self._changed.notify_all()
+
+    def keep(self, session: int) -> None:
+        """Let a session hold to its end what it holds."""
+        with self._changed:
+            self._keeping.add(session)
+
+    def end(self, session: int) -> None:
+        """The session's end: nothing is kept."""
+        with self._changed:
+            self._keeping.discard(session)
+        self.release(session)
 
     def cancel(self, session: int) -> None:
         """Wake a session that waits, with an error."""

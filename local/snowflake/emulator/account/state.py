@@ -101,7 +101,7 @@ class Account:
             session.ended = True
         with session.one_at_a_time:
             session.transaction.rollback()
-            self.locks.release(session.id)
+            self.locks.end(session.id)
             session.connection.close()
 
     def actor(self, session: Session) -> Actor:

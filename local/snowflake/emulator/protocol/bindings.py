@@ -7,19 +7,21 @@ from typing import Any
 
 from sqlglot import exp
 
+from local.snowflake.emulator.account.doubts import Doubt, Doubts
 from local.snowflake.emulator.errors import unsupported
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def positional(bindings: dict[str, Any] | None) -> list[exp.Expression]:
+def positional(bindings: dict[str, Any] | None, doubts: Doubts) -> list[exp.Expression]:
     """The values of `?`, in order. Raises SnowflakeError for many rows of them, as `executemany` sends."""
     if not bindings:
         return []
     ordered = [bindings[str(at)] for at in range(1, len(bindings) + 1)]
     if any(isinstance(binding["value"], list) for binding in ordered):
         raise unsupported("many rows of bindings for one statement")
-    return [literal(binding["type"], binding["value"]) for binding in ordered]
+    types = {"TIMESTAMP_TZ": "TIMESTAMP_NTZ"} if Doubt.BOUND_TIMES_LOSE_THEIR_ZONE in doubts else {}
+    return [literal(types.get(binding["type"], binding["type"]), binding["value"]) for binding in ordered]
 
 
 def literal(type_: str, value: str | None) -> exp.Expression:

@@ -156,7 +156,7 @@ class Endpoint:
         sql = str(body["sqlText"])
         if body.get("describeOnly"):
             raise unsupported("the columns of a statement without running it")
-        values = positional(body.get("bindings"))
+        values = positional(body.get("bindings"), self._account.doubts)
         query_id, result = execute(Context(self._account, session, sql, Tokens(sql), values))
         info = {
             "queryId": query_id,

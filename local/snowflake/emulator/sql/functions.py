@@ -191,8 +191,19 @@ def _round(node: exp.Round) -> exp.Expression:
     return node
 
 
+def _average(node: exp.Avg) -> exp.Expression:
+    """A quotient: with six more digits after the point than the values have, and NULL of no value."""
+    if isinstance(node.parent, exp.Window):
+        raise unsupported("AVG over a window")
+    values = node.this
+    return call(
+        "divide", exp.Sum(this=values), exp.Nullif(this=exp.Count(this=values.copy()), expression=exp.Literal.number(0))
+    )
+
+
 REWRITES: dict[type[exp.Expression], Callable[..., exp.Expression]] = {
     exp.Div: lambda node: call("divide", node.this, node.expression),
+    exp.Avg: _average,
     exp.DateAdd: _date_add,
     exp.Extract: _extract,
     exp.CurrentSession: lambda _: _session_value("session"),

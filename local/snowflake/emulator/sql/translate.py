@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError, UnsupportedError
 from sqlglot.expressions import DataType
+from sqlglot.tokens import TokenType
 
 from local.snowflake.emulator.errors import (
     SnowflakeError,
@@ -23,13 +25,17 @@ from local.snowflake.emulator.sql.macros import call
 from local.snowflake.emulator.sql.relations import ObjectName, Relation
 from local.snowflake.emulator.sql.types import declared_type, duckdb_type, text_length
 
+_NAMED = "bound_value_"
+_PLACE = re.compile(rf":{_NAMED}(\d+)", re.IGNORECASE)
+_POSITION = "position"
+
 
 def parse(sql: str) -> exp.Expression:
     """One statement. Raises SnowflakeError 001003."""
     try:
-        found = [statement for statement in sqlglot.parse(sql, read="snowflake") if statement is not None]
+        found = [statement for statement in sqlglot.parse(_numbered(sql), read="snowflake") if statement is not None]
     except SqlglotError as error:
-        raise syntax_error(_plain(str(error))) from None
+        raise syntax_error(_PLACE.sub("?", _plain(str(error)))) from None
     statements = [statement for statement in found if not isinstance(statement, exp.Semicolon)]
     if not statements:
         raise SnowflakeError(900, "42601", "SQL compilation error: Empty SQL statement.")
@@ -37,14 +43,27 @@ def parse(sql: str) -> exp.Expression:
         raise SnowflakeError(
             8, "0A000", f"Actual statement count {len(statements)} did not match the desired statement count 1."
         )
+    for place in statements[0].find_all(exp.Placeholder):
+        numbered = _PLACE.fullmatch(f":{place.name}")
+        if numbered is None:
+            raise unsupported(f"the binding :{place.name}; those of ? are")
+        place.set("this", None)
+        place.meta[_POSITION] = int(numbered[1])
     return statements[0]
+
+
+def _numbered(sql: str) -> str:
+    """The statement with a name for each `?`, since sqlglot keeps no place of one, and no tree their order."""
+    tokens = sqlglot.tokenize(sql, read="snowflake")
+    places = [token.start for token in tokens if token.token_type is TokenType.PLACEHOLDER]
+    pieces = [sql[start:end] for start, end in pairwise([0, *(place + 1 for place in places), len(sql)])]
+    numbered = [f"{piece[:-1]}:{_NAMED}{at}" for at, piece in enumerate(pieces[:-1])]
+    return "".join([*numbered, pieces[-1]])
 
 
 def bind(expression: exp.Expression, values: Sequence[exp.Expression]) -> exp.Expression:
     """Put values in the place of `?`. Raises SnowflakeError where their numbers differ."""
-    places = sorted(expression.find_all(exp.Placeholder), key=lambda place: place.meta.get("start", 0))
-    if any(place.meta.get("start") is None for place in places):
-        places = list(_in_order(expression))
+    places = sorted(expression.find_all(exp.Placeholder), key=lambda place: int(place.meta[_POSITION]))
     if len(places) != len(values):
         raise SnowflakeError(
             2049,
@@ -54,10 +73,6 @@ def bind(expression: exp.Expression, values: Sequence[exp.Expression]) -> exp.Ex
     for place, value in zip(places, values, strict=True):
         place.replace(value)
     return expression
-
-
-def _in_order(expression: exp.Expression) -> Iterator[exp.Placeholder]:
-    yield from expression.find_all(exp.Placeholder, bfs=False)
 
 
 def upper_case(expression: exp.Expression) -> exp.Expression:

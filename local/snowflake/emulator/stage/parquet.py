@@ -98,6 +98,8 @@ def _in_doubt(array: pa.ChunkedArray, column: Column, place: _Place, doubts: Dou
             raise place.error(100080, "Empty column value", int(pc.index(empty, True).as_py()) + 1)
         if Doubt.COPY_NULLS_EMPTY_TEXT in doubts:
             return pc.if_else(empty, pa.scalar(None, array.type), array)
+    if Doubt.COPY_CUTS_TIMES in doubts and pa.types.is_timestamp(array.type):
+        return array.cast(pa.timestamp("ms", array.type.tz), safe=False).cast(array.type)
     if Doubt.COPY_ROUNDS in doubts and pa.types.is_decimal(array.type) and (number := number_parts(column.type)):
         return pc.round(array, number[1], "half_towards_infinity").cast(pa.decimal128(*number), safe=False)
     return array

@@ -30,7 +30,6 @@ from orchestration.warehouse.snowflake.doctor.account import Account, Role, roll
 from orchestration.warehouse.snowflake.session import SnowflakeSession
 
 _VERSIONS_LOOKED_AT = 20
-_PROBE = "__doctor"
 _AT = datetime(2000, 1, 1, tzinfo=UTC)
 _MOMENT = datetime(2026, 7, 1, 10, 0, 0, 123456, tzinfo=UTC)
 _TEXTS = ("", None, "********", "\N{SNOWFLAKE}")
@@ -187,14 +186,14 @@ def _copied(account: Account, rows: pa.Table, columns: Sequence[TableColumn]) ->
 def _probe_file(account: Account, rows: pa.Table) -> Iterator[DataFile]:
     """A file of these rows where no stream has its own; deleted at the end, as far as the credentials may.
 
-    Its name is of its content, so that what must be left is one small file, however often this is run.
+    Its name is of its content, so that what must be left is one small file, however often this is run. It expires.
     """
     buffer = io.BytesIO()
     pq.write_table(rows, buffer, compression="zstd")
     body = buffer.getvalue()
     digest = hashlib.sha256(body).hexdigest()
     prefix = account.contracts[0].spec.prefix
-    key = layout.data_key(prefix, _PROBE, at=_AT, version=0, part=0, sha256=digest)
+    key = layout.data_key(prefix, layout.PROBES, at=_AT, version=0, part=0, sha256=digest)
     try:
         account.store.put(key, body)
     except AccessError as error:
@@ -208,7 +207,7 @@ def _probe_file(account: Account, rows: pa.Table) -> Iterator[DataFile]:
 
 
 def _delete(account: Account, key: str) -> None:
-    """The writer of the lake may not delete: then the file stays, which nothing reads."""
+    """The writer of the lake may not delete: then the file stays until it expires; nothing reads it."""
     try:
         account.store.delete([key])
     except (AccessError, TransientError):

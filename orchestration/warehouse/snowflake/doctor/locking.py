@@ -66,7 +66,13 @@ def _two(account: Account) -> Seen:
         rolled_back(second),
     ):
         first.claim(claim)
-        second.claim(other)
+        try:
+            second.claim(other)
+        except LockedError:
+            return wrong(
+                "the second waits for the first, as though they were of one stream",
+                "Streams load one after another here, and the lease waits behind a COPY: set LOAD_CONCURRENCY=1.",
+            )
     return Seen("neither does")
 
 
@@ -74,8 +80,11 @@ def _after(account: Account) -> Seen:
     with _claim_table(account) as claim, account.apart(Role.LOADER) as first, _impatient(account) as second:
         with rolled_back(first):
             first.claim(claim)
-        with rolled_back(second):
-            second.claim(claim)
+        try:
+            with rolled_back(second):
+                second.claim(claim)
+        except LockedError:
+            return wrong("the next waits, though the first has rolled back", f"ROLLBACK gives no lock back. {_ADVICE}")
     return Seen("it has")
 
 

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from functools import partial
 
 from ingest.findings import Check, Seen, wrong
-from ingest.lake.layout import LOG, OPS, QUARANTINE, RUNS
+from ingest.lake.layout import LOG, OPS, PROBES, QUARANTINE, RUNS
 from orchestration.warehouse.snowflake.doctor.account import Account, Role, refusal
 from orchestration.warehouse.snowflake.session import SnowflakeSession
 
-_NOWHERE = "__doctor/"
+_NOWHERE = f"{PROBES}/"
 _CLOSED = {
     "the rest of the bucket": _NOWHERE,
     f"{LOG}/": f"{LOG}/{_NOWHERE}",

@@ -69,8 +69,16 @@ run "defaults" {
         Resource  = ["arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1", "arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/*"]
         Condition = { NumericLessThan = { "s3:TlsVersion" = "1.2" } }
       },
+      {
+        Sid       = "NoCommitIsOverwritten"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = "s3:PutObject"
+        Resource  = "arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/_log/*/0???????????????????.json"
+        Condition = { Null = { "s3:if-none-match" = "true" } }
+      },
     ])
-    error_message = "The bucket is reached by TLS 1.2 and above alone."
+    error_message = "The bucket is reached by TLS 1.2 and above alone, and no commit is overwritten by anybody."
   }
 
   assert {
@@ -87,10 +95,12 @@ run "defaults" {
       { id = "broken-off-uploads", prefix = "", noncurrent = null, expires = null, marker = false, aborts = 3, moves = [] },
       { id = "quarantine", prefix = "_quarantine/", noncurrent = null, expires = 180, marker = false, aborts = null, moves = [] },
       { id = "hand-offs", prefix = "_runs/", noncurrent = null, expires = 7, marker = false, aborts = null, moves = [] },
+      { id = "probes-in-events", prefix = "events/__doctor/", noncurrent = null, expires = 1, marker = false, aborts = null, moves = [] },
+      { id = "probes-in-inventory", prefix = "inventory/__doctor/", noncurrent = null, expires = 1, marker = false, aborts = null, moves = [] },
       { id = "older-events", prefix = "events/", noncurrent = null, expires = null, marker = false, aborts = null, moves = ["90 STANDARD_IA"] },
       { id = "older-inventory", prefix = "inventory/", noncurrent = null, expires = null, marker = false, aborts = null, moves = ["90 STANDARD_IA"] },
     ])
-    error_message = "Lifecycle: neither data nor log ever expires."
+    error_message = "Lifecycle: neither data nor log ever expires, but what a doctor has tried."
   }
 
   assert {
