@@ -24,6 +24,7 @@ from ingest.settings import IngestSettings
 from ingest.sources.api.http import ApiClient
 from local.servers.postgres_server import PostgresServer
 from local.servers.shop import Shop
+from tests.faults.poolers import forgetful_proxy
 from tests.ingest.cli.command import CommandLine
 
 CONTRACTS = ContractRegistry.load().select([])
@@ -122,6 +123,28 @@ def test_a_superuser_and_a_limit_of_connections_are_named(
     assert faults(superuser) == {"postgres: login"}
     assert "a superuser" in superuser["postgres: login"].seen
     assert faults(narrow) == {"postgres: connections"}
+
+
+def test_settings_that_are_not_kept_are_named(
+    ingest_settings: IngestSettings, owner: psycopg2.extensions.cursor
+) -> None:
+    owner.execute(
+        "create schema deaf; grant usage on schema deaf to ingest;"
+        "create function deaf.set_config(text, text, boolean) returns text language sql as 'select $2';"
+        "alter role ingest set search_path = deaf, pg_catalog, public; alter role ingest set timezone = 'Asia/Tokyo'"
+    )
+    dsn = make_dsn(ingest_settings.postgres_dsn.get_secret_value(), sslmode="disable")
+    try:
+        with forgetful_proxy(int(parse_dsn(dsn)["port"])) as proxy:
+            through = SecretStr(proxy.before(dsn))
+            found = found_in_postgres(ingest_settings.model_copy(update={"postgres_dsn": through}))
+    finally:
+        owner.execute("alter role ingest reset search_path; alter role ingest reset timezone; drop schema deaf cascade")
+
+    # The other two read as a run does, and such a read is refused, too.
+    assert faults(found) == {"postgres: settings of a reader", "postgres: horizon", "postgres: open transactions"}
+    assert "does not keep the setting" in found["postgres: settings of a reader"].seen
+    assert "pool_mode = transaction" in found["postgres: settings of a reader"].advice
 
 
 def test_a_slot_that_nobody_reads_is_named(ingest_settings: IngestSettings, owner: psycopg2.extensions.cursor) -> None:

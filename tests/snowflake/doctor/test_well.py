@@ -19,9 +19,22 @@ def objects_of(patient: Patient) -> list[str]:
     return sorted(str(name) for (name,) in rows if "INFORMATION_SCHEMA" not in str(name))
 
 
+def statements_of(patient: Patient) -> int:
+    [(count,)] = patient.account.rows(
+        "SELECT COUNT(*) FROM TABLE(INFORMATION_SCHEMA.QUERY_HISTORY(RESULT_LIMIT => 10000))"
+    )
+    return int(count)
+
+
+MOST_STATEMENTS = 200
+"""One after another, half a second each in an account far away: docs/SNOWFLAKE.md says that it takes two minutes."""
+
+
 def test_an_account_as_terraform_makes_it_is_well(patient: Patient) -> None:
     before = objects_of(patient), [item.key for item in patient.account.store.list("")]
+    earlier = statements_of(patient)
     found = patient.examined()
+    assert statements_of(patient) - earlier < MOST_STATEMENTS
 
     assert faults(found) == set(), shown(found)
     assert {name for name, finding in found.items() if finding.ok is None} == {
