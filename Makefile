@@ -16,6 +16,8 @@ WORKFLOWS := .venv-workflows
 ANALYTICS := .venv-analytics
 BOUNCER := .venv-bouncer
 METRICFLOW := .venv-metricflow
+DOCS := .venv-docs
+DATACONTRACT := .venv-datacontract
 JOBS ?= 2
 
 # Paths and files are UTF-8, whatever the locale is.
@@ -73,7 +75,7 @@ SQL ?= from information_schema.tables select table_schema, table_name order by a
 export SQL
 
 # What has a target of its own. Each run ends with its slowest tests.
-OTHERS := --ignore tests/snowflake --ignore tests/local/snowflake --ignore tests/terraform --ignore tests/e2e --ignore tests/analytics
+OTHERS := --ignore tests/snowflake --ignore tests/local/snowflake --ignore tests/terraform --ignore tests/e2e --ignore tests/analytics --ignore tests/docs
 PYTEST := $(BIN)/pytest -n $(JOBS) --durations=10 --durations-min=1
 
 test: $(STAMP) $(LAKE)/.installed ## Run the tests that need no more than this environment, JOBS at a time (default 2)
@@ -90,6 +92,9 @@ test-snowflake: $(STAMP) $(EMULATOR)/.installed $(SQLFLUFF)/.installed $(METRICF
 
 test-analytics: $(ANALYTICS)/.installed $(METRICFLOW)/.installed ## Run the tests of the page over the marts, in its own environment
 	@$(ANALYTICS)/bin/python -m pytest -c tests/analytics/pytest.ini --rootdir . --confcutdir tests/analytics tests/analytics
+
+test-docs: docs $(BROWSER)/.installed ## Build the documentation's site, and read it in a browser, where there is one
+	@$(BIN)/pytest tests/docs
 
 test-terraform: $(STAMP) $(CHECKOV)/.installed ## Run the tests of the Terraform modules, as far as terraform and its providers are there
 	@$(BIN)/pytest tests/terraform
@@ -111,6 +116,9 @@ audit: $(STAMP) .venv-audit/.installed ## Ask for known vulnerabilities of every
 
 pin-images: ## Write the digests of the base images, as the registry gives them, into the Dockerfiles
 	@.ci/pin_images
+
+docs: $(STAMP) $(DOCS)/.installed $(DATACONTRACT)/.installed ## Build the documentation as a site, into .site/html, and check its links (REPOSITORY_URL=... to link to sources)
+	@docs/site/build.sh
 
 pictures: $(STAMP) ## Run the demo, and draw its terminal anew for the documentation
 	@$(BIN)/python -m tests.pictures
@@ -164,7 +172,7 @@ lock: $(STAMP) ## Write the locks again from pyproject.toml, keeping what still 
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml --extra analytics -c requirements/dev.txt -o requirements/streamlit.txt
 	@$(subst 3.11,3.13,$(COMPILE)) $(if $(UPGRADE),--upgrade) --no-config requirements/postgres.in -o requirements/postgres.txt \
 		-c <(sed -n 's/^\([^ ;]*==[^ ;]*\).*/\1/p' requirements/dev.txt)
-	@for name in audit bench emulator checkov schemathesis sqlfluff browser lake workflows analytics bouncer metricflow; do $(COMPILE) $(if $(UPGRADE),--upgrade) requirements/$$name.in -o requirements/$$name.txt; done
+	@for name in audit bench emulator checkov schemathesis sqlfluff browser lake workflows analytics bouncer metricflow docs datacontract; do $(COMPILE) $(if $(UPGRADE),--upgrade) requirements/$$name.in -o requirements/$$name.txt; done
 
 # Programs that need other versions than ours, each in an environment of its own: the peers of `make bench`, the emulated
 # Snowflake, the page over the marts, MetricFlow, the lake of the containers, checkov, sqlfluff, the browser's driver, linters of models, workflows and containers, what
@@ -184,4 +192,4 @@ $(STAMP): requirements/install.sh requirements/uv.txt requirements/dev.txt pypro
 	@requirements/install.sh
 	@touch $@
 
-.PHONY: help demo stack up down query query_here inspect inspect_here dashboard test test-analytics test-slow check test-snowflake test-terraform e2e bench fuzz-api audit pin-images pictures questions chaos lint lint-dbt fmt typecheck install lock clean
+.PHONY: help demo stack up down query query_here inspect inspect_here dashboard test test-analytics test-docs test-slow check test-snowflake test-terraform e2e bench fuzz-api audit pin-images pictures docs questions chaos lint lint-dbt fmt typecheck install lock clean

@@ -74,7 +74,7 @@ def test_every_workflow_may_only_read_and_takes_no_input_into_a_script() -> None
         ]
 
 
-def test_only_the_account_s_job_may_ask_for_more_and_only_for_a_token_of_its_own() -> None:
+def test_only_the_jobs_of_the_account_and_of_pages_may_ask_for_more() -> None:
     more = {
         (path.name, name): job["permissions"]
         for path in WORKFLOWS
@@ -82,7 +82,23 @@ def test_only_the_account_s_job_may_ask_for_more_and_only_for_a_token_of_its_own
         if "permissions" in job
     }
 
-    assert more == {("snowflake.yml", "snowflake"): {"contents": "read", "id-token": "write"}}
+    assert more == {
+        ("snowflake.yml", "snowflake"): {"contents": "read", "id-token": "write"},
+        ("docs.yml", "build"): {"contents": "read", "pages": "read"},
+        ("docs.yml", "publish"): {"pages": "write", "id-token": "write"},
+    }
+
+
+def test_the_job_that_may_publish_runs_nothing_of_ours_and_publishes_main_alone() -> None:
+    loaded = yaml.safe_load((GITHUB / "workflows" / "docs.yml").read_text())
+    publish = loaded["jobs"]["publish"]
+
+    assert loaded[True]["push"] == {"branches": ["main"]}
+    assert "refs/heads/main" in publish["if"]
+    assert publish["needs"] == "build"
+    assert [step.get("uses", "").partition("@")[0] for step in publish["steps"]] == ["actions/deploy-pages"]
+    assert "make test-docs" in [step.get("run") for step in loaded["jobs"]["build"]["steps"]]
+    assert "test-docs" in (REPOSITORY / ".ci" / "run").read_text()
 
 
 def test_every_image_of_compose_is_built_with_its_own_context_on_both_architectures(workflow: dict[Any, Any]) -> None:
