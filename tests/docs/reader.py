@@ -47,14 +47,19 @@ def _look(page: Page, address: str, path: str, pictures: Path) -> dict[str, Any]
 
 def _search(page: Page, address: str, word: str) -> list[str]:
     page.goto(f"{address}/", wait_until="networkidle")
-    page.locator("[data-md-component=search-query]").fill(word)
-    found = page.locator(".md-search-result__item h1, .md-search-result__item h2")
-    expect(found.first).to_be_visible()
+    query = page.locator("[data-md-component=search-query]")
+    query.click()
+    query.press_sequentially(word)
+    found = page.locator(".md-search-result__item h1")
+    expect(found.first).to_be_visible(timeout=60_000)
     return found.all_inner_texts()
 
 
 def _in_the_dark(page: Page, address: str, pictures: Path) -> str:
-    page.emulate_media(color_scheme="dark")
+    # Another reader: the first one's choice is kept.
+    browser = page.context.browser
+    assert browser is not None
+    page = browser.new_page(color_scheme="dark")
     page.goto(f"{address}/architecture/", wait_until="networkidle")
     page.screenshot(path=pictures / "architecture-dark.png")
     return str(page.evaluate("document.body.getAttribute('data-md-color-scheme')"))
