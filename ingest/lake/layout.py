@@ -8,6 +8,7 @@ _log/<stream>/_counted.json                                              when it
 _quarantine/<stream>/dt=YYYY-MM-DD/<version>-<part>-<sha256[:12]>.parquet
 _runs/<flow run>.json                                                    a stream's result, from another process
 _ops/runs/<flow run>.json                                                what a run did, until a warehouse has it
+_ops/running/<flow run>.json                                             that a run is under way, until it ends
 <any of these>/__doctor/...                                              what a doctor tries; expires
 """
 
@@ -21,6 +22,7 @@ QUARANTINE = "_quarantine"
 RUNS = "_runs/"
 OPS = "_ops/"
 OPS_RUNS = f"{OPS}runs/"
+OPS_RUNNING = f"{OPS}running/"
 PROBES = "__doctor"
 """In a stream's place: what the doctors try there. Nothing reads it, and it expires (terraform/modules/raw_lake)."""
 _VERSION_DIGITS = 20
@@ -67,6 +69,11 @@ def outcome_key(flow_run_id: str) -> str:
 def run_record_key(flow_run_id: str) -> str:
     """The key of the record of what a run did, which waits for its import into the warehouse."""
     return f"{OPS_RUNS}{flow_run_id}.json"
+
+
+def running_mark_key(flow_run_id: str) -> str:
+    """The key of the mark of a run that is under way."""
+    return f"{OPS_RUNNING}{flow_run_id}.json"
 
 
 def version_of(key: str) -> int | None:

@@ -36,6 +36,10 @@ NodeEvent = NodeStarted | NodeFinished | NodeMessage
 
 _NOT_FOR_DBT = ("POSTGRES_", "SAAS_", "AWS_", "DBT_", "SNOWFLAKE_", "PREFECT_")
 """Prefixes of variables that dbt has no use for, or that would override what we pass."""
+NOT_OF_A_RUN = ("resource_type:unit_test",)
+"""What a run leaves to those who change the models."""
+OWN_DATA = ("source:ops+",)
+"""What dbt makes of the platform's own data, and tests of it."""
 _STOP_SECONDS = 10.0
 _TAIL_LINES = 20
 
@@ -96,7 +100,7 @@ class DbtRunner:
         *,
         full_refresh: bool = False,
         select: Sequence[str] = (),
-        exclude: Sequence[str] = ("resource_type:unit_test",),
+        exclude: Sequence[str] = NOT_OF_A_RUN,
         on_event: Callable[[NodeEvent], None] = lambda event: None,
     ) -> tuple[NodeFinished, ...]:
         """Build and test; returns every node's end. `on_event` gets each start, message and end at once.

@@ -17,6 +17,7 @@ from orchestration import progress
 from orchestration.prefect.operate.api import prefect_api
 from orchestration.prefect.run.endings import ended, refused
 from orchestration.prefect.run.parameters import RunParameters
+from orchestration.prefect.run.recording import record_refusal
 from orchestration.prefect.run.services import StepServices
 from orchestration.prefect.run.signature import takes
 from orchestration.prefect.run.steps import execute
@@ -53,6 +54,7 @@ def dp_maiblaze_demo_dev_flow(**given: Any) -> Any:
             str(context.flow_run.id), parameters, progress.current(logger), run_name=context.flow_run.name
         )
     except PlatformError as error:
+        record_refusal(str(context.flow_run.id), context.flow_run.name, given, error, logger)
         return refused(error)
     with beating(context.flow_run, logger):
         return ended(execute(run, context.flow_run.id, logger))

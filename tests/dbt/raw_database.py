@@ -15,16 +15,21 @@ import pyarrow as pa
 from ingest.contracts.registry import ContractRegistry
 from orchestration.warehouse.ddl import Table, data_table, keys_table, ledger_table, stream_tables
 from orchestration.warehouse.duckdb.warehouse import DIALECT
+from orchestration.warehouse.ops.tables import ops_tables
 
 FILE_NAME = "DP_MAILBLAZE_DEMO_DEV_DB.duckdb"
 SCHEMA = "RAW"
+MART = "MART"
 
 Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class RawDatabase:
-    """A DuckDB file with RAW's tables. Each call opens and closes it, since dbt needs it alone."""
+    """A DuckDB file with RAW's tables, and the platform's own in MART.
+
+    Each call opens and closes it, since dbt needs it alone.
+    """
 
     path: Path
     contracts: ContractRegistry
@@ -36,6 +41,9 @@ class RawDatabase:
         with raw.opened() as connection:
             connection.execute(DIALECT.create_schema(SCHEMA))
             connection.execute(DIALECT.create_table(ledger_table(SCHEMA)))
+            connection.execute(DIALECT.create_schema(MART))
+            for table in ops_tables(MART):
+                connection.execute(DIALECT.create_table(table))
             for contract in raw.contracts.values():
                 for table in stream_tables(contract, SCHEMA):
                     connection.execute(DIALECT.create_table(table))

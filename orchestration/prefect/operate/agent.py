@@ -1,6 +1,7 @@
 """python -m orchestration.prefect.operate.agent: the agent that runs the platform's flow and the maintenance.
 
-Beside it, lost runs are ended (`janitor`), and scheduled ones kept from piling up (`catch_up`).
+Beside it, lost runs are ended (`janitor`) and recorded as crashed (`records`), and scheduled ones kept from piling up
+(`catch_up`).
 
 `... health` exits 0 if it polled its queues within a minute.
 """
@@ -33,6 +34,7 @@ def _run(entrypoints: Mapping[str, str]) -> int:
     from ingest.settings import IngestSettings
     from orchestration.prefect.operate.catch_up import keep_from_catching_up
     from orchestration.prefect.operate.janitor import keep_watch
+    from orchestration.prefect.operate.records import keep_records
     from orchestration.runtime.agent import AgentSpec, run_agent
     from orchestration.settings import OrchestrationSettings
 
@@ -41,7 +43,8 @@ def _run(entrypoints: Mapping[str, str]) -> int:
         settings.require_salt()
         IngestSettings.load()  # of the runs: what they would refuse is refused now
         janitor = partial(keep_watch, stale_after=settings.stale_run)
-        queues, beside = (PLATFORM_QUEUE, MAINTENANCE_QUEUE), (janitor, keep_from_catching_up)
+        records = partial(keep_records, settings=settings)
+        queues, beside = (PLATFORM_QUEUE, MAINTENANCE_QUEUE), (janitor, records, keep_from_catching_up)
         run_agent(AgentSpec(AGENT, queues, entrypoints, beside=beside))
     except PlatformError as error:
         print(f"error {error}", file=sys.stderr)

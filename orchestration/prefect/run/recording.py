@@ -1,30 +1,61 @@
 """Records what a run did: its document in the outbox, then all that wait there into the warehouse's tables.
 
+Runs on this host that were killed are completed as crashed on that occasion.
+
 Nothing that goes wrong here fails a run, or hides its own error: it is logged, shown as a remark on the run, and the
 outbox keeps the document for the next run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from threading import Thread
 from typing import TypeVar
 
-from ingest.errors import first_line
+from ingest.contracts.registry import ContractRegistry
+from ingest.errors import PlatformError, first_line
 from ingest.lake.store import ObjectStore
+from orchestration.ops.crashed import complete
+from orchestration.ops.intake import take_in
 from orchestration.ops.outbox import Outbox
 from orchestration.ops.quarantine import quarantine_rows
-from orchestration.ops.record import RunFacts, record_of
+from orchestration.ops.record import RunFacts, bare_record, record_of
+from orchestration.ops.running import RunningMark, RunningMarks
 from orchestration.prefect.run.services import StepServices
 from orchestration.progress import Logger
 from orchestration.report import RunReport
+from orchestration.settings import OrchestrationSettings
 from orchestration.warehouse.ledger import Ledger
 from orchestration.warehouse.ops.rows import QuarantineRow, RunRecord, RunState
-from orchestration.warehouse.ops.tables import READERS_VIEWS, ensure_ops_tables, import_records, ops_tables
-from orchestration.warehouse.protocol import Purpose, Rows, Warehouse
+from orchestration.warehouse.ops.tables import ensure_ops_tables
+from orchestration.warehouse.protocol import Purpose, Warehouse
 
 T = TypeVar("T")
+
+
+def record_refusal(
+    run_id: str, run_name: str | None, given: Mapping[str, object], error: PlatformError, logger: Logger
+) -> None:
+    """Leave the record of a run that could not begin, where its settings say in which lake."""
+    try:
+        settings = OrchestrationSettings.load()
+        facts = RunFacts(
+            run_id=run_id,
+            run_name=run_name,
+            parameters=json.dumps(given, default=str),
+            warehouse=settings.warehouse.value,
+            started_at=datetime.now(UTC),
+            registry=ContractRegistry([]),
+            settings=settings,
+        )
+        record = bare_record(facts, state="refused", ended_at=facts.started_at, problem=str(error))
+        Outbox(ObjectStore(settings.lake)).put(record)
+    except PlatformError as problem:
+        # The setting that is wrong may be the lake's own.
+        logger.warning("the platform's own data: the refused run has no record: %s", problem)
 
 
 @dataclass
@@ -38,6 +69,7 @@ class Recorder:
     store: ObjectStore
     remarks: list[str] = field(default_factory=list)
     _has_tables: bool = False
+    _marking: Thread | None = None
     _with_quarantine: frozenset[str] = frozenset()
 
     @classmethod
@@ -54,9 +86,32 @@ class Recorder:
         )
         return cls(facts, Outbox(run.store), run.warehouse, logger, run.store)
 
-    def prepare(self) -> None:
-        """Make the tables, which dbt's tests read; note which streams have quarantine. Only under the writer's lock."""
+    def begin(self) -> None:
+        """Mark the run as under way, in the background: a lake that is away holds the run up once, not twice."""
+        facts = self.facts
+        mark = RunningMark.here(
+            run_id=facts.run_id,
+            run_name=facts.run_name,
+            warehouse=facts.warehouse,
+            parameters=facts.parameters,
+            started_at=facts.started_at,
+        )
+        consequence = "where this run is killed, it has no record"
+        self._marking = Thread(
+            target=self._attempt,
+            args=(consequence, lambda: RunningMarks(self.store).put(mark)),
+            name="running-mark",
+            daemon=True,
+        )
+        self._marking.start()
+
+    def prepare(self) -> bool:
+        """Make the tables, which dbt reads; note which streams have quarantine. Whether the tables are there.
+
+        Only under the writer's lock.
+        """
         self._attempt("its tables are not there", self._prepare)
+        return self._has_tables
 
     def write(self, report: RunReport, state: RunState) -> RunRecord | None:
         """Leave the run's document in the outbox; None where it could not be."""
@@ -71,12 +126,17 @@ class Recorder:
         with self.warehouse.connect(Purpose.PUBLISH) as session:
             ensure_ops_tables(session, schemas.mart)
             self._has_tables = True
-            self._with_quarantine = Ledger(session, schemas.raw).streams_with_quarantine()
+            ledger = Ledger(session, schemas.raw)
+            self._with_quarantine = ledger.streams_with_quarantine() if ledger.exists() else frozenset()
 
     def _write(self, report: RunReport, state: RunState) -> RunRecord:
         quarantine = self._attempt("quarantine was not counted", lambda: self._quarantine(report)) or ()
         record = record_of(report, self.facts, state=state, ended_at=datetime.now(UTC), quarantine=quarantine)
         self.outbox.put(record)
+        if self._marking is not None:
+            self._marking.join()
+            RunningMarks(self.store).remove(self.facts.run_id)
+            self._marking = None
         return record
 
     def _quarantine(self, report: RunReport) -> tuple[QuarantineRow, ...]:
@@ -87,23 +147,18 @@ class Recorder:
         return quarantine_rows(self.store, contracts, self.facts.run_id)
 
     def _take_in(self, record: RunRecord | None) -> None:
-        waiting = self.outbox.waiting(record)
-        if not waiting:
-            return
-        mart = self.facts.settings.schemas.mart
-        with self.warehouse.connect(Purpose.PUBLISH) as session:
-            if not self._has_tables:
-                ensure_ops_tables(session, mart)
-            import_records(session, mart, waiting, keep=self.facts.settings.ops_keep)
-        self.warehouse.show_rows(
-            Rows(
-                tables=frozenset(table.name for table in ops_tables(mart)),
-                views=READERS_VIEWS,
-                column="run_id",
-                values=tuple(each.run.run_id for each in waiting),
-            )
+        for mark in RunningMarks(self.store).all():
+            if mark.is_gone:
+                complete(self.store, self.facts.registry, mark)
+        settings = self.facts.settings
+        take_in(
+            self.outbox,
+            self.warehouse,
+            settings.schemas.mart,
+            keep=settings.ops_keep,
+            known=record,
+            has_tables=self._has_tables,
         )
-        self.outbox.remove(waiting)
 
     def _attempt(self, consequence: str, work: Callable[[], T]) -> T | None:
         """Do it; None where it failed."""

@@ -20,7 +20,7 @@ from prefect.states import State
 from ingest.errors import PlatformError
 from orchestration.dbt.events import NodeFinished, NodeStarted
 from orchestration.dbt.project import dbt_project
-from orchestration.dbt.runner import DbtFailure, DbtRunner, NodeEvent
+from orchestration.dbt.runner import NOT_OF_A_RUN, OWN_DATA, DbtFailure, DbtRunner, NodeEvent
 from orchestration.prefect.run.dbt_nodes import NodeTaskRuns
 from orchestration.prefect.run.ingestion import error_of, ingest
 from orchestration.prefect.run.recording import Recorder
@@ -49,13 +49,17 @@ _TABLES = ("table", "incremental", "snapshot", "seed")
 
 @dataclass
 class _Draft:
-    """The report as it grows; `load_runs` are the task runs that loaded streams."""
+    """The report as it grows.
+
+    `load_runs` are the task runs that loaded streams, `leaves_out` is what dbt is not to build.
+    """
 
     run_id: str
     started: float = field(default_factory=monotonic)
     streams: list[StreamOutcome] = field(default_factory=list)
     loads: list[LoadResult] = field(default_factory=list)
     load_runs: dict[str, UUID] = field(default_factory=dict)
+    leaves_out: tuple[str, ...] = ()
     nodes: list[NodeFinished] = field(default_factory=list)
     full_refresh: bool = False
     reconciliations: list[Reconciliation] = field(default_factory=list)
@@ -96,6 +100,7 @@ class _Draft:
 def execute(run: StepServices, flow_run_id: UUID, logger: Logger) -> RunReport:
     """Do what the parameters ask for, and record it. Problems are in the report; only a bug is raised."""
     recorder = Recorder.of(run, datetime.now(UTC), logger)
+    recorder.begin()
     draft = _Draft(run.run_id)
     recorded: RunRecord | None = None
     try:
@@ -146,7 +151,7 @@ def _in_warehouse(
             if not _load(run, draft):
                 return
     if not parameters.skip_dbt:
-        recorder.prepare()
+        draft.leaves_out = () if recorder.prepare() else OWN_DATA
         # Models read only what is new: after a load that changes the past they are built anew.
         draft.full_refresh = parameters.full_refresh or any(
             result.changes_the_past(run.registry[result.stream]) for result in draft.loads
@@ -208,7 +213,7 @@ def _build(run: StepServices, draft: _Draft, folder: RunFolder, flow_run_id: UUI
                 run.progress.dbt_finished(event)
 
         try:
-            dbt.build(full_refresh=draft.full_refresh, on_event=hear)
+            dbt.build(full_refresh=draft.full_refresh, exclude=(*NOT_OF_A_RUN, *draft.leaves_out), on_event=hear)
         except DbtFailure as error:
             draft.problems.append(error)
             return False

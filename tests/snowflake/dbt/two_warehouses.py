@@ -10,6 +10,7 @@ from typing import Any
 from ingest.apart import Outcome
 from orchestration.warehouse.duckdb.warehouse import DuckDBWarehouse
 from orchestration.warehouse.loader import Loader, LoadResult, load_streams
+from orchestration.warehouse.ops.tables import ensure_ops_tables
 from orchestration.warehouse.protocol import Purpose, Warehouse
 from orchestration.warehouse.snowflake.warehouse import SnowflakeWarehouse
 from tests.dbt.project import Dbt, DbtResult
@@ -31,6 +32,8 @@ class Built:
     def load(self, lake: LandedLake) -> dict[str, Outcome[LoadResult]]:
         """Load all streams; how each ended."""
         loader = Loader(lake.store, "RAW", run_id="parity")
+        with self.warehouse.connect(Purpose.PUBLISH) as session:
+            ensure_ops_tables(session, "MART")
         with self.warehouse.connect() as session:
             outcomes = load_streams(loader, session, list(lake.contracts.values()), concurrency=2)
         return {outcome.stream: outcome for outcome in outcomes}

@@ -1,0 +1,83 @@
+"""The record of a run that was killed, from what it left: its mark, and its commits in the lake's log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from ingest.apart import apart
+from ingest.contracts.model import StreamContract
+from ingest.contracts.registry import ContractRegistry
+from ingest.lake.commit import Commit, CommitKind
+from ingest.lake.log import CommitLog
+from ingest.lake.store import ObjectStore
+from orchestration.ops.outbox import Outbox
+from orchestration.ops.running import RunningMark, RunningMarks
+from orchestration.ops.texts import for_readers
+from orchestration.warehouse.ops.rows import RunRecord, RunRow, StreamRow
+
+_AT_ONCE = 8
+_CLOCKS_DIFFER = timedelta(hours=1)
+"""A stream may have been landed on another host than the run's."""
+_KILLED = "Its process was killed, or its host is gone. What it had committed counts; the next run goes on from there."
+
+
+def complete(store: ObjectStore, registry: ContractRegistry, mark: RunningMark) -> bool:
+    """Leave the record of a run that was killed, and remove its mark; whether it had left none of its own.
+
+    Raises what the lake raises.
+    """
+    written = Outbox(store).put_if_absent(crashed_record(store, registry, mark))
+    RunningMarks(store).remove(mark.run_id)
+    return written
+
+
+def crashed_record(store: ObjectStore, registry: ContractRegistry, mark: RunningMark) -> RunRecord:
+    """What is known of the run: what it had committed, stream by stream. It ended when it was last heard of."""
+    found = apart(
+        registry.values(), lambda contract: (contract.stream, list(_commits(store, contract, mark))), at_once=_AT_ONCE
+    )
+    commits = {stream: newest_first for stream, newest_first in found.results if newest_first}
+    last = max((commit.committed_at for each in commits.values() for commit in each), default=mark.started_at)
+    streams = tuple(_stream_row(mark.run_id, stream, each) for stream, each in commits.items())
+    ended_at: datetime = max(last, mark.started_at)
+    run = RunRow(
+        run_id=mark.run_id,
+        run_name=mark.run_name,
+        state="crashed",
+        warehouse=mark.warehouse,
+        parameters=for_readers(mark.parameters),
+        started_at=mark.started_at,
+        ended_at=ended_at,
+        run_seconds=(ended_at - mark.started_at).total_seconds(),
+        streams=len(streams),
+        rows_landed=sum(row.rows_landed or 0 for row in streams),
+        rows_quarantined=sum(row.rows_quarantined or 0 for row in streams),
+        problem=_KILLED,
+    )
+    return RunRecord(run=run, streams=streams)
+
+
+def _commits(store: ObjectStore, contract: StreamContract, mark: RunningMark) -> Iterator[Commit]:
+    """The run's commits, the newest first: others may have followed, none can have preceded the run's beginning."""
+    log = CommitLog(store, contract.stream)
+    commit = log.head()
+    while commit is not None and commit.committed_at >= mark.started_at - _CLOCKS_DIFFER:
+        if commit.run_id == mark.run_id:
+            yield commit
+        commit = log.required(commit.version - 1) if commit.version > 1 else None
+
+
+def _stream_row(run_id: str, stream: str, commits: list[Commit]) -> StreamRow:
+    newest = commits[0]
+    return StreamRow(
+        run_id=run_id,
+        stream=stream,
+        state="landed",
+        rows_landed=sum(commit.counts.landed for commit in commits if commit.kind is not CommitKind.KEYS),
+        rows_quarantined=sum(commit.counts.quarantined for commit in commits),
+        files_landed=sum(len(commit.files) for commit in commits),
+        bytes_landed=sum(commit.size for commit in commits),
+        version_landed=newest.version,
+        watermark=newest.watermark.after,
+    )

@@ -1,0 +1,77 @@
+"""Completes the records of runs that were killed: as crashed, beside an agent, by what Prefect says of them.
+
+A run that is in a final state and whose mark is still in the lake never came to write its record. Where the warehouse
+is free its rows are imported at once, else by the next run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from functools import partial
+from uuid import UUID
+
+import httpx
+from prefect.client.orchestration import PrefectClient
+from prefect.exceptions import ObjectNotFound
+from prefect.logging import get_logger
+
+from ingest.contracts.registry import ContractRegistry
+from ingest.errors import ConflictError
+from ingest.lake.store import ObjectStore
+from orchestration.ops.crashed import complete
+from orchestration.ops.intake import take_in
+from orchestration.ops.outbox import Outbox
+from orchestration.ops.running import RunningMark, RunningMarks
+from orchestration.settings import OrchestrationSettings
+from orchestration.warehouse.connect import open_warehouse
+
+_LOOK_SECONDS = 30.0
+_WRITER = "the janitor"
+
+_logger = get_logger("janitor")
+
+
+async def keep_records(client: PrefectClient, settings: OrchestrationSettings) -> None:
+    """Complete the records of killed runs, for ever. Goes on beside an agent."""
+    while True:
+        try:
+            for run_id in await complete_records(client, settings):
+                _logger.warning("the run %s was killed: its record says so now", run_id)
+        except Exception as error:
+            # Any: the agent is to go on. What could not be done is done the next time.
+            level = "debug" if isinstance(error, httpx.HTTPError) else "warning"
+            getattr(_logger, level)("cannot complete the records of killed runs: %s", error)
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
+async def complete_records(client: PrefectClient, settings: OrchestrationSettings) -> list[str]:
+    """Look once; the runs whose record was missing. Raises what lake, warehouse or API raise."""
+    store = ObjectStore(settings.lake)
+    marks = await asyncio.to_thread(RunningMarks(store).all)
+    lost = [mark for mark in marks if await _is_lost(client, mark)]
+    if not lost:
+        return []
+    registry = ContractRegistry.load(settings.contracts_dir)
+    completed = [mark.run_id for mark in lost if await asyncio.to_thread(complete, store, registry, mark)]
+    await asyncio.to_thread(partial(_take_in, store, settings))
+    return completed
+
+
+async def _is_lost(client: PrefectClient, mark: RunningMark) -> bool:
+    """Whether the run has ended without removing its mark. Of a run that this server has not, its process decides."""
+    try:
+        run = await client.read_flow_run(UUID(mark.run_id))
+    except (ObjectNotFound, ValueError):
+        return mark.is_gone
+    return run.state is not None and run.state.is_final()
+
+
+def _take_in(store: ObjectStore, settings: OrchestrationSettings) -> None:
+    """Import what waits, where nobody writes the warehouse."""
+    warehouse = open_warehouse(settings, run_id=_WRITER, wait=timedelta(0))
+    try:
+        with warehouse.lock(_WRITER, wait=timedelta(0)):
+            take_in(Outbox(store), warehouse, settings.schemas.mart, keep=settings.ops_keep)
+    except ConflictError:
+        _logger.debug("somebody writes the warehouse, and takes the records in at the end")

@@ -1,0 +1,143 @@
+"""A record that cannot be written or imported fails no run: it is logged, shown, and waits."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from ingest.contracts.registry import ContractRegistry
+from ingest.errors import FatalError, TransientError
+from ingest.lake.store import ObjectStore
+from orchestration.ops.outbox import Outbox
+from orchestration.ops.record import RunFacts, record_of
+from orchestration.ops.running import RunningMarks
+from orchestration.ops.texts import for_readers
+from orchestration.prefect.run.recording import Recorder
+from orchestration.report import RunReport, StreamOutcome
+from orchestration.settings import OrchestrationSettings
+from orchestration.warehouse.duckdb.warehouse import DuckDBWarehouse
+from orchestration.warehouse.ops.tables import ensure_ops_tables
+from tests.orchestration.lake_builder import contract
+
+LOGGER = logging.getLogger("test")
+REPORT = RunReport("r", 1.0)
+
+
+@pytest.fixture
+def recorder(store: ObjectStore, warehouse: DuckDBWarehouse) -> Recorder:
+    facts = RunFacts(
+        run_id="r",
+        run_name="curious-crane",
+        parameters="{}",
+        warehouse="duckdb",
+        started_at=datetime.now(UTC),
+        registry=ContractRegistry([contract()]),
+        settings=OrchestrationSettings.load(),
+    )
+    return Recorder(facts, Outbox(store), warehouse, LOGGER, store)
+
+
+def runs(warehouse: DuckDBWarehouse) -> list[tuple[object, ...]]:
+    with warehouse.connect() as session:
+        return session.query("SELECT run_id, state FROM mart.ops_runs")
+
+
+def broken(*_: Any, **__: Any) -> Any:
+    raise TransientError("the lake is away")
+
+
+def test_a_run_is_marked_then_recorded_then_imported(
+    recorder: Recorder, store: ObjectStore, warehouse: DuckDBWarehouse
+) -> None:
+    recorder.begin()
+    assert recorder._marking is not None
+    recorder._marking.join()
+    assert [mark.run_name for mark in RunningMarks(store).all()] == ["curious-crane"]
+    assert recorder.prepare()
+    record = recorder.write(REPORT, "completed")
+    assert RunningMarks(store).all() == []
+    assert Outbox(store).waiting() == [record]
+    recorder.take_in(record)
+    assert runs(warehouse) == [("r", "completed")]
+    assert (Outbox(store).waiting(), recorder.remarks) == ([], [])
+
+
+@pytest.mark.parametrize("part", ["put", "waiting", "remove"])
+def test_a_lake_that_is_away_costs_the_record_alone(
+    recorder: Recorder, warehouse: DuckDBWarehouse, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    monkeypatch.setattr(Outbox, part, broken)
+    recorder.take_in(recorder.write(REPORT, "completed"))
+    [remark] = recorder.remarks
+    assert "the lake is away" in remark
+    monkeypatch.undo()
+    recorder.take_in(recorder.write(REPORT, "completed"))
+    assert runs(warehouse) == [("r", "completed")]
+
+
+@pytest.mark.parametrize("error", [FatalError("no such role"), ValueError("a bug of ours")])
+def test_a_warehouse_that_refuses_leaves_the_document_for_the_next_run(
+    recorder: Recorder,
+    store: ObjectStore,
+    warehouse: DuckDBWarehouse,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+) -> None:
+    def refuse(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(DuckDBWarehouse, "connect", refuse)
+    assert not recorder.prepare(), "dbt is to leave its tests of them out"
+    record = recorder.write(REPORT, "completed")
+    recorder.take_in(record)
+    assert [str(error) in remark for remark in recorder.remarks] == [True, True]
+    assert Outbox(store).waiting() == [record]
+    monkeypatch.undo()
+    recorder.take_in(None)
+    assert runs(warehouse) == [("r", "completed")]
+
+
+def test_the_rows_are_committed_before_readers_have_them_and_before_the_document_goes(
+    recorder: Recorder, store: ObjectStore, warehouse: DuckDBWarehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that is killed between any two of the three leaves what the next one does again, to the same end."""
+    with warehouse.connect() as session:
+        ensure_ops_tables(session, "MART")
+    warehouse.publish("before")
+    for method in (DuckDBWarehouse.show_rows, Outbox.remove):
+        owner: Any = DuckDBWarehouse if method is DuckDBWarehouse.show_rows else Outbox
+        monkeypatch.setattr(owner, method.__name__, broken)
+        recorder.take_in(recorder.write(REPORT, "completed"))
+        assert runs(warehouse) == [("r", "completed")]
+        assert len(Outbox(store).waiting()) == 1
+        monkeypatch.undo()
+    recorder.take_in(None)
+    assert runs(warehouse) == [("r", "completed")]
+    assert Outbox(store).waiting() == []
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state"),
+    [
+        (lambda: StreamOutcome("things", error=FatalError("lost ann@shop.example"), version=3), "failed"),
+        (lambda: StreamOutcome("things", overtaken="another writer won", version=4), "overtaken"),
+    ],
+)
+def test_a_stream_s_row_says_why(recorder: Recorder, outcome: Callable[[], StreamOutcome], state: str) -> None:
+    report = replace(REPORT, streams=(outcome(),))
+    [row] = record_of(report, recorder.facts, state="failed", ended_at=datetime.now(UTC)).streams
+    assert row.state == state
+    assert row.problem is not None
+    assert "ann@shop.example" not in row.problem
+    assert (row.rows_landed, row.read_until, row.fresh_until) == (None, None, None)
+
+
+def test_readers_see_no_address_and_no_endless_text() -> None:
+    text = "cannot cast 'o'brien+x@mail.shop.example' or <A.B@c-d.io>, \x1b[31mred at 5 @ noon"
+    assert for_readers(text) == "cannot cast 'o'<address>' or <<address>>, red at 5 @ noon"
+    assert len(for_readers("x" * 5_000)) == 1_000
