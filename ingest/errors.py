@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 
 from common.foreign_text import harmless
 from ingest.hints import here
+from ingest.schema_change import SchemaChange
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -61,9 +62,13 @@ def _rebuild(kind: type[PlatformError], message: str, stream: str | None, hint: 
 
 
 class ConfigurationError(PlatformError):
-    """A setting, file or argument is wrong. Never retried."""
+    """A setting, file or argument is wrong. Never retried. `changes` are those of the source that it is about."""
 
     exit_code = 2
+    changes: tuple[SchemaChange, ...] = ()
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (*super().__reduce__(), {"changes": self.changes})
 
 
 class ContractError(ConfigurationError):

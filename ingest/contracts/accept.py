@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ingest.contracts.author import property_of
-from ingest.contracts.drift import Difference, Effect, compare, landing_of, same_type
+from ingest.contracts.drift import Difference, compare, landing_of, same_type
 from ingest.contracts.introspect import LiveColumn, LiveTable
 from ingest.contracts.model import Column, StreamContract, StreamSpec
 from ingest.contracts.parse import parse_contract
@@ -18,6 +18,7 @@ from ingest.contracts.types import Kind, SourceType
 from ingest.contracts.widening import landing_widens
 from ingest.contracts.yaml_edit import YamlText
 from ingest.errors import ContractError
+from ingest.schema_change import Effect
 
 _VERSION = re.compile(r"(\d+)\.(\d+)(?:\.(\d+))?")
 

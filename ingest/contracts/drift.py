@@ -9,7 +9,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from enum import StrEnum
+from functools import partial
 
 from ingest.contracts.cursor_proof import why_not_moved
 from ingest.contracts.introspect import LiveColumn, LiveTable
@@ -18,21 +18,15 @@ from ingest.contracts.names import folded, is_reserved
 from ingest.contracts.types import TEXT, LandingType, SourceType, landing_type
 from ingest.contracts.widening import widened_landing
 from ingest.errors import AccessError, ConfigurationError, ContractError, SchemaDriftError
-
-
-class Effect(StrEnum):
-    """The effect of a difference on the stream."""
-
-    STOPS = "stops"
-    FLOWS = "flows"
-    NOTED = "noted"
+from ingest.schema_change import DriftKind, Effect, SchemaChange
 
 
 @dataclass(frozen=True)
 class Difference:
     """One difference. `remark` says what becomes of it, where that is not plain from `effect`; `acceptable`: whether
-    the contract can be brought up to it; `error`: what a run raises for it."""
+    the contract can be brought up to it; `error`: what a run raises for it; `column`: the source's, where it is one."""
 
+    kind: DriftKind
     subject: str
     expected: str
     found: str
@@ -40,6 +34,21 @@ class Difference:
     remark: str = ""
     acceptable: bool = True
     error: type[ConfigurationError] = SchemaDriftError
+    column: str | None = None
+
+    @property
+    def change(self) -> SchemaChange:
+        """It, for whoever reports it."""
+        return SchemaChange(
+            subject=self.subject,
+            kind=self.kind,
+            column=self.column,
+            expected=self.expected,
+            found=self.found,
+            effect=self.effect,
+            remark=self.remark,
+            acceptable=self.acceptable,
+        )
 
     @property
     def breaking(self) -> bool:
@@ -57,13 +66,24 @@ class Adaptation:
 
     contract: StreamContract
     notices: tuple[str, ...]
+    changes: tuple[SchemaChange, ...] = ()
 
 
 def compare(contract: StreamContract, table: LiveTable | None) -> list[Difference]:
     """All differences, those that stop the stream first."""
     if table is None:
         remark = "correct physicalName if it was renamed"
-        return [Difference(contract.source_object, "a table", "nothing of that name", Effect.STOPS, remark, False)]
+        return [
+            Difference(
+                DriftKind.TABLE_MISSING,
+                contract.source_object,
+                "a table",
+                "nothing of that name",
+                Effect.STOPS,
+                remark,
+                False,
+            )
+        ]
     unreadable = _unreadable(table)
     if unreadable is not None:
         return [unreadable]
@@ -91,12 +111,14 @@ def adapted(contract: StreamContract, table: LiveTable | None) -> Adaptation:
     differences = compare(contract, table)
     breaking = [str(difference) for difference in differences if difference.breaking]
     if breaking or table is None:
-        raise next(difference.error for difference in differences if difference.breaking)(
+        error = next(difference.error for difference in differences if difference.breaking)(
             "the source no longer matches its contract, nothing was landed: " + "; ".join(breaking) + ".",
             stream=contract.stream,
             hint="RAW and all that is built on it keep what was landed before; other streams go on. "
             + _way_out(contract, differences),
         )
+        error.changes = _changes(differences)
+        raise error
     live = {column.name: column for column in table.columns}
     known = _names(contract)
     columns = [_as_live(column, live[column.name]) for column in contract.columns]
@@ -105,7 +127,12 @@ def adapted(contract: StreamContract, table: LiveTable | None) -> Adaptation:
         for column in table.columns
         if column.name not in known and column.readable and column.name not in contract.spec.excluded_columns
     ]
-    return Adaptation(replace(contract, columns=tuple(columns)), tuple(str(difference) for difference in differences))
+    notices = tuple(str(difference) for difference in differences)
+    return Adaptation(replace(contract, columns=tuple(columns)), notices, _changes(differences))
+
+
+def _changes(differences: list[Difference]) -> tuple[SchemaChange, ...]:
+    return tuple(difference.change for difference in differences)
 
 
 def _way_out(contract: StreamContract, differences: list[Difference]) -> str:
@@ -120,14 +147,29 @@ def _unreadable(table: LiveTable) -> Difference | None:
     schema = table.name.partition(".")[0]
     if not table.usable:
         remark = f'grant it: GRANT USAGE ON SCHEMA "{schema}" TO the login'
-        return Difference(f"schema '{schema}'", "one to be read", "no USAGE privilege", Effect.STOPS, remark, False)
+        return Difference(
+            DriftKind.TABLE_HIDDEN,
+            f"schema '{schema}'",
+            "one to be read",
+            "no USAGE privilege",
+            Effect.STOPS,
+            remark,
+            False,
+        )
     if not table.readable:
         found = "no SELECT privilege for this login"
         return Difference(
-            table.name, "a table to be read", found, Effect.STOPS, "grant it, or remove the contract", False
+            DriftKind.TABLE_HIDDEN,
+            table.name,
+            "a table to be read",
+            found,
+            Effect.STOPS,
+            "grant it, or remove the contract",
+            False,
         )
     if table.hides_rows:
         return Difference(
+            DriftKind.TABLE_HIDDEN,
             table.name,
             "a table to be read whole",
             "a row-level security policy that hides rows from this login",
@@ -141,6 +183,7 @@ def _unreadable(table: LiveTable) -> Difference | None:
 
 def _undecided(table: LiveTable) -> Difference:
     return Difference(
+        DriftKind.TABLE_HAS_CHILDREN,
         table.name,
         "nothing of child tables",
         f"rows of {', '.join(table.children)}, which inherit from it",
@@ -167,44 +210,47 @@ def _names(contract: StreamContract) -> set[str]:
 def _column_differences(
     contract: StreamContract, column: Column, live: LiveColumn | None, added: list[LiveColumn]
 ) -> list[Difference]:
-    subject = f"column '{column.name}'"
+    of_column = partial(_of_column, column.name)
     if live is None:
         likely = [item.name for item in added if same_type(item.type, column.source_type)]
         remark = f"was it renamed to '{likely[0]}'?" if len(likely) == 1 else ""
-        return [Difference(subject, column.source_type, "no such column", Effect.STOPS, remark)]
+        return [of_column(DriftKind.COLUMN_MISSING, column.source_type, "no such column", Effect.STOPS, remark)]
     found = []
     if not live.readable:
         remark = "grant it, or move the column to excludedColumns"
-        found.append(
-            Difference(
-                subject, "a column to be read", "no SELECT privilege for this login", Effect.STOPS, remark, False
-            )
-        )
+        expected, has = "a column to be read", "no SELECT privilege for this login"
+        found.append(of_column(DriftKind.COLUMN_HIDDEN, expected, has, Effect.STOPS, remark, False))
     if not same_type(live.type, column.source_type):
         wider = widened_landing(column.source_type, column.landing, live.type)
+        kind = DriftKind.TYPE_CHANGED if wider is None else DriftKind.TYPE_WIDENED
         effect = Effect.STOPS if wider is None else Effect.FLOWS
         remark = "" if wider is None else "wider: it flows through"
-        found.append(Difference(subject, column.source_type, live.type, effect, remark))
+        found.append(of_column(kind, column.source_type, live.type, effect, remark))
+    has = "a column that may be null"
     if column.name == contract.spec.cursor and not live.not_null:
-        found.append(Difference(subject, "NOT NULL (it is the cursor)", "a column that may be null", Effect.STOPS))
+        found.append(of_column(DriftKind.NULL_ALLOWED, "NOT NULL (it is the cursor)", has, Effect.STOPS))
     elif column.required and not live.not_null:
-        found.append(Difference(subject, "NOT NULL", "a column that may be null", Effect.STOPS))
+        found.append(of_column(DriftKind.NULL_ALLOWED, "NOT NULL", has, Effect.STOPS))
     return found
 
 
+def _of_column(
+    name: str, kind: DriftKind, expected: str, found: str, effect: Effect, remark: str = "", acceptable: bool = True
+) -> Difference:
+    """A difference of one column."""
+    return Difference(kind, f"column '{name}'", expected, found, effect, remark, acceptable, column=name)
+
+
 def _added_difference(column: LiveColumn, taken: Collection[str]) -> Difference:
-    subject = f"column '{column.name}'"
+    added = partial(_of_column, column.name, DriftKind.COLUMN_ADDED, "nothing", column.type)
     if not column.readable:
-        return Difference(
-            subject, "nothing", column.type, Effect.NOTED, "not landed: this login has no SELECT privilege on it"
-        )
+        return added(Effect.NOTED, "not landed: this login has no SELECT privilege on it")
     if is_reserved(column.name) or folded(column.name) in taken:
-        remark = "RAW has that name already; rename the column, or name it in excludedColumns"
-        return Difference(subject, "nothing", column.type, Effect.STOPS, remark)
+        return added(Effect.STOPS, "RAW has that name already; rename the column, or name it in excludedColumns")
     remark = "new: it flows through"
     if column.looks_personal:
         remark += "; it looks like personal data, and is landed as any other: excludedColumns keeps it out"
-    return Difference(subject, "nothing", column.type, Effect.FLOWS, remark)
+    return added(Effect.FLOWS, remark)
 
 
 def _key_differences(contract: StreamContract, table: LiveTable) -> list[Difference]:
@@ -212,11 +258,12 @@ def _key_differences(contract: StreamContract, table: LiveTable) -> list[Differe
         return []  # its rows are a multiset, whatever holds for them
     expected = f"({', '.join(contract.key)})"
     if table.key and set(table.key) != set(contract.key):
-        return [Difference("primary key", expected, f"({', '.join(table.key)})", Effect.STOPS)]
+        return [Difference(DriftKind.KEY_CHANGED, "primary key", expected, f"({', '.join(table.key)})", Effect.STOPS)]
     if table.key or not table.has_own_key:
         return []
     return [
         Difference(
+            DriftKind.KEY_CHANGED,
             "primary key",
             expected,
             "no unique key",
@@ -232,6 +279,7 @@ def _cursor_differences(contract: StreamContract, table: LiveTable) -> list[Diff
     if spec.cursor is not None and spec.cursor_zone is None and _is_local(spec.cursor, table):
         return [
             Difference(
+                DriftKind.CURSOR_CHANGED,
                 f"cursor '{spec.cursor}'",
                 "no zone in which it is written",
                 "a timestamp without one",
@@ -248,6 +296,7 @@ def _cursor_differences(contract: StreamContract, table: LiveTable) -> list[Diff
         return []
     return [
         Difference(
+            DriftKind.CURSOR_CHANGED,
             f"cursor '{spec.cursor}'",
             "one that the database moves on every change",
             f"none that is proved to be: {reason}",

@@ -8,6 +8,7 @@ _log/<stream>/_counted.json                                              when it
 _quarantine/<stream>/dt=YYYY-MM-DD/<version>-<part>-<sha256[:12]>.parquet
 _runs/<flow run>.json                                                    a stream's result, from another process
 _ops/runs/<flow run>.json                                                what a run did, until a warehouse has it
+_ops/schema_changes.json                                                 the changes of sources that were told of
 _ops/running/<flow run>.json                                             that a run is under way, until it ends
 <any of these>/__doctor/...                                              what a doctor tries; expires
 """
@@ -23,6 +24,7 @@ RUNS = "_runs/"
 OPS = "_ops/"
 OPS_RUNS = f"{OPS}runs/"
 OPS_RUNNING = f"{OPS}running/"
+KNOWN_CHANGES = f"{OPS}schema_changes.json"
 PROBES = "__doctor"
 """In a stream's place: what the doctors try there. Nothing reads it, and it expires (terraform/modules/raw_lake)."""
 _VERSION_DIGITS = 20

@@ -14,6 +14,7 @@ from ingest.lake.log import CommitLog
 from ingest.lake.read_mark import CountMark, ReadMark
 from ingest.lake.store import ObjectStore
 from ingest.logs import Progress
+from ingest.schema_change import SchemaChange
 from ingest.settings import IngestSettings
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ class SourceCount:
 class StreamResult:
     """The outcome of one stream. `lag_seconds` is the horizon's distance from now, `blocker` its cause.
 
-    All that the source had below `read_until` is in the lake; None if nothing new was read.
+    All that the source had below `read_until` is in the lake; None if nothing new was read. `changes` are the
+    source's differences from its contract.
     """
 
     stream: str
@@ -51,6 +53,7 @@ class StreamResult:
     notices: tuple[str, ...] = ()
     source_count: SourceCount | None = None
     read_until: datetime | None = None
+    changes: tuple[SchemaChange, ...] = ()
 
     @property
     def files(self) -> int:
@@ -113,6 +116,7 @@ class IngestionContext:
         notices: tuple[str, ...] = (),
         source_count: SourceCount | None = None,
         read_until: datetime | None = None,
+        changes: tuple[SchemaChange, ...] = (),
     ) -> StreamResult:
         """All that this run has done to `stream`, tries that a fault broke off included."""
         commits = tuple(self._landed.get(stream, ()))
@@ -128,6 +132,7 @@ class IngestionContext:
             notices=tuple(map(here, notices)),
             source_count=source_count,
             read_until=read_until,
+            changes=changes,
         )
 
     def mark_read(self, result: StreamResult, *, compared: bool) -> None:

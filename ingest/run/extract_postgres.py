@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 
 import pyarrow as pa
 
-from ingest.contracts.model import Column, Mode, StreamContract
+from ingest.contracts.drift import Adaptation
+from ingest.contracts.model import Column, Mode
 from ingest.errors import ConfigurationError, FatalError
 from ingest.lake.batch import Batch, QuarantinedRecord
 from ingest.lake.commit import Commit, CommitKind, Watermark, Window, columns_of, is_unchanged, unmoved, watermark_of
@@ -29,13 +30,13 @@ _EXAMPLES = 3
 class PostgresExtraction:
     """Lands one stream. Make a new one for each try."""
 
-    def __init__(
-        self, context: IngestionContext, contract: StreamContract, session: PostgresSession, notices: tuple[str, ...]
-    ) -> None:
+    def __init__(self, context: IngestionContext, adaptation: Adaptation, session: PostgresSession) -> None:
+        """`adaptation` is the contract as the source is now."""
         self._context = context
-        self._contract = contract
+        self._contract = adaptation.contract
         self._session = session
-        self._notices = notices
+        self._notices = adaptation.notices
+        self._changes = adaptation.changes
         self._read_until: datetime | None = None
 
     def ingest(self, *, keys: bool, count: bool) -> StreamResult:
@@ -232,4 +233,5 @@ class PostgresExtraction:
             notices=self._notices,
             source_count=source_count,
             read_until=self._read_until,
+            changes=self._changes,
         )

@@ -169,7 +169,7 @@ class Ingestion:
             adaptation = adapted(contract, session.table(contract.source_object))
             if contract.spec.cursor is not None:
                 session.horizon.require(contract.stream)
-            return PostgresExtraction(self._context, adaptation.contract, session, adaptation.notices)
+            return PostgresExtraction(self._context, adaptation, session)
         from ingest.run.extract_saas import SaasExtraction
 
         assert self._api is not None  # noqa: S101 - open_ingestion made it

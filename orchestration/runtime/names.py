@@ -17,6 +17,11 @@ STREAM_FLOW = "dp-mailblaze-demo-dev-ingest"
 MAINTENANCE_FLOW = "dp-mailblaze-demo-dev-maintenance"
 VERIFY_FLOW = "dp-mailblaze-demo-dev-verify"
 
+SCHEMA_CHANGED = f"{WORK_POOL}.schema-changed"
+"""The event of a difference between a stream's contract and its source, when it is new."""
+SCHEMA_CHANGED_RESOURCE = f"{WORK_POOL}.stream"
+"""What the event is of: with the stream's name behind it."""
+
 STREAM_DEPLOYMENT = "stream"
 """The deployment of STREAM_FLOW; INGEST_DEPLOYMENT names it as `flow/deployment`."""
 VERIFY_DEPLOYMENT = "verify"

@@ -12,11 +12,12 @@ from typing import Self
 import pyarrow as pa
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
-from ingest.errors import FatalError, PlatformError, TransientError
+from ingest.errors import ConfigurationError, FatalError, PlatformError, TransientError
 from ingest.lake import layout
 from ingest.lake.log import CommitLog
 from ingest.lake.store import ObjectStore
 from ingest.run.context import SourceCount, StreamResult
+from ingest.schema_change import SchemaChange
 
 
 class _Model(BaseModel):
@@ -32,6 +33,7 @@ class ErrorNote(_Model):
     hint: str | None = None
     final: bool = False
     retry_at: AwareDatetime | None = None
+    changes: tuple[SchemaChange, ...] = ()
 
     @classmethod
     def of(cls, error: PlatformError) -> Self:
@@ -39,6 +41,8 @@ class ErrorNote(_Model):
         note = cls(kind=type(error).__name__, message=error.message, stream=error.stream, hint=error.hint)
         if isinstance(error, TransientError):
             note = note.model_copy(update={"final": error.final, "retry_at": error.retry_at})
+        if isinstance(error, ConfigurationError):
+            note = note.model_copy(update={"changes": error.changes})
         return note
 
     def error(self) -> PlatformError:
@@ -47,6 +51,8 @@ class ErrorNote(_Model):
         error = kind(self.message, stream=self.stream, hint=self.hint)
         if isinstance(error, TransientError):
             error.final, error.retry_at = self.final, self.retry_at
+        if isinstance(error, ConfigurationError):
+            error.changes = self.changes
         return error
 
 
@@ -62,6 +68,8 @@ class ResultNote(_Model):
     lag_seconds: float | None
     blocker: str | None
     notices: tuple[str, ...]
+    read_until: AwareDatetime | None = None
+    changes: tuple[SchemaChange, ...] = ()
     source_rows: int | None
     in_flight: bytes | None
 
@@ -79,6 +87,8 @@ class ResultNote(_Model):
             lag_seconds=result.lag_seconds,
             blocker=result.blocker,
             notices=result.notices,
+            read_until=result.read_until,
+            changes=result.changes,
             source_rows=counted.rows if counted else None,
             in_flight=_packed(counted.in_flight) if counted and counted.in_flight is not None else None,
         )
@@ -106,6 +116,8 @@ class ResultNote(_Model):
             lag_seconds=self.lag_seconds,
             blocker=self.blocker,
             notices=self.notices,
+            read_until=self.read_until,
+            changes=self.changes,
             source_count=counted,
         )
 

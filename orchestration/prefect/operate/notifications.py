@@ -1,4 +1,5 @@
-"""Alerts: automations of the server that call ALERT_WEBHOOK_URL once for each run that failed, crashed or is late.
+"""Alerts: automations of the server that call ALERT_WEBHOOK_URL once for each run that failed, crashed or is late, and
+for each change of a source's schema.
 
 The runs are those of the platform's flow and of the maintenance; the run that asked for a stream
 reports its failure. The server sends alerts itself, so a late run is reported even if no agent is up.
@@ -21,30 +22,47 @@ from pydantic import SecretStr, v1
 from ingest.errors import ConfigurationError
 from orchestration.prefect.operate.alert_webhook import BLOCK_TYPE, AlertWebhook
 from orchestration.prefect.operate.receiver import ReceiverError, require_allowed
-from orchestration.runtime.names import MAINTENANCE_FLOW, PLATFORM_FLOW, VERIFY_FLOW, WORK_POOL
+from orchestration.runtime.names import (
+    MAINTENANCE_FLOW,
+    PLATFORM_FLOW,
+    SCHEMA_CHANGED,
+    SCHEMA_CHANGED_RESOURCE,
+    VERIFY_FLOW,
+    WORK_POOL,
+)
 
 BLOCK = f"{WORK_POOL}-alerts"
 _FAILED = f"{WORK_POOL}: a run failed"
 _LATE = f"{WORK_POOL}: a run is late"
+_CHANGED = f"{WORK_POOL}: the schema of a source has changed"
 
 _TITLE = "{{ flow.name }}: run {{ flow_run.name }}"
 _LINK = "{{ event.resource | ui_url }}"
 # What a message may hold is no markup of the receiver's; the limit keeps an alert readable.
-_MESSAGE = (
-    "{{ (flow_run.state.message or '') | truncate(600) "
-    "| replace('&', '&amp;') | replace('<', '&lt;') | replace('>', '&gt;') }}"
-)
+_PLAIN = "| truncate(600) | replace('&', '&amp;') | replace('<', '&lt;') | replace('>', '&gt;')"
+_MESSAGE = f"{{{{ (flow_run.state.message or '') {_PLAIN} }}}}"
+_CHANGE = f"{{{{ (event.payload.text or '') {_PLAIN} }}}}"
 _TEXTS = {
     _FAILED: f"{_TITLE} {{{{ flow_run.state.name | lower }}}}\n{_MESSAGE}\n{_LINK}",
     _LATE: f"{_TITLE} is late: it is due, and nothing has begun it. Is its agent up, or another run going on?\n{_LINK}",
+    _CHANGED: _CHANGE,
 }
 _EVENTS = {
     _FAILED: ("prefect.flow-run.Failed", "prefect.flow-run.Crashed", "prefect.flow-run.TimedOut"),
     _LATE: ("prefect.flow-run.Late",),
+    _CHANGED: (SCHEMA_CHANGED,),
+}
+_RUNS = "prefect.flow-run.*"
+_SUBJECTS = {_CHANGED: f"{SCHEMA_CHANGED_RESOURCE}.*"}
+"""What the events are of, where it is no run."""
+_OF_OUR_FLOWS = {
+    "prefect.resource.role": "flow",
+    "prefect.resource.name": [PLATFORM_FLOW, MAINTENANCE_FLOW, VERIFY_FLOW],
 }
 _DESCRIPTIONS = {
     _FAILED: "Calls the alert webhook for each run that failed or crashed.",
     _LATE: "Calls the alert webhook for each run that nothing begins in time.",
+    _CHANGED: "Calls the alert webhook for each new difference between a stream's contract and its source.",
 }
 
 
@@ -113,13 +131,8 @@ async def _ensure_automation(client: PrefectClient, name: str, block_id: UUID, f
         enabled=found.enabled if found else True,
         trigger=EventTrigger(
             expect=set(_EVENTS[name]),
-            match=ResourceSpecification.parse_obj({"prefect.resource.id": "prefect.flow-run.*"}),
-            match_related=ResourceSpecification.parse_obj(
-                {
-                    "prefect.resource.role": "flow",
-                    "prefect.resource.name": [PLATFORM_FLOW, MAINTENANCE_FLOW, VERIFY_FLOW],
-                }
-            ),
+            match=ResourceSpecification.parse_obj({"prefect.resource.id": _SUBJECTS.get(name, _RUNS)}),
+            match_related=ResourceSpecification.parse_obj({} if name in _SUBJECTS else _OF_OUR_FLOWS),
             posture=Posture.Reactive,
             threshold=1,
             within=timedelta(0),

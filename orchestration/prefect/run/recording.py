@@ -24,12 +24,14 @@ from orchestration.ops.outbox import Outbox
 from orchestration.ops.quarantine import quarantine_rows
 from orchestration.ops.record import RunFacts, bare_record, record_of
 from orchestration.ops.running import RunningMark, RunningMarks
+from orchestration.ops.schema_changes import Changes, KnownChanges, change_rows, changes_of
+from orchestration.prefect.run.change_alerts import send_alerts
 from orchestration.prefect.run.services import StepServices
 from orchestration.progress import Logger
 from orchestration.report import RunReport
 from orchestration.settings import OrchestrationSettings
 from orchestration.warehouse.ledger import Ledger
-from orchestration.warehouse.ops.rows import QuarantineRow, RunRecord, RunState
+from orchestration.warehouse.ops.rows import QuarantineRow, RunRecord, RunState, SchemaChangeRow
 from orchestration.warehouse.ops.tables import ensure_ops_tables
 from orchestration.warehouse.protocol import Purpose, Warehouse
 
@@ -70,6 +72,7 @@ class Recorder:
     remarks: list[str] = field(default_factory=list)
     _has_tables: bool = False
     _marking: Thread | None = None
+    _change_rows: tuple[SchemaChangeRow, ...] | None = None
     _with_quarantine: frozenset[str] = frozenset()
 
     @classmethod
@@ -131,7 +134,15 @@ class Recorder:
 
     def _write(self, report: RunReport, state: RunState) -> RunRecord:
         quarantine = self._attempt("quarantine was not counted", lambda: self._quarantine(report)) or ()
-        record = record_of(report, self.facts, state=state, ended_at=datetime.now(UTC), quarantine=quarantine)
+        changes = self._attempt("schema changes are not recorded", lambda: self._changes(report)) or ()
+        record = record_of(
+            report,
+            self.facts,
+            state=state,
+            ended_at=datetime.now(UTC),
+            quarantine=quarantine,
+            schema_changes=changes,
+        )
         self.outbox.put(record)
         if self._marking is not None:
             self._marking.join()
@@ -145,6 +156,22 @@ class Recorder:
         registry = self.facts.registry
         contracts = [registry[stream] for stream in sorted(own | self._with_quarantine) if stream in registry]
         return quarantine_rows(self.store, contracts, self.facts.run_id)
+
+    def _changes(self, report: RunReport) -> tuple[SchemaChangeRow, ...]:
+        """All of them. A record that is written again says the same."""
+        found = changes_of(report)
+        if self._change_rows is None and found:
+            known = KnownChanges.read(self.store)
+            self._change_rows = change_rows(self.facts.run_id, found, known)
+            self._attempt("schema changes are told of by the next run", lambda: self._tell(known, found))
+        return self._change_rows or ()
+
+    def _tell(self, known: KnownChanges, found: Changes) -> None:
+        """Alerts first, then the note that they were sent: a fault in between sends one twice, not never."""
+        send_alerts([row for row in self._change_rows or () if row.is_new])
+        after = known.after(found)
+        if after != known:
+            after.write(self.store)
 
     def _take_in(self, record: RunRecord | None) -> None:
         for mark in RunningMarks(self.store).all():

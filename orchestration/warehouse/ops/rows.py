@@ -11,6 +11,7 @@ from typing import ClassVar, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 RunState = Literal["completed", "failed", "interrupted", "refused", "crashed"]
+Severity = Literal["critical", "warning", "info"]
 StreamState = Literal["landed", "unchanged", "overtaken", "failed", "not_ingested"]
 
 
@@ -157,7 +158,7 @@ class SchemaChangeRow(OpsRow):
     column_name: str | None
     expected: str
     found: str
-    severity: Literal["critical", "warning", "info"]
+    severity: Severity
     remark: str | None
     accept_command: str | None
     is_new: bool

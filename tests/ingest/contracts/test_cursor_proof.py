@@ -11,9 +11,10 @@ from psycopg2.extensions import connection as Connection
 
 from ingest.contracts.author import cursor_doubt, draft_contract
 from ingest.contracts.cursor_proof import why_not_moved
-from ingest.contracts.drift import Effect, compare
+from ingest.contracts.drift import compare
 from ingest.contracts.introspect import LiveTable, live_tables
 from ingest.contracts.parse import parse_contract
+from ingest.schema_change import Effect
 
 FUNCTIONS = """
 create function touch() returns trigger language plpgsql as $$ begin new.updated_at := now(); return new; end $$;

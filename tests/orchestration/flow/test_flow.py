@@ -184,6 +184,15 @@ def test_a_stream_that_fails_holds_no_other_up(platform: Platform, monkeypatch: 
     report = platform.failed_run(streams=["products", "warehouses", "campaigns"], skip_dbt=True)
 
     assert {problem.stream for problem in report.problems} == {"products", "campaigns"}
+    with platform.warehouse.connect() as session:
+        changes = session.query(
+            "select run_id, stream, subject, kind, column_name, expected, found, severity, accept_command, is_new "
+            "from main.ops_schema_changes"
+        )
+        states = session.query("select stream, state from main.ops_run_streams order by 1")
+    change = ("column 'attributes'", "column_missing", "attributes", "jsonb", "no such column", "critical")
+    assert changes == [(report.run_id, "products", *change, "ingest contract accept products", True)]
+    assert states == [("campaigns", "failed"), ("products", "failed"), ("warehouses", "landed")]
     assert calls == ["campaigns"], "what is not transient is not tried again"
     assert {load.stream: load.rows for load in report.loads} == {"products": 0, "warehouses": 6, "campaigns": 0}
     assert [(item.stream, item.source) for item in report.reconciliations if item.source is not None] == [

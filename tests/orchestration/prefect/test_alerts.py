@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun
+from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Completed, Crashed, Failed, Running, Scheduled, State
 from pydantic import SecretStr
 
@@ -21,8 +22,10 @@ from ingest.errors import ConfigurationError
 from orchestration.prefect.deploy.deployments import deployment_specs
 from orchestration.prefect.deploy.registration import Code, Registered, register
 from orchestration.prefect.operate.notifications import ensure_alerts
+from orchestration.prefect.run.change_alerts import send_alerts
 from orchestration.runtime.names import MAINTENANCE_FLOW, PLATFORM_FLOW, STREAM_FLOW
 from orchestration.settings import REPOSITORY
+from orchestration.warehouse.ops.rows import SchemaChangeRow
 from tests.orchestration.prefect.conftest import QUIET, Server
 
 pytestmark = QUIET
@@ -128,6 +131,31 @@ def test_a_run_that_nothing_begins_is_told_of_once(server: Server, registered: R
     assert link.endswith(str(late.id))
     failed = end(server, registered, FULL, Running(), Failed(message="m"))
     assert failed.name in alerted.next()
+    assert alerted.bodies.empty()
+
+
+def test_a_schema_change_is_an_alert_of_its_own(server: Server, alerted: Receiver) -> None:
+    row = SchemaChangeRow(
+        run_id="r",
+        stream="it's",
+        subject="column '<b>'",
+        kind="column_missing",
+        column_name="<b>",
+        expected="text",
+        found="no such column",
+        severity="critical",
+        remark=None,
+        accept_command="ingest contract accept x",
+        is_new=True,
+    )
+    with temporary_settings(updates={PREFECT_API_URL: server.api_url}):
+        send_alerts([row, row.model_copy(update={"severity": "warning"})])
+    texts = sorted([alerted.next(), alerted.next()])
+    assert [text.split(" ")[0] for text in texts] == ["[critical]", "[warning]"]
+    assert texts[0] == (
+        "[critical] The source of it's has changed. column '&lt;b&gt;': the contract says text, the source has "
+        "no such column. Accept it: `ingest contract accept x`."
+    )
     assert alerted.bodies.empty()
 
 

@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import ingest.errors
-from ingest.errors import AccessError, FatalError, PlatformError, RateLimitedError, TransientError
+from ingest.errors import AccessError, FatalError, PlatformError, RateLimitedError, SchemaDriftError, TransientError
 from ingest.lake.store import ObjectStore
 from ingest.retry import WaitBudget, give_up
 from ingest.run.context import SourceCount, StreamResult
 from ingest.run.runner import open_ingestion
+from ingest.schema_change import DriftKind, Effect, SchemaChange
 from ingest.settings import LakeSettings
 from orchestration.worker.handoff import ErrorNote, Handoff, ResultNote, remove_handoffs
 from tests.ingest.run.conftest import world as world
@@ -72,6 +73,27 @@ def test_an_error_comes_back_as_what_it_was(kind: str) -> None:
     assert type(back) is type(error)
     assert str(back) == "orders: what. Do this."
     assert back.exit_code == error.exit_code
+
+
+def test_what_changed_at_the_source_comes_back_with_a_result_and_with_an_error() -> None:
+    change = SchemaChange(
+        subject="column 'x'",
+        kind=DriftKind.COLUMN_ADDED,
+        column="x",
+        expected="nothing",
+        found="text",
+        effect=Effect.FLOWS,
+    )
+    read_until = datetime(2028, 2, 29, 12, tzinfo=UTC)
+    note = ResultNote.of(StreamResult("s", read_until=read_until, changes=(change,)))
+    back = ResultNote.model_validate_json(note.model_dump_json()).result(None, "s")  # type: ignore[arg-type] - no commits
+    assert (back.read_until, back.changes) == (read_until, (change,))
+
+    error = SchemaDriftError("no longer matches")
+    error.changes = (change,)
+    again = ErrorNote.model_validate_json(ErrorNote.of(error).model_dump_json()).error()
+    assert isinstance(again, SchemaDriftError)
+    assert again.changes == (change,)
 
 
 def test_an_error_for_which_there_is_no_time_left_stays_one() -> None:
