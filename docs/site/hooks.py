@@ -71,6 +71,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 
 PUBLISHED = {".md", ".svg", ".png"}
+FIRST = {"README.md", "contracts/index.md", "docs/decisions/README.md"}
+"""The first page of the site, and of those parts of the navigation that have one."""
 
 
 class LinksOut(Extension):
@@ -172,8 +174,8 @@ def _repository() -> frozenset[str]:
 
 def _file(path: str, folder: Path, config: MkDocsConfig) -> File:
     file = File(path, str(folder), config.site_dir, config.use_directory_urls, dest_uri=_address(path))
-    if path in ("dbt/README.md", "terraform/README.md", "docs/pictures/README.md"):
-        # A page beside others, and not the first of its part of the navigation.
+    if path not in FIRST and Path(path).stem in ("README", "index"):
+        # A page beside others: the navigation would take it for the heading of its part.
         file.name = Path(path).parent.name
     return file
 
