@@ -112,6 +112,9 @@ class Session(Protocol):
         ConfigurationError for one with a column or type that the table does not take.
         """
 
+    def append(self, table: Table, rows: pa.Table) -> None:
+        """Append rows of this process' memory, matching columns by name. A timestamp without zone is UTC."""
+
     def temporary_table(self, name: str, rows: pa.Table) -> AbstractContextManager[str]:
         """A table `name` of these rows that only this connection sees; yields it quoted."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -170,19 +170,26 @@ def _relations(connection: duckdb.DuckDBPyConnection, schema: str, *, database: 
         "AND lower(schema_name) = lower($1) ORDER BY ALL",
         [schema, database],
     ).fetchall()
+    columns = _columns(connection, schema, database)
     return [
-        _Relation(place, name, comment, _columns(connection, owner, place, name))
-        for owner, place, name, comment in found
+        _Relation(place, name, comment, tuple(columns[owner, place, name])) for owner, place, name, comment in found
     ]
 
 
-def _columns(connection: duckdb.DuckDBPyConnection, database: str, schema: str, name: str) -> tuple[_Column, ...]:
+def _columns(
+    connection: duckdb.DuckDBPyConnection, schema: str, database: str | None
+) -> Mapping[tuple[str, str, str], list[_Column]]:
+    """All at once, by database, schema and relation."""
     found = connection.execute(
-        "SELECT column_name, is_nullable, comment FROM duckdb_columns() "
-        "WHERE database_name = ? AND schema_name = ? AND table_name = ? ORDER BY column_index",
-        [database, schema, name],
+        "SELECT database_name, schema_name, table_name, column_name, is_nullable, comment FROM duckdb_columns() "
+        "WHERE database_name = coalesce($2, current_database()) AND lower(schema_name) = lower($1) "
+        "ORDER BY column_index",
+        [schema, database],
     ).fetchall()
-    return tuple(_Column(*row) for row in found)
+    columns: dict[tuple[str, str, str], list[_Column]] = {}
+    for *place, name, nullable, comment in found:
+        columns.setdefault((place[0], place[1], place[2]), []).append(_Column(name, nullable, comment))
+    return columns
 
 
 def _mode_of_new_files(beside: Path) -> int:

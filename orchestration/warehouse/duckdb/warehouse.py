@@ -47,6 +47,9 @@ DIALECT = Dialect(
 )
 
 
+_APPENDED = "_appended_rows"
+
+
 class DuckDBSession:
     """A connection to the database. Every DuckDB error becomes a PlatformError."""
 
@@ -111,6 +114,15 @@ class DuckDBSession:
             error.stream = error.stream or table.name
             raise
         return loaded
+
+    def append(self, table: Table, rows: pa.Table) -> None:
+        """Append rows of this process' memory, by column name."""
+        with _statement_errors():
+            self._connection.register(_APPENDED, rows)
+        try:
+            self.execute(f"INSERT INTO {DIALECT.table(table)} BY NAME SELECT * FROM {DIALECT.quote(_APPENDED)}")  # noqa: S608
+        finally:
+            self._connection.unregister(_APPENDED)
 
     @contextmanager
     def temporary_table(self, name: str, rows: pa.Table) -> Iterator[str]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import chain
 from types import NoneType, UnionType
 from typing import Literal, get_args, get_origin
 
+import pyarrow as pa
 from pydantic import AwareDatetime
 from pydantic.fields import FieldInfo
 
@@ -25,8 +25,6 @@ _TYPES: dict[object, LandingType] = {
 }
 READERS_VIEWS = frozenset({"ops_freshness"})
 """dbt's views of these tables, in the same schema."""
-_BINDS = 9_000
-"""The most placeholders of one INSERT: a limit of our own, below those of both warehouses."""
 
 
 def ops_table(kind: type[OpsRow], schema: str) -> Table:
@@ -82,7 +80,9 @@ def import_records(session: Session, schema: str, records: Sequence[RunRecord], 
             expired = f"run_id IN (SELECT run_id FROM {runs} WHERE ended_at < ?)"  # noqa: S608
             session.execute(f"DELETE FROM {table} WHERE {named}{expired}", [*newest, oldest])  # noqa: S608
         for kind in ROW_TYPES:
-            _insert(session, ops_table(kind, schema), [row for record in newest.values() for row in record.rows(kind)])
+            rows = [row for record in newest.values() for row in record.rows(kind)]
+            if rows:
+                session.append(ops_table(kind, schema), _arrow(ops_table(kind, schema), rows))
 
 
 def _newest(session: Session, schema: str, records: Sequence[RunRecord]) -> dict[str, RunRecord]:
@@ -96,22 +96,16 @@ def _newest(session: Session, schema: str, records: Sequence[RunRecord]) -> dict
     return {run_id: record for run_id, record in newest.items() if (run_id,) not in present}
 
 
-def _insert(session: Session, table: Table, rows: Sequence[OpsRow]) -> None:
-    names = ", ".join(session.dialect.quote(column.name) for column in table.columns)
-    marks = f"({', '.join('?' for _ in table.columns)})"
-    into = f"INSERT INTO {session.dialect.table(table)} ({names}) VALUES "  # noqa: S608
-    for group in _groups(rows, _BINDS // len(table.columns)):
-        session.execute(into + ", ".join([marks] * len(group)), list(chain.from_iterable(map(_values, group))))
+def _arrow(table: Table, rows: Sequence[OpsRow]) -> pa.Table:
+    schema = pa.schema([(column.name, column.type.arrow) for column in table.columns])
+    columns = ([_value(getattr(row, name)) for row in rows] for name in schema.names)
+    return pa.Table.from_arrays(
+        [pa.array(values, field.type) for values, field in zip(columns, schema, strict=True)], schema=schema
+    )
 
 
-def _values(row: OpsRow) -> Iterator[object]:
-    for name in type(row).model_fields:
-        value = getattr(row, name)
-        yield value.astimezone(UTC).replace(tzinfo=None) if isinstance(value, datetime) else value
-
-
-def _groups(rows: Sequence[OpsRow], size: int) -> Iterator[Sequence[OpsRow]]:
-    return (rows[start : start + size] for start in range(0, len(rows), size))
+def _value(value: object) -> object:
+    return value.astimezone(UTC).replace(tzinfo=None) if isinstance(value, datetime) else value
 
 
 def _column(name: str, field: FieldInfo) -> TableColumn:

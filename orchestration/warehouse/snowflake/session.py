@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _ROWS_PER_INSERT = 1000
+_BINDS_PER_INSERT = 9_000
 _NO_OBJECT = (2003, 2043)
 _GRACE_SECONDS = 60
 """What we leave Snowflake to end a statement by its own timeout before we cancel it."""
@@ -176,6 +177,15 @@ class SnowflakeSession:
                 names = [column.name for column in cursor.description or []]
                 loaded |= copied_rows(table, group, names, cursor.fetchall())
         return loaded
+
+    def append(self, table: Table, rows: pa.Table) -> None:
+        """Append rows of this process' memory, by column name, as many in a statement as its placeholders allow."""
+        names = ", ".join(map(SNOWFLAKE.quote, rows.column_names))
+        row = f"({', '.join('?' for _ in rows.column_names)})"
+        values = list(zip(*(column.to_pylist() for column in rows.columns), strict=True))
+        for group in _groups(values, max(1, _BINDS_PER_INSERT // rows.num_columns)):
+            statement = f"INSERT INTO {SNOWFLAKE.table(table)} ({names}) VALUES {', '.join([row] * len(group))}"  # noqa: S608
+            self.execute(statement, list(itertools.chain.from_iterable(group)))
 
     @contextmanager
     def temporary_table(self, name: str, rows: pa.Table) -> Iterator[str]:

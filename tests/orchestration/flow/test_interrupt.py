@@ -22,16 +22,7 @@ def test_an_interrupted_run_leaves_nothing_behind(
     platform: Platform, monkeypatch: pytest.MonkeyPatch, waiting_for: str, number: int
 ) -> None:
     """By an orchestrator while streams land; by Ctrl-C while dbt is in the middle of a long node."""
-    environment = {**os.environ, "BREAK": "slow", "COLUMNS": "200", "PYTHONUNBUFFERED": "1"}
-    process = subprocess.Popen(
-        [sys.executable, str(REPOSITORY / "orchestration" / "prefect" / "flow.py")],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    with process:
+    with _slow_run() as process:
         assert process.stdout is not None
         assert process.stderr is not None
         for line in process.stdout:
@@ -63,6 +54,43 @@ def test_an_interrupted_run_leaves_nothing_behind(
     assert str(runs[0][0]) in document
     assert (int(str(runs[0][2])) > 0) == (waiting_for == "dbt build"), "the nodes that had ended"
     assert waiting(platform) == []
+
+
+@pytest.mark.slow
+def test_a_killed_run_is_crashed_once_the_next_one_has_found_it(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With what it had landed. Killed in the middle of dbt, before it could write a thing of itself."""
+    with _slow_run() as process:
+        _wait_for_line(process, "dbt build")
+        for each in (psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)):
+            each.kill()
+        process.communicate(timeout=60)
+    assert waiting(platform) == []
+
+    monkeypatch.setenv("BREAK", "")
+    platform.run(streams=["warehouses"], skip_dbt=True)
+    with platform.warehouse.connect() as session:
+        runs = session.query("select run_id, state, rows_landed, problem from main.ops_runs order by started_at")
+        landed = session.query("select sum(rows) from raw._loads where kind <> 'keys' and run_id = ?", [runs[0][0]])
+        streams = session.query("select count(*) from main.ops_run_streams where run_id = ?", [runs[0][0]])
+    assert [row[1] for row in runs] == ["crashed", "completed"]
+    assert (runs[0][2],) == landed[0]
+    assert "was killed" in str(runs[0][3])
+    assert streams == [(9,)]
+    assert waiting(platform) == []
+
+
+def _slow_run() -> subprocess.Popen[str]:
+    """A run whose dbt takes long, in a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, str(REPOSITORY / "orchestration" / "prefect" / "flow.py")],
+        env={**os.environ, "BREAK": "slow", "COLUMNS": "200", "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
 
 
 HANGS = """
