@@ -169,11 +169,11 @@ class MartTable:
 
 
 def marts(ask: Callable[[str], Answer]) -> Sequence[MartTable]:
-    """The tables of MART, with their rows, without the platform's own record. Raises ConfigurationError if nothing is
+    """The tables of MART, with their rows, without the platform's own. Raises ConfigurationError if nothing is
     published."""
     names = ask(
         "select lower(table_name) from information_schema.tables "
-        "where table_schema = 'MART' and left(table_name, 1) <> '_' order by 1"
+        "where table_schema = 'MART' and left(table_name, 1) <> '_' and lower(left(table_name, 4)) <> 'ops_' order by 1"
     ).rows
     counts = " union all ".join(
         f"select '{name}' as mart_table, count(*) as table_rows from mart.{name}"  # noqa: S608 - the catalog's names

@@ -125,6 +125,10 @@ class Lake:
         assert _done(lambda: s3.list_objects_v2(Bucket=BUCKET, Prefix=f"{LOG}/"))
         assert _denied(lambda: s3.get_object(Bucket=BUCKET, Key=data))
         assert _denied(lambda: s3.put_object(Bucket=BUCKET, Key=commit, Body=b""))
+        record = "_ops/runs/any.json"
+        assert _done(lambda: s3.put_object(Bucket=BUCKET, Key=record, Body=b"{}"))
+        assert _done(lambda: s3.get_object(Bucket=BUCKET, Key=record))
+        assert _done(lambda: s3.delete_object(Bucket=BUCKET, Key=record))
 
     def assert_snowflake_reads_data_alone(self) -> None:
         """Every file that a commit names. (Conditions on listings moto cannot judge; the plan's test looks at them.)"""

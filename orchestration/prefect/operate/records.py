@@ -34,15 +34,22 @@ _logger = get_logger("janitor")
 
 async def keep_records(client: PrefectClient, settings: OrchestrationSettings) -> None:
     """Complete the records of killed runs, for ever. Goes on beside an agent."""
+    away = False
     while True:
+        await asyncio.sleep(_LOOK_SECONDS)
         try:
             for run_id in await complete_records(client, settings):
                 _logger.warning("the run %s was killed: its record says so now", run_id)
+        except httpx.HTTPError as error:
+            # The agent logs that the server is away.
+            _logger.debug("cannot complete the records of killed runs: %s", error)
         except Exception as error:
             # Any: the agent is to go on. What could not be done is done the next time.
-            level = "debug" if isinstance(error, httpx.HTTPError) else "warning"
-            getattr(_logger, level)("cannot complete the records of killed runs: %s", error)
-        await asyncio.sleep(_LOOK_SECONDS)
+            if not away:
+                _logger.warning("cannot complete the records of killed runs, trying on: %s", error)
+            away = True
+        else:
+            away = False
 
 
 async def complete_records(client: PrefectClient, settings: OrchestrationSettings) -> list[str]:
