@@ -102,7 +102,7 @@ def _row(run_id: str, stream: str, change: SchemaChange, *, is_new: bool) -> Sch
         found=for_readers(change.found),
         severity=SEVERITIES[change.effect],
         remark=for_readers(change.remark) if change.remark else None,
-        accept_command=f"ingest contract accept {shlex.quote(stream)}" if acceptable else None,
+        accept_command=shlex.join(["ingest", "contract", "accept", stream]) if acceptable else None,
         is_new=is_new,
     )
 

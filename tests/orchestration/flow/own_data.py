@@ -12,10 +12,11 @@ from ingest.lake import layout
 from ingest.lake.log import CommitLog
 from ingest.lake.store import ObjectStore
 from ingest.run.quarantine import Quarantine
+from orchestration.ops.outbox import Outbox
 from orchestration.report import RunReport
 from orchestration.settings import OrchestrationSettings
 from orchestration.warehouse.duckdb.query import run_query
-from orchestration.warehouse.ops.rows import ROW_TYPES
+from orchestration.warehouse.ops.rows import ROW_TYPES, RunRecord
 from tests.orchestration.flow.conftest import Platform
 
 
@@ -27,6 +28,11 @@ def published(platform: Platform, sql: str) -> list[tuple[object, ...]]:
 def waiting(platform: Platform) -> list[str]:
     """The keys of the documents in the outbox."""
     return [item.key for item in ObjectStore(platform.settings.lake).list(layout.OPS_RUNS)]
+
+
+def waiting_records(platform: Platform) -> list[RunRecord]:
+    """The documents in the outbox."""
+    return Outbox(ObjectStore(platform.settings.lake)).waiting()
 
 
 def check_own_data(platform: Platform, report: RunReport) -> None:

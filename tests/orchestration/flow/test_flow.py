@@ -28,7 +28,7 @@ from orchestration.warehouse.loader import LoadResult
 from orchestration.warehouse.protocol import Publication
 from tests.ingest.sources.api.fake_provider import fake_provider
 from tests.orchestration.flow.conftest import Platform
-from tests.orchestration.flow.own_data import check_own_data, published, waiting
+from tests.orchestration.flow.own_data import check_own_data, published, waiting, waiting_records
 
 STREAMS = set(ContractRegistry.load())
 
@@ -323,6 +323,8 @@ def test_ingestion_alone_leaves_the_warehouse_alone(platform: Platform) -> None:
     assert report.loads == ()
     assert report.reconciliations == ()
     assert not platform.warehouse.path.exists()
+    [record] = waiting_records(platform)
+    assert (record.run.run_id, record.run.state, record.run.rows_landed) == (report.run_id, "completed", 6)
 
 
 def test_the_lock_s_holder_is_named(platform: Platform) -> None:
@@ -332,6 +334,9 @@ def test_the_lock_s_holder_is_named(platform: Platform) -> None:
     assert isinstance(problem, ConflictError)
     assert "being written by run the-other" in str(problem)
     assert report.streams[0].result is not None
+    [record] = waiting_records(platform)
+    assert (record.run.state, record.run.load_seconds, record.run.rows_landed) == ("failed", None, 6)
+    assert "the-other" in str(record.run.problem)
 
 
 @pytest.mark.parametrize(
@@ -355,3 +360,7 @@ def test_the_lock_s_holder_is_named(platform: Platform) -> None:
 def test_bad_parameters_are_told(platform: Platform, parameters: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
         platform.run(**parameters)
+    [record] = waiting_records(platform)
+    assert record.run.state == "refused"
+    assert message in str(record.run.problem)
+    assert all(name in record.run.parameters for name in parameters)
