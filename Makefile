@@ -75,7 +75,7 @@ SQL ?= from information_schema.tables select table_schema, table_name order by a
 export SQL
 
 # What has a target of its own. Each run ends with its slowest tests.
-OTHERS := --ignore tests/snowflake --ignore tests/local/snowflake --ignore tests/terraform --ignore tests/e2e --ignore tests/analytics --ignore tests/docs
+OTHERS := --ignore tests/snowflake --ignore tests/local/snowflake --ignore tests/terraform --ignore tests/e2e --ignore tests/analytics --ignore tests/docs_site
 PYTEST := $(BIN)/pytest -n $(JOBS) --durations=10 --durations-min=1
 
 test: $(STAMP) $(LAKE)/.installed ## Run the tests that need no more than this environment, JOBS at a time (default 2)
@@ -94,7 +94,7 @@ test-analytics: $(ANALYTICS)/.installed $(METRICFLOW)/.installed ## Run the test
 	@$(ANALYTICS)/bin/python -m pytest -c tests/analytics/pytest.ini --rootdir . --confcutdir tests/analytics tests/analytics
 
 test-docs: docs $(BROWSER)/.installed ## Build the documentation's site, and read it in a browser, where there is one
-	@$(BIN)/pytest tests/docs
+	@$(BIN)/pytest tests/docs_site
 
 test-terraform: $(STAMP) $(CHECKOV)/.installed ## Run the tests of the Terraform modules, as far as terraform and its providers are there
 	@$(BIN)/pytest tests/terraform
@@ -184,7 +184,7 @@ lock: $(STAMP) ## Write the locks again from pyproject.toml, keeping what still 
 	@touch $@
 
 clean: ## Remove what runs and tools have left behind (not .venv and its like)
-	@rm -rf .local .mypy_cache .ruff_cache .import_linter_cache .pytest_cache .hypothesis dbt/target dbt/logs dbt/dbt_packages
+	@rm -rf .local .mypy_cache .ruff_cache .import_linter_cache .pytest_cache .hypothesis dbt/target dbt/logs dbt/dbt_packages .site
 	@find . -name __pycache__ -type d -not -path './.venv*/*' -prune -exec rm -rf {} +
 
 $(STAMP): requirements/install.sh requirements/uv.txt requirements/dev.txt pyproject.toml

@@ -1,6 +1,6 @@
 """A reader of the documentation's site: opens its pages in a headless Chromium, and says what was seen and asked for.
 
-    .venv-browser/bin/python -m tests.docs.reader http://127.0.0.1:8000 pictures/
+    .venv-browser/bin/python -m tests.docs_site.reader http://127.0.0.1:8000 pictures/
 
 Run in the environment of requirements/browser.txt. Prints one JSON object; pages are kept as PNGs.
 """

@@ -102,7 +102,7 @@ def reading() -> dict[str, Any]:
     if problem:
         pytest.skip(problem)
     with served(SITE) as address:
-        command = [str(PYTHON), "-m", "tests.docs.reader", address, str(PICTURES)]
+        command = [str(PYTHON), "-m", "tests.docs_site.reader", address, str(PICTURES)]
         done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=300, check=False)
         assert done.returncode == 0, done.stderr
         facts: dict[str, Any] = json.loads(done.stdout)
