@@ -104,7 +104,7 @@ class LogProgress:
 
     def reconciled(self, reconciliation: Reconciliation) -> None:
         if reconciliation.equal:
-            self._logger.info("%s: %s rows everywhere", reconciliation.stream, f"{reconciliation.raw:,}")
+            self._logger.info("%s: %s rows everywhere", reconciliation.stream, f"{reconciliation.lake:,}")
         else:
             self._logger.error("%s: %s", reconciliation.stream, "; ".join(reconciliation.differences))
 

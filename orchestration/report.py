@@ -9,6 +9,7 @@ from datetime import datetime
 from ingest.apart import Outcome
 from ingest.errors import PlatformError
 from ingest.run.context import StreamResult
+from orchestration.built.plan import Plan
 from orchestration.dbt.events import NodeFinished
 from orchestration.reconcile.comparison import Reconciliation
 from orchestration.warehouse.loader import LoadResult
@@ -29,13 +30,17 @@ class StreamOutcome(Outcome[StreamResult]):
 
 @dataclass(frozen=True)
 class RunReport:
-    """A run, part by part. A part that was skipped, or never reached, is empty or None."""
+    """A run, part by part. A part that was skipped, or never reached, is empty or None.
+
+    `plan` is what was to be built. A run `is_idle` where that is nothing and the warehouse was left alone.
+    """
 
     run_id: str
     seconds: float
     streams: tuple[StreamOutcome, ...] = ()
     loads: tuple[LoadResult, ...] = ()
     nodes: tuple[NodeFinished, ...] = ()
+    plan: Plan | None = None
     full_refresh: bool = False
     reconciliations: tuple[Reconciliation, ...] = ()
     publication: Publication | None = None

@@ -118,6 +118,9 @@ class OrchestrationSettings(GuardedSettings, ReaderSettings):
 
     ops_keep_days: float = Field(default=400.0, ge=1, le=100_000, validation_alias="OPS_KEEP_DAYS")
     """How long the marts' tables `ops_*` keep what a run did."""
+    build_all_every_hours: float = Field(default=24.0, ge=0, le=1_000_000, validation_alias="BUILD_ALL_EVERY_HOURS")
+    """A run that is not asked to check everything builds what depends on what is new; everything, with all tests, where
+    that was last done longer ago than this. 0: always everything."""
 
     runs_dir: Path = Field(default=Path(".local/runs"), validation_alias="RUNS_DIR")
     """One folder for each run: dbt's compiled SQL, its results, its log."""
@@ -177,6 +180,11 @@ class OrchestrationSettings(GuardedSettings, ReaderSettings):
     def ops_keep(self) -> timedelta:
         """How long the tables `ops_*` keep a run."""
         return timedelta(days=self.ops_keep_days)
+
+    @property
+    def build_all_every(self) -> timedelta:
+        """The longest time since everything was built."""
+        return timedelta(hours=self.build_all_every_hours)
 
     @property
     def lock_wait(self) -> timedelta:

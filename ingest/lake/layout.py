@@ -10,6 +10,7 @@ _runs/<flow run>.json                                                    a strea
 _ops/runs/<flow run>.json                                                what a run did, until a warehouse has it
 _ops/schema_changes.json                                                 the changes of sources that were told of
 _ops/running/<flow run>.json                                             that a run is under way, until it ends
+_built/<warehouse>.json                                                  what its marts were built from; a hint too
 <any of these>/__doctor/...                                              what a doctor tries; expires
 """
 
@@ -25,6 +26,7 @@ OPS = "_ops/"
 OPS_RUNS = f"{OPS}runs/"
 OPS_RUNNING = f"{OPS}running/"
 KNOWN_CHANGES = f"{OPS}schema_changes.json"
+BUILT = "_built/"
 PROBES = "__doctor"
 """In a stream's place: what the doctors try there. Nothing reads it, and it expires (terraform/modules/raw_lake)."""
 _VERSION_DIGITS = 20
@@ -76,6 +78,11 @@ def run_record_key(flow_run_id: str) -> str:
 def running_mark_key(flow_run_id: str) -> str:
     """The key of the mark of a run that is under way."""
     return f"{OPS_RUNNING}{flow_run_id}.json"
+
+
+def built_key(warehouse: str) -> str:
+    """The key of the hint at what a warehouse's marts were built from."""
+    return f"{BUILT}{warehouse}.json"
 
 
 def version_of(key: str) -> int | None:

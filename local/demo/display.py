@@ -116,7 +116,7 @@ class Display:
 
     def reconciled(self, reconciliation: Reconciliation) -> None:
         if reconciliation.equal:
-            self._line(reconciliation.stream, reconciliation.note or "equal", rows=reconciliation.raw)
+            self._line(reconciliation.stream, reconciliation.note or "equal", rows=reconciliation.lake)
         else:
             self._trouble(reconciliation.stream, "; ".join(reconciliation.differences))
 

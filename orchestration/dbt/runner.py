@@ -34,7 +34,7 @@ from orchestration.dbt.events import (
 
 NodeEvent = NodeStarted | NodeFinished | NodeMessage
 
-_NOT_FOR_DBT = ("POSTGRES_", "SAAS_", "AWS_", "DBT_", "SNOWFLAKE_", "PREFECT_")
+NOT_FOR_DBT = ("POSTGRES_", "SAAS_", "AWS_", "DBT_", "SNOWFLAKE_", "PREFECT_")
 """Prefixes of variables that dbt has no use for, or that would override what we pass."""
 NOT_OF_A_RUN = ("resource_type:unit_test",)
 """What a run leaves to those who change the models."""
@@ -203,7 +203,7 @@ class DbtRunner:
         return [str(executable), *flags, *arguments, *places]
 
     def _environment(self) -> dict[str, str]:
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_FOR_DBT)}
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(NOT_FOR_DBT)}
         return {
             **inherited,
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",

@@ -46,6 +46,8 @@ class _Difference:
 class Reconciliation:
     """One stream's counts. None is a number that could not be compared; `note` is the reason.
 
+    `raw`, `staging` and `raw_history` are None where the warehouse was left alone.
+
     `source` less `refused` must be `lake`, `raw` and `staging`, all of them without the `in_flight` keys;
     `lake_history`, every row that was ever landed, must be `raw_history`. `follows_deletions` says whether rows that
     have left the source leave the lake, too.
@@ -57,10 +59,10 @@ class Reconciliation:
     refused: int
     in_flight: int
     lake: int
-    raw: int
+    raw: int | None
     staging: int | None
     lake_history: int
-    raw_history: int
+    raw_history: int | None
     note: str = ""
     follows_deletions: bool = True
 
@@ -87,9 +89,9 @@ class Reconciliation:
             found.append(
                 _Difference(f"the source has {self.source:,} rows{refused}, the lake {self.lake:,}", self._to_source())
             )
-        if self.lake != self.raw:
+        if self.raw is not None and self.lake != self.raw:
             found.append(_Difference(f"the lake has {self.lake:,} current rows, RAW {self.raw:,}", reload))
-        if self.staging is not None and self.staging != self.raw:
+        if self.raw is not None and self.staging is not None and self.staging != self.raw:
             found.append(
                 _Difference(
                     f"RAW has {self.raw:,} current rows, staging {self.staging:,}",
@@ -97,7 +99,7 @@ class Reconciliation:
                     "`python -m orchestration.dbt.sources`; the next run builds the view again.",
                 )
             )
-        if self.lake_history != self.raw_history:
+        if self.raw_history is not None and self.lake_history != self.raw_history:
             found.append(
                 _Difference(f"the lake holds {self.lake_history:,} landed rows, RAW {self.raw_history:,}", reload)
             )
@@ -162,6 +164,38 @@ class Reconciler:
         counted.require_sound()
         return list(counted.results)
 
+    def reconcile_without_warehouse(
+        self,
+        contracts: Sequence[StreamContract],
+        sources: Mapping[str, SourceSide],
+        *,
+        on_done: Callable[[Reconciliation], None] = lambda reconciliation: None,
+    ) -> list[Reconciliation]:
+        """Source and lake alone, of each stream that was counted at the source. Raises as `reconcile` does."""
+
+        def one(contract: StreamContract) -> Reconciliation:
+            source = sources[contract.stream]
+            lake = self._lake.count(contract, source.version, source.in_flight)
+            counted = Reconciliation(
+                stream=contract.stream,
+                version=source.version,
+                source=source.rows,
+                refused=lake.refused,
+                in_flight=source.in_flight.num_rows if source.in_flight is not None else 0,
+                lake=lake.current,
+                raw=None,
+                staging=None,
+                lake_history=lake.history,
+                raw_history=None,
+                follows_deletions=_follows_deletions(contract),
+            )
+            on_done(counted)
+            return counted
+
+        counted = apart([each for each in contracts if each.stream in sources], one, at_once=self._concurrency)
+        counted.require_sound()
+        return list(counted.results)
+
     def _reconcile(
         self, session: Session, contract: StreamContract, source: SourceSide | None, *, staging: bool
     ) -> Reconciliation:
@@ -184,7 +218,7 @@ class Reconciler:
             lake_history=lake.history,
             raw_history=warehouse.history,
             note=note,
-            follows_deletions=contract.lands_keys or contract.spec.mode is Mode.SNAPSHOT,
+            follows_deletions=_follows_deletions(contract),
         )
 
 
@@ -198,6 +232,10 @@ def require_equal(reconciliations: Sequence[Reconciliation]) -> None:
             stream=unequal[0].stream if len(unequal) == 1 else None,
             hint="\n".join(["Nothing was published.", *(way for item in unequal for way in item.ways_out)]),
         )
+
+
+def _follows_deletions(contract: StreamContract) -> bool:
+    return contract.lands_keys or contract.spec.mode is Mode.SNAPSHOT
 
 
 def _comparable(source: SourceSide | None, version: int) -> tuple[SourceSide | None, str]:

@@ -128,6 +128,16 @@ class Warehouse(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def identity(self) -> str:
+        """A name that no other warehouse has, of letters, digits, `.`, `_` and `-`. It is known without a login."""
+
+    def unopened_state(self) -> str | None:
+        """What can be said of its state without opening it or logging in: it is another text once anybody has written.
+
+        A text that never changes where nothing can be said; None where there is nothing that readers could read.
+        """
+
     def lock(self, run_id: str, *, wait: timedelta) -> AbstractContextManager[LockHolder]:
         """Be the only writer. Raises ConflictError naming the holder when `wait` is over."""
 

@@ -1,3 +1,6 @@
+-- By the ledger alone, of a stream that is not read otherwise:
+-- depends_on: {{ source('raw', 'campaigns') }}
+
 with
 
 mentions as (

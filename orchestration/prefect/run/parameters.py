@@ -22,7 +22,7 @@ class RunParameters(BaseModel):
     streams: list[str] = Field(
         [],
         title="Streams",
-        description="What to ingest and load. All streams where none is chosen. dbt builds everything.",
+        description="What to ingest and load. All streams where none is chosen.",
     )
     full_refresh: bool = Field(
         False, title="Full refresh", description="Build incremental models anew, from all that is in RAW."
@@ -45,7 +45,8 @@ class RunParameters(BaseModel):
     keys: bool = Field(
         True,
         title="Look for deletions",
-        description="Read all keys at the source. Without, only where that was last done COMPARE_EVERY_HOURS ago.",
+        description="Read all keys at the source, and build and test everything. Without, keys are read where that was "
+        "last done COMPARE_EVERY_HOURS ago, and dbt builds what depends on what is new: nothing, where nothing is.",
     )
 
     @model_validator(mode="after")
@@ -61,6 +62,12 @@ class RunParameters(BaseModel):
     def backfill(self) -> Bounds | None:
         """The window `[from, to)` of cursors to land again, if one was asked for. Raises ConfigurationError."""
         return window(self.backfill_from, self.backfill_to)
+
+    @property
+    def builds_what_is_new(self) -> bool:
+        """Whether dbt may leave out what would be built to what it is. Other runs build and check everything."""
+        asked = self.keys or self.full_refresh or self.backfill is not None
+        return not (asked or self.skip_load or self.skip_dbt or self.skip_publish)
 
     @classmethod
     def of(cls, **given: object) -> RunParameters:

@@ -2,7 +2,7 @@
 
 dbt writes and audits; only what passed its tests and the reconciliation is published. A stream whose ingestion failed
 holds nothing up: what the others committed is loaded, built and published, and the run fails at its end. A load that
-failed does: models over a half-loaded RAW are not worth building.
+failed does: models over a half-loaded RAW are not worth building. Where nothing is new the warehouse is left alone.
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ from uuid import UUID
 from prefect.states import State
 
 from ingest.errors import PlatformError
+from orchestration.built.plan import Plan
 from orchestration.dbt.events import NodeFinished, NodeStarted
 from orchestration.dbt.project import dbt_project
 from orchestration.dbt.runner import NOT_OF_A_RUN, OWN_DATA, DbtFailure, DbtRunner, NodeEvent
+from orchestration.prefect.run.changes import Changes
 from orchestration.prefect.run.dbt_nodes import NodeTaskRuns
 from orchestration.prefect.run.ingestion import error_of, ingest
 from orchestration.prefect.run.recording import Recorder
@@ -30,7 +32,9 @@ from orchestration.prefect.run.task_retries import TaskRetries
 from orchestration.prefect.run.tasks import (
     LoadWork,
     PublishWork,
+    ReconcileLakeWork,
     ReconcileWork,
+    Reconciling,
     load_stream,
     publish_warehouse,
     reconcile_streams,
@@ -61,6 +65,7 @@ class _Draft:
     load_runs: dict[str, UUID] = field(default_factory=dict)
     leaves_out: tuple[str, ...] = ()
     nodes: list[NodeFinished] = field(default_factory=list)
+    plan: Plan | None = None
     full_refresh: bool = False
     reconciliations: list[Reconciliation] = field(default_factory=list)
     publication: Publication | None = None
@@ -86,6 +91,7 @@ class _Draft:
             streams=tuple(self.streams),
             loads=tuple(self.loads),
             nodes=tuple(self.nodes),
+            plan=self.plan,
             full_refresh=self.full_refresh,
             reconciliations=tuple(self.reconciliations),
             publication=self.publication,
@@ -109,15 +115,21 @@ def execute(run: StepServices, flow_run_id: UUID, logger: Logger) -> RunReport:
                 draft.streams = ingest(run)
             # Streams of a source that could not be opened share one error.
             draft.problems += dict.fromkeys(outcome.error for outcome in draft.streams if outcome.error is not None)
-        if not (run.parameters.skip_load and run.parameters.skip_dbt):
+        changes = Changes.of(run)
+        if changes.are_none():
+            draft.plan, draft.is_idle = Plan(), True
+            with draft.timed("reconcile"):
+                _reconcile_lake(run, draft)
+        elif not (run.parameters.skip_load and run.parameters.skip_dbt):
             folder = make_run_folder(run.settings.runs_dir, run.run_id, keep=run.settings.runs_kept)
             with _writing(run, draft):
                 try:
-                    _in_warehouse(run, draft, recorder, folder, flow_run_id, logger)
+                    _in_warehouse(run, draft, changes, recorder, folder, flow_run_id, logger)
                 except PlatformError as error:
                     draft.problems.append(error)
                 recorded = recorder.write(draft.report(), _state(draft))
                 recorder.take_in(recorded)
+                changes.note()
     except PlatformError as error:
         draft.problems.append(error)
     except BaseException as error:
@@ -142,7 +154,13 @@ def _state(draft: _Draft) -> RunState:
 
 
 def _in_warehouse(
-    run: StepServices, draft: _Draft, recorder: Recorder, folder: RunFolder, flow_run_id: UUID, logger: Logger
+    run: StepServices,
+    draft: _Draft,
+    changes: Changes,
+    recorder: Recorder,
+    folder: RunFolder,
+    flow_run_id: UUID,
+    logger: Logger,
 ) -> None:
     """The steps that need the writer's lock. A step that fails ends them."""
     parameters = run.parameters
@@ -151,20 +169,24 @@ def _in_warehouse(
             if not _load(run, draft):
                 return
     if not parameters.skip_dbt:
-        draft.leaves_out = () if recorder.prepare() else OWN_DATA
         # Models read only what is new: after a load that changes the past they are built anew.
-        draft.full_refresh = parameters.full_refresh or any(
-            result.changes_the_past(run.registry[result.stream]) for result in draft.loads
-        )
-        with draft.timed("dbt"):
-            if not _build(run, draft, folder, flow_run_id, logger):
-                return
+        draft.plan, draft.full_refresh = changes.planned(draft.loads)
+        if not draft.plan.is_nothing:
+            draft.leaves_out = () if recorder.prepare() else OWN_DATA
+            changes.begin(draft.plan)
+            with draft.timed("dbt"):
+                if not _build(run, draft, draft.plan, folder, flow_run_id, logger):
+                    return
     with draft.timed("reconcile"):
         if not _reconcile(run, draft):
             return
-    if not parameters.skip_dbt and not parameters.skip_publish:
+    if draft.plan is None or parameters.skip_publish:
+        return
+    if not draft.plan.is_nothing:
         with draft.timed("publish"):
-            _publish(run, draft)
+            if not _publish(run, draft):
+                return
+    changes.are_published(draft.plan)
 
 
 def _load(run: StepServices, draft: _Draft) -> bool:
@@ -198,9 +220,11 @@ def _load_streams(run: StepServices, draft: _Draft, loader: Loader, loads: Strea
     return [error for error in map(error_of, states) if error is not None]
 
 
-def _build(run: StepServices, draft: _Draft, folder: RunFolder, flow_run_id: UUID, logger: Logger) -> bool:
-    run.progress.step("dbt", "build, full refresh" if draft.full_refresh else "build")
-    full_tests = draft.full_refresh or run.parameters.keys or any(map(_source_side, draft.streams))
+def _build(
+    run: StepServices, draft: _Draft, planned: Plan, folder: RunFolder, flow_run_id: UUID, logger: Logger
+) -> bool:
+    run.progress.step("dbt", f"build{', full refresh' if draft.full_refresh else ''}: {planned}")
+    full_tests = bool(planned.whole) or any(_were_deletions_looked_for(run, outcome) for outcome in draft.streams)
     dbt = DbtRunner(dbt_project(run.settings, run.warehouse, folder, full_tests=full_tests), folder.path / "dbt")
     with NodeTaskRuns(flow_run_id, logger, draft.load_runs) as task_runs:
 
@@ -213,7 +237,12 @@ def _build(run: StepServices, draft: _Draft, folder: RunFolder, flow_run_id: UUI
                 run.progress.dbt_finished(event)
 
         try:
-            dbt.build(full_refresh=draft.full_refresh, exclude=(*NOT_OF_A_RUN, *draft.leaves_out), on_event=hear)
+            dbt.build(
+                full_refresh=draft.full_refresh,
+                select=planned.selection(list(run.registry.values())),
+                exclude=(*NOT_OF_A_RUN, *draft.leaves_out),
+                on_event=hear,
+            )
         except DbtFailure as error:
             draft.problems.append(error)
             return False
@@ -234,11 +263,25 @@ def _with_rows(run: StepServices, nodes: Sequence[NodeFinished]) -> list[NodeFin
 
 def _reconcile(run: StepServices, draft: _Draft) -> bool:
     run.progress.step("reconcile", f"{len(run.selected)} streams")
-    reconciler = Reconciler(run.store, run.settings.schemas, concurrency=run.settings.load_concurrency)
-    sources = {outcome.stream: side for outcome in draft.streams if (side := _source_side(outcome)) is not None}
     work = ReconcileWork(
-        reconciler, run.warehouse, run.selected, sources, run.progress, staging=not run.parameters.skip_dbt
+        _reconciler(run),
+        run.warehouse,
+        run.selected,
+        _sources(draft),
+        run.progress,
+        staging=not run.parameters.skip_dbt,
     )
+    return _compared(run, draft, work)
+
+
+def _reconcile_lake(run: StepServices, draft: _Draft) -> None:
+    sources = _sources(draft)
+    run.progress.step("nothing to do", f"{len(sources)} streams are reconciled with their sources")
+    if sources:
+        _compared(run, draft, ReconcileLakeWork(_reconciler(run), run.selected, sources, run.progress))
+
+
+def _compared(run: StepServices, draft: _Draft, work: Reconciling) -> bool:
     task: Any = TaskRetries(run.settings).of(reconcile_streams)
     error = error_of(task(work, return_state=True))
     draft.reconciliations = work.results
@@ -247,12 +290,25 @@ def _reconcile(run: StepServices, draft: _Draft) -> bool:
     return error is None
 
 
+def _reconciler(run: StepServices) -> Reconciler:
+    return Reconciler(run.store, run.settings.schemas, concurrency=run.settings.load_concurrency)
+
+
+def _sources(draft: _Draft) -> dict[str, SourceSide]:
+    return {outcome.stream: side for outcome in draft.streams if (side := _source_side(outcome)) is not None}
+
+
+def _were_deletions_looked_for(run: StepServices, outcome: StreamOutcome) -> bool:
+    """A stream that has deletions is counted at the source where they were looked for."""
+    return run.registry[outcome.stream].lands_keys and _source_side(outcome) is not None
+
+
 def _source_side(outcome: StreamOutcome) -> SourceSide | None:
     counted = outcome.result.source_count if outcome.result else None
     return SourceSide(counted.rows, counted.in_flight, outcome.version) if counted else None
 
 
-def _publish(run: StepServices, draft: _Draft) -> None:
+def _publish(run: StepServices, draft: _Draft) -> bool:
     run.progress.step("publish")
     task: Any = publish_warehouse
     record = _record(run, draft)
@@ -260,9 +316,10 @@ def _publish(run: StepServices, draft: _Draft) -> None:
     error = error_of(state)
     if error is not None:
         draft.problems.append(error)
-        return
+        return False
     draft.publication, draft.published_at = state.result(), record.published_at
     run.progress.published(state.result())
+    return True
 
 
 def _record(run: StepServices, draft: _Draft) -> PublicationRecord:

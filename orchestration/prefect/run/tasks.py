@@ -135,6 +135,14 @@ def load_stream(stream: str, work: LoadWork) -> Any:
     return Completed(message=message, data=result)
 
 
+class Reconciling(Protocol):
+    """Counts and compares."""
+
+    results: list[Reconciliation]
+
+    def reconcile(self) -> None: ...
+
+
 class ReconcileWork:
     """Reconciles; `results` are there even where they differ."""
 
@@ -165,8 +173,32 @@ class ReconcileWork:
         require_equal(self.results)
 
 
+class ReconcileLakeWork:
+    """Reconciles source and lake alone, of the streams that were counted at the source."""
+
+    def __init__(
+        self,
+        reconciler: Reconciler,
+        contracts: Sequence[StreamContract],
+        sources: Mapping[str, SourceSide],
+        progress: Progress,
+    ) -> None:
+        self._reconciler = reconciler
+        self._contracts = contracts
+        self._sources = sources
+        self._progress = progress
+        self.results: list[Reconciliation] = []
+
+    def reconcile(self) -> None:
+        """Count them in the lake. Raises ReconciliationError if counts differ."""
+        self.results = self._reconciler.reconcile_without_warehouse(
+            self._contracts, self._sources, on_done=self._progress.reconciled
+        )
+        require_equal(self.results)
+
+
 @task(name="reconcile", task_run_name="reconcile", retry_condition_fn=is_transient)
-def reconcile_streams(work: ReconcileWork) -> Any:
+def reconcile_streams(work: Reconciling) -> Any:
     """Compare source, lake, RAW and staging."""
     work.reconcile()
     return Completed(message=f"{len(work.results)} streams are equal")

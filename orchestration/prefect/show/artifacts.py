@@ -14,10 +14,13 @@ from ingest.hints import here
 from orchestration.prefect.show import markdown
 from orchestration.prefect.show.tables import (
     HISTORY,
+    NOTHING_TO_DO,
     Cells,
+    landed_rows_differ,
     node_rows,
     not_compared,
     notes,
+    of_what,
     readable,
     reconciliation_rows,
     stream_rows,
@@ -79,14 +82,15 @@ _WHEN_COMPARED = (
 def headline(report: RunReport) -> str:
     """A run's outcome, in one line."""
     parts = [
+        "nothing to do" if report.is_idle else "",
         f"{_total(report.streams, _landed):,} rows landed" if report.streams else "",
         f"{sum(load.rows for load in report.loads):,} loaded" if report.loads else "",
-        f"{len(report.nodes):,} dbt nodes" if report.nodes else "",
+        f"{len(report.nodes):,} dbt nodes{of_what(report)}" if report.nodes else "",
         _warnings_in_words(report),
         f"{_equal(report)} of {len(report.reconciliations)} streams equal{_left_out(report)}"
         if report.reconciliations
         else "",
-        "published" if report.publication else "nothing published",
+        "" if report.is_idle else "published" if report.publication else "nothing published",
     ]
     return f"{', '.join(filter(None, parts))}, in {report.seconds:,.0f} s"
 
@@ -96,6 +100,7 @@ def summary(report: RunReport) -> str:
     lines = [f"# Run {'failed' if report.problems else 'completed'} in {report.seconds:,.0f} s", ""]
     if report.problems:
         lines += [*_problems(report.problems), "## What was done", ""]
+    lines += [NOTHING_TO_DO, ""] if report.is_idle else []
     lines += [*_numbers(report), ""]
     noted = [f"- {markdown.text(text)}" for text in report.remarks]
     noted += [f"- `{outcome.stream}`: {markdown.text(text)}" for outcome in report.streams for text in _notes(outcome)]
@@ -103,7 +108,7 @@ def summary(report: RunReport) -> str:
         lines += ["## Notes", "", *noted, ""]
     lines += _section("Warnings", warning_rows(report), text=WARNINGS, leave_out=("compiled SQL",))
     lines += _section("Streams", stream_rows(report), leave_out=("files", "lag, s", "note"))
-    history = [] if any(item.lake_history != item.raw_history for item in report.reconciliations) else HISTORY
+    history = [] if landed_rows_differ(report.reconciliations) else HISTORY
     lines += _section(
         "Reconciliation", reconciliation_rows(report.reconciliations), text=RECONCILIATION, leave_out=history
     )
@@ -129,7 +134,7 @@ def _numbers(report: RunReport) -> list[str]:
     loaded = f"- **Loaded** {sum(load.rows for load in report.loads):,} rows into RAW"
     refresh = ", full refresh" if report.full_refresh else ""
     warned = f", {_warnings_in_words(report)}" if report.warnings else ""
-    dbt = f"- **dbt** {len(report.nodes)} nodes, {failed} failed{warned}{refresh}"
+    dbt = f"- **dbt** {len(report.nodes)} nodes{of_what(report)}, {failed} failed{warned}{refresh}"
     reconciled = f"- **Reconciled** {_equal(report)} of {len(report.reconciliations)} streams are equal"
     left_out = not_compared(report.reconciliations)
     compared = f"- **Not compared with the source** {markdown.text(left_out)}. {_WHEN_COMPARED}"
@@ -140,7 +145,7 @@ def _numbers(report: RunReport) -> list[str]:
         (dbt, report.nodes),
         (reconciled, report.reconciliations),
         (compared, left_out),
-        (published, True),
+        (published, not report.is_idle),
     ]
     return [line for line, reached in told if reached]
 

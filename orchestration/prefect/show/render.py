@@ -11,7 +11,16 @@ from rich.markup import escape
 from rich.table import Table
 
 from orchestration.dbt.events import NodeFinished, NodeStarted, NodeStatus
-from orchestration.prefect.show.tables import HISTORY, not_compared, reconciliation_rows, stream_rows, warning_rows
+from orchestration.prefect.show.tables import (
+    HISTORY,
+    NOTHING_TO_DO,
+    landed_rows_differ,
+    not_compared,
+    of_what,
+    reconciliation_rows,
+    stream_rows,
+    warning_rows,
+)
 from orchestration.reconcile.comparison import Reconciliation
 from orchestration.report import RunReport, StreamOutcome
 from orchestration.warehouse.loader import LoadResult
@@ -81,8 +90,10 @@ def print_report(report: RunReport) -> None:
         console.print(f"Not compared with the source: {left_out}", soft_wrap=True)
     print_warnings(console, report)
     failed = sum(node.failed for node in report.nodes)
+    if report.is_idle:
+        console.print(NOTHING_TO_DO, soft_wrap=True)
     if report.nodes:
-        console.print(f"dbt: {len(report.nodes)} nodes, {failed} failed")
+        console.print(f"dbt: {len(report.nodes)} nodes{of_what(report)}, {failed} failed")
     if report.publication is not None:
         console.print(f"Published: {report.publication.location}", soft_wrap=True)
     console.print(f"Run {report.run_id}: {'failed' if report.problems else 'completed'} in {report.seconds:.1f} s")
@@ -101,7 +112,7 @@ def print_warnings(console: Console, report: RunReport) -> None:
 def _of_no_interest(report: RunReport) -> list[str]:
     """Columns that are shown only if they differ, or are not zero."""
     items = report.reconciliations
-    landed = [] if any(item.lake_history != item.raw_history for item in items) else [*HISTORY]
+    landed = [] if landed_rows_differ(items) else [*HISTORY]
     return landed if any(item.in_flight for item in items) else [*landed, "in flight"]
 
 

@@ -22,6 +22,14 @@ _SELDOM = ("quarantined", "refused", "in flight", "lag, s")
 """Columns that say nothing if all of them are zero."""
 
 
+NOTHING_TO_DO = "Nothing to do: the marts were built from what is there. The warehouse was left alone."
+
+
+def of_what(report: RunReport) -> str:
+    """What dbt was to build, where that was not everything."""
+    return f" of {report.plan}" if report.plan is not None and not report.plan.whole else ""
+
+
 def stream_rows(report: RunReport) -> list[Cells]:
     """One row for each stream that was ingested or loaded."""
     streams = {outcome.stream: outcome for outcome in report.streams}
@@ -68,10 +76,10 @@ def reconciliation_rows(reconciliations: Sequence[Reconciliation]) -> list[Cells
             "refused": item.refused,
             "in flight": item.in_flight,
             "lake": item.lake,
-            "RAW": item.raw,
+            "RAW": "" if item.raw is None else item.raw,
             "staging": "" if item.staging is None else item.staging,
             "landed, lake": item.lake_history,
-            "landed, RAW": item.raw_history,
+            "landed, RAW": "" if item.raw_history is None else item.raw_history,
             "equal": "yes" if item.equal else "NO",
             "note": here("; ".join(item.differences) or item.note),
         }
@@ -98,6 +106,11 @@ def notes(outcome: StreamOutcome) -> list[str]:
         return []
     blocked = [f"held up by {outcome.result.blocker}"] if outcome.result.blocker else []
     return [*blocked, *outcome.result.notices]
+
+
+def landed_rows_differ(reconciliations: Sequence[Reconciliation]) -> bool:
+    """Whether the columns HISTORY are of interest."""
+    return any(item.raw_history not in (None, item.lake_history) for item in reconciliations)
 
 
 def readable(rows: Sequence[Cells], *, leave_out: Sequence[str] = ()) -> list[dict[str, str]]:

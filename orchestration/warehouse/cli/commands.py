@@ -22,6 +22,7 @@ from orchestration.warehouse.duckdb import doctor as duckdb_doctor
 from orchestration.warehouse.duckdb.publish import published_file
 from orchestration.warehouse.duckdb.query import QueryLimits, answer_from, run_query
 from orchestration.warehouse.loader import Loader, LoadResult, load_streams
+from orchestration.warehouse.protocol import Warehouse
 
 if TYPE_CHECKING:
     from orchestration.warehouse.snowflake.copy_history import HistoryCheck
@@ -48,6 +49,7 @@ def reload(stream: str, *, wait_seconds: float, on_wait: Waiting) -> list[Outcom
     warehouse = open_warehouse(settings, run_id=run_id, wait=timedelta(seconds=wait_seconds), on_wait=on_wait)
     loader = _loader(settings, run_id)
     with warehouse.lock(run_id, wait=timedelta(seconds=wait_seconds)), warehouse.connect() as session:
+        _forget_what_was_built(settings, warehouse)
         loader.forget(session, contract)
         return load_streams(loader, session, [contract], concurrency=1)
 
@@ -63,7 +65,15 @@ def mend_snapshots(*, wait_seconds: float, on_wait: Waiting) -> tuple[str, ...]:
     warehouse = open_warehouse(settings, run_id=run_id, wait=wait, on_wait=on_wait)
     folder = make_run_folder(settings.runs_dir, run_id, keep=settings.runs_kept)
     with warehouse.lock(run_id, wait=wait):
+        _forget_what_was_built(settings, warehouse)
         return DbtRunner(dbt_project(settings, warehouse, folder), folder.path / "dbt").run_operation("mend_snapshots")
+
+
+def _forget_what_was_built(settings: OrchestrationSettings, warehouse: Warehouse) -> None:
+    """Let the next run build everything, since no version of a stream shows what is done here."""
+    from orchestration.built.mark import BuiltMark
+
+    BuiltMark(ObjectStore(settings.lake), warehouse.identity).forget()
 
 
 def status(streams: Sequence[str], *, wait_seconds: float, on_wait: Waiting) -> Apart[StreamStatus]:

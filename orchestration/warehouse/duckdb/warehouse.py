@@ -18,6 +18,7 @@ from ingest.lake.commit import DataFile
 from ingest.retry_policies import WAREHOUSE_FILE
 from ingest.settings import LakeSettings
 from orchestration.warehouse.ddl import Dialect, Table
+from orchestration.warehouse.duckdb.identity import identity_of
 from orchestration.warehouse.duckdb.lake_files import LakeFiles, LocalFile
 from orchestration.warehouse.duckdb.lake_reader import DESCRIBE_PARQUET, PARQUET, open_duckdb
 from orchestration.warehouse.duckdb.lock import WriterLock
@@ -228,6 +229,19 @@ class DuckDBWarehouse:
     def published_path(self) -> Path:
         """The file that readers open."""
         return published_file(self._directory, self._database)
+
+    @property
+    def identity(self) -> str:
+        """By its path, and by a file beside it: a path may be another disk's, and a file may be copied."""
+        return identity_of(self.path)
+
+    def unopened_state(self) -> str | None:
+        """Which file it is, how large, and when it was last written. Opening it to read changes nothing of that."""
+        try:
+            found, _ = self.path.stat(), self.published_path.stat()
+        except FileNotFoundError:
+            return None
+        return f"{found.st_ino}-{found.st_size}-{found.st_mtime_ns}"
 
     @contextmanager
     def lock(self, run_id: str, *, wait: timedelta) -> Iterator[LockHolder]:

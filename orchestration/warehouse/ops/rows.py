@@ -101,10 +101,10 @@ class ReconciliationRow(OpsRow):
     refused_rows: int
     in_flight_rows: int
     lake_rows: int
-    raw_rows: int
+    raw_rows: int | None
     staging_rows: int | None
     lake_history_rows: int
-    raw_history_rows: int
+    raw_history_rows: int | None
     is_equal: bool
     is_compared: bool
     note: str | None = None

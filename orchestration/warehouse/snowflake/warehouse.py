@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -9,6 +11,7 @@ from datetime import timedelta
 from functools import cached_property
 
 from orchestration.settings import Schemas
+from orchestration.warehouse.names import as_key
 from orchestration.warehouse.protocol import LockHolder, Publication, Purpose, Rows
 from orchestration.warehouse.snowflake.lock import WriterLease
 from orchestration.warehouse.snowflake.login import Key, Login, dbt_login, loader_login, reader_login
@@ -41,6 +44,25 @@ class SnowflakeWarehouse:
         self._run_id = run_id
         self._lease = lease
         self._on_wait = on_wait
+
+    @property
+    def identity(self) -> str:
+        """By the account, the database and its schemas, and the roles that decide who sees what is built."""
+        settings = self._settings
+        place = (
+            settings.account.upper(),
+            *((settings.host.lower(), settings.port) if settings.host else ()),
+            self._database,
+            *self._schemas.environment.values(),
+            settings.transformer_role,
+            settings.reader_role,
+        )
+        digest = hashlib.sha256(json.dumps(place).encode()).hexdigest()
+        return as_key("snowflake", settings.account, self._database, digest=digest)
+
+    def unopened_state(self) -> str:
+        """Nothing can be said of it without a login."""
+        return ""
 
     @contextmanager
     def lock(self, run_id: str, *, wait: timedelta) -> Iterator[LockHolder]:

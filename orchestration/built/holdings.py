@@ -1,0 +1,67 @@
+"""What a warehouse says of itself: the newest versions in its ledger, and which run published its marts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ingest.lake.commit import CommitKind
+from orchestration.built.mark import StreamVersion
+from orchestration.settings import Schemas
+from orchestration.warehouse.ddl import ledger_table
+from orchestration.warehouse.protocol import Session
+from orchestration.warehouse.publication import publication_table
+
+
+@dataclass(frozen=True)
+class Holdings:
+    """`streams` are the newest loaded versions; `replays` the newest ones that were replays, and `backfills` those of
+    backfills and repairs that brought rows. `published_by` is the run that published the marts, None for no run."""
+
+    streams: dict[str, StreamVersion]
+    replays: Mapping[str, int]
+    backfills: Mapping[str, int]
+    published_by: str | None
+
+    @classmethod
+    def of(cls, session: Session, schemas: Schemas) -> Holdings:
+        """Ask the warehouse: one query of each of its two records."""
+        ledger = sorted(_ledger(session, schemas.raw), key=lambda row: row.version)
+        return cls(
+            streams={row.stream: StreamVersion(version=row.version, batch_id=row.batch_id) for row in ledger},
+            replays={row.stream: row.version for row in ledger if row.kind == CommitKind.REPLAY},
+            backfills={row.stream: row.version for row in ledger if row.kind == CommitKind.BACKFILL and row.rows},
+            published_by=_published_by(session, schemas.mart),
+        )
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    stream: str
+    kind: str
+    version: int
+    batch_id: str
+    rows: int
+
+
+def _ledger(session: Session, schema: str) -> list[_Loaded]:
+    """The newest version of each stream and kind, with rows and without."""
+    if not session.columns(ledger_table(schema)):
+        return []
+    table, rows = session.dialect.table(ledger_table(schema)), session.dialect.quote("rows")
+    found = session.query(
+        f"SELECT stream, kind, version, batch_id, {rows} FROM {table} "  # noqa: S608
+        f"QUALIFY row_number() OVER (PARTITION BY stream, kind, {rows} > 0 ORDER BY version DESC) = 1"
+    )
+    return [
+        _Loaded(str(stream), str(kind), int(str(version)), str(batch_id), int(str(count)))
+        for stream, kind, version, batch_id, count in found
+    ]
+
+
+def _published_by(session: Session, schema: str) -> str | None:
+    table = publication_table(schema)
+    if not session.columns(table):
+        return None
+    found = session.query(f"SELECT run_id FROM {session.dialect.table(table)}")  # noqa: S608
+    return str(found[0][0]) if found else None

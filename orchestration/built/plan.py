@@ -1,0 +1,126 @@
+"""What a run has to build: nothing, what depends on what is new, or everything.
+
+What is new is the difference between the mark of the last publication and what there is now. A run whose dbt failed has
+published nothing and left the mark as it was, so that the next one builds what it should have built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+
+from ingest.contracts.model import StreamContract
+from orchestration.built.holdings import Holdings
+from orchestration.built.mark import Built, StreamVersion
+from orchestration.warehouse.ddl import stream_tables
+from orchestration.warehouse.loader import LoadResult
+
+BUSINESS_DAY = "business_day"
+"""dbt's tag of what holds something else on another day."""
+_SOURCE = "raw"
+"""dbt's name of RAW (orchestration/dbt/sources.py)."""
+
+
+@dataclass(frozen=True)
+class Present:
+    """What there is to build from, at the moment `at`; the names are those of `Built`."""
+
+    project: str
+    days: tuple[date, date]
+    streams: Mapping[str, StreamVersion]
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`whole` says why everything is to be built; where it is empty, what depends on `streams`, and on the day where
+    there is a `new_day`."""
+
+    whole: str = ""
+    streams: tuple[str, ...] = ()
+    new_day: bool = False
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether the marts are what they would be built to."""
+        return not (self.whole or self.streams or self.new_day)
+
+    @property
+    def is_of_another_time(self) -> bool:
+        """Whether a run that breaks off leaves something that the next one, by the same mark, may not build again.
+
+        A stream's news stay news until they are published; a project or a day may be put back.
+        """
+        return bool(self.whole) or self.new_day
+
+    def selection(self, contracts: Sequence[StreamContract]) -> tuple[str, ...]:
+        """What dbt is to select; empty for everything."""
+        if self.whole:
+            return ()
+        tables = (
+            table.name
+            for contract in contracts
+            if contract.stream in self.streams
+            for table in stream_tables(contract, _SOURCE)
+        )
+        return (*(f"source:{_SOURCE}.{name}+" for name in tables), *((f"tag:{BUSINESS_DAY}+",) if self.new_day else ()))
+
+    def __str__(self) -> str:
+        if self.whole:
+            return f"everything: {self.whole}"
+        parts = [*self.streams, *(["the day"] if self.new_day else [])]
+        return f"what depends on {', '.join(parts)}" if parts else "nothing"
+
+
+def plan(built: Built | None, present: Present, *, whole_every: timedelta) -> Plan:
+    """The difference between what the marts were built from and what there is."""
+    if built is None:
+        return Plan("what the marts were built from is not known")
+    if built.unfinished is not None:
+        return Plan(f"run {built.unfinished} began to, and did not publish")
+    if built.project != present.project:
+        return Plan("the dbt project, its contracts, programs or settings are others now")
+    if abs(present.at - built.whole_at) >= whole_every:  # a clock that ran ahead excuses nothing for ever
+        return Plan(f"it was last done at {built.whole_at:%Y-%m-%d %H:%M} UTC")
+    strange = [stream for stream, was in built.streams.items() if not _follows(present.streams.get(stream), was)]
+    if strange:
+        return Plan(f"the marts were built from versions that are no longer there of {', '.join(sorted(strange))}")
+    news = sorted(stream for stream, now in present.streams.items() if built.streams.get(stream) != now)
+    return Plan(streams=tuple(news), new_day=built.days != present.days)
+
+
+def checked(planned: Plan, built: Built | None, holdings: Holdings, loads: Iterable[LoadResult]) -> Plan:
+    """The plan, once the warehouse was asked: everything where its marts or its RAW are not those of the mark."""
+    if built is None or planned.whole:
+        return planned
+    if holdings.published_by != built.run_id:
+        return replace(planned, whole=f"the marts are not those that run {built.run_id} published")
+    behind = [load.stream for load in loads if load.commits and not _is_newer(load.commits[0], built, load.stream)]
+    if behind:
+        return replace(planned, whole=f"RAW was behind what the marts were built from: {', '.join(sorted(behind))}")
+    return planned
+
+
+def needs_full_refresh(
+    built: Built | None, holdings: Holdings, loads: Iterable[LoadResult], contracts: Mapping[str, StreamContract]
+) -> bool:
+    """Whether RAW's past was changed since the last publication, so that incremental models hold what is not true.
+
+    Where that is not known, the loads of this run decide.
+    """
+    if built is None:
+        return any(result.changes_the_past(contracts[result.stream]) for result in loads)
+    appended = {stream for stream, contract in contracts.items() if not contract.lands_keys}
+    changed = [*holdings.replays.items(), *(item for item in holdings.backfills.items() if item[0] in appended)]
+    return any(_is_newer(version, built, stream) for stream, version in changed)
+
+
+def _is_newer(version: int, built: Built, stream: str) -> bool:
+    was = built.streams.get(stream)
+    return was is None or version > was.version
+
+
+def _follows(now: StreamVersion | None, was: StreamVersion) -> bool:
+    """Whether a log that is at `now` may have been at `was`."""
+    return now is not None and (now == was or now.version > was.version)

@@ -1,0 +1,123 @@
+"""What a run has to build, and the mark that it leaves of what it built."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+
+from ingest.contracts.registry import ContractRegistry
+from ingest.errors import PlatformError
+from ingest.lake.heads import read_heads
+from ingest.lake.store import ObjectStore
+from ingest.logs import get_logger
+from orchestration.built.holdings import Holdings
+from orchestration.built.mark import Built, BuiltMark, StreamVersion
+from orchestration.built.plan import Plan, Present, checked, needs_full_refresh, plan
+from orchestration.built.project import business_days, fingerprint
+from orchestration.prefect.run.parameters import RunParameters
+from orchestration.prefect.run.services import StepServices
+from orchestration.settings import OrchestrationSettings
+from orchestration.warehouse.loader import LoadResult
+from orchestration.warehouse.protocol import Purpose, Warehouse
+
+
+@dataclass
+class Changes:
+    """What has changed since the last publication. `holdings` is what the warehouse said of itself before dbt began."""
+
+    run_id: str
+    parameters: RunParameters
+    settings: OrchestrationSettings
+    registry: ContractRegistry
+    store: ObjectStore
+    warehouse: Warehouse
+    _built: Built | None = field(default=None, init=False)
+    _present: Present | None = field(default=None, init=False)
+    _published: Plan | None = field(default=None, init=False)
+
+    @classmethod
+    def of(cls, run: StepServices) -> Changes:
+        """Those that `run` looks at."""
+        return cls(
+            run_id=run.run_id,
+            parameters=run.parameters,
+            settings=run.settings,
+            registry=run.registry,
+            store=run.store,
+            warehouse=run.warehouse,
+        )
+
+    @cached_property
+    def mark(self) -> BuiltMark:
+        """The mark of this run's warehouse."""
+        return BuiltMark(self.store, self.warehouse.identity)
+
+    def are_none(self) -> bool:
+        """Whether the marts already are what this run would make of them. The warehouse is not asked."""
+        if not self.parameters.builds_what_is_new:
+            return False
+        built = self.mark.read()
+        if built is None or built.files != self.warehouse.unopened_state():
+            return False
+        heads = read_heads(self.store, list(self.registry.values()))
+        if heads.damaged:
+            return False
+        versions = {stream: StreamVersion.of(head) for stream, head in heads.commits.items() if head is not None}
+        return plan(built, self._seen(versions), whole_every=self.settings.build_all_every).is_nothing
+
+    def planned(self, loads: Sequence[LoadResult]) -> tuple[Plan, bool]:
+        """What to build after these loads, and whether incremental models are to be built anew. Under the lock."""
+        with self.warehouse.connect(Purpose.AUDIT) as session:
+            holdings = Holdings.of(session, self.settings.schemas)
+        self._built = self.mark.read()
+        self._present = self._seen(holdings.streams)
+        refresh = self.parameters.full_refresh or needs_full_refresh(self._built, holdings, loads, self.registry)
+        if refresh:
+            return Plan("incremental models are built anew"), True
+        if not self.parameters.builds_what_is_new:
+            return Plan("the run was asked to check all of it"), False
+        if self.warehouse.unopened_state() is None:
+            return Plan("readers have nothing yet"), False
+        planned = plan(self._built, self._present, whole_every=self.settings.build_all_every)
+        return checked(planned, self._built, holdings, loads), False
+
+    def begin(self, planned: Plan) -> None:
+        """Note what the next run would not build again, should this one break off. Raises what the lake raises."""
+        if not planned.is_of_another_time:
+            return
+        if self._built is not None:
+            self.mark.begin(self._built, self.run_id)
+            return
+        try:
+            self.mark.forget()
+        except PlatformError as error:  # there was none that could be read: none is taken for true
+            get_logger(run_id=self.run_id).warning("what is built cannot be noted", error=str(error))
+
+    def are_published(self, planned: Plan) -> None:
+        """The marts are what was planned: they were published by this run, or before it where that was nothing."""
+        self._published = planned
+
+    def note(self) -> None:
+        """Leave the mark of what was published, if anything was. Once the warehouse is closed for the last time."""
+        planned, present, before = self._published, self._present, self._built
+        if planned is None or present is None:
+            return
+        published_by = before.run_id if planned.is_nothing and before is not None else self.run_id
+        self.mark.write(
+            Built(
+                run_id=published_by,
+                project=present.project,
+                days=present.days,
+                streams=present.streams,
+                whole_at=present.at if planned.whole or before is None else before.whole_at,
+                files=self.warehouse.unopened_state() or "",
+            )
+        )
+
+    def _seen(self, streams: dict[str, StreamVersion]) -> Present:
+        now = datetime.now(UTC)
+        # RAW may hold streams that have no contract any more.
+        known = {stream: version for stream, version in streams.items() if stream in self.registry}
+        return Present(fingerprint(self.settings), business_days(self.settings, now), known, now)

@@ -1,0 +1,12 @@
+"""Names of warehouses as parts of the lake's keys."""
+
+from __future__ import annotations
+
+import re
+
+_OTHER = re.compile(r"[^A-Za-z0-9._-]")
+
+
+def as_key(*parts: str, digest: str) -> str:
+    """The parts for people, shortened and without what a key had better not hold; the digest makes it unique."""
+    return "-".join([*(_OTHER.sub("_", part)[:60] for part in parts), digest[:16]])

@@ -1,0 +1,164 @@
+"""Runs that do not look for deletions do what is new: nothing, where nothing is."""
+
+from __future__ import annotations
+
+import shutil
+from uuid import UUID
+
+import pytest
+from prefect.client.schemas.objects import StateType
+
+from ingest.lake.layout import BUILT
+from ingest.lake.store import ObjectStore
+from orchestration.dbt.runner import DbtFailure, DbtRunner
+from orchestration.prefect.show.tables import NOTHING_TO_DO
+from orchestration.report import RunReport
+from orchestration.warehouse.duckdb.query import run_query
+from tests.orchestration.flow.conftest import Platform
+from tests.orchestration.flow.test_flow import change_shop
+
+PLACES = {"places"}
+NEW: dict[str, object] = {"keys": False, "streams": ["customers", "stock_movements", "warehouses"]}
+"""As a scheduled run, without the provider, whose history goes on by the clock."""
+OTHERS = {"numbers", "doubled", "few", "summed"}
+
+
+@pytest.fixture
+def published(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> Platform:
+    """A platform whose marts were published, by a run that checked everything."""
+    monkeypatch.setenv("WITH_RAW", "yes")
+    report = platform.run()
+    assert report.publication is not None
+    assert report.plan is not None
+    assert "asked to check all" in report.plan.whole
+    return platform
+
+
+def built(report: RunReport) -> set[str]:
+    """The models that dbt built."""
+    return {node.name for node in report.nodes if node.resource_type == "model"}
+
+
+def mark_of(platform: Platform) -> str:
+    [mark] = ObjectStore(platform.settings.lake).list(BUILT)
+    return mark.key
+
+
+def open_a_place(platform: Platform, number: int) -> None:
+    change_shop(
+        platform,
+        "insert into warehouses (warehouse_id, code, name, city, country, opened_on) "
+        f"values ({number}, 'WH-{number}', 'New', 'Utrecht', 'NL', '2026-01-01')",
+    )
+
+
+def test_where_nothing_is_new_the_warehouse_is_left_alone(published: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = published.warehouse.unopened_state()
+
+    def opened(*_: object, **__: object) -> None:
+        raise AssertionError("the warehouse was touched")
+
+    with monkeypatch.context() as untouched:
+        for method in ("connect", "lock", "publish", "inspect"):
+            untouched.setattr(type(published.warehouse), method, opened)
+        report = published.run(**NEW)
+
+    assert report.is_idle
+    assert report.problems == ()
+    assert report.loads == report.nodes == ()
+    assert report.publication is None
+    assert published.warehouse.unopened_state() == before
+    counted = {item.stream: (item.source, item.lake, item.raw) for item in report.reconciliations}
+    assert counted["warehouses"] == (6, 6, None)
+    assert "customers" not in counted, "its deletions are not looked for yet"
+    state = published.flow_run(UUID(report.run_id)).state
+    assert state is not None
+    assert state.type is StateType.COMPLETED
+    assert str(state.message).startswith("nothing to do, 0 rows landed, 2 of 2 streams equal, in ")
+    assert NOTHING_TO_DO in published.artifact(UUID(report.run_id), "run-summary")
+
+
+def test_what_is_new_is_built_and_what_failed_is_built_by_the_next_run(
+    published: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_a_place(published, 7)
+
+    def breaks(*_: object, **__: object) -> None:
+        raise DbtFailure("dbt could not run")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(DbtRunner, "build", breaks)
+        failed = published.failed_run(**NEW)
+    assert failed.publication is None
+
+    report = published.run(**NEW)
+    assert str(report.plan) == "what depends on warehouses"
+    assert built(report) == PLACES
+    assert report.publication is not None
+    places = run_query(published.warehouse.published_path, "select count(*) from places", limit=None)
+    assert places.rows == ((7,),)
+    assert "dbt nodes of what depends on warehouses" in str(published.flow_run(UUID(report.run_id)).state)
+    assert published.run(**NEW).is_idle
+
+
+def test_everything_is_built_where_what_was_built_is_not_known_or_not_the_same(
+    published: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everything = PLACES | OTHERS
+    store = ObjectStore(published.settings.lake)
+    mark = mark_of(published)
+    store.put(mark, b"{ damaged")
+    damaged = published.run(**NEW)
+    assert built(damaged) == everything
+    assert "not known" in str(damaged.plan)
+
+    monkeypatch.setenv("EMAIL_SALT", "another-salt")
+    resalted = published.run(**NEW)
+    assert built(resalted) == everything
+    assert "settings are others now" in str(resalted.plan)
+    assert b"another-salt" not in (store.get(mark) or b"")
+
+    monkeypatch.setenv("BUILD_ALL_EVERY_HOURS", "0")
+    assert built(published.run(**NEW)) == everything
+
+
+def test_a_warehouse_that_was_restored_is_built_anew_with_the_next_news(published: Platform) -> None:
+    backup = published.warehouse.path.with_name("backup")
+    shutil.copy(published.warehouse.path, backup)
+    open_a_place(published, 7)
+    assert built(published.run(**NEW)) == PLACES
+    shutil.copy(backup, published.warehouse.path)
+    restored = published.run(**NEW)
+    assert not restored.is_idle, "its file is not the one that was published"
+    assert built(restored) == PLACES | OTHERS
+    assert "not those that run" in str(restored.plan)
+    published.warehouse.published_path.unlink()
+    assert built(published.run(**NEW)) == PLACES | OTHERS
+
+
+def test_two_warehouses_on_one_lake_have_a_mark_each(published: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = mark_of(published)
+    monkeypatch.setenv("WAREHOUSE_DIR", str(published.warehouse.path.parent.with_name("another")))
+    other = published.run(**NEW)
+    assert built(other) == PLACES | OTHERS
+    marks = [mark.key for mark in ObjectStore(published.settings.lake).list(BUILT)]
+    assert len(marks) == 2
+    assert first in marks
+    assert published.run(**NEW).is_idle
+
+
+def test_a_run_that_breaks_off_while_it_builds_everything_leaves_no_mark_that_holds(
+    published: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another project was half built: with the old one back, nothing would seem to be new."""
+
+    def breaks(*_: object, **__: object) -> None:
+        raise DbtFailure("dbt could not run")
+
+    with monkeypatch.context() as other:
+        other.setenv("EMAIL_SALT", "another-salt")
+        other.setattr(DbtRunner, "build", breaks)
+        failed = published.failed_run(**NEW)
+    report = published.run(**NEW)
+    assert str(report.plan) == f"everything: run {failed.run_id} began to, and did not publish"
+    assert published.run(**NEW).is_idle
