@@ -9,6 +9,7 @@ locals {
   quarantine    = "_quarantine"
   handoffs      = "_runs"
   run_records   = "_ops"
+  built         = "_built"
 
   partition  = data.aws_partition.current.partition
   bucket_arn = "arn:${local.partition}:s3:::${var.bucket_name}"
@@ -21,6 +22,7 @@ locals {
   quarantine_arn = "${local.bucket_arn}/${local.quarantine}/*"
   handoffs_arn   = "${local.bucket_arn}/${local.handoffs}/*"
   records_arn    = "${local.bucket_arn}/${local.run_records}/*"
+  built_arn      = "${local.bucket_arn}/${local.built}/*"
 }
 
 resource "aws_s3_bucket" "raw" {

@@ -33,6 +33,8 @@ locals {
         { Sid = "ReadLogAndHandoffs", Effect = "Allow", Action = ["s3:GetObject"], Resource = concat([local.log_arn, local.handoffs_arn], var.loader_reads_data ? local.data_arns : []) },
         # A run leaves its record there, and removes it once the warehouse has it.
         { Sid = "KeepRecordsOfRuns", Effect = "Allow", Action = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], Resource = [local.records_arn] },
+        # What a warehouse's marts were built from: written over the older one.
+        { Sid = "NoteWhatWasBuilt", Effect = "Allow", Action = ["s3:GetObject", "s3:PutObject"], Resource = [local.built_arn] },
       ], local.encrypt)
     }
   }

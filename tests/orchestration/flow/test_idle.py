@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import socket
+from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
@@ -10,9 +12,13 @@ from prefect.client.schemas.objects import StateType
 
 from ingest.lake.layout import BUILT
 from ingest.lake.store import ObjectStore
+from orchestration.built.mark import Built, BuiltMark, StreamVersion
+from orchestration.built.project import business_days, fingerprint
 from orchestration.dbt.runner import DbtFailure, DbtRunner
 from orchestration.prefect.show.tables import NOTHING_TO_DO
 from orchestration.report import RunReport
+from orchestration.settings import OrchestrationSettings
+from orchestration.warehouse.connect import open_warehouse
 from orchestration.warehouse.duckdb.query import run_query
 from tests.orchestration.flow.conftest import Platform
 from tests.orchestration.flow.test_flow import change_shop
@@ -44,11 +50,11 @@ def mark_of(platform: Platform) -> str:
     return mark.key
 
 
-def open_a_place(platform: Platform, number: int) -> None:
+def open_a_place(platform: Platform) -> None:
     change_shop(
         platform,
-        "insert into warehouses (warehouse_id, code, name, city, country, opened_on) "
-        f"values ({number}, 'WH-{number}', 'New', 'Utrecht', 'NL', '2026-01-01')",
+        "insert into warehouses (code, name, city, country, opened_on, created_at, updated_at) "
+        "values ('WH-NEW', 'New', 'Utrecht', 'NL', '2026-01-01', now(), now())",
     )
 
 
@@ -81,7 +87,7 @@ def test_where_nothing_is_new_the_warehouse_is_left_alone(published: Platform, m
 def test_what_is_new_is_built_and_what_failed_is_built_by_the_next_run(
     published: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    open_a_place(published, 7)
+    open_a_place(published)
 
     def breaks(*_: object, **__: object) -> None:
         raise DbtFailure("dbt could not run")
@@ -95,7 +101,9 @@ def test_what_is_new_is_built_and_what_failed_is_built_by_the_next_run(
     assert str(report.plan) == "what depends on warehouses"
     assert built(report) == PLACES
     assert report.publication is not None
-    places = run_query(published.warehouse.published_path, "select count(*) from places", limit=None)
+    places = run_query(
+        published.warehouse.published_path, "select count(distinct warehouse_id) from places", limit=None
+    )
     assert places.rows == ((7,),)
     assert "dbt nodes of what depends on warehouses" in str(published.flow_run(UUID(report.run_id)).state)
     assert published.run(**NEW).is_idle
@@ -125,7 +133,7 @@ def test_everything_is_built_where_what_was_built_is_not_known_or_not_the_same(
 def test_a_warehouse_that_was_restored_is_built_anew_with_the_next_news(published: Platform) -> None:
     backup = published.warehouse.path.with_name("backup")
     shutil.copy(published.warehouse.path, backup)
-    open_a_place(published, 7)
+    open_a_place(published)
     assert built(published.run(**NEW)) == PLACES
     shutil.copy(backup, published.warehouse.path)
     restored = published.run(**NEW)
@@ -139,7 +147,7 @@ def test_a_warehouse_that_was_restored_is_built_anew_with_the_next_news(publishe
 def test_two_warehouses_on_one_lake_have_a_mark_each(published: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
     first = mark_of(published)
     monkeypatch.setenv("WAREHOUSE_DIR", str(published.warehouse.path.parent.with_name("another")))
-    other = published.run(**NEW)
+    other = published.run()
     assert built(other) == PLACES | OTHERS
     marks = [mark.key for mark in ObjectStore(published.settings.lake).list(BUILT)]
     assert len(marks) == 2
@@ -162,3 +170,39 @@ def test_a_run_that_breaks_off_while_it_builds_everything_leaves_no_mark_that_ho
     report = published.run(**NEW)
     assert str(report.plan) == f"everything: run {failed.run_id} began to, and did not publish"
     assert published.run(**NEW).is_idle
+
+
+def test_where_nothing_is_new_nobody_logs_in_to_snowflake(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its account is a port at which nobody answers: a login or a statement would fail the run."""
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        account = {"HOST": "127.0.0.1", "PORT": str(nobody.getsockname()[1]), "PROTOCOL": "http", "PASSWORD": "none"}
+        for name, value in account.items():
+            monkeypatch.setenv(f"SNOWFLAKE_{name}", value)
+        monkeypatch.setenv("SNOWFLAKE_ACCOUNT", "emulated")
+        monkeypatch.setenv("SNOWFLAKE_LOGIN_TIMEOUT_SECONDS", "1")
+        monkeypatch.setenv("WAREHOUSE", "snowflake")
+        landed = platform.run(**NEW, skip_load=True, skip_dbt=True)
+        settings = OrchestrationSettings.load()
+        warehouse = open_warehouse(settings, run_id="published")
+        now = datetime.now(UTC)
+        BuiltMark(ObjectStore(settings.lake), warehouse.identity).write(
+            Built(
+                run_id="published",
+                project=fingerprint(settings),
+                days=business_days(settings, now),
+                streams={
+                    outcome.stream: StreamVersion.of(outcome.result.commits[-1])
+                    for outcome in landed.streams
+                    if outcome.result is not None
+                },
+                whole_at=now,
+                files=str(warehouse.unopened_state()),
+            )
+        )
+        report = platform.run(**NEW)
+    assert report.is_idle
+    assert {item.stream: item.equal for item in report.reconciliations} == {
+        "stock_movements": True,
+        "warehouses": True,
+    }

@@ -35,6 +35,7 @@ def granted(privilege: str, on: str, role: str, *names: str, advice: str) -> Bro
     return Broken([f"GRANT {privilege} ON {on} TO ROLE {role}"], [revoke], set(names), advice)
 
 
+CLOSED = ("_log", "_quarantine", "_runs", "_ops", "_built")
 BROKEN = {
     "the loader's role is taken away": Broken(
         ["REVOKE ROLE {loader} FROM USER {user}"],
@@ -105,12 +106,12 @@ BROKEN = {
             ],
             [
                 "ALTER STORAGE INTEGRATION {integration} SET STORAGE_BLOCKED_LOCATIONS = ('s3://{bucket}/_log/', "
-                "'s3://{bucket}/_quarantine/', 's3://{bucket}/_runs/', 's3://{bucket}/_ops/') STORAGE_AWS_ROLE_ARN = "
-                "'arn:aws:iam::443414059898:role/dp-mailblaze-demo-dev-snowflake-storage'"
+                "'s3://{bucket}/_quarantine/', 's3://{bucket}/_runs/', 's3://{bucket}/_ops/', 's3://{bucket}/_built/') "
+                "STORAGE_AWS_ROLE_ARN = 'arn:aws:iam::443414059898:role/dp-mailblaze-demo-dev-snowflake-storage'"
             ],
             {
                 "stage: the rest of the bucket",
-                *(f"stage: {prefix}/" for prefix in ("_log", "_quarantine", "_runs", "_ops") if prefix != blocked),
+                *(f"stage: {prefix}/" for prefix in CLOSED if prefix != blocked),
             },
             "STORAGE_BLOCKED_LOCATIONS",
         )

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from ingest.findings import Check, Seen, wrong
-from ingest.lake.layout import LOG, OPS, PROBES, QUARANTINE, RUNS
+from ingest.lake.layout import BUILT, LOG, OPS, PROBES, QUARANTINE, RUNS
 from orchestration.warehouse.snowflake.doctor.account import Account, Role, refusal
 from orchestration.warehouse.snowflake.session import SnowflakeSession
 
@@ -21,6 +21,7 @@ _CLOSED = {
     f"{QUARANTINE}/": f"{QUARANTINE}/{_NOWHERE}",
     RUNS: f"{RUNS}{_NOWHERE}",
     OPS: f"{OPS}{_NOWHERE}",
+    BUILT: f"{BUILT}{_NOWHERE}",
 }
 
 

@@ -149,6 +149,7 @@ run "defaults" {
       { Sid = "SeeWhichKeysExist", Effect = "Allow", Action = ["s3:ListBucket"], Resource = "arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1" },
       { Sid = "ReadLogAndHandoffs", Effect = "Allow", Action = ["s3:GetObject"], Resource = ["arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/_log/*", "arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/_runs/*"] },
       { Sid = "KeepRecordsOfRuns", Effect = "Allow", Action = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], Resource = ["arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/_ops/*"] },
+      { Sid = "NoteWhatWasBuilt", Effect = "Allow", Action = ["s3:GetObject", "s3:PutObject"], Resource = ["arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/_built/*"] },
     ])
     error_message = "The loader reads the log and hand-offs, and keeps the records of runs."
   }
