@@ -117,8 +117,8 @@ def _incremental(streams: Sequence[str], cron: str) -> DeploymentSpec:
     description = (
         "What is new, by a schedule once it is switched on: as `full`, but it looks for deletions in a stream, and "
         "counts it at the source, only where that was last done COMPARE_EVERY_HOURS ago: few runs read a table's keys. "
-        "dbt builds what depends on what is new, and everything once BUILD_ALL_EVERY_HOURS have passed. Where nothing is "
-        "new, the warehouse is left alone."
+        "dbt builds what depends on what is new, and everything once BUILD_ALL_EVERY_HOURS have passed. Where nothing "
+        "is new, the warehouse is left alone."
     )
     schedule = ScheduleSpec(cron, on=False)
     return _platform(INCREMENTAL, description, form(fields, fixed=fixed), parameters=fixed, schedule=schedule)
