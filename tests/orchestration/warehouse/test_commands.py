@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,10 +14,15 @@ import pytest
 from ingest.contracts.registry import ContractRegistry
 from ingest.lake.store import ObjectStore
 from ingest.settings import LakeSettings
+from orchestration.built.mark import Built, BuiltMark
 from orchestration.warehouse.__main__ import main
 from orchestration.warehouse.duckdb.query import run_query
 from orchestration.warehouse.duckdb.warehouse import DuckDBWarehouse
+from tests.orchestration.conftest import DATABASE
 from tests.orchestration.lake_builder import LakeBuilder
+
+AT = datetime(2026, 3, 1, tzinfo=UTC)
+DAY = date(2026, 3, 1)
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,7 @@ def run(
     return call
 
 
-def test_load_and_status(run: Run, store: ObjectStore) -> None:
+def test_load_and_status(run: Run, store: ObjectStore, tmp_path: Path) -> None:
     """The packaged contract of `warehouses`, so that the command finds it."""
     lake = LakeBuilder(store, ContractRegistry.load()["warehouses"])
     lake.snapshot([{"warehouse_id": 1}, {"warehouse_id": 2}])
@@ -65,8 +70,12 @@ def test_load_and_status(run: Run, store: ObjectStore) -> None:
     loaded = run("load", "--stream", "warehouses")
     lake.snapshot([{"warehouse_id": 1}])
     status = run("status", "--stream", "warehouses")
+    mark = BuiltMark(store, DuckDBWarehouse(tmp_path / "warehouse", DATABASE, store.settings).identity)
+    mark.write(built := Built(run_id="r", project="p", days=(DAY, DAY), streams={}, whole_at=AT, files=""))
+    assert mark.read() == built
     reloaded = run("reload", "warehouses")
 
+    assert mark.read() is None, "no version shows what was done: the next run builds everything"
     assert (loaded.code, loaded.stderr.count("Traceback")) == (0, 0)
     assert "warehouses" in loaded.stdout
     cells = [cell.strip() for cell in status.stdout.splitlines()[-2].split("│")]
