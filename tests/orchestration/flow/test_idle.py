@@ -33,11 +33,17 @@ OTHERS = {"numbers", "doubled", "few", "summed"}
 def published(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> Platform:
     """A platform whose marts were published, by a run that checked everything."""
     monkeypatch.setenv("WITH_RAW", "yes")
+    monkeypatch.setenv("BUSINESS_NOW", "2026-06-15T12:00:00Z")
     report = platform.run()
     assert report.publication is not None
     assert report.plan is not None
     assert "asked to check all" in report.plan.whole
     return platform
+
+
+def breaks(*_: object, **__: object) -> None:
+    """In place of dbt's build."""
+    raise DbtFailure("dbt could not run")
 
 
 def built(report: RunReport) -> set[str]:
@@ -83,15 +89,13 @@ def test_where_nothing_is_new_the_warehouse_is_left_alone(published: Platform, m
     assert str(state.message).startswith("nothing to do, 0 rows landed, 2 of 2 streams equal, in ")
     assert NOTHING_TO_DO in published.artifact(UUID(report.run_id), "run-summary")
 
+    what_is_new_is_built_and_what_failed_is_built_by_the_next_run(published, monkeypatch)
 
-def test_what_is_new_is_built_and_what_failed_is_built_by_the_next_run(
+
+def what_is_new_is_built_and_what_failed_is_built_by_the_next_run(
     published: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     open_a_place(published)
-
-    def breaks(*_: object, **__: object) -> None:
-        raise DbtFailure("dbt could not run")
-
     with monkeypatch.context() as broken:
         broken.setattr(DbtRunner, "build", breaks)
         failed = published.failed_run(**NEW)
@@ -107,6 +111,12 @@ def test_what_is_new_is_built_and_what_failed_is_built_by_the_next_run(
     assert places.rows == ((7,),)
     assert "dbt nodes of what depends on warehouses" in str(published.flow_run(UUID(report.run_id)).state)
     assert published.run(**NEW).is_idle
+
+    monkeypatch.setenv("BUSINESS_NOW", "2026-06-16T12:00:00Z")
+    tomorrow = published.run(**NEW)
+    assert str(tomorrow.plan) == "what depends on the day"
+    assert built(tomorrow) == set(), "nothing of this project does"
+    assert tomorrow.publication is not None
 
 
 def test_everything_is_built_where_what_was_built_is_not_known_or_not_the_same(
@@ -126,11 +136,22 @@ def test_everything_is_built_where_what_was_built_is_not_known_or_not_the_same(
     assert "settings are others now" in str(resalted.plan)
     assert b"another-salt" not in (store.get(mark) or b"")
 
+    # Another project is half built: with the old one back, nothing would seem to be new.
+    with monkeypatch.context() as third:
+        third.setenv("EMAIL_SALT", "a-third-salt")
+        third.setattr(DbtRunner, "build", breaks)
+        failed = published.failed_run(**NEW)
+    report = published.run(**NEW)
+    assert str(report.plan) == f"everything: run {failed.run_id} began to, and did not publish"
+    assert published.run(**NEW).is_idle
+
     monkeypatch.setenv("BUILD_ALL_EVERY_HOURS", "0")
     assert built(published.run(**NEW)) == everything
 
 
-def test_a_warehouse_that_was_restored_is_built_anew_with_the_next_news(published: Platform) -> None:
+def test_a_warehouse_that_was_restored_is_built_anew_with_the_next_news(
+    published: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
     backup = published.warehouse.path.with_name("backup")
     shutil.copy(published.warehouse.path, backup)
     open_a_place(published)
@@ -143,8 +164,10 @@ def test_a_warehouse_that_was_restored_is_built_anew_with_the_next_news(publishe
     published.warehouse.published_path.unlink()
     assert built(published.run(**NEW)) == PLACES | OTHERS
 
+    two_warehouses_on_one_lake_have_a_mark_each(published, monkeypatch)
 
-def test_two_warehouses_on_one_lake_have_a_mark_each(published: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+
+def two_warehouses_on_one_lake_have_a_mark_each(published: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
     first = mark_of(published)
     monkeypatch.setenv("WAREHOUSE_DIR", str(published.warehouse.path.parent.with_name("another")))
     other = published.run()
@@ -152,23 +175,6 @@ def test_two_warehouses_on_one_lake_have_a_mark_each(published: Platform, monkey
     marks = [mark.key for mark in ObjectStore(published.settings.lake).list(BUILT)]
     assert len(marks) == 2
     assert first in marks
-    assert published.run(**NEW).is_idle
-
-
-def test_a_run_that_breaks_off_while_it_builds_everything_leaves_no_mark_that_holds(
-    published: Platform, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Another project was half built: with the old one back, nothing would seem to be new."""
-
-    def breaks(*_: object, **__: object) -> None:
-        raise DbtFailure("dbt could not run")
-
-    with monkeypatch.context() as other:
-        other.setenv("EMAIL_SALT", "another-salt")
-        other.setattr(DbtRunner, "build", breaks)
-        failed = published.failed_run(**NEW)
-    report = published.run(**NEW)
-    assert str(report.plan) == f"everything: run {failed.run_id} began to, and did not publish"
     assert published.run(**NEW).is_idle
 
 
@@ -180,6 +186,7 @@ def test_where_nothing_is_new_nobody_logs_in_to_snowflake(platform: Platform, mo
         for name, value in account.items():
             monkeypatch.setenv(f"SNOWFLAKE_{name}", value)
         monkeypatch.setenv("SNOWFLAKE_ACCOUNT", "emulated")
+        monkeypatch.setenv("BUSINESS_NOW", "2026-06-15T12:00:00Z")
         monkeypatch.setenv("SNOWFLAKE_LOGIN_TIMEOUT_SECONDS", "1")
         monkeypatch.setenv("WAREHOUSE", "snowflake")
         landed = platform.run(**NEW, skip_load=True, skip_dbt=True)
