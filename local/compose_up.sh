@@ -42,6 +42,8 @@ require_free_ports() {
       mock_saas) variable=SAAS_PORT ;;
       lake) variable=LAKE_PORT ;;
       prefect_server) variable=PREFECT_PORT ;;
+      prefect_agent) variable=METRICS_PORT ;;
+      analytics) variable=ANALYTICS_PORT ;;
       *) variable="another port for $service" ;;
     esac
     # Our own, of a stack that is up already, is no hindrance.

@@ -122,6 +122,13 @@ class OrchestrationSettings(GuardedSettings, ReaderSettings):
     """A run that is not asked to check everything builds what depends on what is new; everything, with all tests, where
     that was last done longer ago than this. 0: always everything."""
 
+    metrics_host: str = Field(default="127.0.0.1", validation_alias="METRICS_HOST")
+    """Where the agent shows its metrics. In a container all of it, of which compose publishes the port on loopback."""
+    metrics_port: int = Field(default=9464, ge=0, le=65535, validation_alias="METRICS_PORT")
+    """0: no metrics."""
+    metrics_refresh_seconds: float = Field(default=60.0, ge=1, le=3600, validation_alias="METRICS_REFRESH_SECONDS")
+    """The pause between two readings of what the metrics show."""
+
     runs_dir: Path = Field(default=Path(".local/runs"), validation_alias="RUNS_DIR")
     """One folder for each run: dbt's compiled SQL, its results, its log."""
     runs_kept: int = Field(default=20, ge=1, validation_alias="RUNS_KEPT")

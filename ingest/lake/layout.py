@@ -10,6 +10,7 @@ _runs/<flow run>.json                                                    a strea
 _ops/runs/<flow run>.json                                                what a run did, until a warehouse has it
 _ops/schema_changes.json                                                 the changes of sources that were told of
 _ops/running/<flow run>.json                                             that a run is under way, until it ends
+_ops/latest.json                                                         what of it a monitor reads; a hint too
 _built/<warehouse>.json                                                  what its marts were built from; a hint too
 <any of these>/__doctor/...                                              what a doctor tries; expires
 """
@@ -83,6 +84,11 @@ def running_mark_key(flow_run_id: str) -> str:
 def built_key(warehouse: str) -> str:
     """The key of the hint at what a warehouse's marts were built from."""
     return f"{BUILT}{warehouse}.json"
+
+
+def latest_run_key() -> str:
+    """The key of the note of the newest run."""
+    return f"{OPS}latest.json"
 
 
 def version_of(key: str) -> int | None:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Self
 
 from ingest.contracts.model import Mode, Source, StreamContract
+from ingest.lake.commit import Commit
 from ingest.lake.log import CommitLog
 from ingest.lake.read_mark import read_until
 from ingest.lake.store import ObjectStore
@@ -80,7 +81,13 @@ def freshness_of(
 
     A stream that was landed whole by a release that left no mark of it has no age, and is not judged.
     """
-    head = CommitLog(store, contract.stream).head()
+    return freshness_at(store, contract, CommitLog(store, contract.stream).head(), now=now, default=default)
+
+
+def freshness_at(
+    store: ObjectStore, contract: StreamContract, head: Commit | None, *, now: datetime, default: timedelta | None
+) -> Freshness:
+    """The same, where the log's newest commit is known to be `head`."""
     until = read_until(store, contract, head)
     note = ""
     if head is None:

@@ -15,6 +15,7 @@ from ingest.errors import ConflictError, DamagedLakeError
 from ingest.lake import layout
 from ingest.lake.store import ObjectStore
 from ingest.logs import get_logger
+from orchestration.ops.latest import note_latest
 from orchestration.warehouse.ops.rows import RunRecord
 
 _AT_ONCE = 16
@@ -27,8 +28,9 @@ class Outbox:
         self._store = store
 
     def put(self, record: RunRecord) -> None:
-        """Write a run's document, over an older one."""
+        """Write a run's document, over an older one, and note it as the newest run's."""
         self._store.put(_key(record), _body(record))
+        note_latest(self._store, record)
 
     def put_if_absent(self, record: RunRecord) -> bool:
         """Write a run's document where none of it waits; whether it was written."""
@@ -36,6 +38,7 @@ class Outbox:
             self._store.put_if_absent(_key(record), _body(record))
         except ConflictError:
             return False
+        note_latest(self._store, record)
         return True
 
     def waiting(self, known: RunRecord | None = None) -> list[RunRecord]:

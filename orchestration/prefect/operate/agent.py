@@ -1,7 +1,7 @@
 """python -m orchestration.prefect.operate.agent: the agent that runs the platform's flow and the maintenance.
 
-Beside it, lost runs are ended (`janitor`) and recorded as crashed (`records`), and scheduled ones kept from piling up
-(`catch_up`).
+Beside it, lost runs are ended (`janitor`) and recorded as crashed (`records`), scheduled ones kept from piling up
+(`catch_up`), and metrics shown.
 
 `... health` exits 0 if it polled its queues within a minute.
 """
@@ -32,6 +32,7 @@ def _run(entrypoints: Mapping[str, str]) -> int:
 
     from ingest.errors import PlatformError
     from ingest.settings import IngestSettings
+    from orchestration.prefect.metrics.exporter import show_metrics
     from orchestration.prefect.operate.catch_up import keep_from_catching_up
     from orchestration.prefect.operate.janitor import keep_watch
     from orchestration.prefect.operate.records import keep_records
@@ -44,7 +45,8 @@ def _run(entrypoints: Mapping[str, str]) -> int:
         IngestSettings.load()  # of the runs: what they would refuse is refused now
         janitor = partial(keep_watch, stale_after=settings.stale_run)
         records = partial(keep_records, settings=settings)
-        queues, beside = (PLATFORM_QUEUE, MAINTENANCE_QUEUE), (janitor, records, keep_from_catching_up)
+        metrics = partial(show_metrics, settings=settings, agent=AGENT)
+        queues, beside = (PLATFORM_QUEUE, MAINTENANCE_QUEUE), (janitor, records, keep_from_catching_up, metrics)
         run_agent(AgentSpec(AGENT, queues, entrypoints, beside=beside))
     except PlatformError as error:
         print(f"error {error}", file=sys.stderr)

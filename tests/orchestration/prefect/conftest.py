@@ -188,6 +188,7 @@ def running_agent(module: str, api_url: str, folder: Path, **variables: str) -> 
             "PREFECT_EXPERIMENTAL_EVENTS": "true",
             "PREFECT_AGENT_QUERY_INTERVAL": "1",
             "PREFECT_HOME": str(folder),
+            "METRICS_PORT": "0",
             "TMPDIR": str(temporary),
             **variables,
         }

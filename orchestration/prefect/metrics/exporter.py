@@ -1,0 +1,119 @@
+"""The server of `/metrics`, and the reading of what it shows, beside the agent for ever.
+
+Sources are read one after another, each for a limited time; what is read in a thread and does not come back is not read
+again until it does. Whatever goes wrong is logged once, shown as a metric, and ends nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+from prefect.client.orchestration import PrefectClient
+from prefect.logging import get_logger
+from prometheus_client import CollectorRegistry, start_http_server
+
+from ingest.contracts.registry import ContractRegistry
+from ingest.errors import first_line
+from ingest.lake.store import ObjectStore
+from orchestration.ops.latest import read_latest
+from orchestration.prefect.metrics.families import Families
+from orchestration.prefect.metrics.figures import Figures, Origin
+from orchestration.prefect.metrics.gather import LakeReader, count_runs
+from orchestration.runtime.health import heartbeat_file
+from orchestration.settings import OrchestrationSettings
+
+_LONGEST_READ_SECONDS = 30.0
+
+_logger = get_logger("metrics")
+
+
+async def show_metrics(client: PrefectClient, settings: OrchestrationSettings, agent: str) -> None:
+    """Serve the metrics of `agent`, for ever. Goes on beside an agent; METRICS_PORT=0: it does nothing."""
+    if not settings.metrics_port:
+        return
+    figures = Figures()
+    if not _serve(figures, settings, agent):
+        return
+    await Reading(figures, client, settings).go_on(settings.metrics_refresh_seconds)
+
+
+def _serve(figures: Figures, settings: OrchestrationSettings, agent: str) -> bool:
+    registry = CollectorRegistry()
+    registry.register(Families(figures, heartbeat_file(agent)))
+    host, port = settings.metrics_host, settings.metrics_port
+    try:
+        start_http_server(port, addr=host, registry=registry)
+    except OSError as error:
+        _logger.warning(
+            "no metrics at %s:%d: %s (METRICS_PORT names another port)", host, port, error.strerror or error
+        )
+        return False
+    _logger.info("metrics are at http://%s:%d/metrics", host, port)
+    return True
+
+
+class Reading:
+    """Reads every source again and again into `figures`."""
+
+    def __init__(self, figures: Figures, client: PrefectClient, settings: OrchestrationSettings) -> None:
+        self._figures = figures
+        self._client = client
+        self._settings = settings
+        self._lake: tuple[ObjectStore, LakeReader] | None = None
+        # Threads of its own: those of the loop are waited for at its end, and the agent's end takes seconds.
+        self._threads = ThreadPoolExecutor(max_workers=len(Origin), thread_name_prefix="metrics")
+        self._in_thread: dict[Origin, asyncio.Future[None]] = {}
+
+    async def go_on(self, pause_seconds: float) -> None:
+        """Read, pause, and so on."""
+        while True:
+            await self.read_all()
+            await asyncio.sleep(pause_seconds)
+
+    async def read_all(self) -> None:
+        """Read each source once."""
+        await self._read(Origin.PREFECT, self._runs)
+        await self._read(Origin.LAKE, lambda: self._threaded(Origin.LAKE, self._read_lake))
+        await self._read(Origin.RECORD, lambda: self._threaded(Origin.RECORD, self._read_latest))
+
+    async def _read(self, origin: Origin, read: Callable[[], Awaitable[None]]) -> None:
+        was_read = self._figures.is_read.get(origin, True)
+        try:
+            async with asyncio.timeout(_LONGEST_READ_SECONDS):
+                await read()
+        except Exception as error:  # any: a monitor's fault is no reason to lose the agent, whose tasks end together
+            if was_read:
+                reason = first_line(error) or type(error).__name__
+                _logger.warning("no metrics of %s for now: %s", origin, reason)
+            self._figures.is_read[origin] = False
+            return
+        self._figures.is_read[origin] = True
+        self._figures.read_at[origin] = datetime.now(UTC)
+
+    async def _runs(self) -> None:
+        self._figures.runs = await count_runs(self._client)
+
+    async def _threaded(self, origin: Origin, read: Callable[[], None]) -> None:
+        """In a thread, and in one at a time: a read that hangs is waited for, and not started again."""
+        reading = self._in_thread.get(origin)
+        if reading is None or reading.done():
+            reading = asyncio.get_running_loop().run_in_executor(self._threads, read)
+            reading.add_done_callback(lambda done: done.cancelled() or done.exception())  # also where nobody waits
+            self._in_thread[origin] = reading
+        await asyncio.shield(reading)
+
+    def _sources(self) -> tuple[ObjectStore, LakeReader]:
+        if self._lake is None:
+            store = ObjectStore(self._settings.lake)
+            contracts = list(ContractRegistry.load(self._settings.contracts_dir).values())
+            self._lake = store, LakeReader(store, contracts, self._settings)
+        return self._lake
+
+    def _read_lake(self) -> None:
+        self._figures.lake = self._sources()[1].read()
+
+    def _read_latest(self) -> None:
+        self._figures.latest = read_latest(self._sources()[0])
