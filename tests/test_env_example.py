@@ -35,6 +35,8 @@ IN_CONTAINERS = {
     "DBT_PROJECT_DIR": "in the image",
     "INGEST_CONCURRENCY": "streams are handed out",
     "INGEST_DEPLOYMENT": "streams are handed out",
+    "METRICS_HOST": "the port is published on loopback",
+    "METRICS_PORT": "the port in the container is the image's, the host's is named by it",
     "RUNS_DIR": "a volume",
     "SNOWFLAKE_PASSWORD": "for an emulator on this machine alone",
     "WAREHOUSE_DIR": "a volume",

@@ -103,7 +103,7 @@ def test_a_service_is_on_the_networks_that_it_needs_and_on_no_other() -> None:
 
 def test_every_port_is_published_on_loopback_and_by_a_variable() -> None:
     published = {name: port for name, service in SERVICES.items() for port in service.get("ports", [])}
-    assert set(published) == {"postgres", "mock_saas", "lake", "prefect_server", "analytics"}
+    assert set(published) == {"postgres", "mock_saas", "lake", "prefect_server", "prefect_agent", "analytics"}
     for port in published.values():
         assert re.fullmatch(r"127\.0\.0\.1:\$\{[A-Z]+_PORT:-(\d+)\}:\1", port), port
 
