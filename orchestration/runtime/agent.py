@@ -80,8 +80,14 @@ def run_agent(spec: AgentSpec) -> NoReturn:
     tell_what_is_harmless()
     warnings.filterwarnings("ignore", category=PrefectDeprecationWarning)
     let_events_log_in()
-    asyncio.run(_run(spec))
-    # The interpreter's own end takes apart all that Prefect has imported: seconds of a container's ten.
+    asyncio.run(_run_to_the_end(spec))
+    raise AssertionError("the process has ended")
+
+
+async def _run_to_the_end(spec: AgentSpec) -> NoReturn:
+    """End the process with the agent. What comes after would take seconds of a container's ten: asyncio waits for
+    threads, such as those that wait for a lake, and the interpreter takes apart all that Prefect has imported."""
+    await _run(spec)
     logging.shutdown()
     os._exit(0)
 

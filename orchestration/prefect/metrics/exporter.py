@@ -63,7 +63,7 @@ class Reading:
         self._client = client
         self._settings = settings
         self._lake: tuple[ObjectStore, LakeReader] | None = None
-        # Threads of its own: those of the loop are waited for at its end, and the agent's end takes seconds.
+        # Threads of its own: one that hangs takes none away from what else goes on beside the agent.
         self._threads = ThreadPoolExecutor(max_workers=len(Origin), thread_name_prefix="metrics")
         self._in_thread: dict[Origin, asyncio.Future[None]] = {}
 
