@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -20,12 +21,12 @@ from PIL import Image, ImageDraw
 if str(Path(__file__).parents[1]) not in sys.path:
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from analytics import formats
+from analytics import clock, formats
 from analytics.charts import BLUE
 from analytics.data import Marts, marts
-from analytics.filters import choose
+from analytics.filters import Filters, choose, keep_choice
 from analytics.page import Page, say
-from analytics.pages import campaigns, list_health, overview, price_history, sales, stock
+from analytics.pages import campaigns, data_quality, list_health, overview, price_history, runs, sales, stock
 from analytics.settings import Settings
 from analytics.warehouse.choice import open_source
 from analytics.warehouse.source import Incomplete, Republished, Source, Unavailable
@@ -40,6 +41,8 @@ class _Entry:
     icon: str
     path: str
     show: Callable[[Page], None]
+    of_business: bool = True
+    """Whether it is of the period, campaigns, categories and countries that are chosen; else of the last 30 days."""
 
 
 PAGES = (
@@ -49,6 +52,8 @@ PAGES = (
     _Entry("Sales", ":material/shopping_cart:", "sales", sales.show),
     _Entry("Stock", ":material/inventory_2:", "stock", stock.show),
     _Entry("Price history", ":material/price_change:", "price-history", price_history.show),
+    _Entry("Data quality", ":material/fact_check:", "data-quality", data_quality.show, of_business=False),
+    _Entry("Runs", ":material/history:", "runs", runs.show, of_business=False),
 )
 
 
@@ -66,12 +71,19 @@ def draw(entry: _Entry) -> None:
             with marts(source) as published:
                 _header(published)
                 _look_for_newer(source, published.publication_id)
-                entry.show(Page(published, choose(published)))
+                entry.show(Page(published, choose(published) if entry.of_business else _last_days()))
         except Republished:
             st.rerun()
         except Unavailable as problem:
             say(problem)
         return
+
+
+def _last_days() -> Filters:
+    """30 days up to today. What is chosen for other pages is kept for them."""
+    keep_choice()
+    today = clock.now().date()
+    return Filters(today - timedelta(days=29), today)
 
 
 def _header(published: Marts) -> None:

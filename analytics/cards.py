@@ -57,6 +57,12 @@ def _card(
     )
 
 
+def figures(shown: Mapping[str, tuple[str, str]]) -> None:
+    """A card for each label, with its figure as it is written, and what it means; compared with nothing."""
+    for column, (label, (figure, meaning)) in zip(st.columns(_A_ROW), shown.items(), strict=False):
+        column.metric(label, figure, help=meaning, border=True, height="stretch")
+
+
 def totals(frame: pd.DataFrame) -> dict[str, float | None]:
     """The one row of a query of totals, by column."""
     if frame.empty:

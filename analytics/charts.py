@@ -13,7 +13,8 @@ from analytics.metrics import Unit
 BLUE, GREEN, AMBER, VIOLET, RED, GREY = "#3d6fd6", "#1b998b", "#d97a1e", "#8a5fd0", "#c8476b", "#8491a5"
 """Of one lightness, so that each can be told from a white and from a dark background (3:1 and more)."""
 
-_FORMATS = {Unit.MONEY: ",.0f", Unit.COUNT: ",.0f", Unit.SHARE: ".1%", Unit.HOURS: ",.1f", Unit.DAYS: ",.1f"}
+_FORMATS = {Unit.MONEY: ",.0f", Unit.COUNT: ",.0f", Unit.SHARE: ".1%", Unit.HOURS: ",.1f", Unit.DAYS: ",.1f",
+            Unit.SECONDS: ",.2f"}  # fmt: skip
 _HEIGHT = 280
 
 
@@ -173,6 +174,40 @@ def ranked(
         )
     rows = frame[name].nunique() * max(1.0, len(series) * 0.62)
     draw(alt.layer(*layers).properties(height=max(160, min(640, 28 * rows + (110 if legend else 75)))), title, unit)
+
+
+def stacked(
+    frame: pd.DataFrame, title: str, unit: str, kind: Unit, name: str, series: Mapping[str, tuple[str, str]]
+) -> None:
+    """Bars side by side in the order of `frame`, one for each `name`, each made of the columns of `series`."""
+    if frame.empty or frame[list(series)].astype(float).fillna(0).to_numpy().sum() == 0:
+        nothing(title, "Nothing in this period.")
+        return
+    long = frame.melt(id_vars=[name], value_vars=list(series), var_name="column", value_name="value")
+    long = long.assign(
+        series=long["column"].map({column: label for column, (label, _) in series.items()}),
+        rank=long["column"].map({column: place for place, column in enumerate(series)}),
+        value=long["value"].astype(float),
+    )
+    labels, colours = zip(*series.values(), strict=True)
+    chart = alt.Chart(long).mark_bar(cornerRadiusEnd=2).encode(
+        x=alt.X(
+            f"{name}:O", sort=list(frame[name]), title=None,
+            axis=alt.Axis(labels=len(frame) <= 12, labelAngle=-30, labelLimit=140, ticks=False),
+        ),
+        y=alt.Y("value:Q", title=None, axis=alt.Axis(format=_axis(kind), tickCount=5)),
+        color=alt.Color(
+            "series:N", scale=alt.Scale(domain=list(labels), range=list(colours)),
+            legend=alt.Legend(orient="top", title=None, direction="horizontal"),
+        ),
+        order=alt.Order("rank:Q"),
+        tooltip=[
+            alt.Tooltip(f"{name}:N", title=name.capitalize()),
+            alt.Tooltip("series:N", title=" "),
+            alt.Tooltip("value:Q", title=unit.split(",")[0], format=_precise(kind)),
+        ],
+    )  # fmt: skip
+    draw(chart.properties(height=_HEIGHT), title, unit)
 
 
 def _axis(kind: Unit) -> str:

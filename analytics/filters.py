@@ -15,6 +15,7 @@ RANGES = {"7 days": 7, "28 days": 28, "90 days": 90, "Year": 365}
 _OWN = "Own range"
 _DEFAULT = "28 days"
 _COVER_DAYS = 28
+_KEYS = ("period", "days", "campaign", "category", "country", "currency")
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,13 @@ def choose(marts: Marts) -> Filters:
         )
         currency = _currency(list(marts.frame("currencies")["currency"]))
     return Filters(first_day, until, currency, *chosen)
+
+
+def keep_choice() -> None:
+    """On a page without filters: Streamlit forgets the choice of a widget that a page does not draw."""
+    for key in _KEYS:
+        if key in st.session_state:
+            st.session_state[key] = st.session_state[key]
 
 
 def _the_day(frame: pd.DataFrame, column: str) -> date | None:

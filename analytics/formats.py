@@ -33,6 +33,8 @@ def number(value: float | None, unit: Unit, currency: str = "EUR") -> str:
         return f"{value:,.1f} h"
     if unit is Unit.DAYS:
         return f"{value:,.1f} days"
+    if unit is Unit.SECONDS:
+        return f"{value:,.1f} s"
     return f"{value:,.0f}"
 
 

@@ -30,6 +30,7 @@ class Unit(StrEnum):
     SHARE = "share"
     HOURS = "hours"
     DAYS = "days"
+    SECONDS = "seconds"
 
 
 @dataclass(frozen=True)

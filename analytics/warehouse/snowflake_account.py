@@ -24,7 +24,8 @@ _ASK_AGAIN_SECONDS = 60.0
 _NO_OBJECT = (2003, 2043)
 _NO_COLUMN = 904
 _LOST = (250001, 250002, 390111, 390112, 390114, 390195)
-_LAST_PUBLICATION = "select run_id, published_at from _publication"
+_STATE = ("select run_id, published_at from _publication", "select max(ended_at) from ops_runs")
+"""What changes with a publication, and with a run that published nothing: its record is to be seen, too."""
 
 
 class SnowflakeAccount:
@@ -41,15 +42,18 @@ class SnowflakeAccount:
         self._asked_at = -_ASK_AGAIN_SECONDS
 
     def publication_id(self) -> str:
-        """Run and time of the last publication, at most a minute old. See `Source.publication_id`."""
+        """Of the last publication and the last run, at most a minute old. See `Source.publication_id`."""
         if monotonic() - self._asked_at >= _ASK_AGAIN_SECONDS:
-            try:
-                rows = self.query(_LAST_PUBLICATION, ()).rows
-            except Incomplete:
-                rows = ()
-            self._known = str(rows[0]) if rows else "unknown"
+            self._known = " ".join(self._newest(question) for question in _STATE)
             self._asked_at = monotonic()
         return self._known
+
+    def _newest(self, question: str) -> str:
+        try:
+            rows = self.query(question, ()).rows
+        except Incomplete:
+            rows = ()
+        return str(rows[0]) if rows else "unknown"
 
     @contextmanager
     def session(self, publication_id: str) -> Iterator[SnowflakeAccount]:

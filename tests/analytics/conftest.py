@@ -10,6 +10,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from tests.analytics.marts import Shop, invent, record, write
+from tests.analytics.runs import NOW
 
 Open = Callable[..., AppTest]
 
@@ -30,6 +31,7 @@ def warehouse(shop: Shop, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _nothing_cached(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in ("WAREHOUSE", "WAREHOUSE_DIR", "WAREHOUSE_DATABASE", "MART_SCHEMA", "DUCKDB_MEMORY_LIMIT"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("analytics.clock.now", lambda: NOW)
     st.cache_data.clear()
     st.cache_resource.clear()
     yield

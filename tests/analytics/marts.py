@@ -19,6 +19,8 @@ from typing import Any
 import duckdb
 import yaml
 
+from tests.analytics.runs import invent_runs
+
 Row = dict[str, Any]
 
 MODELS = Path(__file__).parents[2] / "dbt" / "models" / "marts"
@@ -44,10 +46,12 @@ _SEED = 20280314
 
 @cache
 def described() -> Mapping[str, Mapping[str, str]]:
-    """Type by column by mart, from dbt's YAML."""
+    """Type by column by mart, from dbt's YAML: of its models, and of the tables that the platform itself writes."""
     models: dict[str, Mapping[str, str]] = {}
     for path in sorted(MODELS.rglob("*.yml")):
-        for model in (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("models", []):
+        document = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        written = [table for source in document.get("sources", []) for table in source["tables"]]
+        for model in [*document.get("models", []), *written]:
             models[model["name"]] = {column["name"]: str(column["data_type"]) for column in model.get("columns", [])}
     return models
 
@@ -76,6 +80,7 @@ def invent() -> Shop:
     shop.tables |= {"fct_email_messages": messages, "fct_orders": orders, "fct_order_lines": lines}
     shop.tables |= {"fct_email_events": _bounces(dice, messages), "fct_campaign_cohorts": _cohorts(messages)}
     shop.tables |= {"fct_campaign_activity_daily": _activity(messages)} | _stock(dice, shop)
+    shop.tables |= invent_runs()
     return shop
 
 

@@ -64,12 +64,13 @@ def test_a_page_on_empty_marts_says_that_there_is_nothing(
 
     assert not page.exception
     assert {metric.value for metric in page.metric} <= {"\u2013", "0", "€0.00"}
-    assert "Nothing in this period" in words(page) or "no product" in words(page) or page.metric
+    empty = ("Nothing in this period", "no product", "No run has been recorded yet")
+    assert any(word in words(page) for word in empty) or page.metric
 
 
 @pytest.mark.parametrize("path", PATHS)
 def test_a_page_on_half_built_marts_shows_what_is_there(open_page: Open, shop: Shop, tmp_path: Path, path: str) -> None:
-    gone = ("fct_email_messages", "fct_stock_movements", "fct_order_lines")
+    gone = ("fct_email_messages", "fct_stock_movements", "fct_order_lines", "ops_dbt_results")
     write(tmp_path, {name: rows for name, rows in shop.tables.items() if name not in gone})
 
     page = open_page(path, tmp_path)

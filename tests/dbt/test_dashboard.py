@@ -16,26 +16,22 @@ from sqlglot.optimizer.qualify import qualify
 from analytics import sql
 from analytics.metrics import METRICS
 from orchestration.warehouse.publication import publication_table
+from tests.analytics.marts import described as marts_described
 
 REPOSITORY = Path(__file__).parents[2]
 DAY = date(2028, 2, 29)
 VALUES = {
     "first_day": DAY, "last_day": DAY, "cover_from": DAY, "currency": "EUR", "grain": "week", "product_id": 1,
     "every_campaign": 0, "campaigns": ("a", "b"), "every_category": 1, "categories": (), "every_country": 1,
-    "countries": (), "every_warehouse": 0, "warehouses": ("w",),
+    "countries": (), "every_warehouse": 0, "warehouses": ("w",), "run_id": "r",
 }  # fmt: skip
 
 
 @cache
 def described() -> Mapping[str, Mapping[str, str]]:
-    """Type by column by mart, and the record of the publication."""
-    tables = {
-        model["name"]: {column["name"]: str(column["data_type"]) for column in model["columns"]}
-        for path in sorted((REPOSITORY / "dbt" / "models" / "marts").rglob("*.yml"))
-        for model in (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("models", [])
-    }
+    """Type by column by table of MART: what dbt builds, what the platform writes, the record of the publication."""
     record = publication_table("MART")
-    return tables | {record.name: {column.name: column.type.kind.value for column in record.columns}}
+    return marts_described() | {record.name: {column.name: column.type.kind.value for column in record.columns}}
 
 
 @pytest.mark.parametrize("dialect", ["duckdb", "snowflake"])
@@ -96,4 +92,7 @@ def test_dbt_knows_which_marts_the_pages_read() -> None:
     parsed = [sqlglot.parse_one(sql.statement(name, VALUES).sql, read="duckdb") for name in sql.names()]
     read = {table.name for tree in parsed for table in tree.find_all(exp.Table)} & set(described())
 
-    assert exposures["analytics_pages"]["depends_on"] == [f"ref('{name}')" for name in sorted(read - {"_publication"})]
+    written = {name for name in read if name.startswith("ops_") and name != "ops_freshness"}
+    assert exposures["analytics_pages"]["depends_on"] == [
+        f"source('ops', '{name}')" if name in written else f"ref('{name}')" for name in sorted(read - {"_publication"})
+    ]

@@ -25,7 +25,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 _VIEWPORT = {"width": 1440, "height": 1000}
 _RUN_MILLISECONDS = 600_000
 _ANALYTICS_MILLISECONDS = 60_000
-ANALYTICS = ("", "campaigns", "list-health", "sales", "stock", "price-history")
+ANALYTICS = ("", "campaigns", "list-health", "sales", "stock", "price-history", "data-quality", "runs")
 """The paths of the pages over the marts."""
 _SLOW_MOTION = """{
     const draw = requestAnimationFrame;

@@ -52,7 +52,8 @@ def figure(text: str, label: str) -> int:
 def test_every_page_is_whole_and_says_which_run_it_is_of(warehouse: Warehouse, seen: dict[str, Any]) -> None:
     (run_id,) = ask(warehouse, "select run_id from MART._publication")
 
-    assert set(seen["texts"]) == {"overview", "campaigns", "list-health", "sales", "stock", "price-history"}
+    pages = {"overview", "campaigns", "list-health", "sales", "stock", "price-history", "data-quality", "runs"}
+    assert set(seen["texts"]) == pages
     for name, text in seen["texts"].items():
         assert f"by run {run_id}" in " ".join(text.split()), name
         assert "all 9 streams equal to the source" in text, name
