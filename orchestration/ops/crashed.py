@@ -34,13 +34,10 @@ def complete(store: ObjectStore, registry: ContractRegistry, mark: RunningMark) 
 
 def crashed_record(store: ObjectStore, registry: ContractRegistry, mark: RunningMark) -> RunRecord:
     """What is known of the run: what it had committed, stream by stream. It ended when it was last heard of."""
-    found = apart(
-        registry.values(), lambda contract: (contract.stream, list(_commits(store, contract, mark))), at_once=_AT_ONCE
-    )
-    commits = {stream: newest_first for stream, newest_first in found.results if newest_first}
-    last = max((commit.committed_at for each in commits.values() for commit in each), default=mark.started_at)
+    commits = _commits_by_stream(store, registry, mark.run_id, mark.started_at)
     streams = tuple(_stream_row(mark.run_id, stream, each) for stream, each in commits.items())
-    ended_at: datetime = max(last, mark.started_at)
+    last = max((commit.committed_at for each in commits.values() for commit in each), default=mark.started_at)
+    ended_at = max(last, mark.started_at)
     run = RunRow(
         run_id=mark.run_id,
         run_name=mark.run_name,
@@ -58,12 +55,32 @@ def crashed_record(store: ObjectStore, registry: ContractRegistry, mark: Running
     return RunRecord(run=run, streams=streams)
 
 
-def _commits(store: ObjectStore, contract: StreamContract, mark: RunningMark) -> Iterator[Commit]:
+def landed_rows(
+    store: ObjectStore, registry: ContractRegistry, run_id: str, started_at: datetime
+) -> tuple[StreamRow, ...]:
+    """What a run has committed, for one that was broken off before its streams could say so."""
+    commits = _commits_by_stream(store, registry, run_id, started_at)
+    return tuple(_stream_row(run_id, stream, each) for stream, each in commits.items())
+
+
+def _commits_by_stream(
+    store: ObjectStore, registry: ContractRegistry, run_id: str, started_at: datetime
+) -> dict[str, list[Commit]]:
+    """The run's commits, the newest first; without streams that it has not landed, or whose log is damaged."""
+    found = apart(
+        registry.values(),
+        lambda contract: (contract.stream, list(_commits(store, contract, run_id, started_at))),
+        at_once=_AT_ONCE,
+    )
+    return {stream: commits for stream, commits in found.results if commits}
+
+
+def _commits(store: ObjectStore, contract: StreamContract, run_id: str, started_at: datetime) -> Iterator[Commit]:
     """The run's commits, the newest first: others may have followed, none can have preceded the run's beginning."""
     log = CommitLog(store, contract.stream)
     commit = log.head()
-    while commit is not None and commit.committed_at >= mark.started_at - _CLOCKS_DIFFER:
-        if commit.run_id == mark.run_id:
+    while commit is not None and commit.committed_at >= started_at - _CLOCKS_DIFFER:
+        if commit.run_id == run_id:
             yield commit
         commit = log.required(commit.version - 1) if commit.version > 1 else None
 

@@ -18,7 +18,7 @@ from typing import TypeVar
 from ingest.contracts.registry import ContractRegistry
 from ingest.errors import PlatformError, first_line
 from ingest.lake.store import ObjectStore
-from orchestration.ops.crashed import complete
+from orchestration.ops.crashed import complete, landed_rows
 from orchestration.ops.intake import take_in
 from orchestration.ops.outbox import Outbox
 from orchestration.ops.quarantine import quarantine_rows
@@ -143,12 +143,21 @@ class Recorder:
             quarantine=quarantine,
             schema_changes=changes,
         )
+        if state == "interrupted" and not record.streams:
+            record = self._attempt("what it landed is not recorded", lambda: self._with_landed(record)) or record
         self.outbox.put(record)
         if self._marking is not None:
             self._marking.join()
             RunningMarks(self.store).remove(self.facts.run_id)
             self._marking = None
         return record
+
+    def _with_landed(self, record: RunRecord) -> RunRecord:
+        """The record of a run that was broken off while streams landed, with those that the log has."""
+        rows = landed_rows(self.store, self.facts.registry, self.facts.run_id, self.facts.started_at)
+        landed, refused = (sum(getattr(row, name) or 0 for row in rows) for name in ("rows_landed", "rows_quarantined"))
+        counts = {"streams": len(rows), "rows_landed": landed, "rows_quarantined": refused}
+        return record.model_copy(update={"run": record.run.model_copy(update=counts), "streams": rows})
 
     def _quarantine(self, report: RunReport) -> tuple[QuarantineRow, ...]:
         """Of all streams that have some; of a run that has not come as far as the warehouse, where it landed some."""

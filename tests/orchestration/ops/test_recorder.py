@@ -22,7 +22,7 @@ from orchestration.report import RunReport, StreamOutcome
 from orchestration.settings import OrchestrationSettings
 from orchestration.warehouse.duckdb.warehouse import DuckDBWarehouse
 from orchestration.warehouse.ops.tables import ensure_ops_tables
-from tests.orchestration.lake_builder import contract
+from tests.orchestration.lake_builder import LakeBuilder, contract, thing
 
 LOGGER = logging.getLogger("test")
 REPORT = RunReport("r", 1.0)
@@ -65,6 +65,18 @@ def test_a_run_is_marked_then_recorded_then_imported(
     recorder.take_in(record)
     assert runs(warehouse) == [("r", "completed")]
     assert (Outbox(store).waiting(), recorder.remarks) == ([], [])
+
+
+def test_a_run_that_was_broken_off_while_streams_landed_has_what_the_log_has(
+    recorder: Recorder, store: ObjectStore
+) -> None:
+    lake = LakeBuilder(store, contract())
+    lake.data([thing(1), thing(2)], run_id="r", committed_at=datetime.now(UTC))
+    lake.data([thing(3)], run_id="another", committed_at=datetime.now(UTC))
+    record = recorder.write(REPORT, "interrupted")
+    assert record is not None
+    assert [(row.stream, row.rows_landed, row.version_landed) for row in record.streams] == [("things", 2, 1)]
+    assert (record.run.state, record.run.streams, record.run.rows_landed) == ("interrupted", 1, 2)
 
 
 @pytest.mark.parametrize("part", ["put", "waiting", "remove"])
