@@ -3,6 +3,7 @@
     platform    the running platform, after its first run
     ui          its pages, in a browser
     analysts    the pages over its marts, in a browser
+    monitor     a Prometheus that watches it
 
 Nothing is read of the user's `.env`; ports, project and images are the tests' own.
 """
@@ -15,6 +16,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +24,7 @@ from ingest.settings import LakeSettings
 from local.servers.postgres_server import dsn
 from local.servers.shop import Shop
 from postgres.setup import INGEST_ROLE, OWNER_ROLE
+from tests.e2e.monitor import Monitor, prometheus_problem, watching
 from tests.e2e.platform import Alerts, Platform
 from tests.e2e.prefect_api import PrefectApi
 from tests.e2e.provider import Provider
@@ -75,6 +78,7 @@ TUNING = {
     "SAAS_SETTLING_SECONDS": "5",
     # Nine streams on three workers: each of them has something to do.
     "INGEST_SLOTS": "1",
+    "METRICS_REFRESH_SECONDS": "2",
     "ALERT_WEBHOOK_URL": f"http://alerts:{RECEIVER_PORT}/",
 }
 
@@ -130,6 +134,13 @@ def ui(platform: Platform) -> Ui:
 def analysts(platform: Platform) -> Ui:
     _require(browser_problem())
     return Ui(f"http://localhost:{platform.stack.ports.analytics}")
+
+
+@pytest.fixture
+def monitor(platform: Platform, tmp_path: Path) -> Iterator[Monitor]:
+    _require(prometheus_problem())
+    with watching(platform.stack.ports.metrics, tmp_path / "prometheus") as monitor:
+        yield monitor
 
 
 def _require(problem: str | None) -> None:

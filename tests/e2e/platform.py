@@ -13,6 +13,7 @@ from typing import Any
 import duckdb
 import httpx
 import psycopg2
+from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
 from ingest.contracts.registry import ContractRegistry
@@ -77,6 +78,15 @@ class Platform:
     alerts: Alerts
     lake: LakeSettings
     folder: Path = field(repr=False)
+
+    def metrics(self) -> dict[str, float]:
+        """What the agent shows, by name without its prefix, and values of labels."""
+        answer = httpx.get(f"http://127.0.0.1:{self.stack.ports.metrics}/metrics", trust_env=False, timeout=10)
+        return {
+            " ".join([sample.name.removeprefix("dp_mailblaze_"), *sample.labels.values()]): sample.value
+            for family in text_string_to_metric_families(answer.raise_for_status().text)
+            for sample in family.samples
+        }
 
     def full(self) -> Run:
         """Start a run of everything, and wait for its end."""

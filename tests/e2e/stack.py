@@ -31,12 +31,13 @@ class Ports:
     prefect: int
     alerts: int
     analytics: int
+    metrics: int
 
     @classmethod
     def free(cls) -> Ports:
-        """Six ports that nobody listens on."""
+        """Seven ports that nobody listens on."""
         with ExitStack() as held:
-            sockets = [held.enter_context(closing(socket.socket())) for _ in range(6)]
+            sockets = [held.enter_context(closing(socket.socket())) for _ in range(7)]
             for one in sockets:
                 one.bind(("127.0.0.1", 0))
             return cls(*(one.getsockname()[1] for one in sockets))
@@ -51,6 +52,7 @@ class Ports:
             "PREFECT_PORT": str(self.prefect),
             "ALERTS_PORT": str(self.alerts),
             "ANALYTICS_PORT": str(self.analytics),
+            "METRICS_PORT": str(self.metrics),
         }
 
 

@@ -6,6 +6,7 @@ import re
 from datetime import timedelta
 
 from orchestration.runtime.names import PLATFORM_FLOW
+from tests.e2e.monitor import Monitor
 from tests.e2e.platform import STREAMS, Platform
 from tests.e2e.ui import Ui
 from tests.e2e.waiting import until
@@ -20,6 +21,24 @@ def test_first_run_begins_with_the_stack_and_makes_the_marts(platform: Platform)
     platform.require_equal()
     [exited] = platform.stack.containers("prefect_flow")
     assert platform.stack.docker("wait", exited).strip() == "0"
+
+
+def test_a_prometheus_scrapes_the_agent_and_what_the_provider_broke_fires_an_alert(
+    platform: Platform, monitor: Monitor
+) -> None:
+    def refused() -> set[tuple[str, str]] | None:
+        firing = monitor.firing()
+        return firing if firing and ("QuarantineOpen", "email_events") in firing else None
+
+    firing = until(refused, seconds=60, what="an alert of refused events")
+
+    # The provider's clock stands days ahead here, so that its streams are old by it.
+    assert {name for name, _ in firing} <= {"QuarantineOpen", "StreamTooOld"}
+    metrics = platform.metrics()
+    assert metrics["last_run_completed"] == metrics["collection_success lake"] == 1
+    assert metrics[f"flow_runs {PLATFORM_FLOW} completed"] >= 1
+    assert metrics["stream_version orders"] >= 1
+    assert metrics["publication_age_seconds"] < 3600
 
 
 def test_streams_run_in_several_containers(platform: Platform) -> None:

@@ -144,6 +144,7 @@ def test_a_wrong_api_key_is_named_and_the_alert_comes_once(platform: Platform, u
     assert run.state == "Failed"
     assert "SAAS_API_KEY" in run.message
     until(lambda: platform.alerts.about(run), seconds=120, what="an alert")
+    until(lambda: platform.metrics().get("last_run_completed") == 0, seconds=60, what="the failed run in the metrics")
     assert "email_events" in ui.see(f"/flow-runs/flow-run/{run.id}", "SAAS_API_KEY", pictures="failed")
     platform.stack.up("ingest", "prefect_agent")
     platform.recover()
