@@ -202,6 +202,18 @@ def test_a_right_too_many_is_named(as_administrator: LakeAccount, action: str, p
     assert "ingest-writer" in found[check].advice
 
 
+def test_a_commit_that_was_damaged_or_deleted_is_there_again_without_its_newest_version(account: LakeAccount) -> None:
+    """As docs/RUNBOOK.md restores it, writing nothing."""
+    key = {"Bucket": BUCKET, "Key": "_log/orders/00000000000000000012.json"}
+    with account.without_its_policy():
+        account.s3.put_object(**key, Body=b"{}", IfNoneMatch="*")
+        for damage in (lambda: account.s3.put_object(**key, Body=b"half"), lambda: account.s3.delete_object(**key)):
+            newest = damage()["VersionId"]
+            account.s3.delete_object(**key, VersionId=newest)
+            assert account.s3.get_object(**key)["Body"].read() == b"{}"
+        account.s3.delete_object(**key)
+
+
 def test_a_bucket_whose_commits_can_be_written_over_is_named(as_administrator: LakeAccount) -> None:
     account = as_administrator
     account.allow_the_writer(*writer_statements(BUCKET)[1:])
