@@ -34,7 +34,16 @@ class Patient:
 
     def examined(self, *, generation: str = "1", claims: bool = True, **settings: object) -> dict[str, Finding]:
         """What the doctor finds, by the checks' names; without `claims`, which take their time."""
-        account = Examined(
+        with closing(self._examined(**settings)) as account:
+            chosen = (check for check in checks(account, generation=generation) if claims or not _is_claim(check))
+            return {finding.check: finding for finding in examine(chosen)}
+
+    def all_checks(self) -> list[str]:
+        """The names of all checks; nothing is looked at."""
+        return [check.name for check in checks(self._examined(), generation="1")]
+
+    def _examined(self, **settings: object) -> Examined:
+        return Examined(
             self.settings.model_copy(update=settings),
             self.account.database,
             Schemas(),
@@ -43,9 +52,6 @@ class Patient:
             "doctor",
             patience=HASTY,
         )
-        with closing(account):
-            chosen = (check for check in checks(account, generation=generation) if claims or not _is_claim(check))
-            return {finding.check: finding for finding in examine(chosen)}
 
     def filled(self, statement: str) -> str:
         """A statement with the names of this account."""

@@ -11,6 +11,7 @@ from tests.snowflake.doctor.patient import Patient, faults, shown
 
 COPIES = {f"COPY: {what}" for what in ("a landed file", "an empty text", "times", "a number that would be rounded")}
 HISTORY = "COPY_HISTORY"
+WAREHOUSES, KINDS = ("load", "transform", "bi"), ("generation", "acceleration", "suspend", "monitor")
 
 
 @dataclass(frozen=True)
@@ -271,8 +272,7 @@ def test_each_setting_of_each_warehouse_is_looked_at(patient: Patient) -> None:
         found = patient.examined(claims=False)
         as_wanted = patient.examined(claims=False, generation="2")
 
-    kinds = ("generation", "acceleration", "suspend", "monitor")
-    assert faults(found) == {f"warehouse {which}: {kind}" for which in ("load", "transform", "bi") for kind in kinds}
+    assert faults(found) == {f"warehouse {which}: {kind}" for which in WAREHOUSES for kind in KINDS}
     assert "GENERATION = '1'" in found["warehouse load: generation"].advice
     assert found["warehouse bi: suspend"].seen == "never"
     assert not [name for name in faults(as_wanted) if "generation" in name]
