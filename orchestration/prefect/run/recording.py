@@ -3,7 +3,7 @@
 Runs on this host that were killed are completed as crashed on that occasion.
 
 Nothing that goes wrong here fails a run, or hides its own error: it is logged, shown as a remark on the run, and the
-outbox keeps the document for the next run.
+outbox keeps the document for the next run; or RUNS_DIR, where the lake is what went wrong.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from orchestration.ops.quarantine import quarantine_rows
 from orchestration.ops.record import RunFacts, bare_record, record_of
 from orchestration.ops.running import RunningMark, RunningMarks
 from orchestration.ops.schema_changes import Changes, KnownChanges, change_rows, changes_of
+from orchestration.ops.spool import Spool
 from orchestration.prefect.run.change_alerts import send_alerts
 from orchestration.prefect.run.services import StepServices
 from orchestration.progress import Logger
@@ -54,10 +55,19 @@ def record_refusal(
             settings=settings,
         )
         record = bare_record(facts, state="refused", ended_at=facts.started_at, problem=str(error))
-        Outbox(ObjectStore(settings.lake)).put(record)
+        _put(Outbox(ObjectStore(settings.lake)), Spool(settings.runs_dir), record)
     except PlatformError as problem:
         # The setting that is wrong may be the lake's own.
         logger.warning("the platform's own data: the refused run has no record: %s", problem)
+
+
+def _put(outbox: Outbox, spool: Spool, record: RunRecord) -> None:
+    """Put it into the outbox; what the lake does not take is kept here, and the error raised."""
+    try:
+        outbox.put(record)
+    except PlatformError:
+        spool.keep(record)
+        raise
 
 
 @dataclass
@@ -99,13 +109,13 @@ class Recorder:
             parameters=facts.parameters,
             started_at=facts.started_at,
         )
-        consequence = "where this run is killed, it has no record"
-        self._marking = Thread(
-            target=self._attempt,
-            args=(consequence, lambda: RunningMarks(self.store).put(mark)),
-            name="running-mark",
-            daemon=True,
-        )
+        consequence = "where this run is killed, it has no record; nor have those that the lake did not take before"
+
+        def put() -> None:
+            RunningMarks(self.store).put(mark)
+            self._spool.flush(self.outbox)
+
+        self._marking = Thread(target=self._attempt, args=(consequence, put), name="running-mark", daemon=True)
         self._marking.start()
 
     def prepare(self) -> bool:
@@ -123,6 +133,10 @@ class Recorder:
     def take_in(self, record: RunRecord | None) -> None:
         """Import all that waits, `record` among it, and show it to readers. Only under the writer's lock."""
         self._attempt("the records of runs wait in the lake for the next run", lambda: self._take_in(record))
+
+    @property
+    def _spool(self) -> Spool:
+        return Spool(self.facts.settings.runs_dir)
 
     def _prepare(self) -> None:
         schemas = self.facts.settings.schemas
@@ -145,7 +159,7 @@ class Recorder:
         )
         if state == "interrupted" and not record.streams:
             record = self._attempt("what it landed is not recorded", lambda: self._with_landed(record)) or record
-        self.outbox.put(record)
+        _put(self.outbox, self._spool, record)
         if self._marking is not None:
             self._marking.join()
             RunningMarks(self.store).remove(self.facts.run_id)

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from orchestration.prefect.run.recording import Recorder
 from orchestration.report import RunReport, StreamOutcome
 from orchestration.settings import OrchestrationSettings
 from orchestration.warehouse.duckdb.warehouse import DuckDBWarehouse
+from orchestration.warehouse.ops.rows import RunRecord
 from orchestration.warehouse.ops.tables import ensure_ops_tables
 from tests.orchestration.lake_builder import LakeBuilder, contract, thing
 
@@ -29,7 +31,7 @@ REPORT = RunReport("r", 1.0)
 
 
 @pytest.fixture
-def recorder(store: ObjectStore, warehouse: DuckDBWarehouse) -> Recorder:
+def recorder(store: ObjectStore, warehouse: DuckDBWarehouse, tmp_path: Path) -> Recorder:
     facts = RunFacts(
         run_id="r",
         run_name="curious-crane",
@@ -37,7 +39,7 @@ def recorder(store: ObjectStore, warehouse: DuckDBWarehouse) -> Recorder:
         warehouse="duckdb",
         started_at=datetime.now(UTC),
         registry=ContractRegistry([contract()]),
-        settings=OrchestrationSettings.load(),
+        settings=OrchestrationSettings.load().model_copy(update={"runs_dir": tmp_path / "runs"}),
     )
     return Recorder(facts, Outbox(store), warehouse, LOGGER, store)
 
@@ -90,6 +92,28 @@ def test_a_lake_that_is_away_costs_the_record_alone(
     monkeypatch.undo()
     recorder.take_in(recorder.write(REPORT, "completed"))
     assert runs(warehouse) == [("r", "completed")]
+
+
+def test_what_the_lake_does_not_take_waits_on_the_disk_for_the_next_run(
+    recorder: Recorder, store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def after_a_beginning() -> list[RunRecord]:
+        recorder.begin()
+        assert recorder._marking is not None
+        recorder._marking.join()
+        return Outbox(store).waiting()
+
+    runs_dir = recorder.facts.settings.runs_dir
+    with monkeypatch.context() as away:
+        away.setattr(ObjectStore, "put", broken)
+        assert recorder.write(replace(REPORT, full_refresh=True), "failed") is None
+        assert after_a_beginning() == []
+    [kept] = runs_dir.iterdir()
+    assert kept.stat().st_mode & 0o077 == 0
+    (runs_dir / "torn.record.json").write_text("{")
+    [record] = after_a_beginning()
+    assert (record.run.state, record.run.full_refresh) == ("failed", True)
+    assert [path.name for path in runs_dir.iterdir()] == ["torn.record.json"]
 
 
 @pytest.mark.parametrize("error", [FatalError("no such role"), ValueError("a bug of ours")])

@@ -113,4 +113,4 @@ def test_the_outbox_gives_the_oldest_first_and_leaves_what_it_cannot_read(store:
     assert outbox.waiting(record("a", 3)) == [record("b", 2), record("a", 3)]
     outbox.remove([record("a", 3)])
     assert outbox.waiting() == [record("b", 2)]
-    assert [item.key for item in store.list("_ops/")] == ["_ops/runs/b.json", "_ops/runs/broken.json"]
+    assert [item.key for item in store.list("_ops/runs/")] == ["_ops/runs/b.json", "_ops/runs/broken.json"]
