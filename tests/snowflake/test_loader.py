@@ -13,9 +13,13 @@ import pytest
 from ingest.contracts.model import StreamContract
 from ingest.errors import ConfigurationError, FatalError, PlatformError
 from ingest.lake.commit import columns_of
+from orchestration.built.holdings import Holdings
+from orchestration.built.mark import StreamVersion
+from orchestration.settings import Schemas
 from orchestration.warehouse.ddl import data_table
 from orchestration.warehouse.loader import Loader, LoadResult, load_streams
-from orchestration.warehouse.protocol import Row, Session
+from orchestration.warehouse.protocol import Purpose, Row, Session
+from orchestration.warehouse.publication import PublicationRecord, record_publication
 from orchestration.warehouse.snowflake import session as snowflake_session
 from orchestration.warehouse.snowflake.copy_history import check_history
 from orchestration.warehouse.snowflake.session import SnowflakeSession
@@ -339,3 +343,25 @@ def test_no_statement_strays_out_of_its_transaction(account: Account, lake: Lake
         session.execute("UPDATE raw._claim_things SET run_id = 'still usable'")
 
     assert raw_ids(account) == [1]
+
+
+def test_the_ledger_says_what_the_marts_may_be_built_from(account: Account, lake: LakeBuilder) -> None:
+    """Its newest versions, and whether the past was changed; the publication says whose the marts are."""
+
+    def holdings() -> Holdings:
+        with account.warehouse().connect(Purpose.AUDIT) as session:
+            return Holdings.of(session, Schemas())
+
+    assert holdings() == Holdings(streams={}, replays={}, backfills={}, published_by=None)
+    lake.data([thing(1), thing(2)])
+    lake.backfill([thing(1, "b")])
+    lake.replay(1)
+    newest = lake.data([thing(3)])
+    load(account, lake)
+    held = holdings()
+    assert held.streams == {"things": StreamVersion.of(newest)}
+    assert (held.replays, held.backfills) == ({"things": 3}, {"things": 2})
+    record = PublicationRecord("a-run", datetime.now(UTC), datetime.now(UTC), streams=1, equal=1)
+    with account.warehouse().connect(Purpose.PUBLISH) as session:
+        record_publication(session, Schemas().mart, record)
+    assert holdings().published_by == "a-run"

@@ -129,6 +129,10 @@ class Lake:
         assert _done(lambda: s3.put_object(Bucket=BUCKET, Key=record, Body=b"{}"))
         assert _done(lambda: s3.get_object(Bucket=BUCKET, Key=record))
         assert _done(lambda: s3.delete_object(Bucket=BUCKET, Key=record))
+        mark = "_built/any.json"
+        assert _done(lambda: s3.put_object(Bucket=BUCKET, Key=mark, Body=b"{}"))
+        assert _done(lambda: s3.get_object(Bucket=BUCKET, Key=mark))
+        assert _denied(lambda: s3.delete_object(Bucket=BUCKET, Key=mark))
 
     def assert_snowflake_reads_data_alone(self) -> None:
         """Every file that a commit names. (Conditions on listings moto cannot judge; the plan's test looks at them.)"""
