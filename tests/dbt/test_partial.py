@@ -137,7 +137,7 @@ def test_whatever_is_read_is_a_stream_its_keys_or_the_ledger(manifest: Manifest)
 
 
 def test_news_of_campaigns_alone_build_less_than_two_fifths(built: RawDatabase, tmp_path: Path) -> None:
-    """Nodes, tests among them; tests/snowflake counts the statements."""
+    """Nodes, tests among them, by whose number that of the statements goes."""
     half = Half.of(RawDatabase(Path(shutil.copy(built.path, tmp_path)), built.contracts), tmp_path)
     everything = json.loads((built.path.parent / "target" / "run_results.json").read_text())["results"]
     [campaign] = half.raw.query("select campaign_id, updated_at, payload from RAW.campaigns limit 1")
