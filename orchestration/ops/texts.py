@@ -1,4 +1,4 @@
-"""Others' words in the platform's own data. Readers of the marts see them, who see no address of a person."""
+"""Others' words in the platform's own data. Readers of the marts see them, who see no address and no name of people."""
 
 from __future__ import annotations
 
@@ -8,10 +8,16 @@ from common.foreign_text import harmless
 
 LONGEST_PROBLEM = 4_000
 _LONGEST = 1_000
+_REFUSED_VALUE = re.compile(
+    r"(could not (?:convert string|cast value)|failed to cast value|(?:numeric|boolean) value|date|time|timestamp)"
+    r"""(:?\s+)(['"]).*?\3(?=\s|[.,;:)]|$)""",
+    re.IGNORECASE | re.DOTALL,
+)
+"""The value of a row, as DuckDB and Snowflake quote it where they cannot convert it."""
 _ADDRESS = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")
 
 
 def for_readers(text: str, *, longest: int = _LONGEST) -> str:
-    """`text`, harmless, without what looks like an address of a person, cut where it is too long."""
-    plain = _ADDRESS.sub("<address>", harmless(text)).strip()
+    """`text`, harmless, without addresses and without a row's value that was refused, cut where it is too long."""
+    plain = _ADDRESS.sub("<address>", _REFUSED_VALUE.sub(r"\1\2'<value>'", harmless(text))).strip()
     return plain if len(plain) <= longest else plain[: longest - 1] + "…"

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from ingest.contracts.registry import ContractRegistry
@@ -177,3 +178,13 @@ def test_readers_see_no_address_and_no_endless_text() -> None:
     text = "cannot cast 'o'brien+x@mail.shop.example' or <A.B@c-d.io>, \x1b[31mred at 5 @ noon"
     assert for_readers(text) == "cannot cast 'o'<address>' or <<address>>, red at 5 @ noon"
     assert len(for_readers("x" * 5_000)) == 1_000
+
+
+@pytest.mark.parametrize("value", ["Ann O'Neil", "1'2", 'a "b" c'])
+def test_readers_see_no_value_that_a_warehouse_refused(value: str) -> None:
+    with duckdb.connect() as connection, pytest.raises(duckdb.Error) as error:
+        connection.execute("select cast(? as integer)", [value]).fetchall()
+    assert value in str(error.value)
+    assert value not in for_readers(str(error.value))
+    snowflake = f"100038 (22018): Numeric value '{value}' is not recognized; column 'kept' stays"
+    assert for_readers(snowflake) == "100038 (22018): Numeric value '<value>' is not recognized; column 'kept' stays"
