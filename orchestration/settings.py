@@ -118,9 +118,10 @@ class OrchestrationSettings(GuardedSettings, ReaderSettings):
 
     ops_keep_days: float = Field(default=400.0, ge=1, le=100_000, validation_alias="OPS_KEEP_DAYS")
     """How long the marts' tables `ops_*` keep what a run did."""
-    build_all_every_hours: float = Field(default=24.0, ge=0, le=1_000_000, validation_alias="BUILD_ALL_EVERY_HOURS")
+    build_all_every_hours: float = Field(default=24.0, ge=0, le=24, validation_alias="BUILD_ALL_EVERY_HOURS")
     """A run that is not asked to check everything builds what depends on what is new; everything, with all tests, where
-    that was last done longer ago than this. 0: always everything."""
+    that was last done longer ago than this. 0: always everything. At most a day: the tests of other runs look at rows
+    that landed within a day (dbt/macros/new_rows_alone.sql)."""
 
     metrics_host: str = Field(default="127.0.0.1", validation_alias="METRICS_HOST")
     """Where the agent shows its metrics. In a container all of it, of which compose publishes the port on loopback."""
