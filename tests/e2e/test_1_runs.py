@@ -55,6 +55,22 @@ def test_streams_run_in_several_containers(platform: Platform) -> None:
     platform.require_equal()
 
 
+def test_a_scheduled_run_without_news_leaves_the_warehouse_alone(platform: Platform) -> None:
+    """The shop is quiet and the provider's clock stands. What the run before left of itself stays as it was."""
+
+    def published() -> list[tuple[object, ...]]:
+        with platform.warehouse().published() as connection:
+            return connection.execute("select run_id, published_at from MART._publication").fetchall()
+
+    before = published()
+
+    run = platform.prefect.ended(platform.prefect.start("incremental")).require_completed()
+
+    assert run.message.startswith("nothing to do, 0 rows landed")
+    assert {"load orders", "publish"}.isdisjoint(task.name for task in platform.prefect.tasks(run.id))
+    assert published() == before
+
+
 def test_a_run_shows_each_stream_and_each_node_with_their_logs(platform: Platform) -> None:
     run = platform.prefect.runs("full")[0]
 
