@@ -37,6 +37,11 @@ def test_it_is_built_with_every_page_and_part() -> None:
         assert (SITE / "contracts" / contract.name.removesuffix(".odcs.yaml") / "index.html").is_file(), contract.name
 
 
+def test_it_says_nothing_of_the_machine_that_built_it() -> None:
+    told = [page for page in SITE.rglob("*") if page.is_file() and str(REPOSITORY).encode() in page.read_bytes()]
+    assert told == []
+
+
 @pytest.mark.parametrize(
     ("page", "wrong"),
     [
