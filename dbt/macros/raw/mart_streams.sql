@@ -19,15 +19,26 @@
 {%- endmacro %}
 
 
+{#- A query of the streams that there are contracts of, `stream`: records of others are of older releases. -#}
+{% macro contract_streams() -%}
+    {%- for stream in raw_streams() -%}
+        {{ 'select ' if loop.first else ' union all select ' }}'{{ stream }}' as stream
+    {%- else -%}
+        select cast(null as varchar) as stream
+    {%- endfor -%}
+{%- endmacro %}
+
+
 {#- The streams whose tables a node is made of, directly or by way of others. -#}
 {% macro streams_behind(unique_id) -%}
+    {%- set known = raw_streams() -%}
     {%- set streams, seen, left = [], [], [unique_id] -%}
     {%- for step in range((graph.nodes | length) + (graph.sources | length)) if left -%}
         {%- set name = left.pop() -%}
         {%- if name in graph.sources -%}
             {%- set source = graph.sources[name] -%}
-            {%- set stream = source.name.removesuffix('__keys') -%}
-            {%- if source.source_name == 'raw' and source.name != '_loads' and stream not in streams -%}
+            {%- set stream = source.name if source.name in known else source.name.rpartition('__')[0] -%}
+            {%- if source.source_name == 'raw' and stream in known and stream not in streams -%}
                 {%- do streams.append(stream) -%}
             {%- endif -%}
         {%- elif name in graph.nodes -%}
@@ -36,6 +47,22 @@
                 {%- do left.append(parent) -%}
             {%- endfor -%}
         {%- endif -%}
+    {%- endfor -%}
+    {{ return(streams | sort) }}
+{%- endmacro %}
+
+
+{#- The sources of RAW that are streams: not the ledger, and no table that goes with a stream, `<stream>__<what>`. -#}
+{% macro raw_streams() -%}
+    {%- set names = [] -%}
+    {%- if execute -%}
+        {%- for source in graph.sources.values() if source.source_name == 'raw' and not source.name.startswith('_') -%}
+            {%- do names.append(source.name) -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {%- set streams = [] -%}
+    {%- for name in names if name.rpartition('__')[0] not in names -%}
+        {%- do streams.append(name) -%}
     {%- endfor -%}
     {{ return(streams | sort) }}
 {%- endmacro %}

@@ -28,6 +28,7 @@ readings as (
         runs.published_at is not null or runs.is_idle as is_in_marts
     from run_streams
     inner join runs on run_streams.run_id = runs.run_id
+    inner join ({{ contract_streams() }}) as contract_streams on run_streams.stream = contract_streams.stream
 
 ),
 
