@@ -34,11 +34,11 @@ _logger = get_logger("janitor")
 
 async def keep_records(client: PrefectClient, settings: OrchestrationSettings) -> None:
     """Complete the records of killed runs, for ever. Goes on beside an agent."""
-    away = False
+    away, store = False, ObjectStore(settings.lake)
     while True:
         await asyncio.sleep(_LOOK_SECONDS)
         try:
-            for run_id in await complete_records(client, settings):
+            for run_id in await complete_records(client, settings, store):
                 _logger.warning("the run %s was killed: its record says so now", run_id)
         except httpx.HTTPError as error:
             # The agent logs that the server is away.
@@ -52,9 +52,8 @@ async def keep_records(client: PrefectClient, settings: OrchestrationSettings) -
             away = False
 
 
-async def complete_records(client: PrefectClient, settings: OrchestrationSettings) -> list[str]:
+async def complete_records(client: PrefectClient, settings: OrchestrationSettings, store: ObjectStore) -> list[str]:
     """Look once; the runs whose record was missing. Raises what lake, warehouse or API raise."""
-    store = ObjectStore(settings.lake)
     marks = await asyncio.to_thread(RunningMarks(store).all)
     lost = [mark for mark in marks if await _is_lost(client, mark)]
     if not lost:

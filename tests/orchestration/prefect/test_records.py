@@ -49,7 +49,7 @@ def settings(lake_settings: LakeSettings, tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def complete(client: PrefectClient, settings: OrchestrationSettings) -> list[str]:
-    return asyncio.run(complete_records(client, settings))
+    return asyncio.run(complete_records(client, settings, ObjectStore(settings.lake)))
 
 
 def put_mark(store: ObjectStore, run_id: str, **changes: object) -> None:
