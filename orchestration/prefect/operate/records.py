@@ -34,10 +34,12 @@ _logger = get_logger("janitor")
 
 async def keep_records(client: PrefectClient, settings: OrchestrationSettings) -> None:
     """Complete the records of killed runs, for ever. Goes on beside an agent."""
-    away, store = False, ObjectStore(settings.lake)
+    away = False
+    store: ObjectStore | None = None
     while True:
         await asyncio.sleep(_LOOK_SECONDS)
         try:
+            store = store or ObjectStore(settings.lake)
             for run_id in await complete_records(client, settings, store):
                 _logger.warning("the run %s was killed: its record says so now", run_id)
         except httpx.HTTPError as error:
