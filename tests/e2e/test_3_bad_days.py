@@ -63,6 +63,9 @@ def test_an_agent_killed_in_mid_load_leaves_a_crashed_run(platform: Platform) ->
     assert "No sign of life" in run.message
     platform.recover()
     assert len(platform.alerts.about(run)) == 1
+    with platform.warehouse().published() as connection:
+        recorded = connection.execute("select state from MART.ops_runs where run_id = ?", [run_id]).fetchall()
+    assert recorded == [("crashed",)]
 
 
 def test_postgres_gone_for_a_while_in_a_run(platform: Platform) -> None:
