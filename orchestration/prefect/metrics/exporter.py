@@ -7,21 +7,22 @@ again until it does. Whatever goes wrong is logged once, shown as a metric, and 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from prefect.client.orchestration import PrefectClient
 from prefect.logging import get_logger
 from prometheus_client import CollectorRegistry, start_http_server
 
+from ingest.contracts.model import StreamContract
 from ingest.contracts.registry import ContractRegistry
 from ingest.errors import first_line
 from ingest.lake.store import ObjectStore
-from orchestration.ops.latest import read_latest
 from orchestration.prefect.metrics.families import Families
 from orchestration.prefect.metrics.figures import Figures, Origin
-from orchestration.prefect.metrics.gather import LakeReader, count_runs
+from orchestration.prefect.metrics.gather import LakeReader, count_runs, latest_of
 from orchestration.runtime.health import heartbeat_file
 from orchestration.settings import OrchestrationSettings
 
@@ -62,7 +63,7 @@ class Reading:
         self._figures = figures
         self._client = client
         self._settings = settings
-        self._lake: tuple[ObjectStore, LakeReader] | None = None
+        self._sources: _Sources | None = None
         # Threads of its own: one that hangs takes none away from what else goes on beside the agent.
         self._threads = ThreadPoolExecutor(max_workers=len(Origin), thread_name_prefix="metrics")
         self._in_thread: dict[Origin, asyncio.Future[None]] = {}
@@ -105,15 +106,29 @@ class Reading:
             self._in_thread[origin] = reading
         await asyncio.shield(reading)
 
-    def _sources(self) -> tuple[ObjectStore, LakeReader]:
-        if self._lake is None:
-            store = ObjectStore(self._settings.lake)
-            contracts = list(ContractRegistry.load(self._settings.contracts_dir).values())
-            self._lake = store, LakeReader(store, contracts, self._settings)
-        return self._lake
+    def _opened(self) -> _Sources:
+        if self._sources is None:
+            self._sources = _Sources.of(self._settings)
+        return self._sources
 
     def _read_lake(self) -> None:
-        self._figures.lake = self._sources()[1].read()
+        self._figures.lake = self._opened().lake.read()
 
     def _read_latest(self) -> None:
-        self._figures.latest = read_latest(self._sources()[0])
+        opened = self._opened()
+        self._figures.latest = latest_of(opened.store, opened.contracts)
+
+
+@dataclass(frozen=True)
+class _Sources:
+    """What is read in threads."""
+
+    store: ObjectStore
+    contracts: Sequence[StreamContract]
+    lake: LakeReader
+
+    @classmethod
+    def of(cls, settings: OrchestrationSettings) -> _Sources:
+        store = ObjectStore(settings.lake)
+        contracts = tuple(ContractRegistry.load(settings.contracts_dir).values())
+        return cls(store, contracts, LakeReader(store, contracts, settings))

@@ -17,6 +17,7 @@ from ingest.lake.counting import APPENDED
 from ingest.lake.log import CommitLog
 from ingest.lake.store import ObjectStore
 from orchestration.ops.freshness import freshness_at, present_of
+from orchestration.ops.latest import LatestRun, read_latest
 from orchestration.prefect.metrics.figures import LakeFigures, RunCounts, StreamFigures
 from orchestration.runtime.names import MAINTENANCE_FLOW, PLATFORM_FLOW
 from orchestration.settings import OrchestrationSettings
@@ -50,6 +51,20 @@ async def _count(client: PrefectClient, flow: str, runs: dict[str, Any]) -> int:
     """Prefect's client has no method for it."""
     body = {"flows": {"name": {"any_": [flow]}}, "flow_runs": runs}
     return int((await client._client.post("/flow_runs/count", json=body)).json())
+
+
+def latest_of(store: ObjectStore, contracts: Sequence[StreamContract]) -> LatestRun | None:
+    """The note of the newest run, of these streams alone: of one that was given up nothing is to be done.
+
+    Raises what the lake raises where it cannot be read.
+    """
+    latest = read_latest(store)
+    if latest is None:
+        return None
+    ours = {contract.stream for contract in contracts}
+    return latest.model_copy(
+        update={"streams": {stream: standing for stream, standing in latest.streams.items() if stream in ours}}
+    )
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,12 @@ from ingest.lake import layout
 from ingest.lake.commit import Counts
 from ingest.lake.read_mark import ReadMark
 from ingest.lake.store import ObjectStore
+from orchestration.ops.outbox import Outbox
 from orchestration.prefect.metrics.figures import LakeFigures, StreamFigures
-from orchestration.prefect.metrics.gather import LakeReader
+from orchestration.prefect.metrics.gather import LakeReader, latest_of
 from orchestration.settings import OrchestrationSettings
 from tests.orchestration.lake_builder import AT, LakeBuilder, contract, thing
+from tests.orchestration.metrics.test_latest import record
 
 
 @pytest.fixture
@@ -92,6 +94,15 @@ def test_a_lake_that_is_away_is_an_error_of_the_reading(lake: LakeBuilder, setti
 
     with pytest.raises(PlatformError, match="no bucket"):
         LakeReader(nowhere, [lake.contract], settings).read()
+
+
+def test_of_a_stream_that_was_given_up_nothing_is_shown(store: ObjectStore) -> None:
+    Outbox(store).put(record(1, blocked={"kept": False, "given_up": True}, refused={"given_up": 7}))
+
+    latest = latest_of(store, [contract(stream="kept")])
+
+    assert latest is not None
+    assert set(latest.streams) == {"kept"}
 
 
 def test_a_provider_whose_clock_stands_is_judged_by_it(store: ObjectStore, settings: OrchestrationSettings) -> None:
