@@ -102,7 +102,7 @@ test-terraform: $(STAMP) $(CHECKOV)/.installed ## Run the tests of the Terraform
 e2e: $(STAMP) $(BROWSER)/.installed ## Run the platform in containers, try bad days on it and its UI in a browser, in at most 20 minutes
 	@$(BIN)/pytest -v --durations=20 tests/e2e
 
-bench: $(STAMP) $(PEERS)/.installed ## Measure it beside other tools, and write docs/BENCHMARKS.md (CASE="saas load": some alone)
+bench: $(STAMP) $(PEERS)/.installed $(ANALYTICS)/.installed ## Measure it beside other tools, and write docs/BENCHMARKS.md (CASE="saas load": some alone)
 	@$(BIN)/python -m bench $(CASE)
 
 chaos: $(STAMP) ## Break it on purpose, at full size, in at most 20 minutes (CAMPAIGN=kills SEED=7 SCALE=0.1: one, again, small)

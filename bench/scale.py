@@ -17,6 +17,7 @@ class Scale:
     latency_events: int
     idle_commits: tuple[int, int]
     history_events: tuple[int, ...]
+    page_events: int
     shop: float
     """Size of the shop and of its provider: 1 is the demo's."""
 
@@ -30,6 +31,7 @@ FULL = Scale(
     latency_events=200_000,
     idle_commits=(10, 10_000),
     history_events=(1_000_000, 3_000_000, 10_000_000),
+    page_events=10_000_000,
     shop=1.0,
 )
 SMALL = Scale(
@@ -41,6 +43,7 @@ SMALL = Scale(
     latency_events=2_000,
     idle_commits=(10, 30),
     history_events=(10_000, 20_000),
+    page_events=20_000,
     shop=0.02,
 )
 SCALES = {"full": FULL, "small": SMALL}

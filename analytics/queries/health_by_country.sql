@@ -1,4 +1,10 @@
-with messages as ({{ relation messages }})
+with messages as ({{ relation messages }}),
+
+by_country as (
+    select coalesce(customers.country, 'unknown') as country, messages.*
+    from messages
+    left join dim_customer as customers on customers.customer_key = messages.customer_key
+)
 
 select
     country,
@@ -8,7 +14,7 @@ select
     {{ soft_bounce_rate }} as soft_bounce_rate,
     {{ complaint_rate }} as complaint_rate,
     {{ unsubscribe_rate }} as unsubscribe_rate
-from messages
+from by_country
 group by country
 order by sent desc, country
 limit 300

@@ -1,4 +1,4 @@
-with messages as ({{ relation messages }})
+with messages as ({{ relation messages_with_orders }})
 
 select
     {{ sent }} as sent,

@@ -24,6 +24,27 @@ today as (
     select max(calendar_date) as calendar_date
     from dim_date
     where out_of_range is null
+),
+
+-- A row for each day around a change, so that lines are found by product and day.
+around as (
+    select distinct changes.product_id, changes.changed_on, days.calendar_date
+    from changes
+    inner join dim_date as days on datediff('day', changes.changed_on, days.calendar_date) between -14 and 13
+    where days.out_of_range is null
+),
+
+sold as (
+    select
+        around.product_id,
+        around.changed_on,
+        sum(case when lines.order_date < around.changed_on then lines.quantity end) as units_before,
+        sum(case when lines.order_date >= around.changed_on then lines.quantity end) as units_after
+    from around
+    inner join fct_order_lines as lines
+        on lines.product_id = around.product_id and lines.order_date = around.calendar_date
+    where not lines.is_cancelled
+    group by around.product_id, around.changed_on
 )
 
 select
@@ -34,19 +55,13 @@ select
     changes.price_before,
     changes.list_price,
     cast(changes.list_price as double) / nullif(changes.price_before, 0) - 1 as price_change,
-    coalesce(sum(case when lines.order_date < changes.changed_on then lines.quantity end), 0) / 14.0 as sold_before,
+    coalesce(sold.units_before, 0) / 14.0 as sold_before,
     case
         when datediff('day', changes.changed_on, today.calendar_date) >= 14
-            then coalesce(sum(case when lines.order_date >= changes.changed_on then lines.quantity end), 0) / 14.0
+            then coalesce(sold.units_after, 0) / 14.0
     end as sold_after
 from changes
 cross join today
-left join fct_order_lines as lines
-    on lines.product_id = changes.product_id
-    and not lines.is_cancelled
-    and datediff('day', changes.changed_on, lines.order_date) between -14 and 13
-group by
-    changes.sku, changes.product_name, changes.category, changes.changed_on, changes.price_before, changes.list_price,
-    today.calendar_date
+left join sold on sold.product_id = changes.product_id and sold.changed_on = changes.changed_on
 order by changes.changed_on desc, changes.sku
 limit 500

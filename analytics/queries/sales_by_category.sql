@@ -1,4 +1,10 @@
-with lines as ({{ relation lines }})
+with lines as ({{ relation lines }}),
+
+by_category as (
+    select coalesce(products.category, 'unknown') as category, lines.*
+    from lines
+    inner join dim_product as products on products.product_key = lines.product_key
+)
 
 select
     category,
@@ -9,7 +15,7 @@ select
     {{ discount_amount }} as discount_amount,
     {{ discount_share }} as discount_share,
     {{ price_realisation }} as price_realisation
-from lines
+from by_category
 group by category
 order by line_revenue desc, category
 limit 50

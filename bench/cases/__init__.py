@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.case import Case
-from bench.cases import cost, dbt, idle, load, postgres, saas, small_tables, startup
+from bench.cases import cost, dbt, idle, load, pages, postgres, saas, small_tables, startup
 
 _ALL = (
     postgres.CASE,
@@ -13,6 +13,7 @@ _ALL = (
     idle.CASE,
     load.CASE,
     dbt.CASE,
+    pages.CASE,
     cost.CASE,
     startup.CASE,
 )

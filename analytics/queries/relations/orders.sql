@@ -6,10 +6,8 @@ select
     orders.is_cancelled,
     orders.buyer_type,
     orders.attributed_campaign_key,
-    coalesce(customers.country, 'unknown') as country,
     case when :every_category = 1 then orders.revenue_incl_tax else chosen_lines.revenue_incl_tax end as revenue_incl_tax
 from fct_orders as orders
-left join dim_customer as customers on customers.customer_key = orders.customer_key
 left join (
     select lines.order_id, sum(lines.revenue_incl_tax) as revenue_incl_tax
     from fct_order_lines as lines
@@ -21,6 +19,11 @@ left join (
 ) as chosen_lines on chosen_lines.order_id = orders.order_id
 where orders.order_date between :first_day and :last_day
     and orders.currency = :currency
-    and (:every_country = 1 or coalesce(customers.country, 'unknown') in (:countries))
+    and (
+        :every_country = 1
+        or orders.customer_key in (
+            select customer_key from dim_customer where coalesce(country, 'unknown') in (:countries)
+        )
+    )
     and (:every_campaign = 1 or orders.attributed_campaign_key in (:campaigns))
     and (:every_category = 1 or chosen_lines.order_id is not null)

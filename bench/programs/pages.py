@@ -1,0 +1,75 @@
+"""Looks at every page over the marts, in the pages' own environment and without a browser, and notes how long it took.
+
+<.venv-analytics>/bin/python -m bench.programs.pages RESULT.json
+
+The marts are those that WAREHOUSE_DIR names. Each page is opened, then its filters are changed one after the other.
+Nothing is answered from the cache but the lists that filters choose from: no question is asked twice.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from time import perf_counter, process_time
+from typing import Any
+
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from analytics.app import PAGES
+from analytics.data import Marts
+
+_CHANGES: Mapping[str, Mapping[str, object]] = {
+    "opened": {},
+    "a year": {"period": "Year"},
+    "a country": {"country": ["NL"]},
+    "a category": {"country": [], "category": ["category 3"]},
+    "campaigns": {"category": [], "campaign": ["campaign-399", "campaign-400"]},
+}
+_OWN_DATA = ("data-quality", "runs")
+"""Pages without filters."""
+
+
+def main() -> None:
+    """Write the result: a list of looks, each with its page, what was changed, seconds and the slowest query."""
+    asked: list[tuple[float, str]] = []
+    frame = Marts.frame
+
+    def timed(marts: Marts, query: str, values: Mapping[str, object] | None = None) -> Any:
+        started = perf_counter()
+        rows = frame(marts, query, values)
+        asked.append((perf_counter() - started, query))
+        return rows
+
+    setattr(Marts, "frame", timed)  # noqa: B010 - a method, for the time of this program
+    looks: list[dict[str, object]] = []
+    for entry in PAGES:
+        st.cache_data.clear()
+        page = AppTest.from_string(
+            f"from analytics.app import PAGES, draw\ndraw(next(page for page in PAGES if page.path == {entry.path!r}))",
+            default_timeout=120,
+        )
+        for change, choice in _CHANGES.items() if entry.path not in _OWN_DATA else [("opened", {})]:
+            for key, value in choice.items():
+                page.session_state[key] = value
+            asked.clear()
+            started, cpu = perf_counter(), process_time()
+            page.run()
+            seconds, cpu = perf_counter() - started, process_time() - cpu
+            if page.exception or page.warning:
+                said = [item.value for item in (*page.exception, *page.warning)]
+                raise SystemExit(f"{entry.title}, {change}: {said}")
+            slowest, query = max(asked)
+            looks.append(
+                {"page": entry.title, "change": change, "wall_seconds": seconds, "cpu_seconds": cpu,
+                 "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+                 "slowest_query_seconds": slowest, "slowest_query": query, "is_first": not looks}
+            )  # fmt: skip
+    Path(sys.argv[1]).write_text(json.dumps(looks), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
