@@ -18,9 +18,14 @@ _FORMATS = {Unit.MONEY: ",.0f", Unit.COUNT: ",.0f", Unit.SHARE: ".1%", Unit.HOUR
 _HEIGHT = 280
 
 
-def text_colour() -> str:
-    """Of words within a chart, as the reader's theme has it."""
-    return "#e6eaf0" if st.context.theme.type == "dark" else "#1b2430"
+def text_colour(theme: str | None = None) -> str:
+    """Of words within a chart, as the reader's theme (light or dark) has it."""
+    return "#e6eaf0" if (theme or st.context.theme.type) == "dark" else "#0f1620"
+
+
+def muted_colour(theme: str | None = None) -> str:
+    """Of words that matter less. Colours of lines are too bright for words."""
+    return "#a3adbb" if (theme or st.context.theme.type) == "dark" else "#5b6675"
 
 
 def nothing(title: str, why: str) -> None:
@@ -36,7 +41,7 @@ def draw(chart: alt.TopLevelMixin, title: str, unit: str) -> None:
         st.altair_chart(
             chart.properties(
                 title=alt.TitleParams(
-                    title, subtitle=unit, anchor="start", offset=12, subtitleColor=GREY, subtitlePadding=4
+                    title, subtitle=unit, anchor="start", offset=12, subtitleColor=muted_colour(), subtitlePadding=4
                 ),
                 description=f"{title}. {unit}",
             ),
@@ -103,7 +108,7 @@ def _rule(name: str, value: float, colour: str, kind: Unit) -> Sequence[alt.Char
             y="value:Q",
             tooltip=[alt.Tooltip("name:N", title="Threshold"), alt.Tooltip("value:Q", format=_precise(kind))],
         ),
-        data.mark_text(align="right", baseline="bottom", dy=-3, color=colour, fontSize=11).encode(
+        data.mark_text(align="right", baseline="bottom", dy=-3, color=muted_colour(), fontSize=11).encode(
             y="value:Q", x=alt.value("width"), text="name:N"
         ),
     )
@@ -153,8 +158,8 @@ def ranked(
     layers = [base.mark_bar(cornerRadiusEnd=2, height=alt.RelativeBandSize(0.75))]
     if labels and len(series) == 1 and ticks is None:
         layers.append(
-            base.mark_text(align="left", dx=5, color=GREY, fontSize=11).encode(
-                text=alt.Text("value:Q", format=_precise(kind)), color=alt.value(GREY)
+            base.mark_text(align="left", dx=5, fontSize=11).encode(
+                text=alt.Text("value:Q", format=_precise(kind)), color=alt.value(muted_colour())
             )
         )
     if ticks is not None:

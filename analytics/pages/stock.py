@@ -11,7 +11,7 @@ from analytics.charts import AMBER, BLUE, GREEN, RED, VIOLET
 from analytics.metrics import Unit
 from analytics.page import Page, part
 
-_COLOURS = (BLUE, GREEN, AMBER, VIOLET, RED, "#4d9fcf", "#a98b1d", "#5a9140", "#b0603f", "#6b7a90")
+COLOURS = (BLUE, GREEN, AMBER, VIOLET, RED, "#4296c6", "#a98b1d", "#5a9140", "#b0603f", "#6b7a90")
 _CARDS = ("closing_quantity", "stock_value", "stock_outs", "below_reorder_point")
 
 
@@ -73,8 +73,8 @@ def _over_time(page: Page, values: dict[str, object]) -> None:
         charts.nothing(title, "No stock is known for this period, under these filters.")
         return
     wide = frame.pivot_table(index="drawn_on", columns="warehouse", values="closing_quantity", aggfunc="sum")
-    largest = list(wide.iloc[-1].sort_values(ascending=False).index[: len(_COLOURS)])
-    series = {str(name): (str(name), colour) for name, colour in zip(sorted(largest), _COLOURS, strict=False)}
+    largest = list(wide.iloc[-1].sort_values(ascending=False).index[: len(COLOURS)])
+    series = {str(name): (str(name), colour) for name, colour in zip(sorted(largest), COLOURS, strict=False)}
     charts.over_time(wide.reset_index(), title, unit, Unit.COUNT, series)
 
 

@@ -176,7 +176,7 @@ def analytics(visitor: Visitor, period: str, country: str) -> dict[str, Any]:
     """Each page over the marts, over a period; one filtered by a country, one downloaded; light, then dark and narrow.
 
     `exceptions` is how many parts of them failed, `hosts` who was asked for anything, `unnamed` how many charts have no
-    words for those who cannot see them.
+    words for those who cannot see them, `focused` what the key Tab leads to.
     """
     page, hosts = visitor.page, set[str]()
     page.set_viewport_size({"width": 1440, "height": 1900})  # what scrolls is within the page
@@ -189,6 +189,8 @@ def analytics(visitor: Visitor, period: str, country: str) -> dict[str, Any]:
         charts = page.locator("[data-testid=stVegaLiteChart]:not([data-testid=stMetric] *)")
         facts["unnamed"] += charts.count() - charts.filter(has=page.locator("[aria-label]")).count()
         visitor.picture(f"analytics-{path or 'overview'}")
+    _open_analytics(visitor, "", period)
+    facts["focused"] = _by_keyboard(page, 20)
     _open_analytics(visitor, "campaigns", period)
     with page.expect_download() as download:
         page.get_by_role("button", name="Download CSV").click()
@@ -215,6 +217,16 @@ def _open_analytics(visitor: Visitor, path: str, period: str) -> None:
     visitor.page.goto(f"{visitor.url}/{path}?period={quote(period)}")
     visitor.page.get_by_text("Data as of").first.wait_for(timeout=_ANALYTICS_MILLISECONDS)
     _at_rest(visitor.page)
+
+
+def _by_keyboard(page: Page, times: int) -> list[str]:
+    """The names of what has the focus, press of Tab by press of Tab. An icon's name stands on a line before a link's."""
+    names = []
+    for _ in range(times):
+        page.keyboard.press("Tab")
+        named = page.evaluate("document.activeElement.ariaLabel || document.activeElement.innerText || ''")
+        names.append(named.strip().split("\n")[-1])
+    return names
 
 
 def _at_rest(page: Page) -> None:

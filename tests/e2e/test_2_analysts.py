@@ -62,6 +62,13 @@ def test_every_page_is_whole_and_says_which_run_it_is_of(warehouse: Warehouse, s
     assert seen["unnamed"] == 0
 
 
+def test_pages_and_filters_are_reached_by_keyboard(seen: dict[str, Any]) -> None:
+    pages = {"Overview", "Campaigns", "List health", "Sales", "Stock", "Price history", "Data quality", "Runs"}
+
+    assert seen["focused"][0] == "Skip to main content"
+    assert pages | {"Period", "Campaigns", "Categories", "Countries"} <= set(seen["focused"])
+
+
 def test_the_figures_are_those_of_the_published_file(warehouse: Warehouse, seen: dict[str, Any]) -> None:
     of_orders = (
         "select count(*) filter (not is_cancelled), round(sum(revenue_incl_tax)) from MART.fct_orders, period "
