@@ -220,7 +220,7 @@ def _open_analytics(visitor: Visitor, path: str, period: str) -> None:
 
 
 def _by_keyboard(page: Page, times: int) -> list[str]:
-    """The names of what has the focus, press of Tab by press of Tab. An icon's name stands on a line before a link's."""
+    """The names of what has the focus, press by press of Tab. An icon's name stands on a line before a link's."""
     names = []
     for _ in range(times):
         page.keyboard.press("Tab")
