@@ -188,7 +188,7 @@ def test_an_automation_that_was_paused_stays_paused_and_without_a_url_there_is_n
         blocks = await client.read_block_documents(include_secrets=True)
         return len(await client.read_automations()), {block.data.get("url") for block in blocks}
 
-    assert server.call(pause_and_ensure) == [False, False]
+    assert server.call(pause_and_ensure) == [False, False, False]
     assert server.call(remove) == (0, {None})
 
 
