@@ -107,13 +107,17 @@ def needs_full_refresh(
 ) -> bool:
     """Whether RAW's past was changed since the last publication, so that incremental models hold what is not true.
 
-    Where that is not known, the loads of this run decide.
+    By the loads of this run, and by the ledger, since the run that loaded a change may have failed before it published.
+    Of marts that are not those of the mark it is not known from when they are: then any change counts.
     """
+    if any(result.changes_the_past(contracts[result.stream]) for result in loads):
+        return True
     if built is None:
-        return any(result.changes_the_past(contracts[result.stream]) for result in loads)
+        return False
     appended = {stream for stream, contract in contracts.items() if not contract.lands_keys}
     changed = [*holdings.replays.items(), *(item for item in holdings.backfills.items() if item[0] in appended)]
-    return any(_is_newer(version, built, stream) for stream, version in changed)
+    restored = holdings.published_by != built.run_id
+    return any(restored or _is_newer(version, built, stream) for stream, version in changed)
 
 
 def _is_newer(version: int, built: Built, stream: str) -> bool:

@@ -25,7 +25,7 @@ from orchestration.warehouse.protocol import Purpose, Warehouse
 
 @dataclass
 class Changes:
-    """What has changed since the last publication. `holdings` is what the warehouse said of itself before dbt began."""
+    """What has changed since the last publication, for one run, and the mark of what that run publishes."""
 
     run_id: str
     parameters: RunParameters

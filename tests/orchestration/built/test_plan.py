@@ -94,5 +94,10 @@ def test_a_past_that_was_changed_is_built_anew_until_it_is_published() -> None:
     assert not needs_full_refresh(BUILT, replace(HOLDINGS, replays={"orders": 7}), none, CONTRACTS)
     assert needs_full_refresh(BUILT, replace(HOLDINGS, backfills={"stock_movements": 3}), none, CONTRACTS)
     assert not needs_full_refresh(BUILT, replace(HOLDINGS, backfills={"orders": 8}), none, CONTRACTS)
-    assert needs_full_refresh(None, HOLDINGS, [LoadResult("orders", 8, (8,), reloaded=4)], CONTRACTS)
+    replayed = [LoadResult("orders", 8, (8,), reloaded=4)]
+    assert needs_full_refresh(None, HOLDINGS, replayed, CONTRACTS)
+    assert needs_full_refresh(BUILT, HOLDINGS, replayed, CONTRACTS), "a restored RAW loads it again"
+    restored = replace(HOLDINGS, published_by="before", replays={"orders": 7})
+    assert needs_full_refresh(BUILT, restored, none, CONTRACTS), "its marts may be older than the replay"
+    assert not needs_full_refresh(BUILT, replace(restored, replays={}), none, CONTRACTS)
     assert not needs_full_refresh(None, HOLDINGS, [LoadResult("orders", 8, (8,), rows=4)], CONTRACTS)
