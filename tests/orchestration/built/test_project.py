@@ -16,7 +16,7 @@ from orchestration.settings import REPOSITORY, OrchestrationSettings
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the project and of the contracts, which the settings name."""
-    shutil.copytree(REPOSITORY / "dbt", tmp_path / "dbt")
+    shutil.copytree(REPOSITORY / "dbt", tmp_path / "dbt", ignore=shutil.ignore_patterns("target", "logs"))
     shutil.copytree(PACKAGED, tmp_path / "contracts")
     for name in ("DBT_PROJECT_DIR", "DBT_PROFILES_DIR"):
         monkeypatch.setenv(name, str(tmp_path / "dbt"))
