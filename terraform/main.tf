@@ -53,6 +53,7 @@ module "raw_lake" {
   kms_enabled         = var.kms_enabled
   lifecycle_days      = var.lifecycle_days
   pipeline_principals = var.pipeline_principals
+  ingest_reads_data   = var.ingest_reads_data
   loader_reads_data   = var.loader_reads_data
   github              = var.github
 

@@ -108,6 +108,13 @@ variable "pipeline_principals" {
   nullable = false
 }
 
+variable "ingest_reads_data" {
+  description = "Whether the AWS role of ingest may read data files too: for `verify`, for what was refused and is tried again, and for the first keys pass over a lake that an older release has landed."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "loader_reads_data" {
   description = "Whether the AWS role of the loader may read data files too, as DuckDB does; Snowflake reads them with a role of its own."
   type        = bool

@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from bench.measure import BenchError, Command
 from bench.tables import STREAM
 from bench.world import CONTRACTS, Lake, World, python
+from ingest.lake import layout
 from ingest.lake.commit import Commit
 from ingest.lake.log import CommitLog
-from ingest.lake.store import ObjectStore
+from ingest.lake.store import ObjectStore, StoredObject
 from ingest.settings import LakeSettings
 from local.servers.s3_server import REGION
 
@@ -49,6 +50,15 @@ def newest(lake: Lake, stream: str) -> Commit:
     return head
 
 
+def kept_keys(lake: Lake) -> list[StoredObject]:
+    """What keys passes keep beside the logs of all streams."""
+    return list(_store(lake).list(f"{layout.KEYS}/"))
+
+
 def _log(lake: Lake, stream: str) -> CommitLog:
+    return CommitLog(_store(lake), stream)
+
+
+def _store(lake: Lake) -> ObjectStore:
     settings = LakeSettings(bucket=lake.bucket, endpoint_url=lake.server.endpoint_url, region=REGION)
-    return CommitLog(ObjectStore(settings, lake.server.client()), stream)
+    return ObjectStore(settings, lake.server.client())

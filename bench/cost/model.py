@@ -48,7 +48,7 @@ class Assumptions:
     xsmall_over_duckdb: Span = Span(0.5, 3.0)
     """Seconds of an XSMALL for one of DuckDB's, where data is what takes the time."""
     statements_a_version: float = 8.0
-    """The loader's: the tag, BEGIN, the claim, the ledger's two, DELETE of an older key set, COPY, COMMIT."""
+    """The loader's: the tag, BEGIN, the claim, the ledger's two, COPY, COMMIT."""
     statements_a_load: float = 75.0
     """The loader's in a run without anything new: the writer's lease, and six or seven for each of nine streams."""
     threads: float = 4.0
@@ -103,7 +103,7 @@ class Month:
     transform_seconds: Span
     rows_a_run: float
     lake_gb: float
-    key_sets_gb: float
+    deletions_gb: float
 
     @property
     def total(self) -> Span:
@@ -147,13 +147,13 @@ class CostModel:
             transform_seconds=transform,
             rows_a_run=self._rows_a_run(plan),
             lake_gb=(data + keys) / _GB,
-            key_sets_gb=keys / _GB,
+            deletions_gb=keys / _GB,
         )
 
     def load_seconds(self, plan: Plan) -> Span:
         """Seconds of an XSMALL that one load takes."""
         waiting = self.assumed.seconds_a_statement * (self._load_statements / self.assumed.threads)
-        rows = (self._rows_a_run(plan) + self._keys_a_run(plan, _MONTHS)) * self.measured.load_seconds_a_row
+        rows = (self._rows_a_run(plan) + self._keys_a_run(plan)) * self.measured.load_seconds_a_row
         return waiting + rows * self.assumed.xsmall_over_duckdb
 
     def transform_seconds(self, plan: Plan) -> Span:
@@ -164,7 +164,7 @@ class CostModel:
         return waiting + (new + old) * self.assumed.xsmall_over_duckdb
 
     def snowpipe(self, plan: Plan) -> float:
-        """Dollars a month where Snowpipe loads the data; key sets need the loader. It bills bytes, no warehouse."""
+        """Dollars a month where Snowpipe loads the data; tombstones need the loader. It bills bytes, no warehouse."""
         return self._data_bytes(plan) * plan.runs / _GB * self.snowflake.snowpipe_credits_a_gb * self.snowflake.credit
 
     @property
@@ -209,20 +209,19 @@ class CostModel:
         files = self.measured.hour_files * self.measured.bytes_a_file
         return files + self._rows_a_run(plan) * self.measured.bytes_a_row
 
-    def _keys_a_run(self, plan: Plan, months: float) -> float:
-        """Keys that one run lands after so many months: whole sets, which grow with their tables."""
-        new = self.measured.hour_new_keys * HOURS_A_MONTH * months
-        return plan.size * self.measured.hour_keys * (1 + new / self.measured.keys)
+    def _keys_a_run(self, plan: Plan) -> float:
+        """Tombstones that one run lands."""
+        return self.measured.hour_keys * plan.size * plan.hours
 
-    def _key_set_bytes(self, plan: Plan) -> float:
-        """Of the key sets that one run lands, on average over the first year."""
-        return self._keys_a_run(plan, _MONTHS / 2) * self.measured.key_bytes / self.measured.keys
+    def _key_bytes_a_run(self, plan: Plan) -> float:
+        """Of tombstones and sets of keys that one run lands: they grow with what has come and gone."""
+        return self.measured.hour_key_bytes * plan.size * plan.hours
 
     def _lake_bytes(self, plan: Plan) -> tuple[float, float]:
-        """Bytes of data and of key sets after a year."""
+        """Bytes of data, and of all that deletions take, after a year."""
         first = plan.size * (self.measured.bytes + self.measured.key_bytes)
         runs = plan.runs * _MONTHS
-        return first + self._data_bytes(plan) * runs, self._key_set_bytes(plan) * runs
+        return first + self._data_bytes(plan) * runs, self._key_bytes_a_run(plan) * runs
 
     def _warehouse_bytes(self, plan: Plan) -> Span:
         """RAW, staging and marts after a year: as large as DuckDB's file, and what merges replaced."""

@@ -46,8 +46,7 @@ def _measured(model: CostModel) -> str:
             ["an hour's rows, on a day's average", f"{m.hour_rows:,.0f}"],
             ["an hour's run: versions, files", f"{m.hour_versions:.1f}, {m.hour_files:.1f}"],
             ["a file without rows, a row", f"{m.bytes_a_file / 1e3:.1f} kB, {m.bytes_a_row:.0f} B"],
-            ["an hour's run: keys landed to find deletions", f"{m.hour_keys:,.0f}, {m.key_bytes / m.keys:.1f} B each"],
-            ["keys more, an hour", f"{m.hour_new_keys:,.0f}"],
+            ["an hour's run: tombstones; bytes landed for deletions", f"{m.hour_keys:,.1f}; {m.hour_key_bytes:,.0f}"],
             ["a run's S3 requests: PUT and LIST, GET", f"{m.hour_put:.0f}, {m.hour_get:.0f}"],
             ["a run's statements of dbt", f"{m.dbt_statements:.0f}"],
             ["a run's dbt nodes on DuckDB", f"{m.dbt_seconds:.1f} s"],
@@ -121,7 +120,10 @@ def _month(model: CostModel) -> str:
         ["a run's rows", *(f"{month.rows_a_run:,.0f}" for month in months)],
         ["a run's seconds of LOAD_WH", *(_seconds(month.load_seconds) for month in months)],
         ["a run's seconds of TRANSFORM_WH", *(_seconds(month.transform_seconds) for month in months)],
-        ["the lake, GB (of them key sets)", *(f"{month.lake_gb:,.1f} ({month.key_sets_gb:,.1f})" for month in months)],
+        [
+            "the lake, GB (of them for deletions)",
+            *(f"{month.lake_gb:,.1f} ({month.deletions_gb:,.1f})" for month in months),
+        ],
     ]
     return _table(["USD a month, a run an hour", *(_times(size) for size in SIZES)], rows)
 

@@ -1,6 +1,6 @@
 -- An order costs what its lines cost. Both carry the time of the transaction that made them. Left out are orders that may
 -- be a run ahead of their lines or behind them: newer than the newest line of all, older than one of their own, or not
--- known to have landed since the key set that revealed the deletion of one.
+-- known to have landed since the tombstone of one.
 with
 
 lines as (

@@ -96,7 +96,7 @@ def gc(
     ] = 24.0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
 ) -> None:
-    """Remove files that no commit names."""
+    """Remove files that no commit names, and sets of keys that no keys pass needs any more."""
     from ingest.apart import apart
     from ingest.cli.render import print_orphans
     from ingest.lake.gc import Orphans, find_orphans, remove

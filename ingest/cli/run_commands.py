@@ -31,7 +31,7 @@ def run(
         list[str] | None, typer.Option("--stream", "-s", help="A stream to land; may be repeated.")
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Land every stream (as without any option).")] = False,
-    with_keys: Annotated[bool, typer.Option("--keys/--no-keys", help="Also land key sets, to find deletions.")] = True,
+    with_keys: Annotated[bool, typer.Option("--keys/--no-keys", help="Also read all keys, to find deletions.")] = True,
 ) -> None:
     """Land what is new, in one run over one snapshot."""
     from ingest.logs import run_id_now
@@ -68,7 +68,7 @@ def backfill(
 
 
 def keys(stream: StreamArgument) -> None:
-    """Land the full set of a stream's keys, by which deletions are found."""
+    """Read all keys of a stream, and land what has gone as tombstones, and what is back as rows."""
     from ingest.apart import attempt
     from ingest.logs import run_id_now
     from ingest.run.runner import open_ingestion

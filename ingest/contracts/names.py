@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ingest.contracts.model import META_COLUMNS
 
-STAGING_COLUMNS = ("is_gone", "_keys_version")
+STAGING_COLUMNS = ("is_gone", "_deleted_version")
 """Columns that staging adds to a stream's rows before it selects from them."""
 
 

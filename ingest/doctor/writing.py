@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from ingest.errors import AccessError, ConflictError, PlatformError
 from ingest.findings import Check, NotSeenError, Seen, wrong
-from ingest.lake.layout import LOG, PROBES, QUARANTINE, RUNS, commit_key
+from ingest.lake.layout import KEYS, LOG, PROBES, QUARANTINE, RUNS, commit_key
 from ingest.lake.s3 import s3_errors
 from ingest.settings import LakeSettings
 
@@ -39,7 +39,7 @@ class Writing:
             "writer: put if absent", "of two writers of one key one wins, and it stays", self._one_of_two_writers_wins
         )
         yield Check("writer: write over a commit", "refused without If-None-Match", self._cannot_write_over_a_commit)
-        for prefix in (f"{LOG}/", "events/", "inventory/", f"{QUARANTINE}/"):
+        for prefix in (f"{LOG}/", "events/", "inventory/", f"{QUARANTINE}/", f"{KEYS}/"):
             yield Check(f"writer: delete in {prefix}", "refused", lambda prefix=prefix: self._cannot_delete(prefix))  # type: ignore[misc]
         yield Check("writer: write elsewhere", "refused outside the lake's prefixes", self._cannot_write_elsewhere)
 

@@ -12,7 +12,19 @@ import pyarrow as pa
 from ingest.contracts.model import Source, StreamContract
 from ingest.errors import QuarantineRatioError
 from ingest.lake import layout
-from ingest.lake.commit import Commit, CommitKind, Counts, FullSetMark, Settled, Walk, Watermark, Window, columns_of
+from ingest.lake.commit import (
+    KEYS_ALONE,
+    Commit,
+    CommitKind,
+    Counts,
+    FullSetMark,
+    KeySetMark,
+    Settled,
+    Walk,
+    Watermark,
+    Window,
+    columns_of,
+)
 from ingest.lake.digest import RowsDigest
 from ingest.lake.log import CommitLog
 from ingest.lake.store import ObjectStore
@@ -93,6 +105,7 @@ class Batch:
         self._refused_files = ParquetFiles(
             store, refused_place, QUARANTINE_SCHEMA, target_bytes=target_file_bytes, hold=self._is_full_set
         )
+        self._keys = self._key_files(store, columns, target_file_bytes)
         self._digest = RowsDigest()
         self._first_reason: str | None = None
         self.landed = 0
@@ -105,19 +118,21 @@ class Batch:
     def __exit__(self, *_: object) -> None:
         self._files.__exit__()
         self._refused_files.__exit__()
+        if self._keys is not None:
+            self._keys.__exit__()
 
     @property
     def _columns(self) -> dict[str, str]:
-        """The stream's columns as of this commit. A key set holds no column but the key's."""
+        """The stream's columns as of this commit. Deletions hold no column but the key's."""
         columns = columns_of(self._contract)
         parent = self._origin.parent
-        if self._kind is not CommitKind.KEYS or parent is None:
+        if self._kind not in KEYS_ALONE or parent is None:
             return columns
         return parent.columns and parent.columns | {name: columns[name] for name in self._contract.key}
 
     @property
     def _is_full_set(self) -> bool:
-        return self._kind in (CommitKind.KEYS, CommitKind.SNAPSHOT)
+        return self._kind is CommitKind.SNAPSHOT
 
     @property
     def version(self) -> int:
@@ -139,6 +154,8 @@ class Batch:
         if self._is_full_set:
             self._digest.update(rows)
         self._files.write(self._stamp(rows))
+        if self._keys is not None:
+            self._keys.write(rows.select(list(self._contract.key)))
         self.landed += rows.num_rows
         self.raw_bytes += rows.nbytes
 
@@ -169,8 +186,10 @@ class Batch:
         watermark: Watermark,
         settles: tuple[Settled, ...] = (),
         walk: Walk | None = None,
+        key_set: KeySetMark | None = None,
     ) -> Commit:
-        """Make all files durable, then append the commit. `settles` are quarantined records that this commit resolves.
+        """Make all files durable, then append the commit. `settles` are quarantined records that this commit resolves,
+        `key_set` a newer set of all keys.
 
         Raises QuarantineRatioError if too much was refused, ConflictError where another writer was first;
         the files are then orphans, which nobody reads.
@@ -194,6 +213,9 @@ class Batch:
             counts=Counts(read=self.read, landed=self.landed, quarantined=self.quarantined),
             quarantine=self._refused_files.finish(),
             full_set=full_set,
+            landed_keys=self._keys.finish() if self._keys is not None else (),
+            # A snapshot begins anew: what was there before it counts no more.
+            key_set=key_set or (parent.key_set if parent and not self._is_full_set else None),
             columns=self._columns,
             settles=settles,
             walk=walk,
@@ -202,6 +224,14 @@ class Batch:
         )
         self._log.append(commit)
         return commit
+
+    def _key_files(self, store: ObjectStore, columns: pa.Schema, target_bytes: int) -> ParquetFiles | None:
+        """Files of the rows' keys alone, where a keys pass will ask what was landed since the one before it."""
+        if not self._contract.lands_keys or self._kind in KEYS_ALONE:
+            return None
+        place = FilePlace(layout.KEYS, self._contract.stream, self._origin.version, self._origin.extracted_at)
+        schema = pa.schema([columns.field(name) for name in self._contract.key])
+        return ParquetFiles(store, place, schema, target_bytes=target_bytes)
 
     def _check_ratio(self) -> None:
         spec = self._contract.spec

@@ -24,8 +24,14 @@ class CommitKind(StrEnum):
     DATA = "data"
     SNAPSHOT = "snapshot"
     KEYS = "keys"
+    """Of older releases: all keys at the source. Read on, and written no more."""
+    DELETES = "deletes"
     BACKFILL = "backfill"
     REPLAY = "replay"
+
+
+KEYS_ALONE = (CommitKind.KEYS, CommitKind.DELETES)
+"""Commits whose files hold keys, and no rows."""
 
 
 class DataFile(_Model):
@@ -102,9 +108,26 @@ class Counts(_Model):
 
 
 class FullSetMark(_Model):
-    """The newest full set (of keys, or of a snapshot): its version, and a digest that recognises an unchanged one."""
+    """The newest snapshot: its version, and a digest that recognises an unchanged one. (Once of a set of keys, too.)"""
 
     version: int
+    digest: str
+
+
+class KeySetMark(_Model):
+    """All keys that the source had when commit `version` was made: what the next pass compares with.
+
+    They lie beside the log (`ingest/lake/key_set.py`), as a tree of objects: `root` names its top, by content, and
+    there are `depth` levels of nodes above the chunks, of about `chunk_rows` keys each. `key` names the keys' columns;
+    `digest` recognises the same keys where they are read again in the same order.
+    """
+
+    version: int
+    root: str
+    depth: int
+    rows: int
+    chunk_rows: int
+    key: tuple[str, ...]
     digest: str
 
 
@@ -119,8 +142,11 @@ class Commit(_Model):
     """One version of a stream. Written once, never changed.
 
     `columns` are those of the stream's rows as of this version, landing type by name: the contract's, and what the
-    source has added or widened since. A commit of keys, or a replay, carries on what the one before it said; empty
+    source has added or widened since. A commit of deletions, or a replay, carries on what the one before it said; empty
     in commits of older releases, which lack `walk` too. Only streams that are read page by page have one.
+
+    `landed_keys` are the keys of the commit's rows once more, in files that no loader reads, and `key_set` the newest
+    set of all keys, which commits carry on: both for the next keys pass, in streams whose deletions are looked for.
     """
 
     format_version: int = FORMAT_VERSION
@@ -137,6 +163,8 @@ class Commit(_Model):
     counts: Counts
     quarantine: tuple[DataFile, ...] = ()
     full_set: FullSetMark | None = None
+    landed_keys: tuple[DataFile, ...] = ()
+    key_set: KeySetMark | None = None
     replay_from: int | None = None
     columns: dict[str, str] = {}
     settles: tuple[Settled, ...] = ()

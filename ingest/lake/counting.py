@@ -21,12 +21,19 @@ APPENDED = (CommitKind.DATA, CommitKind.SNAPSHOT, CommitKind.BACKFILL)
 class CountingVersions:
     """The rows of versions `first` to `last` count (None: to the newest), and of equal keys the latest.
 
-    A key that the set of version `keys` lacks is deleted, unless its row was landed after it; 0 for no such set.
+    `tombstones`: a key with a tombstone of a later version is deleted. In a lake whose deletions were landed by an
+    older release alone, `keys` is the version of its newest key set, and a key that this lacks is deleted, unless its
+    row was landed after it; 0 for no such set.
     """
 
     first: int
     last: int | None
-    keys: int
+    tombstones: bool = False
+    keys: int = 0
+
+    def hold_deletions_of(self, commit: Commit) -> bool:
+        """Whether the commit's files hold tombstones that count."""
+        return self.tombstones and commit.kind is CommitKind.DELETES and commit.version > self.first
 
     def hold(self, version: int) -> bool:
         """Whether the rows of `version` count."""
@@ -41,8 +48,12 @@ def counting_versions(contract: StreamContract, newest: Callable[[CommitKind], i
     """
     snapshot = newest(CommitKind.SNAPSHOT)
     if contract.spec.mode is Mode.SNAPSHOT:
-        return CountingVersions(first=snapshot, last=snapshot, keys=0)
-    return CountingVersions(first=snapshot, last=None, keys=newest(CommitKind.KEYS) if contract.lands_keys else 0)
+        return CountingVersions(first=snapshot, last=snapshot)
+    if not contract.lands_keys:
+        return CountingVersions(first=snapshot, last=None)
+    # The first deletions over an older release's key sets repeat all that these had found.
+    keys = 0 if newest(CommitKind.DELETES) else newest(CommitKind.KEYS)
+    return CountingVersions(first=snapshot, last=None, tombstones=True, keys=keys)
 
 
 def newest_of(commits: Sequence[Commit]) -> Callable[[CommitKind], int]:

@@ -30,6 +30,7 @@ def empty_commit(
         files=(),
         counts=Counts(read=0, landed=0, quarantined=0),
         full_set=parent.full_set if parent else None,
+        key_set=parent.key_set if parent else None,
         replay_from=replay_from,
         columns=parent.columns if parent else {},
         extracted_at=origin.extracted_at,

@@ -1,5 +1,8 @@
 """Finds and removes orphans: files that a broken-off or losing batch left, which no commit names.
 
+Sets of keys go the same way. What the newest two keys passes left is kept, for a pass that still compares with the
+older one; what is older, and shared with neither, nobody needs.
+
 A file's name begins with the version that its batch wanted to become. A version that is taken can never be committed
 again, so an orphan of such a version is nobody's for good. An orphan of the version that comes next may belong to a
 batch that still runs, however old it is and whatever the clocks say. Before it is removed, that version is taken by an
@@ -12,12 +15,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from ingest.contracts.model import StreamContract
-from ingest.errors import ConflictError
+from ingest.errors import ConflictError, DamagedLakeError
 from ingest.lake import layout
-from ingest.lake.commit import Commit, CommitKind
+from ingest.lake.commit import Commit, CommitKind, KeySetMark
 from ingest.lake.empty_commit import empty_commit
+from ingest.lake.key_set import read_tree
 from ingest.lake.log import CommitLog
 from ingest.lake.store import ObjectStore, StoredObject
+
+_SETS_KEPT = 2
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,7 @@ class Orphans:
 
 
 def find_orphans(store: ObjectStore, contract: StreamContract, *, grace: timedelta) -> Orphans:
-    """The stream's files that no commit names.
+    """The stream's files that no commit names, and what is left of older sets of keys.
 
     The files are listed before the log is read, so that a file committed meanwhile is never taken for an orphan.
     Raises DamagedLakeError if the log has a gap: the files of a lost commit would look like orphans.
@@ -48,8 +54,8 @@ def find_orphans(store: ObjectStore, contract: StreamContract, *, grace: timedel
     prefixes = layout.data_prefixes(contract.spec.prefix, contract.stream)
     stored = [item for prefix in prefixes for item in store.list(prefix)]
     commits = CommitLog(store, contract.stream).whole()
-    committed = _named(commits)
-    orphans = [item for item in stored if item.key not in committed]
+    needed = _named(commits) | _keys_needed(store, contract.stream, commits)
+    orphans = [item for item in stored if item.key not in needed]
     limit = datetime.now(UTC) - grace
     return Orphans(
         contract.stream,
@@ -64,8 +70,9 @@ def remove(store: ObjectStore, contract: StreamContract, orphans: Orphans, *, ru
     log = CommitLog(store, contract.stream)
     if orphans.next_version is not None:
         _take_version(log, contract, log.read(orphans.version) if orphans.version else None, run_id)
-    committed = _named(list(log.since(orphans.version)))
-    old = tuple(item for item in orphans.old if item.key not in committed)
+    newer = list(log.since(orphans.version))
+    needed = _named(newer) | _keys_needed(store, contract.stream, newer)
+    old = tuple(item for item in orphans.old if item.key not in needed)
     store.delete([item.key for item in old])
     return Orphans(orphans.stream, orphans.version, old, orphans.young)
 
@@ -79,5 +86,27 @@ def _take_version(log: CommitLog, contract: StreamContract, newest: Commit | Non
 
 
 def _named(commits: list[Commit]) -> set[str]:
-    """The keys of all files that the commits name."""
+    """The keys of all files of rows, deletions and refused records that the commits name."""
     return {file.key for commit in commits for file in (*commit.files, *commit.quarantine)}
+
+
+def _keys_needed(store: ObjectStore, stream: str, commits: list[Commit]) -> set[str]:
+    """The parts of the newest two sets of keys, and the keys of what was landed after the older one.
+
+    Parts of a set that cannot be read are needed no more: the next pass makes a new one.
+    """
+    marks = _marks(commits)[-_SETS_KEPT:]
+    since = marks[0].version if len(marks) == _SETS_KEPT else 0
+    landed = {file.key for commit in commits if commit.version > since for file in commit.landed_keys}
+    names: set[str] = set()
+    for mark in marks:
+        try:
+            tree = read_tree(store, stream, mark)
+        except DamagedLakeError:
+            continue
+        names.update(tree.chunks, tree.nodes)
+    return landed | {layout.set_object_key(stream, name) for name in names}
+
+
+def _marks(commits: list[Commit]) -> list[KeySetMark]:
+    return [commit.key_set for commit in commits if commit.kind is CommitKind.DELETES and commit.key_set]

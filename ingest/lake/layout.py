@@ -6,6 +6,8 @@ _log/<stream>/_latest.json                                               hint, n
 _log/<stream>/_read.json                                                 how far the source was read; a hint too
 _log/<stream>/_counted.json                                              when it was last counted; a hint too
 _quarantine/<stream>/dt=YYYY-MM-DD/<version>-<part>-<sha256[:12]>.parquet
+_keys/<stream>/dt=YYYY-MM-DD/<version>-<part>-<sha256[:12]>.parquet      keys of a commit's rows, for the keys pass
+_keys/<stream>/<version>-<sha256[:32]>                                   part of a set of all keys, for the next pass
 _runs/<flow run>.json                                                    a stream's result, from another process
 _ops/runs/<flow run>.json                                                what a run did, until a warehouse has it
 _ops/schema_changes.json                                                 the changes of sources that were told of
@@ -22,6 +24,7 @@ from datetime import datetime
 
 LOG = "_log"
 QUARANTINE = "_quarantine"
+KEYS = "_keys"
 RUNS = "_runs/"
 OPS = "_ops/"
 OPS_RUNS = f"{OPS}runs/"
@@ -33,6 +36,7 @@ PROBES = "__doctor"
 _VERSION_DIGITS = 20
 HIGHEST_VERSION = 10**_VERSION_DIGITS - 1
 _FILE_KEY = re.compile(r"/(\d{10,})-\d{4,}-[0-9a-f]{12}\.parquet$")
+_SET_OBJECT_KEY = re.compile(r"/(\d{10,})-[0-9a-f]{32}$")
 _COMMIT_KEY = re.compile(rf"/(\d{{{_VERSION_DIGITS}}})\.json$")
 
 
@@ -64,6 +68,16 @@ def read_mark_key(stream: str) -> str:
 def count_mark_key(stream: str) -> str:
     """The key of the hint at when the source was last counted."""
     return f"{log_prefix(stream)}_counted.json"
+
+
+def set_object_key(stream: str, name: str) -> str:
+    """The key of a part of a stream's set of keys; `name` is made by `set_object_name`."""
+    return f"{KEYS}/{stream}/{name}"
+
+
+def set_object_name(version: int, content: str) -> str:
+    """The name of a part of a set: the version that its pass wanted to become, and its content's digest (32 digits)."""
+    return f"{version:010d}-{content}"
 
 
 def outcome_key(flow_run_id: str) -> str:
@@ -98,11 +112,11 @@ def version_of(key: str) -> int | None:
 
 
 def file_version(key: str) -> int | None:
-    """The version that a data or quarantine file's batch wanted to become, None for a key that is not of that form."""
-    match = _FILE_KEY.search(key)
+    """The version that the batch of a file, or of a part of a set, wanted to become; None for a key of another form."""
+    match = _FILE_KEY.search(key) or _SET_OBJECT_KEY.search(key)
     return int(match[1]) if match else None
 
 
 def data_prefixes(prefix: str, stream: str) -> tuple[str, ...]:
     """The prefixes of a stream's files, which `gc` lists."""
-    return (f"{prefix}/{stream}/", f"{QUARANTINE}/{stream}/")
+    return (f"{prefix}/{stream}/", f"{QUARANTINE}/{stream}/", f"{KEYS}/{stream}/")

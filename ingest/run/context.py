@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ingest.errors import DamagedLakeError
 from ingest.hints import here
 from ingest.lake.batch import BatchOrigin
-from ingest.lake.commit import Commit, CommitKind, watermark_of
+from ingest.lake.commit import KEYS_ALONE, Commit, watermark_of
 from ingest.lake.log import CommitLog
 from ingest.lake.read_mark import CountMark, ReadMark
 from ingest.lake.store import ObjectStore
@@ -123,7 +123,7 @@ class IngestionContext:
         return StreamResult(
             stream=stream,
             commits=commits,
-            rows_landed=sum(commit.counts.landed for commit in commits if commit.kind is not CommitKind.KEYS),
+            rows_landed=sum(commit.counts.landed for commit in commits if commit.kind not in KEYS_ALONE),
             rows_quarantined=sum(commit.counts.quarantined for commit in commits),
             watermark_before=watermark_of(self._first_heads.get(stream, self.heads[stream])),
             watermark_after=watermark_of(self.heads[stream]),

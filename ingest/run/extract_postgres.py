@@ -13,6 +13,8 @@ from ingest.errors import ConfigurationError, FatalError
 from ingest.lake.batch import Batch, QuarantinedRecord
 from ingest.lake.commit import Commit, CommitKind, Watermark, Window, columns_of, is_unchanged, unmoved, watermark_of
 from ingest.run.context import IngestionContext, SourceCount, StreamResult
+from ingest.run.keys_pass import KeysPass, Returned, in_texts
+from ingest.run.quarantine import settling_batch
 from ingest.run.retry_rows import retry_rows
 from ingest.run.verification import land_found, verify
 from ingest.run.window import Bounds, settled_part
@@ -38,23 +40,24 @@ class PostgresExtraction:
         self._notices = adaptation.notices
         self._changes = adaptation.changes
         self._read_until: datetime | None = None
+        self._opened_on = self._head
 
     def ingest(self, *, keys: bool, count: bool) -> StreamResult:
         """Land what is new, then the keys where the contract asks for them, then count at the source."""
         if self._contract.spec.mode is Mode.SNAPSHOT:
-            self._land_full_set(CommitKind.SNAPSHOT)
+            self._land_snapshot()
             self._read_until = self._session.horizon.read_at
         else:
             self._land_new_columns()
             self._land_window()
             self._note_rows_of_the_future()
         if keys and self._contract.lands_keys:
-            self._land_full_set(CommitKind.KEYS)
+            self._find_deletions()
         return self._result(self._count() if count else None)
 
     def land_keys(self) -> StreamResult:
-        """Land the full set of keys alone."""
-        self._land_full_set(CommitKind.KEYS)
+        """Land what has gone, and what has come back, alone."""
+        self._find_deletions()
         return self._result(None)
 
     def backfill(self, bounds: Bounds) -> StreamResult:
@@ -72,8 +75,7 @@ class PostgresExtraction:
 
     def verify(self, *, repair: bool) -> Verification:
         """Compare the table with the lake; with `repair`, land what differs."""
-        below = watermark_of(self._head)
-        boundary = below - self._contract.spec.allowed_lateness if below else None
+        boundary = self._settled_until
 
         def source() -> SourceRows:
             return PostgresRows(self._contract, self._session, boundary, self._context.progress)
@@ -82,12 +84,18 @@ class PostgresExtraction:
 
     def _repair(self, found: Compared) -> None:
         if self._contract.spec.mode is Mode.SNAPSHOT:
-            self._land_full_set(CommitKind.SNAPSHOT)
+            self._land_snapshot()
             return
         retry_rows(self._context, self._contract, self._session)
         land_found(self._context, self._contract, found)
         if found.verification.extra.rows and self._contract.lands_keys:
-            self._land_full_set(CommitKind.KEYS)
+            self._find_deletions(whole=True)
+
+    @property
+    def _settled_until(self) -> datetime | None:
+        """No window to come reads a row with a cursor below it."""
+        landed_below = watermark_of(self._head)
+        return landed_below - self._contract.spec.allowed_lateness if landed_below else None
 
     @property
     def _head(self) -> Commit | None:
@@ -157,14 +165,30 @@ class PostgresExtraction:
             f"row is landed when that time has come, and not before: correct '{cursor}' at the source",
         )
 
-    def _land_full_set(self, kind: CommitKind) -> None:
-        """Land all keys or all rows, unless the set is the one that the newest commit landed."""
+    def _find_deletions(self, *, whole: bool = False) -> None:
+        """Land what has gone from the snapshot, and what is back in it with a cursor that was read before."""
+        converter = RowConverter(self._contract, self._contract.key_columns)
+        keys = (converter.convert(rows).batch for rows in self._session.read_keys(self._contract))
+        keys_pass = KeysPass(self._context, self._contract, self._land_returned, first=self._opened_on is None)
+        keys_pass.run(keys, converter.schema, whole=whole)
+
+    def _land_returned(self, keys: Returned) -> None:
+        below = self._settled_until
+        if below is None:
+            return
+        converter = RowConverter(self._contract, self._contract.columns)
+        with settling_batch(self._context, self._contract, converter.schema) as batch:
+            for some in in_texts(keys):
+                for rows in self._session.read_settled(self._contract, some, below=below):
+                    batch.write(converter.convert(rows).batch)
+            if batch.read:
+                self._context.committed(batch.commit(window=None, watermark=unmoved(self._head)))
+
+    def _land_snapshot(self) -> None:
+        """Land all rows, unless they are those that the newest commit landed."""
         head = self._head
-        with self._batch(kind) as batch:
-            if kind is CommitKind.KEYS:
-                self._copy(batch, self._session.read_keys(self._contract), self._contract.key_columns)
-            else:
-                self._read_window(batch, None)
+        with self._batch(CommitKind.SNAPSHOT) as batch:
+            self._read_window(batch, None)
             if is_unchanged(head, batch.digest):
                 return
             self._context.committed(batch.commit(window=None, watermark=unmoved(head)))
@@ -197,13 +221,12 @@ class PostgresExtraction:
         return refused
 
     def _batch(self, kind: CommitKind) -> Batch:
-        columns = self._contract.key_columns if kind is CommitKind.KEYS else self._contract.columns
         return Batch(
             self._context.store,
             self._contract,
             self._context.origin(self._contract.stream),
             kind=kind,
-            columns=RowConverter(self._contract, columns).schema,
+            columns=RowConverter(self._contract, self._contract.columns).schema,
             target_file_bytes=self._context.settings.target_file_bytes,
         )
 

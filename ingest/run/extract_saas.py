@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.contracts.model import StreamContract
 from ingest.lake.batch import Batch
-from ingest.lake.commit import Commit, CommitKind, Resume, Watermark, Window, is_unchanged, unmoved, watermark_of
+from ingest.lake.commit import Commit, CommitKind, Resume, Watermark, Window, unmoved, watermark_of
 from ingest.retry import WaitBudget
 from ingest.run.context import IngestionContext, SourceCount, StreamResult
+from ingest.run.keys_pass import KeysPass, Returned
 from ingest.run.retry_records import retry_records
 from ingest.run.verification import land_found, verify
 from ingest.run.window import Bounds, settled_part
@@ -53,7 +56,7 @@ class SaasExtraction:
         return self._result(self._count(boundary, walked) if count else None)
 
     def land_keys(self) -> StreamResult:
-        """Land the full set of keys alone."""
+        """Land what has gone, and what has come back, alone."""
         self._land_keys()
         return self._result(None)
 
@@ -86,7 +89,7 @@ class SaasExtraction:
         retry_records(self._context, self._contract)
         land_found(self._context, self._contract, found)
         if found.verification.extra.rows and self._contract.lands_keys:
-            self._land_keys()
+            self._land_keys(whole=True)
 
     @property
     def _head(self) -> Commit | None:
@@ -160,22 +163,43 @@ class SaasExtraction:
         batch.refuse(walk.release())
         return None
 
-    def _land_keys(self) -> pa.Table:
-        """Land the full set of keys; returned with the cursor of each.
+    def _land_keys(self, *, whole: bool = False) -> pa.Table:
+        """Land what has gone, and what is back with a cursor that was read before. Returns all keys, with the cursor of
+        each.
 
         The walk has no upper end: a record that is edited meanwhile moves behind the walk's position, not out of it.
         """
-        head = self._head
         decoder = KeyDecoder(self._contract)
         pages = self._source.pages(Window(start=None, end=None))
         walked = decoder.table([record for page in pages for record in page.records])
         keys = walked.select(list(self._contract.key)).combine_chunks()
-        with self._batch(CommitKind.KEYS, keys.schema) as batch:
-            for rows in keys.to_batches():
-                batch.write(rows)
-            if not is_unchanged(head, batch.digest):
-                self._context.committed(batch.commit(window=None, watermark=unmoved(head)))
+        keys_pass = KeysPass(self._context, self._contract, partial(self._land_returned, walked))
+        keys_pass.run(keys.to_batches(), keys.schema, whole=whole)
         return walked
+
+    def _land_returned(self, walked: pa.Table, keys: Returned) -> None:
+        """Land the records of `keys` whose cursors no window to come will read; `walked` has the cursors."""
+        landed_below = watermark_of(self._head)
+        wanted = {key for batch in keys for key in _keys_of(pa.Table.from_batches([batch]), self._contract)}
+        if landed_below is None or not wanted:
+            return
+        below = landed_below - self._contract.spec.allowed_lateness
+        cursors = walked[self._contract.cursor_column.name].to_pylist()
+        of_key = zip(_keys_of(walked, self._contract), cursors, strict=True)
+        settled = {key: cursor for key, cursor in of_key if key in wanted and cursor < below}
+        if not settled:
+            return
+        window = Window(start=min(settled.values()), end=max(settled.values()) + timedelta.resolution)
+        with (
+            self._batch(CommitKind.BACKFILL, self._decoder.schema) as batch,
+            prefetched(self._source.pages(window)) as pages,
+        ):
+            for page in pages:
+                rows = self._decoder.decode(page.records, first_position=1, window=window).rows
+                chosen = [key in settled for key in _keys_of(pa.Table.from_batches([rows]), self._contract)]
+                batch.write(rows.filter(pa.array(chosen, pa.bool_())))
+            if batch.read:
+                self._context.committed(batch.commit(window=None, watermark=unmoved(self._head)))
 
     def _count(self, boundary: datetime, walked: pa.Table | None) -> SourceCount:
         if not self._contract.lands_keys:
@@ -205,3 +229,7 @@ class SaasExtraction:
             source_count=source_count,
             read_until=self._read_until,
         )
+
+
+def _keys_of(rows: pa.Table, contract: StreamContract) -> list[tuple[Any, ...]]:
+    return list(zip(*(rows[name].to_pylist() for name in contract.key), strict=True))

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingest.contracts.model import StreamContract
-from ingest.lake.commit import Commit, CommitKind
+from ingest.lake.commit import KEYS_ALONE, Commit
 from ingest.lake.counting import counting_versions, newest_of
 from ingest.run.context import IngestionContext
 from ingest.run.quarantine import Quarantine, RefusedRecord, read_columns, settle, settling_batch
@@ -56,9 +56,11 @@ class _Lake:
         self._wanted = {self.key(rows) for _, rows in records}
         first = min(record.version for record, _ in records)
         self._cursors = self._landed_since([commit for commit in commits if commit.version >= first])
-        keys = counting_versions(contract, newest_of(commits)).keys
-        self._key_set = next((commit for commit in commits if commit.version == keys), None)
+        counting = counting_versions(contract, newest_of(commits))
+        self._key_set = next((commit for commit in commits if commit.version == counting.keys), None)
         self._present = {key for key, _ in self._rows(self._key_set)} if self._key_set else set()
+        deletes = [commit for commit in commits if commit.version > first and counting.hold_deletions_of(commit)]
+        self._deleted = {key: commit.version for commit in deletes for key, _ in self._rows(commit)}
 
     def key(self, row: pa.RecordBatch) -> Key:
         """The key of a batch of one row."""
@@ -69,12 +71,14 @@ class _Lake:
         key, cursor = self.key(row), row[self._cursor][0].as_py()
         if self._key_set is not None and self._key_set.version > record.version and key not in self._present:
             return True
+        if self._deleted.get(key, 0) > record.version:
+            return True
         return key in self._cursors and self._cursors[key] >= cursor
 
     def _landed_since(self, commits: Sequence[Commit]) -> dict[Key, datetime]:
         newest: dict[Key, datetime] = {}
         for commit in commits:
-            if commit.kind is not CommitKind.KEYS:
+            if commit.kind not in KEYS_ALONE:
                 for key, cursor in self._rows(commit, self._cursor):
                     newest[key] = max(cursor, newest.get(key, cursor))
         return newest

@@ -1,36 +1,31 @@
 """Both sides of a comparison in a DuckDB on local disk, which spills what does not fit its memory.
 
-One table holds what was seen of each key: rows of the source, versions of the lake, the newest key set, and keys that
-are not to be compared. A row is seen as two numbers made of the MD5 of its values, so that neither memory nor disk
+One table holds what was seen of each key: rows of the source, versions of the lake, tombstones, and keys that are not
+to be compared. A row is seen as two numbers made of the MD5 of its values, so that neither memory nor disk
 depends on how wide a row is; one aggregation over it yields the differences.
 """
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import pyarrow as pa
 
 from ingest.contracts.names import quoted
-from ingest.disk import disk_errors
-from ingest.errors import ConfigurationError
+from ingest.scratch import engine_errors, open_scratch
 from ingest.verify.spool import POSITION
 
-if TYPE_CHECKING:
-    import duckdb
-
+_MORE_MEMORY = "Raise VERIFY_MEMORY_LIMIT."
 _SHOWN = 5
 _ROWS_AT_ONCE = 2048
 """Rows may be wide."""
 _LOOKED_AT = 1000
 """Changed rows whose columns are looked at one by one."""
-_SOURCE, _LAKE, _KEY_SET, _UNSETTLED = range(4)
+_SOURCE, _LAKE, _KEY_SET, _UNSETTLED, _TOMBSTONE = range(5)
 _RANK = 1 << 40
 """A version's rows are numbered below it, so that version and number make one number."""
 
@@ -73,24 +68,10 @@ class Comparison:
         last_counts: bool,
         memory_limit: str,
     ) -> None:
-        import duckdb
-
         self._spooled = spooled
         self._last_counts = last_counts
         self._folder = folder
-        with _engine_errors(folder):
-            self._connection: duckdb.DuckDBPyConnection = duckdb.connect(
-                str(folder / "compared.duckdb"),
-                config={
-                    "memory_limit": memory_limit,
-                    "threads": "2",  # each takes a share of the memory
-                    "temp_directory": str(folder / "spilled"),
-                    "preserve_insertion_order": "false",
-                    "autoinstall_known_extensions": "false",
-                    "autoload_known_extensions": "false",
-                },
-            )
-        self._connection.execute("SET TimeZone = 'UTC'")
+        self._connection = open_scratch(folder, memory_limit=memory_limit, way_out=_MORE_MEMORY)
         found = self._query(f"DESCRIBE FROM {self._parquet(spooled)}")
         types = {str(name): str(type_) for name, type_, *_ in found}
         self._types = {name: types[name] for name in columns}
@@ -121,8 +102,12 @@ class Comparison:
             self._add(chosen, file.columns, _UNSETTLED, "0", "NULL")
 
     def add_key_set(self, file: LakeFile) -> None:
-        """Add keys of the newest key set."""
+        """Add keys of the newest key set of an older release."""
         self._add(self._parquet(file.path), file.columns, _KEY_SET, "0", "NULL")
+
+    def add_tombstones(self, file: LakeFile) -> None:
+        """Add keys that were found to be deleted."""
+        self._add(self._parquet(file.path), file.columns, _TOMBSTONE, f'"_log_version" * {_RANK}', "NULL")
 
     def add_unsettled(self, keys: pa.Table) -> None:
         """Add keys that are not to be compared."""
@@ -132,7 +117,7 @@ class Comparison:
 
     def judge(self, *, key_set_version: int | None) -> dict[Difference, int]:
         """The number of rows by what became of them. `key_set_version`: a key that its set lacks is deleted, unless
-        its row was landed after it; None if deletions are not landed."""
+        its row was landed after it; None for no such set."""
         if self._key:
             self._judge_keys(key_set_version)
         else:
@@ -194,7 +179,7 @@ class Comparison:
             yield batch.cast(schema)
 
     def _judge_keys(self, key_set_version: int | None) -> None:
-        in_lake = "rank IS NOT NULL"
+        in_lake = "rank IS NOT NULL AND rank >= coalesce(tombstone, 0)"
         if key_set_version is not None:
             in_lake += f" AND (rank >= {key_set_version} * {_RANK} OR in_key_set)"
         doubled = "" if self._last_counts else f"WHEN sources > 1 THEN '{Difference.DOUBLED}' "
@@ -211,6 +196,7 @@ class Comparison:
                      arg_max(head, rank) FILTER (side = {_LAKE}) AS lake_head,
                      arg_max(tail, rank) FILTER (side = {_LAKE}) AS lake_tail,
                      count(*) FILTER (side = {_KEY_SET}) > 0 AS in_key_set,
+                     max(rank) FILTER (side = {_TOMBSTONE}) AS tombstone,
                      count(*) FILTER (side = {_UNSETTLED}) > 0 AS in_flight
                 FROM seen GROUP BY {self._keys}
             )
@@ -254,7 +240,7 @@ class Comparison:
     ) -> None:
         keys = "".join(f"{self._typed(name, present)}, " for name in self._key)
         md5 = f"md5_number({self._content(present)})" if digest else "NULL::UHUGEINT"
-        with _engine_errors(self._folder):
+        with engine_errors(self._folder, _MORE_MEMORY):
             self._connection.execute(
                 f"INSERT INTO seen SELECT * EXCLUDE (md5), (md5 >> 65)::BIGINT, "  # noqa: S608 - quoted names, numbers
                 f"(md5 & 9223372036854775807::UHUGEINT)::BIGINT "
@@ -274,27 +260,8 @@ class Comparison:
         return f"read_parquet({_literal(str(path))}, hive_partitioning = false)"
 
     def _query(self, sql: str) -> list[tuple[object, ...]]:
-        with _engine_errors(self._folder):
+        with engine_errors(self._folder, _MORE_MEMORY):
             return self._connection.execute(sql).fetchall()
-
-
-@contextmanager
-def _engine_errors(folder: Path) -> Iterator[None]:
-    """Around what works in `folder`. Raises ConfigurationError if its disk is full, or the memory is too small."""
-    import duckdb
-
-    with disk_errors(folder):
-        try:
-            yield
-        except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
-            # DuckDB raises the latter, too, if it may spill no more.
-            if "No space left" in str(error) or "max_temp_directory_size" in str(error):
-                raise OSError(errno.ENOSPC, str(error)) from error
-            if isinstance(error, duckdb.OutOfMemoryException):
-                raise ConfigurationError(
-                    "the comparison does not fit into its memory", hint="Raise VERIFY_MEMORY_LIMIT."
-                ) from error
-            raise
 
 
 def _text(value: str, type_: str) -> str:

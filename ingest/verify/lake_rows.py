@@ -21,12 +21,13 @@ from ingest.verify.comparison import LakeFile
 
 @dataclass(frozen=True)
 class LakeFiles:
-    """The files of a stream as of one version: of its rows, every version of each, and of its newest key set.
+    """The files of a stream as of one version: of its rows, every version of each, and of its tombstones.
 
-    `key_set_version` is that set's version; None if deletions are not landed, or were not yet.
+    Where an older release alone has landed deletions, they are those of its newest key set, of `key_set_version`.
     """
 
     rows: tuple[DataFile, ...]
+    tombstones: tuple[DataFile, ...] = ()
     key_set: tuple[DataFile, ...] = ()
     key_set_version: int | None = None
 
@@ -36,7 +37,8 @@ class LakeFiles:
         counting = counting_versions(contract, newest_of(commits))
         rows = [commit for commit in commits if commit.kind in APPENDED and counting.hold(commit.version)]
         key_set = [commit for commit in commits if commit.version == counting.keys]
-        return cls(_with_rows(rows), _with_rows(key_set), counting.keys or None)
+        tombstones = [commit for commit in commits if counting.hold_deletions_of(commit)]
+        return cls(_with_rows(rows), _with_rows(tombstones), _with_rows(key_set), counting.keys or None)
 
 
 def commits_up_to(store: ObjectStore, head: Commit) -> list[Commit]:

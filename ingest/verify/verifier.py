@@ -71,6 +71,9 @@ def compared(
             with downloaded(store, folder, list(enumerate(files.key_set))) as lake:
                 for file in lake:
                     comparison.add_key_set(file)
+            with downloaded(store, folder, list(enumerate(files.tombstones))) as lake:
+                for file in lake:
+                    comparison.add_tombstones(file)
             counts = comparison.judge(key_set_version=files.key_set_version)
             columns: tuple[tuple[str, int], ...] = ()
             looked_at = 0

@@ -20,7 +20,7 @@ MONITOR = "DP_MAILBLAZE_DEMO_DEV_MONITOR"
 STORAGE_ROLE = "arn:aws:iam::443414059898:role/dp-mailblaze-demo-dev-snowflake-storage"
 FILE_FORMAT = "PARQUET_OF_INGEST"
 _PARQUET = "TYPE = PARQUET USE_VECTORIZED_SCANNER = TRUE USE_LOGICAL_TYPE = TRUE BINARY_AS_TEXT = FALSE NULL_IF = ()"
-_BLOCKED = ("_log/", "_quarantine/", "_runs/", "_ops/", "_built/")
+_BLOCKED = ("_keys/", "_log/", "_quarantine/", "_runs/", "_ops/", "_built/")
 
 
 def provision(environment: Mapping[str, str], *, bucket: str) -> None:

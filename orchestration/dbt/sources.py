@@ -37,7 +37,7 @@ _META = {
 _LEDGER = {
     "stream": ("varchar", "The stream."),
     "version": ("bigint", "Version of the stream's commit log."),
-    "kind": ("varchar", "data, snapshot, keys, backfill or replay."),
+    "kind": ("varchar", "data, snapshot, deletes, backfill or replay; keys of an older release."),
     "rows": ("bigint", "Rows loaded."),
     "quarantined": ("bigint", "Records of the batch that broke the contract and were not landed."),
     "files": ("bigint", "Files loaded."),
@@ -107,7 +107,7 @@ def generate(contracts: Mapping[str, StreamContract]) -> tuple[GeneratedFile, ..
 
 
 def sources_yaml(contracts: Sequence[StreamContract]) -> str:
-    """The source `raw`: a table per stream, its key set where it has one, and the ledger."""
+    """The source `raw`: a table per stream, its tombstones where it has some, and the ledger."""
     tables = [table for contract in contracts for table in _tables(contract)]
     document = {
         "sources": [
@@ -125,9 +125,9 @@ def sources_yaml(contracts: Sequence[StreamContract]) -> str:
 
 
 def keys_macro(contracts: Sequence[StreamContract]) -> str:
-    """The macros stream_key(stream), stream_has_key_set(stream) and stream_is_whole(stream)."""
+    """The macros stream_key(stream), stream_finds_deletions(stream) and stream_is_whole(stream)."""
     keys = "".join(f"        '{contract.stream}': {_jinja_list(contract.key)},\n" for contract in contracts)
-    with_key_set = [contract.stream for contract in contracts if contract.lands_keys]
+    with_deletions = [contract.stream for contract in contracts if contract.lands_keys]
     whole = [contract.stream for contract in contracts if contract.spec.mode is Mode.SNAPSHOT]
     return f"""{{#- {_GENERATED} -#}}
 
@@ -137,9 +137,9 @@ def keys_macro(contracts: Sequence[StreamContract]) -> str:
 {keys}    }}[stream]) }}}}
 {{%- endmacro %}}
 
-{{#- Whether the stream's deletions are found by a pass over all keys (raw.<stream>__keys). -#}}
-{{% macro stream_has_key_set(stream) -%}}
-    {{{{ return(stream in {with_key_set}) }}}}
+{{#- Whether the stream's deletions are found by a pass over all keys (raw.<stream>__deletes). -#}}
+{{% macro stream_finds_deletions(stream) -%}}
+    {{{{ return(stream in {with_deletions}) }}}}
 {{%- endmacro %}}
 
 {{#- Whether the stream is landed whole on each run: its newest snapshot is all of it. -#}}
@@ -203,8 +203,8 @@ def _tables(contract: StreamContract) -> list[dict[str, Any]]:
     if contract.lands_keys:
         tables.append(
             {
-                "name": f"{contract.stream}__keys",
-                "description": f"The newest key set of {contract.stream}: the keys of all rows at the source.",
+                "name": f"{contract.stream}__deletes",
+                "description": f"Tombstones of {contract.stream}: keys found to have left the source, as of a version.",
                 "columns": [*map(_column, contract.key_columns), *_described(_META)],
             }
         )

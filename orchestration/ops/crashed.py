@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from ingest.apart import apart
 from ingest.contracts.model import StreamContract
 from ingest.contracts.registry import ContractRegistry
-from ingest.lake.commit import Commit, CommitKind
+from ingest.lake.commit import KEYS_ALONE, Commit
 from ingest.lake.log import CommitLog
 from ingest.lake.store import ObjectStore
 from orchestration.ops.outbox import Outbox
@@ -91,7 +91,7 @@ def _stream_row(run_id: str, stream: str, commits: list[Commit]) -> StreamRow:
         run_id=run_id,
         stream=stream,
         state="landed",
-        rows_landed=sum(commit.counts.landed for commit in commits if commit.kind is not CommitKind.KEYS),
+        rows_landed=sum(commit.counts.landed for commit in commits if commit.kind not in KEYS_ALONE),
         rows_quarantined=sum(commit.counts.quarantined for commit in commits),
         files_landed=sum(len(commit.files) for commit in commits),
         bytes_landed=sum(commit.size for commit in commits),

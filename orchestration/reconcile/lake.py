@@ -62,7 +62,8 @@ class LakeCounter:
                 return LakeCount(current, sum(commit.counts.quarantined for commit in landed), history)
             keys = _Keys(connection, contract, self._store)
             key_set = next((commit for commit in commits if commit.version == counting.keys), None)
-            current = keys.make_current(landed, key_set, in_flight)
+            deletes = [commit for commit in commits if counting.hold_deletions_of(commit)]
+            current = keys.make_current(landed, deletes, key_set, in_flight)
             refused = keys.count_refused(commits) if contract.spec.source is Source.SAAS else 0
             return LakeCount(current, refused, history)
 
@@ -79,7 +80,7 @@ class LakeCounter:
 
 
 class _Keys:
-    """Tables of keys in one connection: `current`, `in_flight`, `key_set`."""
+    """Tables of keys in one connection: `current`, `in_flight`, `deleted`, `key_set`."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, contract: StreamContract, store: ObjectStore) -> None:
         self._connection = connection
@@ -87,12 +88,25 @@ class _Keys:
         self._store = store
         self._columns = ", ".join(DIALECT.quote(name) for name in contract.key)
 
-    def make_current(self, landed: Sequence[Commit], key_set: Commit | None, in_flight: pa.Table | None) -> int:
-        """Fill the tables from the files of `landed` and of the newest `key_set`; the number of current keys."""
+    def make_current(
+        self,
+        landed: Sequence[Commit],
+        deletes: Sequence[Commit],
+        key_set: Commit | None,
+        in_flight: pa.Table | None,
+    ) -> int:
+        """Fill the tables from the files of `landed` and of `deletes`; the number of current keys. `key_set` is the
+        newest of an older release, if it alone has landed deletions.
+        """
         files = [file for commit in landed for file in commit.files]
         self._table(
             "landed", f"SELECT {self._columns}, max(_log_version) AS version", files, f"GROUP BY {self._columns}"
         )
+        tombstones = [file for commit in deletes for file in commit.files]
+        self._table(
+            "deleted", f"SELECT {self._columns}, max(_log_version) AS version", tombstones, f"GROUP BY {self._columns}"
+        )
+        self._has_key_set = key_set is not None
         self._table("key_set", f"SELECT {self._columns}", key_set.files if key_set else ())
         if in_flight is None:
             self._empty_table("in_flight")
@@ -100,10 +114,10 @@ class _Keys:
             # Of the types that the source has now, which may be wider than the contract's.
             self._connection.register("in_flight_rows", in_flight)
             self._connection.execute("CREATE TABLE in_flight AS SELECT * FROM in_flight_rows")
-        # A key that the newest set lacks is deleted, unless its row was landed after that set.
         self._connection.execute(
             f"CREATE TABLE current AS SELECT {self._columns} FROM landed "  # noqa: S608
             f"WHERE (version >= ? OR EXISTS (SELECT 1 FROM key_set WHERE {self._same('key_set', 'landed')})) "
+            f"AND NOT {self._deleted_after('landed')} "
             f"AND NOT EXISTS (SELECT 1 FROM in_flight WHERE {self._same('in_flight', 'landed')})",
             [key_set.version if key_set else 0],
         )
@@ -138,16 +152,22 @@ class _Keys:
     def _count_named(self, files: Sequence[DataFile]) -> int:
         values = ", ".join(self._member(name) for name in self._contract.key)
         self._connection.execute(
-            f"CREATE TABLE refused AS SELECT DISTINCT key, {values} FROM {PARQUET} WHERE key IS NOT NULL",  # noqa: S608
+            f"CREATE TABLE refused AS SELECT key, {values}, max(_log_version) AS version FROM {PARQUET} "  # noqa: S608
+            "WHERE key IS NOT NULL GROUP BY ALL",
             [self._uris(files)],
         )
         present = f"EXISTS (SELECT 1 FROM key_set WHERE {self._same('key_set', 'refused')})"  # noqa: S608
-        still_there = present if self._contract.lands_keys else "true"
+        still_there = present if self._has_key_set else f"NOT {self._deleted_after('refused')}"
         return self._number(
             f"SELECT count(*) FROM refused WHERE {still_there} "  # noqa: S608
             f"AND NOT EXISTS (SELECT 1 FROM current WHERE {self._same('current', 'refused')}) "
             f"AND NOT EXISTS (SELECT 1 FROM in_flight WHERE {self._same('in_flight', 'refused')})"
         )
+
+    def _deleted_after(self, table: str) -> str:
+        """Whether a key of `table` has a tombstone of a later version than its own."""
+        same = self._same("deleted", table)
+        return f"EXISTS (SELECT 1 FROM deleted WHERE {same} AND deleted.version > {table}.version)"  # noqa: S608
 
     def _table(self, name: str, select: str, files: Sequence[DataFile], tail: str = "") -> None:
         if not any(file.rows for file in files):

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ingest.contracts.model import StreamContract
-from ingest.lake.counting import counting_versions
+from ingest.lake.counting import CountingVersions, counting_versions
 from orchestration.settings import Schemas
-from orchestration.warehouse.ddl import Table, data_table, keys_table
+from orchestration.warehouse.ddl import Table, data_table, deletes_table
 from orchestration.warehouse.ledger import Ledger
 from orchestration.warehouse.protocol import Session
 
@@ -67,8 +67,7 @@ class _Counter:
             return self._number(f"SELECT count(*) FROM {landed} AND _log_version <= {counting.last}")  # noqa: S608
         return self._number(
             f"SELECT count(*) FROM (SELECT {self._columns}, max(_log_version) AS _version "  # noqa: S608
-            f"FROM {landed} GROUP BY {self._columns}) AS t "
-            f"WHERE ({self._not_deleted(counting.keys)}){self._not_in(excluded)}"
+            f"FROM {landed} GROUP BY {self._columns}) AS t {self._deletions(counting)}{self._not_in(excluded)}"
         )
 
     def staging(self, excluded: str | None) -> int | None:
@@ -79,11 +78,15 @@ class _Counter:
             f"SELECT count(*) FROM {self._session.dialect.table(view)} AS t WHERE true{self._not_in(excluded)}"  # noqa: S608
         )
 
-    def _not_deleted(self, keys_version: int) -> str:
-        if not keys_version:
-            return "true"
-        keys = self._session.dialect.table(keys_table(self._contract, self._schemas.raw))
-        return f"_version >= {keys_version} OR EXISTS (SELECT 1 FROM {keys} AS k WHERE {self._same('k')})"  # noqa: S608
+    def _deletions(self, counting: CountingVersions) -> str:
+        """A join and a condition that leave out the keys with a later tombstone."""
+        if not counting.tombstones:
+            return "WHERE true"
+        deletes = self._session.dialect.table(deletes_table(self._contract, self._schemas.raw))
+        return (
+            f"LEFT JOIN (SELECT {self._columns}, max(_log_version) AS _deleted_version FROM {deletes} "  # noqa: S608
+            f"GROUP BY {self._columns}) AS d ON {self._same('d')} WHERE coalesce(d._deleted_version, 0) < t._version"
+        )
 
     def _not_in(self, excluded: str | None) -> str:
         return f" AND NOT EXISTS (SELECT 1 FROM {excluded} AS x WHERE {self._same('x')})" if excluded else ""  # noqa: S608

@@ -1,7 +1,7 @@
 """RAW's tables as the contracts describe them, and how a warehouse spells them.
 
-`data_table`, `keys_table`, `ledger_table`, `locks_table` and `claim_table` are the only lists of columns; a warehouse
-adds a `Dialect`.
+`data_table`, `deletes_table`, `ledger_table`, `locks_table` and `claim_table` are the only lists of columns; a
+warehouse adds a `Dialect`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ingest.contracts.widening import landing_widens
 LEDGER = "_loads"
 LOCKS = "_locks"
 CLAIM_PREFIX = "_claim_"
-KEYS_SUFFIX = "__keys"
+DELETES_SUFFIX = "__deletes"
 
 _INT64 = LandingType(Kind.INT64)
 _TIMESTAMPTZ = LandingType(Kind.TIMESTAMPTZ)
@@ -58,16 +58,16 @@ def data_table(contract: StreamContract, schema: str) -> Table:
     return Table(schema, contract.stream, columns + META_COLUMNS)
 
 
-def keys_table(contract: StreamContract, schema: str) -> Table:
-    """`raw.<stream>__keys`: the newest set of the keys at the source."""
+def deletes_table(contract: StreamContract, schema: str) -> Table:
+    """`raw.<stream>__deletes`: a tombstone for each time that a key was found to have left the source."""
     columns = tuple(TableColumn(column.name, column.landing) for column in contract.key_columns)
-    return Table(schema, contract.stream + KEYS_SUFFIX, columns + META_COLUMNS)
+    return Table(schema, contract.stream + DELETES_SUFFIX, columns + META_COLUMNS)
 
 
 def stream_tables(contract: StreamContract, schema: str) -> tuple[Table, ...]:
-    """The tables of a stream: its data and, where deletions are found by a keys pass, its keys."""
+    """The tables of a stream: its data and, where deletions are found by a keys pass, its tombstones."""
     data = data_table(contract, schema)
-    return (data, keys_table(contract, schema)) if contract.lands_keys else (data,)
+    return (data, deletes_table(contract, schema)) if contract.lands_keys else (data,)
 
 
 def ledger_table(schema: str) -> Table:

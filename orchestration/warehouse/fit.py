@@ -8,7 +8,7 @@ from ingest.contracts.model import StreamContract
 from ingest.contracts.types import LandingType
 from ingest.errors import ConfigurationError
 from ingest.lake.commit import Commit
-from orchestration.warehouse.ddl import Table, TableColumn, TypeChange, compare, data_table, keys_table
+from orchestration.warehouse.ddl import Table, TableColumn, TypeChange, compare, data_table, deletes_table
 from orchestration.warehouse.protocol import Session
 
 
@@ -20,7 +20,7 @@ class Fitted:
     widened: tuple[str, ...] = ()
 
     def plus(self, other: Fitted) -> Fitted:
-        """Both, each thing once: a stream's data and its keys share columns."""
+        """Both, each thing once: a stream's data and its tombstones share columns."""
         return Fitted(
             tuple(dict.fromkeys((*self.added, *other.added))), tuple(dict.fromkeys((*self.widened, *other.widened)))
         )
@@ -43,7 +43,7 @@ def fit_commit(session: Session, contract: StreamContract, schema: str, commit: 
     tables = [Table(schema, data_table(contract, schema).name, committed)]
     if contract.lands_keys:
         keys = tuple(column for column in committed if column.name in contract.key)
-        tables.append(Table(schema, keys_table(contract, schema).name, keys))
+        tables.append(Table(schema, deletes_table(contract, schema).name, keys))
     fitted = Fitted()
     for table in tables:
         fitted = fitted.plus(_fit(session, table, contract.stream, f"version {commit.version} of the lake"))

@@ -6,7 +6,7 @@ from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
 
 from ingest.errors import ConflictError, FatalError
-from ingest.lake.commit import Commit
+from ingest.lake.commit import Commit, CommitKind
 from ingest.lake.log import CommitLog
 from orchestration.warehouse.ddl import ledger_table
 from orchestration.warehouse.protocol import Session
@@ -46,6 +46,16 @@ class LedgerEntry:
             committed_at=commit.committed_at,
             loaded_at=datetime.now(UTC),
         )
+
+
+@dataclass(frozen=True)
+class KeySetEntry:
+    """A loaded commit of kind `keys`."""
+
+    version: int
+    rows: int
+    batch_id: str
+    committed_at: datetime
 
 
 class Ledger:
@@ -94,6 +104,15 @@ class Ledger:
         """The streams of which some loaded version refused records."""
         rows = self._session.query(f"SELECT DISTINCT stream FROM {self._name} WHERE quarantined > 0")  # noqa: S608
         return frozenset(str(stream) for (stream,) in rows)
+
+    def newest_key_sets(self) -> dict[str, KeySetEntry]:
+        """By stream, the newest key set that was loaded, in a warehouse that an older release has loaded."""
+        found = self._session.query(
+            f"SELECT stream, version, {self._rows}, batch_id, committed_at FROM {self._name} WHERE kind = ? "  # noqa: S608
+            "ORDER BY version",
+            [CommitKind.KEYS.value],
+        )
+        return {str(stream): KeySetEntry(*entry) for stream, *entry in found}  # type: ignore[arg-type]
 
     def record(self, entry: LedgerEntry) -> None:
         """Add a version, inside the transaction that loads it and claimed the stream.

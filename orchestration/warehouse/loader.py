@@ -4,7 +4,7 @@ A stream's versions above the ledger's newest one are loaded in order, each in o
 So a version is in RAW whole, once, and in the ledger; or it is in neither.
 
     data, snapshot, backfill   rows are appended: RAW keeps the history
-    keys                       the older key set is replaced
+    deletes                    tombstones are appended; an older release's `keys` are made into such
     replay                     the rows of the named versions are deleted and their files loaded again
 """
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from time import monotonic
 
 from structlog.typing import FilteringBoundLogger
@@ -26,8 +27,9 @@ from ingest.lake.store import ObjectStore
 from ingest.logs import get_logger
 from ingest.retry import Budget, Retrying, WaitBudget, WaitBudgets, retrying
 from ingest.retry_policies import LOAD_STATEMENT, LOAD_VERSION, RetryPolicy
-from orchestration.warehouse.ddl import Table, data_table, keys_table, stream_tables
+from orchestration.warehouse.ddl import Table, data_table, deletes_table, stream_tables
 from orchestration.warehouse.fit import Fitted, fit_commit, fit_contract
+from orchestration.warehouse.key_sets import KeySets, key_set_table
 from orchestration.warehouse.ledger import Ledger, LedgerEntry
 from orchestration.warehouse.protocol import Session
 
@@ -36,8 +38,8 @@ from orchestration.warehouse.protocol import Session
 class LoadResult:
     """One stream's outcome of a load. `version` is the newest in RAW now, `rows` those appended to `raw.<stream>`.
 
-    `keys` is the size of the newest key set and `reloaded` the rows that replays loaded again, None without any.
-    `backfilled` are those of `rows` that a backfill or a repair landed.
+    `deletes` are tombstones, and `revived` those taken back by an older release's key set; `reloaded` are rows that
+    replays loaded again, None without any. `backfilled` are those of `rows` that a backfill or a repair landed.
     """
 
     stream: str
@@ -45,7 +47,8 @@ class LoadResult:
     commits: tuple[int, ...] = ()
     rows: int = 0
     backfilled: int = 0
-    keys: int | None = None
+    deletes: int = 0
+    revived: int = 0
     reloaded: int | None = None
     quarantined: int = 0
     files: int = 0
@@ -65,7 +68,7 @@ class LoadResult:
         Their rows of a stream that is append-only by its contract are never taken back, so that one that was landed
         again, and is another now, would count beside what it was.
         """
-        return self.replayed or (bool(self.backfilled) and not contract.lands_keys)
+        return self.replayed or bool(self.revived) or (bool(self.backfilled) and not contract.lands_keys)
 
 
 class Loader:
@@ -88,6 +91,7 @@ class Loader:
         try_again = self._retrying(LOAD_STATEMENT, for_all, logger)
         try_again(Ledger(session, self._schema).ensure)
         try_again(session.prepare_claims, [contract.stream for contract in contracts])
+        key_sets = try_again(Ledger(session, self._schema).newest_key_sets)
         prepared: dict[str, Fitted | PlatformError] = {}
         for contract in contracts:
             try:
@@ -95,6 +99,8 @@ class Loader:
                 try_again = self._retrying(LOAD_STATEMENT, self.budget(contract.stream), logger)
                 for table in stream_tables(contract, self._schema):
                     fitted = fitted.plus(try_again(fit_contract, session, contract, table))
+                if contract.lands_keys and contract.stream in key_sets:
+                    try_again(KeySets(session, self._schema, contract).convert, key_sets[contract.stream])
                 prepared[contract.stream] = fitted
             except ConfigurationError as error:
                 prepared[contract.stream] = error
@@ -124,6 +130,7 @@ class Loader:
                 columns = commit.columns
             session.about(stream=contract.stream, version=version)
             load_version = _VersionLoad(session, self._schema, contract, log, commit)
+            try_again(load_version.make_tables)
             counted = self._retrying(LOAD_VERSION, budget, logger)(load_version)
             total = total.plus(commit, counted, fitted)
             logger.info("loaded", version=version, kind=commit.kind.value, rows=commit.rows)
@@ -148,7 +155,10 @@ class Loader:
         ledger = Ledger(session, self._schema)
         ledger.ensure()
         session.prepare_claims([contract.stream])
-        tables = [table for table in stream_tables(contract, self._schema) if session.columns(table)]
+        possible = list(stream_tables(contract, self._schema))
+        if contract.lands_keys:
+            possible.append(key_set_table(contract, self._schema))
+        tables = [table for table in possible if session.columns(table)]
         with session.transaction():
             session.claim(contract.stream)
             for table in tables:
@@ -192,8 +202,11 @@ def load_streams(
 @dataclass(frozen=True)
 class _Counted:
     rows: int = 0
-    keys: int | None = None
-    reloaded: int | None = None
+    deletes: int = 0
+    revived: int = 0
+
+    def plus(self, other: _Counted) -> _Counted:
+        return _Counted(self.rows + other.rows, self.deletes + other.deletes, self.revived + other.revived)
 
 
 class _VersionLoad:
@@ -201,13 +214,24 @@ class _VersionLoad:
 
     def __init__(self, session: Session, schema: str, contract: StreamContract, log: CommitLog, commit: Commit) -> None:
         self._session = session
+        self._contract = contract
+        self._schema = schema
         self._data = data_table(contract, schema)
-        self._keys = keys_table(contract, schema) if contract.lands_keys else None
+        # Tombstones are loaded where the contract has given deletions up, too: it may take them up again.
+        self._deletes = deletes_table(contract, schema) if contract.key else None
+        self._key_sets = KeySets(session, schema, contract) if contract.lands_keys else None
         self._ledger = Ledger(session, schema)
-        self._log = log
         self._commit = commit
         self._entry = LedgerEntry.of(commit)
+        self._parts = self._replayed(log) if commit.kind is CommitKind.REPLAY else [commit]
         self._tried = False
+
+    def make_tables(self) -> None:
+        """Create what only some commits need, outside of the transaction."""
+        if self._has(CommitKind.DELETES) and self._deletes and not self._contract.lands_keys:
+            fit_contract(self._session, self._contract, self._deletes)
+        if self._has(CommitKind.KEYS) and self._key_sets:
+            self._key_sets.ensure()
 
     def __call__(self) -> _Counted:
         if self._tried and self._ledger.holds(self._entry):  # it was committed, and only the answer was lost
@@ -216,48 +240,50 @@ class _VersionLoad:
         with self._session.transaction():
             self._session.claim(self._commit.stream)
             self._ledger.record(self._entry)
-            return self._apply(self._commit)
+            if self._commit.kind is CommitKind.REPLAY:
+                self._take_out()
+            return reduce(_Counted.plus, map(self._apply, self._parts), _Counted())
 
     def _promised(self) -> _Counted:
         """The counts that a load of this version must have, from the lake."""
-        commit = self._commit
-        if commit.kind is CommitKind.REPLAY:
-            replayed = [self._log.required(version) for version in range(commit.replay_from or 1, commit.version)]
-            key_sets = [item.rows for item in replayed if item.kind is CommitKind.KEYS and self._keys is not None]
-            rows = sum(item.rows for item in replayed if item.kind in APPENDED)
-            return _Counted(reloaded=rows + (key_sets[-1] if key_sets else 0), keys=key_sets[-1] if key_sets else None)
-        if commit.kind is CommitKind.KEYS:
-            return _Counted(keys=None if self._keys is None else commit.rows)
-        return _Counted(rows=commit.rows)
+        rows = sum(part.rows for part in self._parts if part.kind in APPENDED)
+        return _Counted(rows, sum(part.rows for part in self._parts if part.kind is CommitKind.DELETES))
 
-    def _apply(self, commit: Commit) -> _Counted:
-        if commit.kind is CommitKind.REPLAY:
-            return self._replay(commit)
-        if commit.kind is CommitKind.KEYS:
-            return _Counted(keys=self._replace_keys(commit))
-        return _Counted(rows=self._copy(self._data, commit))
+    def _replayed(self, log: CommitLog) -> list[Commit]:
+        """Versions from `replay_from` up to this one. They are loaded again from their files."""
+        first, last = self._commit.replay_from, self._commit.version
+        if first is None or not 1 <= first < last:
+            raise FatalError(f"version {last} is a replay from version {first}", stream=self._commit.stream)
+        return [log.required(version) for version in range(first, last)]
 
-    def _replay(self, commit: Commit) -> _Counted:
-        """Versions from `replay_from` up to this one: out, and in again from their files."""
-        first = commit.replay_from
-        if first is None or not 1 <= first < commit.version:
-            raise FatalError(f"version {commit.version} is a replay from version {first}", stream=commit.stream)
-        replayed = [self._log.required(version) for version in range(first, commit.version)]
-        self._session.execute(
-            f"DELETE FROM {self._session.dialect.table(self._data)} WHERE _log_version BETWEEN ? AND ?",  # noqa: S608
-            [first, commit.version - 1],
-        )
-        reloaded = sum(self._copy(self._data, item) for item in replayed if item.kind in APPENDED)
-        key_sets = [item for item in replayed if item.kind is CommitKind.KEYS]
-        keys = self._replace_keys(key_sets[-1]) if key_sets else None
-        return _Counted(reloaded=reloaded + (keys or 0), keys=keys)
+    def _has(self, kind: CommitKind) -> bool:
+        return any(part.kind is kind for part in self._parts)
 
-    def _replace_keys(self, commit: Commit) -> int | None:
-        """Replace the older key set by the newest. A stream whose contract no longer lands keys has no such table."""
-        if self._keys is None:
-            return None
-        self._session.execute(f"DELETE FROM {self._session.dialect.table(self._keys)}")  # noqa: S608
-        return self._copy(self._keys, commit)
+    def _take_out(self) -> None:
+        versions = [self._parts[0].version, self._parts[-1].version]
+        tables = [self._data]
+        if self._deletes and (self._contract.lands_keys or self._has(CommitKind.DELETES)):
+            tables.append(self._deletes)
+        for table in tables:
+            self._session.execute(
+                f"DELETE FROM {self._session.dialect.table(table)} WHERE _log_version BETWEEN ? AND ?",  # noqa: S608
+                versions,
+            )
+
+    def _apply(self, part: Commit) -> _Counted:
+        if part.kind in APPENDED:
+            return _Counted(rows=self._copy(self._data, part))
+        if part.kind is CommitKind.DELETES and self._deletes:
+            return _Counted(deletes=self._copy(self._deletes, part))
+        if part.kind is CommitKind.KEYS and self._key_sets:
+            applied = self._key_sets.apply(
+                lambda table: self._copy(table, part),
+                version=part.version,
+                batch_id=part.batch_id,
+                extracted_at=part.extracted_at,
+            )
+            return _Counted(deletes=applied.added, revived=applied.revived)
+        return _Counted()
 
     def _copy(self, table: Table, commit: Commit) -> int:
         """Load a commit's files. Raises DamagedLakeError naming a file whose rows are not those committed."""
@@ -277,7 +303,8 @@ class _Total:
     commits: tuple[int, ...] = ()
     rows: int = 0
     backfilled: int = 0
-    keys: int | None = None
+    deletes: int = 0
+    revived: int = 0
     reloaded: int | None = None
     quarantined: int = 0
     files: int = 0
@@ -285,12 +312,14 @@ class _Total:
     fitted: Fitted = field(default_factory=Fitted)
 
     def plus(self, commit: Commit, counted: _Counted, fitted: Fitted) -> _Total:
+        again = commit.kind is CommitKind.REPLAY
         return _Total(
             commits=(*self.commits, commit.version),
-            rows=self.rows + counted.rows,
+            rows=self.rows + (0 if again else counted.rows),
             backfilled=self.backfilled + (counted.rows if commit.kind is CommitKind.BACKFILL else 0),
-            keys=self.keys if counted.keys is None else counted.keys,
-            reloaded=self.reloaded if counted.reloaded is None else (self.reloaded or 0) + counted.reloaded,
+            deletes=self.deletes + counted.deletes,
+            revived=self.revived + counted.revived,
+            reloaded=(self.reloaded or 0) + counted.rows + counted.deletes if again else self.reloaded,
             quarantined=self.quarantined + commit.counts.quarantined,
             files=self.files + len(commit.files),
             bytes=self.bytes + commit.size,
@@ -304,7 +333,8 @@ class _Total:
             commits=self.commits,
             rows=self.rows,
             backfilled=self.backfilled,
-            keys=self.keys,
+            deletes=self.deletes,
+            revived=self.revived,
             reloaded=self.reloaded,
             quarantined=self.quarantined,
             files=self.files,

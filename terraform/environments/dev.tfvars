@@ -10,4 +10,4 @@ pipeline_principals = { arns = ["arn:aws:iam::443414059898:root"] }
 
 # snowflake_organization, snowflake_account and the public keys: TF_VAR_... in the environment.
 # Enough for a run an hour of the demo's shop (docs/COST.md).
-monthly_credits = 80
+monthly_credits = 100

@@ -19,14 +19,13 @@ DOCS = Path(__file__).parents[2] / "docs"
 MEASURED = Measurement(
     rows=100_000,
     bytes=3e6,
-    keys=50_000,
     key_bytes=100_000,
     warehouse_bytes=40e6,
     hour_versions=10,
     hour_rows=200,
     hour_files=10,
-    hour_keys=50_000,
-    hour_new_keys=10,
+    hour_keys=50,
+    hour_key_bytes=5_000,
     hour_put=40,
     hour_get=60,
     bytes_a_file=3_000,
@@ -121,7 +120,7 @@ def test_fewer_runs_and_one_warehouse_for_both_cost_less() -> None:
 
 def test_small_files_stay_where_they_are_and_large_ones_go_to_infrequent_access() -> None:
     small, large = (
-        CostModel(replace(MEASURED, bytes_a_file=size, hour_keys=0)).month(Plan()) for size in (10_000, 10_000_000)
+        CostModel(replace(MEASURED, bytes_a_file=size, hour_key_bytes=0)).month(Plan()) for size in (10_000, 10_000_000)
     )
 
     assert small.s3_storage.low == pytest.approx(small.lake_gb * 0.0245)

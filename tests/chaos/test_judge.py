@@ -76,9 +76,16 @@ def test_rows_that_the_lake_lacks_has_too_many_or_has_otherwise_are_told_by_key(
         ("delete from RAW.products where product_id = 3", "RAW: 1 lost: 3"),
         ("update RAW.products set price = price + 0.01 where product_id = 3", "RAW: 1 altered: 3"),
         ("insert into RAW.products select * from RAW.products where product_id = 3", "RAW: 1 rows loaded twice"),
-        ("delete from RAW.products__keys where product_id = 3", "RAW's key set: 1 lost: 3"),
+        (
+            "insert into RAW.products__deletes select product_id, _batch_id, 2, 1, _extracted_at from RAW.products "
+            "where product_id = 3",
+            "RAW's tombstones: 1 not at the source: 2/3",
+        ),
         ("delete from RAW._loads where version = 1", "the ledger has 1 versions, the log 2"),
-        ("update RAW._loads set batch_id = 'other' where version = 2", "not those of the log: [(2, 'keys', 'other')]"),
+        (
+            "update RAW._loads set batch_id = 'other' where version = 2",
+            "not those of the log: [(2, 'deletes', 'other')]",
+        ),
     ],
 )
 def test_damage_in_raw_is_told(at_rest: Line, tmp_path: Path, damage: str, told: str) -> None:
@@ -97,12 +104,11 @@ def commit_of(line: Line, version: int) -> Commit:
 
 
 def test_a_changed_file_a_missing_file_and_a_gap_in_the_log_are_told(loaded: Line) -> None:
-    data, keys = commit_of(loaded, 1), commit_of(loaded, 2)
+    data = commit_of(loaded, 1)
     loaded.store.put(data.files[0].key, b"not this")
-    loaded.store.delete([keys.files[0].key])
-    found = findings(loaded)
-    assert "does not have the SHA-256 that its commit states" in found
-    assert "is in a commit, but not in the bucket" in found
+    assert "does not have the SHA-256 that its commit states" in findings(loaded)
+    loaded.store.delete([data.files[0].key])
+    assert "is in a commit, but not in the bucket" in findings(loaded)
 
     loaded.store.delete(["_log/products/00000000000000000001.json"])
     assert "the log's versions are not 1 to 1" in findings(loaded)

@@ -12,8 +12,9 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from ingest.contracts.model import StreamContract
 from ingest.contracts.registry import ContractRegistry
-from orchestration.warehouse.ddl import Table, data_table, keys_table, ledger_table, stream_tables
+from orchestration.warehouse.ddl import Table, data_table, deletes_table, ledger_table, stream_tables
 from orchestration.warehouse.duckdb.warehouse import DIALECT
 from orchestration.warehouse.ops.tables import ops_tables
 
@@ -61,11 +62,30 @@ class RawDatabase:
         return self._load(stream, data_table(self.contracts[stream], SCHEMA), rows, kind, at)
 
     def land_keys(self, stream: str, keys: Sequence[Row], at: datetime) -> int:
-        """Replace the stream's key set, as its next version."""
-        table = keys_table(self.contracts[stream], SCHEMA)
-        with self.opened() as connection:
-            connection.execute(f"delete from {DIALECT.table(table)}")
-        return self._load(stream, table, keys, "keys", at)
+        """What a pass over all keys at the source lands: rows that are back, then tombstones of what has gone."""
+        contract = self.contracts[stream]
+        newest = {_key(contract, row): row for row in self.rows(stream)}
+        present, living = {_key(contract, row) for row in keys}, self.present(stream)
+        if back := [newest[key] for key in newest if key in present - living]:
+            self.land(stream, back, at, kind="backfill")
+        gone = [newest[key] for key in newest if key in living - present]
+        return self._load(stream, deletes_table(contract, SCHEMA), gone, "deletes", at)
+
+    def present(self, stream: str) -> set[tuple[Any, ...]]:
+        """The keys that live in RAW."""
+        contract = self.contracts[stream]
+        deleted = {_key(contract, row): row["_log_version"] for row in self._records(deletes_table(contract, SCHEMA))}
+        newest = {_key(contract, row): row["_log_version"] for row in self.rows(stream)}
+        return {key for key, version in newest.items() if version > deleted.get(key, 0)}
+
+    def rows(self, stream: str) -> list[dict[str, Any]]:
+        """Every landed version of every row, in the order of landing."""
+        return self._records(data_table(self.contracts[stream], SCHEMA))
+
+    def _records(self, table: Table) -> list[dict[str, Any]]:
+        query = f"select * from {DIALECT.table(table)} order by _log_version, _row_number"
+        with self.opened(read_only=True) as connection:
+            return connection.execute(query).to_arrow_table().to_pylist()
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """All rows of a query."""
@@ -92,6 +112,10 @@ class RawDatabase:
             )
             connection.execute("commit")
         return int(version)
+
+
+def _key(contract: StreamContract, row: Row) -> tuple[Any, ...]:
+    return tuple(row[name] for name in contract.key)
 
 
 def _arrow(table: Table, rows: Sequence[Row], version: int, at: datetime) -> pa.Table:

@@ -88,7 +88,7 @@ def last_clicks(raw: RawDatabase) -> dict[int, str]:
         placed[order_id] = placed_at
         if customer_id is not None:
             buyers[order_id] = customer_id
-    present = {order_id for (order_id,) in raw.query("select order_id from RAW.orders__keys")}
+    present = {order_id for (order_id,) in raw.present("orders")}
     found = {}
     for order_id in buyers.keys() & present:
         end = placed[order_id]
@@ -126,7 +126,7 @@ def consents_when_sent(raw: RawDatabase) -> dict[str, bool]:
 
 def holders(raw: RawDatabase) -> Mapping[str, Holders]:
     """Who holds each address, by its hash."""
-    present = {number for (number,) in raw.query("select customer_id from RAW.customers__keys")}
+    present = {number for (number,) in raw.present("customers")}
     versions: dict[int, list[tuple[str, datetime, datetime]]] = defaultdict(list)
     for number, email, signed_up_at, updated_at in raw.query(
         "select customer_id, email, signed_up_at, updated_at from RAW.customers order by _log_version, _row_number"

@@ -118,7 +118,7 @@ def test_staging_reads_the_stream_that_it_is_named_by(nodes: dict[str, dict[str,
     staging = [node for node in nodes.values() if node["name"].startswith("stg_") and node["resource_type"] == "model"]
     assert staging
     for node in staging:
-        read = {source.split(".")[-1].removesuffix("__keys") for source in node["depends_on"]["nodes"]}
+        read = {source.split(".")[-1].removesuffix("__deletes") for source in node["depends_on"]["nodes"]}
         assert read <= {node["name"][4:], "_loads"}, node["name"]
 
 

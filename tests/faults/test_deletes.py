@@ -110,7 +110,7 @@ def test_deletions_are_seen_in_staging_and_close_the_history_and_no_race_makes_o
 
     line.ingest([LEVELS], keys=False)
     line.load([LEVELS])
-    assert shelf.staging() == shelf.source(), "rows that are newer than the newest key set are not deleted by it"
+    assert shelf.staging() == shelf.source(), "rows that are newer than the newest tombstones are not deleted by them"
 
     shelf.execute(f"truncate stock_levels; {insert(later_reborn, 3)}")
     line.ingest([LEVELS])

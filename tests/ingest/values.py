@@ -59,7 +59,7 @@ def landed(world: World, contract: StreamContract) -> list[dict[str, Any]]:
     """The rows of the newest commit in key order, without the platform's columns."""
     log = CommitLog(world.store, contract.stream)
     newest = log.head()
-    while newest is not None and newest.kind is CommitKind.KEYS:
+    while newest is not None and newest.kind is CommitKind.DELETES:
         newest = log.read(newest.version - 1)
     assert newest is not None
     rows = sorted(world.rows(newest), key=lambda row: [row[name] for name in contract.key])

@@ -85,7 +85,12 @@ class LakeBuilder:
     def backfill(self, rows: Sequence[Record]) -> Commit:
         return self.data(rows, kind=CommitKind.BACKFILL)
 
+    def deletes(self, keys: Sequence[Record]) -> Commit:
+        schema = pa.schema([(column.name, column.landing.arrow) for column in self.contract.key_columns])
+        return self._append(CommitKind.DELETES, schema, [keys] if keys else [])
+
     def keys(self, keys: Sequence[Record]) -> Commit:
+        """All keys at the source, as older releases landed them."""
         schema = pa.schema([(column.name, column.landing.arrow) for column in self.contract.key_columns])
         return self._append(CommitKind.KEYS, schema, [keys] if keys else [])
 

@@ -92,7 +92,7 @@ def test_added_and_widened_columns_reach_raw_value_by_value(world: World, wareho
     result = world.run(contract)
     loaded = load(warehouse, world, contract)
 
-    assert [commit.kind for commit in result.commits] == [CommitKind.BACKFILL, CommitKind.DATA, CommitKind.KEYS]
+    assert [commit.kind for commit in result.commits] == [CommitKind.BACKFILL, CommitKind.DATA, CommitKind.DELETES]
     assert sum("wider: it flows through" in notice for notice in result.notices) == 8
     assert sum("new: it flows through" in notice for notice in result.notices) == 7
     assert loaded.added_columns == (
@@ -106,7 +106,7 @@ def test_added_and_widened_columns_reach_raw_value_by_value(world: World, wareho
 
     world.execute("update wide set plain = 'later', whole = 6000000000 where id < 10; delete from wide where id = 20")
     later = world.run(contract)
-    assert [commit.kind for commit in later.commits] == [CommitKind.DATA, CommitKind.KEYS]
+    assert [commit.kind for commit in later.commits] == [CommitKind.DATA, CommitKind.DELETES]
     assert load(warehouse, world, contract).widened_columns == ()
 
     append_replay(world.store, contract, from_version=1, run_id="replay")

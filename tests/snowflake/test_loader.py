@@ -17,6 +17,7 @@ from orchestration.built.holdings import Holdings
 from orchestration.built.mark import StreamVersion
 from orchestration.settings import Schemas
 from orchestration.warehouse.ddl import data_table
+from orchestration.warehouse.key_sets import key_set_table
 from orchestration.warehouse.loader import Loader, LoadResult, load_streams
 from orchestration.warehouse.protocol import Purpose, Row, Session
 from orchestration.warehouse.publication import PublicationRecord, record_publication
@@ -67,22 +68,45 @@ def test_versions_are_loaded_in_order_and_once(account: Account, lake: LakeBuild
     ) == [(Decimal("19.99"), AT, "batch-1", 1, 3)]
 
 
-def test_key_sets_replace_each_other_and_a_replay_loads_again(account: Account, lake: LakeBuilder) -> None:
+def test_tombstones_are_appended_and_a_replay_loads_again(account: Account, lake: LakeBuilder) -> None:
     lake.data([thing(1), thing(2)])
-    lake.keys([{"id": 1}, {"id": 2}])
+    lake.deletes([{"id": 1}])
     load(account, lake)
-    lake.keys([{"id": 2}])
+    lake.deletes([{"id": 2}])
     lake.replay(1)
     result = load(account, lake)
 
-    assert (result.commits, result.keys, result.reloaded) == ((3, 4), 1, 3)
+    assert (result.commits, result.deletes, result.reloaded) == ((3, 4), 3, 4)
     assert raw_ids(account) == [1, 2]
-    assert account.rows("select id from raw.things__keys") == [(2,)]
+    assert account.rows("select id, _log_version from raw.things__deletes order by id") == [(1, 2), (2, 3)]
+
+
+def test_key_sets_of_an_older_release_become_tombstones(account: Account, lake: LakeBuilder) -> None:
+    """While they are loaded, and once for the set that the older release has loaded last."""
+    tombstones = "select id, _log_version from raw.things__deletes order by id"
+    lake.data([thing(1), thing(2), thing(3)])
+    lake.keys([{"id": 2}, {"id": 3}])
+    load(account, lake)
+    lake.keys([{"id": 1}, {"id": 2}])
+    result = load(account, lake)
+    assert (account.rows(tombstones), result.revived) == ([(3, 3)], 1)
+    table = key_set_table(lake.contract, "RAW")
+    with account.warehouse().connect() as session:
+        name = session.dialect.table(table)
+        session.execute("DELETE FROM raw.things__deletes")
+        session.execute(session.dialect.create_table(table))
+        session.execute(
+            f"INSERT INTO {name} select id, _batch_id, 3, _row_number, _extracted_at from raw.things where id < 3"
+        )
+    load(account, lake)
+    assert account.rows(tombstones) == [(3, 3)]
+    with account.warehouse().connect() as session:
+        assert session.columns(table) == {}
 
 
 def test_a_reload_builds_the_tables_anew(account: Account, lake: LakeBuilder) -> None:
     lake.data([thing(1)])
-    lake.keys([{"id": 1}])
+    lake.deletes([{"id": 2}])
     load(account, lake)
     with account.warehouse().connect() as session:
         Loader(lake.store, "RAW", run_id="test").forget(session, lake.contract)
@@ -283,7 +307,7 @@ def test_the_ledger_and_snowflakes_own_history_agree_until_another_hand_loads(
     account: Account, lake: LakeBuilder
 ) -> None:
     lake.data([thing(1)], [thing(2)])
-    lake.keys([{"id": 1}])
+    lake.deletes([{"id": 1}])
     load(account, lake)
     with account.warehouse().connect() as session:
         agreed = check_history(lake.store, session, "RAW", lake.contract, days=1)

@@ -69,7 +69,8 @@ def what_gives_access(account: str, bucket: str, prefix: str, key_arn: str) -> l
     ]
     policies = [f"{iam}:policy/{prefix}-{name}" for name in ("ingest-writer", "loader-reader", "boundary", "new")]
     objects = [
-        f"{lake}/{key}" for key in ("events/e/1.parquet", "inventory/i/1.parquet", "_log/e/1.json", "_quarantine/q")
+        f"{lake}/{key}"
+        for key in ("events/e/1.parquet", "inventory/i/1.parquet", "_log/e/1.json", "_quarantine/q", "_keys/k")
     ]
     return [
         *_each(_OF_OBJECTS, objects),

@@ -106,7 +106,7 @@ def test_terraform_types_a_column_as_ingest_lands_it(bare_terraform: Terraform, 
 
     assert made == wanted_by_the_loader(ContractRegistry.load(tmp_path))
     assert len(made["WIDE"]) > 80
-    assert [column.name for column in made["WIDE__KEYS"]][:2] == ["SECOND", "FIRST"]
+    assert [column.name for column in made["WIDE__DELETES"]][:2] == ["SECOND", "FIRST"]
 
 
 def test_the_lake_is_applied_used_and_destroyed_on_an_emulated_aws(

@@ -30,7 +30,7 @@ commits as (
 ),
 
 {% if recorded_in -%}
-{{ recorded_deletions(key, recorded_in, present) }},
+{{ recorded_deletions(stream, recorded_in, present) }},
 {%- elif stream_is_whole(stream) -%}
 {{ deletions_between_snapshots(key) }},
 {%- endif %}
@@ -159,8 +159,9 @@ where valid_from < valid_to
 
 {#- `departures`: each time that a snapshot of dbt's saw a key leave (step 1), or saw it there again without a new row (step
     2). The position is the newest version of the stream's log that had been committed by then. A key that had left before a
-    snapshot saw it left with the first key set after its row. -#}
-{% macro recorded_deletions(key, snapshot, present) -%}
+    snapshot saw it left with the first tombstone after its row, or the first snapshot of the log. -#}
+{% macro recorded_deletions(stream, snapshot, present) -%}
+{%- set key = stream_key(stream) -%}
 recorded as (
     select
         {% for column in key %}known.{{ column }}, {% endfor %}
@@ -208,7 +209,18 @@ departures as (
         from landed
         group by {{ key | join(', ') }}
     ) as newest
-    inner join commits on commits.kind in ('keys', 'snapshot') and commits.version > newest.last_version
+    {%- if stream_finds_deletions(stream) %}
+    left join {{ source('raw', stream ~ '__deletes') }} as deleted
+        on {{ equal_in(key, 'deleted', 'newest') }} and deleted._log_version > newest.last_version
+    {%- endif %}
+    inner join commits
+        on commits.version > newest.last_version
+        and (
+            commits.kind = 'snapshot'
+            {%- if stream_finds_deletions(stream) %}
+            or commits.version = deleted._log_version
+            {%- endif %}
+        )
     left join {{ present }} as present on {{ equal_in(key, 'present', 'newest') }}
     left join {{ snapshot }} as known on {{ equal_in(key, 'known', 'newest') }}
     where present.{{ key[0] }} is null and known.{{ key[0] }} is null

@@ -24,42 +24,43 @@
     select
         {{ select_list(columns) }},
         is_gone as is_deleted,
-        case when is_gone then _keys_version else _log_version end as _changed_version,
+        case when is_gone then _deleted_version else _log_version end as _changed_version,
         _log_version
     from flagged
 {%- endmacro %}
 
 
 {#- The whole SQL of a table that holds the current row of every key that `stream` ever landed; rows that the source
-    deleted stay, with is_deleted, so that models built on the table see the deletion. Where the contract gives
-    key sets up, nothing is deleted any more; a table that was built before keeps what it knew until it is built anew.
+    deleted stay, with is_deleted, so that models built on the table see the deletion. Where the contract gives its
+    deletions up, nothing is deleted any more; a table that was built before keeps what it knew until it is built anew.
 
-    _changed_version is the version of the stream's log by which the row last changed: its own, or the key set's that
-    revealed its deletion. Both come from one sequence, so a reader's state is one number. Key sets are applied to the
-    whole table, but only when there is a newer one than the table has seen. -#}
+    _changed_version is the version of the stream's log by which the row last changed: its own, or its tombstone's. Both
+    come from one sequence, so a reader's state is one number. Of the rows that the table has, those alone are looked at
+    that have a newer tombstone than the table has seen. -#}
 {% macro current_rows(stream, columns) -%}
 with
 
 new_rows as (
     {{ new_rows(stream, columns) }}
-){% if is_incremental() and stream_has_key_set(stream) %},
+){% if is_incremental() and stream_finds_deletions(stream) %},
 
-known_rows as (
+newly_deleted as (
     select *
-    from {{ this }}
-    where ({{ newest_version(stream, 'keys') }}) > (select max(_changed_version) from {{ this }})
-),
-
-known_rows_flagged as (
-    {{ with_deletions('known_rows', stream) }}
+    from ({{ deleted_keys(stream) }}) as deleted
+    where _deleted_version > (select coalesce(max(_changed_version), 0) from {{ this }})
 ),
 
 reflagged as (
-    select known.*
-    from known_rows_flagged as known
+    select
+        known.*,
+        newly_deleted._deleted_version
+    from {{ this }} as known
+    inner join newly_deleted
+        on {{ equal_in(stream_key(stream), 'newly_deleted', 'known') }}
+        and known._log_version < newly_deleted._deleted_version
     left join new_rows
         on {{ equal_in(stream_key(stream), 'new_rows', 'known') }}
-    where known.is_gone <> known.is_deleted and new_rows.{{ quoted(stream_key(stream)[0]) }} is null
+    where not known.is_deleted and new_rows.{{ quoted(stream_key(stream)[0]) }} is null
 ){% endif %}
 
 select
@@ -68,14 +69,14 @@ select
     _changed_version,
     _log_version
 from new_rows
-{%- if is_incremental() and stream_has_key_set(stream) %}
+{%- if is_incremental() and stream_finds_deletions(stream) %}
 
 union all
 
 select
     {{ columns | join(',\n    ') }},
-    is_gone as is_deleted,
-    _keys_version as _changed_version,
+    true as is_deleted,
+    _deleted_version as _changed_version,
     _log_version
 from reflagged
 {%- endif %}

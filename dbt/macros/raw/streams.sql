@@ -15,8 +15,8 @@
     }[stream]) }}
 {%- endmacro %}
 
-{#- Whether the stream's deletions are found by a pass over all keys (raw.<stream>__keys). -#}
-{% macro stream_has_key_set(stream) -%}
+{#- Whether the stream's deletions are found by a pass over all keys (raw.<stream>__deletes). -#}
+{% macro stream_finds_deletions(stream) -%}
     {{ return(stream in ['campaigns', 'customers', 'order_items', 'orders', 'products', 'stock_levels']) }}
 {%- endmacro %}
 

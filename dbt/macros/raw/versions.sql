@@ -1,5 +1,5 @@
 {#- RAW keeps every landed version of a row; a higher (_log_version, _row_number) is the later truth. The macros here
-    turn that history into rows as they are now. stream_key() and stream_has_key_set() are generated from the
+    turn that history into rows as they are now. stream_key() and stream_finds_deletions() are generated from the
     contracts, see streams.sql. -#}
 
 {#- Per key of `stream`, the newest of the rows of `relation`. A snapshot replaces all that was landed before it, also
@@ -15,26 +15,25 @@
 {%- endmacro %}
 
 
-{#- The rows of `relation` with `is_gone`: the newest key set was landed after the row and lacks its key, so the
-    source has deleted it. `_keys_version` is that key set's version. Before the first key set, nothing is gone; nor
-    in a stream whose contract has given key sets up, whatever older ones showed. -#}
+{#- The rows of `relation` with `is_gone`: a tombstone of the key was landed after the row, so the source has deleted it.
+    `_deleted_version` is the newest tombstone's version. In a stream whose contract has given its deletions up nothing is
+    gone, whatever older tombstones say. -#}
 {% macro with_deletions(relation, stream) -%}
-    {%- if not stream_has_key_set(stream) -%}
+    {%- if not stream_finds_deletions(stream) -%}
     select
         landed.*,
-        cast(null as bigint) as _keys_version,
+        cast(null as bigint) as _deleted_version,
         false as is_gone
     from {{ relation }} as landed
     {%- else -%}
     {%- set key = stream_key(stream) -%}
     select
         landed.*,
-        key_set.version as _keys_version,
-        coalesce(landed._log_version < key_set.version and present.{{ quoted(key[0]) }} is null, false) as is_gone
+        deleted._deleted_version,
+        coalesce(landed._log_version < deleted._deleted_version, false) as is_gone
     from {{ relation }} as landed
-    cross join ({{ newest_version(stream, 'keys') }}) as key_set
-    left join {{ source('raw', stream ~ '__keys') }} as present
-        on {{ equal_in(key, 'present', 'landed') }}
+    left join ({{ deleted_keys(stream) }}) as deleted
+        on {{ equal_in(key, 'deleted', 'landed') }}
     {%- endif -%}
 {%- endmacro %}
 
@@ -52,13 +51,23 @@
 {% macro present_rows(stream) -%}
     {%- if stream_is_whole(stream) -%}
     {{ newest_snapshot(stream) }}
-    {%- elif stream_has_key_set(stream) -%}
+    {%- elif stream_finds_deletions(stream) -%}
     select *
     from ({{ with_deletions('(' ~ current_versions(source('raw', stream), stream) ~ ')', stream) }}) as flagged
     where not is_gone
     {%- else -%}
     {{ current_versions(source('raw', stream), stream) }}
     {%- endif -%}
+{%- endmacro %}
+
+
+{#- The keys of a stream that have a tombstone, each with the version of its newest one. -#}
+{% macro deleted_keys(stream) -%}
+    select
+        {{ quoted_list(stream_key(stream)) }},
+        max(_log_version) as _deleted_version
+    from {{ source('raw', stream ~ '__deletes') }}
+    group by {{ quoted_list(stream_key(stream)) }}
 {%- endmacro %}
 
 

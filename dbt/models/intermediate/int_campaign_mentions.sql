@@ -18,7 +18,7 @@ loads as (
 listed as (
     select max(committed_at) as listed_at
     from loads
-    where stream = 'campaigns' and kind in ('keys', 'snapshot')
+    where stream = 'campaigns' and kind in ('deletes', 'keys', 'snapshot')
 )
 
 select

@@ -95,6 +95,28 @@ def rows_by_keys(contract: StreamContract, keys: Sequence[str]) -> sql.Composabl
     return _select(contract, contract.columns, [_with_keys(contract, keys)])
 
 
+def settled_rows(contract: StreamContract, keys: Sequence[str], *, below: sql.Composable) -> sql.Composable:
+    """The contract's columns of the rows with these keys and a cursor below that, as far as the contract's types can
+    hold them. A key is a JSON object of its values' texts, as they were landed.
+    """
+    names = sql.SQL(", ").join(sql.Identifier(name) for name in contract.key)
+    texts = sql.SQL(", ").join(sql.SQL("{} text").format(sql.Identifier(name)) for name in contract.key)
+    values = sql.SQL(", ").join(
+        sql.SQL("{}::{}").format(sql.Identifier(column.name), sql.SQL(column.source_type))
+        for column in contract.key_columns
+    )
+    wanted = sql.SQL("({names}) in (select {values} from jsonb_to_recordset({keys}::jsonb) as wanted({texts}))").format(
+        names=names, values=values, keys=sql.Literal(f"[{','.join(keys)}]"), texts=texts
+    )
+    conditions: list[sql.Composable] = [
+        wanted,
+        sql.SQL("{} < {}").format(sql.Identifier(contract.cursor_column.name), below),
+    ]
+    misfits = [predicate for _, predicate in unrepresentable(contract.columns)]
+    conditions += [sql.SQL("not coalesce({}, false)").format(_any(misfits))] if misfits else []
+    return _select(contract, contract.columns, conditions)
+
+
 def fitting(contract: StreamContract, keys: Sequence[str]) -> sql.Composable:
     """For each row with one of these keys, its key as JSON text, and whether the contract's types can hold it."""
     misfits = [predicate for _, predicate in unrepresentable(contract.columns)]

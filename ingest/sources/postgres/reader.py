@@ -197,6 +197,15 @@ class PostgresSession:
         """The contract's columns of the rows with these keys (JSON texts)."""
         return self._stream([queries.rows_by_keys(contract, keys)], contract)
 
+    def read_settled(
+        self, contract: StreamContract, keys: Sequence[str], *, below: datetime
+    ) -> Iterator[pa.RecordBatch]:
+        """The contract's columns of the rows with these keys that no window from `below` on will read, and that the
+        contract's types can hold. A key is a JSON object of its landed values as texts.
+        """
+        first, _ = self._cursors_of(contract, below)
+        return self._stream([queries.settled_rows(contract, keys, below=first)], contract)
+
     def _range(self, contract: StreamContract, window: Window) -> CursorRange:
         """The cursors of all rows that were written in `window`."""
         end = None if window.end is None else self._cursors_of(contract, window.end)[1]

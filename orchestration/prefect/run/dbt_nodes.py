@@ -24,7 +24,7 @@ from prefect.states import Cancelled, Completed, Failed, Running, State
 from orchestration.dbt.events import NodeFinished, NodeMessage, NodeStarted, NodeStatus
 from orchestration.dbt.runner import NodeEvent
 from orchestration.prefect.show.task_run_logs import TaskRunLogs
-from orchestration.warehouse.ddl import KEYS_SUFFIX
+from orchestration.warehouse.ddl import DELETES_SUFFIX
 
 _CALLS_AT_ONCE = 4
 _DRAIN_SECONDS = 30.0
@@ -163,9 +163,9 @@ class _Recorder:
 
 
 def _stream(unique_id: str) -> str | None:
-    """The stream of a source such as `source.project.raw.orders__keys`; None for any other node."""
+    """The stream of a source such as `source.project.raw.orders__deletes`; None for any other node."""
     kind, _, rest = unique_id.partition(".")
-    return rest.rpartition(".")[2].removesuffix(KEYS_SUFFIX) if kind == "source" else None
+    return rest.rpartition(".")[2].removesuffix(DELETES_SUFFIX) if kind == "source" else None
 
 
 def _run_by_dbt() -> None:

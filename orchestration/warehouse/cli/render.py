@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 def print_loads(results: Sequence[LoadResult]) -> None:
     """A load's outcome, one line per stream."""
-    table = _table("stream", "versions>", "rows>", "keys>", "quarantined>", "files>", "MB>", "seconds>", "now at>")
+    table = _table("stream", "versions>", "rows>", "deletes>", "quarantined>", "files>", "MB>", "seconds>", "now at>")
     for result in results:
         table.add_row(
             result.stream,
             str(len(result.commits)),
             f"{result.rows:,}",
-            "" if result.keys is None else f"{result.keys:,}",
+            f"{result.deletes:,}" if result.deletes else "",
             f"{result.quarantined:,}",
             str(result.files),
             f"{result.bytes / 1e6:,.1f}",

@@ -7,6 +7,7 @@ locals {
   data_prefixes = ["events", "inventory"]
   log           = "_log"
   quarantine    = "_quarantine"
+  keys          = "_keys"
   handoffs      = "_runs"
   run_records   = "_ops"
   built         = "_built"
@@ -20,6 +21,7 @@ locals {
   commits_arn    = "${local.bucket_arn}/${local.log}/*/0${join("", [for place in range(19) : "?"])}.json"
   log_arn        = "${local.bucket_arn}/${local.log}/*"
   quarantine_arn = "${local.bucket_arn}/${local.quarantine}/*"
+  keys_arn       = "${local.bucket_arn}/${local.keys}/*"
   handoffs_arn   = "${local.bucket_arn}/${local.handoffs}/*"
   records_arn    = "${local.bucket_arn}/${local.run_records}/*"
   built_arn      = "${local.bucket_arn}/${local.built}/*"

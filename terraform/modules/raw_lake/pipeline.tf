@@ -13,8 +13,8 @@ locals {
       description = "Land batches in the raw lake, delete nothing"
       statements = concat([
         local.see_which_keys_exist,
-        { Sid = "Write", Effect = "Allow", Action = ["s3:PutObject"], Resource = concat(local.data_arns, [local.log_arn, local.quarantine_arn, local.handoffs_arn]) },
-        { Sid = "ReadLogAndQuarantine", Effect = "Allow", Action = ["s3:GetObject"], Resource = [local.log_arn, local.quarantine_arn] },
+        { Sid = "Write", Effect = "Allow", Action = ["s3:PutObject"], Resource = concat(local.data_arns, [local.log_arn, local.quarantine_arn, local.keys_arn, local.handoffs_arn]) },
+        { Sid = "ReadLogQuarantineAndKeys", Effect = "Allow", Action = ["s3:GetObject"], Resource = concat([local.log_arn, local.quarantine_arn, local.keys_arn], var.ingest_reads_data ? local.data_arns : []) },
       ], local.encrypt)
     }
 
@@ -22,7 +22,7 @@ locals {
     orphan-collector = {
       description = "Delete files that no commit names, and hand-offs"
       statements = [
-        { Sid = "DeleteOrphans", Effect = "Allow", Action = ["s3:DeleteObject"], Resource = concat(local.data_arns, [local.quarantine_arn, local.handoffs_arn]) },
+        { Sid = "DeleteOrphans", Effect = "Allow", Action = ["s3:DeleteObject"], Resource = concat(local.data_arns, [local.quarantine_arn, local.keys_arn, local.handoffs_arn]) },
       ]
     }
 

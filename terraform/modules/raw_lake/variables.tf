@@ -80,6 +80,13 @@ variable "pipeline_principals" {
   }
 }
 
+variable "ingest_reads_data" {
+  description = "Whether ingest may read data files too: for `verify`, for what was refused and is tried again, and for the first keys pass over a lake that an older release has landed."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "loader_reads_data" {
   description = "Whether the loader may read data files too: DuckDB downloads them itself, Snowflake reads them with its own role."
   type        = bool

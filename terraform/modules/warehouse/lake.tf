@@ -25,7 +25,7 @@ resource "snowflake_storage_integration_aws" "this" {
   # The stage shows the whole bucket, because the lake's log names files by their whole keys. What is no data is blocked
   # here, and the role may not read it either.
   storage_allowed_locations = ["${local.lake}/"]
-  storage_blocked_locations = ["${local.lake}/_log/", "${local.lake}/_quarantine/", "${local.lake}/_runs/", "${local.lake}/_ops/", "${local.lake}/_built/"]
+  storage_blocked_locations = ["${local.lake}/_keys/", "${local.lake}/_log/", "${local.lake}/_quarantine/", "${local.lake}/_runs/", "${local.lake}/_ops/", "${local.lake}/_built/"]
 }
 
 # Snowflake asks for USAGE on the integration, beside that on the stage, of whoever makes a stage with it, and of whoever

@@ -18,7 +18,7 @@ from ingest.contracts.model import Source, StreamContract
 from ingest.lake.store import ObjectStore
 from ingest.settings import IngestSettings
 from tests.chaos.comparison.lake_side import LakeSide, read_lake
-from tests.chaos.comparison.rows import Difference, Digests, Key, Row, digest, doubled, shown
+from tests.chaos.comparison.rows import Difference, Digests, Key, Row, Tombstone, digest, doubled, shown
 from tests.chaos.comparison.source_side import SourceSide, read_source
 from tests.chaos.comparison.warehouse_side import (
     RawSide,
@@ -181,7 +181,7 @@ class _Case:
             self.findings.append(f"lake: {len(twice)} versions of rows landed twice: {shown(twice)}")
 
     def compare_raw(self, raw: RawSide) -> int:
-        """RAW holds each landed row once, as it was landed, and the newest key set; its ledger each version once."""
+        """RAW holds each landed row once, as it was landed, and each tombstone; its ledger each version once."""
         self._compare_ledger(raw.ledger)
         found = [_place(row) for row in raw.rows]
         if twice := doubled(found):
@@ -189,7 +189,7 @@ class _Case:
         history = Difference.between(self._history(self.lake.rows), self._history(raw.rows))
         self.findings += history.findings("RAW (version/row)")
         if self.contract.lands_keys:
-            self._compare_keys(raw.keys or [])
+            self._compare_tombstones(raw.tombstones)
         current = self._current_raw(raw)
         self._compare("RAW", self._digests(current))
         return self.settled(current)
@@ -216,16 +216,15 @@ class _Case:
                 + (f"; not those of the log: {wrong[:3]}" if wrong else "")
             )
 
-    def _compare_keys(self, keys: list[Key]) -> None:
-        if twice := doubled(keys):
-            self.findings.append(f"RAW: {len(twice)} keys of the key set doubled: {shown(twice)}")
-        wanted = dict.fromkeys(self.lake.keys or (), "")
-        self.findings += Difference.between(wanted, dict.fromkeys(keys, "")).findings("RAW's key set")
+    def _compare_tombstones(self, tombstones: list[Tombstone]) -> None:
+        found = [(str(version), *key) for version, key in tombstones]
+        if twice := doubled(found):
+            self.findings.append(f"RAW: {len(twice)} tombstones doubled (version/key): {shown(twice)}")
+        wanted = {(str(version), *key): "" for version, key in self.lake.tombstones}
+        self.findings += Difference.between(wanted, dict.fromkeys(found, "")).findings("RAW's tombstones")
 
     def _current_raw(self, raw: RawSide) -> dict[Key, Row]:
-        keys = None if self.lake.keys is None else frozenset(raw.keys or ())
-        version = max((version for version, kind, _ in raw.ledger if kind == "keys"), default=0)
-        side = LakeSide(commits=self.lake.commits, rows=raw.rows, keys=keys, keys_version=version)
+        side = LakeSide(commits=self.lake.commits, rows=raw.rows, tombstones=raw.tombstones)
         return side.current(self.contract)
 
     def _is_refused(self, key: Key) -> bool:

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from ingest.contracts.model import StreamContract
 from ingest.lake.store import ObjectStore
-from tests.chaos.comparison.rows import Key, Row, canonical, current
+from tests.chaos.comparison.rows import Key, Row, Tombstone, canonical, current
 
 APPENDED = ("data", "snapshot", "backfill")
 
@@ -29,8 +29,7 @@ class LakeSide:
 
     commits: list[dict[str, Any]] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
-    keys: frozenset[Key] | None = None
-    keys_version: int = 0
+    tombstones: list[Tombstone] = field(default_factory=list)
     refused_keys: set[Key] = field(default_factory=set)
     refused_records: set[bytes] = field(default_factory=set)
     files: set[str] = field(default_factory=set)
@@ -44,7 +43,7 @@ class LakeSide:
 
     def current(self, contract: StreamContract) -> dict[Key, Row]:
         """The rows as they are now, by key."""
-        return current(self.shown(contract, self.rows), contract.key, alive=self.keys, alive_at=self.keys_version)
+        return current(self.shown(contract, self.rows), contract.key, self.tombstones)
 
     def shown(self, contract: StreamContract, rows: list[Row]) -> list[Row]:
         """The rows that count: of a stream that is landed whole, those of its newest snapshot."""
@@ -121,7 +120,6 @@ def _fetch(store: ObjectStore, commit: dict[str, Any]) -> list[_File]:
 
 
 def _take(contract: StreamContract, commit: dict[str, Any], files: list[_File], side: LakeSide) -> None:
-    keys: list[Key] = []
     number = 0
     for file in files:
         side.files.add(file.entry["key"])
@@ -136,12 +134,10 @@ def _take(contract: StreamContract, commit: dict[str, Any], files: list[_File], 
         for values in rows:
             number += 1
             _check_meta(commit, values, number, side)
-            if commit["kind"] == "keys":
-                keys.append(tuple(canonical(values[name]) for name in contract.key))
+            if commit["kind"] == "deletes":
+                side.tombstones.append(to_tombstone(contract, values))
             elif commit["kind"] in APPENDED:
                 side.rows.append(to_row(contract, values))
-    if commit["kind"] == "keys":
-        side.keys, side.keys_version = frozenset(keys), commit["version"]
     if number != commit["counts"]["landed"]:
         side.findings.append(f"version {commit['version']} says {commit['counts']['landed']} landed, and has {number}")
 
@@ -158,6 +154,11 @@ def _take_refused(contract: StreamContract, rows: list[dict[str, Any]], side: La
         if refused["key"] is not None:
             named = json.loads(refused["key"])
             side.refused_keys.add(tuple(canonical(named[name]) for name in contract.key))
+
+
+def to_tombstone(contract: StreamContract, values: dict[str, Any]) -> Tombstone:
+    """A tombstone as Parquet or RAW hold it."""
+    return values["_log_version"], tuple(canonical(values[name]) for name in contract.key)
 
 
 def to_row(contract: StreamContract, values: dict[str, Any]) -> Row:

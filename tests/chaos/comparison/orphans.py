@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 from ingest.contracts.model import StreamContract
 from ingest.lake.log import CommitLog
@@ -41,15 +44,31 @@ def collect_garbage(line: Line, contracts: Sequence[StreamContract], report: Rep
 
 
 def _orphans(line: Line, contracts: Sequence[StreamContract]) -> dict[str, datetime]:
-    """Files that no commit names, by the judge's own reading, with the time of their writing."""
+    """Files that no commit names, and what no keys pass needs, by the judge's own reading, with the time of writing."""
     found: dict[str, datetime] = {}
     for contract in contracts:
-        named = read_lake(line.store, contract).files
-        for prefix in (contract.spec.prefix, "_quarantine"):
+        lake = read_lake(line.store, contract)
+        named = lake.files | _needed_by_keys_passes(line, contract, lake.commits)
+        for prefix in (contract.spec.prefix, "_quarantine", "_keys"):
             for item in line.store.list(f"{prefix}/{contract.stream}/"):
                 if item.key not in named:
                     found[item.key] = item.modified
     return found
+
+
+def _needed_by_keys_passes(line: Line, contract: StreamContract, commits: list[dict[str, Any]]) -> set[str]:
+    """All parts of the newest two sets of keys, and the keys of what was landed after the older one."""
+    marks = [commit["key_set"] for commit in commits if commit["kind"] == "deletes"][-2:]
+    since = marks[0]["version"] if len(marks) > 1 else 0
+    needed = {file["key"] for commit in commits if commit["version"] > since for file in commit["landed_keys"]}
+    for mark in marks:
+        level = [mark["root"]]
+        needed |= {f"_keys/{contract.stream}/{name}" for name in level}
+        for _ in range(mark["depth"]):
+            bodies = [line.store.get(f"_keys/{contract.stream}/{name}") for name in level]
+            level = [name for body in bodies if body for name in json.loads(gzip.decompress(body))]
+            needed |= {f"_keys/{contract.stream}/{name}" for name in level}
+    return needed
 
 
 def _remove_the_older_ones(line: Line, contracts: Sequence[StreamContract], report: Report) -> None:

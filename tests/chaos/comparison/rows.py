@@ -96,11 +96,16 @@ def shown(keys: Sequence[Key]) -> str:
     return f"{listed}, ..." if len(keys) > _SHOWN else listed
 
 
-def current(rows: Iterable[Row], key: Sequence[str], *, alive: frozenset[Key] | None, alive_at: int) -> dict[Key, Row]:
-    """The last version of each key, without those that the key set `alive` of version `alive_at` shows as deleted."""
+Tombstone = tuple[int, Key]
+"""The version of the log that found a key to be gone, and the key."""
+
+
+def current(rows: Iterable[Row], key: Sequence[str], tombstones: Iterable[Tombstone]) -> dict[Key, Row]:
+    """The last version of each key, without those that have a tombstone of a later version."""
     latest: dict[Key, Row] = {}
     for row in sorted(rows, key=lambda item: (item.version, item.number)):
         latest[row.key(key)] = row
-    if alive is None:
-        return latest
-    return {own: row for own, row in latest.items() if own in alive or row.version > alive_at}
+    gone: dict[Key, int] = {}
+    for version, own in tombstones:
+        gone[own] = max(version, gone.get(own, 0))
+    return {own: row for own, row in latest.items() if row.version > gone.get(own, 0)}

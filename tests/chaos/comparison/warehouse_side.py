@@ -19,8 +19,8 @@ from orchestration.dbt.runner import DbtProject, DbtRunner
 from orchestration.settings import REPOSITORY
 from orchestration.warehouse.duckdb.warehouse import DuckDBWarehouse
 from orchestration.warehouse.loader import Loader
-from tests.chaos.comparison.lake_side import to_row
-from tests.chaos.comparison.rows import Key, Row, canonical
+from tests.chaos.comparison.lake_side import to_row, to_tombstone
+from tests.chaos.comparison.rows import Row, Tombstone, canonical
 
 DATABASE = "DP_MAILBLAZE_DEMO_DEV_DB"
 
@@ -34,10 +34,10 @@ STAGING_NAMES = {
 
 @dataclass
 class RawSide:
-    """One stream in RAW: every landed row, the newest key set, and its versions in the ledger with their batches."""
+    """One stream in RAW: every landed row and tombstone, and its versions in the ledger with their batches."""
 
     rows: list[Row] = field(default_factory=list)
-    keys: list[Key] | None = None
+    tombstones: list[Tombstone] = field(default_factory=list)
     ledger: list[tuple[int, str, str]] = field(default_factory=list)
 
 
@@ -59,9 +59,9 @@ def read_raw(connection: duckdb.DuckDBPyConnection, contract: StreamContract) ->
     side = RawSide()
     if _exists(connection, "RAW", contract.stream):
         side.rows = [to_row(contract, values) for values in _rows(connection, f'RAW."{contract.stream}"')]
-    if contract.lands_keys and _exists(connection, "RAW", f"{contract.stream}__keys"):
-        listed = _rows(connection, f'RAW."{contract.stream}__keys"')
-        side.keys = [tuple(canonical(values[name]) for name in contract.key) for values in listed]
+    if contract.lands_keys and _exists(connection, "RAW", f"{contract.stream}__deletes"):
+        listed = _rows(connection, f'RAW."{contract.stream}__deletes"')
+        side.tombstones = [to_tombstone(contract, values) for values in listed]
     if _exists(connection, "RAW", "_loads"):
         side.ledger = connection.execute(
             "select version, kind, batch_id from RAW._loads where stream = ? order by version", [contract.stream]

@@ -85,7 +85,7 @@ def test_a_stream_is_landed_looked_at_and_replayed(things: CommandLine, source_w
     assert "things: version 3 asks for versions 1 to 2 again" in replayed.out
 
     log = things.run("log", "things").out.splitlines()
-    assert [line.split()[:2] for line in log[1:]] == [["1", "data"], ["2", "keys"], ["3", "replay"]]
+    assert [line.split()[:2] for line in log[1:]] == [["1", "data"], ["2", "deletes"], ["3", "replay"]]
     assert [line.split()[0] for line in things.run("log", "things", "--last", "1").out.splitlines()[1:]] == ["3"]
     shown = Commit.decode(things.run("show", "things", "1").out.encode())
     assert shown == CommitLog(source_world.store, "things").read(1)

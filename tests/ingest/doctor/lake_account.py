@@ -11,7 +11,7 @@ from typing import Any
 from ingest.settings import LakeSettings
 from tests.terraform.emulated_aws import Credentials, EmulatedAws
 
-PREFIXES = ("events/*", "inventory/*", "_log/*", "_quarantine/*", "_runs/*")
+PREFIXES = ("events/*", "inventory/*", "_log/*", "_quarantine/*", "_keys/*", "_runs/*")
 _ANYBODY = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
 
 

@@ -152,6 +152,7 @@ WRITER = {
     "writer: delete in events/": True,
     "writer: delete in inventory/": True,
     "writer: delete in _quarantine/": True,
+    "writer: delete in _keys/": True,
     "writer: write elsewhere": True,
 }
 

@@ -299,6 +299,7 @@ def test_duckdb_alone_reads_what_landed(
 def test_boto3_lists_what_landed(landed: Commit, bucket: Bucket, s3_client: S3Client) -> None:
     listing = s3_client.list_objects_v2(Bucket=bucket.name)
     assert [item["Key"] for item in listing["Contents"]] == [
+        landed.landed_keys[0].key,
         "_log/things/00000000000000000001.json",
         "_log/things/_latest.json",
         landed.files[0].key,

@@ -49,7 +49,7 @@ def test_an_idle_stream_that_is_counted_costs_one_request_more(world: World) -> 
     assert [line.split()[0] for line in counted.requests] == ["GET", "GET", "GET", "PUT", "PUT"], counted.requests
 
 
-def test_a_first_run_writes_a_file_a_commit_and_a_hint_for_each_batch_and_a_mark(world: World) -> None:
+def test_a_first_run_writes_files_a_commit_and_a_hint_for_each_batch_and_a_mark(world: World) -> None:
     world.execute(ITEMS)
     world.execute("insert into items (id, value) values (1, 'first')")
     contract = world.contract("items")
@@ -57,4 +57,4 @@ def test_a_first_run_writes_a_file_a_commit_and_a_hint_for_each_batch_and_a_mark
 
     world.run(contract, store=counted)
 
-    assert [line.split()[0] for line in counted.requests] == ["GET", "GET", *["PUT"] * 8]
+    assert [line.split()[0] for line in counted.requests] == ["GET", "GET", *["PUT"] * 9]

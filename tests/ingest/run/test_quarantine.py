@@ -223,18 +223,19 @@ def test_a_record_without_a_readable_key_leaves_deletions_alone_and_the_rest_lan
     provider.records = [*good, campaign(900)[:-1] + r', "note": "\ud83d"}']
     assert line.run("run").exit_code == 0
     log = CommitLog(store, "campaigns")
-    data, keys = log.read(1), log.read(2)
+    data, deletes = log.read(1), log.read(2)
     assert data is not None
-    assert keys is not None
+    assert deletes is not None
+    assert deletes.key_set is not None
     assert data.counts == Counts(read=201, landed=200, quarantined=1)
-    assert (keys.kind, keys.counts.landed) == (CommitKind.KEYS, 201)
+    assert (deletes.kind, deletes.counts.landed, deletes.key_set.rows) == (CommitKind.DELETES, 0, 201)
 
     provider.records = [*good, "NaN"]
     done = line.run("run")
     assert done.exit_code == 0
     assert "deletions were not looked for" in done.err
     later = [log.read(version) for version in (3, 4)]
-    assert CommitKind.KEYS not in {commit.kind for commit in later if commit is not None}
+    assert CommitKind.DELETES not in {commit.kind for commit in later if commit is not None}
 
 
 def admit(events: CommandLine) -> StreamContract:

@@ -287,4 +287,4 @@ def test_campaigns_that_are_edited_or_deleted_are_seen_by_the_next_run(
     at_provider = {msgspec.json.decode(raw)["campaign_id"] for raw in records_at_provider(saas, "/v1/campaigns")}
     assert current - in_flight == at_provider - in_flight
     assert result.source_count.rows == len(current - in_flight)
-    assert CommitKind.KEYS in {commit.kind for commit in saas.commits(campaigns)}
+    assert CommitKind.DELETES in {commit.kind for commit in saas.commits(campaigns)}

@@ -62,7 +62,7 @@ def test_a_worker_takes_over_what_one_that_died_had_committed(items: World) -> N
             died.ingest("items", keys=False)
         result = land(items, contract, shared)
 
-    assert [commit.kind for commit in result.commits] == [CommitKind.DATA, CommitKind.KEYS]
+    assert [commit.kind for commit in result.commits] == [CommitKind.DATA, CommitKind.DELETES]
     assert result.rows_landed == 100
     assert len(items.commits(contract)) == 2
     items.assert_equal_to_source(contract)

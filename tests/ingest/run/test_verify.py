@@ -77,7 +77,7 @@ def test_changes_that_moved_no_cursor_are_found_named_and_landed(items: World) -
     assert not repaired.remains
     require_equal([repaired])
     rows, keys = items.commits(contract)[-2:]
-    assert (rows.kind, rows.counts.landed, keys.kind) == (CommitKind.BACKFILL, 3, CommitKind.KEYS)
+    assert (rows.kind, rows.counts.landed, keys.kind) == (CommitKind.BACKFILL, 3, CommitKind.DELETES)
     assert keys.watermark.after == watermark
     items.assert_equal_to_source(contract)
     after = verify(items, contract)

@@ -15,7 +15,7 @@ from psycopg2.extensions import connection as Connection
 from ingest.contracts.author import draft_contract
 from ingest.contracts.introspect import live_tables
 from ingest.contracts.model import StreamContract
-from ingest.lake.commit import Commit, CommitKind
+from ingest.lake.commit import KEYS_ALONE, Commit, CommitKind
 from ingest.lake.log import CommitLog
 from ingest.lake.store import ObjectStore
 from ingest.run.context import StreamResult
@@ -91,22 +91,27 @@ class World:
 
     def landed(self, contract: StreamContract) -> list[dict[str, Any]]:
         """Every version of every row that was committed."""
-        return [row for c in self.commits(contract) if c.kind is not CommitKind.KEYS for row in self.rows(c)]
+        return [row for c in self.commits(contract) if c.kind not in KEYS_ALONE for row in self.rows(c)]
+
+    def deleted(self, contract: StreamContract) -> dict[tuple[Any, ...], int]:
+        """The version of the newest tombstone of each key that ever had one."""
+        return {
+            tuple(row[name] for name in contract.key): commit.version
+            for commit in self.commits(contract)
+            if commit.kind is CommitKind.DELETES
+            for row in self.rows(commit)
+        }
 
     def current(self, contract: StreamContract) -> dict[tuple[Any, ...], dict[str, Any]]:
-        """The rows as a warehouse would see them: the last version of each key that the newest key set still has."""
+        """The rows as a warehouse would see them: the last version of each key that no later tombstone has."""
 
         def key(row: dict[str, Any]) -> tuple[Any, ...]:
             return tuple(row[name] for name in contract.key)
 
         versions = sorted(self.landed(contract), key=lambda row: (row["_log_version"], row["_row_number"]))
         latest = {key(row): row for row in versions}
-        key_sets = [commit for commit in self.commits(contract) if commit.kind is CommitKind.KEYS]
-        if key_sets:
-            newest = key_sets[-1]
-            alive = {key(row) for row in self.rows(newest)}
-            latest = {k: row for k, row in latest.items() if k in alive or row["_log_version"] > newest.version}
-        return latest
+        deleted = self.deleted(contract)
+        return {k: row for k, row in latest.items() if row["_log_version"] > deleted.get(k, 0)}
 
     def assert_equal_to_source(self, contract: StreamContract) -> None:
         """The lake's current rows are the table's rows, value by value."""

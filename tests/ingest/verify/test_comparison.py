@@ -24,15 +24,17 @@ ROWS = st.tuples(st.integers(0, 4), st.sampled_from(["a", "b", "", None]))
 
 @dataclass(frozen=True)
 class Version:
-    """A version of the lake's log: rows, or a set of keys."""
+    """A version of the lake's log: rows, tombstones, or an older release's set of keys."""
 
     rows: tuple[Row, ...] = ()
+    gone: frozenset[int] = frozenset()
     keys: frozenset[int] | None = None
 
 
 VERSIONS = st.lists(
     st.one_of(
         st.builds(Version, rows=st.lists(ROWS, max_size=4).map(tuple)),
+        st.builds(Version, gone=st.frozensets(st.integers(0, 4))),
         st.builds(Version, keys=st.frozensets(st.integers(0, 4))),
     ),
     max_size=5,
@@ -42,12 +44,15 @@ VERSIONS = st.lists(
 def expected(
     source: Sequence[Row], versions: Sequence[Version], unsettled: frozenset[int], *, last: bool
 ) -> Counter[str]:
-    """What becomes of each key, by the rules in words: the lake's last row counts, unless a newer set lacks its key."""
+    """What becomes of each key, by the rules in words: the lake's last row counts, unless its key has a newer
+    tombstone, or a newer set lacks it."""
     lake: dict[int, tuple[int, str | None]] = {}
     key_set: tuple[int, frozenset[int]] | None = None
     for number, version in enumerate(versions, 1):
         for key, value in version.rows:
             lake[key] = (number, value)
+        for key in version.gone:
+            lake.pop(key, None)
         if version.keys is not None:
             key_set = (number, version.keys)
     if key_set is not None:
@@ -103,6 +108,9 @@ def test_whatever_was_landed_each_key_is_judged_as_the_rules_say(
         for number, version in enumerate(versions, 1):
             if version.keys is not None:
                 newest = number, version
+            elif version.gone:
+                keys = batch([(key, None) for key in sorted(version.gone)])
+                found.add_tombstones(lake_file(folder, number, keys))
             elif version.rows:
                 found.add_lake(lake_file(folder, number, batch(version.rows)))
         if newest is not None:

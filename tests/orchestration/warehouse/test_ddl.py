@@ -57,7 +57,7 @@ def test_the_packaged_contracts_have_tables(stream: str) -> None:
             connection.execute(DIALECT.create_table(table))
             connection.execute(DIALECT.create_table(table))
         names = [row[0] for row in connection.execute("select table_name from duckdb_tables() order by 1").fetchall()]
-    assert names == [stream, *([f"{stream}__keys"] if contract.lands_keys else [])]
+    assert names == [stream, *([f"{stream}__deletes"] if contract.lands_keys else [])]
 
 
 _SHARED = open_duckdb(None)

@@ -30,20 +30,37 @@ def test_versions_are_loaded_in_order_and_once(warehouse: DuckDBWarehouse, lake:
     ) == [(Decimal("19.99"), AT, "batch-1", 1, 3)]
 
 
-def test_a_key_set_replaces_the_older_one(warehouse: DuckDBWarehouse, lake: LakeBuilder) -> None:
+def test_tombstones_are_appended(warehouse: DuckDBWarehouse, lake: LakeBuilder) -> None:
     lake.data([thing(1), thing(2), thing(3)])
-    lake.keys([{"id": 1}, {"id": 2}, {"id": 3}])
-    load(warehouse, lake)
-    lake.keys([{"id": 2}, {"id": 3}])
+    lake.deletes([{"id": 1}])
+    first = load(warehouse, lake)
+    lake.deletes([])
+    lake.deletes([{"id": 2}, {"id": 3}])
     result = load(warehouse, lake)
 
-    assert result.keys == 2
-    assert result.rows == 0
-    assert rows(warehouse, "select id, _log_version from raw.things__keys order by id") == [(2, 3), (3, 3)]
-    lake.keys([])
+    assert (first.rows, first.deletes) == (3, 1)
+    assert (result.rows, result.deletes) == (0, 2)
+    assert tombstones(warehouse) == [(1, 2), (2, 4), (3, 4)]
+    assert ledger(warehouse)[1:] == [(2, "deletes", 1), (3, "deletes", 0), (4, "deletes", 2)]
+
+
+def test_tombstones_are_loaded_where_deletions_were_given_up(warehouse: DuckDBWarehouse, lake: LakeBuilder) -> None:
+    """The contract may take them up again, and the versions that it has missed are loaded by then."""
+    without = LakeBuilder(lake.store, contract(deletes="none"))
+    lake.data([thing(1), thing(2)])
+    lake.deletes([{"id": 1}])
+    load(warehouse, without)
+    lake.deletes([{"id": 2}])
+    lake.replay(1)
+    load(warehouse, without)
+    assert tombstones(warehouse) == [(1, 2), (2, 3)]
+    lake.deletes([{"id": 3}])
     load(warehouse, lake)
-    assert rows(warehouse, "select count(*) from raw.things__keys") == [(0,)]
-    assert ledger(warehouse)[-1] == (4, "keys", 0)
+    assert tombstones(warehouse) == [(1, 2), (2, 3), (3, 5)]
+
+
+def tombstones(warehouse: DuckDBWarehouse) -> list[tuple[object, ...]]:
+    return rows(warehouse, "select id, _log_version from raw.things__deletes order by all")
 
 
 def test_snapshots_and_backfills_are_appended(warehouse: DuckDBWarehouse, store: ObjectStore) -> None:
@@ -60,13 +77,13 @@ def test_snapshots_and_backfills_are_appended(warehouse: DuckDBWarehouse, store:
 def test_a_replay_loads_the_named_versions_again(warehouse: DuckDBWarehouse, lake: LakeBuilder) -> None:
     lake.data([thing(1)])
     lake.data([thing(2)])
-    lake.keys([{"id": 1}, {"id": 2}])
+    lake.deletes([{"id": 1}, {"id": 2}])
     lake.backfill([thing(1, "again")])
     load(warehouse, lake)
     before = rows(warehouse, "select * from raw.things order by all")
     with warehouse.connect() as session:
         session.execute("update raw.things set name = 'damaged' where _log_version >= 2")
-        session.execute("delete from raw.things__keys")
+        session.execute("delete from raw.things__deletes")
     lake.replay(2)
 
     result = load(warehouse, lake)
@@ -74,7 +91,7 @@ def test_a_replay_loads_the_named_versions_again(warehouse: DuckDBWarehouse, lak
     assert result.replayed
     assert result.reloaded == 4
     assert rows(warehouse, "select * from raw.things order by all") == before
-    assert rows(warehouse, "select count(*) from raw.things__keys") == [(2,)]
+    assert tombstones(warehouse) == [(1, 3), (2, 3)]
     assert ledger(warehouse)[-1] == (5, "replay", 0)
 
 

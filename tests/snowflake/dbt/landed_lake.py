@@ -16,8 +16,10 @@ from ingest.lake.batch import Batch, BatchOrigin
 from ingest.lake.commit import CommitKind, Watermark
 from ingest.lake.log import CommitLog
 from ingest.lake.store import ObjectStore
+from ingest.run.quarantine import read_columns
 
 Row = Mapping[str, Any]
+Key = tuple[Any, ...]
 
 _FILE_BYTES = 32 * 2**20
 
@@ -34,8 +36,27 @@ class LandedLake:
         return self._commit(stream, self.contracts[stream].columns, rows, at, CommitKind(kind))
 
     def land_keys(self, stream: str, keys: Sequence[Row], at: datetime) -> int:
-        """The stream's key set, as its next version."""
-        return self._commit(stream, self.contracts[stream].key_columns, keys, at, CommitKind.KEYS)
+        """What a pass over all keys at the source lands: rows that are back, then tombstones of what has gone."""
+        contract = self.contracts[stream]
+        newest, deleted = self._landed(contract)
+        present = {_key(contract, row) for row in keys}
+        living = {key for key, row in newest.items() if row["_log_version"] > deleted.get(key, 0)}
+        if back := [newest[key] for key in newest if key in present - living]:
+            self.land(stream, back, at, kind="backfill")
+        gone = [newest[key] for key in newest if key in living - present]
+        return self._commit(stream, contract.key_columns, gone, at, CommitKind.DELETES)
+
+    def _landed(self, contract: StreamContract) -> tuple[dict[Key, Row], dict[Key, int]]:
+        """The newest row of each key, and the version of its newest tombstone."""
+        newest: dict[Key, Row] = {}
+        deleted: dict[Key, int] = {}
+        for commit in CommitLog(self.store, contract.stream).since(0):
+            for row in (row for file in commit.files for row in read_columns(self.store, file).to_pylist()):
+                if commit.kind is CommitKind.DELETES:
+                    deleted[_key(contract, row)] = commit.version
+                else:
+                    newest[_key(contract, row)] = row
+        return newest, deleted
 
     def gain(self, stream: str, name: str, landing: LandingType) -> None:
         """The source has a further column from now on."""
@@ -64,3 +85,7 @@ class LandedLake:
                 batch.write(pa.RecordBatch.from_pylist(values, schema=schema))
             batch.commit(window=None, watermark=Watermark(before=None, after=at))
         return origin.version
+
+
+def _key(contract: StreamContract, row: Row) -> Key:
+    return tuple(row[name] for name in contract.key)

@@ -38,7 +38,7 @@ def test_all_that_can_happen_has_happened(history: History) -> None:
         assert values(f"SNAPSHOTS.{snapshot}", "DBT_IS_DELETED") == {"str True", "str False"}
     names = [name for name, _ in duckdb["SNAPSHOTS.SNAP_PRODUCTS"].columns]
     seen = Counter(
-        tuple(row[names.index(column)] for column in ("PRODUCT_ID", "_LOG_VERSION", "DBT_IS_DELETED"))
+        tuple(row[names.index(column)] for column in ("PRODUCT_ID", "UPDATED_AT", "DBT_IS_DELETED"))
         for row in duckdb["SNAPSHOTS.SNAP_PRODUCTS"].rows
     )
     assert 2 in seen.values(), "a product left and came back as it was"

@@ -36,7 +36,7 @@ def granted(privilege: str, on: str, role: str, *names: str, advice: str) -> Bro
     return Broken([f"GRANT {privilege} ON {on} TO ROLE {role}"], [revoke], set(names), advice)
 
 
-CLOSED = ("_log", "_quarantine", "_runs", "_ops", "_built")
+CLOSED = ("_keys", "_log", "_quarantine", "_runs", "_ops", "_built")
 BROKEN = {
     "the loader's role is taken away": Broken(
         ["REVOKE ROLE {loader} FROM USER {user}"],
@@ -106,8 +106,9 @@ BROKEN = {
                 "STORAGE_AWS_ROLE_ARN = 'arn:aws:iam::443414059898:role/administrator'"
             ],
             [
-                "ALTER STORAGE INTEGRATION {integration} SET STORAGE_BLOCKED_LOCATIONS = ('s3://{bucket}/_log/', "
-                "'s3://{bucket}/_quarantine/', 's3://{bucket}/_runs/', 's3://{bucket}/_ops/', 's3://{bucket}/_built/') "
+                "ALTER STORAGE INTEGRATION {integration} SET STORAGE_BLOCKED_LOCATIONS = ('s3://{bucket}/_keys/', "
+                "'s3://{bucket}/_log/', 's3://{bucket}/_quarantine/', 's3://{bucket}/_runs/', 's3://{bucket}/_ops/', "
+                "'s3://{bucket}/_built/') "
                 "STORAGE_AWS_ROLE_ARN = 'arn:aws:iam::443414059898:role/dp-mailblaze-demo-dev-snowflake-storage'"
             ],
             {

@@ -10,13 +10,14 @@ from collections.abc import Iterator
 from functools import partial
 
 from ingest.findings import Check, Seen, wrong
-from ingest.lake.layout import BUILT, LOG, OPS, PROBES, QUARANTINE, RUNS
+from ingest.lake.layout import BUILT, KEYS, LOG, OPS, PROBES, QUARANTINE, RUNS
 from orchestration.warehouse.snowflake.doctor.account import Account, Role, refusal
 from orchestration.warehouse.snowflake.session import SnowflakeSession
 
 _NOWHERE = f"{PROBES}/"
 _CLOSED = {
     "the rest of the bucket": _NOWHERE,
+    f"{KEYS}/": f"{KEYS}/{_NOWHERE}",
     f"{LOG}/": f"{LOG}/{_NOWHERE}",
     f"{QUARANTINE}/": f"{QUARANTINE}/{_NOWHERE}",
     RUNS: f"{RUNS}{_NOWHERE}",

@@ -117,18 +117,18 @@ run "defaults" {
         Action = ["s3:PutObject"]
         Resource = [
           "arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/events/*", "arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/inventory/*",
-          "arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/_log/*", "arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/_quarantine/*",
+          "arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/_log/*", "arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/_quarantine/*", "arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/_keys/*",
           "arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/_runs/*",
         ]
       },
       {
-        Sid      = "ReadLogAndQuarantine"
+        Sid      = "ReadLogQuarantineAndKeys"
         Effect   = "Allow"
         Action   = ["s3:GetObject"]
-        Resource = ["arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/_log/*", "arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/_quarantine/*"]
+        Resource = ["arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/_log/*", "arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/_quarantine/*", "arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/_keys/*"]
       },
     ])
-    error_message = "Ingest writes under the lake's five prefixes, reads log and quarantine, deletes nothing."
+    error_message = "Ingest writes under the lake's six prefixes, reads log, quarantine and sets of keys, deletes nothing."
   }
 
   assert {
@@ -138,7 +138,7 @@ run "defaults" {
       Action = ["s3:DeleteObject"]
       Resource = [
         "arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/events/*", "arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/inventory/*",
-        "arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/_quarantine/*", "arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/_runs/*",
+        "arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/_quarantine/*", "arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/_keys/*", "arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/_runs/*",
       ]
     }])
     error_message = "The collector deletes files, never the log and never old versions."

@@ -99,9 +99,9 @@ locals {
       columns = concat([for column in columns : { name = column.name, type = column.type, nullable = true, pii = column.pii }], local.meta)
     }
   }
-  keys_tables = {
-    for stream, columns in local.typed : "${upper(stream)}__KEYS" => {
-      comment = "The newest set of the keys of ${stream} at the source."
+  deletes_tables = {
+    for stream, columns in local.typed : "${upper(stream)}__DELETES" => {
+      comment = "The keys of ${stream} that were found to have left the source, as of a version."
       columns = concat([
         for place in sort([for index, column in columns : format("%05d/%05d", column.key_position, index) if column.key_position != null]) : {
           name     = columns[tonumber(split("/", place)[1])].name

@@ -1,6 +1,6 @@
 output "tables" {
   description = "Every table of RAW by name: its comment and its columns (name, type, nullable, pii) in order."
-  value       = merge(local.data_tables, local.keys_tables, local.claim_tables, local.ledger)
+  value       = merge(local.data_tables, local.deletes_tables, local.claim_tables, local.ledger)
 }
 
 output "streams" {

@@ -70,7 +70,7 @@ run "names_the_lake_and_costs" {
   assert {
     condition = (
       snowflake_storage_integration_aws.this.storage_allowed_locations == toset(["s3://dp-mailblaze-demo-dev-raw-3dfbc1/"]) &&
-      snowflake_storage_integration_aws.this.storage_blocked_locations == toset(["s3://dp-mailblaze-demo-dev-raw-3dfbc1/_log/", "s3://dp-mailblaze-demo-dev-raw-3dfbc1/_quarantine/", "s3://dp-mailblaze-demo-dev-raw-3dfbc1/_runs/", "s3://dp-mailblaze-demo-dev-raw-3dfbc1/_ops/", "s3://dp-mailblaze-demo-dev-raw-3dfbc1/_built/"])
+      snowflake_storage_integration_aws.this.storage_blocked_locations == toset(["s3://dp-mailblaze-demo-dev-raw-3dfbc1/_keys/", "s3://dp-mailblaze-demo-dev-raw-3dfbc1/_log/", "s3://dp-mailblaze-demo-dev-raw-3dfbc1/_quarantine/", "s3://dp-mailblaze-demo-dev-raw-3dfbc1/_runs/", "s3://dp-mailblaze-demo-dev-raw-3dfbc1/_ops/", "s3://dp-mailblaze-demo-dev-raw-3dfbc1/_built/"])
     )
     error_message = "Snowflake sees the bucket without log and quarantine."
   }

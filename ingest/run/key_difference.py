@@ -1,0 +1,187 @@
+"""Which keys have gone and which have come back: the source's keys against those that live in the lake.
+
+All of it lies in a DuckDB on local disk, so that memory does not grow with the table. Keys are ordered and compared by
+the bytes of their landed values, whatever collation the source orders them by.
+
+A key lives in the lake if it was seen there, in the previous set or in what was landed since, and no tombstone came
+later. Of the previous set only the parts that this one does not share are looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Self
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ingest.contracts.model import StreamContract
+from ingest.contracts.names import quoted
+from ingest.scratch import engine_errors, open_scratch
+
+MEMORY = "128MB"
+_WAY_OUT = "Report it: a keys pass works in 128 MB, whatever the table."
+_ROWS_AT_ONCE = 65_536
+_LONGEST = 8
+"""A chunk has at most so many times the keys that it has on average."""
+
+
+class KeyDifference:
+    """Compares the keys of one stream. `source` is a Parquet file of the keys' columns alone; some may stand in it
+    more than once. Use as a context manager.
+    """
+
+    def __init__(self, folder: Path, contract: StreamContract, source: Path, schema: pa.Schema) -> None:
+        self._folder = folder
+        self._names = contract.key
+        self._schema = schema
+        self._connection = open_scratch(folder, memory_limit=MEMORY, way_out=_WAY_OUT)
+        self._columns = [f"k{index}" for index in range(len(self._names))]
+        self._all = ", ".join(self._columns)
+        found = self._connection.execute(f"DESCRIBE FROM {_parquet([source])}").fetchall()
+        types = {str(name): str(type_) for name, type_, *_ in found}
+        self._types = [types[name] for name in self._names]
+        named = ", ".join(f"{quoted(name)} AS {k}" for name, k in zip(self._names, self._columns, strict=True))
+        self._execute(f"CREATE VIEW source AS SELECT {named} FROM {_parquet([source])}")  # noqa: S608
+        typed = ", ".join(f"{k} {type_}" for k, type_ in zip(self._columns, self._types, strict=True))
+        self._execute(f"CREATE TABLE seen ({typed}, version BIGINT, tombstone BOOLEAN)")
+        self._execute(f"CREATE TABLE new_to_set ({typed})")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+    def chunks(self, chunk_rows: int) -> Iterator[pa.Table]:
+        """The source's keys, each once, in the order of their bytes, cut where a hash of a key says so: into chunks of
+        `chunk_rows` (a power of two) on average. Where there is no key, one empty chunk."""
+        texts = (f"coalesce(strlen({text}) || ':' || {text}, '-')" for text in map(_text, self._columns, self._types))
+        ends = f"(md5_number(concat({', '.join(texts)})) & {chunk_rows - 1}::UHUGEINT) = 0"
+        ordered = f"SELECT *, {ends} FROM (SELECT DISTINCT {self._all} FROM source) ORDER BY {self._all}"  # noqa: S608
+        pending: list[pa.RecordBatch] = []
+        waiting = cut = 0
+        with engine_errors(self._folder, _WAY_OUT), self._connection.cursor() as own:
+            for batch in own.execute(ordered).to_arrow_reader(_ROWS_AT_ONCE):
+                start = 0
+                for end in _cuts(batch.column(len(self._columns)), waiting, chunk_rows * _LONGEST):
+                    pending.append(batch.slice(start, end - start))
+                    yield self._chunk(pending)
+                    pending, start = [], end
+                    waiting, cut = 0, cut + 1
+                if start < batch.num_rows:
+                    pending.append(batch.slice(start))
+                waiting = sum(item.num_rows for item in pending)
+        if pending or not cut:
+            yield self._chunk(pending)
+
+    def forget(self) -> None:
+        """Take back all that was added."""
+        self._execute("TRUNCATE seen")
+        self._execute("TRUNCATE new_to_set")
+
+    def add_new_to_set(self, chunk: pa.Table) -> None:
+        """Add keys of a chunk that the previous set does not have as it is."""
+        self._connection.register("given", chunk)
+        self._execute(f"INSERT INTO new_to_set SELECT {self._typed()} FROM given")  # noqa: S608
+        self._connection.unregister("given")
+
+    def add_all_to_new(self) -> None:
+        """Take all of the source's keys for such ones: there is no previous set in chunks."""
+        self._execute(f"INSERT INTO new_to_set SELECT {self._all} FROM source")  # noqa: S608
+
+    def add_seen(self, files: Sequence[Path], *, version: int, tombstones: bool = False) -> None:
+        """Add keys that the lake knows as of `version`, out of Parquet files."""
+        self._execute(
+            f"INSERT INTO seen SELECT {self._typed()}, {version}, {tombstones} FROM {_parquet(files)}"  # noqa: S608
+        )
+
+    def add_refused(self, file: Path, *, version: int) -> None:
+        """Add keys of records in quarantine, as far as they can be read."""
+        members = ", ".join(
+            f"TRY_CAST(json_extract_string(key, {_literal(_pointer(name))}) AS {type_}) AS {k}"
+            for name, k, type_ in zip(self._names, self._columns, self._types, strict=True)
+        )
+        readable = " AND ".join(f"{k} IS NOT NULL" for k in self._columns)
+        self._execute(
+            f"INSERT INTO seen SELECT *, {version}, false FROM "  # noqa: S608
+            f"(SELECT {members} FROM {_parquet([file])} WHERE key IS NOT NULL) WHERE {readable}"
+        )
+
+    def gone(self) -> Iterator[pa.RecordBatch]:
+        """The keys that live in the lake and are not at the source, in their order, as the contract names them."""
+        return self._keys(
+            f"WITH living AS ({self._living(0)}), "  # noqa: S608
+            f"still AS (SELECT {self._all} FROM source SEMI JOIN living ON {self._same('source', 'living')}) "
+            f"SELECT {self._all} FROM living ANTI JOIN still ON {self._same('living', 'still')} ORDER BY {self._all}"
+        )
+
+    def unknown(self, *, since: int) -> Iterator[pa.RecordBatch]:
+        """The source's keys that do not live in the lake, in their order; what was seen below version `since` and not
+        again, an older release had found to be deleted."""
+        return self._keys(
+            f"WITH living AS ({self._living(since)}), given AS (SELECT DISTINCT {self._all} FROM new_to_set) "  # noqa: S608
+            f"SELECT {self._all} FROM given ANTI JOIN living ON {self._same('given', 'living')} ORDER BY {self._all}"
+        )
+
+    def _living(self, since: int) -> str:
+        return (
+            f"SELECT {self._all} FROM seen GROUP BY {self._all} "  # noqa: S608
+            f"HAVING max(version) FILTER (NOT tombstone) > coalesce(max(version) FILTER (tombstone), 0) "
+            f"AND max(version) FILTER (NOT tombstone) >= {since}"
+        )
+
+    def _keys(self, sql: str) -> Iterator[pa.RecordBatch]:
+        with engine_errors(self._folder, _WAY_OUT), self._connection.cursor() as own:
+            for batch in own.execute(sql).to_arrow_reader(_ROWS_AT_ONCE):
+                yield pa.RecordBatch.from_arrays(batch.columns, names=list(self._names)).cast(self._schema)
+
+    def _chunk(self, batches: Sequence[pa.RecordBatch]) -> pa.Table:
+        if not batches:
+            return self._schema.empty_table()
+        keys = pa.Table.from_batches(batches).select(self._columns)
+        return keys.rename_columns(list(self._names)).cast(self._schema).combine_chunks()
+
+    def _typed(self) -> str:
+        """A file's key as the source has it now: an older file may have a narrower type."""
+        return ", ".join(
+            f"TRY_CAST({quoted(name)} AS {type_})" for name, type_ in zip(self._names, self._types, strict=True)
+        )
+
+    def _same(self, one: str, other: str) -> str:
+        return " AND ".join(f"{one}.{k} IS NOT DISTINCT FROM {other}.{k}" for k in self._columns)
+
+    def _execute(self, sql: str) -> None:
+        with engine_errors(self._folder, _WAY_OUT):
+            self._connection.execute(sql)
+
+
+def _cuts(ends: pa.Array, waiting: int, longest: int) -> Iterator[int]:
+    """The places in a batch at which a chunk ends; `waiting` keys stand before the batch."""
+    start = -waiting
+    for place in (*pc.indices_nonzero(ends).to_pylist(), len(ends)):
+        while place - start >= longest:
+            start += longest
+            yield start
+        if place < len(ends) and place + 1 > start:
+            start = place + 1
+            yield start
+
+
+def _text(value: str, type_: str) -> str:
+    """A value as text that no other value of its type has."""
+    return f"epoch_us({value})::VARCHAR" if type_.startswith("TIMESTAMP") else f"({value})::VARCHAR"
+
+
+def _pointer(name: str) -> str:
+    """A member of a JSON object (RFC 6901): DuckDB's paths know no quote within a name as SQL writes it."""
+    return "/" + name.replace("~", "~0").replace("/", "~1")
+
+
+def _parquet(paths: Sequence[Path]) -> str:
+    return f"read_parquet([{', '.join(_literal(str(path)) for path in paths)}], hive_partitioning = false)"
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
