@@ -15,6 +15,9 @@ RANGES = {"7 days": 7, "28 days": 28, "90 days": 90, "Year": 365}
 _OWN = "Own range"
 _DEFAULT = "28 days"
 _COVER_DAYS = 28
+_CLOSING_DAYS = 7
+"""Every product that a warehouse ever had has a row of stock for each day up to the run's: the period's last day is one
+of these. To look at all days of the period for it would be dear."""
 _KEYS = ("period", "days", "campaign", "category", "country", "currency")
 
 
@@ -50,6 +53,7 @@ class Filters:
         return {
             "first_day": self.first_day,
             "last_day": self.last_day,
+            "closing_from": max(self.first_day, self.last_day - timedelta(days=_CLOSING_DAYS - 1)),
             "cover_from": self.last_day - timedelta(days=_COVER_DAYS - 1),
             "currency": self.currency,
             "grain": self.grain,

@@ -1,5 +1,7 @@
 -- Days of cover of a warehouse: all that is left by all that is sold a day, over the 28 days up to the last day.
-with stock as ({{ relation stock }}),
+with stock as (
+    select * from ({{ relation stock }}) as period where inventory_date >= :closing_from
+),
 
 closing as (
     select * from stock where inventory_date = (select max(inventory_date) from stock)

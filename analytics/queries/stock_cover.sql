@@ -1,5 +1,7 @@
 -- Where stock runs out first: what is left by what was sold a day, over the 28 days up to the last day of the period.
-with stock as ({{ relation stock }}),
+with stock as (
+    select * from ({{ relation stock }}) as period where inventory_date >= :closing_from
+),
 
 closing as (
     select * from stock where inventory_date = (select max(inventory_date) from stock)

@@ -1,4 +1,6 @@
-with stock as ({{ relation stock }}),
+with stock as (
+    select * from ({{ relation stock }}) as period where inventory_date >= :closing_from
+),
 
 closing as (
     select * from stock where inventory_date = (select max(inventory_date) from stock)

@@ -19,6 +19,7 @@ def test_every_query_finds_something_in_the_marts_that_are_measured(tmp_path: Pa
     source = DuckDBFile(Settings.of({"WAREHOUSE_DIR": str(tmp_path)}))
     values = VALUES | {
         "first_day": LAST_DAY - timedelta(days=364), "last_day": LAST_DAY, "cover_from": LAST_DAY - timedelta(days=27),
+        "closing_from": LAST_DAY - timedelta(days=6),
         "every_campaign": 1, "campaigns": (), "every_warehouse": 1, "warehouses": (), "run_id": "run-29",
     }  # fmt: skip
     month_ago = datetime.now(UTC).date() - timedelta(days=29)

@@ -21,7 +21,8 @@ from tests.analytics.marts import described as marts_described
 REPOSITORY = Path(__file__).parents[2]
 DAY = date(2028, 2, 29)
 VALUES = {
-    "first_day": DAY, "last_day": DAY, "cover_from": DAY, "currency": "EUR", "grain": "week", "product_id": 1,
+    "first_day": DAY, "last_day": DAY, "cover_from": DAY, "closing_from": DAY, "currency": "EUR", "grain": "week",
+    "product_id": 1,
     "every_campaign": 0, "campaigns": ("a", "b"), "every_category": 1, "categories": (), "every_country": 1,
     "countries": (), "every_warehouse": 0, "warehouses": ("w",), "run_id": "r",
 }  # fmt: skip

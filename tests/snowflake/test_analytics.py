@@ -40,6 +40,7 @@ FILTERS: Mapping[str, Mapping[str, object]] = {
 }
 EVERYTHING = VALUES | {
     "first_day": LAST_DAY - timedelta(days=89), "last_day": LAST_DAY, "cover_from": LAST_DAY - timedelta(days=27),
+    "closing_from": LAST_DAY - timedelta(days=6),
     "every_campaign": 1, "campaigns": (), "every_warehouse": 1, "warehouses": (), "run_id": "run-089",
 }  # fmt: skip
 
