@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
+
+import pyarrow.parquet as pq
 
 from bench.measure import BenchError, Command
 from bench.tables import STREAM
@@ -35,6 +38,16 @@ def require_rows(lake: Lake, stream: str, rows: int) -> None:
     landed = sum(commit.rows for commit in commits(lake, stream))
     if landed != rows:
         raise BenchError(f"{landed:,} rows of {stream} were committed, not {rows:,}")
+
+
+def require_parquet_rows(lake: Lake, prefix: str, rows: int) -> None:
+    """Raise BenchError unless the Parquet files of a peer under `prefix` hold exactly `rows` rows."""
+    client = lake.server.client()
+    listed = client.list_objects_v2(Bucket=lake.bucket, Prefix=prefix).get("Contents", [])
+    bodies = (client.get_object(Bucket=lake.bucket, Key=item["Key"])["Body"].read() for item in listed)
+    found = sum(pq.read_metadata(BytesIO(body)).num_rows for body in bodies)
+    if found != rows:
+        raise BenchError(f"the peer wrote {found:,} rows, not {rows:,}")
 
 
 def commits(lake: Lake, stream: str) -> list[Commit]:

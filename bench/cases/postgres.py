@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from bench.case import Case, Measured, find, wall_of
-from bench.cases.lakes import ingest_movements_anew
+from bench.cases.lakes import ingest_movements_anew, require_parquet_rows
 from bench.measure import BenchError, Command, Contender, interleave
 from bench.peers import environment as tools
 from bench.results import Check, Series, series_of
@@ -18,6 +18,7 @@ from bench.world import World
 OURS = "ingest run"
 CEILING = "COPY to binary, thrown away"
 ADBC_LOOP = "ADBC loop, no overlap"
+DUCKDB = "DuckDB's COPY, two threads"
 DLT_ARROW = "dlt, pyarrow"
 DLT_CONNECTORX = "dlt, connectorx"
 SLING = "Sling, CSV"
@@ -40,6 +41,7 @@ def measure(world: World) -> Measured:
         trials[ADBC_LOOP] = partial(
             _in_lake, world, lambda variables, _: tools.adbc_loop(world_peers(world), variables)
         )
+        trials[DUCKDB] = partial(_duckdb, world, world.peers)
         for name, backend in ((DLT_ARROW, "pyarrow"), (DLT_CONNECTORX, "connectorx")):
             trials[name] = partial(_in_lake, world, partial(_dlt, world, backend))
         if tools.has_sling(world.peers):
@@ -96,6 +98,15 @@ def _in_lake(world: World, make: Callable[[dict[str, str], Path], Command], rows
             raise BenchError("the peer wrote nothing")
 
 
+@contextmanager
+def _duckdb(world: World, peers: Path, rows: int) -> Iterator[Command]:
+    """DuckDB's copy into an empty bucket; afterwards all rows must be in its file."""
+    with world.lake() as lake:
+        variables = world.environment(lake.environment, {"POSTGRES_DSN": world.movements.dsn(rows)})
+        yield tools.duckdb_copy(peers, variables)
+        require_parquet_rows(lake, "duckdb/", rows)
+
+
 def _dlt(world: World, backend: str, variables: dict[str, str], folder: Path) -> Command:
     return tools.dlt_pipeline(world_peers(world), backend, variables, folder)
 
@@ -116,6 +127,8 @@ def _checks(series: tuple[Series, ...], rows: int) -> Iterator[Check]:
     per_row = mine.cpu / rows * 1e6
     ceiling = wall_of(series, CEILING)
     yield Check(what=f"{rows:,} rows to S3, over the COPY ceiling", value=mine.wall / ceiling, limit=1.7, unit="x")
+    for duckdb in (item for item in series if item.name == DUCKDB):
+        yield Check(what=f"{rows:,} rows to S3, over {DUCKDB}", value=mine.wall / duckdb.wall, limit=1.15, unit="x")
     dlt = [item for item in series if item.name in (DLT_ARROW, DLT_CONNECTORX)]
     if dlt:
         best = min(item.wall for item in dlt)
@@ -131,8 +144,9 @@ CASE = Case(
     "postgres",
     "Postgres to S3",
     "One table of nine columns (integers, text, numeric, timestamps), whole. Ours writes Parquet with checksums and a "
-    "commit, checked against its contract; the others write Parquet (Sling: CSV with zstd) and promise less. The "
-    "ceiling is what Postgres can send: `COPY ... (FORMAT binary)` read by psql and thrown away.",
+    "commit, checked against its contract; the others write Parquet (Sling: CSV with zstd) and promise less. DuckDB's "
+    "is `COPY (FROM postgres table) TO 's3://...parquet'` of its extension for Postgres. The ceiling is what Postgres "
+    "can send: `COPY ... (FORMAT binary)` read by psql and thrown away.",
     measure,
 )
 MEMORY = Case(

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
 from bench.case import Case, Measured, wall_of
-from bench.cases.lakes import require_rows
+from bench.cases.lakes import require_parquet_rows, require_rows
 from bench.measure import Command, Contender, interleave, run
+from bench.peers import environment as tools
 from bench.results import Check, Series, series_of
 from bench.servers.events_api import PAGE_SIZE
 from bench.world import World, python
@@ -17,21 +20,27 @@ from bench.world import World, python
 STREAM = "email_events"
 OURS = "ingest run"
 LOOP = "bare httpx loop"
+DLT = "dlt, rest_api"
 _LATENCY_MS = 50
+_FEWEST_ROUNDS = 1
+"""Of dlt, which takes minutes."""
 
 
 def measure(world: World) -> Measured:
-    """Without latency, then with some on each page."""
+    """Without latency, beside dlt too; then with some on each page."""
     near = _contenders(world, world.scale.events, 0)
     far = _contenders(world, world.scale.latency_events, _LATENCY_MS)
-    series = series_of(interleave([*near, *far], world.scale.rounds, world.tell))
-    checks = tuple(_check(series, a, b, limit) for (a, b), limit in ((near, 1.3), (far, 1.2)))
-    return Measured(series, checks, _profile(world))
+    peers = [] if world.peers is None else [_dlt_contender(world, world.peers, world.scale.events)]
+    series = series_of(interleave([*near, *peers, *far], world.scale.rounds, world.tell))
+    checks = [_check(series, *near, f"the {LOOP}", 1.3)]
+    checks += [_check(series, near[0], peer, DLT, 0.15) for peer in peers]
+    checks.append(_check(series, *far, f"the {LOOP}", 1.2))
+    return Measured(series, tuple(checks), _profile(world))
 
 
-def _check(series: tuple[Series, ...], mine: Contender, floor: Contender, limit: float) -> Check:
-    ratio = wall_of(series, mine.name) / wall_of(series, floor.name)
-    return Check(what=f"{mine.name}, over the {LOOP}", value=ratio, limit=limit, unit="x")
+def _check(series: tuple[Series, ...], mine: Contender, other: Contender, over: str, limit: float) -> Check:
+    ratio = wall_of(series, mine.name) / wall_of(series, other.name)
+    return Check(what=f"{mine.name}, over {over}", value=ratio, limit=limit, unit="x")
 
 
 def _contenders(world: World, events: int, latency_ms: int) -> tuple[Contender, Contender]:
@@ -63,6 +72,24 @@ def _ours(world: World, events: int, latency_ms: int) -> Iterator[Command]:
         require_rows(lake, STREAM, events)
 
 
+def _dlt_contender(world: World, peers: Path, events: int) -> Contender:
+    return Contender(
+        f"{DLT}, {events:,} events",
+        partial(_dlt, world, peers, events),
+        partial(_dlt, world, peers, 10 * PAGE_SIZE),
+        at_most=_FEWEST_ROUNDS,
+    )
+
+
+@contextmanager
+def _dlt(world: World, peers: Path, events: int) -> Iterator[Command]:
+    """dlt's pipeline into an empty bucket; afterwards all events must be in its files."""
+    with world.lake() as lake, tempfile.TemporaryDirectory(prefix="bench-peer-") as folder:
+        variables = world.environment(lake.environment, {"SAAS_BASE_URL": _base_url(world, events, 0)})
+        yield tools.dlt_rest_api(peers, variables, Path(folder))
+        require_parquet_rows(lake, "dlt/events/email_events/", events)
+
+
 @contextmanager
 def _loop(world: World, events: int, latency_ms: int) -> Iterator[Command]:
     pages = -(-events // PAGE_SIZE)
@@ -79,7 +106,8 @@ CASE = Case(
     "E-mail provider to S3",
     f"An API of {PAGE_SIZE:,} events a page, rendered beforehand, into committed Parquet: each record kept to the "
     "byte, checked against its contract, its envelope typed. The loop fetches the same pages with the same HTTP "
-    "library and throws them away. A page's cursor is known once the page before has arrived, so that no two fetches "
+    "library and throws them away. dlt's `rest_api` takes the records apart into columns, and "
+    "promises less. A page's cursor is known once the page before has arrived, so that no two fetches "
     "can overlap; a fetch can overlap the decoding and writing of the page before.",
     measure,
 )

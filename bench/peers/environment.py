@@ -30,6 +30,17 @@ def dlt_pipeline(peers: Path, backend: str, environment: Mapping[str, str], fold
     return Command(arguments, {**environment, **_QUIET, "DLT_DATA_DIR": str(folder)})
 
 
+def dlt_rest_api(peers: Path, environment: Mapping[str, str], folder: Path) -> Command:
+    """dlt's source for REST APIs; it keeps its state in `folder`."""
+    arguments = [peers / "bin/python", _SCRIPTS / "dlt_rest_api.py", folder / "pipelines"]
+    return Command(arguments, {**environment, **_QUIET, "DLT_DATA_DIR": str(folder)})
+
+
+def duckdb_copy(peers: Path, environment: Mapping[str, str]) -> Command:
+    """DuckDB's extension for Postgres."""
+    return Command([peers / "bin/python", _SCRIPTS / "duckdb_postgres.py"], environment)
+
+
 def sling(peers: Path, environment: Mapping[str, str], folder: Path) -> Command:
     """Sling to CSV with zstd; its path to Parquet downloads another program."""
     variables = {
