@@ -26,8 +26,8 @@ from analytics.charts import BLUE
 from analytics.data import Marts, marts
 from analytics.filters import Filters, choose, keep_choice
 from analytics.page import Page, say
-from analytics.pages import campaigns, data_quality, list_health, overview, price_history, runs, sales, stock
 from analytics.settings import Settings
+from analytics.views import campaigns, data_quality, list_health, overview, price_history, runs, sales, stock
 from analytics.warehouse.choice import open_source
 from analytics.warehouse.source import Incomplete, Republished, Source, Unavailable
 

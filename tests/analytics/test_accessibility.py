@@ -13,7 +13,7 @@ import pytest
 
 import analytics
 from analytics import charts
-from analytics.pages import stock
+from analytics.views import stock
 
 THEME = tomllib.loads((Path(analytics.__file__).parent / ".streamlit" / "config.toml").read_text())["theme"]
 MODES = ("light", "dark")

@@ -14,6 +14,7 @@ from types import SimpleNamespace
 import pytest
 from streamlit.testing.v1 import AppTest
 
+import analytics
 from analytics.__main__ import health
 from analytics.app import PAGES
 from analytics.settings import Settings
@@ -289,3 +290,8 @@ def test_the_period_before_ends_where_the_period_begins() -> None:
     assert (chosen.before.first_day, chosen.before.last_day) == (
         LAST_DAY - timedelta(days=13), LAST_DAY - timedelta(days=7),
     )  # fmt: skip
+
+
+def test_no_folder_is_called_as_the_one_that_streamlit_would_run_by_itself() -> None:
+    """With a folder `pages` beside the entry, the first visitor of a server who opens /runs sees an empty page."""
+    assert not (Path(analytics.__file__).parent / "pages").exists()

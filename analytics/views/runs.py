@@ -10,7 +10,7 @@ from analytics.cards import figures, totals
 from analytics.charts import AMBER, BLUE, GREEN, GREY, RED, VIOLET
 from analytics.metrics import Unit
 from analytics.page import Page, part
-from analytics.pages.data_quality import recorded, table
+from analytics.views.data_quality import recorded, table
 
 _STEPS = {
     "ingest_seconds": ("Ingest", BLUE),

@@ -10,7 +10,7 @@ from analytics.cards import cards, totals
 from analytics.charts import AMBER, BLUE, RED, VIOLET
 from analytics.metrics import Unit
 from analytics.page import Page, incomplete, part
-from analytics.pages.overview import immaturity
+from analytics.views.overview import immaturity
 
 COMPLAINTS_KEEP_BELOW, COMPLAINTS_LIMIT = 0.001, 0.003
 """Of delivered messages. Gmail's and Yahoo's rules for senders (2024): keep below 0.1 %, never reach 0.3 %."""

@@ -10,7 +10,7 @@ from analytics.cards import cards, totals
 from analytics.charts import AMBER, BLUE, GREEN, VIOLET
 from analytics.metrics import METRICS, Unit
 from analytics.page import Page, incomplete, part
-from analytics.pages.overview import immaturity
+from analytics.views.overview import immaturity
 
 _CARDS = ("message_revenue", "message_orders", "hours_to_open", "hours_to_click")
 _FUNNEL = ("sent", "delivered", "opened", "clicked", "ordered")
