@@ -79,6 +79,8 @@ TUNING = {
     # Nine streams on three workers: each of them has something to do.
     "INGEST_SLOTS": "1",
     "METRICS_REFRESH_SECONDS": "2",
+    # Who is killed is missed sooner than by default.
+    "STALE_RUN_SECONDS": "25",
     "ALERT_WEBHOOK_URL": f"http://alerts:{RECEIVER_PORT}/",
 }
 
