@@ -18,7 +18,7 @@ from typing import Any
 
 import duckdb
 
-from tests.dbt.simulation import simulated_marts
+from tests.dbt.world.simulation import simulated_marts
 
 PAGE = Path(__file__).parents[1] / "docs" / "QUESTIONS.md"
 

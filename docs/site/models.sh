@@ -9,7 +9,7 @@ work=$folder.work
 rm -rf "$work"
 mkdir -p "$work" "$folder/models" "$folder/lineage"
 .venv/bin/python -c 'import sys, pathlib
-from tests.dbt.raw_database import RawDatabase
+from tests.dbt.running.raw_database import RawDatabase
 RawDatabase.create(pathlib.Path(sys.argv[1]))' "$work"
 
 # Whatever the environment says of targets, schemas and secrets: the documentation is the same everywhere. In dbt's own folder,

@@ -7,9 +7,9 @@ from random import Random
 
 import pytest
 
-from tests.dbt.history import open_shop
-from tests.dbt.project import Dbt
-from tests.dbt.raw_database import RawDatabase
+from tests.dbt.running.project import Dbt
+from tests.dbt.running.raw_database import RawDatabase
+from tests.dbt.world.history import open_shop
 
 SALT = "the-salt-of-what-is-built"
 MODELS_AND_DATA_TESTS = ("--exclude-resource-type", "unit_test")

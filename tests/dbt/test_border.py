@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from orchestration.warehouse.duckdb.warehouse import DIALECT
 from tests.border.staged import AT, Border, differences, staged
 from tests.border.tables import SHOWN_AS, Table, drawn_columns, read
-from tests.dbt.project import Dbt
-from tests.dbt.raw_database import RawDatabase
+from tests.dbt.running.project import Dbt
+from tests.dbt.running.raw_database import RawDatabase
 
 RECORDS = int(os.environ.get("BORDER_RECORDS", "600"))
 

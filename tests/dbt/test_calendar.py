@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.dbt import expected
-from tests.dbt.history import live_far_away, open_shop
-from tests.dbt.project import Dbt
-from tests.dbt.raw_database import RawDatabase
-from tests.dbt.shop import Shop
+from tests.dbt.running.project import Dbt
+from tests.dbt.running.raw_database import RawDatabase
 from tests.dbt.test_incremental import MODELS, assert_equals_a_full_refresh
+from tests.dbt.world import expected
+from tests.dbt.world.history import live_far_away, open_shop
+from tests.dbt.world.shop import Shop
 
 FIRST_DAY = date(2000, 1, 1)
 SHOP = ZoneInfo("Europe/Amsterdam")

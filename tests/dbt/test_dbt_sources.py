@@ -12,9 +12,9 @@ import yaml
 from ingest.contracts.registry import PACKAGED, ContractRegistry
 from orchestration.dbt import sources as dbt_sources
 from orchestration.dbt.sources import KEYS_FILE, SOURCES_FILE, generate, main
-from tests.dbt.history import open_shop
-from tests.dbt.project import PROJECT, Dbt
-from tests.dbt.raw_database import RawDatabase
+from tests.dbt.running.project import PROJECT, Dbt
+from tests.dbt.running.raw_database import RawDatabase
+from tests.dbt.world.history import open_shop
 
 
 @pytest.fixture

@@ -12,11 +12,11 @@ import yaml
 
 from ingest.contracts.registry import ContractRegistry
 from orchestration.warehouse.duckdb.warehouse import DIALECT
-from tests.dbt import trade
-from tests.dbt.history import live_through_a_round, open_shop
 from tests.dbt.names import HOSTILE_NAMES, SHOWN_OTHERWISE
-from tests.dbt.project import PROJECT, Dbt
-from tests.dbt.raw_database import RawDatabase
+from tests.dbt.running.project import PROJECT, Dbt
+from tests.dbt.running.raw_database import RawDatabase
+from tests.dbt.world import trade
+from tests.dbt.world.history import live_through_a_round, open_shop
 
 MODELS = (
     "--select", "+fct_order_lines", "+int_stock_ledger", "+snap_stock_levels", "stg_orders",

@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from tests.dbt import mailing, resolution, trade
 from tests.dbt.conftest import dbt_on
-from tests.dbt.expected import email_hash
-from tests.dbt.history import open_shop
-from tests.dbt.project import Dbt
-from tests.dbt.raw_database import RawDatabase
-from tests.dbt.shop import Shop
+from tests.dbt.running.project import Dbt
+from tests.dbt.running.raw_database import RawDatabase
+from tests.dbt.world import mailing, resolution, trade
+from tests.dbt.world.expected import email_hash
+from tests.dbt.world.history import open_shop
+from tests.dbt.world.shop import Shop
 
 REPORTED = {
     "orders": (

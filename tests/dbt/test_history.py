@@ -7,9 +7,9 @@ from random import Random
 from typing import Any
 
 from tests.dbt.conftest import MODELS_AND_DATA_TESTS
-from tests.dbt.history import live_through_a_round, open_shop
-from tests.dbt.project import Dbt
-from tests.dbt.raw_database import RawDatabase
+from tests.dbt.running.project import Dbt
+from tests.dbt.running.raw_database import RawDatabase
+from tests.dbt.world.history import live_through_a_round, open_shop
 
 KEYS = {
     "dim_product": "product_key, product_id",

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from tests.dbt import expected, resolution
 from tests.dbt.conftest import MODELS_AND_DATA_TESTS
-from tests.dbt.history import live_through_a_round, open_shop
-from tests.dbt.project import BUSINESS_NOW, Dbt
-from tests.dbt.raw_database import RawDatabase
-from tests.dbt.shop import Shop
+from tests.dbt.running.project import BUSINESS_NOW, Dbt
+from tests.dbt.running.raw_database import RawDatabase
+from tests.dbt.world import expected, resolution
+from tests.dbt.world.history import live_through_a_round, open_shop
+from tests.dbt.world.shop import Shop
 
 MODELS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
 MODELS_ON_STAGING = (*MODELS, "--exclude", "path:models/staging")

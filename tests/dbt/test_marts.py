@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.dbt.project import REPOSITORY
-from tests.dbt.raw_database import RawDatabase
+from tests.dbt.running.project import REPOSITORY
+from tests.dbt.running.raw_database import RawDatabase
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from orchestration.warehouse.ops.rows import ROW_TYPES
-from tests.dbt.project import REPOSITORY, mart_names
-from tests.dbt.raw_database import RawDatabase
+from tests.dbt.running.project import REPOSITORY, mart_names
+from tests.dbt.running.raw_database import RawDatabase
 
 
 def test_the_page_has_each_mart_with_a_query_that_runs(built: RawDatabase) -> None:

@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 
 from tests.dbt.conftest import dbt_on
-from tests.dbt.project import Dbt
-from tests.dbt.raw_database import RawDatabase
+from tests.dbt.running.project import Dbt
+from tests.dbt.running.raw_database import RawDatabase
 
 DAMAGE = {
     "assert_stock_is_never_negative": (

@@ -14,10 +14,10 @@ import pytest
 
 from ingest.contracts.model import StreamContract
 from tests.dbt.conftest import MODELS_AND_DATA_TESTS
-from tests.dbt.odd_records import Row, odd_rows
-from tests.dbt.project import Dbt, DbtResult
-from tests.dbt.raw_database import RawDatabase
+from tests.dbt.running.project import Dbt, DbtResult
+from tests.dbt.running.raw_database import RawDatabase
 from tests.dbt.test_incremental import assert_equals_a_full_refresh
+from tests.dbt.world.odd_records import Row, odd_rows
 
 FIRST_SEED = int(os.environ.get("ODD_SEED", "11"))
 SEEDS = range(FIRST_SEED, FIRST_SEED + int(os.environ.get("ODD_SEEDS", "1")))

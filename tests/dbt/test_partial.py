@@ -24,10 +24,10 @@ from orchestration.built.mark import Built, StreamVersion
 from orchestration.built.plan import BUSINESS_DAY, Present, plan
 from orchestration.warehouse.ddl import stream_tables
 from tests.dbt.conftest import SALT, dbt_on
-from tests.dbt.history import live_through_a_round, open_shop
-from tests.dbt.project import Dbt
-from tests.dbt.raw_database import RawDatabase, Row
-from tests.dbt.shop import Shop
+from tests.dbt.running.project import Dbt
+from tests.dbt.running.raw_database import RawDatabase, Row
+from tests.dbt.world.history import live_through_a_round, open_shop
+from tests.dbt.world.shop import Shop
 
 CONTRACTS = ContractRegistry.load()
 TABLES = {table.name: stream for stream in CONTRACTS for table in stream_tables(CONTRACTS[stream], "raw")}

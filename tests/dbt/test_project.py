@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tests.dbt.conftest import SALT
-from tests.dbt.project import CI_PROFILES, PROJECT, Dbt, DbtResult
-from tests.dbt.raw_database import RawDatabase
+from tests.dbt.running.project import CI_PROFILES, PROJECT, Dbt, DbtResult
+from tests.dbt.running.raw_database import RawDatabase
 
 KINDS = {
     ("Promise", "error"),

@@ -12,7 +12,7 @@ import pytest
 
 from ingest.settings import LakeSettings
 from orchestration.warehouse.duckdb.warehouse import DuckDBWarehouse
-from tests.dbt.raw_database import RawDatabase
+from tests.dbt.running.raw_database import RawDatabase
 from tests.personal_data import traces
 
 

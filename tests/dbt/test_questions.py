@@ -11,7 +11,7 @@ import pytest
 from postgres.shop.response import RESPONSE
 from tests.questions import PAGE, Ask, answered, asking_simulated_marts, questions
 
-EFFECT = Path(__file__).with_name("effect_of_clicks.sql")
+EFFECT = Path(__file__).with_name("world") / "effect_of_clicks.sql"
 
 
 @pytest.fixture(scope="module")

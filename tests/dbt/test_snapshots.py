@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.dbt.project import Dbt
-from tests.dbt.raw_database import RawDatabase
+from tests.dbt.running.project import Dbt
+from tests.dbt.running.raw_database import RawDatabase
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 DAY = timedelta(days=1)

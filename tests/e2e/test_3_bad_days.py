@@ -1,7 +1,7 @@
 """Bad days: something is killed, stopped, full or wrong in the middle of a run.
 
-First days on which a run completes all the same, and all rows are equal. Then days on which it does not, each on top of those
-before: its state says why. The last day's runs make up for all of them.
+First days on which a run completes all the same, and all rows are equal. Then days on which it does not, each on top of
+those before: its state says why. The last day's runs make up for all of them.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from ingest.contracts.registry import ContractRegistry
 from ingest.run.runner import open_ingestion
 from tests.chaos.comparison.warehouse_side import database_file
 from tests.chaos.line import Line
-from tests.dbt.project import Dbt
+from tests.dbt.running.project import Dbt
 
 LEVELS = ContractRegistry.load()["stock_levels"]
 NO_TESTS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")

@@ -20,7 +20,7 @@ from local.demo.answers import QUESTIONS, marts
 from local.environment import clean_environment
 from orchestration.warehouse.answer import Answer
 from orchestration.warehouse.duckdb.query import run_query
-from tests.dbt.project import mart_names
+from tests.dbt.running.project import mart_names
 
 PATIENCE = 60.0
 NOW = "2028-02-29T23:58:00Z"

@@ -18,7 +18,7 @@ import pytest
 from ingest.settings import LakeSettings
 from orchestration.settings import Schemas
 from orchestration.warehouse.duckdb.warehouse import DuckDBWarehouse
-from tests.dbt.project import REPOSITORY
+from tests.dbt.running.project import REPOSITORY
 
 DATABASE = "DP_MAILBLAZE_DEMO_DEV_DB"
 INVOICES = """

@@ -15,7 +15,7 @@ from local.environment import clean_environment
 from local.snowflake.server import EMULATOR_PYTHON
 from orchestration.settings import Schemas
 from orchestration.warehouse.snowflake.settings import SnowflakeSettings
-from tests.dbt.project import mart_names
+from tests.dbt.running.project import mart_names
 from tests.snowflake.account import USERS_ACCOUNT, connect, new_database, provisioned
 from tests.snowflake.lake_bucket import fresh_bucket
 

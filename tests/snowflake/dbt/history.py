@@ -10,11 +10,11 @@ from random import Random
 from ingest.apart import Outcome
 from ingest.contracts.types import Kind, LandingType
 from orchestration.warehouse.loader import LoadResult
-from tests.dbt import trade
-from tests.dbt.history import live_far_away, live_through_a_round, open_shop
 from tests.dbt.names import HOSTILE_NAMES, SHOWN_OTHERWISE
-from tests.dbt.project import DbtResult
-from tests.dbt.shop import Shop
+from tests.dbt.running.project import DbtResult
+from tests.dbt.world import trade
+from tests.dbt.world.history import live_far_away, live_through_a_round, open_shop
+from tests.dbt.world.shop import Shop
 from tests.snowflake.dbt.relations import differences
 from tests.snowflake.dbt.two_warehouses import TwoWarehouses
 

@@ -11,7 +11,7 @@ import shutil
 
 import pytest
 
-from tests.dbt.project import PROJECT, Dbt
+from tests.dbt.running.project import PROJECT, Dbt
 from tests.snowflake.dbt.snowflake_grammar import SQLFLUFF_PYTHON, refused_by_sqlfluff, refused_by_sqlglot
 
 pytestmark = pytest.mark.xdist_group("compiled for snowflake")

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.dbt.project import Dbt
+from tests.dbt.running.project import Dbt
 from tests.snowflake.account import Account
 from tests.snowflake.keys import key_pair
 

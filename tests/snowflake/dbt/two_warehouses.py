@@ -13,7 +13,7 @@ from orchestration.warehouse.loader import Loader, LoadResult, load_streams
 from orchestration.warehouse.ops.tables import ensure_ops_tables
 from orchestration.warehouse.protocol import Purpose, Warehouse
 from orchestration.warehouse.snowflake.warehouse import SnowflakeWarehouse
-from tests.dbt.project import Dbt, DbtResult
+from tests.dbt.running.project import Dbt, DbtResult
 from tests.snowflake.dbt.landed_lake import LandedLake
 from tests.snowflake.dbt.relations import Relation, read_relation
 

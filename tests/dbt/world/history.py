@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from random import Random
 
-from tests.dbt import mailing, trade
-from tests.dbt.shop import START, Shop
+from tests.dbt.world import mailing, trade
+from tests.dbt.world.shop import START, Shop
 
 EVERYTHING_THAT_HAPPENS = (
     [trade.place_order] * 12

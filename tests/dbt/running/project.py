@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.dbt.warm import Invocation, warm_dbt
+from tests.dbt.running.warm import Invocation, warm_dbt
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[3]
 PROJECT = REPOSITORY / "dbt"
 CI_PROFILES = REPOSITORY / ".github" / "ci_profiles"
 

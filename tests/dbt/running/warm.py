@@ -1,7 +1,7 @@
 """dbt, imported once and forked for each invocation: a process of its own as the flow's is, and no seconds of import.
 
-`python -m tests.dbt.warm SOCKET TARGET` serves until its standard input ends. A request is a line of JSON, Invocation's
-fields; the answer is the exit code.
+`python -m tests.dbt.running.warm SOCKET TARGET` serves until its standard input ends. A request is a line of JSON,
+Invocation's fields; the answer is the exit code.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def warm_dbt(target: str) -> WarmDbt:
     folder = tempfile.TemporaryDirectory(prefix="dbt-")
     process = subprocess.Popen(
         [sys.executable, "-m", __name__, str(Path(folder.name) / "socket"), target],
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[3],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )

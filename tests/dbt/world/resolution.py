@@ -14,8 +14,8 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-from tests.dbt.expected import email_hash
-from tests.dbt.raw_database import RawDatabase
+from tests.dbt.running.raw_database import RawDatabase
+from tests.dbt.world.expected import email_hash
 
 BEGINNING = datetime(1900, 1, 1, tzinfo=UTC)
 WINDOW = timedelta(days=7)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from typing import Any
 
-from tests.dbt.shop import Shop
+from tests.dbt.world.shop import Shop
 
 Record = Mapping[str, Any]
 

@@ -6,7 +6,7 @@ import json
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
-from tests.dbt.shop import Key, Record, Shop
+from tests.dbt.world.shop import Key, Record, Shop
 
 CENT = Decimal("0.01")
 

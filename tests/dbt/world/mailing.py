@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import datetime, timedelta
 
-from tests.dbt.shop import START, Record, Shop
+from tests.dbt.world.shop import START, Record, Shop
 
 LIVES = (
     [("sent", 0)],

@@ -26,9 +26,9 @@ from postgres.shop.lifecycle import OrderStatus, Step, steps_before
 from postgres.shop.master_data import draw_customers, draw_products, draw_warehouses
 from postgres.shop.rows import Customer, Order, Product, Warehouse
 from postgres.shop.visits import Visit
-from tests.dbt.project import Dbt
-from tests.dbt.raw_database import RawDatabase
-from tests.dbt.shop import LandingZone
+from tests.dbt.running.project import Dbt
+from tests.dbt.running.raw_database import RawDatabase
+from tests.dbt.world.shop import LandingZone
 
 Row = Mapping[str, Any]
 

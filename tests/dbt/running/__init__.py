@@ -1,0 +1,1 @@
+"""dbt on a database of its own, in a process of its own."""
