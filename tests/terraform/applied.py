@@ -123,6 +123,7 @@ class Lake:
         data, commit = self._first("events/"), self._first(f"{LOG}/email_events/")
         assert _done(lambda: s3.get_object(Bucket=BUCKET, Key=commit))
         assert _done(lambda: s3.list_objects_v2(Bucket=BUCKET, Prefix=f"{LOG}/"))
+        assert _error(lambda: s3.get_object(Bucket=BUCKET, Key="_quarantine/email_events/none")) == "NoSuchKey"
         assert _denied(lambda: s3.get_object(Bucket=BUCKET, Key=data))
         assert _denied(lambda: s3.put_object(Bucket=BUCKET, Key=commit, Body=b""))
         record = "_ops/runs/any.json"

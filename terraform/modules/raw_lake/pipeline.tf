@@ -27,10 +27,11 @@ locals {
     }
 
     loader-reader = {
-      description = "Read the log of the raw lake, and hand-offs; keep the records of runs"
+      description = "Read the log of the raw lake, hand-offs and quarantine; keep the records of runs"
       statements = concat([
         local.see_which_keys_exist,
-        { Sid = "ReadLogAndHandoffs", Effect = "Allow", Action = ["s3:GetObject"], Resource = concat([local.log_arn, local.handoffs_arn], var.loader_reads_data ? local.data_arns : []) },
+        # Quarantine is counted by reason. What is in it is no more personal than what the loader sees in RAW.
+        { Sid = "ReadLogHandoffsAndQuarantine", Effect = "Allow", Action = ["s3:GetObject"], Resource = concat([local.log_arn, local.handoffs_arn, local.quarantine_arn], var.loader_reads_data ? local.data_arns : []) },
         # A run leaves its record there, and removes it once the warehouse has it.
         { Sid = "KeepRecordsOfRuns", Effect = "Allow", Action = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], Resource = [local.records_arn] },
         # What a warehouse's marts were built from: written over the older one.

@@ -147,11 +147,11 @@ run "defaults" {
   assert {
     condition = jsonencode(jsondecode(aws_iam_policy.pipeline["loader-reader"].policy).Statement) == jsonencode([
       { Sid = "SeeWhichKeysExist", Effect = "Allow", Action = ["s3:ListBucket"], Resource = "arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1" },
-      { Sid = "ReadLogAndHandoffs", Effect = "Allow", Action = ["s3:GetObject"], Resource = ["arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/_log/*", "arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/_runs/*"] },
+      { Sid = "ReadLogHandoffsAndQuarantine", Effect = "Allow", Action = ["s3:GetObject"], Resource = ["arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/_log/*", "arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/_runs/*", "arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/_quarantine/*"] },
       { Sid = "KeepRecordsOfRuns", Effect = "Allow", Action = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], Resource = ["arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/_ops/*"] },
       { Sid = "NoteWhatWasBuilt", Effect = "Allow", Action = ["s3:GetObject", "s3:PutObject"], Resource = ["arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/_built/*"] },
     ])
-    error_message = "The loader reads the log and hand-offs, and keeps the records of runs."
+    error_message = "The loader reads the log, hand-offs and quarantine, and keeps the records of runs."
   }
 
   assert {
@@ -253,8 +253,8 @@ run "everything" {
   }
 
   assert {
-    condition = jsonencode([for statement in jsondecode(aws_iam_policy.pipeline["loader-reader"].policy).Statement : statement.Resource if statement.Sid == "ReadLogAndHandoffs"]) == jsonencode([[
-      "arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/_log/*", "arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/_runs/*",
+    condition = jsonencode([for statement in jsondecode(aws_iam_policy.pipeline["loader-reader"].policy).Statement : statement.Resource if statement.Sid == "ReadLogHandoffsAndQuarantine"]) == jsonencode([[
+      "arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/_log/*", "arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/_runs/*", "arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/_quarantine/*",
       "arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/events/*", "arn:aws:s3:::dp-mailblaze-demo-dev-raw-3dfbc1/inventory/*",
     ]])
     error_message = "A loader that downloads data may read it."
