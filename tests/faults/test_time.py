@@ -9,9 +9,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from unittest.mock import patch
 
+import pytest
 from psycopg2.extensions import connection as Connection
 
-from ingest.contracts.model import StreamContract
+from ingest.contracts.model import Deletes, StreamContract
 from ingest.run.runner import open_ingestion
 from ingest.sources.postgres.horizon import Horizon, read_horizon
 from orchestration.warehouse.duckdb.warehouse import DuckDBWarehouse
@@ -146,21 +147,24 @@ def database_clock(*, off_by: timedelta) -> Iterator[None]:
         yield
 
 
+@pytest.mark.parametrize(("deletes", "landed"), [(Deletes.NONE, 0), (Deletes.KEYS, 1)])
 def test_a_database_clock_that_is_turned_back_moves_no_watermark_back_and_is_told_with_the_way_out(
-    world: World,
+    world: World, deletes: Deletes, landed: int
 ) -> None:
-    """Rows written until the clock has passed the watermark again lie below it: a backfill lands them."""
+    """Rows written until the clock has passed the watermark again lie below it. A keys pass lands those that are new, a
+    backfill all of them."""
     world.execute(ITEMS)
-    contract = world.contract("items")
+    contract = world.contract("items", deletes=deletes)
     world.execute("insert into items values (1, 'before')")
     with database_clock(off_by=timedelta(hours=1)):
         ahead = world.run(contract)
     world.execute("insert into items values (2, 'after')")
+    world.execute("update items set value = 'changed' where id = 1")
     behind = world.run(contract)
 
     assert ahead.watermark_after is not None
     assert behind.watermark_after == ahead.watermark_after
-    assert behind.rows_landed == 0
+    assert behind.rows_landed == landed
     assert any("clock" in notice and "ingest backfill items" in notice for notice in behind.notices), behind.notices
 
     with open_ingestion(world.settings, [contract], "backfill", store=world.store) as run:

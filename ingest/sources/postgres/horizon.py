@@ -87,9 +87,10 @@ class Horizon:
             return None
         start, end = (f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}" for moment in (self.read_at, watermark))
         return (
-            f"the database's clock is at {start}, behind the watermark {end}: it was set back. No run reads the rows "
-            f"written until it has passed the watermark; when it has, land them with `ingest backfill {stream} "
-            f"--from {start} --to {end}` (--from earlier still, if the clock was set back before that)"
+            f"the database's clock is at {start}, behind the watermark {end}: it was set back. No window holds the "
+            f"rows written until it has passed the watermark, and keys passes land only the new ones among them. When "
+            f"it has, land them with `ingest backfill {stream} --from {start} --to {end}` (--from earlier still, if the "
+            f"clock was set back before that)"
         )
 
 

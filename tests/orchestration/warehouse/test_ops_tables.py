@@ -95,7 +95,7 @@ def test_a_run_that_is_said_to_have_crashed_keeps_what_it_said_itself(warehouse:
 def test_runs_are_kept_for_so_long(warehouse: DuckDBWarehouse) -> None:
     with warehouse.connect(Purpose.PUBLISH) as session:
         ensure_ops_tables(session, "MART")
-        old, young = NOW - KEEP - timedelta(minutes=1), NOW - KEEP + timedelta(minutes=1)
+        old, young = NOW - KEEP - timedelta(days=1), NOW - KEEP + timedelta(days=1)
         import_records(session, "MART", [record("old", "s", ended_at=old)], keep=KEEP * 2)
         import_records(session, "MART", [record("young", "s", ended_at=young)], keep=KEEP * 2)
         import_records(session, "MART", [record("new", "s")], keep=KEEP)
