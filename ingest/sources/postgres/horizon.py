@@ -89,8 +89,8 @@ class Horizon:
         return (
             f"the database's clock is at {start}, behind the watermark {end}: it was set back. No window holds the "
             f"rows written until it has passed the watermark, and keys passes land only the new ones among them. When "
-            f"it has, land them with `ingest backfill {stream} --from {start} --to {end}` (--from earlier still, if the "
-            f"clock was set back before that)"
+            f"it has, land them with `ingest backfill {stream} --from {start} --to {end}` (--from earlier still, if "
+            f"the clock was set back before that)"
         )
 
 
