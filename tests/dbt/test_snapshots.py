@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from ingest.settings import LakeSettings
 from tests.dbt.running.project import Dbt
 from tests.dbt.running.raw_database import RawDatabase
 
@@ -241,10 +242,11 @@ def test_every_order_of_leave_return_and_change_is_kept_as_it_was_seen(raw: RawD
                 assert shown[n] == from_the_beginning_of_time(row.history), (stream.history, row.moves)
 
 
-def mend(raw: RawDatabase) -> str:
+def mend(raw: RawDatabase, lake: LakeSettings) -> str:
     """What the command says."""
     folder = raw.path.parent
     variables = {"WAREHOUSE": "duckdb", "WAREHOUSE_DIR": str(folder), "RUNS_DIR": str(folder / "runs")}
+    variables |= {"RAW_BUCKET": lake.bucket, "AWS_ENDPOINT_URL": lake.endpoint_url or ""}
     command = [sys.executable, "-m", "orchestration.warehouse", "mend-snapshots"]
     return subprocess.run(command, env={**os.environ, **variables}, check=True, capture_output=True, text=True).stdout
 
@@ -264,7 +266,9 @@ BREAK = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("statements", BREAK.values(), ids=BREAK)
-def test_a_broken_history_is_mended_and_goes_on(raw: RawDatabase, dbt: Dbt, statements: str) -> None:
+def test_a_broken_history_is_mended_and_goes_on(
+    raw: RawDatabase, dbt: Dbt, lake_settings: LakeSettings, statements: str
+) -> None:
     select = ("--select", "+snap_products", *NO_TESTS)
     products, rows = STREAMS[0], [Row([LEAVES]), Row([STAYS])]
     land(raw, products, rows, {0, 1}, START)
@@ -278,8 +282,8 @@ def test_a_broken_history_is_mended_and_goes_on(raw: RawDatabase, dbt: Dbt, stat
     raw.execute(statements)
     assert "one_open_version_snap_products_product_id" in dbt.run("test", "--select", "snap_products").output
 
-    assert mend(raw) == "SNAPSHOTS.snap_products: 1 keys had a broken history, which is mended\n"
-    assert mend(raw) == "SNAPSHOTS.snap_products: whole\n"
+    assert mend(raw, lake_settings) == "SNAPSHOTS.snap_products: 1 keys had a broken history, which is mended\n"
+    assert mend(raw, lake_settings) == "SNAPSHOTS.snap_products: whole\n"
     dbt.succeed("build", *select)
     dbt.succeed("test", "--indirect-selection", "cautious", "--select", "snap_products")
     history = history_of(raw, products)

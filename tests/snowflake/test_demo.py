@@ -14,13 +14,14 @@ from ingest.contracts.registry import PACKAGED, ContractRegistry
 from local.environment import clean_environment
 from local.snowflake.server import EMULATOR_PYTHON
 from orchestration.settings import Schemas
+from orchestration.warehouse.ops.tables import READERS_VIEWS
 from orchestration.warehouse.snowflake.settings import SnowflakeSettings
 from tests.dbt.running.project import mart_names
 from tests.snowflake.account import USERS_ACCOUNT, connect, new_database, provisioned
 from tests.snowflake.lake_bucket import fresh_bucket
 
 DEMO = (sys.executable, "-m", "local", "demo", "--warehouse", "snowflake", "--scale", "0.05")
-MARTS = mart_names()
+MARTS = mart_names() - READERS_VIEWS
 STREAMS = {contract.stream for contract in ContractRegistry.load(PACKAGED).values()}
 
 
