@@ -181,6 +181,10 @@ class Lake:
         assert _done(lambda: iam.get_role(RoleName=f"{PREFIX}-snowflake-storage"))
 
     def destroy(self) -> None:
+        # moto fails ("FakeDeleteMarker has no dispose") where a key's versions are all deleted, a marker among them.
+        s3 = self._aws.client("s3")
+        for marker in s3.list_object_versions(Bucket=BUCKET).get("DeleteMarkers", []):
+            s3.delete_object(Bucket=BUCKET, Key=marker["Key"], VersionId=marker["VersionId"])
         self._terraform.succeed(FOLDER, "destroy", "-auto-approve", *self._variables)
 
     def assert_only_the_state_is_left(self) -> None:
