@@ -14,8 +14,6 @@ import pytest
 from tests.dbt.running.project import PROJECT, Dbt
 from tests.snowflake.dbt.snowflake_grammar import SQLFLUFF_PYTHON, refused_by_sqlfluff, refused_by_sqlglot
 
-pytestmark = pytest.mark.xdist_group("compiled for snowflake")
-
 OFFLINE = "{% macro is_incremental() %}{{ return(var('incremental')) }}{% endmacro %}"
 
 

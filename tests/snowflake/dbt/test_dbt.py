@@ -6,13 +6,9 @@ import re
 from collections.abc import Sequence
 from contextlib import closing
 
-import pytest
-
 from orchestration.warehouse.protocol import Purpose, Row
 from tests.snowflake.account import Account, connect, not_shown_here
 from tests.snowflake.dbt.history import History
-
-pytestmark = pytest.mark.xdist_group("the line in two warehouses")
 
 DATABASE = r"(?:\w+)"
 

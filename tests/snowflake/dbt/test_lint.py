@@ -9,8 +9,6 @@ import pytest
 
 from tests.snowflake.dbt.snowflake_grammar import SQLFLUFF_PYTHON, refused_by_sqlfluff, refused_by_sqlglot
 
-pytestmark = pytest.mark.xdist_group("the line in two warehouses")
-
 ASKS_COLUMNS = re.compile(r"where false\s+limit 0")
 
 

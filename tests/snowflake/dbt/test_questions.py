@@ -11,8 +11,6 @@ from orchestration.warehouse.protocol import Purpose, Warehouse
 from tests.questions import PAGE, Question, questions
 from tests.snowflake.dbt.history import History
 
-pytestmark = pytest.mark.xdist_group("the line in two warehouses")
-
 QUESTIONS = list(questions(PAGE.read_text(encoding="utf-8")))
 
 
