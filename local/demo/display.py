@@ -127,10 +127,10 @@ class Display:
     def _line(self, name: str, detail: str, *, rows: int | None = None, seconds: float | None = None) -> None:
         counted = f"{rows:>10,} rows" if rows is not None else " " * 15
         took = f"{seconds:>6.1f} s" if seconds is not None else ""
-        self.say(f"[green]✓[/] {escape(name):<26} [dim]{escape(detail):<17}[/] {counted} [dim]{took:>10}[/]")
+        self.say(f"[green]✓[/] {escape(name):<28} [dim]{escape(detail):<17}[/] {counted} [dim]{took:>10}[/]")
 
     def _trouble(self, name: str, words: str) -> None:
-        self.say(f"[bold red]✗[/] {escape(name):<26} {escape(words)}")
+        self.say(f"[bold red]✗[/] {escape(name):<28} {escape(words)}")
 
     def _end_of_tests(self) -> None:
         if self._tests.done:

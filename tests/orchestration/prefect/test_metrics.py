@@ -7,7 +7,7 @@ import logging
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import httpx
@@ -57,14 +57,11 @@ def until_read(agent: Agent, port: int, expected: dict[str, int], seconds: float
     while True:
         assert agent.process.poll() is None, agent.log.read_text()
         assert time.monotonic() < deadline, agent.log.read_text()
-        try:
+        with suppress(httpx.ConnectError):  # it does not listen yet
             text = scraped(port)
-        except httpx.ConnectError:
-            time.sleep(0.2)
-            continue
-        found = values(text)
-        if {source: found.get(("collection_success", source)) for source in expected} == expected:
-            return text
+            found = values(text)
+            if {source: found.get(("collection_success", source)) for source in expected} == expected:
+                return text
         time.sleep(0.2)
 
 
