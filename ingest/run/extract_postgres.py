@@ -27,6 +27,8 @@ from ingest.verify.verifier import Compared
 _CLOCK_SLACK = timedelta(minutes=1)
 """How far a cursor may lie beyond the database's clock before it is logged: clocks of a cluster differ a little."""
 _EXAMPLES = 3
+_SMALL_BYTES = 256 * 1024
+"""A full set of so many bytes in the lake is read anew in less time than it takes to find out whether it must be."""
 
 
 class PostgresExtraction:
@@ -54,6 +56,18 @@ class PostgresExtraction:
         if keys and self._contract.lands_keys:
             self._find_deletions()
         return self._result(self._count() if count else None)
+
+    def is_quick(self) -> bool:
+        """Whether `ingest` without keys reads little: no row at all, or a table that was small the last time."""
+        head, before = self._head, watermark_of(self._head)
+        if head is None:
+            return False
+        if self._contract.spec.mode is Mode.SNAPSHOT:
+            return head.size <= _SMALL_BYTES
+        if before is None or self._columns_changed:
+            return False
+        window = self._window(before)
+        return window is None or not self._session.has_rows(self._contract, window)
 
     def land_keys(self) -> StreamResult:
         """Land what has gone, and what has come back, alone."""
@@ -139,17 +153,24 @@ class PostgresExtraction:
     def _land_window(self) -> None:
         self._require_margin()
         before = watermark_of(self._head)
-        end = self._session.horizon.at
-        if end is None or (before is not None and end <= before):
+        window = self._window(before)
+        if window is None:
             notice = self._session.horizon.notice_of_a_clock_set_back(self._contract.stream, before)
             self._notices += (notice,) if notice else ()
             return
-        window = Window(start=before - self._contract.spec.allowed_lateness if before else None, end=end)
         with self._batch(CommitKind.DATA) as batch:
             self._read_window(batch, window)
             if batch.read or self._columns_changed:
-                self._context.committed(batch.commit(window=window, watermark=Watermark(before=before, after=end)))
-        self._read_until = end
+                watermark = Watermark(before=before, after=window.end)
+                self._context.committed(batch.commit(window=window, watermark=watermark))
+        self._read_until = window.end
+
+    def _window(self, before: datetime | None) -> Window | None:
+        """What has settled since the watermark `before`; None where the horizon has not moved."""
+        end = self._session.horizon.at
+        if end is None or (before is not None and end <= before):
+            return None
+        return Window(start=before - self._contract.spec.allowed_lateness if before else None, end=end)
 
     def _note_rows_of_the_future(self) -> None:
         """Say which rows no window reads for long: their cursors lie beyond the database's clock."""

@@ -55,6 +55,14 @@ class SaasExtraction:
             return self._result(None)
         return self._result(self._count(boundary, walked) if count else None)
 
+    def is_quick(self) -> bool:
+        """Whether `ingest` without keys has no record to read."""
+        before = watermark_of(self._head)
+        if before is None or self._unfinished:
+            return False
+        settled = self._source.settled_until(self._settling)
+        return settled <= before or not any(page.records for page in self._source.pages(self._window(before, settled)))
+
     def land_keys(self) -> StreamResult:
         """Land what has gone, and what has come back, alone."""
         self._land_keys()
@@ -103,9 +111,12 @@ class SaasExtraction:
         before = watermark_of(self._head)
         if before is not None and settled <= before:
             return
-        window = Window(start=before - self._contract.spec.allowed_lateness if before else None, end=settled)
+        window = self._window(before, settled)
         for part in split(window, before):
             self._land(part, CommitKind.DATA, Watermark(before=before, after=part.end), None)
+
+    def _window(self, before: datetime | None, settled: datetime) -> Window:
+        return Window(start=before - self._contract.spec.allowed_lateness if before else None, end=settled)
 
     def _finish(self, resume: Resume) -> None:
         done = Watermark(before=watermark_of(self._head), after=resume.window.end)

@@ -63,6 +63,7 @@ class Ingestion:
         self._budgets = budgets
         self._private_sessions = ExitStack()
         self._lock = threading.Lock()
+        self._shared = SharedIngestion.of(context.heads, session)
 
     @property
     def streams(self) -> list[str]:
@@ -78,6 +79,16 @@ class Ingestion:
         compared = result.source_count is not None and (keys or not self._contracts[stream].lands_keys)
         self._context.mark_read(result, compared=compared)
         return result
+
+    def is_quick(self, stream: str) -> bool:
+        """Whether `ingest` of it without keys reads nothing, or a small table: not worth another process."""
+        return self._tried(stream, lambda extraction: extraction.is_quick())
+
+    def shared(self, stream: str) -> SharedIngestion:
+        """This ingestion, for others to join while it is open. Raises DamagedLakeError for a stream of such a log."""
+        if stream in self._context.damaged:
+            raise self._context.damaged[stream]
+        return self._shared
 
     def backfill(self, stream: str, *, start: datetime, end: datetime) -> StreamResult:
         """Land the window `[start, end)` of cursors again, as far as it has settled; the watermark stays."""

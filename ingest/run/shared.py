@@ -4,24 +4,23 @@ One process opens it: it reads the heads of the logs, then the horizon, then tak
 open. The others join it. So streams that are landed in different containers are of one moment, as those of one process
 are.
 
-    with share_ingestion(settings, contracts) as shared:      # here
-        ...
+    with open_ingestion(settings, contracts, run_id) as opened:      # here
+        shared = opened.shared(contract.stream)
         with open_ingestion(settings, [contract], run_id, shared=shared) as ingestion:      # anywhere
             ingestion.ingest(contract.stream)
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from typing import Self
 
 from pydantic import BaseModel, ConfigDict
 
 from ingest.contracts.model import Source, StreamContract
 from ingest.errors import ConflictError, TransientError, UnreachableError
 from ingest.lake.commit import Commit
-from ingest.lake.heads import read_heads
 from ingest.lake.log import CommitLog
 from ingest.lake.store import ObjectStore
 from ingest.run.context import IngestionContext
@@ -40,6 +39,12 @@ class SharedIngestion(BaseModel):
     versions: dict[str, int]
     snapshot: SharedSnapshot | None = None
 
+    @classmethod
+    def of(cls, heads: Mapping[str, Commit | None], session: PostgresSession | None) -> Self:
+        """What others join of an ingestion that was just opened."""
+        versions = {stream: head.version if head else 0 for stream, head in heads.items()}
+        return cls(versions=versions, snapshot=session.shared if session else None)
+
 
 def open_session(
     settings: IngestSettings, contracts: Sequence[StreamContract], shared: SharedSnapshot | None = None
@@ -53,22 +58,6 @@ def open_session(
         readers=settings.postgres_readers,
         shared=shared,
     )
-
-
-@contextmanager
-def share_ingestion(
-    settings: IngestSettings, contracts: Sequence[StreamContract], *, store: ObjectStore | None = None
-) -> Iterator[SharedIngestion]:
-    """An ingestion that others can join until the block ends. Raises PlatformError without lake or Postgres."""
-    heads = read_heads(store or ObjectStore(settings.lake), contracts)
-    for error in heads.damaged.values():
-        raise error
-    versions = {stream: heads.version(stream) for stream in heads.commits}
-    if not _read_from_postgres(contracts):
-        yield SharedIngestion(versions=versions)
-        return
-    with open_session(settings, contracts) as session:
-        yield SharedIngestion(versions=versions, snapshot=session.shared)
 
 
 def join_ingestion(

@@ -13,6 +13,7 @@ import signal
 import socket
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NoReturn
 from uuid import UUID
@@ -157,15 +158,15 @@ async def _work(agent: _Agent, client: PrefectClient, spec: AgentSpec) -> None:
         heartbeat_file(spec.name).touch()
 
     async with asyncio.TaskGroup() as loops:
-        loops.create_task(_every(PREFECT_AGENT_QUERY_INTERVAL.value(), poll))
+        loops.create_task(_every(PREFECT_AGENT_QUERY_INTERVAL.value(), poll, or_at=agent.freed))
         loops.create_task(_every(_CANCEL_SECONDS, agent.check_for_cancelled_flow_runs))
         for beside in spec.beside:
             loops.create_task(beside(client))
 
 
-async def _every(seconds: float, work: Callable[[], Awaitable[Any]]) -> None:
-    """Repeat it. An outage of the API is logged once, and its end once."""
-    away = False
+async def _every(seconds: float, work: Callable[[], Awaitable[Any]], *, or_at: asyncio.Event | None = None) -> None:
+    """Repeat it, at once where `or_at` is set. An outage of the API is logged once, and its end once."""
+    away, sooner = False, or_at or asyncio.Event()
     while True:
         try:
             await work()
@@ -177,7 +178,9 @@ async def _every(seconds: float, work: Callable[[], Awaitable[Any]]) -> None:
             if away:
                 _logger.info("the API answers again")
             away = False
-        await asyncio.sleep(seconds)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(sooner.wait(), seconds)
+        sooner.clear()
 
 
 def _reason(error: BaseException) -> str:
@@ -194,6 +197,8 @@ class _Agent(PrefectAgent):
         self._warm = warm
         self._entrypoints = spec.entrypoints
         self.processes: dict[UUID, int] = {}
+        self.freed = asyncio.Event()
+        """Set when a run has ended: there is room for another."""
         self._stopping = False
         self.logger.addFilter(_without_refusals_traceback)
 
@@ -254,6 +259,7 @@ class _Agent(PrefectAgent):
             )
         finally:
             self.processes.pop(flow_run.id, None)
+            self.freed.set()
 
     async def _propose_crashed_state(self, flow_run: FlowRun, message: str) -> None:
         """A process that was killed has left its tasks behind too."""

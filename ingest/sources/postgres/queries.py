@@ -66,6 +66,11 @@ def has_values(contract: StreamContract, columns: Sequence[Column], *, below: sq
     return sql.SQL("select exists (select from {}{})").format(_table(contract), _where(conditions))
 
 
+def has_rows(contract: StreamContract, window: CursorRange) -> sql.Composable:
+    """Whether any row is in `window`."""
+    return sql.SQL("select exists (select from {}{})").format(_table(contract), _where(_in_window(contract, window)))
+
+
 def refused(contract: StreamContract, window: CursorRange | None) -> sql.Composable | None:
     """The rows of `window` that the contract's types cannot hold: reason, key (null without one) and row, in order.
 

@@ -184,6 +184,10 @@ class PostgresSession:
         _, end = self._cursors_of(contract, below)
         return bool(self._fetch(queries.has_values(contract, columns, below=end), contract)[0][0])
 
+    def has_rows(self, contract: StreamContract, window: Window) -> bool:
+        """Whether any row is in `window`."""
+        return bool(self._fetch(queries.has_rows(contract, self._range(contract, window)), contract)[0][0])
+
     def refused_rows(self, contract: StreamContract, window: Window | None) -> list[RefusedRow]:
         """The rows of `window` that the contract's types cannot hold, with the reason, in key order."""
         query = queries.refused(contract, None if window is None else self._range(contract, window))

@@ -1,17 +1,18 @@
 """The ingest step: every selected stream at once, over one open ingestion for each kind of source.
 
-Streams are landed by this process, or with INGEST_DEPLOYMENT by workers elsewhere, which join it. A source that cannot
-be opened fails its own streams; a stream that fails stops no other.
+Streams are landed by this process, or with INGEST_DEPLOYMENT by workers elsewhere, which join it; those that are quick,
+without news most often, by this process all the same. A source that cannot be opened fails its own streams; a stream
+that fails stops no other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 from prefect.states import State
 
@@ -21,14 +22,11 @@ from ingest.lake.heads import read_heads
 from ingest.lake.read_mark import CountMark
 from ingest.retry import WaitBudgets, retrying_to_open
 from ingest.run.runner import Ingestion, open_ingestion
-from ingest.run.shared import SharedIngestion, share_ingestion
 from orchestration.prefect.run.dispatch import DispatchSettings, StreamDispatcher, require_server
 from orchestration.prefect.run.services import StepServices
 from orchestration.prefect.run.task_retries import TaskRetries
 from orchestration.prefect.run.tasks import IngestWork, StreamWork, ingest_stream
 from orchestration.report import StreamOutcome
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -85,7 +83,7 @@ def _work(
     """The landing of streams, and the errors of those whose source cannot be opened."""
     deployment = run.settings.ingest_deployment
     if deployment:
-        return _handed_out(run, deployment, with_keys, opened, waiting)
+        return _handed_out(run, deployment, versions, with_keys, opened, waiting)
     return _here(run, versions, with_keys, opened, waiting)
 
 
@@ -96,7 +94,7 @@ def _here(
     ingestions: dict[str, Ingestion] = {}
     failed: dict[str, PlatformError] = {}
     for contracts in _by_source(run.selected).values():
-        source = _opened(run, contracts, failed, opened, waiting, _ingestion_of)
+        source = _opened(run, contracts, failed, opened, waiting)
         ingestions |= {contract.stream: source for contract in contracts} if source else {}
     work = IngestWork(
         ingestions,
@@ -113,15 +111,16 @@ def _here(
 
 
 def _handed_out(
-    run: StepServices, deployment: str, with_keys: frozenset[str], opened: ExitStack, waiting: _Waiting
+    run: StepServices,
+    deployment: str,
+    versions: Mapping[str, int],
+    with_keys: frozenset[str],
+    opened: ExitStack,
+    waiting: _Waiting,
 ) -> tuple[StreamDispatcher, dict[str, PlatformError]]:
     """Has streams landed by workers, at one snapshot that is kept open here meanwhile."""
     require_server()
-    shared: dict[str, SharedIngestion] = {}
-    failed: dict[str, PlatformError] = {}
-    for contracts in _by_source(run.selected).values():
-        source = _opened(run, contracts, failed, opened, waiting, _shared_ingestion_of)
-        shared |= {contract.stream: source for contract in contracts} if source else {}
+    here, failed = _here(run, versions, with_keys, opened, waiting)
     work = StreamDispatcher(
         DispatchSettings(
             deployment,
@@ -129,7 +128,7 @@ def _handed_out(
             start_within=timedelta(seconds=run.settings.ingest_start_seconds),
         ),
         run.run_id,
-        shared,
+        here,
         run.registry,
         run.store,
         run.progress,
@@ -153,37 +152,26 @@ def error_of(state: State[Any]) -> PlatformError | None:
     raise RuntimeError(f"a task ended as {state.name}: {state.message}")
 
 
-def _ingestion_of(
-    run: StepServices, contracts: Sequence[StreamContract], budgets: WaitBudgets
-) -> AbstractContextManager[Ingestion]:
-    return open_ingestion(
-        run.ingest_settings,
-        contracts,
-        run.run_id,
-        progress=run.progress.stream_read,
-        store=run.store,
-        budgets=budgets,
-    )
-
-
-def _shared_ingestion_of(
-    run: StepServices, contracts: Sequence[StreamContract], budgets: WaitBudgets
-) -> AbstractContextManager[SharedIngestion]:
-    return share_ingestion(run.ingest_settings, contracts, store=run.store)
-
-
 def _opened(
     run: StepServices,
     contracts: Sequence[StreamContract],
     failed: dict[str, PlatformError],
     opened: ExitStack,
     waiting: _Waiting,
-    source: Callable[[StepServices, Sequence[StreamContract], WaitBudgets], AbstractContextManager[T]],
-) -> T | None:
-    """What `source` opens; where it cannot be opened, its error goes to `failed` for each of its streams."""
+) -> Ingestion | None:
+    """The ingestion of `contracts`; where it cannot be opened, its error goes to `failed` for each of them."""
 
-    def once() -> T:
-        return opened.enter_context(source(run, contracts, waiting.budgets))
+    def once() -> Ingestion:
+        return opened.enter_context(
+            open_ingestion(
+                run.ingest_settings,
+                contracts,
+                run.run_id,
+                progress=run.progress.stream_read,
+                store=run.store,
+                budgets=waiting.budgets,
+            )
+        )
 
     def note(error: TransientError, wait: float) -> None:
         run.progress.step("wait", f"{wait:.0f} s, then try again: {error}")

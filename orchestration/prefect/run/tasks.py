@@ -18,6 +18,7 @@ from ingest.contracts.model import StreamContract
 from ingest.errors import ConflictError
 from ingest.retry import WaitBudget, WaitBudgets
 from ingest.run.runner import Ingestion
+from ingest.run.shared import SharedIngestion
 from orchestration.prefect.run.task_retries import TaskRetries, is_transient
 from orchestration.progress import Progress
 from orchestration.reconcile.comparison import Reconciler, Reconciliation, SourceSide, require_equal
@@ -68,6 +69,17 @@ class IngestWork:
                 outcome = StreamOutcome(stream, version=self._versions[stream], overtaken=message)
             self._progress.stream_finished(outcome)
             return outcome
+
+    def is_quick(self, stream: str) -> bool:
+        """Whether landing it reads nothing, or a small table. Raises what a look at the source raises."""
+        if self._backfill is not None or stream in self._with_keys:
+            return False
+        with self._slots, self._retries.paid_by(self._budgets.of(stream), stream):
+            return self._ingestions[stream].is_quick(stream)
+
+    def shared(self, stream: str) -> SharedIngestion:
+        """The ingestion that others join to land it."""
+        return self._ingestions[stream].shared(stream)
 
     def _landed(self, stream: str) -> StreamOutcome:
         ingestion = self._ingestions[stream]

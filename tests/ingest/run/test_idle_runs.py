@@ -1,4 +1,4 @@
-"""A run that finds nothing new: what it asks of S3 does not grow with the log."""
+"""A run that finds nothing new: what it asks of S3 does not grow with the log, and it is known to be quick."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
+from ingest.contracts.model import Deletes, Mode, StreamContract
 from ingest.lake.store import ObjectStore
+from ingest.run import extract_postgres
+from ingest.run.runner import open_ingestion
 from tests.ingest.run.world import ITEMS, World
 
 
@@ -58,3 +61,42 @@ def test_a_first_run_writes_files_a_commit_and_a_hint_for_each_batch_and_a_mark(
     world.run(contract, store=counted)
 
     assert [line.split()[0] for line in counted.requests] == ["GET", "GET", *["PUT"] * 9]
+
+
+def is_quick(world: World, contract: StreamContract) -> bool:
+    """What a look at the source says, which lands nothing."""
+    before = world.commits(contract)
+    with open_ingestion(world.settings, [contract], "a look", store=world.store) as run:
+        found = run.is_quick(contract.stream)
+    assert world.commits(contract) == before
+    return found
+
+
+def test_a_stream_is_quick_where_no_row_has_settled_since(world: World) -> None:
+    world.execute(ITEMS)
+    world.execute("insert into items (id, value) values (1, 'first')")
+    contract = world.contract("items")
+    seen = [is_quick(world, contract)]
+    for change in (
+        "select 1",
+        "insert into items (id, value) values (2, 'new')",
+        "update items set value = 'changed' where id = 1",
+        "alter table items add column colour text",
+    ):
+        world.run(contract)
+        world.execute(change)
+        seen.append(is_quick(world, world.contract("items")))
+
+    assert seen == [False, True, False, False, False]
+
+
+def test_a_table_that_is_landed_whole_is_quick_while_it_is_small(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.execute(ITEMS)
+    world.execute("insert into items (id, value) values (1, 'first')")
+    contract = world.contract("items", mode=Mode.SNAPSHOT, cursor=None, deletes=Deletes.NONE)
+    first = is_quick(world, contract)
+    world.run(contract)
+    small = is_quick(world, contract)
+    monkeypatch.setattr(extract_postgres, "_SMALL_BYTES", 1)
+
+    assert (first, small, is_quick(world, contract)) == (False, True, False)

@@ -19,13 +19,12 @@ from ingest.contracts.model import Clock, Deletes, Mode, StreamContract
 from ingest.errors import ConfigurationError, ContractError, SchemaDriftError
 from ingest.run.context import StreamResult
 from ingest.run.runner import open_ingestion
-from ingest.run.shared import share_ingestion
 from ingest.sources.postgres.local_time import local_times
 from ingest.sources.postgres.reader import SharedSnapshot
 from local.servers.postgres_server import PostgresServer
 from tests.ingest.cli.command import CommandLine
 from tests.ingest.contracts.contract_text import column, good_document, parsed, set_custom
-from tests.ingest.run.world import World
+from tests.ingest.run.world import World, share_ingestion
 
 NIGHTS = {
     "America/New_York": ("2025-11-02T06:00Z", "2026-03-08T07:00Z"),

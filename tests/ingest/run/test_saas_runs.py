@@ -21,6 +21,7 @@ from ingest.contracts.registry import ContractRegistry
 from ingest.errors import AccessError, FatalError, QuarantineRatioError, TransientError
 from ingest.lake.commit import Commit, CommitKind
 from ingest.lake.log import CommitLog
+from ingest.run.runner import open_ingestion
 from local.processes import ProcessGroup
 from local.run_directory import RunDirectory
 from local.servers.saas_server import SaasServer, start_saas
@@ -172,6 +173,26 @@ def test_a_run_that_breaks_off_resumes_in_the_middle_of_its_window(
     assert interrupted[-1].watermark.after is None
     assert saas.commits(events)[-1].watermark.resume is None
     assert_all_landed(saas, events)
+
+
+def test_a_stream_of_the_provider_is_quick_where_nothing_has_settled_and_no_window_is_unfinished(
+    saas: World, events: StreamContract, provider: SaasServer, faults: Faults
+) -> None:
+    def is_quick() -> bool:
+        with open_ingestion(saas.settings, [events], "a look", store=saas.store) as run:
+            return run.is_quick(events.stream)
+
+    first = is_quick()
+    faults.on("drop", path="/v1/events", skip=4)
+    with pytest.raises(TransientError):
+        in_pieces(saas).run(events)
+    faults.off()
+    unfinished = is_quick()
+    saas.run(events)
+    idle = is_quick()
+    provider.advance_clock(timedelta(hours=6))
+
+    assert (first, unfinished, idle, is_quick()) == (False, False, True, False)
 
 
 def test_a_cursor_that_the_provider_forgot_makes_the_window_be_read_again(

@@ -13,9 +13,9 @@ from ingest.errors import ConfigurationError, ConflictError
 from ingest.lake.commit import CommitKind
 from ingest.run.context import StreamResult
 from ingest.run.runner import open_ingestion
-from ingest.run.shared import SharedIngestion, share_ingestion
+from ingest.run.shared import SharedIngestion
 from ingest.sources.postgres.reader import SharedSnapshot
-from tests.ingest.run.world import ITEMS, World
+from tests.ingest.run.world import ITEMS, World, share_ingestion
 
 RUN = "the run"
 

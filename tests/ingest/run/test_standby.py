@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from ingest.errors import ConfigurationError, UnreachableError
 from ingest.lake.store import ObjectStore
 from ingest.run.runner import ingest_all, open_ingestion
-from ingest.run.shared import SharedIngestion, share_ingestion
+from ingest.run.shared import SharedIngestion
 from ingest.settings import IngestSettings, LakeSettings
 from ingest.sources.postgres.connection import Server
 from local.accounts import unprivileged_account
@@ -24,7 +24,7 @@ from local.run_directory import open_run_directory
 from local.servers.postgres_binaries import find_binaries
 from local.servers.postgres_server import PostgresServer, _accepts, _server_command, start_postgres
 from local.settings import LocalSettings
-from tests.ingest.run.world import ITEMS, World
+from tests.ingest.run.world import ITEMS, World, share_ingestion
 
 
 @pytest.fixture(scope="module")

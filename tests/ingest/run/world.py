@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -20,6 +20,7 @@ from ingest.lake.log import CommitLog
 from ingest.lake.store import ObjectStore
 from ingest.run.context import StreamResult
 from ingest.run.runner import open_ingestion
+from ingest.run.shared import SharedIngestion
 from ingest.settings import IngestSettings
 
 ITEMS = """
@@ -125,3 +126,12 @@ class World:
     def _source_rows(self, contract: StreamContract, columns: str) -> list[tuple[Any, ...]]:
         key = ", ".join(f'"{name}"' for name in contract.key)
         return self.query(f"select {key}, {columns} from {contract.source_object}")
+
+
+@contextmanager
+def share_ingestion(
+    settings: IngestSettings, contracts: Sequence[StreamContract], *, store: ObjectStore
+) -> Iterator[SharedIngestion]:
+    """What another process is given of an ingestion that is open here until the block ends."""
+    with open_ingestion(settings, contracts, "the run", store=store) as opened:
+        yield opened.shared(contracts[0].stream)

@@ -87,6 +87,18 @@ def test_streams_that_no_worker_takes_fail_and_say_what_to_look_at(fleet: Fleet)
     assert fleet.stream_runs()[-1]["state_name"] == "Cancelled"
 
 
+def test_streams_without_news_are_landed_by_the_run_itself(fleet: Fleet) -> None:
+    streams = ("-s", "products", "-s", "warehouses", "-s", "campaigns", *LAND_ONLY)
+    first = fleet.flow(*streams, INGEST_DEPLOYMENT="")
+    assert first.wait(120) == 0, first.output().decode()
+    before = fleet.stream_runs()
+
+    again = fleet.flow(*streams, "--no-keys", INGEST_START_SECONDS="2")
+
+    assert again.wait(120) == 0, again.output().decode()
+    assert fleet.stream_runs() == before
+
+
 def test_a_deployment_that_is_not_there_is_bad_input(fleet: Fleet) -> None:
     flow = fleet.flow("-s", "products", *LAND_ONLY, INGEST_DEPLOYMENT="no/such")
 

@@ -80,7 +80,7 @@ def dispatcher() -> StreamDispatcher:
     return StreamDispatcher(
         settings,
         "run",
-        {},
+        nothing,
         {},
         nothing,
         nothing,

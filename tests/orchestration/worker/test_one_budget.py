@@ -82,10 +82,13 @@ def workers(lake_settings: LakeSettings, monkeypatch: pytest.MonkeyPatch) -> Wor
 
 def dispatcher(workers: Workers, budgets: WaitBudgets) -> StreamDispatcher:
     wait = timedelta(seconds=60)
+    here = MagicMock()
+    here.is_quick.return_value = False
+    here.shared.return_value = SharedIngestion(versions={"orders": 0})
     return StreamDispatcher(
         DispatchSettings("flow/stream", stale=wait, start_within=wait),
         "run",
-        {"orders": SharedIngestion(versions={"orders": 0})},
+        here,
         {"orders": MagicMock()},
         workers.store,
         MagicMock(),
