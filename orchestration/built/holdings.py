@@ -16,12 +16,14 @@ from orchestration.warehouse.publication import publication_table
 @dataclass(frozen=True)
 class Holdings:
     """`streams` are the newest loaded versions; `replays` the newest ones that were replays, and `backfills` those of
-    backfills and repairs that brought rows. `published_by` is the run that published the marts, None for no run."""
+    backfills and repairs that brought rows. Of the streams that are `incomplete` the ledger lacks older versions.
+    `published_by` is the run that published the marts, None for no run."""
 
     streams: dict[str, StreamVersion]
     replays: Mapping[str, int]
     backfills: Mapping[str, int]
     published_by: str | None
+    incomplete: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, session: Session, schemas: Schemas) -> Holdings:
@@ -32,6 +34,7 @@ class Holdings:
             replays={row.stream: row.version for row in ledger if row.kind == CommitKind.REPLAY},
             backfills={row.stream: row.version for row in ledger if row.kind == CommitKind.BACKFILL and row.rows},
             published_by=_published_by(session, schemas.mart),
+            incomplete=frozenset(row.stream for row in ledger if row.of_all != row.newest),
         )
 
 
@@ -42,20 +45,23 @@ class _Loaded:
     version: int
     batch_id: str
     rows: int
+    of_all: int
+    newest: int
 
 
 def _ledger(session: Session, schema: str) -> list[_Loaded]:
-    """The newest version of each stream and kind, with rows and without."""
+    """The newest version of each stream and kind, with rows and without; how many the stream has, and its newest."""
     if not session.columns(ledger_table(schema)):
         return []
     table, rows = session.dialect.table(ledger_table(schema)), session.dialect.quote("rows")
     found = session.query(
-        f"SELECT stream, kind, version, batch_id, {rows} FROM {table} "  # noqa: S608
+        f"SELECT stream, kind, version, batch_id, {rows}, count(*) OVER (PARTITION BY stream), "  # noqa: S608
+        f"max(version) OVER (PARTITION BY stream) FROM {table} "
         f"QUALIFY row_number() OVER (PARTITION BY stream, kind, {rows} > 0 ORDER BY version DESC) = 1"
     )
     return [
-        _Loaded(str(stream), str(kind), int(str(version)), str(batch_id), int(str(count)))
-        for stream, kind, version, batch_id, count in found
+        _Loaded(str(stream), str(kind), int(str(version)), str(batch_id), *(int(str(number)) for number in numbers))
+        for stream, kind, version, batch_id, *numbers in found
     ]
 
 

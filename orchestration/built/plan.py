@@ -102,6 +102,20 @@ def checked(planned: Plan, built: Built | None, holdings: Holdings, loads: Itera
     return planned
 
 
+def settled(built: Built | None, holdings: Holdings, heads: Mapping[str, StreamVersion]) -> dict[str, StreamVersion]:
+    """The streams that there is nothing to load of: RAW has all that the lake has, and the marts were built from it.
+
+    Their tables were made to fit their contracts before: the mark is of the same ones, and of this very warehouse.
+    """
+    if built is None:
+        return {}
+    return {
+        stream: head
+        for stream, head in heads.items()
+        if head == holdings.streams.get(stream) == built.streams.get(stream) and stream not in holdings.incomplete
+    }
+
+
 def needs_full_refresh(
     built: Built | None, holdings: Holdings, loads: Iterable[LoadResult], contracts: Mapping[str, StreamContract]
 ) -> bool:

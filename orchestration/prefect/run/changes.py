@@ -9,18 +9,18 @@ from functools import cached_property
 
 from ingest.contracts.registry import ContractRegistry
 from ingest.errors import PlatformError
-from ingest.lake.heads import read_heads
+from ingest.lake.heads import Heads, read_heads
 from ingest.lake.store import ObjectStore
 from ingest.logs import get_logger
 from orchestration.built.holdings import Holdings
 from orchestration.built.mark import Built, BuiltMark, StreamVersion
-from orchestration.built.plan import Plan, Present, checked, needs_full_refresh, plan
+from orchestration.built.plan import Plan, Present, checked, needs_full_refresh, plan, settled
 from orchestration.built.project import business_days, fingerprint
 from orchestration.prefect.run.parameters import RunParameters
 from orchestration.prefect.run.services import StepServices
 from orchestration.settings import OrchestrationSettings
 from orchestration.warehouse.loader import LoadResult
-from orchestration.warehouse.protocol import Purpose, Warehouse
+from orchestration.warehouse.protocol import Purpose, Session, Warehouse
 
 
 @dataclass
@@ -61,11 +61,18 @@ class Changes:
         built = self.mark.read()
         if built is None or built.files != self.warehouse.unopened_state():
             return False
-        heads = read_heads(self.store, list(self.registry.values()))
-        if heads.damaged:
+        if self._heads.damaged:
             return False
-        versions = {stream: StreamVersion.of(head) for stream, head in heads.commits.items() if head is not None}
-        return plan(built, self._seen(versions), whole_every=self.settings.build_all_every).is_nothing
+        return plan(built, self._seen(self._landed), whole_every=self.settings.build_all_every).is_nothing
+
+    def settled(self, session: Session) -> dict[str, StreamVersion]:
+        """The streams that need not be prepared, loaded and compared, by the ledger; none where all is to be built."""
+        if not self.parameters.builds_what_is_new or self.warehouse.unopened_state() is None:
+            return {}
+        built, holdings = self.mark.read(), Holdings.of(session, self.settings.schemas)
+        planned = plan(built, self._seen(holdings.streams), whole_every=self.settings.build_all_every)
+        whole = checked(planned, built, holdings, []).whole or needs_full_refresh(built, holdings, [], self.registry)
+        return {} if whole else settled(built, holdings, self._landed)
 
     def planned(self, loads: Sequence[LoadResult]) -> tuple[Plan, bool]:
         """What to build after these loads, and whether incremental models are to be built anew. Under the lock."""
@@ -115,6 +122,15 @@ class Changes:
                 files=self.warehouse.unopened_state() or "",
             )
         )
+
+    @cached_property
+    def _heads(self) -> Heads:
+        """Of all streams, once they were ingested."""
+        return read_heads(self.store, list(self.registry.values()))
+
+    @property
+    def _landed(self) -> dict[str, StreamVersion]:
+        return {stream: StreamVersion.of(head) for stream, head in self._heads.commits.items() if head is not None}
 
     def _seen(self, streams: dict[str, StreamVersion]) -> Present:
         now = datetime.now(UTC)

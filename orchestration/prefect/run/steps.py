@@ -7,7 +7,7 @@ failed does: models over a half-loaded RAW are not worth building. Where nothing
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -18,6 +18,7 @@ from uuid import UUID
 from prefect.states import State
 
 from ingest.errors import PlatformError
+from orchestration.built.mark import StreamVersion
 from orchestration.built.plan import Plan
 from orchestration.dbt.events import NodeFinished, NodeStarted
 from orchestration.dbt.project import dbt_project
@@ -55,7 +56,8 @@ _TABLES = ("table", "incremental", "snapshot", "seed")
 class _Draft:
     """The report as it grows.
 
-    `load_runs` are the task runs that loaded streams, `leaves_out` is what dbt is not to build.
+    `load_runs` are the task runs that loaded streams, `leaves_out` is what dbt is not to build. Of the streams that are
+    `settled` the warehouse has all that the lake has, by its ledger.
     """
 
     run_id: str
@@ -64,6 +66,7 @@ class _Draft:
     loads: list[LoadResult] = field(default_factory=list)
     load_runs: dict[str, UUID] = field(default_factory=dict)
     leaves_out: tuple[str, ...] = ()
+    settled: Mapping[str, StreamVersion] = field(default_factory=dict)
     nodes: list[NodeFinished] = field(default_factory=list)
     plan: Plan | None = None
     full_refresh: bool = False
@@ -166,7 +169,7 @@ def _in_warehouse(
     parameters = run.parameters
     if not parameters.skip_load:
         with draft.timed("load"):
-            if not _load(run, draft):
+            if not _load(run, draft, changes):
                 return
     if not parameters.skip_dbt:
         # Models read only what is new: after a load that changes the past they are built anew.
@@ -189,7 +192,7 @@ def _in_warehouse(
     changes.are_published(draft.plan)
 
 
-def _load(run: StepServices, draft: _Draft) -> bool:
+def _load(run: StepServices, draft: _Draft, changes: Changes) -> bool:
     run.progress.step("load", f"into {run.settings.schemas.raw} of {run.warehouse.name}")
     loader = Loader(
         run.store,
@@ -198,8 +201,10 @@ def _load(run: StepServices, draft: _Draft) -> bool:
         wait_budget_seconds=run.settings.load_wait_budget_seconds,
     )
     with run.warehouse.connect() as session:
-        # All tables, whichever streams were asked for: dbt reads them all.
-        prepared = loader.prepare(session, list(run.registry.values()))
+        draft.settled = changes.settled(session)
+        # All other tables, whichever streams were asked for: dbt reads them all.
+        to_prepare = [contract for contract in run.registry.values() if contract.stream not in draft.settled]
+        prepared = loader.prepare(session, to_prepare) if to_prepare else {}
         errors = [error for error in prepared.values() if isinstance(error, PlatformError)]
         if not errors:
             errors = _load_streams(run, draft, loader, StreamLoads(loader, session, prepared))
@@ -213,10 +218,14 @@ def _load_streams(run: StepServices, draft: _Draft, loader: Loader, loads: Strea
         loads, loader.budget, run.registry, run.progress, slots=run.settings.load_concurrency, retries=retries
     )
     task: Any = retries.of(load_stream)
-    futures = {contract.stream: task.submit(contract.stream, work) for contract in run.selected}
+    to_load = [contract for contract in run.selected if contract.stream not in draft.settled]
+    futures = {contract.stream: task.submit(contract.stream, work) for contract in to_load}
     states: list[State[Any]] = [future.wait() for future in futures.values()]
     draft.load_runs = {stream: future.task_run.id for stream, future in futures.items()}
-    draft.loads = [state.result() for state in states if state.is_completed()]
+    draft.loads = [
+        *(state.result() for state in states if state.is_completed()),
+        *(LoadResult(each.stream, draft.settled[each.stream].version) for each in run.selected if each not in to_load),
+    ]
     return [error for error in map(error_of, states) if error is not None]
 
 
@@ -262,14 +271,19 @@ def _with_rows(run: StepServices, nodes: Sequence[NodeFinished]) -> list[NodeFin
 
 
 def _reconcile(run: StepServices, draft: _Draft) -> bool:
-    run.progress.step("reconcile", f"{len(run.selected)} streams")
+    everything = draft.plan is None or bool(draft.plan.whole)
+    settled = frozenset[str]() if everything else frozenset(draft.settled)
+    sources = _sources(draft)
+    count = sum(contract.stream not in settled or contract.stream in sources for contract in run.selected)
+    run.progress.step("reconcile", f"{count} streams")
     work = ReconcileWork(
         _reconciler(run),
         run.warehouse,
         run.selected,
-        _sources(draft),
+        sources,
         run.progress,
         staging=not run.parameters.skip_dbt,
+        settled=settled,
     )
     return _compared(run, draft, work)
 

@@ -167,6 +167,7 @@ class ReconcileWork:
         progress: Progress,
         *,
         staging: bool,
+        settled: frozenset[str],
     ) -> None:
         self._reconciler = reconciler
         self._warehouse = warehouse
@@ -174,13 +175,19 @@ class ReconcileWork:
         self._sources = sources
         self._progress = progress
         self._staging = staging
+        self._settled = settled
         self.results: list[Reconciliation] = []
 
     def reconcile(self) -> None:
-        """Count all streams. Raises ReconciliationError if counts differ."""
+        """Count all streams, the settled ones in the lake alone. Raises ReconciliationError if counts differ."""
         with self._warehouse.connect(Purpose.AUDIT) as session:
             self.results = self._reconciler.reconcile(
-                session, self._contracts, self._sources, staging=self._staging, on_done=self._progress.reconciled
+                session,
+                self._contracts,
+                self._sources,
+                staging=self._staging,
+                settled=self._settled,
+                on_done=self._progress.reconciled,
             )
         require_equal(self.results)
 

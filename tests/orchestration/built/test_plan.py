@@ -10,7 +10,7 @@ import pytest
 from ingest.contracts.registry import ContractRegistry
 from orchestration.built.holdings import Holdings
 from orchestration.built.mark import Built, StreamVersion
-from orchestration.built.plan import Plan, Present, checked, needs_full_refresh, plan
+from orchestration.built.plan import Plan, Present, checked, needs_full_refresh, plan, settled
 from orchestration.warehouse.ddl import stream_tables
 from orchestration.warehouse.loader import LoadResult
 
@@ -84,6 +84,19 @@ def test_everything_is_built_on_a_warehouse_that_is_not_the_one_that_was_publish
     assert "RAW was behind" in checked(news, BUILT, HOLDINGS, [again]).whole
     newer = LoadResult("orders", version=9, commits=(8, 9))
     assert checked(news, BUILT, HOLDINGS, [newer, LoadResult("campaigns", version=3)]) == news
+
+
+def test_streams_are_settled_where_lake_ledger_and_mark_are_at_one_version() -> None:
+    assert settled(BUILT, HOLDINGS, STREAMS) == STREAMS
+    others = {name: head for name, head in STREAMS.items() if name != "orders"}
+    assert settled(BUILT, HOLDINGS, STREAMS | {"orders": version(8)}) == others, "the lake has more"
+    assert settled(BUILT, HOLDINGS, STREAMS | {"orders": version(7, "another lake's")}) == others
+    assert settled(BUILT, HOLDINGS, others) == others, "the log is damaged, or empty"
+    loaded = STREAMS | {"orders": version(8)}
+    assert settled(BUILT, replace(HOLDINGS, streams=loaded), loaded) == others, "loaded by a run that did not publish"
+    assert settled(BUILT, replace(HOLDINGS, streams=others), STREAMS) == others, "the ledger has lost it"
+    assert settled(BUILT, replace(HOLDINGS, incomplete=frozenset({"orders"})), STREAMS) == others
+    assert settled(None, HOLDINGS, STREAMS) == {}
 
 
 def test_a_past_that_was_changed_is_built_anew_until_it_is_published() -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 import pytest
 from prefect.client.schemas.objects import StateType
 
+from ingest.contracts.registry import ContractRegistry
 from ingest.lake.layout import BUILT
 from ingest.lake.store import ObjectStore
 from orchestration.built.mark import Built, BuiltMark, StreamVersion
@@ -20,11 +25,13 @@ from orchestration.report import RunReport
 from orchestration.settings import OrchestrationSettings
 from orchestration.warehouse.connect import open_warehouse
 from orchestration.warehouse.duckdb.query import run_query
+from orchestration.warehouse.duckdb.warehouse import DuckDBSession
 from tests.orchestration.flow.conftest import Platform
 from tests.orchestration.flow.test_flow import change_shop
 
 PLACES = {"places"}
-NEW: dict[str, object] = {"keys": False, "streams": ["customers", "stock_movements", "warehouses"]}
+PARTS = ["customers", "stock_movements", "warehouses"]
+NEW: dict[str, object] = {"keys": False, "streams": PARTS}
 """As a scheduled run, without the provider, whose history goes on by the clock."""
 OTHERS = {"numbers", "doubled", "few", "summed"}
 
@@ -49,6 +56,29 @@ def breaks(*_: object, **__: object) -> None:
 def built(report: RunReport) -> set[str]:
     """The models that dbt built."""
     return {node.name for node in report.nodes if node.resource_type == "model"}
+
+
+@contextmanager
+def asked(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """The statements of the run, those of the ledger with their parameters, and the tables that it asks about."""
+    statements: list[str] = []
+    with monkeypatch.context() as noted:
+        for method in ("execute", "query", "columns", "copy"):
+            original = getattr(DuckDBSession, method)
+
+            def note(session: DuckDBSession, what: object, *rest: object, original: Any = original) -> Any:
+                of_ledger = "_loads" in str(what).lower()
+                statements.append(f"{what} {rest}" if of_ledger else str(what))
+                return original(session, what, *rest)
+
+            noted.setattr(DuckDBSession, method, note)
+        yield statements
+
+
+def streams_in(statements: list[str]) -> set[str]:
+    """The streams whose tables, or whose part of the ledger, the statements name."""
+    contracts = set(ContractRegistry.load())
+    return {stream for stream in contracts for each in statements if re.search(rf"\b{stream}(__deletes)?\b", each)}
 
 
 def mark_of(platform: Platform) -> str:
@@ -101,9 +131,16 @@ def what_is_new_is_built_and_what_failed_is_built_by_the_next_run(
         failed = published.failed_run(**NEW)
     assert failed.publication is None
 
-    report = published.run(**NEW)
+    with asked(published, monkeypatch) as statements:
+        report = published.run(**NEW)
     assert str(report.plan) == "what depends on warehouses"
     assert built(report) == PLACES
+    assert streams_in(statements) == {"warehouses"}
+    assert [name for name in published.task_runs(report) if name.startswith("load ")] == ["load warehouses"]
+    counted = {item.stream: (item.source, item.lake, item.raw) for item in report.reconciliations}
+    assert counted["warehouses"] == (7, 7, 7)
+    assert counted["stock_movements"][2] is None, "nothing came, so that source and lake alone are compared"
+    assert {load.stream for load in report.loads} == set(PARTS)
     assert report.publication is not None
     places = run_query(
         published.warehouse.published_path, "select count(distinct warehouse_id) from places", limit=None
@@ -157,7 +194,9 @@ def test_a_warehouse_that_was_restored_is_built_anew_with_the_next_news(
     open_a_place(published)
     assert built(published.run(**NEW)) == PLACES
     shutil.copy(backup, published.warehouse.path)
-    restored = published.run(**NEW)
+    with asked(published, monkeypatch) as statements:
+        restored = published.run(**NEW)
+    assert set(PARTS) <= streams_in(statements), "all of it is looked at"
     assert not restored.is_idle, "its file is not the one that was published"
     assert built(restored) == PLACES | OTHERS
     assert "not those that run" in str(restored.plan)
