@@ -13,7 +13,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from urllib.parse import unquote, urlsplit
 
 from common.environment import CONNECTION_STRINGS, PLACEHOLDERS, SECRETS
@@ -110,8 +110,17 @@ def redacted(text: str) -> str:
 class _Form:
     """How a secret may stand in a text. `signs` are looked for first, since most texts have none of them."""
 
+    secret: str
     signs: tuple[str, ...]
-    pattern: re.Pattern[str]
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """What is replaced. It is long, and made when a text has a sign of the secret first."""
+        spelt = "".join(map(_letter, self.secret))
+        if len(self.secret) < _SURE:
+            return re.compile(rf"(?<!\w){spelt}(?!\w)")
+        coded = "|".join(re.escape(core) for core in self.signs[1:])
+        return re.compile(rf"{spelt}|[\w+/\-]*(?:{coded})[\w+/\-]*=*", re.ASCII)
 
     def is_in(self, text: str) -> bool:
         return any(sign in text for sign in self.signs)
@@ -119,12 +128,7 @@ class _Form:
 
 @lru_cache(maxsize=512)
 def _form(secret: str) -> _Form:
-    spelt = "".join(map(_letter, secret))
-    if len(secret) < _SURE:
-        return _Form((secret,), re.compile(rf"(?<!\w){spelt}(?!\w)"))
-    cores = tuple(_cores(secret))
-    coded = "|".join(re.escape(core) for core in cores)
-    return _Form((secret, *cores), re.compile(rf"{spelt}|[\w+/\-]*(?:{coded})[\w+/\-]*=*", re.ASCII))
+    return _Form(secret, (secret, *(_cores(secret) if len(secret) >= _SURE else ())))
 
 
 def _letter(letter: str) -> str:

@@ -54,7 +54,7 @@ class Stages:
 def main(result: Path) -> None:
     """Land the stream and write the seconds of each stage."""
     stages = Stages()
-    stages.watch(ApiClient, "get", "fetching pages (httpx)")
+    stages.watch(ApiClient, "get", "fetching pages")
     stages.watch(SaasStream, "_page", "cutting pages into records")
     stages.watch(RecordDecoder, "decode", "checking records, typing the envelope")
     stages.watch(Batch, "write", "handing rows to the writer")

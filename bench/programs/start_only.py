@@ -6,12 +6,12 @@ python -m bench.programs.start_only
 from __future__ import annotations
 
 import adbc_driver_postgresql.dbapi  # noqa: F401
-import boto3
 import psycopg2  # noqa: F401
 import pyarrow.compute
 import pyarrow.parquet  # noqa: F401
 
 from ingest.cli import app, options, render  # noqa: F401
+from ingest.lake.s3 import make_client
 from ingest.run.runner import ingest_all  # noqa: F401
 
 
@@ -19,7 +19,7 @@ def main() -> None:
     """Begin."""
     loaded = options.settings()
     list(options.contracts(loaded))
-    boto3.client("s3")
+    make_client(loaded.lake)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,6 @@ from math import isqrt
 
 import orjson
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from ingest.errors import DamagedLakeError
 from ingest.lake import layout
@@ -70,6 +69,8 @@ def chunk_rows_for(rows: int, known: int | None = None) -> int:
 
 def encode_chunk(keys: pa.Table) -> SetObject:
     """A chunk's object. Equal keys give equal bytes, by one release of Arrow."""
+    import pyarrow.parquet as pq  # where nothing is written it is not needed
+
     encodings = {field.name: _encoding(field.type) for field in keys.schema}
     sink = pa.BufferOutputStream()
     pq.write_table(

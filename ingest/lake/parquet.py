@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 _SAMPLE_ROWS = 16_384
 _REPEATS = 5
@@ -18,6 +17,8 @@ class LocalParquet:
     """A file under way; `write` adds a row group. `min_cursor` and `max_cursor` are those of the column `cursor`."""
 
     def __init__(self, path: Path, schema: pa.Schema, dictionaries: Sequence[str], cursor: str | None) -> None:
+        import pyarrow.parquet as pq  # where nothing is written it is not needed
+
         self.path = path
         self.rows = 0
         self.min_cursor: datetime | None = None

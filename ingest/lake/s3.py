@@ -1,11 +1,10 @@
-"""S3 by boto3: a client with time limits, and its errors put into the platform's taxonomy."""
+"""S3 by botocore: a client with time limits, and its errors put into the platform's taxonomy."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from ingest.errors import (
     AccessError,
@@ -22,7 +21,6 @@ from ingest.settings import LakeSettings
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
-    from botocore.loaders import Loader
     from mypy_boto3_s3 import S3Client
 
 _EXISTS = {"PreconditionFailed", "412"}
@@ -68,10 +66,11 @@ class WritesMetError(ConflictError):
 
 def make_client(settings: LakeSettings) -> S3Client:
     """A client of the lake's endpoint. Raises ConfigurationError or AccessError."""
-    import boto3
-    import botocore.session
+    import botocore.session  # without boto3, which would import its managers of transfers too
     from botocore.config import Config
     from botocore.exceptions import PartialCredentialsError
+
+    from ingest.lake.descriptions import service_descriptions
 
     config = Config(
         retries={"mode": "standard", "max_attempts": LAKE_REQUEST.further_tries + 1},
@@ -82,10 +81,11 @@ def make_client(settings: LakeSettings) -> S3Client:
     )
     try:
         session = botocore.session.get_session()
-        session.register_component("data_loader", _service_descriptions())
-        return boto3.session.Session(botocore_session=session).client(
+        session.register_component("data_loader", service_descriptions())
+        client = session.create_client(
             "s3", endpoint_url=settings.endpoint_url, region_name=settings.region, config=config
         )
+        return cast("S3Client", client)
     except PartialCredentialsError as error:
         raise _no_credentials() from error
     except ValueError as error:
@@ -93,14 +93,6 @@ def make_client(settings: LakeSettings) -> S3Client:
             "cannot make an S3 client: the endpoint or the region is none",
             hint="Check AWS_ENDPOINT_URL and AWS_REGION.",
         ) from error
-
-
-@cache
-def _service_descriptions() -> Loader:
-    """botocore's descriptions of S3 and its endpoints, which take a tenth of a second to read: once a process."""
-    from botocore.loaders import create_loader
-
-    return create_loader()
 
 
 @contextmanager

@@ -138,21 +138,36 @@ class ObjectStore:
 
     def list(self, prefix: str, *, start_after: str = "") -> Iterator[StoredObject]:
         """Objects under `prefix`, in the order of their keys, after the key `start_after`."""
-        paginator = self._client.get_paginator("list_objects_v2")
+        further: dict[str, str] = {}
         with self._errors(f"list {prefix}"):
-            for page in paginator.paginate(Bucket=self.bucket, Prefix=prefix, StartAfter=start_after):
+            while True:
+                page = self._client.list_objects_v2(
+                    Bucket=self.bucket,
+                    Prefix=prefix,
+                    StartAfter=start_after,
+                    **further,  # type: ignore[arg-type]
+                )
                 if "IsTruncated" not in page:
-                    raise TransientError(
-                        f"cannot list {prefix}: what {self.settings.endpoint_url or 'AWS'} answered is no listing",
-                        hint="Is it S3 that answers there? Check AWS_ENDPOINT_URL and the network.",
-                    )
+                    raise self._no_listing(prefix)
                 for item in page.get("Contents", []):
                     yield StoredObject(item["Key"], item["Size"], item["LastModified"])
+                if not page["IsTruncated"]:
+                    return
+                token = page.get("NextContinuationToken")
+                if not token or token == further.get("ContinuationToken"):
+                    raise self._no_listing(prefix)
+                further = {"ContinuationToken": token}
 
     def check(self) -> None:
         """Raise a readable error where the bucket cannot be reached."""
         with self._errors("reach the bucket"):
             self._client.list_objects_v2(Bucket=self.bucket, MaxKeys=1)
+
+    def _no_listing(self, prefix: str) -> TransientError:
+        return TransientError(
+            f"cannot list {prefix}: what {self.settings.endpoint_url or 'AWS'} answered is no listing",
+            hint="Is it S3 that answers there? Check AWS_ENDPOINT_URL and the network.",
+        )
 
     def _check(self, key: str, digest: hashlib._Hash, sha256: str | None) -> None:
         if sha256 is not None and digest.hexdigest() != sha256:

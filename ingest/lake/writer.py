@@ -1,8 +1,8 @@
 """Writes record batches as Parquet files, cut by bytes, into the lake.
 
 A file is written to local disk; then, while the next one is being written, it is hashed, uploaded with its hash, and
-forgotten. Memory holds one row group, however large the batch. Nothing that was uploaded counts until a commit
-names it.
+forgotten. Memory holds two row groups, however large the batch: one that is encoded, by a thread of its own, and one
+that comes. Nothing that was uploaded counts until a commit names it.
 """
 
 from __future__ import annotations
@@ -55,6 +55,8 @@ class ParquetFiles:
         self._target_bytes = target_bytes
         self._hold = hold
         self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._encoder: ThreadPoolExecutor | None = None
+        self._encoding: Future[None] | None = None
         self._uploader: ThreadPoolExecutor | None = None
         self._pending: list[pa.RecordBatch] = []
         self._pending_bytes = 0
@@ -68,6 +70,8 @@ class ParquetFiles:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._encoder is not None:
+            self._encoder.shutdown(cancel_futures=True)
         if self._open is not None:
             self._open.close()
         if self._uploader is not None:
@@ -83,12 +87,13 @@ class ParquetFiles:
         self._pending_bytes += batch.nbytes
         self._pending_rows += batch.num_rows
         if self._pending_bytes >= ROW_GROUP_BYTES or self._pending_rows >= ROW_GROUP_ROWS:
-            self._write_row_group()
+            self._begin_to_encode()
 
     def finish(self) -> tuple[DataFile, ...]:
         """Upload what is left; every file is durable when this returns."""
+        self._wait_for_encoder()
         if self._pending:
-            self._write_row_group()
+            self._write_row_group(self._take_pending())
         if self._open is not None:
             self._close_file(self._open)
         for file in self._held:
@@ -96,9 +101,27 @@ class ParquetFiles:
         self._held = []
         return tuple(upload.result() for upload in self._uploads)
 
-    def _write_row_group(self) -> None:
+    def _begin_to_encode(self) -> None:
+        """Have the pending rows encoded beside what follows, once the row group before them is."""
+        self._wait_for_encoder()
+        with disk_errors(Path(tempfile.gettempdir())):
+            self._local_folder()
+        if self._encoder is None:
+            self._encoder = ThreadPoolExecutor(1, thread_name_prefix="encode")
+        self._encoding = self._encoder.submit(self._write_row_group, self._take_pending())
+
+    def _wait_for_encoder(self) -> None:
+        """Until it is idle. Raises what the row group raised that it encoded last."""
+        if self._encoding is not None:
+            self._encoding.result()
+            self._encoding = None
+
+    def _take_pending(self) -> pa.Table:
         table = pa.Table.from_batches(self._pending, schema=self._schema)
         self._pending, self._pending_bytes, self._pending_rows = [], 0, 0
+        return table
+
+    def _write_row_group(self, table: pa.Table) -> None:
         if self._dictionaries is None:
             self._dictionaries = dictionary_columns(table)
         with disk_errors(Path(tempfile.gettempdir())):
@@ -109,9 +132,12 @@ class ParquetFiles:
                 self._close_file(self._open)
 
     def _next_path(self) -> Path:
+        return self._local_folder() / f"{len(self._uploads) + len(self._held):04d}.parquet"
+
+    def _local_folder(self) -> Path:
         if self._folder is None:
             self._folder = tempfile.TemporaryDirectory(prefix="ingest-")
-        return Path(self._folder.name) / f"{len(self._uploads) + len(self._held):04d}.parquet"
+        return Path(self._folder.name)
 
     def _close_file(self, file: LocalParquet) -> None:
         self._open = None

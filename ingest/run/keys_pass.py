@@ -21,7 +21,6 @@ from pathlib import Path
 
 import orjson
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from ingest.contracts.model import StreamContract
 from ingest.disk import disk_errors
@@ -52,6 +51,7 @@ from ingest.verify.lake_rows import downloaded
 _WRITERS = 8
 _UNDER_WAY = 64
 _KEYS_AT_ONCE = 5_000
+_KEPT_BYTES = 2**20
 _REMEMBERED = 16
 """A pass that finds nothing commits nothing, until there are so many commits since the set: it reads their keys."""
 _ONE_AT_A_TIME = threading.RLock()
@@ -79,11 +79,14 @@ class KeysPass:
         """
         with tempfile.TemporaryDirectory(prefix="ingest-keys-") as name:
             folder = Path(name)
-            read = _spool(folder / "source.parquet", schema, source)
-            mark = None if whole else self._previous(schema)
-            if mark and self._head and mark.version == self._head.version and mark.digest == read.digest:
-                return
-            with _ONE_AT_A_TIME, KeyDifference(folder, self.contract, read.path, schema) as difference:
+            with disk_errors(folder), closing(_Spool(folder / "source.parquet", schema)) as read:
+                for keys in source:
+                    read.add(keys)
+                mark = None if whole else self._previous(schema)
+                if mark and self._head and mark.version == self._head.version and mark.digest == read.digest:
+                    return
+                path = read.to_disk()
+            with _ONE_AT_A_TIME, KeyDifference(folder, self.contract, path, schema) as difference:
                 self._compare(folder, difference, read, mark, schema)
 
     @property
@@ -95,7 +98,7 @@ class KeysPass:
         return mark if mark and mark.key == tuple(schema.names) else None
 
     def _compare(
-        self, folder: Path, difference: KeyDifference, read: _Read, mark: KeySetMark | None, schema: pa.Schema
+        self, folder: Path, difference: KeyDifference, read: _Spool, mark: KeySetMark | None, schema: pa.Schema
     ) -> None:
         store, stream = self.context.store, self.contract.stream
         tree = self._tree(mark) if mark else None
@@ -159,6 +162,8 @@ class KeysPass:
         return max(since, counting.keys)
 
     def _add_seen(self, folder: Path, difference: KeyDifference, commit: Commit, *, kept: bool) -> None:
+        import pyarrow.parquet as pq
+
         files = commit.landed_keys if kept and commit.landed_keys else commit.files
         for path in self._files(folder, files):
             if set(self.contract.key) <= set(pq.read_schema(path).names):
@@ -174,7 +179,7 @@ class KeysPass:
         self,
         difference: KeyDifference,
         plan: _SetPlan,
-        read: _Read,
+        read: _Spool,
         chunk_rows: int,
         schema: pa.Schema,
         known: KeySetMark | None,
@@ -227,27 +232,50 @@ def _last_but_one(commits: Sequence[Commit]) -> int:
     return deletes[-2]
 
 
-@dataclass(frozen=True)
-class _Read:
-    """The source's keys on local disk, how many, and their digest in the order of reading."""
+class _Spool:
+    """The source's keys in the order of reading, how many, and their digest. They go to local disk, but for a few: most
+    passes find the keys again that the one before found, and those of a small table need no file for that.
+    """
 
-    path: Path
-    rows: int
-    digest: str
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        self._path = path
+        self._schema = schema
+        self._digest = RowsDigest()
+        self._in_memory: list[pa.RecordBatch] = []
+        self._file: LocalParquet | None = None
+        self.rows = 0
 
+    @property
+    def digest(self) -> str:
+        return self._digest.hexdigest()
 
-def _spool(path: Path, schema: pa.Schema, source: Iterable[pa.RecordBatch]) -> _Read:
-    digest = RowsDigest()
-    with disk_errors(path.parent):
-        file = LocalParquet(path, schema, (), None)
-        try:
-            for batch in source:
-                if batch.num_rows:
-                    digest.update(batch)
-                    file.write(pa.Table.from_batches([batch], schema=schema))
-        finally:
-            file.close()
-    return _Read(path, file.rows, digest.hexdigest())
+    def add(self, keys: pa.RecordBatch) -> None:
+        """Add some."""
+        if not keys.num_rows:
+            return
+        self._digest.update(keys)
+        self.rows += keys.num_rows
+        self._in_memory.append(keys)
+        if sum(held.nbytes for held in self._in_memory) > _KEPT_BYTES:
+            self._write()
+
+    def to_disk(self) -> Path:
+        """The file that holds all of them."""
+        self._write()
+        self.close()
+        return self._path
+
+    def close(self) -> None:
+        """Close the file, where there is one."""
+        if self._file is not None:
+            self._file.close()
+
+    def _write(self) -> None:
+        if self._file is None:
+            self._file = LocalParquet(self._path, self._schema, (), None)
+        if self._in_memory:
+            self._file.write(pa.Table.from_batches(self._in_memory, schema=self._schema))
+            self._in_memory = []
 
 
 class _SetPlan:

@@ -26,6 +26,7 @@ from tests.conftest import small_provider
 from tests.faults import api_campaign
 from tests.faults.api_campaign import Admin, lenient
 from tests.faults.patience import without_waiting
+from tests.ingest.sources.api.answers import Answers
 
 HOURS_BACK = timedelta(hours=72)
 EVENTS = lenient("email_events")
@@ -168,6 +169,6 @@ def test_an_answer_that_drips_for_ever_is_given_up(provider: SaasServer, monkeyp
             while True:
                 yield b" "
 
-    transport = httpx.MockTransport(lambda _: httpx.Response(200, stream=Dripping()))
+    transport = Answers(lambda _: httpx.Response(200, stream=Dripping()))
     with ApiClient(provider.base_url, SecretStr("key"), transport) as api, pytest.raises(TransientError, match="whole"):
         api.get("/v1/events", {})

@@ -22,6 +22,7 @@ from ingest.retry import WaitBudget
 from ingest.sources.api.http import ApiClient
 from ingest.sources.api.json_scanner import UnreadableError, members, parts
 from ingest.sources.api.saas import SaasStream
+from tests.ingest.sources.api.answers import Answers
 
 CONTRACTS = [path.read_text(encoding="utf-8") for path in sorted(Path(PACKAGED).glob("*.odcs.yaml"))]
 COMMIT = json.dumps(
@@ -117,7 +118,7 @@ def test_any_text_is_cut_into_records_or_is_unreadable(text: str) -> None:
 @given(damaged(PAGE) | st.text(max_size=30))
 def test_any_body_of_an_answer_is_a_page_or_an_error_of_ours(text: str) -> None:
     body = body_of(text)
-    transport = httpx.MockTransport(lambda _: httpx.Response(200, content=body))
+    transport = Answers(lambda _: httpx.Response(200, content=body))
     contract = ContractRegistry.load()["email_events"]
     with ApiClient("http://provider.test", SecretStr("key"), transport) as api:
         stream = SaasStream(api, contract, page_size=10, budget=WaitBudget(0))

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from time import monotonic
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
-import httpx
+import urllib3
 from pydantic import SecretStr
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    LocationValueError,
+    NewConnectionError,
+    ProxyError,
+    SSLError,
+)
 
 from common.foreign_text import in_one_line
 from ingest.errors import (
@@ -23,14 +33,47 @@ from ingest.errors import (
 )
 from ingest.settings import problem_of_url
 from ingest.sources.api import answer_body
+from ingest.sources.api.route import pool_for
 
-_TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from urllib3 import BaseHTTPResponse, HTTPHeaderDict
+
+_TIMEOUT = urllib3.Timeout(connect=5.0, read=30.0)
 _LONGEST_ANSWER_SECONDS = 300.0
 _LONGEST_PROBLEM = 300
 _LONGEST_REFUSAL_BYTES = 64 * 2**10
+_READ_BYTES = 64 * 2**10
 DEFAULT_ANSWER_BYTES = 128 * 2**20
-_OF_THE_TRANSFER = {"content-encoding", "content-length", "transfer-encoding"}
-"""Headers that no longer hold for a body that has arrived and is decoded."""
+_OK = 200
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer whose body has arrived and is decoded."""
+
+    status: int
+    reason: str
+    headers: HTTPHeaderDict
+    content: bytes
+
+
+class Transport(Protocol):
+    """The part of a pool of urllib3's that is used."""
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        fields: Mapping[str, str],
+        headers: Mapping[str, str],
+        timeout: urllib3.Timeout,
+        **options: Any,
+    ) -> BaseHTTPResponse: ...
+
+    def clear(self) -> None: ...
 
 
 class ApiClient:
@@ -43,22 +86,18 @@ class ApiClient:
         self,
         base_url: str,
         key: SecretStr,
-        transport: httpx.BaseTransport | None = None,
+        transport: Transport | None = None,
         *,
         answer_bytes: int = DEFAULT_ANSWER_BYTES,
     ) -> None:
-        self._base_url = base_url
+        self._base_url = _checked_url(base_url)
         self._answer_bytes = answer_bytes
-        self._client = httpx.Client(
-            base_url=_checked_url(base_url),
-            headers={
-                "Authorization": f"Bearer {_checked_key(key)}",
-                "Accept": "application/json",
-                "Accept-Encoding": answer_body.ENCODING,
-            },
-            timeout=_TIMEOUT,
-            transport=transport,
-        )
+        self._headers = {
+            "Authorization": f"Bearer {_checked_key(key)}",
+            "Accept": "application/json",
+            "Accept-Encoding": answer_body.ENCODING,
+        }
+        self._transport: Transport = transport or pool_for(base_url)
 
     def __enter__(self) -> Self:
         return self
@@ -68,40 +107,50 @@ class ApiClient:
 
     def close(self) -> None:
         """Close the connections."""
-        self._client.close()
+        self._transport.clear()
 
-    def get(self, path: str, params: dict[str, str | int]) -> httpx.Response:
+    def get(self, path: str, params: dict[str, str | int]) -> Answer:
         """One try. Raises TransientError (RateLimitedError), AccessError, ConfigurationError, DataError (too long)."""
         try:
-            response = self._whole_answer(path, params)
-        except (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.LocalProtocolError) as error:
+            answer = self._whole_answer(path, params)
+        except LocationValueError as error:
             raise ConfigurationError(
                 f"cannot call {self._base_url}{path}: {error}", hint="Correct SAAS_BASE_URL."
             ) from error
-        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+        except (NewConnectionError, ConnectTimeoutError, ProxyError, SSLError) as error:
             raise UnreachableError(
                 f"the API at {self._base_url} does not answer: {error}", hint="Is it up, and is SAAS_BASE_URL right?"
             ) from error
-        except httpx.HTTPError as error:
+        except HTTPError as error:
             raise TransientError(f"the API at {self._base_url} broke off: {type(error).__name__} {error}") from error
         except answer_body.BodyError as error:
             raise TransientError(f"the answer of {self._base_url}{path} cannot be read: {error}") from error
-        if response.status_code != httpx.codes.OK:
-            raise self._refusal(response, path)
-        return response
+        if answer.status != _OK:
+            raise self._refusal(answer, path)
+        return answer
 
-    def _whole_answer(self, path: str, params: dict[str, str | int]) -> httpx.Response:
+    def _whole_answer(self, path: str, params: dict[str, str | int]) -> Answer:
         """The answer and its decoded body; of a refusal's body only the beginning.
 
-        httpx limits each wait for more of it, but neither their number nor what it decodes.
+        urllib3 limits each wait for more of it, but neither their number nor what it decodes.
         """
         deadline = monotonic() + _LONGEST_ANSWER_SECONDS
         body = bytearray()
-        with self._client.stream("GET", path, params=params) as answer:
-            assert isinstance(answer.stream, httpx.SyncByteStream)  # noqa: S101 - the client is not async
-            for piece in answer_body.decoded(answer.stream, answer.headers.get("Content-Encoding", "")):
+        answer = self._transport.request(
+            "GET",
+            f"{self._base_url.rstrip('/')}/{path.lstrip('/')}",
+            fields={name: str(value) for name, value in params.items()},
+            headers=self._headers,
+            timeout=_TIMEOUT,
+            preload_content=False,
+            decode_content=False,
+            redirect=False,
+            retries=False,
+        )
+        try:
+            for piece in answer_body.decoded(_pieces(answer), answer.headers.get("Content-Encoding", "")):
                 body += piece
-                if answer.status_code != httpx.codes.OK and len(body) >= _LONGEST_REFUSAL_BYTES:
+                if answer.status != _OK and len(body) >= _LONGEST_REFUSAL_BYTES:
                     break
                 if len(body) > self._answer_bytes:
                     raise DataError(
@@ -112,14 +161,15 @@ class ApiClient:
                     raise TransientError(
                         f"the API at {self._base_url} did not give a whole answer in {_LONGEST_ANSWER_SECONDS:g} s"
                     )
-        headers = [item for item in answer.headers.multi_items() if item[0] not in _OF_THE_TRANSFER]
-        return httpx.Response(answer.status_code, headers=headers, content=bytes(body))
+        finally:
+            answer.close()  # a connection whose answer was read to its end is back in the pool by now
+        return Answer(answer.status, answer.reason or "", answer.headers, bytes(body))
 
-    def _refusal(self, response: httpx.Response, path: str) -> PlatformError:
-        status = response.status_code
-        said = f"{status} {_problem(response)}".strip()
+    def _refusal(self, answer: Answer, path: str) -> PlatformError:
+        status = answer.status
+        said = f"{status} {_problem(answer)}".strip()
         where = f"{self._base_url}{path}"
-        retry_after = _longest_retry_after(response)
+        retry_after = _longest_retry_after(answer)
         if status in (429, 503) or (retry_after is not None and (status in (403, 408) or status >= 500)):
             return RateLimitedError(f"the API asks to wait at {where}: {said}", retry_after=retry_after)
         if status in (401, 403):
@@ -129,10 +179,10 @@ class ApiClient:
         return ConfigurationError(f"the API does not accept the request {where}: {said}", hint="Check SAAS_BASE_URL.")
 
 
-def _longest_retry_after(response: httpx.Response) -> timedelta | None:
+def _longest_retry_after(answer: Answer) -> timedelta | None:
     """The wait that `Retry-After` asks for, the longest if proxies have added their own."""
-    now = server_time(response)
-    asked = [parse_retry_after(value, now=now) for value in response.headers.get_list("Retry-After")]
+    now = server_time(answer)
+    asked = [parse_retry_after(value, now=now) for value in answer.headers.getlist("Retry-After")]
     return max((wait for wait in asked if wait is not None), default=None)
 
 
@@ -147,9 +197,9 @@ def parse_retry_after(value: str | None, *, now: datetime) -> timedelta | None:
     return None if moment is None else max(moment - now, timedelta(0))
 
 
-def server_time(response: httpx.Response) -> datetime:
+def server_time(answer: Answer) -> datetime:
     """The provider's clock, from the `Date` header; ours where it sends none."""
-    return _http_date(response.headers.get("Date", "")) or datetime.now(UTC)
+    return _http_date(answer.headers.get("Date", "")) or datetime.now(UTC)
 
 
 def _http_date(text: str) -> datetime | None:
@@ -161,16 +211,13 @@ def _http_date(text: str) -> datetime | None:
         return None
 
 
-def _checked_url(base_url: str) -> httpx.URL:
+def _checked_url(base_url: str) -> str:
     if problem := problem_of_url(base_url):
         raise ConfigurationError(
             f"SAAS_BASE_URL: {problem}",
             hint="Correct SAAS_BASE_URL: it looks like https://api.example.com, and the key belongs in SAAS_API_KEY.",
         )
-    try:
-        return httpx.URL(base_url)
-    except httpx.InvalidURL:
-        raise ConfigurationError("SAAS_BASE_URL is not a URL", hint="It looks like https://api.example.com.") from None
+    return base_url
 
 
 def _checked_key(key: SecretStr) -> str:
@@ -185,14 +232,20 @@ def _checked_key(key: SecretStr) -> str:
     return text
 
 
-def _problem(response: httpx.Response) -> str:
+def _pieces(answer: BaseHTTPResponse) -> Iterator[bytes]:
+    """The body as it arrives, as it was sent."""
+    while piece := answer.read1(_READ_BYTES, decode_content=False):
+        yield piece
+
+
+def _problem(answer: Answer) -> str:
     """The body's text about an error, by RFC 9457 if it follows that."""
     try:
-        body: Any = response.json()
+        body: Any = json.loads(answer.content)
     except (ValueError, RecursionError):
-        return in_one_line(response.reason_phrase)
+        return in_one_line(answer.reason)
     if isinstance(body, dict):
-        said = str(body.get("detail") or body.get("title") or response.reason_phrase)
+        said = str(body.get("detail") or body.get("title") or answer.reason)
         # Before it is cut: half of a secret would not be known for one.
         return in_one_line(said)[:_LONGEST_PROBLEM]
-    return in_one_line(response.reason_phrase)
+    return in_one_line(answer.reason)

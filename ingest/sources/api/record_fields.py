@@ -32,9 +32,49 @@ _TYPES: dict[str, Any] = {
     "object": dict[str, msgspec.Raw],
     "array": list[msgspec.Raw],
 }
+_TEXTS = ("string", "timestamp", "date")
+_NO_TEXTS = ("integer", "number", "boolean")
 _BITS = {Kind.INT16: 16, Kind.INT32: 32, Kind.INT64: 64}
 # A member's name that is not spelt as it is: the search for names that are given twice goes by their spelling.
 _ESCAPE_IN_A_NAME = re.compile(rb'\\(?:[^"\\]++|\\.)*+"[ \t\r\n]*+:', re.DOTALL)
+
+
+_Getter = Callable[[Any], Any]
+_ESCAPED_MARK = b'\\"'
+
+
+@dataclass(frozen=True)
+class _Marks:
+    """The quotation marks of records that have each of their fields once, and no other member.
+
+    `always` are those of required fields. `texts` get an optional field that is text where it is given, `others` one
+    that is a number or a truth value, `objects` one whose own fields are known. `certain` is False where a field may
+    hold anything.
+    """
+
+    always: int
+    texts: tuple[_Getter, ...]
+    others: tuple[_Getter, ...]
+    objects: tuple[tuple[_Getter, Shape], ...]
+    certain: bool
+
+    def of(self, decoded: Sequence[Any]) -> int | None:
+        """The marks of the records `decoded`; None where they are not certain."""
+        if not self.certain:
+            return None
+        count = self.always * len(decoded)
+        for get in self.texts:
+            given = [value for value in map(get, decoded) if value is not UNSET]
+            count += 4 * len(given) - 2 * given.count(None)
+        for get in self.others:
+            count += 2 * sum(value is not UNSET for value in map(get, decoded))
+        for get, shape in self.objects:
+            given = [value for value in map(get, decoded) if value is not UNSET]
+            within = shape.marks.of([value for value in given if value is not None])
+            if within is None:
+                return None
+            count += 2 * len(given) + within
+        return count
 
 
 @dataclass(frozen=True)
@@ -44,6 +84,7 @@ class Shape:
     struct: type
     attributes: dict[str, str]
     inner: dict[str, Shape]
+    marks: _Marks
 
     def given_twice(self, record: bytes) -> str | None:
         """The path of a field that `record`, an object, gives more than once."""
@@ -62,8 +103,13 @@ class Shape:
     def each_given_once(self, page: bytes, decoded: Sequence[Any]) -> bool:
         """Whether no field is given twice in `page`, of which `decoded` are the records; False also where in doubt.
 
-        A field that stands in the page as often as records have it stands in each of them once.
+        Each member has two quotation marks around its name: a page of as many as its records' fields have holds none
+        twice, and none that the contract does not know. In any other, a field that stands in the page as often as
+        records have it stands in each of them once.
         """
+        marks = None if _ESCAPED_MARK in page else self.marks.of(decoded)
+        if marks is not None and page.count(b'"') == marks:
+            return True
         if b"\\" in page and _ESCAPE_IN_A_NAME.search(page):
             return False
         wanted: dict[str, int] = {}
@@ -89,10 +135,25 @@ def shape(stream: str, fields: Sequence[RecordField]) -> Shape:
         name = attributes[field.name]
         members.append((name, kind) if field.required else (name, kind | None | UnsetType, UNSET))
     renamed = {attribute: name for name, attribute in attributes.items()}
+    marks = _marks(fields, attributes, inner)
     try:
-        return Shape(msgspec.defstruct(stream, members, rename=renamed, gc=False), attributes, inner)
+        return Shape(msgspec.defstruct(stream, members, rename=renamed, gc=False), attributes, inner, marks)
     except ValueError as error:
         raise ContractError(f"a field's name cannot be read from JSON: {error}", stream=stream) from error
+
+
+def _marks(fields: Sequence[RecordField], attributes: dict[str, str], inner: dict[str, Shape]) -> _Marks:
+    plain = [field for field in fields if field.name not in inner]
+    get = {field.name: attrgetter(attributes[field.name]) for field in fields}
+    texts = [field for field in plain if field.enum or field.logical_type in _TEXTS]
+    others = [field for field in plain if not field.enum and field.logical_type in _NO_TEXTS]
+    return _Marks(
+        always=4 * sum(field.required for field in texts) + 2 * sum(field.required for field in others),
+        texts=tuple(get[field.name] for field in texts if not field.required),
+        others=tuple(get[field.name] for field in others if not field.required),
+        objects=tuple((get[name], shape) for name, shape in inner.items()),
+        certain=len(texts) + len(others) == len(plain),
+    )
 
 
 def _kind(field: RecordField) -> Any:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, TypeVar
 
 import msgspec
@@ -51,10 +51,24 @@ class _TooDeepError(DataError):
 
 @dataclass(frozen=True)
 class LandedPage:
-    """A page of records by which it is known again: their digest, and the cursor that it was asked for with."""
+    """A page of records by which it is known again: the records, and the cursor that it was asked for with. Of one that
+    an earlier run has landed only the digest is known.
+    """
 
-    digest: str
     cursor: str | None
+    records: list[bytes] | None = None
+    known_digest: str = ""
+
+    @cached_property
+    def digest(self) -> str:
+        """The SHA-256 of its records, or the one that is known."""
+        return self.known_digest if self.records is None else hashlib.sha256(b"\n".join(self.records)).hexdigest()
+
+    def holds(self, records: list[bytes]) -> bool:
+        """Whether `records` are those of the page."""
+        if self.records is not None:
+            return self.records == records
+        return LandedPage(self.cursor, records).digest == self.digest
 
 
 @dataclass(frozen=True)
@@ -98,7 +112,8 @@ class SaasStream:
         """
         resumed = cursor = resume.page_cursor if resume else None
         seen = set() if cursor is None else {cursor}
-        newest = LandedPage(resume.page_digest, resume.digest_cursor) if resume and resume.page_digest else None
+        known = resume.page_digest if resume else None
+        newest = LandedPage(resume.digest_cursor, known_digest=known) if resume and known else None
         repeats = 0
         while True:
             try:
@@ -111,29 +126,28 @@ class SaasStream:
                 if cursor is not None and cursor == resumed:
                     raise ExpiredCursorError(error.message, stream=self._stream) from error
                 raise
-            landed = LandedPage(_digest(page.records), cursor)
-            if page.records and newest and self._is_given_again(window, page, landed, newest):
+            if page.records and newest and self._is_given_again(window, page, newest):
                 repeats += 1
                 self._log.warning("the API gave the same page again; it is not landed twice", repeats=repeats)
                 if repeats > _REPEATS_ALLOWED:
                     raise FatalError("the API gives the same page again and again", stream=self._stream)
                 page = Page([], page.next_cursor)
             elif page.records:
-                newest, repeats = landed, 0
+                newest, repeats = LandedPage(cursor, page.records), 0
             yield replace(page, newest=newest)
             if page.next_cursor is None:
                 return
             cursor = page.next_cursor
             seen.add(cursor)
 
-    def _is_given_again(self, window: Window, page: Page, landed: LandedPage, before: LandedPage) -> bool:
+    def _is_given_again(self, window: Window, page: Page, before: LandedPage) -> bool:
         """Whether `page` is the page `before` once more, under another cursor, and not one of equal records.
 
         Records at different positions say it: the API pages in their order, and would go back to the first of them.
         Equal records in a row do not: then the page before is asked for again, and it is the same one where both lead
         to the same cursor.
         """
-        if landed.digest != before.digest:
+        if not before.holds(page.records):
             return False
         if len({self._position(record) for record in page.records} - {None}) > 1:
             return True
@@ -143,7 +157,7 @@ class SaasStream:
             raise
         except ConfigurationError:
             return False  # the provider has forgotten the older cursor
-        return asked.next_cursor == page.next_cursor and _digest(asked.records) == landed.digest
+        return asked.next_cursor == page.next_cursor and asked.records == page.records
 
     def _position(self, record: bytes) -> tuple[datetime, *tuple[str, ...]] | None:
         """Cursor and key of a record; None if they cannot be read."""
@@ -247,10 +261,6 @@ def _is_json(record: bytes) -> bool:
     except (ValueError, RecursionError):
         return False
     return True
-
-
-def _digest(records: list[bytes]) -> str:
-    return hashlib.sha256(b"\n".join(records)).hexdigest()
 
 
 def _rfc3339(moment: datetime) -> str:

@@ -13,123 +13,117 @@ from ingest.errors import AccessError, ConfigurationError, PlatformError, Transi
 
 @dataclass(frozen=True)
 class Refusal:
-    """A reason: the words by which it is known, the error that it is, and the way out. `{dsn}` is the setting's name.
+    """A reason: the words by which it is known, a pattern, the error that it is, and the way out.
 
-    The hint may name what the words captured.
+    `{dsn}` is the setting's name. The hint may name what the words captured.
     """
 
-    words: re.Pattern[str]
+    words: str
     kind: type[PlatformError]
     hint: str
-
-    @classmethod
-    def of(cls, words: str, kind: type[PlatformError], hint: str) -> Refusal:
-        return cls(re.compile(words), kind, hint)
 
 
 # The first that fits is taken: a certain mistake of the settings before what may pass by itself.
 CONNECTION_REFUSALS = (
-    Refusal.of(
+    Refusal(
         r"password authentication failed|no password supplied|SASL authentication failed|server login failed",
         AccessError,
         "Check the login and password in {dsn}.",
     ),
-    Refusal.of(
+    Refusal(
         r'role "(?P<role>.*?)" does not exist|no such user',
         AccessError,
         "The server has no such login: correct the user in {dsn}, or create it with LOGIN.",
     ),
-    Refusal.of(
+    Refusal(
         r'role "(?P<role>.*?)" is not permitted to log in',
         AccessError,
         'Allow it (ALTER ROLE "{role}" LOGIN), or name another login in {dsn}.',
     ),
-    Refusal.of(
+    Refusal(
         r"no pg_hba\.conf entry .*no encryption",
         AccessError,
         "The server's pg_hba.conf lets this login in from here over TLS at most: try sslmode=require in {dsn}.",
     ),
-    Refusal.of(
+    Refusal(
         r"no pg_hba\.conf entry|pg_hba\.conf rejects",
         AccessError,
         "The server's pg_hba.conf does not let this login in from here: add a line for it there.",
     ),
-    Refusal.of(r"authentication failed", AccessError, "Check the login and password in {dsn}."),
-    Refusal.of(
+    Refusal(r"authentication failed", AccessError, "Check the login and password in {dsn}."),
+    Refusal(
         r'permission denied for database "?(?P<database>[^"\n]*)"?',
         AccessError,
         'The login may not connect to it: GRANT CONNECT ON DATABASE "{database}" TO the login.',
     ),
-    Refusal.of(
-        r'database "[^"]*" does not exist|no such database', ConfigurationError, "Correct the database in {dsn}."
-    ),
-    Refusal.of(
+    Refusal(r'database "[^"]*" does not exist|no such database', ConfigurationError, "Correct the database in {dsn}."),
+    Refusal(
         r'database "[^"]*" is not currently accepting connections|not accepting connections to database',
         ConfigurationError,
         "Name another database in {dsn}, or let this one accept connections (ALLOW_CONNECTIONS).",
     ),
-    Refusal.of(
+    Refusal(
         r"invalid port number|invalid integer value .* option \"port\"",
         ConfigurationError,
         "A port is a number from 1 to 65535: correct it in {dsn}.",
     ),
-    Refusal.of(
+    Refusal(
         r"certificate file .* does not exist|could not (?:load|open|read) .*certificate|private key file",
         ConfigurationError,
         "Its place is sslrootcert (the server's authority), sslcert or sslkey in {dsn}; where the certificate is not "
         "to be verified, lower sslmode.",
     ),
-    Refusal.of(
+    Refusal(
         r"certificate verify failed|server certificate for|certificate .*does not match|unknown ca",
         ConfigurationError,
         "The server's certificate is not the one that sslmode asks for: correct sslrootcert or the host in {dsn}.",
     ),
-    Refusal.of(
+    Refusal(
         r"requires a valid client certificate|client certificate|tlsv1\S* alert certificate required",
         AccessError,
         "The server wants a client's certificate: name it by sslcert and sslkey in {dsn}.",
     ),
-    Refusal.of(
+    Refusal(
         r"does not support (?:SSL|GSS)|SSL is not (?:enabled|required)",
         ConfigurationError,
         "The server offers no TLS: lower sslmode in {dsn}, or switch it on there.",
     ),
-    Refusal.of(
+    Refusal(
         r"received invalid response to SSL negotiation|expected authentication request|"
         r"unsupported frontend protocol|invalid response to GSSAPI negotiation",
         ConfigurationError,
         "What answers there is no Postgres: correct the port in {dsn}.",
     ),
-    Refusal.of(
+    Refusal(
         r"unsupported startup parameter",
         ConfigurationError,
         "The pooler takes no start-up parameters: leave `options` out of {dsn}, or name them in the pooler's "
         "ignore_startup_parameters.",
     ),
-    Refusal.of(
+    Refusal(
         r"sorry, too many clients|remaining connection slots|too many connections for|max_client_conn|"
         r"no more connections allowed|query_wait_timeout",
         TransientError,
         "Every connection is taken: close some, raise the limit (of a pooler its pool size), or lower "
         "INGEST_CONCURRENCY and POSTGRES_READERS.",
     ),
-    Refusal.of(
+    Refusal(
         r"session is (?:not )?read-only|server is (?:not )?in hot standby mode",
         UnreachableError,
         "No host in {dsn} is what its target_session_attrs asks for: is the primary up?",
     ),
-    Refusal.of(
+    Refusal(
         r"database system is (?:starting up|shutting down|in recovery)|not yet accepting connections",
         UnreachableError,
         "The server starts or stops: try again in a moment.",
     ),
-    Refusal.of(
+    Refusal(
         r"could not translate host name",
         # A container that is stopped, or a server that moves, has no name for a while.
         UnreachableError,
         "Is Postgres up, and is its host in {dsn} right?",
     ),
-    Refusal.of(
+    Refusal(
         r"definition of service|service file|invalid \S+ value|invalid integer value|invalid connection option",
         ConfigurationError,
         "Correct {dsn}.",
@@ -149,7 +143,7 @@ def said_first(text: str) -> str:
 def refusal_of(text: str) -> tuple[type[PlatformError], str] | None:
     """The error and the hint for a failed connection's message, None if it is not known here."""
     for refusal in CONNECTION_REFUSALS:
-        if found := refusal.words.search(text):
+        if found := re.search(refusal.words, text):
             named = {name: value or "" for name, value in found.groupdict().items()}
             return refusal.kind, refusal.hint.format(dsn="{dsn}", **named)
     return None

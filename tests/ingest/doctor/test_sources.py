@@ -26,6 +26,7 @@ from local.servers.postgres_server import PostgresServer
 from local.servers.shop import Shop
 from tests.faults.poolers import forgetful_proxy
 from tests.ingest.cli.command import CommandLine
+from tests.ingest.sources.api.answers import Answers
 
 CONTRACTS = ContractRegistry.load().select([])
 TABLES = [contract for contract in CONTRACTS if contract.spec.source is Source.POSTGRES]
@@ -216,7 +217,7 @@ def test_a_provider_that_takes_any_key_has_no_clock_and_changes_what_is_settled_
         record = {"event_id": f"e{next(asked)}", "received_at": "2026-03-01T00:00:00Z"}
         return httpx.Response(200, json={"data": [record], "next_cursor": None, "has_more": False})
 
-    monkeypatch.setattr("ingest.doctor.api.ApiClient", partial(ApiClient, transport=httpx.MockTransport(answer)))
+    monkeypatch.setattr("ingest.doctor.api.ApiClient", partial(ApiClient, transport=Answers(answer)))
 
     found = found_in_the_api(ingest_settings)
 

@@ -24,6 +24,7 @@ from ingest.run.quarantine import Quarantine
 from ingest.settings import IngestSettings, LakeSettings
 from ingest.sources.api.http import ApiClient
 from orchestration.reconcile.lake import LakeCounter
+from tests.ingest.sources.api.answers import Answers
 from tests.ingest.sources.api.fake_provider import good_event
 
 START = datetime(2026, 1, 31, tzinfo=UTC)
@@ -120,7 +121,7 @@ class Platform:
         )
         context = IngestionContext(settings, self.store, f"run-{self.provider.run}", lambda stream, rows: None)
         context.heads = read_heads(self.store, [self.contract]).commits
-        api = ApiClient("http://provider", SecretStr("key"), transport=httpx.MockTransport(self.provider.answer))
+        api = ApiClient("http://provider", SecretStr("key"), transport=Answers(self.provider.answer))
         return SaasExtraction(context, self.contract, api, WaitBudget(5))
 
     def assert_counts(self, result: StreamResult) -> None:

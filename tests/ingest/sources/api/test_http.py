@@ -10,12 +10,27 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from itertools import pairwise
+from typing import Any
 
 import httpx
 import pytest
+import urllib3
 from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import SecretStr
+from urllib3 import HTTPHeaderDict
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    IncompleteRead,
+    LocationParseError,
+    NameResolutionError,
+    NewConnectionError,
+    ProtocolError,
+    ProxyError,
+    ReadTimeoutError,
+    SSLError,
+)
 
 from ingest.errors import (
     AccessError,
@@ -26,17 +41,19 @@ from ingest.errors import (
     TransientError,
     UnreachableError,
 )
-from ingest.sources.api.http import ApiClient, parse_retry_after, server_time
+from ingest.sources.api.http import Answer, ApiClient, parse_retry_after, server_time
+from tests.ingest.sources.api.answers import Answers
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 KEY = "the-key-that-nobody-may-see"
 
+POOL: Any = urllib3.HTTPConnectionPool("provider.test")
 latin = st.text(st.characters(max_codepoint=255), max_size=40)
 """What a header can hold when it is read."""
 
 
 def client(answer: Callable[[httpx.Request], httpx.Response], url: str = "http://provider.test") -> ApiClient:
-    return ApiClient(url, SecretStr(KEY), httpx.MockTransport(answer))
+    return ApiClient(url, SecretStr(KEY), Answers(answer))
 
 
 @given(st.integers(0, 10**8), st.sampled_from(["", " ", "\t"]))
@@ -87,7 +104,7 @@ def test_an_absurd_wait_is_not_taken_for_no_wait() -> None:
 @given(latin)
 @example("Fri, 31 Dec 9999 23:59:59 -2359")
 def test_the_servers_clock_is_its_date_header_or_else_ours(value: str) -> None:
-    moment = server_time(httpx.Response(200, headers=[(b"Date", value.encode("latin-1"))]))
+    moment = server_time(Answer(200, "OK", HTTPHeaderDict([("Date", value)]), b""))
     assert moment.tzinfo is UTC
 
 
@@ -102,8 +119,7 @@ def machine_in_kolkata() -> Iterator[None]:
 
 @pytest.mark.usefixtures("machine_in_kolkata")
 def test_a_date_without_zone_is_utc_wherever_we_are() -> None:
-    response = httpx.Response(200, headers={"Date": "Sat Jan 31 12:00:00 2026"})
-    assert server_time(response) == NOW
+    assert server_time(Answer(200, "OK", HTTPHeaderDict({"Date": "Sat Jan 31 12:00:00 2026"}), b"")) == NOW
 
 
 @pytest.mark.parametrize(
@@ -165,16 +181,19 @@ def test_a_long_problem_is_told_in_one_short_line() -> None:
 @pytest.mark.parametrize(
     ("fault", "error"),
     [
-        (httpx.ConnectError("refused"), UnreachableError),
-        (httpx.ConnectTimeout("slow"), UnreachableError),
-        (httpx.ReadTimeout("slow"), TransientError),
-        (httpx.RemoteProtocolError("cut off"), TransientError),
-        (httpx.ReadError("reset"), TransientError),
-        (httpx.DecodingError("bad gzip"), TransientError),
+        (NewConnectionError(POOL, "refused"), UnreachableError),
+        (NameResolutionError("provider.test", POOL, socket.gaierror("no such host")), UnreachableError),
+        (ConnectTimeoutError(POOL, "slow"), UnreachableError),
+        (ProxyError("the proxy is down", OSError("refused")), UnreachableError),
+        (SSLError("no such authority"), UnreachableError),
+        (ReadTimeoutError(POOL, "/v1/events", "slow"), TransientError),
+        (ProtocolError("Connection aborted.", ConnectionResetError()), TransientError),
+        (IncompleteRead(5, 10), TransientError),
+        (LocationParseError("provider..test"), ConfigurationError),
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_a_broken_connection_is_a_fault_of_the_moment(fault: httpx.HTTPError, error: type[PlatformError]) -> None:
+def test_a_broken_connection_is_a_fault_of_the_moment(fault: HTTPError, error: type[PlatformError]) -> None:
     def fail(_: httpx.Request) -> httpx.Response:
         raise fault
 
@@ -238,9 +257,7 @@ class Chunks(httpx.SyncByteStream):
 
 
 def client_of(chunks: list[bytes], encoding: str, *, status: int = 200, answer_bytes: int = 2**20) -> ApiClient:
-    transport = httpx.MockTransport(
-        lambda _: httpx.Response(status, headers={"Content-Encoding": encoding}, stream=Chunks(chunks))
-    )
+    transport = Answers(lambda _: httpx.Response(status, headers={"Content-Encoding": encoding}, stream=Chunks(chunks)))
     return ApiClient("http://provider.test", SecretStr(KEY), transport, answer_bytes=answer_bytes)
 
 

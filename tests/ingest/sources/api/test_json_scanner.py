@@ -19,6 +19,7 @@ from ingest.sources.api.http import ApiClient
 from ingest.sources.api.json_scanner import UnreadableError
 from ingest.sources.api.records import RecordDecoder
 from ingest.sources.api.saas import SaasStream
+from tests.ingest.sources.api.answers import Answers
 from tests.ingest.sources.api.json_texts import any_json, space
 
 GOOD = [
@@ -68,7 +69,7 @@ def contract() -> StreamContract:
 
 
 def read(contract: StreamContract, body: bytes) -> list[bytes]:
-    transport = httpx.MockTransport(lambda _: httpx.Response(200, content=body))
+    transport = Answers(lambda _: httpx.Response(200, content=body))
     with ApiClient("http://provider.test", SecretStr("key"), transport) as api:
         (page,) = SaasStream(api, contract, page_size=10, budget=WaitBudget(0)).pages(Window(start=None, end=None))
     return page.records

@@ -21,6 +21,7 @@ from ingest.lake.commit import Resume, Window
 from ingest.retry import WaitBudget
 from ingest.sources.api.http import ApiClient
 from ingest.sources.api.saas import Page, SaasStream
+from tests.ingest.sources.api.answers import Answers
 
 WINDOW = Window(start=None, end=datetime(2026, 2, 1, tzinfo=UTC))
 
@@ -52,7 +53,7 @@ class Provider:
 
 @contextmanager
 def stream_of(provider: Provider, contract: StreamContract, page_size: int) -> Iterator[SaasStream]:
-    with ApiClient("http://provider.test", SecretStr("key"), httpx.MockTransport(provider)) as api:
+    with ApiClient("http://provider.test", SecretStr("key"), Answers(provider)) as api:
         yield SaasStream(api, contract, page_size=page_size, budget=WaitBudget(0))
 
 
@@ -111,7 +112,7 @@ def test_a_page_that_is_given_again_under_another_cursor_is_given_once(
 @pytest.mark.parametrize("member", ['"errors": [{"message": "shard 3 timed out"}]', '"error": {"code": "internal"}'])
 def test_a_page_that_says_that_it_is_not_whole_is_asked_for_again(contract: StreamContract, member: str) -> None:
     page = f'{{"data": [], "next_cursor": null, "has_more": false, {member}}}'
-    transport = httpx.MockTransport(lambda _: httpx.Response(200, text=page))
+    transport = Answers(lambda _: httpx.Response(200, text=page))
     with (
         ApiClient("http://provider.test", SecretStr("key"), transport) as api,
         pytest.raises(TransientError, match=r"not whole: .*(shard 3|internal)"),

@@ -22,6 +22,7 @@ from ingest.sources.api.http import ApiClient
 from ingest.sources.api.records import Decoded, KeyDecoder, RecordDecoder
 from ingest.sources.api.saas import SaasStream
 from tests.ingest.contracts.contract_text import good_document, parsed, set_custom
+from tests.ingest.sources.api.answers import Answers
 from tests.ingest.sources.api.json_texts import any_json, space, strings
 
 EVENT: dict[str, Any] = {
@@ -91,7 +92,7 @@ def test_a_page_gives_its_records_to_the_byte(
 def pages(contract: StreamContract, *bodies: bytes) -> Iterator[list[bytes]]:
     """The records of each page that the API answers with."""
     answers = iter(bodies)
-    transport = httpx.MockTransport(lambda _: httpx.Response(200, content=next(answers)))
+    transport = Answers(lambda _: httpx.Response(200, content=next(answers)))
     with ApiClient("http://provider.test", SecretStr("key"), transport) as api:
         stream = SaasStream(api, contract, page_size=10, budget=WaitBudget(0))
         for page in stream.pages(Window(start=None, end=RECEIVED)):
