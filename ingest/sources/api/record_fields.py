@@ -107,10 +107,11 @@ class Shape:
         twice, and none that the contract does not know. In any other, a field that stands in the page as often as
         records have it stands in each of them once.
         """
-        marks = None if _ESCAPED_MARK in page else self.marks.of(decoded)
+        has_escapes = b"\\" in page
+        marks = None if has_escapes and _ESCAPED_MARK in page else self.marks.of(decoded)
         if marks is not None and page.count(b'"') == marks:
             return True
-        if b"\\" in page and _ESCAPE_IN_A_NAME.search(page):
+        if has_escapes and _ESCAPE_IN_A_NAME.search(page):
             return False
         wanted: dict[str, int] = {}
         for name, count in self._counts(decoded):

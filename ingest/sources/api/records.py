@@ -26,6 +26,9 @@ PAYLOAD = "payload"
 DEEPEST = 500
 """Levels of arrays and objects in a record that every reader behind the border takes."""
 
+_SHALLOW = 2 * DEEPEST
+"""Bytes that are too few for more levels, each of which takes two brackets."""
+
 _BROKEN = (ValueError, OverflowError, RecursionError)
 """What a record can make of its decoding: malformed or mistyped, a number that no type holds, nested deep."""
 
@@ -92,7 +95,7 @@ class RecordDecoder:
 
     def _whole_page(self, records: list[bytes]) -> pa.RecordBatch:
         """All records as rows. Raises one of _BROKEN where any of them is not plainly good."""
-        if any(map(_is_too_deep, records)):
+        if max(map(len, records), default=0) > _SHALLOW and any(map(_is_too_deep, records)):
             raise ValueError("a record is nested too deeply")
         found = dict(zip(self._wanted, self._read_page(records), strict=True))
         read = {name: moments.utc_column(found[name]) for name in self._times}
@@ -272,9 +275,9 @@ def _utc(name: str, text: str) -> datetime:
 
 
 def _is_too_deep(record: bytes) -> bool:
-    """Whether it has more levels than `DEEPEST`. Each takes two brackets: most records are too short for it."""
+    """Whether it has more levels than `DEEPEST`."""
     return (
-        len(record) > 2 * DEEPEST
+        len(record) > _SHALLOW
         and record.count(b"[") + record.count(b"{") > DEEPEST
         and json_scanner.depth(record) > DEEPEST
     )
