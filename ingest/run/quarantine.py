@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from ingest.contracts.model import Mode, Source, StreamContract
 from ingest.lake.batch import Batch
-from ingest.lake.commit import Commit, CommitKind, DataFile, Settled, unmoved
+from ingest.lake.commit import KEYS_ALONE, Commit, CommitKind, DataFile, Settled, unmoved
 from ingest.lake.log import CommitLog
 from ingest.lake.read_again import UnnamedRecord, read_again
 from ingest.lake.store import ObjectStore
@@ -102,6 +102,28 @@ class Quarantine:
             refused_at=commit.extracted_at,
             settled_by=by,
         )
+
+
+def may_change_quarantine(commit: Commit, before: Commit | None, contract: StreamContract) -> bool:
+    """Whether a commit, which came after `before`, may have refused a record, settled one, or taken one's place.
+
+    What only goes on from where the log ended does none of it: then quarantine is as it was, and need not be read.
+    """
+    if commit.quarantine or commit.counts.quarantined or commit.settles:
+        return True
+    if commit.kind in KEYS_ALONE:
+        return False
+    if commit.kind is not CommitKind.DATA:
+        return True
+    return contract.spec.source is Source.SAAS and not _only_goes_on(commit, before)
+
+
+def _only_goes_on(commit: Commit, before: Commit | None) -> bool:
+    """Whether it has read a window that begins at the watermark, from its start to its end, and was the first to."""
+    window, walk = commit.window, commit.walk
+    if window is None or walk is None or (before is not None and before.watermark.resume is not None):
+        return False
+    return (window.start, walk.first, walk.reached) == (commit.watermark.before, commit.version, window.end)
 
 
 def read_columns(store: ObjectStore, file: DataFile, columns: Sequence[str] | None = None) -> pa.Table:

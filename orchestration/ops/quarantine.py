@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from ingest.apart import apart
 from ingest.contracts.model import StreamContract
+from ingest.errors import DamagedLakeError
+from ingest.lake.log import CommitLog
 from ingest.lake.store import ObjectStore
-from ingest.run.quarantine import Quarantine, RefusedRecord
+from ingest.run.quarantine import Quarantine, RefusedRecord, may_change_quarantine
 from orchestration.ops.texts import for_readers
 from orchestration.warehouse.ops.rows import QuarantineRow
 
 _AT_ONCE = 4
+_LOOKED_AT = 20
 
 
 def quarantine_rows(store: ObjectStore, contracts: Iterable[StreamContract], run_id: str) -> tuple[QuarantineRow, ...]:
@@ -26,6 +29,27 @@ def quarantine_rows(store: ObjectStore, contracts: Iterable[StreamContract], run
         at_once=_AT_ONCE,
     )
     return tuple(row for rows in found.results for row in rows)
+
+
+def may_differ(store: ObjectStore, contract: StreamContract, versions: Sequence[int]) -> bool:
+    """Whether quarantine may be another one since these versions were landed, which follow one another.
+
+    Costs a request for each, and none above some. A damaged log says yes: whoever counts it names the stream.
+    Raises what the lake raises where it cannot be read.
+    """
+    if not versions or len(versions) > _LOOKED_AT:
+        return bool(versions)
+    log = CommitLog(store, contract.stream)
+    try:
+        before = log.read(versions[0] - 1)
+        for version in versions:
+            commit = log.required(version)
+            if may_change_quarantine(commit, before, contract):
+                return True
+            before = commit
+    except DamagedLakeError:
+        return True
+    return False
 
 
 def _rows(stream: str, records: Iterable[RefusedRecord], run_id: str) -> list[QuarantineRow]:

@@ -21,7 +21,7 @@ from ingest.lake.store import ObjectStore
 from orchestration.ops.crashed import complete, landed_rows
 from orchestration.ops.intake import take_in
 from orchestration.ops.outbox import Outbox
-from orchestration.ops.quarantine import quarantine_rows
+from orchestration.ops.quarantine import may_differ, quarantine_rows
 from orchestration.ops.record import RunFacts, bare_record, record_of
 from orchestration.ops.running import RunningMark, RunningMarks
 from orchestration.ops.schema_changes import Changes, KnownChanges, change_rows, changes_of
@@ -174,10 +174,21 @@ class Recorder:
         return record.model_copy(update={"run": record.run.model_copy(update=counts), "streams": rows})
 
     def _quarantine(self, report: RunReport) -> tuple[QuarantineRow, ...]:
-        """Of all streams that have some; of a run that has not come as far as the warehouse, where it landed some."""
+        """Of all streams that have some; of a run that has not come as far as the warehouse, where it landed some.
+
+        To count them is to read the streams' whole logs. So a run that builds a part counts where what it loaded may
+        have changed something; one that builds everything counts all.
+        """
         own = {each.stream for each in report.streams if each.result is not None and each.result.rows_quarantined}
         registry = self.facts.registry
         contracts = [registry[stream] for stream in sorted(own | self._with_quarantine) if stream in registry]
+        if report.plan is not None and not report.plan.whole:
+            loaded = {load.stream: load.commits for load in report.loads}
+            contracts = [
+                contract
+                for contract in contracts
+                if contract.stream in own or may_differ(self.store, contract, loaded.get(contract.stream, ()))
+            ]
         return quarantine_rows(self.store, contracts, self.facts.run_id)
 
     def _changes(self, report: RunReport) -> tuple[SchemaChangeRow, ...]:

@@ -15,12 +15,14 @@ from ingest.contracts.registry import ContractRegistry
 from ingest.lake.batch import QuarantinedRecord
 from ingest.lake.commit import Commit, CommitKind, Counts, Resume, Walk, Watermark, Window
 from ingest.lake.read_again import UnnamedRecord, read_again
+from ingest.run.quarantine import may_change_quarantine
 from ingest.sources.api.records import RecordDecoder
 from ingest.sources.api.walk import WindowWalk, split
 from tests.ingest.sources.api.fake_provider import good_event
 
 START = datetime(2026, 1, 31, tzinfo=UTC)
-DECODER = RecordDecoder(ContractRegistry.load()["email_events"])
+CONTRACT = ContractRegistry.load()["email_events"]
+DECODER = RecordDecoder(CONTRACT)
 
 
 def at(moment: int) -> datetime:
@@ -63,6 +65,7 @@ class Lake:
     commits: list[Commit] = field(default_factory=list)
     refused: list[UnnamedRecord] = field(default_factory=list)
     remembers_walks: bool = True
+    watermark: datetime | None = None
 
     def read(self, window: Window, kind: CommitKind, pages: Sequence[int], *, commits: int, run: int) -> bool:
         """Read a window from its start in pages of such sizes, a commit each; whether `commits` were enough."""
@@ -125,7 +128,7 @@ class Lake:
                 contract_version="1",
                 contract_sha256="",
                 window=window,
-                watermark=Watermark(before=None, after=None, resume=resume),
+                watermark=Watermark(before=self.watermark, after=None, resume=resume),
                 files=(),
                 counts=Counts(read=0, landed=0, quarantined=len(batch)),
                 walk=walk if kept else None,
@@ -201,6 +204,7 @@ def land(lake: Lake, steps: Sequence[Step], lateness: int) -> Iterator[int]:
                     else:
                         lake.read(window, CommitKind.DATA, step.pages, commits=len(lake.history) + 1, run=100 + run)
             watermark = step.end
+            lake.watermark = at(watermark)
         if watermark is not None:
             yield watermark
 
@@ -248,6 +252,46 @@ def test_what_is_read_again_counts_as_often_as_the_source_has_it(
     lake = Lake(history)
     for watermark in land(lake, steps, lateness):
         assert lake.counted == lake.held(watermark)
+
+
+@example(
+    # A window that broke off is read again from its start.
+    history=[record(0, "null"), record(2, "good")],
+    steps=[Step(False, 0, 3, 1, False, [1])],
+    lateness=0,
+)
+@example(
+    # The plain case: two windows, one after the other.
+    history=[record(0, "null"), record(4, "good")],
+    steps=[Step(False, 0, 3, 3, False, []), Step(False, 0, 6, 3, False, [])],
+    lateness=0,
+)
+@given(history=histories(), steps=STEPS, lateness=st.integers(0, 3))
+@settings(max_examples=100, deadline=None)
+def test_a_commit_that_only_goes_on_changes_nothing_of_what_was_refused(
+    history: list[Record], steps: list[Step], lateness: int
+) -> None:
+    lake = Lake(history)
+    for _ in land(lake, steps, lateness):
+        pass
+    refused: Counter[int] = Counter(item.version for item in lake.refused)
+    for place, commit in enumerate(lake.commits):
+        before = lake.commits[place - 1] if place else None
+        if may_change_quarantine(commit, before, CONTRACT):
+            continue
+        assert not refused[commit.version]
+        known = [item for item in lake.refused if item.version <= commit.version]
+        assert read_again(lake.commits[: place + 1], known) == read_again(lake.commits[:place], known)
+
+
+def test_a_run_after_the_other_leaves_quarantine_unread() -> None:
+    lake = Lake([record(0, "null"), record(4, "good")])
+    for _ in land(lake, [Step(False, 0, 3, 3, False, []), Step(False, 0, 6, 3, False, [])], lateness=0):
+        pass
+    first, second = lake.commits
+
+    assert may_change_quarantine(first, None, CONTRACT)
+    assert not may_change_quarantine(second, first, CONTRACT)
 
 
 @given(history=histories(), steps=STEPS)

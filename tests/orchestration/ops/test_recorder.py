@@ -14,7 +14,10 @@ import pytest
 
 from ingest.contracts.registry import ContractRegistry
 from ingest.errors import FatalError, TransientError
+from ingest.lake.commit import CommitKind, Settled
+from ingest.lake.log import CommitLog
 from ingest.lake.store import ObjectStore
+from orchestration.built.plan import Plan
 from orchestration.ops.outbox import Outbox
 from orchestration.ops.record import RunFacts, record_of
 from orchestration.ops.running import RunningMarks
@@ -23,6 +26,7 @@ from orchestration.prefect.run.recording import Recorder
 from orchestration.report import RunReport, StreamOutcome
 from orchestration.settings import OrchestrationSettings
 from orchestration.warehouse.duckdb.warehouse import DuckDBWarehouse
+from orchestration.warehouse.loader import LoadResult
 from orchestration.warehouse.ops.rows import RunRecord
 from orchestration.warehouse.ops.tables import ensure_ops_tables
 from tests.orchestration.lake_builder import LakeBuilder, contract, thing
@@ -80,6 +84,32 @@ def test_a_run_that_was_broken_off_while_streams_landed_has_what_the_log_has(
     assert record is not None
     assert [(row.stream, row.rows_landed, row.version_landed) for row in record.streams] == [("things", 2, 1)]
     assert (record.run.state, record.run.streams, record.run.rows_landed) == ("interrupted", 1, 2)
+
+
+def test_a_run_that_builds_a_part_counts_quarantine_where_it_may_have_changed(
+    recorder: Recorder, store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = LakeBuilder(store, contract())
+    lake.data([thing(1)], quarantine=(lake.quarantine(1, [("2", b"{}"), ("3", b"{}")]),))
+    lake.data([thing(4)])
+    lake.data([thing(2)], kind=CommitKind.BACKFILL, settles=(Settled(version=1, positions=(1,)),))
+    lake.data([thing(5)])
+    recorder._with_quarantine = frozenset({"things"})
+
+    def counted(whole: str, *loaded: int) -> list[tuple[int, int]]:
+        report = replace(
+            REPORT, plan=Plan(whole, streams=("things",)), loads=(LoadResult("things", version=4, commits=loaded),)
+        )
+        record = recorder.write(report, "completed")
+        assert record is not None
+        return [(row.records, row.open_records) for row in record.quarantine]
+
+    assert counted("it was last done yesterday", 4) == [(2, 1)]
+    assert counted("", 1) == counted("", 3) == counted("", 2, 3) == counted("", *range(1, 99)) == [(2, 1)]
+    with monkeypatch.context() as unread:
+        unread.setattr(CommitLog, "whole", broken)
+        assert counted("") == counted("", 2) == counted("", 4) == []
+    assert recorder.remarks == []
 
 
 @pytest.mark.parametrize("part", ["put", "waiting", "remove"])
