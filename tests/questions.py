@@ -63,9 +63,9 @@ def answered(page: str, ask: Ask) -> str:
 
 
 @contextmanager
-def asking_simulated_marts(folder: Path) -> Iterator[Ask]:
-    """Builds the simulated world's marts in `folder`, and asks them; no other schema is there."""
-    with duckdb.connect(str(simulated_marts(folder)), read_only=True) as connection:
+def asking(published: Path) -> Iterator[Ask]:
+    """Asks the published marts in that file; no other schema is there."""
+    with duckdb.connect(str(published), read_only=True) as connection:
 
         def ask(sql: str) -> Result:
             done = connection.execute(sql)
@@ -101,7 +101,7 @@ def _cell(value: object) -> str:
 
 def main() -> None:
     """Write the page anew."""
-    with TemporaryDirectory() as folder, asking_simulated_marts(Path(folder)) as ask:
+    with TemporaryDirectory() as folder, asking(simulated_marts(Path(folder))) as ask:
         PAGE.write_text(answered(PAGE.read_text(encoding="utf-8"), ask), encoding="utf-8")
     sys.stdout.write(f"{PAGE.name} is up to date\n")
 
