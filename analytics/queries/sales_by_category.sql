@@ -8,6 +8,7 @@ by_category as (
 
 select
     category,
+    {{ line_orders }} as line_orders,
     {{ units }} as units,
     {{ list_amount }} as list_amount,
     {{ gross_amount }} as gross_amount,

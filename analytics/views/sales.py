@@ -6,7 +6,7 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from analytics import charts
+from analytics import charts, formats
 from analytics.cards import cards, totals
 from analytics.charts import AMBER, BLUE, GREEN, GREY, RED, VIOLET
 from analytics.metrics import Unit
@@ -33,6 +33,8 @@ def show(page: Page) -> None:
                 "line_revenue": ("Paid, after discounts", BLUE),
             },
         )  # fmt: skip
+    with part():
+        by_category(page.frame("sales_by_category"), filters.currency)
     left, right = st.columns(2)
     with left, part():
         charts.over_time(
@@ -47,6 +49,30 @@ def show(page: Page) -> None:
         )  # fmt: skip
     with part():
         cohorts(page.frame("signup_cohorts"))
+
+
+def by_category(frame: pd.DataFrame, currency: str) -> None:
+    """What was ordered of each category. An order of two categories counts in both."""
+    if frame.empty:
+        return
+    money, column = f"{formats.symbol(currency)}%,.0f", st.column_config
+    with st.container(border=True):
+        st.markdown("**By category**")
+        st.caption("An order with lines of two categories counts in both. Discount: by the amount at charged prices.")
+        st.dataframe(
+            frame.assign(**{name: frame[name] * 100 for name in ("discount_share", "price_realisation")}),
+            hide_index=True,
+            height="content" if len(frame) <= 15 else 560,
+            column_order=("category", "line_orders", "units", "line_revenue", "discount_share", "price_realisation"),
+            column_config={
+                "category": column.TextColumn("Category", pinned=True),
+                "line_orders": column.NumberColumn("Orders", format="%,d"),
+                "units": column.NumberColumn("Units", format="%,d"),
+                "line_revenue": column.NumberColumn("Revenue", format=money),
+                "discount_share": column.NumberColumn("Discount", format="%.1f%%"),
+                "price_realisation": column.NumberColumn("Charged to list", format="%.1f%%"),
+            },
+        )
 
 
 def cohorts(frame: pd.DataFrame) -> None:

@@ -125,8 +125,15 @@ def _of_orders(asked: _Asked, parts: bool) -> Iterator[Check]:
     ]
     if asked.values["categories"]:
         # Of an order of two categories, the part in those that are chosen: its lines tell.
-        lines = [*_where_of_lines(asked)]
-        yield Check("order_totals", {"revenue": "line_revenue"}, lines, asked.between)
+        lines = _where_of_lines(asked)
+        attributed = [*lines, "{{ Entity('campaign', entity_path=['order_id']) }} is not null"]
+        placed = [condition for condition in lines if condition != _NOT_CANCELLED]
+        of_lines = {"revenue": "line_revenue", "orders": "line_orders"}
+        yield Check("order_totals", of_lines, lines, asked.between)
+        yield Check("order_totals", {"attributed_revenue": "line_revenue"}, attributed, asked.between)
+        yield Check("order_totals", {"placed_orders": "line_orders"}, placed, asked.between)
+        yield Check("revenue_by_country", of_lines, lines, asked.between, "country", "customer__country")
+        yield Check("orders_over_time", of_lines, lines, asked.between, "drawn_on", asked.time)
         return
     yield Check("order_totals", _shown("orders"), where, asked.between)
     if parts:
@@ -136,10 +143,13 @@ def _of_orders(asked: _Asked, parts: bool) -> Iterator[Check]:
         yield Check("revenue_by_country", by_country, where, asked.between, "country", "customer__country")
 
 
+_NOT_CANCELLED = "not {{ Dimension('line__is_cancelled') }}"
+
+
 def _where_of_lines(asked: _Asked) -> list[str]:
     return [
         f"{{{{ Dimension('line__currency') }}}} = {asked.currency}",
-        "not {{ Dimension('line__is_cancelled') }}",
+        _NOT_CANCELLED,
         *asked.among("countries", "Dimension('customer__country')"),
         *asked.among("categories", "Dimension('product__category')"),
         *asked.among("campaigns", "Entity('campaign', entity_path=['order_id'])"),
@@ -148,9 +158,11 @@ def _where_of_lines(asked: _Asked) -> list[str]:
 
 def _of_lines(asked: _Asked, parts: bool) -> Iterator[Check]:
     where = _where_of_lines(asked)
-    yield Check("line_totals", _shown("lines"), where, asked.between)
+    by_category = _shown("lines")
+    totals = {name: metric for name, metric in by_category.items() if metric != "line_orders"}
+    yield Check("line_totals", totals, where, asked.between)
     if parts:
-        yield Check("sales_by_category", _shown("lines"), where, asked.between, "category", "product__category")
+        yield Check("sales_by_category", by_category, where, asked.between, "category", "product__category")
         shares = _shown("lines", "discount_share", "price_realisation")
         yield Check("lines_over_time", shares, where, asked.between, "drawn_on", asked.time)
 

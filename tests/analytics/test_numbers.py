@@ -150,6 +150,7 @@ def test_lines(read: Read, counted: Counted) -> None:
     for row in by_category.itertuples():
         own = [line for line in lines if counted.category[line["product_key"]] == row.category]
         assert row.line_revenue == pytest.approx(total(own, "revenue_incl_tax"))
+        assert row.line_orders == len({line["order_id"] for line in own})
     assert by_category["units"].sum() == total(lines, "quantity")
 
 

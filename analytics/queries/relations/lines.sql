@@ -2,6 +2,7 @@
 -- aside: a join of millions of rows is dear, and most queries need none.
 select
     order_item_id,
+    order_id,
     order_date,
     product_id,
     product_key,
