@@ -1,4 +1,4 @@
-"""Data quality: what the newest checks found, how fresh the marts are, what was refused, what differs by contract."""
+"""Data quality: what each check found last, how fresh the marts are, what was refused, what differs by contract."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from analytics.metrics import Unit
 from analytics.page import Page, part
 from analytics.warehouse.source import Incomplete
 
-_STATES = {"warn": "oddity of the source", "skipped": "not run", "fail": "promise broken"}
+_STATES = {"warn": "oddity of the source", "skipped": "not run", "pass": "not run", "fail": "promise broken"}
+"""Of checks that are shown: one that passed is, where it was left out since."""
 NO_RECORDS = "The published marts have no records of runs yet: the next run writes them."
 NO_RUN = "No run has been recorded yet."
 
@@ -31,13 +32,13 @@ def show(page: Page) -> None:
     with left, part():
         charts.over_time(
             page.frame("checks_over_time"), "Checks that did not pass",
-            "Checks, by the day's last run, over 30 days", Unit.COUNT,
+            "Checks, by their last result of the day, over 30 days", Unit.COUNT,
             {"failed": ("Promises broken", RED), "warned": ("Oddities of the source", AMBER)},
         )  # fmt: skip
     with right, part():
         charts.over_time(
-            page.frame("checks_over_time"), "Rows that checks found", "Rows, by the day's last run, over 30 days",
-            Unit.COUNT, {"found_rows": ("Rows", BLUE)},
+            page.frame("checks_over_time"), "Rows that checks found",
+            "Rows, by the last result of the day, over 30 days", Unit.COUNT, {"found_rows": ("Rows", BLUE)},
         )  # fmt: skip
     with part():
         _freshness(page)
@@ -77,13 +78,16 @@ def table(title: str, frame: pd.DataFrame, empty: str, columns: dict[str, object
 
 
 def _cards(page: Page) -> None:
-    found = totals(page.frame("check_totals").drop(columns=["run_id", "ended_at"]))
+    found = totals(page.frame("check_totals").drop(columns="checked_at"))
     checks = int(found.get("checks") or 0)
     figures(
         {
-            "Promises broken": (_whole(found, "failed"), f"Of {checks:,} checks of the newest run that ran any."),
+            "Promises broken": (_whole(found, "failed"), f"Of {checks:,} checks, each as it ran last."),
             "Oddities found": (_whole(found, "warned"), "Checks of the source that found rows; they stop nothing."),
-            "Checks not run": (_whole(found, "skipped"), "What they check could not be built."),
+            "Checks not run": (
+                _whole(found, "left_out"),
+                "When they were last due, what they check could not be built.",
+            ),
             "Records refused": (_open_records(page), "Records in quarantine that are still missing in the lake."),
         }
     )
@@ -102,20 +106,32 @@ def _open_records(page: Page) -> str:
 
 def _checks(page: Page) -> None:
     found = page.frame("checks")
-    found = found.assign(state=[_STATES.get(str(status), f"promise broken ({status})") for status in found["status"]])
+    found = found.assign(
+        state=[
+            _state(str(status), left_out)
+            for status, left_out in zip(found["status"], found["is_left_out"], strict=True)
+        ]
+    )
     column = st.column_config
     table(
-        "What did not pass", found, "Every check of the newest run passed.",
+        "What did not pass", found, "Every check passed when it ran last.",
         {
             "state": column.TextColumn("State"),
             "node": column.TextColumn("Check", width="medium"),
             "failures": column.NumberColumn("Rows", format="%,d"),
             "description": column.TextColumn("What it checks", width="large"),
             "message": column.TextColumn("Message", width="medium"),
+            "checked_at": column.DatetimeColumn("Checked (UTC)", format="D MMM YYYY, HH:mm"),
             "compiled_path": column.TextColumn("Where to look", width="medium"),
         },
         caption='The SQL under "Where to look" selects the rows: `make inspect SQL="$(cat FILE)"`, as an operator.',
     )  # fmt: skip
+
+
+def _state(status: str, left_out: bool) -> str:
+    """What the check said last; and where it could not run since, that too."""
+    said = _STATES.get(status, f"promise broken ({status})")
+    return f"{said}, not run since" if left_out and status not in ("pass", "skipped") else said
 
 
 def _freshness(page: Page) -> None:

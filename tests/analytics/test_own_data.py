@@ -41,14 +41,11 @@ def runs(shop: Shop) -> dict[str, Row]:
     return {row["run_id"]: row for row in shop["ops_runs"]}
 
 
-def checks_of(shop: Shop, run_id: str) -> list[Row]:
-    return [row for row in shop["ops_dbt_results"] if row["run_id"] == run_id and row["resource_type"] == "test"]
-
-
-def that_checked(shop: Shop, runs: dict[str, Row]) -> list[Row]:
-    """Runs that ran a check, the oldest first."""
-    ran = {row["run_id"] for row in shop["ops_dbt_results"] if row["node"] in CHECKS and row["status"] != "skipped"}
-    return sorted((run for name, run in runs.items() if name in ran), key=lambda run: run["ended_at"])
+def checked(shop: Shop) -> list[Row]:
+    """Results of checks, the oldest first."""
+    return sorted(
+        (row for row in shop["ops_dbt_results"] if row["resource_type"] == "test"), key=lambda row: row["ended_at"]
+    )
 
 
 def recent(run: Row) -> bool:
@@ -56,31 +53,63 @@ def recent(run: Row) -> bool:
     return started.date() >= SINCE
 
 
-def test_checks_are_those_of_the_newest_run_that_ran_any(read: Read, shop: Shop, runs: dict[str, Row]) -> None:
-    newest = that_checked(shop, runs)[-1]
-    statuses = Counter(row["status"] for row in checks_of(shop, newest["run_id"]))
+def test_each_check_is_as_it_ran_last_in_whichever_run(read: Read, shop: Shop) -> None:
+    results = checked(shop)
+    recent_results = [row for row in results if row["ended_at"] >= results[-1]["ended_at"] - timedelta(days=2)]
+    newest = {row["node"]: row for row in recent_results}
+    ran = {row["node"]: row for row in recent_results if row["status"] != "skipped"}
+    last = {node: ran.get(node, row) for node, row in newest.items()}
+    left_out = {node for node, row in newest.items() if row["status"] == "skipped"}
+    statuses = Counter(row["status"] for row in last.values())
     totals = read("check_totals").iloc[0]
 
-    assert totals["run_id"] == newest["run_id"]
-    assert totals["checks"] == statuses.total()
-    assert (totals["passed"], totals["warned"]) == (statuses["pass"], statuses["warn"])
-    assert (totals["failed"], totals["skipped"]) == (statuses["fail"], statuses["skipped"])
-    shown = {(row.node, row.status) for row in read("checks").itertuples()}
+    assert set(last) == set(CHECKS)
+    assert len({row["run_id"] for row in last.values()}) > 1
+    assert totals["checks"] == len(CHECKS)
+    assert (totals["passed"], totals["warned"], totals["failed"]) == (
+        statuses["pass"], statuses["warn"], statuses["fail"],
+    )  # fmt: skip
+    assert totals["left_out"] == len(left_out)
+    shown = {(row.node, row.status, row.is_left_out, row.checked_at) for row in read("checks").itertuples()}
     assert shown == {
-        (row["node"], row["status"]) for row in checks_of(shop, newest["run_id"]) if row["status"] != "pass"
+        (node, row["status"], node in left_out, row["ended_at"])
+        for node, row in last.items()
+        if row["status"] != "pass" or node in left_out
     }
 
 
-def test_a_day_is_what_its_last_run_found(read: Read, shop: Shop, runs: dict[str, Row]) -> None:
-    by_day = {run["ended_at"].date(): run for run in that_checked(shop, runs) if run["ended_at"].date() >= SINCE}
-    expected = {}
-    for day, run in by_day.items():
-        results = [row for row in checks_of(shop, run["run_id"]) if row["status"] != "skipped"]
+def test_a_broken_promise_that_could_not_be_checked_again_stays_broken(
+    open_page: Open, shop: Shop, tmp_path: Path
+) -> None:
+    """The newest run could build nothing: every check was skipped."""
+    newest = max(shop["ops_dbt_results"], key=lambda row: row["ended_at"])
+    node = CHECKS[0]
+    results = [
+        newest | {"unique_id": node, "node": node, "resource_type": "test", "status": status, "failures": failures,
+                  "ended_at": newest["ended_at"] + timedelta(minutes=number), "run_id": f"run {number}"}
+        for number, (status, failures) in enumerate([("fail", 7), ("skipped", None)])
+    ]  # fmt: skip
+    write(tmp_path, shop.tables | {"ops_dbt_results": results}, publication=record())
+
+    page = open_page("data-quality", tmp_path)
+
+    assert not page.exception
+    assert [metric.value for metric in page.metric][:3] == ["1", "0", "1"]
+    [shown] = [frame.value for frame in page.dataframe if "compiled_path" in frame.value]
+    assert list(shown["state"]) == ["promise broken, not run since"]
+
+
+def test_a_day_is_what_each_check_found_last_on_it(read: Read, shop: Shop) -> None:
+    last: dict[tuple[date, str], Row] = {}
+    for row in checked(shop):
+        if row["ended_at"].date() >= SINCE and row["status"] != "skipped":
+            last[row["ended_at"].date(), row["node"]] = row
+    expected: dict[date, tuple[int, int, int]] = defaultdict(lambda: (0, 0, 0))
+    for (day, _), row in last.items():
+        failed, warned, rows = expected[day]
         expected[day] = (
-            sum(row["status"] == "fail" for row in results),
-            sum(row["status"] == "warn" for row in results),
-            sum(row["failures"] for row in results),
-        )
+            failed + (row["status"] == "fail"), warned + (row["status"] == "warn"), rows + row["failures"],
+        )  # fmt: skip
     found = {
         row.drawn_on.date(): (row.failed, row.warned, row.found_rows) for row in read("checks_over_time").itertuples()
     }

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import date
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date, datetime, timedelta
 from functools import cache
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import pytest
 import sqlglot
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sqlglot import exp
 from sqlglot.optimizer.qualify import qualify
 
@@ -97,3 +101,61 @@ def test_dbt_knows_which_marts_the_pages_read() -> None:
     assert exposures["analytics_pages"]["depends_on"] == [
         f"source('ops', '{name}')" if name in written else f"ref('{name}')" for name in sorted(read - {"_publication"})
     ]
+
+
+CHECKS = ("a check", 'an "odd" check', "another check")
+RUNS = st.lists(
+    st.dictionaries(st.sampled_from(CHECKS), st.sampled_from(["pass", "warn", "fail", "skipped"])),
+    min_size=1,
+    max_size=5,
+)
+NEWEST = datetime(2028, 2, 29, 12)  # noqa: DTZ001 - as the marts have moments
+Shown = Callable[[list[Mapping[str, Any]]], list[tuple[Any, ...]]]
+
+
+@pytest.fixture(scope="module")
+def shown_of() -> Iterator[Shown]:
+    """What Data quality lists of these results of checks: node, status, and whether it was left out since."""
+    columns = described()["ops_dbt_results"]
+    with duckdb.connect() as connection:
+        types = ", ".join(f"{name} {type_}" for name, type_ in columns.items())
+        connection.execute(f"create table ops_dbt_results ({types})")
+
+        def ask(rows: list[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
+            connection.execute("delete from ops_dbt_results")
+            for row in rows:
+                marks = ", ".join("?" * len(row))
+                connection.execute(f"insert into ops_dbt_results ({', '.join(row)}) values ({marks})", [*row.values()])
+            listed = f"select node, status, is_left_out from ({sql.text('checks')}) as checks"
+            return connection.execute(listed).fetchall()
+
+        yield ask
+
+
+@settings(max_examples=50, deadline=None)
+@given(runs=RUNS)
+def test_a_check_is_as_it_ran_last_whichever_run_that_was(shown_of: Shown, runs: list[dict[str, str]]) -> None:
+    rows = [
+        {"run_id": f"run {number}", "unique_id": node, "node": node, "resource_type": "test", "status": status,
+         "ended_at": NEWEST + timedelta(minutes=15 * number)}
+        for number, results in enumerate(runs)
+        for node, status in results.items()
+    ]  # fmt: skip
+    expected = set()
+    for node in CHECKS:
+        said = [results[node] for results in runs if node in results]
+        ran = [status for status in said if status != "skipped"]
+        if said and (said[-1] == "skipped" or ran[-1] != "pass"):
+            expected.add((node, ran[-1] if ran else "skipped", said[-1] == "skipped"))
+
+    assert set(shown_of(rows)) == expected
+
+
+def test_a_check_without_a_result_for_two_days_is_one_no_more(shown_of: Shown) -> None:
+    common = {"run_id": "r", "resource_type": "test", "status": "fail"}
+    rows = [
+        common | {"unique_id": name, "node": name, "ended_at": NEWEST - timedelta(days=days)}
+        for name, days in (("of today", 0), ("of yesterday", 1), ("removed", 3))
+    ]
+
+    assert {node for node, *_ in shown_of(rows)} == {"of today", "of yesterday"}
