@@ -8,7 +8,7 @@ create temp macro messages() as getvariable('events') // 3;
 create temp macro orders() as greatest(getvariable('events') // 100, 1);
 create temp macro customers() as least(200000, getvariable('events'));
 create temp macro products() as least(1000, getvariable('events') // 200);
-create temp macro runs() as least(9600, getvariable('events') // 200);
+create temp macro runs() as least(38400, getvariable('events') // 200);
 create temp macro country_of(n) as ['NL', 'DE', 'FR', 'BE', 'IT', 'ES', 'AT', 'DK', 'SE', 'PL', 'IE'][1 + n % 11];
 create temp macro campaign_of(n) as 'campaign-' || (n * 500 // messages());
 create temp macro customer_of(n) as 'customer-' || (n * 7919 % customers());
@@ -168,14 +168,14 @@ select
 from fct_order_lines
 order by order_item_id;
 
--- An hourly run of 400 days, the newest now.
+-- A run every quarter of an hour for 400 days, the newest now: one in three finds nothing new, one a day builds everything.
 insert into ops_runs by name
 select
     'run-' || n as run_id,
     'run ' || n as run_name,
     case when n % 50 = 0 then 'failed' else 'completed' end as state,
     n % 3 = 0 as is_idle,
-    getvariable('now') - to_hours(runs() - n) as started_at,
+    getvariable('now') - to_minutes(15 * (runs() - n)) as started_at,
     started_at + to_seconds(90) as ended_at,
     90 as run_seconds,
     20 as ingest_seconds,
@@ -207,17 +207,21 @@ select
     runs.started_at,
     runs.ended_at,
     case when node >= 40 then node % 40 end as failures
-from ops_runs as runs, range(300) as nodes(node);
+from ops_runs as runs, range(400) as nodes(node)
+where not runs.is_idle and (node % 8 < 3 or substr(runs.run_id, 5)::bigint % 96 = 1)
+order by runs.started_at, node;
 
 insert into ops_reconciliations by name
 select runs.run_id, 'stream ' || stream as stream, 100 as source_rows, 100 as lake_rows, true as is_equal, true as is_compared
-from ops_runs as runs, range(9) as streams(stream);
+from ops_runs as runs, range(9) as streams(stream)
+where not runs.is_idle;
 
 insert into ops_quarantine by name
 select
     runs.run_id, 'stream ' || stream as stream, 7 as version, 'it broke ' || reason as reason, 3 as records,
     1 as open_records, 'open' as state
-from ops_runs as runs, range(3) as streams(stream), range(5) as reasons(reason);
+from ops_runs as runs, range(3) as streams(stream), range(5) as reasons(reason)
+where not runs.is_idle;
 
 insert into ops_schema_changes by name
 select
@@ -230,5 +234,5 @@ select 'stream' as subject_type, 'stream ' || stream as subject, getvariable('no
 from range(9) as streams(stream);
 
 insert into _publication by name
-select 'run-9599' as run_id, getvariable('now') as published_at, last_day()::timestamp as business_time,
+select 'run-38399' as run_id, getvariable('now') as published_at, last_day()::timestamp as business_time,
     9 as streams, 9 as streams_equal, '' as uncounted_streams, '' as failed_streams;

@@ -11,13 +11,15 @@ from __future__ import annotations
 import json
 import resource
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import date
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
 
 import streamlit as st
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Selectbox
 
 from analytics.app import PAGES
 from analytics.data import Marts
@@ -28,9 +30,43 @@ _CHANGES: Mapping[str, Mapping[str, object]] = {
     "a country": {"country": ["NL"]},
     "a category": {"country": [], "category": ["category 3"]},
     "campaigns": {"category": [], "campaign": ["campaign-399", "campaign-400"]},
+    "all days": {"campaign": [], "period": "Own range", "days": (date(2026, 1, 1), date(2027, 12, 31))},
 }
+"""Filters of all pages, one after the other; the days are those of marts.sql."""
+_OF_ONE_PAGE: Mapping[str, tuple[str, str, int]] = {
+    "stock": ("a warehouse", "warehouse", 3),
+    "price-history": ("a product", "product", 7),
+    "runs": ("a run", "run", 5),
+}
+"""What is chosen on one page alone: what it is called, the widget's key, the place in its list."""
 _OWN_DATA = ("data-quality", "runs")
 """Pages without filters."""
+
+
+def _changes(path: str) -> Mapping[str, Callable[[AppTest], None]]:
+    """What is done to a page, one after the other."""
+    common = {"opened": {}} if path in _OWN_DATA else _CHANGES
+    changes = {change: _filtering(choice) for change, choice in common.items()}
+    if path in _OF_ONE_PAGE:
+        change, key, place = _OF_ONE_PAGE[path]
+        changes[change] = _picking(key, place)
+    return changes
+
+
+def _filtering(choice: Mapping[str, object]) -> Callable[[AppTest], None]:
+    def change(page: AppTest) -> None:
+        for key, value in choice.items():
+            page.session_state[key] = value
+
+    return change
+
+
+def _picking(key: str, place: int) -> Callable[[AppTest], None]:
+    def change(page: AppTest) -> None:
+        [widget] = [item for item in (*page.selectbox, *page.multiselect) if item.key == key]
+        widget.select_index(place) if isinstance(widget, Selectbox) else widget.select(widget.options[place])
+
+    return change
 
 
 def main() -> None:
@@ -52,9 +88,8 @@ def main() -> None:
             f"from analytics.app import PAGES, draw\ndraw(next(page for page in PAGES if page.path == {entry.path!r}))",
             default_timeout=120,
         )
-        for change, choice in _CHANGES.items() if entry.path not in _OWN_DATA else [("opened", {})]:
-            for key, value in choice.items():
-                page.session_state[key] = value
+        for change, choice in _changes(entry.path).items():
+            choice(page)
             asked.clear()
             started, cpu = perf_counter(), process_time()
             page.run()

@@ -255,12 +255,6 @@ def test_what_is_read_again_counts_as_often_as_the_source_has_it(
 
 
 @example(
-    # A window that broke off is read again from its start.
-    history=[record(0, "null"), record(2, "good")],
-    steps=[Step(False, 0, 3, 1, False, [1])],
-    lateness=0,
-)
-@example(
     # The plain case: two windows, one after the other.
     history=[record(0, "null"), record(4, "good")],
     steps=[Step(False, 0, 3, 3, False, []), Step(False, 0, 6, 3, False, [])],
@@ -292,6 +286,18 @@ def test_a_run_after_the_other_leaves_quarantine_unread() -> None:
 
     assert may_change_quarantine(first, None, CONTRACT)
     assert not may_change_quarantine(second, first, CONTRACT)
+
+
+def test_a_window_that_broke_off_and_was_read_anew_is_looked_at() -> None:
+    lake = Lake([record(0, "null"), record(2, "good")])
+    window = Window(start=None, end=at(3))
+    lake.read(window, CommitKind.DATA, [1], commits=1, run=1)
+    lake.history = lake.history[1:]  # what was refused is gone
+    lake.read(window, CommitKind.DATA, [], commits=1, run=2)
+    begun, anew = lake.commits
+
+    assert not lake.counted
+    assert may_change_quarantine(anew, begun, CONTRACT)
 
 
 @given(history=histories(), steps=STEPS)
