@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import altair as alt
 import pandas as pd
@@ -73,7 +74,7 @@ def over_time(
     legend = alt.Legend(orient="top", title=None, direction="horizontal") if len(series) > 1 else None
     base = alt.Chart(long).encode(
         x=alt.X(f"{time}:T", title=None, axis=alt.Axis(format="%-d %b", tickCount=8, grid=False, labelOverlap=True)),
-        y=alt.Y("value:Q", title=None, axis=alt.Axis(format=_axis(kind), tickCount=5), stack=None),
+        y=alt.Y("value:Q", title=None, axis=_axis(kind), scale=_from_zero(long["value"]), stack=None),
         color=alt.Color("series:N", scale=scale, legend=legend),
         tooltip=[
             alt.Tooltip(f"{time}:T", title="Day", format="%a %-d %b %Y"),
@@ -137,7 +138,9 @@ def ranked(
     colours = [colour for _, colour in series.values()]
     if ticks is not None:
         domain, colours = [*domain, ticks[1]], [*colours, AMBER]
-    legend = alt.Legend(orient="top", title=None, direction="horizontal") if len(domain) > 1 else None
+    # One below the other beside long names: on a small screen there is no room for both.
+    direction: Literal["horizontal", "vertical"] = "horizontal" if ticks is None else "vertical"
+    legend = alt.Legend(orient="top", title=None, direction=direction) if len(domain) > 1 else None
     base = alt.Chart(long).encode(
         y=alt.Y(
             f"{name}:N",
@@ -145,7 +148,7 @@ def ranked(
             title=None,
             axis=alt.Axis(labelLimit=190, labelOverlap=False, ticks=False, domain=False),
         ),
-        x=alt.X("value:Q", title=None, axis=alt.Axis(format=_axis(kind), tickCount=5)),
+        x=alt.X("value:Q", title=None, axis=_axis(kind)),
         color=alt.Color("series:N", scale=alt.Scale(domain=domain, range=colours), legend=legend),
         tooltip=[
             alt.Tooltip(f"{name}:N", title=name.replace("_", " ").capitalize()),
@@ -182,9 +185,19 @@ def ranked(
 
 
 def stacked(
-    frame: pd.DataFrame, title: str, unit: str, kind: Unit, name: str, series: Mapping[str, tuple[str, str]]
+    frame: pd.DataFrame,
+    title: str,
+    unit: str,
+    kind: Unit,
+    name: str,
+    series: Mapping[str, tuple[str, str]],
+    *,
+    label_length: int,
 ) -> None:
-    """Bars side by side in the order of `frame`, one for each `name`, each made of the columns of `series`."""
+    """Bars side by side in the order of `frame`, one for each `name`, each made of the columns of `series`.
+
+    The first `label_length` characters of a name are written below its bar, where there is room.
+    """
     if frame.empty or frame[list(series)].astype(float).fillna(0).to_numpy().sum() == 0:
         nothing(title, "Nothing in this period.")
         return
@@ -195,12 +208,13 @@ def stacked(
         value=long["value"].astype(float),
     )
     labels, colours = zip(*series.values(), strict=True)
-    chart = alt.Chart(long).mark_bar(cornerRadiusEnd=2).encode(
+    chart = alt.Chart(long).mark_bar(cornerRadiusEnd=2, width=alt.RelativeBandSize(min(0.8, len(frame) / 15))).encode(
         x=alt.X(
             f"{name}:O", sort=list(frame[name]), title=None,
-            axis=alt.Axis(labels=len(frame) <= 12, labelAngle=-30, labelLimit=140, ticks=False),
+            axis=alt.Axis(labelExpr=f"slice(datum.label, 0, {label_length})", labelAngle=0, labelOverlap="greedy",
+                          ticks=False),
         ),
-        y=alt.Y("value:Q", title=None, axis=alt.Axis(format=_axis(kind), tickCount=5)),
+        y=alt.Y("value:Q", title=None, axis=_axis(kind)),
         color=alt.Color(
             "series:N", scale=alt.Scale(domain=list(labels), range=list(colours)),
             legend=alt.Legend(orient="top", title=None, direction="horizontal"),
@@ -215,8 +229,20 @@ def stacked(
     draw(chart.properties(height=_HEIGHT), title, unit)
 
 
-def _axis(kind: Unit) -> str:
-    return {Unit.MONEY: "~s", Unit.COUNT: "~s", Unit.SHARE: ".2~%"}.get(kind, ",.3~f")
+def _axis(kind: Unit) -> alt.Axis:
+    """Of values. Things that are counted have no halves; a zero has no thousands."""
+    number = "datum.value, ',.3~f'"
+    if kind is Unit.SHARE:
+        number = "datum.value, '.2~%'"
+    elif kind in (Unit.MONEY, Unit.COUNT):
+        number = "datum.value, abs(datum.value) < 1000 ? ',.2~f' : '~s'"
+    least = {"tickMinStep": 1} if kind is Unit.COUNT else {}
+    return alt.Axis(labelExpr=f"format({number})", tickCount=5, **least)
+
+
+def _from_zero(values: pd.Series) -> alt.Scale:
+    """Where all is zero there is still an axis."""
+    return alt.Scale(domain=[0, 1]) if not values.fillna(0).astype(float).any() else alt.Scale()
 
 
 def _precise(kind: Unit) -> str:

@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from analytics.data import Marts
+from analytics.warehouse.source import Incomplete
 
 RANGES = {"7 days": 7, "28 days": 28, "90 days": 90, "Year": 365}
 _OWN = "Own range"
@@ -74,6 +75,9 @@ def choose(marts: Marts) -> Filters:
     last_day = _the_day(marts.frame("calendar_end"), "last_day") or date(1970, 1, 1)
     with st.sidebar:
         first_day, until = _range(last_day, lambda: _the_day(marts.frame("first_order"), "first_day"))
+        as_of = _as_of(marts)
+        if as_of is not None and as_of.date() == until:
+            st.caption(f"The last day counts up to {as_of:%H:%M} UTC.")
         campaigns = marts.frame("campaigns")
         names = dict(zip(campaigns["campaign_key"], campaigns["campaign_name"], strict=True))
         chosen = (
@@ -90,6 +94,15 @@ def keep_choice() -> None:
     for key in _KEYS:
         if key in st.session_state:
             st.session_state[key] = st.session_state[key]
+
+
+def _as_of(marts: Marts) -> pd.Timestamp | None:
+    """The shop's moment that the marts were built for; None where they do not say."""
+    try:
+        published = marts.frame("publication")
+    except Incomplete:
+        return None
+    return None if published.empty else pd.Timestamp(published["business_time"].iloc[0])
 
 
 def _the_day(frame: pd.DataFrame, column: str) -> date | None:

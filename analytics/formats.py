@@ -51,8 +51,14 @@ def change(now: float | None, before: float | None, unit: Unit) -> str | None:
         return None
     if unit is Unit.SHARE:
         points = (now - before) * 100
-        return f"{points:+.2f} pp" if abs(points) < 1 else f"{points:+.1f} pp"
-    return f"{now / before - 1:+.1%}" if before else None
+        return _signed(points, 2 if abs(points) < 1 else 1, " pp")
+    return _signed((now / before - 1) * 100, 1, "%") if before else None
+
+
+def _signed(value: float, decimals: int, unit: str) -> str:
+    """With its sign, unless nothing is left of it but zeros."""
+    written = f"{value:+.{decimals}f}"
+    return f"{written if float(written) else written[1:]}{unit}"
 
 
 def day(value: date) -> str:

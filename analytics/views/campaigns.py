@@ -80,6 +80,7 @@ def campaign_table(table: pd.DataFrame, currency: str) -> None:
         st.dataframe(
             shown,
             hide_index=True,
+            placeholder=formats.NOTHING,
             height="content" if len(shown) <= 15 else 560,
             column_order=(
                 "campaign",

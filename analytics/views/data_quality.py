@@ -72,8 +72,8 @@ def table(title: str, frame: pd.DataFrame, empty: str, columns: dict[str, object
         if caption:
             st.caption(caption)
         st.dataframe(
-            frame, hide_index=True, height="content" if len(frame) <= 12 else 420, column_order=list(columns),
-            column_config=columns,
+            frame, hide_index=True, placeholder=formats.NOTHING, height="content" if len(frame) <= 12 else 420,
+            column_order=list(columns), column_config=columns,
         )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from analytics import charts
+from analytics import charts, formats
 from analytics.cards import cards, totals
 from analytics.charts import AMBER, BLUE, RED, VIOLET
 from analytics.metrics import Unit
@@ -108,6 +108,7 @@ def _table(title: str, name: str, label: str, frame: pd.DataFrame) -> None:
         st.dataframe(
             frame.assign(**{rate: frame[rate] * 100 for rate in rates}),
             hide_index=True,
+            placeholder=formats.NOTHING,
             height="content" if len(frame) <= 12 else 420,
             column_config={
                 name: column.TextColumn(label, pinned=True),

@@ -132,9 +132,12 @@ def _changes(page: Page) -> None:
     column = st.column_config
     with st.container(border=True):
         st.markdown(f"**{title}** &nbsp; {len(frame):,}")
+        if page.filters.campaigns or page.filters.countries:
+            st.caption("What was sold a day is of all campaigns and countries.")
         st.dataframe(
             frame.assign(price_change=frame["price_change"] * 100),
             hide_index=True,
+            placeholder=formats.NOTHING,
             height="content" if len(frame) <= 12 else 420,
             column_config={
                 "sku": column.TextColumn("SKU"),

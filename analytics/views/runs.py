@@ -21,6 +21,9 @@ _STEPS = {
     "publish_seconds": ("Publish", RED),
 }
 _DRAWN_RUNS = 60
+_LISTED_RUNS = 1000
+"""`runs.sql` has no more."""
+_MOMENT_LENGTH = len("29 Nov 16:38")
 
 
 def show(page: Page) -> None:
@@ -74,8 +77,9 @@ def _steps_by_run(runs: pd.DataFrame) -> None:
     """The newest runs side by side, the oldest of them first."""
     drawn = runs.head(_DRAWN_RUNS).iloc[::-1]
     charts.stacked(
-        drawn.assign(run=_named(drawn)), "Steps of the newest runs", "Seconds, run by run", Unit.SECONDS, "run", _STEPS
-    )
+        drawn.assign(run=_named(drawn)), "Steps of the newest runs", "Seconds, run by run", Unit.SECONDS, "run", _STEPS,
+        label_length=_MOMENT_LENGTH,
+    )  # fmt: skip
 
 
 def _named(runs: pd.DataFrame) -> list[str]:
@@ -86,8 +90,9 @@ def _named(runs: pd.DataFrame) -> list[str]:
 def _list(runs: pd.DataFrame) -> None:
     column = st.column_config
     seconds = {name: column.NumberColumn(f"{label} (s)", format="%,.1f") for name, (label, _) in _STEPS.items()}
+    listed = "Runs of 30 days" if len(runs) < _LISTED_RUNS else "The newest runs of 30 days"
     table(
-        "Runs of 30 days", runs, "No run began in the last 30 days.",
+        listed, runs, "No run began in the last 30 days.",
         {
             "state": column.TextColumn("State"),
             "run_name": column.TextColumn("Run", pinned=True),

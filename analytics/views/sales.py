@@ -62,6 +62,7 @@ def by_category(frame: pd.DataFrame, currency: str) -> None:
         st.dataframe(
             frame.assign(**{name: frame[name] * 100 for name in ("discount_share", "price_realisation")}),
             hide_index=True,
+            placeholder=formats.NOTHING,
             height="content" if len(frame) <= 15 else 560,
             column_order=("category", "line_orders", "units", "line_revenue", "discount_share", "price_realisation"),
             column_config={

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from analytics import charts
+from analytics import charts, formats
 from analytics.cards import cards, totals
 from analytics.charts import AMBER, BLUE, GREEN, RED, VIOLET
 from analytics.metrics import Unit
@@ -19,6 +19,8 @@ def show(page: Page) -> None:
     """Draw the page."""
     chosen = _warehouses(page)
     values: dict[str, object] = {"every_warehouse": 0 if chosen else 1, "warehouses": chosen}
+    if page.filters.campaigns or page.filters.countries:
+        st.caption("Stock lies there for all: campaigns and countries filter nothing on this page.")
     with part():
         _cards(page, values)
     with part():
@@ -90,6 +92,7 @@ def _table(cover: pd.DataFrame) -> None:
         st.dataframe(
             cover,
             hide_index=True,
+            placeholder=formats.NOTHING,
             height="content" if len(cover) <= 12 else 420,
             column_config={
                 "warehouse": column.TextColumn("Warehouse"),

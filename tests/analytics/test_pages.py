@@ -168,6 +168,15 @@ def test_an_account_that_does_not_answer_is_a_sentence(
     assert "secret-word" not in words(page)
 
 
+def test_a_day_that_is_not_over_is_named(open_page: Open, warehouse: Path) -> None:
+    page = open_page("overview", warehouse)
+    assert "The last day counts up to 12:30 UTC." in words(page)
+
+    page.selectbox(key="period").set_value("Own range").run()
+    page.date_input(key="days").set_value((LAST_DAY - timedelta(days=3), LAST_DAY - timedelta(days=1))).run()
+    assert "counts up to" not in words(page)
+
+
 def test_filters_change_the_figures(open_page: Open, warehouse: Path) -> None:
     page = open_page("overview", warehouse)
     everything = {metric.label: metric.value for metric in page.metric}
