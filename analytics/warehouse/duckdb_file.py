@@ -18,6 +18,7 @@ from analytics.settings import Settings
 from analytics.warehouse.source import MAX_ROWS, Incomplete, Republished, Rows, Unavailable, too_many
 
 _RUN_IT = "Run the flow once (`make demo`, or `docker compose up`), or correct WAREHOUSE_DIR."
+_NONE_YET = "Where a first run has failed, Prefect's page of that run says why."
 
 
 class DuckDBFile:
@@ -34,7 +35,7 @@ class DuckDBFile:
         try:
             found = self._file.stat()
         except FileNotFoundError:
-            raise Unavailable(f"Nothing is published in {self._file.parent} yet.", _RUN_IT) from None
+            raise Unavailable(f"Nothing is published in {self._file.parent} yet.", f"{_RUN_IT} {_NONE_YET}") from None
         except OSError as error:
             raise Unavailable(f"{self._file} cannot be read: {error.strerror}.", "Let this user read it.") from error
         return f"{found.st_ino}-{found.st_mtime_ns}-{found.st_size}"
