@@ -1,4 +1,4 @@
-with messages as ({{ relation messages_with_orders }})
+with messages as ({{ relation messages }})
 
 select
     {{ sent }} as sent,
@@ -6,7 +6,6 @@ select
     {{ opened }} as opened,
     {{ opened_by_people }} as opened_by_people,
     {{ clicked }} as clicked,
-    {{ ordered }} as ordered,
     {{ unsubscribed }} as unsubscribed,
     {{ complained }} as complained,
     {{ hard_bounced }} as hard_bounced,
@@ -21,8 +20,6 @@ select
     {{ soft_bounce_rate }} as soft_bounce_rate,
     {{ hours_to_open }} as hours_to_open,
     {{ hours_to_click }} as hours_to_click,
-    {{ message_orders }} as message_orders,
-    {{ message_revenue }} as message_revenue,
     {{ without_consent }} as without_consent,
     {{ after_unsubscription }} as after_unsubscription,
     {{ after_hard_bounce }} as after_hard_bounce

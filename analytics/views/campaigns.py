@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pandas as pd
 import streamlit as st
 
@@ -21,12 +23,12 @@ def show(page: Page) -> None:
     """Draw the page."""
     filters = page.filters
     with part():
-        now = totals(page.frame("message_totals"))
-        cards(_CARDS, now, totals(page.before("message_totals")), filters)
+        now = _totals(page.frame)
+        cards(_CARDS, now, _totals(page.before), filters)
         incomplete(immaturity(page))
     left, right = st.columns([2, 3])
     with left, part():
-        funnel(totals(page.frame("message_totals")))
+        funnel(_totals(page.frame))
     with right, part():
         table = page.frame("campaign_table")
         best = table[(table["message_revenue"] > 0) | table["budget"].notna()].head(_SHOWN)
@@ -44,6 +46,11 @@ def show(page: Page) -> None:
             st.caption("This chart is of all countries and categories.")
     with part():
         campaign_table(page.frame("campaign_table"), filters.currency)
+
+
+def _totals(frame: Callable[[str], pd.DataFrame]) -> dict[str, float | None]:
+    """Of the messages, and of the orders that are attributed to them."""
+    return totals(frame("message_totals")) | totals(frame("attribution_totals"))
 
 
 def funnel(now: dict[str, float | None]) -> None:

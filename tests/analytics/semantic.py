@@ -198,8 +198,8 @@ def _of_attribution(asked: _Asked, parts: bool) -> Iterator[Check]:
         *asked.among("campaigns", "Entity('campaign', entity_path=['message'])"),
     ]
     of_currency = [*where, f"{{{{ Dimension('order_id__currency') }}}} = {asked.currency}"]
-    yield Check("message_totals", _shown("", "ordered", "message_orders"), where)
-    yield Check("message_totals", _shown("", "message_revenue"), of_currency)
+    yield Check("attribution_totals", _shown("", "ordered", "message_orders"), where)
+    yield Check("attribution_totals", _shown("", "message_revenue"), of_currency)
     if parts:
         campaign = ("campaign", "message__campaign__campaign_name")
         yield Check("campaign_table", _shown("", "message_orders"), where, None, *campaign)

@@ -155,7 +155,7 @@ def test_lines(read: Read, counted: Counted) -> None:
 
 
 def test_messages(read: Read, counted: Counted) -> None:
-    found, messages = read("message_totals").iloc[0], counted.messages
+    found, messages = {**read("message_totals").iloc[0], **read("attribution_totals").iloc[0]}, counted.messages
     sent, delivered = len(messages), sum(row["is_delivered"] for row in messages)
     stages = {
         "sent": sent,
@@ -193,6 +193,7 @@ def test_messages(read: Read, counted: Counted) -> None:
 
 def test_parts_add_up_to_the_totals(read: Read, counted: Counted) -> None:
     orders, messages = read("order_totals").iloc[0], read("message_totals").iloc[0]
+    attributed = read("attribution_totals").iloc[0]
 
     for query, column in (("orders_over_time", "revenue"), ("revenue_by_country", "revenue")):
         assert read(query)[column].sum() == pytest.approx(number(orders["revenue"])), query
@@ -200,7 +201,7 @@ def test_parts_add_up_to_the_totals(read: Read, counted: Counted) -> None:
     assert read("orders_over_time")["attributed_revenue"].sum() == pytest.approx(number(orders["attributed_revenue"]))
     for query in ("messages_over_time", "campaign_table", "health_by_country", "health_by_sender"):
         assert read(query)["sent"].sum() == number(messages["sent"]), query
-    assert read("campaign_table")["message_revenue"].sum() == pytest.approx(number(messages["message_revenue"]))
+    assert read("campaign_table")["message_revenue"].sum() == pytest.approx(number(attributed["message_revenue"]))
     bounced = number(messages["hard_bounced"]) + number(messages["soft_bounced"])
     assert read("bounces_by_code")["messages"].sum() == bounced
 

@@ -120,7 +120,7 @@ def test_the_pages_show_what_sql_on_the_source_counts(
         for one, several in (("campaign", "campaigns"), ("category", "categories"), ("country", "countries"))
     }
     shown: dict[str, Any] = {}
-    for query in ("order_totals", "line_totals", "message_totals"):
+    for query in ("order_totals", "line_totals", "message_totals", "attribution_totals"):
         asked = sql.statement(query, values)
         shown |= _row(published, asked.sql, asked.values)
 
