@@ -135,8 +135,8 @@ def _check_quarantine(platform: Platform) -> None:
     }
     rows = published(
         platform,
-        "select stream, sum(records), sum(open_records), bool_and((state = 'open') = (open_records > 0)) "
-        "from ops_quarantine join ops_runs using (run_id) group by stream, run_id, ended_at "
+        "select stream, sum(records), sum(open_records), bool_and((refused.state = 'open') = (open_records > 0)) "
+        "from ops_quarantine as refused join ops_runs using (run_id) group by stream, run_id, ended_at "
         "qualify row_number() over (partition by stream order by ended_at desc) = 1 order by stream",
     )
     assert rows == [
