@@ -17,6 +17,7 @@ from analytics.views.overview import immaturity
 _CARDS = ("message_revenue", "message_orders", "hours_to_open", "hours_to_click")
 _FUNNEL = ("sent", "delivered", "opened", "clicked", "ordered")
 _SHOWN = 12
+_BY_MESSAGE = "Orders count here on the day their message was sent; on Overview and Sales, on their own day."
 
 
 def show(page: Page) -> None:
@@ -25,7 +26,7 @@ def show(page: Page) -> None:
     with part():
         now = _totals(page.frame)
         cards(_CARDS, now, _totals(page.before), filters)
-        incomplete(immaturity(page))
+        incomplete([*immaturity(page), _BY_MESSAGE])
     left, right = st.columns([2, 3])
     with left, part():
         funnel(_totals(page.frame))

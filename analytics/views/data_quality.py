@@ -119,10 +119,10 @@ def _checks(page: Page) -> None:
             "state": column.TextColumn("State"),
             "node": column.TextColumn("Check", width="medium"),
             "failures": column.NumberColumn("Rows", format="%,d"),
-            "description": column.TextColumn("What it checks", width="large"),
-            "message": column.TextColumn("Message", width="medium"),
             "checked_at": column.DatetimeColumn("Checked (UTC)", format="D MMM YYYY, HH:mm"),
+            "description": column.TextColumn("What it checks", width="medium"),
             "compiled_path": column.TextColumn("Where to look", width="medium"),
+            "message": column.TextColumn("Message", width="medium"),
         },
         caption='The SQL under "Where to look" selects the rows: `make inspect SQL="$(cat FILE)"`, as an operator.',
     )  # fmt: skip
