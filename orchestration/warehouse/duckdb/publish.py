@@ -136,7 +136,7 @@ def _replace_rows(connection: duckdb.DuckDBPyConnection, relation: _Relation, pl
     source = f"{quoted(relation.schema)}.{quoted(relation.name)}"
     column, marks = quoted(rows.column), ", ".join("?" for _ in rows.values)
     connection.execute(
-        f"DELETE FROM {place} WHERE {column} IN ({marks}) OR {column} NOT IN (SELECT {column} FROM {source})",  # noqa: S608
+        f"DELETE FROM {place} WHERE {column} IN ({marks}) OR {column} NOT IN (SELECT DISTINCT {column} FROM {source})",  # noqa: S608
         list(rows.values),
     )
     connection.execute(
