@@ -1,5 +1,5 @@
 -- List prices that changed within the period, and what was sold a day in the 14 days before and after,
--- once these are over.
+-- once these are over. The newest ones first: what was sold is looked for around those alone that are shown.
 with versions as (
     select
         product_id,
@@ -18,6 +18,8 @@ changes as (
     where list_price <> price_before
         and cast(valid_from as date) between :first_day and :last_day
         and (:every_category = 1 or category in (:categories))
+    order by changed_on desc, sku, product_id
+    limit 500
 ),
 
 today as (
@@ -63,5 +65,5 @@ select
 from changes
 cross join today
 left join sold on sold.product_id = changes.product_id and sold.changed_on = changes.changed_on
-order by changes.changed_on desc, changes.sku
+order by changes.changed_on desc, changes.sku, changes.product_id
 limit 500
