@@ -18,6 +18,7 @@ from (
         ) as recency
     from ops_dbt_results
     where resource_type = 'test'
-        and ended_at >= (select max(ended_at) - interval '2 days' from ops_dbt_results where resource_type = 'test')
+        and datediff('second', ended_at, (select max(ended_at) from ops_dbt_results where resource_type = 'test'))
+            <= 2 * 86400
 ) as results
 where recency = 1
