@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import duckdb
 
 
-def open_scratch(folder: Path, *, memory_limit: str, way_out: str) -> duckdb.DuckDBPyConnection:
+def open_scratch(folder: Path, *, memory_limit: str, way_out: str, threads: int = 2) -> duckdb.DuckDBPyConnection:
     """An empty database in `folder`. Times are in UTC, texts compare by their bytes.
 
     `memory_limit` is DuckDB's, such as 512MB. Raises what `engine_errors` raises.
@@ -27,7 +27,7 @@ def open_scratch(folder: Path, *, memory_limit: str, way_out: str) -> duckdb.Duc
             str(folder / "scratch.duckdb"),
             config={
                 "memory_limit": memory_limit,
-                "threads": "2",  # each takes a share of the memory
+                "threads": str(threads),  # each takes a share of the memory
                 "temp_directory": str(folder / "spilled"),
                 "preserve_insertion_order": "false",
                 "autoinstall_known_extensions": "false",
@@ -47,10 +47,11 @@ def engine_errors(folder: Path, way_out: str) -> Iterator[None]:
     with disk_errors(folder):
         try:
             yield
-        except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
+        except (duckdb.IOException, duckdb.OutOfMemoryException, OSError) as error:
             # DuckDB raises the latter, too, if it may spill no more.
             if "No space left" in str(error) or "max_temp_directory_size" in str(error):
                 raise OSError(errno.ENOSPC, str(error)) from error
-            if isinstance(error, duckdb.OutOfMemoryException):
+            # Where rows are on their way into Arrow, all that is left of an error is its text.
+            if isinstance(error, duckdb.OutOfMemoryException) or "Out of Memory Error" in str(error):
                 raise ConfigurationError("the comparison does not fit into its memory", hint=way_out) from error
             raise

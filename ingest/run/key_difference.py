@@ -1,7 +1,8 @@
 """Which keys have gone and which have come back: the source's keys against those that live in the lake.
 
-All of it lies in a DuckDB on local disk, so that memory does not grow with the table. Keys are ordered and compared by
-the bytes of their landed values, whatever collation the source orders them by.
+All of it lies in a DuckDB on local disk, and is sorted and compared range by range, so that memory does not grow with
+the table. Keys are ordered and compared by the bytes of their landed values, whatever collation the source orders them
+by.
 
 A key lives in the lake if it was seen there, in the previous set or in what was landed since, and no tombstone came
 later. Of the previous set only the parts that this one does not share are looked at.
@@ -9,9 +10,9 @@ later. Of the previous set only the parts that this one does not share are looke
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,23 +21,32 @@ from ingest.contracts.model import StreamContract
 from ingest.contracts.names import quoted
 from ingest.scratch import engine_errors, open_scratch
 
-MEMORY = "128MB"
-_WAY_OUT = "Report it: a keys pass works in 128 MB, whatever the table."
+if TYPE_CHECKING:
+    import duckdb
+
+MEMORY = "96MB"
+_WAY_OUT = "Report it: a keys pass works in 96 MB, whatever the table."
 _ROWS_AT_ONCE = 65_536
+_PART_ROWS = 2**19
+"""Rows that are sorted or hashed at once: DuckDB does not spill all that it needs for more of them."""
+_SAMPLED = 16
 _LONGEST = 8
 """A chunk has at most so many times the keys that it has on average."""
 
 
 class KeyDifference:
     """Compares the keys of one stream. `source` is a Parquet file of the keys' columns alone; some may stand in it
-    more than once. Use as a context manager.
+    more than once, unless it is `ordered`: each key once, in the order of their bytes. Use as a context manager.
     """
 
-    def __init__(self, folder: Path, contract: StreamContract, source: Path, schema: pa.Schema) -> None:
+    def __init__(
+        self, folder: Path, contract: StreamContract, source: Path, schema: pa.Schema, *, ordered: bool = False
+    ) -> None:
         self._folder = folder
+        self._ordered = ordered
         self._names = contract.key
         self._schema = schema
-        self._connection = open_scratch(folder, memory_limit=MEMORY, way_out=_WAY_OUT)
+        self._connection = open_scratch(folder, memory_limit=MEMORY, way_out=_WAY_OUT, threads=1)
         self._columns = [f"k{index}" for index in range(len(self._names))]
         self._all = ", ".join(self._columns)
         found = self._connection.execute(f"DESCRIBE FROM {_parquet([source])}").fetchall()
@@ -59,11 +69,10 @@ class KeyDifference:
         `chunk_rows` (a power of two) on average. Where there is no key, one empty chunk."""
         texts = (f"coalesce(strlen({text}) || ':' || {text}, '-')" for text in map(_text, self._columns, self._types))
         ends = f"(md5_number(concat({', '.join(texts)})) & {chunk_rows - 1}::UHUGEINT) = 0"
-        ordered = f"SELECT *, {ends} FROM (SELECT DISTINCT {self._all} FROM source) ORDER BY {self._all}"  # noqa: S608
         pending: list[pa.RecordBatch] = []
         waiting = cut = 0
         with engine_errors(self._folder, _WAY_OUT), self._connection.cursor() as own:
-            for batch in own.execute(ordered).to_arrow_reader(_ROWS_AT_ONCE):
+            for batch in self._in_order(own, f"SELECT *, {ends}"):
                 start = 0
                 for end in _cuts(batch.column(len(self._columns)), waiting, chunk_rows * _LONGEST):
                     pending.append(batch.slice(start, end - start))
@@ -112,30 +121,86 @@ class KeyDifference:
     def gone(self) -> Iterator[pa.RecordBatch]:
         """The keys that live in the lake and are not at the source, in their order, as the contract names them."""
         return self._keys(
-            f"WITH living AS ({self._living(0)}), "  # noqa: S608
-            f"still AS (SELECT {self._all} FROM source SEMI JOIN living ON {self._same('source', 'living')}) "
-            f"SELECT {self._all} FROM living ANTI JOIN still ON {self._same('living', 'still')} ORDER BY {self._all}"
+            "seen",
+            lambda part: (
+                f"WITH living AS ({self._living(0, part)}), "  # noqa: S608
+                f"still AS (SELECT {self._all} FROM source SEMI JOIN living ON {self._same('source', 'living')}) "
+                f"SELECT {self._all} FROM living ANTI JOIN still ON {self._same('living', 'still')} "
+                f"ORDER BY {self._all}"
+            ),
         )
 
     def unknown(self, *, since: int) -> Iterator[pa.RecordBatch]:
         """The source's keys that do not live in the lake, in their order; what was seen below version `since` and not
         again, an older release had found to be deleted."""
         return self._keys(
-            f"WITH living AS ({self._living(since)}), given AS (SELECT DISTINCT {self._all} FROM new_to_set) "  # noqa: S608
-            f"SELECT {self._all} FROM given ANTI JOIN living ON {self._same('given', 'living')} ORDER BY {self._all}"
+            "new_to_set",
+            lambda part: (
+                f"WITH living AS ({self._living(since, part)}), "  # noqa: S608
+                f"given AS (SELECT DISTINCT {self._all} FROM new_to_set WHERE {part}) "
+                f"SELECT {self._all} FROM given ANTI JOIN living ON {self._same('given', 'living')} "
+                f"ORDER BY {self._all}"
+            ),
         )
 
-    def _living(self, since: int) -> str:
+    def _living(self, since: int, part: str) -> str:
         return (
-            f"SELECT {self._all} FROM seen GROUP BY {self._all} "  # noqa: S608
+            f"SELECT {self._all} FROM seen WHERE {part} GROUP BY {self._all} "  # noqa: S608
             f"HAVING max(version) FILTER (NOT tombstone) > coalesce(max(version) FILTER (tombstone), 0) "
             f"AND max(version) FILTER (NOT tombstone) >= {since}"
         )
 
-    def _keys(self, sql: str) -> Iterator[pa.RecordBatch]:
+    def _keys(self, table: str, sql: Callable[[str], str]) -> Iterator[pa.RecordBatch]:
+        """What `sql` finds in each range of the keys of `table`."""
         with engine_errors(self._folder, _WAY_OUT), self._connection.cursor() as own:
-            for batch in own.execute(sql).to_arrow_reader(_ROWS_AT_ONCE):
-                yield pa.RecordBatch.from_arrays(batch.columns, names=list(self._names)).cast(self._schema)
+            for part in self._parts(own, table):
+                for batch in own.execute(sql(part)).to_arrow_reader(_ROWS_AT_ONCE):
+                    yield pa.RecordBatch.from_arrays(batch.columns, names=list(self._names)).cast(self._schema)
+
+    def _in_order(self, own: duckdb.DuckDBPyConnection, select: str) -> Iterator[pa.RecordBatch]:
+        """What `select` makes of the source's keys, each once, in their order."""
+        if self._ordered:
+            own.execute("SET preserve_insertion_order = true")
+            yield from own.execute(f"{select} FROM source").to_arrow_reader(_ROWS_AT_ONCE)
+            return
+        for part in self._parts(own, "source"):
+            keys = f"SELECT DISTINCT {self._all} FROM source WHERE {part}"  # noqa: S608
+            yield from own.execute(f"{select} FROM ({keys}) ORDER BY {self._all}").to_arrow_reader(_ROWS_AT_ONCE)
+
+    def _parts(self, own: duckdb.DuckDBPyConnection, table: str) -> Iterator[str]:
+        """Conditions that cut the keys of `table` into ranges of about `_PART_ROWS` rows, in their order. One holds
+        until the next is asked for. Keys without a value come last.
+        """
+        [(rows,)] = own.execute(f"SELECT count(*) FROM {table}").fetchall()  # noqa: S608
+        parts = -(-int(rows) // _PART_ROWS)
+        places = self._bounds(own, table, parts) if parts > 1 else []
+        above = "true"
+        for place in places:
+            for k in self._columns:
+                own.execute(f"SET VARIABLE before_{k} = getvariable('{k}')")
+                own.execute(f"SET VARIABLE {k} = (SELECT {k} FROM bounds WHERE place = {place})")  # noqa: S608
+            yield f"{above} AND {self._below('')}"
+            above = f"NOT {self._below('before_')}"
+        yield f"NOT {self._below('')}" if places else "true"
+
+    def _bounds(self, own: duckdb.DuckDBPyConnection, table: str, parts: int) -> list[int]:
+        """Choose keys of `table` that cut it into about as many `parts`: their places in a temporary table."""
+        given = " AND ".join(f"{k} IS NOT NULL" for k in self._columns)
+        sample = f"SELECT {self._all} FROM {table} USING SAMPLE reservoir({parts * _SAMPLED} ROWS)"  # noqa: S608
+        own.execute(
+            f"CREATE OR REPLACE TEMP TABLE bounds AS SELECT *, row_number() OVER (ORDER BY {self._all}) AS place "  # noqa: S608
+            f"FROM (SELECT DISTINCT * FROM ({sample}) WHERE {given})"
+        )
+        [(found,)] = own.execute("SELECT count(*) FROM bounds").fetchall()
+        return sorted({int(found) * part // parts for part in range(1, parts)} - {0})
+
+    def _below(self, which: str) -> str:
+        """Whether a key is below the bound that the variables name; keys without a value are not."""
+        test = "false"
+        for k in reversed(self._columns):
+            bound = f"getvariable('{which}{k}')"
+            test = f"({k} < {bound} OR ({k} = {bound} AND {test}))"
+        return f"coalesce({test}, false)"
 
     def _chunk(self, batches: Sequence[pa.RecordBatch]) -> pa.Table:
         if not batches:

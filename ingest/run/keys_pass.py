@@ -46,6 +46,7 @@ from ingest.lake.store import ObjectStore
 from ingest.logs import get_logger
 from ingest.run.context import IngestionContext
 from ingest.run.key_difference import KeyDifference
+from ingest.run.key_order import KeyOrder
 from ingest.verify.lake_rows import downloaded
 
 _WRITERS = 8
@@ -86,7 +87,11 @@ class KeysPass:
                 if mark and self._head and mark.version == self._head.version and mark.digest == read.digest:
                     return
                 path = read.to_disk()
-            with _ONE_AT_A_TIME, KeyDifference(folder, self.contract, path, schema) as difference:
+            pa.default_memory_pool().release_unused()
+            with (
+                _ONE_AT_A_TIME,
+                KeyDifference(folder, self.contract, path, schema, ordered=read.is_ordered) as difference,
+            ):
                 self._compare(folder, difference, read, mark, schema)
 
     @property
@@ -243,17 +248,24 @@ class _Spool:
         self._digest = RowsDigest()
         self._in_memory: list[pa.RecordBatch] = []
         self._file: LocalParquet | None = None
+        self._order = KeyOrder()
         self.rows = 0
 
     @property
     def digest(self) -> str:
         return self._digest.hexdigest()
 
+    @property
+    def is_ordered(self) -> bool:
+        """Whether each key came once, in the order of their bytes: then nothing has to be sorted."""
+        return self._order.holds
+
     def add(self, keys: pa.RecordBatch) -> None:
         """Add some."""
         if not keys.num_rows:
             return
         self._digest.update(keys)
+        self._order.add(keys)
         self.rows += keys.num_rows
         self._in_memory.append(keys)
         if sum(held.nbytes for held in self._in_memory) > _KEPT_BYTES:
