@@ -1,6 +1,11 @@
 """`python -m ingest`, and the `ingest` script."""
 
-from ingest.cli.app import main
+import gc
+
+# Imports make many objects that stay, which the collector would otherwise look through again and again.
+gc.set_threshold(50_000, 20, 20)
+
+from ingest.cli.app import main  # noqa: E402
 
 if __name__ == "__main__":
     main()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-
 import typer
 
 from ingest.cli import (
@@ -35,8 +33,6 @@ app.add_typer(quarantine_commands.app, name="quarantine")
 
 def main() -> None:
     """Run the command line; a PlatformError becomes one message and its exit code."""
-    # Imports make many objects that stay, which the collector would otherwise look through again and again.
-    gc.set_threshold(50_000, 20, 20)
     fit_output()
     try:
         app()

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from ingest.contracts.model import Mode, Source, StreamContract
 from ingest.lake.batch import Batch
@@ -128,6 +127,8 @@ def _only_goes_on(commit: Commit, before: Commit | None) -> bool:
 
 def read_columns(store: ObjectStore, file: DataFile, columns: Sequence[str] | None = None) -> pa.Table:
     """Columns of a file of the lake, all by default; its checksum is verified. Raises FatalError, TransientError."""
+    import pyarrow.parquet as pq
+
     with tempfile.TemporaryDirectory(prefix="ingest-") as folder:
         path = Path(folder) / "file.parquet"
         store.download(file.key, path, file.sha256)

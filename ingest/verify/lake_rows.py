@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
 from ingest.contracts.model import StreamContract
 from ingest.disk import disk_errors
 from ingest.lake.commit import Commit, DataFile
@@ -53,6 +51,8 @@ def downloaded(store: ObjectStore, folder: Path, files: Sequence[tuple[int, Data
 
     Raises DamagedLakeError for one that is missing or was altered.
     """
+
+    import pyarrow.parquet as pq
 
     def fetched() -> Iterator[LakeFile]:
         for number, file in files:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import random
@@ -19,7 +20,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ingest.contracts.model import StreamContract
-from ingest.errors import ConflictError, QuarantineRatioError
+from ingest.errors import ConfigurationError, ConflictError, QuarantineRatioError
 from ingest.lake import layout
 from ingest.lake.batch import Batch, BatchOrigin, QuarantinedRecord
 from ingest.lake.commit import Commit, CommitKind, DataFile, Watermark
@@ -147,6 +148,29 @@ def test_local_files_are_gone_whether_a_batch_commits_or_not(
     with new_batch(store, contract) as batch:
         batch.write(things(1, ROW_GROUP_ROWS + 1))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("row_groups", [1, 3])
+def test_a_disk_that_is_full_stops_the_batch_though_another_thread_writes(
+    store: ObjectStore, wide: pa.RecordBatch, row_groups: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("ingest.lake.writer.LocalParquet.write", full)
+    place = FilePlace("inventory", "wide", 7, AT)
+
+    def land() -> None:
+        with ParquetFiles(store, place, wide.schema, target_bytes=1) as writer:
+            for _ in range(row_groups):
+                writer.write(wide)
+            writer.finish()
+
+    with pytest.raises(ConfigurationError, match=r"disk of .* is full"):
+        land()
+    assert list(tmp_path.iterdir()) == []
+    assert all_keys(store) == []
 
 
 def test_a_batch_stamps_each_row_and_commits_what_it_wrote(store: ObjectStore, contract: StreamContract) -> None:
