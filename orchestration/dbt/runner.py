@@ -50,6 +50,11 @@ def failed_nodes(results: Sequence[NodeFinished]) -> tuple[NodeFinished, ...]:
     return tuple(sorted(failed, key=lambda node: (node.resource_type == "test", node.name)))
 
 
+def executable() -> Path:
+    """This environment's dbt."""
+    return Path(sys.executable).with_name("dbt")
+
+
 class DbtFailure(FatalError):
     """dbt failed: `failed` are the nodes that did, `results` all that ended; empty if dbt never got there."""
 
@@ -181,9 +186,9 @@ class DbtRunner:
 
     def _command(self, arguments: Sequence[str]) -> list[str]:
         project = self._project
-        executable = Path(sys.executable).with_name("dbt")
-        if not executable.exists():
-            raise ConfigurationError(f"there is no {executable}", hint="Install dbt-core into this environment.")
+        dbt = executable()
+        if not dbt.exists():
+            raise ConfigurationError(f"there is no {dbt}", hint="Install dbt-core into this environment.")
         if not (project.project_dir / "dbt_project.yml").exists():
             raise ConfigurationError(
                 f"there is no dbt project in {project.project_dir}", hint="Correct DBT_PROJECT_DIR."
@@ -200,7 +205,7 @@ class DbtRunner:
             f"--target-path={self.target_dir}",
             f"--log-path={self._run_dir}",
         ]
-        return [str(executable), *flags, *arguments, *places]
+        return [str(dbt), *flags, *arguments, *places]
 
     def _environment(self) -> dict[str, str]:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(NOT_FOR_DBT)}

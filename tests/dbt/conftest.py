@@ -33,14 +33,14 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> RawDatabase:
     folder = tmp_path_factory.mktemp("built")
     raw = RawDatabase.create(folder)
     open_shop(Random(1)).land(raw)
-    dbt_on(raw, folder).succeed("build", *MODELS_AND_DATA_TESTS, EMAIL_SALT=SALT)
+    dbt_on(raw, folder, manifest=True).succeed("build", *MODELS_AND_DATA_TESTS, EMAIL_SALT=SALT)
     return raw
 
 
-def dbt_on(raw: RawDatabase, work: Path) -> Dbt:
+def dbt_on(raw: RawDatabase, work: Path, *, manifest: bool = False) -> Dbt:
     """dbt on a database, working in the folder `work`.
 
     A path that is the same for all: with another one dbt parses the whole project again.
     """
     path = raw.path.name if raw.path.parent == work else str(raw.path)
-    return Dbt(work, variables={"DUCKDB_PATH": path})
+    return Dbt(work, variables={"DUCKDB_PATH": path}, manifest=manifest)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -28,7 +29,7 @@ def ci(tmp_path_factory: pytest.TempPathFactory) -> Dbt:
 def compiled(ci: Dbt) -> DbtResult:
     """How CI's `dbt deps` and `dbt compile` end."""
     ci.succeed("deps")
-    return ci.succeed("compile", "--show-all-deprecations")
+    return replace(ci, manifest=True).succeed("compile", "--show-all-deprecations")
 
 
 @pytest.fixture(scope="module")

@@ -10,14 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.dbt.running.warm import Invocation, warm_dbt
+from tests.dbt.running.warm import BUSINESS_NOW, PARSED, PROJECT, Invocation, warm_dbt
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-PROJECT = REPOSITORY / "dbt"
 CI_PROFILES = REPOSITORY / ".github" / "ci_profiles"
 
-BUSINESS_NOW = "2026-12-31T12:00:00Z"
-"""When dbt runs, whatever the machine's clock says: in the year of the shop of shop.py."""
 _OWN_VARIABLES = ("SNOWFLAKE_", "DBT_", "DUCKDB_PATH", "EMAIL_SALT", "ENVIRONMENT", "BUSINESS_NOW")
 
 
@@ -51,7 +48,8 @@ class DbtResult:
 class Dbt:
     """The project, against one database. `work` keeps its parsed state between invocations.
 
-    What was parsed of our own project is handed on to the next `work`: dbt reads again what has changed since.
+    What was parsed of our own project is handed on to each `work`: dbt reads again what has changed since.
+    `manifest` says whether results have one, and dbt's log.
     """
 
     work: Path
@@ -59,23 +57,25 @@ class Dbt:
     profiles: Path = PROJECT
     variables: Mapping[str, str] = field(default_factory=dict)
     business_now: str = BUSINESS_NOW
+    manifest: bool = False
 
     def run(self, command: str, *arguments: str, **variables: str) -> DbtResult:
         """Run a dbt command with these environment variables, whether it succeeds or not."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(_OWN_VARIABLES)}
         own = {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "DBT_TARGET_PATH": str(self.work / "target")}
         own |= {"BUSINESS_NOW": self.business_now, "ENVIRONMENT": "dev"}
+        own |= {} if self.manifest else {"DBT_LOG_LEVEL_FILE": "none"}
         paths = ("--project-dir", str(self.project), "--profiles-dir", str(self.profiles))
         environment = {**inherited, **own, "DBT_LOG_PATH": str(self.work / "logs"), **self.variables, **variables}
         output = self.work / "dbt.out"
         dbt = warm_dbt(environment.get("DBT_TARGET", "duckdb"))
-        parsed, kept = self.work / "target" / "partial_parse.msgpack", dbt.folder / "partial_parse.msgpack"
+        parsed, kept = self.work / "target" / PARSED, dbt.folder / PARSED
         shared = self.project == self.profiles == PROJECT
         if shared and kept.exists() and not parsed.exists():
             parsed.parent.mkdir(exist_ok=True)
             shutil.copyfile(kept, parsed)
         arguments = ("--no-use-colors", *command.split(), *paths, *arguments)
-        code = dbt.run(Invocation(arguments, str(self.work), environment, str(output)))
+        code = dbt.run(Invocation(arguments, str(self.work), environment, str(output), self.manifest))
         if shared and parsed.exists() and not kept.exists():
             shutil.copyfile(parsed, kept)
         return DbtResult(code, output.read_text(), self.work / "target")

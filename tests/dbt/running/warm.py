@@ -1,14 +1,16 @@
 """dbt, imported once and forked for each invocation: a process of its own as the flow's is, and no seconds of import.
 
-`python -m tests.dbt.running.warm SOCKET TARGET` serves until its standard input ends. A request is a line of JSON,
-Invocation's fields; the answer is the exit code.
+`python -m tests.dbt.running.warm SOCKET TARGET` serves until its standard input ends. `warm_client.py` asks it.
 """
 
 from __future__ import annotations
 
 import atexit
+import gc
+import hashlib
 import json
 import os
+import shlex
 import socket
 import socketserver
 import subprocess
@@ -16,21 +18,42 @@ import sys
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
+from multiprocessing import resource_tracker
 from pathlib import Path
 from threading import Thread
+from typing import Any
+
+from tests.dbt.running import warm_client
+
+PARSED = "partial_parse.msgpack"
+"""Where dbt keeps what it has parsed, in its target."""
+_KEPT_PARSED = 3
+_NO_WORD_OF_LOCKS = "ignore::UserWarning:multiprocessing.resource_tracker"
+"""A fork ends without giving its locks back; they end with the warm dbt."""
+DATABASE_FILE = "DP_MAILBLAZE_DEMO_DEV_DB.duckdb"
+"""As the databases of most tests are called, in dbt's folder."""
+PROJECT = Path(__file__).resolve().parents[3] / "dbt"
+BUSINESS_NOW = "2026-12-31T12:00:00Z"
+"""When dbt runs, whatever the machine's clock says: in the year of the shop of shop.py."""
+_COLLECT_AFTER = 100_000
+"""Objects: dbt makes many, and keeps most of them to its end."""
 
 
 @dataclass(frozen=True)
 class Invocation:
-    """dbt's arguments, the folder and the whole environment that it runs in, and the file that its output goes to."""
+    """dbt's arguments, the folder and the whole environment that it runs in, and the file that its output goes to.
+
+    `manifest` says whether somebody will read the manifest.
+    """
 
     arguments: Sequence[str]
     folder: str
     environment: Mapping[str, str]
     output: str
+    manifest: bool = True
 
 
 @dataclass(frozen=True)
@@ -39,23 +62,42 @@ class WarmDbt:
 
     folder: Path
 
+    @property
+    def executable(self) -> Path:
+        """What can be run in place of dbt's own executable."""
+        return self.folder / "dbt"
+
+    @property
+    def socket(self) -> Path:
+        return self.folder / "socket"
+
     def run(self, invocation: Invocation) -> int:
         """Fork it, and wait; the exit code. Raises EOFError where dbt's process died of something else."""
-        with socket.socket(socket.AF_UNIX) as client:
-            client.connect(str(self.folder / "socket"))
-            client.sendall(json.dumps(asdict(invocation)).encode() + b"\n")
-            answer = client.makefile().read()
-        if not answer:
+        output = os.open(invocation.output, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+        try:
+            code = warm_client.ask(
+                str(self.socket),
+                invocation.arguments,
+                invocation.folder,
+                invocation.environment,
+                (output, output),
+                umask=0o022,
+                manifest=invocation.manifest,
+            )
+        finally:
+            os.close(output)
+        if code is None:
             raise EOFError(f"dbt died without an exit code: {Path(invocation.output).read_text()}")
-        return int(answer)
+        return code
 
 
 @cache
 def warm_dbt(target: str) -> WarmDbt:
     """The one of this process for a target's adapter, started by the first call."""
     folder = tempfile.TemporaryDirectory(prefix="dbt-")
+    warm = WarmDbt(Path(folder.name))
     process = subprocess.Popen(
-        [sys.executable, "-m", __name__, str(Path(folder.name) / "socket"), target],
+        [sys.executable, "-W", _NO_WORD_OF_LOCKS, "-m", __name__, str(warm.socket), target],
         cwd=Path(__file__).parents[3],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -68,25 +110,99 @@ def warm_dbt(target: str) -> WarmDbt:
         folder.cleanup()
 
     atexit.register(stop)
+    client = shlex.join([sys.executable, "-I", "-S", warm_client.__file__, str(warm.socket)])
+    warm.executable.write_text(f'#!/bin/sh\nexec {client} "$@"\n', encoding="utf-8")
+    warm.executable.chmod(0o700)
     assert process.stdout.readline() == b"ready\n", "dbt could not be imported"
-    return WarmDbt(Path(folder.name))
+    return warm
 
 
-class _Handler(socketserver.StreamRequestHandler):
+@dataclass(frozen=True)
+class _Asked:
+    """An invocation, and the file descriptors of its output and errors."""
+
+    arguments: Sequence[str]
+    folder: str
+    environment: Mapping[str, str]
+    umask: int
+    manifest: bool
+    outputs: Sequence[int]
+
+    @classmethod
+    def received(cls, request: socket.socket) -> _Asked:
+        _, outputs, _, _ = socket.recv_fds(request, 1, 2)
+        with request.makefile("rb") as lines:
+            return cls(**json.loads(lines.readline()), outputs=outputs)
+
+    @property
+    def parsed(self) -> Path:
+        """What dbt has parsed before."""
+        return Path(self.environment.get("DBT_TARGET_PATH", self.folder), PARSED)
+
+
+class _Parsed:
+    """What forks have at once where they read a file of parsing that others have read: unpacking takes a second."""
+
+    def __init__(self) -> None:
+        from dbt.contracts.graph.manifest import Manifest
+
+        self._unpack = Manifest.from_msgpack
+        self._seen: set[str] = set()
+        self._kept: dict[str, Manifest] = {}
+        Manifest.from_msgpack = self._read
+
+    def prepare(self, path: Path) -> None:
+        """Unpack the file here, where it comes the second time."""
+        from dbt.parser.manifest import extended_mashumuro_decoder
+
+        data = path.read_bytes() if path.exists() else b""
+        key = hashlib.sha256(data).hexdigest()
+        if key in self._seen and key not in self._kept:
+            if len(self._kept) == _KEPT_PARSED:
+                del self._kept[next(iter(self._kept))]
+            self._kept[key] = self._unpack(data, decoder=extended_mashumuro_decoder)
+            gc.collect()
+            gc.freeze()
+        if data:
+            self._seen.add(key)
+
+    def _read(self, data: bytes, **options: Any) -> Any:
+        kept = self._kept.get(hashlib.sha256(data).hexdigest())
+        return self._unpack(data, **options) if kept is None else kept
+
+
+class _Handler(socketserver.BaseRequestHandler):
     """Runs in the fork."""
 
+    server: _Server
+    request: socket.socket
+
     def handle(self) -> None:
-        invocation = Invocation(**json.loads(self.rfile.readline()))
-        output = os.open(invocation.output, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-        os.dup2(output, 1)
-        os.dup2(output, 2)
-        os.chdir(invocation.folder)
+        asked = self.server.asked
+        assert asked is not None
+        os.umask(asked.umask)
+        for number, output in enumerate(asked.outputs, start=1):
+            os.dup2(output, number)
+            os.close(output)
+        os.chdir(asked.folder)
         os.environ.clear()
-        os.environ.update(invocation.environment)
-        code = _run(invocation.arguments)
+        os.environ.update(asked.environment)
+        if not asked.manifest:
+            _write_no_manifest()
+        self.request.sendall(f"{os.getpid()}\n".encode())
+        code = _run(asked.arguments)
+        atexit._run_exitfuncs()  # as the end of an interpreter does: DuckDB's adapter closes its file so
         sys.stdout.flush()
         sys.stderr.flush()
-        self.wfile.write(str(code).encode())
+        self.request.sendall(f"{code}\n".encode())
+
+
+def _write_no_manifest() -> None:
+    """dbt writes it twice, which takes a second."""
+    from dbt.parser import manifest
+    from dbt.task import runnable
+
+    manifest.write_manifest = runnable.write_manifest = lambda *_, **__: None
 
 
 def _run(arguments: Sequence[str]) -> int:
@@ -96,13 +212,53 @@ def _run(arguments: Sequence[str]) -> int:
         cli(list(arguments))
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
-    finally:
-        atexit._run_exitfuncs()  # as the end of an interpreter does: DuckDB's adapter closes its file so
     return 0
 
 
 class _Server(socketserver.ForkingMixIn, socketserver.UnixStreamServer):
-    """One fork a connection."""
+    """One fork a connection; `asked` is what the newest one asks for."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path, _Handler)
+        self.asked: _Asked | None = None
+        self._parsed = _Parsed()
+        for _ in range(2):
+            self._parsed.prepare(Path(path).with_name(PARSED))
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self.asked = _Asked.received(request)
+        self._parsed.prepare(self.asked.parsed)
+        super().process_request(request, client_address)
+        for output in self.asked.outputs:
+            os.close(output)
+
+
+def _parse_our_project(folder: Path) -> None:
+    """Parse it into a file of the folder, once for all forks; in one, since parsing leaves threads behind."""
+    child = os.fork()
+    if child == 0:
+        os._exit(_parse_into(folder))
+    _, status = os.waitpid(child, 0)
+    assert status == 0, "dbt could not parse our project"
+
+
+def _parse_into(folder: Path) -> int:
+    environment = {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "ENVIRONMENT": "dev", "BUSINESS_NOW": BUSINESS_NOW}
+    environment |= {"DUCKDB_PATH": DATABASE_FILE}  # with another one, dbt parses the whole project again
+    places = ("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT))
+    os.environ |= environment
+    parsed = ("--target-path", str(folder), "--log-path", str(folder), "--log-level-file", "none", "--no-write-json")
+    return _run(["--quiet", "parse", *places, *parsed])
+
+
+def _make_schemas() -> None:
+    """dbt makes those by which it checks what is written in YAML when it needs them, which takes it half a second."""
+    from dbt.contracts import project
+    from dbt.contracts.selection import SelectorFile
+
+    kinds = (project.Configuration, project.PackageConfig, project.ProfileConfig, project.Project, project.ProjectFlags)
+    for kind in (*kinds, SelectorFile):
+        kind.json_schema()
 
 
 def main() -> None:
@@ -110,8 +266,15 @@ def main() -> None:
     path, target = sys.argv[1:]
     import_module("dbt.cli.main")
     import_module(f"dbt.adapters.{target}")
+    if target == "duckdb":  # what is parsed for an account holds for that account alone
+        _parse_our_project(Path(path).parent)
+    _make_schemas()
+    resource_tracker.ensure_running()  # dbt's locks start one, for each fork where there is none
     assert threading.active_count() == 1, "a process with threads cannot be forked"
-    with _Server(path, _Handler) as server:
+    # What is imported stays, and is not to be copied into each fork by a collection that looks at it.
+    gc.freeze()
+    gc.set_threshold(_COLLECT_AFTER, 50, 50)
+    with _Server(path) as server:
         # The thread that waits for the end only reads: it holds no lock that a fork could miss.
         Thread(target=lambda: (sys.stdin.read(), server.shutdown()), daemon=True).start()
         print("ready", flush=True)

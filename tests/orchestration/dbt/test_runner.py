@@ -81,6 +81,7 @@ def _check_log(path: Path) -> None:
     assert SALT not in log
 
 
+@pytest.mark.usefixtures("warm")
 def test_failures_are_named_with_their_compiled_sql_and_parsing_is_kept(tmp_path: Path) -> None:
     with pytest.raises(DbtFailure) as caught:
         runner(tmp_path, "sql").build()
@@ -107,6 +108,7 @@ def test_failures_are_named_with_their_compiled_sql_and_parsing_is_kept(tmp_path
     assert "PartialParsingEnabled" in {event["info"]["name"] for event in events}
 
 
+@pytest.mark.usefixtures("warm")
 def test_what_dbt_itself_cannot_do_is_told(tmp_path: Path) -> None:
     nowhere = {"EMAIL_SALT": SALT, "DUCKDB_PATH": "/nowhere/w.duckdb"}
     with pytest.raises(DbtFailure, match=r"dbt could not run: .*Cannot open file") as caught:

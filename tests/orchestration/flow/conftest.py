@@ -26,9 +26,7 @@ from orchestration.report import RunFailedError, RunReport
 from orchestration.settings import REPOSITORY
 from orchestration.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tests.orchestration.conftest import DATABASE
-from tests.orchestration.prefect.conftest import Server, server
-
-__all__ = ["server"]
+from tests.orchestration.prefect.conftest import Server
 
 TINY_PROJECT = Path(__file__).parents[1] / "dbt_project"
 MARTS = "main"
@@ -116,6 +114,7 @@ def platform(
     tmp_path: Path,
     prefect_home: Path,
     monkeypatch: pytest.MonkeyPatch,
+    warm: None,
 ) -> Platform:
     """The platform, with the tiny dbt project in place of the real one."""
     lake = ingest_settings.lake

@@ -1,4 +1,4 @@
-"""A Prefect server in a process of its own, one for all tests of a worker, and agents that take work from it."""
+"""A Prefect server in a process of its own, and agents that take work from it."""
 
 from __future__ import annotations
 
@@ -139,11 +139,6 @@ def _answers(server: Server) -> bool:
         return httpx.get(f"{server.api_url}/health", trust_env=False).is_success
     except httpx.TransportError:
         return False
-
-
-@pytest.fixture(scope="session")
-def server(processes: ProcessGroup, tmp_path_factory: pytest.TempPathFactory) -> Server:
-    return start_server(processes, tmp_path_factory.mktemp("prefect_server"), free_port())
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Flows that agents are tested with, and what an agent has to know of them to run them."""
+"""Flows that agents are tested with."""
 
 import time
 
@@ -8,12 +8,6 @@ from prefect.logging import get_run_logger
 from prefect.states import Failed, State
 
 from orchestration.runtime.heartbeat import beating
-from orchestration.runtime.names import INGEST_QUEUE, MAINTENANCE_QUEUE, PLATFORM_QUEUE
-
-ENTRYPOINTS = {
-    f"test-{function}/test": f"tests/orchestration/prefect/flows.py:{function}" for function in ("sleeper", "failing")
-}
-BY_QUEUE = dict.fromkeys((PLATFORM_QUEUE, INGEST_QUEUE, MAINTENANCE_QUEUE), ENTRYPOINTS)
 
 
 @task

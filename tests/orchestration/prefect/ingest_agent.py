@@ -3,7 +3,7 @@
 import sys
 
 from orchestration.worker.__main__ import main
-from tests.orchestration.prefect.flows import BY_QUEUE
+from tests.orchestration.prefect.entrypoints import BY_QUEUE
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:], BY_QUEUE))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import os
+import pickle
 import subprocess
 import sys
 import uuid
@@ -25,7 +28,7 @@ from orchestration.runtime.agent import AgentSpec, _Agent
 from orchestration.runtime.names import ENTRYPOINTS, INGEST_QUEUE, MAINTENANCE_QUEUE, PLATFORM_QUEUE, WORK_POOL
 from orchestration.runtime.warm import WarmProcesses
 from tests.orchestration.prefect.conftest import QUIET, Server, deployment, running_agent, start_run
-from tests.orchestration.prefect.flows import ENTRYPOINTS as OF_TESTS
+from tests.orchestration.prefect.entrypoints import ENTRYPOINTS as OF_TESTS
 
 pytestmark = QUIET
 MARK = "touched"
@@ -225,20 +228,20 @@ def test_an_agent_runs_nothing_but_its_own_and_ends_no_process_but_its_own(serve
     assert not (tmp_path / MARK).exists()
 
 
-PICKLED = """
-import base64, os, sys
-import cloudpickle
 class Evil:
-    def __reduce__(self):
-        return (os.mkdir, (sys.argv[1],))
-sys.stdout.buffer.write(base64.encodebytes(cloudpickle.dumps(Evil())))
-"""
+    """Makes a folder where it is unpickled."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __reduce__(self) -> tuple[Callable[[str], None], tuple[str]]:
+        return os.mkdir, (str(self.folder),)
 
 
 def test_a_result_that_the_api_hands_out_is_never_read(tmp_path: Path) -> None:
     """Prefect takes a pickle in a state for a result, and whoever reaches the API can set a state."""
     made = tmp_path / "made"
-    blob = subprocess.run([sys.executable, "-c", PICKLED, str(made)], capture_output=True, check=True).stdout.decode()
+    blob = base64.encodebytes(pickle.dumps(Evil(made))).decode()
     in_state = {"encoding": "cloudpickle", "blob": blob}
     named = {
         "type": "reference",
@@ -247,28 +250,24 @@ def test_a_result_that_the_api_hands_out_is_never_read(tmp_path: Path) -> None:
         "storage_key": str(tmp_path / "blob"),
     }
     program = (
-        "import sys, json\n"
+        "import json, os, sys\n"
         "from prefect.client.schemas.objects import State\n"
         "from orchestration.runtime.results import ForeignResultError, read_no_results\n"
-        "if sys.argv[1] == 'refusing':\n"
-        "    read_no_results()\n"
-        "for data in json.loads(sys.argv[2]):\n"
+        "def read(data, **how):\n"
         "    state = State.parse_obj({'type': 'COMPLETED', 'data': data})\n"
         "    try:\n"
-        "        state.result(**({} if sys.argv[1] == 'refusing' else {'fetch': False}))\n"
-        "        print('read')\n"
+        "        state.result(**how)\n"
+        "        return 'read'\n"
         "    except ForeignResultError:\n"
-        "        print('refused')\n"
+        "        return 'refused'\n"
+        "in_state, named, made = json.loads(sys.argv[1])\n"
+        # Without the refusal, reading it runs it.
+        "print(read(in_state, fetch=False), os.path.exists(made))\n"
+        "os.rmdir(made)\n"
+        "read_no_results()\n"
+        "print(read(in_state), read(named), os.path.exists(made))\n"
     )
-
-    def read(how: str, *states: object) -> list[str]:
-        command = [sys.executable, "-W", "ignore", "-c", program, how, json.dumps(states)]
-        answer = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert answer.returncode == 0, answer.stderr
-        return answer.stdout.splitlines()
-
-    assert read("refusing", in_state, named) == ["refused", "refused"]
-    assert not made.exists()
-    # Without the refusal, reading it runs it.
-    assert read("as Prefect does", in_state) == ["read"]
-    assert made.exists()
+    command = [sys.executable, "-W", "ignore", "-c", program, json.dumps([in_state, named, str(made)])]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout.splitlines() == ["read True", "refused refused False"]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from prefect.client.orchestration import PrefectClient
+from prefect.settings import PREFECT_API_URL, temporary_settings
 from rich.console import Console
 
 from ingest.errors import ConfigurationError
@@ -63,6 +64,12 @@ def test_a_window_is_what_another_deployment_is_for() -> None:
         deploy_and_run({"backfill_from": "2026-01-01"}, Console())
 
 
+def test_without_a_server_there_is_nothing_to_follow() -> None:
+    with temporary_settings(updates={PREFECT_API_URL: None}), pytest.raises(ConfigurationError, match="is not set"):
+        deploy_and_run({}, Console())
+
+
+@pytest.mark.slow
 def test_without_a_server_the_command_says_what_to_set(tmp_path: Path) -> None:
     process = subprocess.run(
         [sys.executable, "orchestration/prefect/flow.py", "--deploy"],

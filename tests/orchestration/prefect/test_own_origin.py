@@ -10,9 +10,7 @@ import httpx
 import pytest
 
 from orchestration.prefect.operate.own_origin import Message, OwnOrigin, Receive, Scope, Send, ServerSettings
-from tests.orchestration.prefect.conftest import QUIET, Server, server
-
-__all__ = ["server"]
+from tests.orchestration.prefect.conftest import QUIET, Server
 
 pytestmark = QUIET
 Headers = Sequence[tuple[str, str]]

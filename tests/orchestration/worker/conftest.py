@@ -6,6 +6,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from local.servers.s3_server import ACCESS_KEY_ID, SECRET_ACCESS_KEY
 from orchestration.prefect.deploy.deployments import deployment_specs
 from orchestration.prefect.deploy.registration import Code, register
 from orchestration.runtime.names import STREAM_DEPLOYMENT, STREAM_FLOW
-from tests.orchestration.prefect.conftest import free_port, start_server
+from tests.orchestration.prefect.conftest import Server
 
 ROOT = Path(__file__).parents[3]
 _READY_SECONDS = 120.0
@@ -36,6 +37,7 @@ class Fleet:
     environment: Mapping[str, str] = field(repr=False)
     processes: ProcessGroup
     logs: Path
+    since: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def start(self, name: str, *arguments: str, **environment: str) -> Process:
         """Start a program of ours."""
@@ -59,19 +61,19 @@ class Fleet:
         return self.start("flow", "orchestration/prefect/flow.py", *arguments, **environment)
 
     def stream_runs(self) -> list[dict[str, Any]]:
-        """The stream runs so far, in the order in which they were asked for."""
+        """The stream runs of this test so far, in the order in which they were asked for."""
         runs: list[dict[str, Any]] = self._ask({"flows": {"name": {"any_": [STREAM_FLOW]}}})
-        return sorted(runs, key=lambda run: str(run["created"]))
+        own = [run for run in runs if datetime.fromisoformat(run["created"]) >= self.since]
+        return sorted(own, key=lambda run: str(run["created"]))
 
     def _ask(self, filters: Mapping[str, Any]) -> list[dict[str, Any]]:
         answer = httpx.post(f"{self.api}/flow_runs/filter", json=dict(filters), timeout=30, trust_env=False)
         return list(answer.raise_for_status().json())
 
 
-@pytest.fixture(scope="session")
-def prefect_api(processes: ProcessGroup, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The API of a server that has all deployments and, other than that of the other tests, no other's runs."""
-    server = start_server(processes, tmp_path_factory.mktemp("prefect_server"), free_port())
+@pytest.fixture(scope="module")
+def prefect_api(server: Server) -> str:
+    """The API of a server that has all deployments."""
     with warnings.catch_warnings():
         # Prefect hands the machine's certificates on in a way that newer releases of httpx warn of.
         warnings.simplefilter("ignore", DeprecationWarning)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,8 +65,11 @@ class TwoWarehouses:
 
     def build(self) -> DbtResult:
         """Build both: the models in DuckDB, models and data tests in Snowflake, whose result this is."""
-        self.duckdb.build(*MODELS)
-        return self.snowflake.build(*MODELS_AND_DATA_TESTS)
+        with ThreadPoolExecutor(1) as pool:
+            duckdb = pool.submit(self.duckdb.build, *MODELS)
+            built = self.snowflake.build(*MODELS_AND_DATA_TESTS)
+            duckdb.result()
+        return built
 
     def relations(self, manifest: Mapping[str, Any]) -> tuple[dict[str, Relation], dict[str, Relation]]:
         """All that a manifest of dbt's says is there, as each of them holds it."""
@@ -87,4 +91,4 @@ def two_warehouses(
 
 def _dbt(work: Path, environment: Mapping[str, str], target: str) -> Dbt:
     work.mkdir()
-    return Dbt(work, variables={**environment, "DBT_TARGET": target})
+    return Dbt(work, variables={**environment, "DBT_TARGET": target}, manifest=target == "snowflake")
