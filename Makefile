@@ -79,7 +79,7 @@ OTHERS := --ignore tests/snowflake --ignore tests/local/snowflake --ignore tests
 PYTEST := $(BIN)/pytest -n $(JOBS) --durations=10 --durations-min=1
 
 test: $(STAMP) $(LAKE)/.installed ## Run the tests that need no more than this environment, JOBS at a time (default 2)
-	@$(PYTEST) --dist worksteal -m "not slow" $(OTHERS)
+	@$(PYTEST) --dist loadscope -m "not slow" $(OTHERS)
 
 test-slow: $(STAMP) $(LAKE)/.installed ## Run those that are dear: whole demos, campaigns, kills of whole processes
 	@$(PYTEST) --dist worksteal -m slow $(OTHERS)
@@ -88,7 +88,7 @@ check: lint typecheck ## Before a commit: style, types, and the tests of what ha
 	@$(BIN)/pytest -n $(JOBS) -q -m "not slow" $$(.ci/tests_of_changes $(or $(BASE),HEAD))
 
 test-snowflake: $(STAMP) $(EMULATOR)/.installed $(SQLFLUFF)/.installed $(METRICFLOW)/.installed ## Run the tests on Snowflake: the account that SNOWFLAKE_* names, else an emulated one
-	@$(PYTEST) tests/snowflake tests/local/snowflake
+	@$(PYTEST) --dist loadscope tests/snowflake tests/local/snowflake
 
 test-analytics: $(ANALYTICS)/.installed $(METRICFLOW)/.installed ## Run the tests of the page over the marts, in its own environment
 	@$(ANALYTICS)/bin/python -m pytest -c tests/analytics/pytest.ini --rootdir . --confcutdir tests/analytics tests/analytics

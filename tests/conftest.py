@@ -17,6 +17,7 @@ The shop's roles belong to the cluster: make further shops with `shop_passwords`
 
 from __future__ import annotations
 
+import gc
 import os
 import uuid
 from collections.abc import Callable, Iterator
@@ -49,9 +50,12 @@ from postgres.seed import SeedReport
 from postgres.setup import INGEST_ROLE, OWNER_ROLE
 from tests.chaos.line import Ground
 from tests.ingest.run.world import World
+from tests.together import pytest_xdist_make_scheduler
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
+
+__all__ = ["pytest_xdist_make_scheduler"]
 
 # How long an example takes depends on the machine, and is not what is tested.
 hypothesis_settings.register_profile("platform", deadline=None)
@@ -63,6 +67,12 @@ BUSINESS_NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
 _TEMPLATE = "shop_template"
 
 MakeMockSaas = Callable[[SaasOptions], SaasServer]
+
+
+def pytest_collection_finish() -> None:
+    """What is there once all tests are imported stays: no collection of garbage looks at it again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -12,10 +12,8 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
-from xdist.scheduler import LoadScopeScheduling
 
 from local.processes import ProcessGroup
 from local.run_directory import RunDirectory
@@ -25,31 +23,6 @@ from orchestration.warehouse.snowflake.settings import SnowflakeSettings
 from tests.orchestration.lake_builder import LakeBuilder, contract
 from tests.snowflake.account import USERS_ACCOUNT, Account, connect, new_database, provisioned, require_copy
 from tests.snowflake.lake_bucket import fresh_bucket
-
-TOGETHER = {
-    **dict.fromkeys(
-        ("test_dbt.py", "test_lint.py", "test_parity.py", "test_questions.py"), "the line in two warehouses"
-    ),
-    "test_compiled.py": "compiled for snowflake",
-}
-"""What modules of tests/snowflake/dbt share that takes minutes to make."""
-
-
-class Together(LoadScopeScheduling):
-    """One worker runs all tests that share something dear, any worker any other test.
-
-    The mark `xdist_group` of pytest-xdist 3.8 does nothing under pytest 9: it sets an attribute that is no more.
-    """
-
-    def _split_scope(self, nodeid: str) -> str:
-        module = nodeid.partition("::")[0].removeprefix("tests/snowflake/dbt/")
-        return TOGETHER.get(module, nodeid)
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together:
-    """By Together, whatever `--dist` says."""
-    return Together(config, log)
 
 
 @pytest.fixture(scope="session")
