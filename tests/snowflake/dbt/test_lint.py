@@ -7,14 +7,19 @@ import re
 
 import pytest
 
-from tests.snowflake.dbt.snowflake_grammar import SQLFLUFF_PYTHON, refused_by_sqlfluff, refused_by_sqlglot
+from tests.snowflake.dbt.snowflake_grammar import (
+    SQLFLUFF_PYTHON,
+    one_of_each_shape,
+    refused_by_sqlfluff,
+    refused_by_sqlglot,
+)
 
 ASKS_COLUMNS = re.compile(r"where false\s+limit 0")
 
 
 @pytest.fixture
 def distinct(statements: tuple[str, ...]) -> list[str]:
-    """The statements, each once, with a value for each placeholder of the loader's.
+    """The statements, one of each shape, with a value for each placeholder of the loader's.
 
     Not those by which dbt asks for the columns of a query that it sends in another statement too.
     """
@@ -22,7 +27,7 @@ def distinct(statements: tuple[str, ...]) -> list[str]:
     loaders = {re.sub(r"\?", "1", statement) for statement in statements if statement not in dbts}
     assert len(dbts) > 300
     assert len(loaders) > 50
-    return sorted(dbts | loaders)
+    return one_of_each_shape(dbts | loaders)
 
 
 @pytest.mark.skipif(not SQLFLUFF_PYTHON.exists(), reason="there is no .venv-sqlfluff (requirements/sqlfluff.txt)")
