@@ -16,6 +16,7 @@ def test_no_row_of_an_overtaken_commit_is_lost_and_a_naive_reader_loses_some(gro
     overtaken.run(ground, Order(seed=1, scale=0.04)).require_passed()
 
 
+@pytest.mark.slow
 def test_rows_of_one_timestamp_are_landed_once_whatever_boundary_falls_into_it(ground: Ground) -> None:
     equal.run(ground, Order(seed=1, scale=0.04)).require_passed()
 

@@ -18,6 +18,7 @@ from postgres.shop.response import RESPONSE
 from tests.dbt.world.simulation import NOW, simulated_marts
 from tests.questions import PAGE, Ask, answered, asking, questions
 
+pytestmark = pytest.mark.slow
 WORLD = Path(__file__).with_name("world")
 EFFECT = WORLD / "effect_of_clicks.sql"
 OF_THE_SOURCE = (WORLD / "figures_of_the_source.sql").read_text(encoding="utf-8")

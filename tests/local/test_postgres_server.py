@@ -19,7 +19,7 @@ from local.processes import ProcessGroup, process_group
 from local.run_directory import RunDirectory, open_run_directory
 from local.servers import postgres_binaries
 from local.servers.postgres_binaries import OLDEST_MAJOR, PostgresBinaries, find_binaries
-from local.servers.postgres_server import HOST, dsn, free_port, start_postgres
+from local.servers.postgres_server import HOST, PostgresServer, dsn, free_port, start_postgres
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has privileges to drop")
 
@@ -41,7 +41,7 @@ def account() -> Account | None:
     return unprivileged_account()
 
 
-@pytest.fixture(params=["installed", "wheel"])
+@pytest.fixture(scope="module", params=["installed", "wheel"])
 def binaries(request: pytest.FixtureRequest, account: Account | None) -> PostgresBinaries:
     if request.param == "wheel":
         return find_binaries("wheel", account)
@@ -51,11 +51,16 @@ def binaries(request: pytest.FixtureRequest, account: Account | None) -> Postgre
     return found
 
 
-def test_server_is_as_described(
-    group: ProcessGroup, run: RunDirectory, account: Account | None, binaries: PostgresBinaries, tmp_path: Path
-) -> None:
-    server = start_postgres(group, binaries, account, run.path, tmp_path)
+@pytest.fixture(scope="module")
+def server(
+    account: Account | None, binaries: PostgresBinaries, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[PostgresServer]:
+    """For those that only look at it."""
+    with open_run_directory() as run, process_group(run.lock) as group:
+        yield start_postgres(group, binaries, account, run.path, tmp_path_factory.mktemp("logs"))
 
+
+def test_server_is_as_described(server: PostgresServer, binaries: PostgresBinaries) -> None:
     with closing(psycopg2.connect(server.admin_dsn)) as connection, connection.cursor() as cursor:
         cursor.execute(
             "select current_setting('server_version_num')::int / 10000, current_setting('server_encoding'),"
@@ -67,11 +72,7 @@ def test_server_is_as_described(
     assert (major, encoding, prepares, collation, scram) == (binaries.major, "UTF8", True, "C", True)
 
 
-def test_wrong_password_is_refused(
-    group: ProcessGroup, run: RunDirectory, account: Account | None, binaries: PostgresBinaries, tmp_path: Path
-) -> None:
-    server = start_postgres(group, binaries, account, run.path, tmp_path)
-
+def test_wrong_password_is_refused(server: PostgresServer) -> None:
     with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
         psycopg2.connect(dsn(server.port, "postgres", "wrong", "postgres"))
 
@@ -91,11 +92,7 @@ def test_stop_ends_every_process_even_with_open_sessions(
 
 
 @as_root
-def test_root_hands_over_to_an_unprivileged_account(
-    group: ProcessGroup, run: RunDirectory, account: Account | None, binaries: PostgresBinaries, tmp_path: Path
-) -> None:
-    server = start_postgres(group, binaries, account, run.path, tmp_path)
-
+def test_root_hands_over_to_an_unprivileged_account(server: PostgresServer, account: Account | None) -> None:
     owners = set()
     for process in psutil.Process(server.process.supervisor_pid).children(recursive=True):
         with suppress(psutil.NoSuchProcess):  # autovacuum workers come and go

@@ -4,6 +4,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -51,6 +52,7 @@ def kind_of(record: Any) -> Breakage | None:
     return None
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 2**40), epochs, rates)
 def test_every_history_shows_each_breakage_twice_and_equal_ones_among_them(
@@ -79,6 +81,7 @@ def test_however_few_records_not_one_in_fifty_breaks_beside_a_handful(
     assert broken <= max(5, count / 50)
 
 
+@pytest.mark.slow
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 2**40), rates)
 def test_an_event_that_is_received_again_is_told_in_the_same_words(seed: int, rate: int) -> None:

@@ -99,6 +99,7 @@ def test_streams_without_news_are_landed_by_the_run_itself(fleet: Fleet) -> None
     assert fleet.stream_runs() == before
 
 
+@pytest.mark.slow
 def test_a_deployment_that_is_not_there_is_bad_input(fleet: Fleet) -> None:
     flow = fleet.flow("-s", "products", *LAND_ONLY, INGEST_DEPLOYMENT="no/such")
 
@@ -106,6 +107,7 @@ def test_a_deployment_that_is_not_there_is_bad_input(fleet: Fleet) -> None:
     assert "Prefect has no deployment 'no/such'" in flow.output().decode()
 
 
+@pytest.mark.slow
 def test_streams_cannot_be_handed_out_without_a_server(fleet: Fleet) -> None:
     flow = fleet.flow("-s", "products", *LAND_ONLY, PREFECT_API_URL="")
 
