@@ -1,7 +1,7 @@
 """The embedded stack for all tests: one per xdist worker, each part started when the first test asks for it.
 
     postgres_server    a cluster; `admin_dsn` is its superuser's
-    empty_database     a fresh empty database: the superuser's DSN
+    empty_database     an empty database: the superuser's DSN
     shop_database      a fresh copy of a small seeded shop: the DSNs of its owner and of ingest
     seeded             what that shop holds, by table
     s3_server, bucket  an S3 endpoint, and a fresh bucket on it
@@ -49,6 +49,7 @@ from local.settings import LocalSettings
 from postgres.seed import SeedReport
 from postgres.setup import INGEST_ROLE, OWNER_ROLE
 from tests.chaos.line import Ground
+from tests.empty_databases import EmptyDatabases
 from tests.ingest.run.world import World
 from tests.together import pytest_xdist_make_scheduler
 
@@ -136,11 +137,18 @@ def postgres_server(processes: ProcessGroup, run_directory: RunDirectory, stack_
     return start_postgres(processes, binaries, account, run_directory.path, stack_logs)
 
 
+@pytest.fixture(scope="session")
+def empty_databases(postgres_server: PostgresServer) -> EmptyDatabases:
+    return EmptyDatabases(postgres_server)
+
+
 @pytest.fixture
-def empty_database(postgres_server: PostgresServer) -> Iterator[str]:
-    name = f"empty_{uuid.uuid4().hex[:12]}"
-    with _database(postgres_server, sql.SQL("create database {}").format(sql.Identifier(name)), name):
+def empty_database(postgres_server: PostgresServer, empty_databases: EmptyDatabases) -> Iterator[str]:
+    name = empty_databases.take()
+    try:
         yield dsn(postgres_server.port, SUPERUSER, postgres_server.password, name)
+    finally:
+        empty_databases.give_back(name)
 
 
 @pytest.fixture
