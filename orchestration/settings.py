@@ -131,7 +131,7 @@ class OrchestrationSettings(GuardedSettings, ReaderSettings):
     """The pause between two readings of what the metrics show."""
 
     runs_dir: Path = Field(default=Path(".local/runs"), validation_alias="RUNS_DIR")
-    """One folder for each run: dbt's compiled SQL, its results, its log."""
+    """One folder for each run: dbt's compiled SQL, its results, its log. Beside them, what was counted of the lake."""
     runs_kept: int = Field(default=20, ge=1, validation_alias="RUNS_KEPT")
 
     @field_validator("business_now", mode="before")

@@ -7,7 +7,7 @@ it here, where a commit that is missing, or is not the one of its key, is an err
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import orjson
@@ -94,9 +94,11 @@ class CommitLog:
 
     def whole(self, until: int | None = None) -> list[Commit]:
         """All commits, or those up to the version `until`, in order. Raises DamagedLakeError if one is missing."""
-        versions = self._listed(0) if until is None else range(1, until + 1)
-        with ThreadPoolExecutor(max_workers=_READERS, thread_name_prefix="log") as pool:
-            return list(pool.map(self.required, versions))
+        return self._all_of(self._listed(0) if until is None else range(1, until + 1))
+
+    def between(self, version: int, until: int) -> list[Commit]:
+        """The commits above `version` up to `until`, in order. Raises DamagedLakeError if one is missing."""
+        return self._all_of(range(version + 1, until + 1))
 
     def append(self, commit: Commit) -> None:
         """Make `commit` the next version. Raises ConflictError if another writer already has."""
@@ -109,6 +111,10 @@ class CommitLog:
                 hint="The next run goes on from there.",
             ) from error
         self._write_hint(commit.version)
+
+    def _all_of(self, versions: Sequence[int]) -> list[Commit]:
+        with ThreadPoolExecutor(max_workers=_READERS, thread_name_prefix="log") as pool:
+            return list(pool.map(self.required, versions))
 
     def _listed(self, above: int) -> list[int]:
         """The versions above `above` that are there. Raises _GapError where one of them is missing."""

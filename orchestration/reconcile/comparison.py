@@ -16,6 +16,7 @@ from ingest.contracts.model import Mode, StreamContract
 from ingest.errors import FatalError
 from ingest.lake.store import ObjectStore
 from ingest.retry_policies import LAKE_COUNT
+from orchestration.reconcile.kept import KeptCounts
 from orchestration.reconcile.lake import LakeCounter
 from orchestration.reconcile.warehouse import count_warehouse
 from orchestration.settings import Schemas
@@ -134,10 +135,11 @@ class Reconciler:
         schemas: Schemas,
         *,
         concurrency: int = 4,
+        kept: KeptCounts | None = None,
         wait_budget_seconds: float = LAKE_COUNT.longest_budget,
     ) -> None:
         self._schemas = schemas
-        self._lake = LakeCounter(store, wait_budget_seconds=wait_budget_seconds)
+        self._lake = LakeCounter(store, kept=kept, wait_budget_seconds=wait_budget_seconds)
         self._concurrency = concurrency
 
     def reconcile(

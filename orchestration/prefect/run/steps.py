@@ -42,6 +42,7 @@ from orchestration.prefect.run.tasks import (
 )
 from orchestration.progress import Logger
 from orchestration.reconcile.comparison import Reconciler, Reconciliation, SourceSide
+from orchestration.reconcile.kept import KeptCounts
 from orchestration.report import RunReport, StreamOutcome
 from orchestration.runs import RunFolder, make_run_folder
 from orchestration.warehouse.loader import Loader, LoadResult, StreamLoads
@@ -305,7 +306,9 @@ def _compared(run: StepServices, draft: _Draft, work: Reconciling) -> bool:
 
 
 def _reconciler(run: StepServices) -> Reconciler:
-    return Reconciler(run.store, run.settings.schemas, concurrency=run.settings.load_concurrency)
+    # A run that is asked to check everything sees again that all files of the lake are there.
+    kept = KeptCounts(run.settings.runs_dir, anew=not run.parameters.builds_what_is_new)
+    return Reconciler(run.store, run.settings.schemas, concurrency=run.settings.load_concurrency, kept=kept)
 
 
 def _sources(draft: _Draft) -> dict[str, SourceSide]:

@@ -1,0 +1,178 @@
+"""What was counted of one stream's log: its commits, and its keys with the newest version of each.
+
+Commits and their files never change, so that what was read of them stays true: the next count reads what came since.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ingest.contracts.model import Mode, Source, StreamContract
+from ingest.lake.commit import Commit, CommitKind, DataFile
+from ingest.lake.counting import APPENDED
+from ingest.lake.log import CommitLog
+from ingest.lake.store import ObjectStore
+from orchestration.warehouse.duckdb.lake_reader import PARQUET
+from orchestration.warehouse.duckdb.warehouse import DIALECT
+
+if TYPE_CHECKING:
+    import duckdb
+
+_FORMAT = 1
+"""Of these tables; others are made anew."""
+_UNNAMED = "unnamed"
+_NO_CURSORS = "SELECT NULL::TIMESTAMPTZ AS cursor_after, NULL::TIMESTAMPTZ AS cursor_before WHERE false"
+"""Columns that the quarantine of older releases does not have."""
+
+
+class CountedLog:
+    """The tables of one stream in `connection`, whose database holds nothing else.
+
+    commits   version, kind, rows, and the number of its records in quarantine
+    landed    each key that a commit of rows has, and the newest version that landed it (_log_version)
+    deleted   each key that has a tombstone, and the newest version of one
+    refused   each key in quarantine, as JSON, and the newest version that refused it
+    unnamed   each record in quarantine without a readable key
+
+    The tables of keys are not there before they have a row; a stream that is landed whole has none.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, contract: StreamContract, store: ObjectStore) -> None:
+        self._connection = connection
+        self._contract = contract
+        self._store = store
+        self._log = CommitLog(store, contract.stream)
+
+    def read_to(self, version: int) -> None:
+        """Hold exactly the versions up to `version`. What was read under another contract or log is read anew.
+
+        Raises DamagedLakeError for a gap in what is read, and what DuckDB raises for a file.
+        """
+        self._connection.begin()
+        try:
+            if not self._goes_on_to(version):
+                self._clear()
+            if not self._add(self._log.between(self._version(), version)):
+                self._clear()
+                self._add(self._log.between(0, version))
+            self._connection.commit()
+        except BaseException:
+            self._connection.rollback()
+            raise
+
+    def newest(self, kind: CommitKind) -> int:
+        """The newest version of a kind, 0 for none."""
+        return self._number("SELECT coalesce(max(version), 0) FROM commits WHERE kind = ?", [kind.value])
+
+    def history(self) -> int:
+        """All rows that were ever landed."""
+        kinds = [kind.value for kind in APPENDED]
+        return self._number("SELECT coalesce(sum(rows), 0) FROM commits WHERE list_contains(?, kind)", [kinds])
+
+    def has(self, table: str) -> bool:
+        """Whether a table has been made."""
+        return bool(self._number("SELECT count(*) FROM duckdb_tables() WHERE table_name = ?", [table]))
+
+    def _goes_on_to(self, version: int) -> bool:
+        """Whether the tables are a part of the log up to `version`, for this contract."""
+        if not self.has("counted"):
+            return False
+        [(of, last, batch_id)] = self._connection.execute("SELECT of, version, batch_id FROM counted").fetchall()
+        if of != self._identity() or last > version:
+            return False
+        return last == 0 or self._log.required(last).batch_id == str(batch_id)
+
+    def _identity(self) -> str:
+        """What the tables depend on besides the log."""
+        contract = self._contract
+        keys = [(column.name, DIALECT.type(column.landing)) for column in contract.key_columns]
+        return json.dumps([_FORMAT, contract.spec.mode.value, contract.spec.source.value, keys])
+
+    def _clear(self) -> None:
+        tables = self._connection.execute("SELECT table_name FROM duckdb_tables() WHERE NOT temporary").fetchall()
+        for (table,) in tables:
+            self._connection.execute(f"DROP TABLE {DIALECT.quote(table)}")
+        self._connection.execute("CREATE TABLE counted (of TEXT, version BIGINT, batch_id TEXT)")
+        self._connection.execute("INSERT INTO counted VALUES (?, 0, '')", [self._identity()])
+        self._connection.execute("CREATE TABLE commits (version BIGINT, kind TEXT, rows BIGINT, quarantined BIGINT)")
+        self._connection.execute(
+            f"CREATE TABLE {_UNNAMED} (version BIGINT, position BIGINT, content TEXT, after TIMESTAMPTZ, "
+            "before TIMESTAMPTZ)"
+        )
+
+    def _version(self) -> int:
+        return self._number("SELECT version FROM counted")
+
+    def _add(self, commits: Sequence[Commit]) -> bool:
+        """Take in the commits that follow. False where a key has another type in their files than in the tables."""
+        if not commits:
+            return True
+        import pyarrow as pa
+
+        rows = pa.table(
+            {
+                "version": [commit.version for commit in commits],
+                "kind": [commit.kind.value for commit in commits],
+                "rows": [commit.rows for commit in commits],
+                "quarantined": [commit.counts.quarantined for commit in commits],
+            }
+        )
+        self._connection.register("added", rows)
+        self._connection.execute("INSERT INTO commits SELECT version, kind, rows, quarantined FROM added")
+        self._connection.unregister("added")
+        self._connection.execute(
+            "UPDATE counted SET version = ?, batch_id = ?", [commits[-1].version, commits[-1].batch_id]
+        )
+        if self._contract.spec.mode is Mode.SNAPSHOT:
+            return True
+        if self._contract.spec.source is Source.SAAS:
+            self._add_refused(_files_of_quarantine(commits))
+        landed = [file for commit in commits if commit.kind in APPENDED for file in commit.files]
+        deleted = [file for commit in commits if commit.kind is CommitKind.DELETES for file in commit.files]
+        columns = [DIALECT.quote(name) for name in self._contract.key]
+        return self._merge("landed", columns, landed) and self._merge("deleted", columns, deleted)
+
+    def _add_refused(self, files: Sequence[DataFile]) -> None:
+        if not files:
+            return
+        self._connection.execute(
+            f"INSERT INTO {_UNNAMED} SELECT _log_version, position, sha256(record), cursor_after, cursor_before "  # noqa: S608
+            f"FROM (SELECT * FROM {PARQUET} UNION ALL BY NAME {_NO_CURSORS}) WHERE key IS NULL",
+            [self._uris(files)],
+        )
+        self._merge("refused", ["key"], files, "WHERE key IS NOT NULL")
+
+    def _merge(self, table: str, columns: Sequence[str], files: Sequence[DataFile], where: str = "") -> bool:
+        """Take the keys of `files` into `table`. False, and nothing done, where they are of other types."""
+        uris = self._uris(files)
+        if not uris:
+            return True
+        names = ", ".join(columns)
+        select = f"SELECT {names}, max(_log_version) AS _log_version FROM {PARQUET} {where} GROUP BY ALL"  # noqa: S608
+        if not self.has(table):
+            self._connection.execute(f"CREATE TABLE {table} AS {select}", [uris])
+            return True
+        self._connection.execute(f"CREATE OR REPLACE TEMP TABLE fresh AS {select}", [uris])
+        if self._types("fresh") != self._types(table):
+            return False
+        same = " AND ".join(f"{table}.{name} IS NOT DISTINCT FROM fresh.{name}" for name in columns)
+        self._connection.execute(f"DELETE FROM {table} USING fresh WHERE {same}")  # noqa: S608
+        self._connection.execute(f"INSERT INTO {table} SELECT * FROM fresh")  # noqa: S608
+        self._connection.execute("DROP TABLE fresh")
+        return True
+
+    def _types(self, table: str) -> list[object]:
+        return [kind for _, kind, *_ in self._connection.execute(f"DESCRIBE {table}").fetchall()]
+
+    def _uris(self, files: Sequence[DataFile]) -> list[str]:
+        return [self._store.uri(file.key) for file in files if file.rows]
+
+    def _number(self, sql: str, values: Sequence[object] = ()) -> int:
+        [(number,)] = self._connection.execute(sql, list(values)).fetchall()
+        return int(number)
+
+
+def _files_of_quarantine(commits: Sequence[Commit]) -> list[DataFile]:
+    return [file for commit in commits for file in commit.quarantine if file.rows]
