@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -15,11 +16,18 @@ def traces(path: Path, people: Iterable[str]) -> list[str]:
     wanted = sorted({person.lower() for person in people})
     assert wanted
     assert all("@" in person or " " in person for person in wanted), "or most values would not be looked at"
-    content = path.read_bytes().lower()
+    content = _texts(path.read_bytes().lower())
     found = [f"bytes: {person}" for person in wanted if person.encode() in content]
-    for place, value in _values(path):
-        found += [f"{place}: {person}" for person in wanted if person in value]
+    values = list(_values(path))
+    all_of_them = "\n".join(value for _, value in values)
+    for person in filter(all_of_them.__contains__, wanted):
+        found += [f"{place}: {person}" for place, value in values if person in value]
     return found
+
+
+def _texts(content: bytes) -> bytes:
+    """All of it that may be an address or a name, in lines: what is between control characters, with `@` or a blank."""
+    return b"\n".join(text for text in re.findall(rb"[^\x00-\x1f]{3,}", content) if b"@" in text or b" " in text)
 
 
 def _values(path: Path) -> Iterator[tuple[str, str]]:

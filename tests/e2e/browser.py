@@ -161,15 +161,19 @@ def page(visitor: Visitor, path: str, words: str) -> dict[str, Any]:
     return {"text": visitor.page.locator("#app").inner_text()}
 
 
-def foreign(visitor: Visitor, method: str, path: str) -> dict[str, Any]:
-    """What a page of another origin gets from Prefect's API: the answer that it can read, or the browser's refusal."""
+def foreign(visitor: Visitor, methods: str, paths: str) -> dict[str, Any]:
+    """What a page of another origin gets from Prefect's API: the answers that it can read, or the browser's refusals.
+
+    `methods` and `paths` are lists with commas between.
+    """
     elsewhere = "http://elsewhere.example/"
     visitor.page.route(elsewhere, lambda route: route.fulfill(body="<p>another origin</p>", content_type="text/html"))
     visitor.page.goto(elsewhere)
     ask = """([url, method]) => fetch(url, {method, body: method === 'GET' ? undefined : '{}',
                headers: method === 'GET' ? {} : {'content-type': 'application/json'}})
                .then(answer => answer.text()).catch(refusal => String(refusal))"""
-    return {"read": visitor.page.evaluate(ask, [f"{visitor.url}{path}", method])}
+    asked = zip(methods.split(","), paths.split(","), strict=True)
+    return {"read": [visitor.page.evaluate(ask, [f"{visitor.url}{path}", method]) for method, path in asked]}
 
 
 def analytics(visitor: Visitor, period: str, country: str) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -93,12 +94,15 @@ class Stack:
         """Run `docker`; its standard output. Raises AssertionError where it fails."""
         return _run(["docker", *arguments], self.environment, seconds=seconds, check=True).stdout
 
-    def up(self, *services: str, build: bool = False, seconds: float = 300) -> None:
+    def up(self, *services: str, seconds: float = 300) -> None:
         """Start (these services), and return when they are healthy."""
-        options = ["--build"] if build else ["--no-build"]
+        self.start(*services, options=("--wait",), seconds=seconds)
+
+    def start(self, *services: str, options: Sequence[str] = (), seconds: float = 120) -> None:
+        """Start (these services), and return at once: for what waits for them by itself, as a run does."""
         scale = ["--scale", f"ingest={INGEST_CONTAINERS}"] if not services or "ingest" in services else []
         alone = ["--no-deps"] if services else []
-        self.compose("up", "--detach", "--wait", *options, *scale, *alone, *services, seconds=seconds)
+        self.compose("up", "--detach", "--no-build", *options, *scale, *alone, *services, seconds=seconds)
 
     def down(self, *, volumes: bool = False) -> None:
         """Stop and remove all containers, and what they kept where `volumes` is set. Their logs stay, in LOGS."""
@@ -126,10 +130,15 @@ class Stack:
     def keep_logs(self) -> None:
         """Add what each service has said to its file in LOGS."""
         LOGS.mkdir(exist_ok=True)
-        for service in self.compose("--profile", "*", "config", "--services").stdout.split():
+        services = self.compose("ps", "--all", "--services").stdout.split()
+
+        def keep(service: str) -> None:
             shown = self.compose("--profile", "*", "logs", "--no-color", "--timestamps", service, check=False)
             with (LOGS / f"{service}.log").open("a") as log:
                 log.write(shown.stdout + shown.stderr)
+
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(keep, services))
 
 
 def engine_problem() -> str | None:

@@ -50,7 +50,7 @@ def test_a_worker_killed_in_mid_stream_is_replaced_by_another(platform: Platform
     assert "no sign of life" in attempts[0].message.lower()
     assert host in attempts[0].message
     assert _host(platform, attempts[1]) != host
-    platform.stack.up("ingest")
+    platform.stack.start("ingest")
     platform.require_equal()
 
 
@@ -72,7 +72,7 @@ def test_a_run_outlives_a_provider_away_and_then_prefects_server(platform: Platf
 def test_an_agent_killed_in_mid_load_leaves_a_crashed_run(platform: Platform) -> None:
     run_id = _kill_in_mid_load(platform)
 
-    platform.stack.up("prefect_agent")
+    platform.stack.start("prefect_agent")
 
     run = platform.prefect.ended(run_id)
     assert run.state == "Crashed"
@@ -86,7 +86,7 @@ def test_postgres_gone_for_a_while_in_a_run(platform: Platform) -> None:
         until(lambda: _waits_for_lock(platform), seconds=240, what="a reader of order_items")
         platform.stack.compose("stop", "postgres")
     sleep(POSTGRES_AWAY_SECONDS)
-    platform.stack.up("postgres")
+    platform.stack.start("postgres")
 
     run = platform.prefect.ended(run_id)
 
@@ -108,7 +108,7 @@ def test_a_full_lake_is_said_to_be_full(platform: Platform) -> None:
 
 def test_a_wrong_api_key_is_named(platform: Platform, ui: Ui) -> None:
     wrong = platform.stack.given(SAAS_API_KEY="not-the-key")
-    wrong.up("ingest", "prefect_agent")
+    wrong.start("ingest", "prefect_agent")
 
     run = platform.full()
 
@@ -119,7 +119,7 @@ def test_a_wrong_api_key_is_named(platform: Platform, ui: Ui) -> None:
     assert "not-the-key" not in str(alert)
     until(lambda: platform.metrics().get("last_run_completed") == 0, seconds=60, what="the failed run in the metrics")
     assert "email_events" in ui.see(f"/flow-runs/flow-run/{run.id}", "SAAS_API_KEY", pictures="failed")
-    platform.stack.up("ingest", "prefect_agent")
+    platform.stack.start("ingest", "prefect_agent")
 
 
 def test_of_two_full_runs_at_once_one_waits_for_the_other_and_nothing_is_missing(platform: Platform) -> None:
