@@ -17,8 +17,8 @@ from lake.settings import LakeServerSettings
 
 REPOSITORY = Path(__file__).parents[1]
 PACKAGES = ("common", "ingest", "local", "orchestration", "mock_saas", "postgres", "lake")
-OTHERS = re.compile(r"PREFECT_(?!API_DATABASE).*|PATH|HOME|TMPDIR|COLUMNS|LC_.*|LANG.*|PYTHON.*")
-"""Read, and documented by whoever invented them: Prefect, the shell."""
+OTHERS = re.compile(r"PREFECT_(?!API_DATABASE).*|PATH|HOME|TMPDIR|COLUMNS|LC_.*|LANG.*|PYTHON.*|SSL_CERT_(FILE|DIR)")
+"""Read, and documented by whoever invented them: Prefect, the shell, OpenSSL."""
 BUILT_FOR_DBT = {
     "DUCKDB_PATH",
     "FULL_TESTS",
