@@ -68,6 +68,7 @@ def test_a_scheduled_run_without_news_leaves_the_warehouse_alone(platform: Platf
 
     assert run.message.startswith("nothing to do, 0 rows landed")
     assert {"load orders", "publish"}.isdisjoint(task.name for task in platform.prefect.tasks(run.id))
+    assert platform.prefect.children(run.id) == [], "no worker is asked"
     assert published() == before
 
 
