@@ -50,9 +50,19 @@ def test_streams_that_were_not_compared_or_failed_are_named(open_page: Open, sho
 
     seen = words(open_page("overview", tmp_path))
 
+    assert "orange-badge" in seen
     assert "6 of 9 streams compared with the source" in seen
     assert "not counted at the source by this run: orders, products" in seen
     assert "Nothing new was landed of: campaigns" in seen
+
+
+def test_a_run_that_counted_some_sources_is_no_warning(open_page: Open, shop: Shop, tmp_path: Path) -> None:
+    write(tmp_path, shop.tables, publication=record(streams_equal=7, uncounted_streams="orders, products"))
+
+    seen = words(open_page("overview", tmp_path))
+
+    assert "orange-badge" not in seen
+    assert "no difference found, 7 of 9 streams" in seen
 
 
 @pytest.mark.parametrize("path", PATHS)
