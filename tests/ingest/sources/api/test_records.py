@@ -99,6 +99,39 @@ def pages(contract: StreamContract, *bodies: bytes) -> Iterator[list[bytes]]:
             yield page.records
 
 
+members = st.sampled_from(
+    [
+        '"link": {"url": "https://x/\\"", "sku": null}',
+        '"link": {"sku": "S", "sku": "T"}',
+        '"link": null',
+        '"bounce": {"class": "hard", "code": 550, "reason": "\\u0022"}',
+        '"bounce": {"code": 1, "code": 2}',
+        '"user_agent": "a"',
+        '"user_agent": null',
+        '"user_\\u0061gent": "b"',
+        '"type": "sent"',
+        '"unknown": "c"',
+        '"unknown": {"type": "d", "type": "\\""}',
+    ]
+)
+
+
+@given(st.lists(st.lists(members, max_size=4), min_size=1, max_size=4))
+def test_members_given_twice_are_found_alone_and_among_others(decoder: RecordDecoder, added: list[list[str]]) -> None:
+    """Among others they are counted, by quotation marks or by names."""
+    records = [(event()[:-1].decode() + "".join(f", {member}" for member in more) + "}").encode() for more in added]
+    together = decoder.decode(records, first_position=1)
+    for record, more in zip(records, added, strict=True):
+        names = [str(json.loads(member.partition(":")[0])) for member in more]
+        known = [name for name in names if name != "unknown"]
+        inner = any(
+            member in more for member in ('"link": {"sku": "S", "sku": "T"}', '"bounce": {"code": 1, "code": 2}')
+        )
+        twice = inner or len(known) > len(set(known)) or "type" in known
+        assert (record in [refused.record for refused in together.refused]) is twice
+        assert bool(decoder.decode([record], first_position=1).refused) is twice
+
+
 @given(st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30)), st.integers(-1439, 1439))  # noqa: DTZ001
 def test_a_moment_in_any_zone_lands_in_utc(decoder: RecordDecoder, wall: datetime, offset: int) -> None:
     moment = wall.replace(tzinfo=timezone(timedelta(minutes=offset)))
