@@ -156,6 +156,7 @@ def what_is_new_is_built_and_what_failed_is_built_by_the_next_run(
     assert tomorrow.publication is not None
 
 
+@pytest.mark.slow
 def test_everything_is_built_where_what_was_built_is_not_known_or_not_the_same(
     published: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -186,6 +187,7 @@ def test_everything_is_built_where_what_was_built_is_not_known_or_not_the_same(
     assert built(published.run(**NEW)) == everything
 
 
+@pytest.mark.slow
 def test_a_warehouse_that_was_restored_is_built_anew_with_the_next_news(
     published: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
