@@ -82,8 +82,8 @@ class _Writer:
         for contract in self._contracts:
             if contract.lands_keys:
                 self._connection.execute(
-                    "insert into RAW._loads values (?, ?, 'deletes', 0, 0, 0, 0, ?, 'run', '1.0.0', "
-                    "moment(0) + interval '1 year', moment(0) + interval '1 year')",
+                    "insert into RAW._loads "
+                    "values (?, ?, 'deletes', 0, 0, 0, 0, ?, 'run', '1.0.0', landed(), landed())",
                     [contract.stream, deletes_version, f"batch-{deletes_version}"],
                 )
 
@@ -93,14 +93,13 @@ class _Writer:
 
     def _land_rows(self, table: str, rows: str, *, stream: str, kind: str) -> None:
         """Append rows that end with their version and row number, and note the versions in the ledger."""
-        landed = "moment(0) + interval '1 year'"
         self._connection.execute(f"create temp table landing as {rows}")
         self._connection.execute(
-            f"insert into RAW.{table} select * exclude (v, r), 'batch-' || v, v, r, {landed} from landing"  # noqa: S608
+            f"insert into RAW.{table} select * exclude (v, r), 'batch-' || v, v, r, landed() from landing"  # noqa: S608
         )
         self._connection.execute(
-            "insert or ignore into RAW._loads select ?, v, ?, count(*), 0, 1, 0, 'batch-' || v, 'run', '1.0.0', "  # noqa: S608
-            f"{landed}, {landed} from landing group by v",
+            "insert or ignore into RAW._loads select ?, v, ?, count(*), 0, 1, 0, 'batch-' || v, 'run', '1.0.0', "
+            "landed(), landed() from landing group by v",
             [stream, kind],
         )
         self._connection.execute("drop table landing")

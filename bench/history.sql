@@ -3,6 +3,9 @@
 
 create temp macro moment(n) as timestamptz '2026-01-01 00:00:00+00' + to_milliseconds(n * 250);
 create temp macro version_of(n) as coalesce(getvariable('version'), 1 + least(n // getvariable('step'), 99));
+-- The history was loaded long before what is new.
+create temp macro landed() as
+  moment(0) + case when getvariable('version') is null then interval '1 year' else interval '13 months' end;
 create temp macro before() as timestamptz '2025-12-31 00:00:00+00';
 
 -- Three events are a message. Of the new ones, a tenth belongs to messages of the days before.

@@ -71,7 +71,7 @@ DAMAGE = {
     "one_open_version_snap_campaigns_campaign_id": (
         "insert into SNAPSHOTS.snap_campaigns select * from SNAPSHOTS.snap_campaigns limit 1"
     ),
-    "relationships_fct_order_lines_customer_key__customer_key__ref_dim_customer_": (
+    "foreign_keys_fct_order_lines_": (
         "update MART.fct_order_lines set customer_key = 'nobody' where order_item_id = 2"
     ),
 }
@@ -113,7 +113,7 @@ def test_most_runs_test_the_keys_of_new_rows_alone(built: RawDatabase, tmp_path:
     damaged.execute("update MART.fct_order_lines set customer_key = 'nobody' where order_item_id = 2")
     damaged.execute("insert into MART.fct_email_events select * from MART.fct_email_events limit 1")
     tests = (
-        "relationships_fct_order_lines_customer_key__customer_key__ref_dim_customer_",
+        "foreign_keys_fct_order_lines_",
         "primary_key_fct_email_events_event_id",
     )
 
