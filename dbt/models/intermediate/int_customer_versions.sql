@@ -13,6 +13,10 @@ with
 
 versions as (
     {{ history('customers', columns, tracked=['email_hash', 'country', 'marketing_consent', 'signed_up_at']) }}
+),
+
+last_changes as (
+    {{ last_changes('customers') }}
 )
 
 select
@@ -32,6 +36,8 @@ select
     versions.is_current,
     present.customer_id is null as is_deleted,
     {{ hash_email('present.email') }} as email_hash_now,
-    versions._log_version
+    versions._log_version,
+    last_changes.changed_version as _changed_version
 from versions
+inner join last_changes on last_changes.customer_id = versions.customer_id
 left join {{ ref('stg_customers') }} as present on present.customer_id = versions.customer_id

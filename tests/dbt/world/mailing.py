@@ -91,10 +91,11 @@ def redeliver(shop: Shop) -> None:
 
 
 def late_event(shop: Shop) -> None:
-    """An open of an old message is heard of only now."""
+    """What became of an old message is heard of only now: a click before an order, a refusal before other messages."""
     event = shop.rng.choice(shop.deliveries)["record"]
-    opened = event | {"event_id": f"{event['event_id']}_late_{len(shop.deliveries)}", "type": "opened"}
-    deliver(shop, opened, shop.tick())
+    kind = shop.rng.choice(("opened", "clicked", "clicked", "unsubscribed", "bounced"))
+    late = event | {"event_id": f"{event['event_id']}_late_{len(shop.deliveries)}", "type": kind} | details(kind)
+    deliver(shop, late, shop.tick())
 
 
 def iso(instant: datetime) -> str:

@@ -47,7 +47,7 @@ class Built:
 
     def build(self, *selection: str) -> DbtResult:
         """dbt build, which must succeed."""
-        return self.dbt.succeed("build", *selection)
+        return self.dbt.succeed("build", *selection, FULL_TESTS="false")
 
     def relations(self, names: Iterable[tuple[str, str]]) -> dict[str, Relation]:
         """Relations by `SCHEMA.NAME`."""

@@ -19,7 +19,15 @@ holders as (
     inner join customers on customers.customer_id = holders.customer_id
 ),
 
+customers_landed as (
+    {{ customers_version() }}
+),
+
 {% if is_incremental() -%}
+touched as (
+    {{ addresses_touched() }}
+),
+
 to_write as (
     select event_id
     from {{ ref('int_email_events') }}
@@ -37,6 +45,7 @@ to_write as (
     -- An address that changed hands before the event, and landed after it; a customer who was erased since.
     select known.event_id
     from {{ this }} as known
+    inner join touched on touched.email_hash = known.recipient_hash
     left join holders
         on holders.email_hash = known.recipient_hash
         and {{ in_history('known.occurred_at') }} >= holders.valid_from
@@ -69,8 +78,10 @@ select
     events.link_sku,
     events.bounce_class,
     cast(events.bounce_code as bigint) as bounce_code,
-    events._log_version
+    events._log_version,
+    customers_landed.version as _customers_version
 from events
+cross join customers_landed
 left join holders
     on holders.email_hash = events.recipient_hash
     and {{ in_history('events.occurred_at') }} >= holders.valid_from

@@ -12,17 +12,94 @@ customers as (
     select * from {{ ref('dim_customer') }} where customer_key <> {{ unknown_key() }}
 ),
 
+refusals as (
+    select
+        recipient_hash,
+        min(unsubscribed_at) as unsubscribed_at,
+        min(hard_bounced_at) as hard_bounced_at
+    from {{ ref('int_message_lifecycle') }}
+    where unsubscribed_at is not null or hard_bounced_at is not null
+    group by recipient_hash
+),
+
+customers_landed as (
+    {{ customers_version() }}
+),
+
+{% if is_incremental() -%}
+touched as (
+    {{ addresses_touched() }}
+),
+
+new_rows as (
+    select message_id, recipient_hash, unsubscribed_at, hard_bounced_at
+    from {{ ref('int_message_lifecycle') }}
+    where _log_version > (select coalesce(max(_log_version), 0) from {{ this }})
+),
+
+-- The addresses that a message with a new event refused, or had refused before it.
+refusing as (
+    select recipient_hash
+    from new_rows
+    where unsubscribed_at is not null or hard_bounced_at is not null
+
+    union
+
+    select known.recipient_hash
+    from {{ this }} as known
+    inner join new_rows on new_rows.message_id = known.message_id
+    where known.unsubscribed_at is not null or known.bounced_at is not null
+),
+
+-- Those with a new event, and those around which something may have changed: the calendar, a refusal that was reported late,
+-- whose address it was or whether they consented, an erasure.
+to_look_at as (
+    select message_id from new_rows
+
+    union
+
+    select message_id
+    from {{ this }}
+    where {{ calendar_has_moved('sent_date', 'cast(sent_at as date)') }}
+        or {{ local_calendar_has_moved('sent_local_date', 'sent_at') }}
+
+    union
+
+    select known.message_id
+    from {{ this }} as known
+    inner join refusing on refusing.recipient_hash = known.recipient_hash
+    left join refusals on refusals.recipient_hash = known.recipient_hash
+    where known.is_after_unsubscription <> coalesce(refusals.unsubscribed_at < known.sent_at, false)
+        or known.is_after_hard_bounce <> coalesce(refusals.hard_bounced_at < known.sent_at, false)
+
+    union
+
+    select known.message_id
+    from {{ this }} as known
+    inner join touched on touched.email_hash = known.recipient_hash
+),
+{%- endif %}
+
 -- Whoever reacted to a message has it: what was not reported of the stages before is implied.
 stages as (
     select
-        *,
-        first_clicked_at is not null as is_clicked,
-        first_clicked_at is not null or first_opened_at is not null as is_opened,
-        first_clicked_at is not null or first_human_opened_at is not null as is_opened_by_human,
-        coalesce(delivered_at, first_opened_at, first_clicked_at, unsubscribed_at, complained_at) is not null as is_delivered
-    from {{ ref('int_message_lifecycle') }}
+        lifecycle.*,
+        -- Where no send has been reported, the earliest that has.
+        coalesce(lifecycle.sent_at, lifecycle.first_event_at) as resolved_at,
+        lifecycle.first_clicked_at is not null as is_clicked,
+        lifecycle.first_clicked_at is not null or lifecycle.first_opened_at is not null as is_opened,
+        lifecycle.first_clicked_at is not null or lifecycle.first_human_opened_at is not null as is_opened_by_human,
+        coalesce(
+            lifecycle.delivered_at, lifecycle.first_opened_at, lifecycle.first_clicked_at, lifecycle.unsubscribed_at,
+            lifecycle.complained_at
+        ) is not null as is_delivered
+    from {{ ref('int_message_lifecycle') }} as lifecycle
+    {%- if is_incremental() %}
+    inner join to_look_at on to_look_at.message_id = lifecycle.message_id
+    {%- endif %}
 ),
 
+-- By whom the address belonged to when it was sent, not by what is true now.
 messages as (
     select
         stages.message_id,
@@ -37,9 +114,9 @@ messages as (
         stages.is_opened,
         stages.is_opened_by_human,
         stages.is_clicked,
-        context.consent_when_sent,
-        context.is_after_unsubscription,
-        context.is_after_hard_bounce,
+        versions.marketing_consent as consent_when_sent,
+        coalesce(refusals.unsubscribed_at < stages.sent_at, false) as is_after_unsubscription,
+        coalesce(refusals.hard_bounced_at < stages.sent_at, false) as is_after_hard_bounce,
         stages.sent_at,
         stages.delivered_at,
         stages.bounced_at,
@@ -55,18 +132,27 @@ messages as (
         stages.machine_open_count,
         stages.click_count,
         stages.bounce_class,
-        stages._log_version
+        stages._log_version,
+        customers_landed.version as _customers_version
     from stages
-    inner join {{ ref('int_message_context') }} as context on context.message_id = stages.message_id
-    left join customers on customers.customer_id = context.customer_id
+    cross join customers_landed
+    left join {{ ref('int_address_holders') }} as holders
+        on holders.email_hash = stages.recipient_hash
+        and {{ in_history('stages.resolved_at') }} >= holders.valid_from
+        and {{ in_history('stages.resolved_at') }} < holders.valid_to
+    left join {{ ref('int_customer_versions') }} as versions
+        on versions.customer_id = holders.customer_id
+        and {{ in_history('stages.resolved_at') }} >= versions.valid_from
+        and {{ in_history('stages.resolved_at') }} < versions.valid_to
+    left join customers on customers.customer_id = holders.customer_id
+    left join refusals on refusals.recipient_hash = stages.recipient_hash
 )
 
--- Written are messages with a new event, and those around which something has changed: whose address it was, whether they
--- consented, a refusal that was reported late, an erasure, the calendar.
 select messages.*
 from messages
 {%- if is_incremental() %}
-left join {{ this }} as known on known.message_id = messages.message_id
+left join (select held.* from {{ this }} as held inner join to_look_at on to_look_at.message_id = held.message_id) as known
+    on known.message_id = messages.message_id
 where known.message_id is null
     or known._log_version <> messages._log_version
     or known.customer_key <> messages.customer_key
