@@ -16,6 +16,7 @@ from bench.cases import CASES
 from bench.cost.page import write as write_costs
 from bench.machine import Machine
 from bench.measure import BenchError
+from bench.pictures import draw
 from bench.report import render
 from bench.results import CaseResult, Results
 from bench.scale import SCALES
@@ -34,8 +35,7 @@ def main(arguments: Sequence[str]) -> int:
     options = _parse(arguments)
     cases = [CASES[name] for name in options.cases or CASES]
     if options.list:
-        for case in cases:
-            print(f"{case.name:<12} {case.title}")
+        _list(cases)
         return 0
     folder = options.out or (_DOCS if options.scale == "full" else _SCRATCH)
     results_file, page = folder / "benchmarks.json", folder / "BENCHMARKS.md"
@@ -56,6 +56,8 @@ def main(arguments: Sequence[str]) -> int:
                 results.write(results_file)
                 page.write_text(render(results, list(CASES)))
     page.write_text(render(results, list(CASES)))
+    for picture in (picture for case in results.cases.values() for picture in case.pictures):
+        draw(picture, folder)
     print(f"Written: {page}")
     if folder == _DOCS:
         write_costs(_DOCS / "COST.md", results)
@@ -63,6 +65,14 @@ def main(arguments: Sequence[str]) -> int:
     if failed:
         print(f"Not measured: {', '.join(failed)}", file=sys.stderr)
     return 1 if failed else 0
+
+
+def _list(cases: Sequence[Case]) -> None:
+    """The cases, and how long each took when the page was last written."""
+    taken = Results.read(_DOCS / "benchmarks.json").cases
+    for case in cases:
+        seconds = f"{taken[case.name].seconds:>5.0f} s" if case.name in taken else " " * 7
+        print(f"{case.name:<10} {seconds}  {case.title}")
 
 
 def _measure(case: Case, world: World) -> CaseResult:
@@ -93,6 +103,8 @@ def _measure(case: Case, world: World) -> CaseResult:
         checks=measured.checks,
         profile=measured.profile,
         figures=measured.figures,
+        tables=measured.tables,
+        pictures=measured.pictures,
         error=error,
         machine=_machine(world),
         seconds=seconds,

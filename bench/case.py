@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from bench.results import Check, Series
+from bench.results import Check, Picture, Series, Table
 from bench.world import World
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What a case found: series, targets, the CPU seconds of one run of ours by stage, and figures by name."""
+    """What a case found: series, targets, figures by name, tables and pictures.
+
+    `profile` are the CPU seconds of one run of ours by stage.
+    """
 
     series: tuple[Series, ...]
     checks: tuple[Check, ...]
     profile: dict[str, float] = field(default_factory=dict)
     figures: dict[str, float] = field(default_factory=dict)
+    tables: tuple[Table, ...] = ()
+    pictures: tuple[Picture, ...] = ()
 
 
 @dataclass(frozen=True)

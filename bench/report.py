@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from bench.cost import targets
 from bench.machine import Machine
+from bench.pictures import file_name
 from bench.results import CaseResult, Check, Results, Series
 
 NOTES = Path(__file__).with_name("notes")
@@ -16,8 +18,9 @@ _HEAD = """\
 
 Written by `make bench` (`python -m bench`); the figures are in [benchmarks.json](benchmarks.json), and the words below
 the tables come from `bench/notes/`. Measured are whole processes from their start to their end: imports, connecting and
-the last request included. Contenders take turns (A B C A B C) after a warm-up, and the median of their runs is
-shown. CPU is user and system time of the process tree; the servers they talk to (Postgres, the S3 endpoint, the API)
+the last request included. Contenders take turns (A B C A B C) after a warm-up, and the median of their runs is shown.
+Slow ones take part in fewer rounds, down to one, so that all of it takes 25 minutes at most: the last column says in
+how many. CPU is user and system time of the process tree; the servers they talk to (Postgres, the S3 endpoint, the API)
 run on the same machine and are not counted. Memory is the peak of the largest process, or of all processes of the tree
 together where that is more.
 """
@@ -26,17 +29,17 @@ together where that is more.
 def render(results: Results, order: Sequence[str]) -> str:
     """The page."""
     cases = [results.cases[name] for name in order if name in results.cases]
-    return "\n".join(_lines(cases)).rstrip() + "\n"
+    return "\n".join(_lines(cases, targets.checks(results))).rstrip() + "\n"
 
 
-def _lines(cases: Sequence[CaseResult]) -> Iterator[str]:
+def _lines(cases: Sequence[CaseResult], costs: Sequence[Check]) -> Iterator[str]:
     yield _HEAD
     yield "## Targets\n"
     yield from _table(
         ["what", "measured", "at most", "reached"],
         [
             [check.what, _number(check.value, check), _number(check.limit, check), _verdict(check)]
-            for check in _checks(cases)
+            for check in [*_checks(cases), *costs]
         ],
     )
     for case in cases:
@@ -65,6 +68,12 @@ def _case(case: CaseResult) -> Iterator[str]:
     if case.profile:
         yield "Where the CPU of one run of ours goes:\n"
         yield from _table(["stage", "CPU, s"], [[stage, f"{cpu:.2f}"] for stage, cpu in case.profile.items()])
+    for picture in case.pictures:
+        yield f"![{picture.title}]({file_name(picture)})\n"
+    for table in case.tables:
+        if table.title:
+            yield f"{table.title}\n"
+        yield from _table(table.head, table.rows)
     if case.figures:
         yield from _table(["counted", ""], [[what, f"{value:,.10g}"] for what, value in case.figures.items()])
     words = NOTES / f"{case.name}.md"

@@ -60,6 +60,31 @@ class Check(_Model):
         return self.value <= self.limit
 
 
+class Table(_Model):
+    """A table as the page shows it, below a line of its own."""
+
+    title: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+class Line(_Model):
+    """A line of a picture, through its points from left to right."""
+
+    name: str
+    points: tuple[tuple[float, float], ...]
+
+
+class Picture(_Model):
+    """Curves over one another, drawn to a file of this `name`. `across` and `up` are the axes' units."""
+
+    name: str
+    title: str
+    across: str
+    up: str
+    lines: tuple[Line, ...]
+
+
 class CaseResult(_Model):
     """One case: its contenders' series and its targets, or the error that ended it.
 
@@ -74,6 +99,8 @@ class CaseResult(_Model):
     checks: tuple[Check, ...] = ()
     profile: dict[str, float] = Field(default_factory=dict)
     figures: dict[str, float] = Field(default_factory=dict)
+    tables: tuple[Table, ...] = ()
+    pictures: tuple[Picture, ...] = ()
     error: str | None = None
     machine: Machine
     measured_at: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))

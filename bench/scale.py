@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bench.week.rhythm import RUNS_A_WEEK
+
 
 @dataclass(frozen=True)
 class Scale:
@@ -20,6 +22,9 @@ class Scale:
     page_events: int
     shop: float
     """Size of the shop and of its provider: 1 is the demo's."""
+    week_runs: int
+    week_build_every: int
+    """dbt is run in one of so many runs that write."""
 
 
 FULL = Scale(
@@ -30,9 +35,11 @@ FULL = Scale(
     events=1_000_000,
     latency_events=200_000,
     idle_commits=(10, 10_000),
-    history_events=(1_000_000, 3_000_000, 10_000_000),
+    history_events=(1_000_000, 10_000_000),
     page_events=10_000_000,
     shop=1.0,
+    week_runs=RUNS_A_WEEK,
+    week_build_every=6,
 )
 SMALL = Scale(
     rounds=1,
@@ -45,5 +52,7 @@ SMALL = Scale(
     history_events=(10_000, 20_000),
     page_events=20_000,
     shop=0.02,
+    week_runs=110,
+    week_build_every=6,
 )
 SCALES = {"full": FULL, "small": SMALL}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.case import Case
-from bench.cases import cost, dbt, idle, load, pages, postgres, saas, small_tables, startup
+from bench.cases import dbt, idle, load, pages, postgres, saas, small_tables, startup, week
 
 _ALL = (
     postgres.CASE,
@@ -14,7 +14,7 @@ _ALL = (
     load.CASE,
     dbt.CASE,
     pages.CASE,
-    cost.CASE,
+    week.CASE,
     startup.CASE,
 )
 CASES: dict[str, Case] = {case.name: case for case in _ALL}

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from bench.case import Case, Measured, wall_of
+from bench.case import Case, Measured, find, wall_of
 from bench.history import History
 from bench.measure import Command, Contender, interleave, run
-from bench.results import Check, Series, series_of
+from bench.parts import parts
+from bench.results import Check, Line, Picture, Series, series_of
 from bench.world import World, python
 from orchestration.dbt.runner import NOT_OF_A_RUN, OWN_DATA
 from orchestration.settings import REPOSITORY, OrchestrationSettings
 
 _NEW = 0.01
-_FEWER_ROUNDS = 3
+_ROUNDS = 2
+"""A build takes from ten seconds to more than a minute."""
 _LONG = 1_000_000
-"""A full refresh of a longer history than this takes minutes, and is done `_FEWER_ROUNDS` times."""
+"""A full refresh of a longer history than this is done once."""
 
 
 def measure(world: World) -> Measured:
@@ -28,7 +30,34 @@ def measure(world: World) -> Measured:
     for events in world.scale.history_events:
         with world.folder(f"history-{events}") as folder:
             series.extend(_measure_one(world, folder, events))
-    return Measured(tuple(series), tuple(_checks(tuple(series), world.scale.history_events)))
+    points = [
+        (events, find(tuple(series), _name(events, full=full)))
+        for events in world.scale.history_events
+        for full in (False, True)
+    ]
+    names = [_kind(full=full) for full in (False, True)]
+    return Measured(
+        tuple(series),
+        tuple(_checks(tuple(series), world.scale.history_events)),
+        tables=(parts("a million events", points, names),),
+        pictures=(_curve(points, names),),
+    )
+
+
+def _curve(points: Sequence[tuple[int, Series]], names: Sequence[str]) -> Picture:
+    lines = [
+        Line(
+            name=name, points=tuple((events / 1e6, item.wall) for events, item in points if item.name.startswith(name))
+        )
+        for name in names
+    ]
+    return Picture(
+        name="dbt-seconds",
+        title="dbt build: seconds against events",
+        across="million events",
+        up="s",
+        lines=tuple(lines),
+    )
 
 
 def _measure_one(world: World, folder: Path, events: int) -> tuple[Series, ...]:
@@ -39,11 +68,11 @@ def _measure_one(world: World, folder: Path, events: int) -> tuple[Series, ...]:
     new = folder / "new"
     history.path.rename(new)
     contenders = [
-        Contender(_name(events, full=False), partial(_trial, world, new, history.path, False)),
+        Contender(_name(events, full=False), partial(_trial, world, new, history.path, False), at_most=_ROUNDS),
         Contender(
             _name(events, full=True),
             partial(_trial, world, new, history.path, True),
-            at_most=_FEWER_ROUNDS if events > _LONG else None,
+            at_most=1 if events > _LONG else _ROUNDS,
         ),
     ]
     # The build that made the history has warmed dbt up.
@@ -106,7 +135,11 @@ def _checks(series: tuple[Series, ...], sizes: tuple[int, ...]) -> Iterator[Chec
 
 
 def _name(events: int, *, full: bool) -> str:
-    return f"{'full refresh' if full else f'{_NEW:.0%} new'}, {events:,} events"
+    return f"{_kind(full=full)}, {events:,} events"
+
+
+def _kind(*, full: bool) -> str:
+    return "full refresh" if full else f"{_NEW:.0%} new"
 
 
 CASE = Case(

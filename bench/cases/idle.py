@@ -15,7 +15,7 @@ from bench.results import Check, series_of
 from bench.world import Lake, World, python
 from ingest.contracts.registry import ContractRegistry
 from ingest.lake import layout
-from ingest.lake.commit import Counts
+from ingest.lake.commit import Counts, KeySetMark
 from local.servers.saas_server import SaasOptions, start_saas
 from local.servers.shop import ShopPasswords, make_shop
 
@@ -49,10 +49,13 @@ class _Idle:
             raise BenchError("the run found something new")
 
     def _lengthen(self, stream: str, length: int) -> None:
-        """Commits of no rows on top of the log, the newest set of keys carried on."""
+        """Commits of no rows on top of the log, each as if a keys pass had just found the same set of keys."""
         head = newest(self._lake, stream)
         empty = head.model_copy(update={"files": (), "counts": Counts(read=0, landed=0, quarantined=0)})
-        following = [empty.model_copy(update={"version": n}) for n in range(head.version + 1, length + 1)]
+        following = [
+            empty.model_copy(update={"version": n, "key_set": _moved(head.key_set, n)})
+            for n in range(head.version + 1, length + 1)
+        ]
         objects = {layout.commit_key(stream, commit.version): commit.encode().decode() for commit in following}
         last = max([head.version, *(commit.version for commit in following)])
         self._lake.put_directly(objects | {layout.latest_key(stream): f'{{"version":{last}}}'})
@@ -86,6 +89,12 @@ def measure(world: World) -> Measured:
         series,
         (
             Check(what="Nothing new: S3 requests a stream", value=max(per_stream), limit=4),
+            Check(
+                what=f"Nothing new: whole process, {streams} streams",
+                value=max(wall_of(series, name) for name in names),
+                limit=1.0,
+                unit="s",
+            ),
             Check(what=f"Nothing new: beyond start-up, {streams} streams", value=max(beyond), limit=0.5, unit="s"),
             Check(
                 what=f"Nothing new: CPU after {many:,} commits over {few:,}",
@@ -103,13 +112,20 @@ def measure(world: World) -> Measured:
     )
 
 
+def _moved(mark: KeySetMark | None, version: int) -> KeySetMark | None:
+    """The same set of keys, as that of another version."""
+    return mark.model_copy(update={"version": version}) if mark else None
+
+
 def _sources(world: World) -> dict[str, str]:
     """A small shop and a provider in which nothing happens for a while."""
     shop = make_shop(world.postgres, ShopPasswords.generate(), "idle_shop")
     now = datetime.now(UTC)
     shop.seed(business_now=now, scale=0.02, seed=1)
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    options = SaasOptions(epoch=midnight - timedelta(days=30), events_per_day=10, recipients=100, skus=10)
+    options = SaasOptions(
+        epoch=midnight - timedelta(days=30), business_now=now, events_per_day=10, recipients=100, skus=10
+    )
     saas = start_saas(world.processes, options, world.directory.path, world.logs).ready()
     return {"POSTGRES_DSN": shop.ingest_dsn, "SAAS_BASE_URL": saas.base_url, "SAAS_API_KEY": saas.api_key}
 

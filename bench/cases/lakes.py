@@ -11,10 +11,9 @@ import pyarrow.parquet as pq
 from bench.measure import BenchError, Command
 from bench.tables import STREAM
 from bench.world import CONTRACTS, Lake, World, python
-from ingest.lake import layout
 from ingest.lake.commit import Commit
 from ingest.lake.log import CommitLog
-from ingest.lake.store import ObjectStore, StoredObject
+from ingest.lake.store import ObjectStore
 from ingest.settings import LakeSettings
 from local.servers.s3_server import REGION
 
@@ -61,11 +60,6 @@ def newest(lake: Lake, stream: str) -> Commit:
     if head is None:
         raise BenchError(f"{stream} has no commit")
     return head
-
-
-def kept_keys(lake: Lake) -> list[StoredObject]:
-    """What keys passes keep beside the logs of all streams."""
-    return list(_store(lake).list(f"{layout.KEYS}/"))
 
 
 def _log(lake: Lake, stream: str) -> CommitLog:

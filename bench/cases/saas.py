@@ -22,8 +22,13 @@ OURS = "ingest run"
 LOOP = "bare httpx loop"
 DLT = "dlt, rest_api"
 _LATENCY_MS = 50
+START, LOOP_START = "start-up of ingest", "start-up of the loop"
 _FEWEST_ROUNDS = 1
 """Of dlt, which takes minutes."""
+_LEAST = 0.001
+"""Seconds: what a few events take is less than what start-up varies by."""
+_FAR_ROUNDS = 2
+"""Of what waits for each page."""
 
 
 def measure(world: World) -> Measured:
@@ -31,8 +36,9 @@ def measure(world: World) -> Measured:
     near = _contenders(world, world.scale.events, 0)
     far = _contenders(world, world.scale.latency_events, _LATENCY_MS)
     peers = [] if world.peers is None else [_dlt_contender(world, world.peers, world.scale.events)]
-    series = series_of(interleave([*near, *peers, *far], world.scale.rounds, world.tell))
-    checks = [_check(series, *near, f"the {LOOP}", 1.3)]
+    starts = [Contender(START, partial(_start, world)), Contender(LOOP_START, partial(_loop, world, 0, 0))]
+    series = series_of(interleave([*near, *starts, *peers, *far], world.scale.rounds, world.tell))
+    checks = [_each(series, *near)]
     checks += [_check(series, near[0], peer, DLT, 0.15) for peer in peers]
     checks.append(_check(series, *far, f"the {LOOP}", 1.2))
     return Measured(series, tuple(checks), _profile(world))
@@ -43,12 +49,27 @@ def _check(series: tuple[Series, ...], mine: Contender, other: Contender, over: 
     return Check(what=f"{mine.name}, over {over}", value=ratio, limit=limit, unit="x")
 
 
+def _each(series: tuple[Series, ...], mine: Contender, loop: Contender) -> Check:
+    """What an event costs beyond start-up."""
+    ours = wall_of(series, mine.name) - wall_of(series, START)
+    bare = max(wall_of(series, loop.name) - wall_of(series, LOOP_START), _LEAST)
+    return Check(what=f"Beyond start-up, {mine.name}, over the {LOOP}", value=ours / bare, limit=2.0, unit="x")
+
+
+@contextmanager
+def _start(world: World) -> Iterator[Command]:
+    yield Command(
+        [python(), "-m", "bench.programs.start_only"], world.environment({"AWS_DEFAULT_REGION": "eu-central-1"})
+    )
+
+
 def _contenders(world: World, events: int, latency_ms: int) -> tuple[Contender, Contender]:
     size = f"{events:,} events" + (f", {latency_ms} ms a page" if latency_ms else "")
     few = 10 * PAGE_SIZE
+    rounds = _FAR_ROUNDS if latency_ms else None
     return (
-        Contender(f"{OURS}, {size}", partial(_ours, world, events, latency_ms), partial(_ours, world, few, 0)),
-        Contender(f"{LOOP}, {size}", partial(_loop, world, events, latency_ms), partial(_loop, world, few, 0)),
+        Contender(f"{OURS}, {size}", partial(_ours, world, events, latency_ms), partial(_ours, world, few, 0), rounds),
+        Contender(f"{LOOP}, {size}", partial(_loop, world, events, latency_ms), partial(_loop, world, few, 0), rounds),
     )
 
 

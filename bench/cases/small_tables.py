@@ -17,6 +17,7 @@ from bench.world import World, python
 OURS = "ingest run"
 START = "start-up alone"
 _ROWS = 100
+_ROUNDS = 3
 
 
 def measure(world: World) -> Measured:
@@ -31,7 +32,7 @@ def measure(world: World) -> Measured:
             Contender(OURS, partial(_ours, world, where, contracts, names)),
             Contender(START, partial(_start, world, contracts)),
         ]
-        series = series_of(interleave(contenders, world.scale.rounds, world.tell))
+        series = series_of(interleave(contenders, min(world.scale.rounds, _ROUNDS), world.tell))
     each = (wall_of(series, OURS) - wall_of(series, START)) / tables * 1000
     return Measured(series, (Check(what=f"Each of {tables} tables of {_ROWS} rows", value=each, limit=40, unit="ms"),))
 

@@ -2,69 +2,78 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bench.case import find
-from bench.cases import cost, dbt, load
+from bench.cases import dbt, load, week
 from bench.measure import BenchError
 from bench.results import CaseResult, Results
 from bench.scale import FULL
+from bench.week.facts import Kind
+from bench.week.rhythm import CADENCES, RUNS_A_DAY
 
-_MILLION = 1e6
 NEW_SHARE = 0.01
 """How much of the history is new in the case `dbt`."""
 
 
 @dataclass(frozen=True)
-class Measurement:
-    """Counts of the demo's shop: once for everything, and for an hour's run. Seconds are DuckDB's.
+class RunOf:
+    """A run of one kind, on the average of the week. `statements` are dbt's."""
 
-    `hour_keys` are tombstones, and `key_bytes` all that is landed to find deletions: those, and the parts of the sets
-    of keys that have changed. `hour_rows` is a day's 24th, whatever the shop's rhythm.
+    versions: float
+    files: float
+    statements: float
+    nodes: float
+    put: float
+    get: float
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Counts of the demo's shop: for everything, for a day of the week, and for a run of each kind. Seconds are
+    DuckDB's.
+
+    `day_keys` are tombstones, and `key_bytes` all that is landed to find deletions: those, and the parts of the sets
+    of keys that have changed. `idle` is the share of runs without news by the number of runs a day.
     """
 
     rows: float
     bytes: float
     key_bytes: float
     warehouse_bytes: float
-    hour_versions: float
-    hour_rows: float
-    hour_files: float
-    hour_keys: float
-    hour_key_bytes: float
+    warehouse_rows: float
+    day_rows: float
+    day_keys: float
+    day_key_bytes: float
     bytes_a_file: float
     bytes_a_row: float
-    hour_put: float
-    hour_get: float
-    dbt_statements: float
-    dbt_seconds: float
+    runs: Mapping[Kind, RunOf]
+    idle: Mapping[int, float]
     load_seconds_a_row: float
     dbt_seconds_a_new_row: float
     dbt_seconds_a_row_of_history: float
 
     @classmethod
     def of(cls, results: Results) -> Measurement:
-        """Raises BenchError if one of the cases `cost`, `load` and `dbt` was not measured."""
-        figures = _case(results, cost.CASE.name).figures
+        """Raises BenchError if one of the cases `week`, `load` and `dbt` was not measured."""
+        figures = _case(results, week.CASE.name).figures
+        days = figures["the week: runs"] / RUNS_A_DAY
         loaded = find(_case(results, load.CASE.name).series, load.OURS).wall / FULL.rows
         new, history = _dbt_rates(_case(results, dbt.CASE.name))
-        bytes_a_file, bytes_a_row = _bytes(figures)
         return cls(
             rows=figures["everything: rows"],
             bytes=figures["everything: bytes"],
-            key_bytes=figures["everything: bytes of keys"],
-            warehouse_bytes=figures["everything and the day: DuckDB file, bytes"],
-            hour_versions=figures["an hour: versions"],
-            hour_rows=(cost.HOURS * figures["an hour: rows"] + figures["the rest of the day: rows"]) / 24,
-            hour_files=figures["an hour: files"],
-            hour_keys=figures["an hour: keys"],
-            hour_key_bytes=figures["an hour: bytes of keys"],
-            bytes_a_file=bytes_a_file,
-            bytes_a_row=bytes_a_row,
-            hour_put=figures["an hour: S3 PUT and LIST of ingest"],
-            hour_get=figures["an hour: S3 GET of ingest"] + figures["an hour: S3 GET of the loader"],
-            dbt_statements=figures["an hour: dbt statements"],
-            dbt_seconds=figures["an hour: seconds of dbt's nodes"],
+            key_bytes=figures["everything: bytes for deletions"],
+            warehouse_bytes=figures["at the end: DuckDB file, bytes"],
+            warehouse_rows=figures["everything: rows"] + figures["the week: rows"],
+            day_rows=figures["the week: rows"] / days,
+            day_keys=figures["the week: tombstones"] / days,
+            day_key_bytes=figures["the week: bytes for deletions"] / days,
+            bytes_a_file=figures["a file without rows: bytes"],
+            bytes_a_row=figures["a row: bytes"],
+            runs={kind: _run_of(kind, figures) for kind in Kind},
+            idle={cadence: figures[f"{cadence} runs a day: share of idle ones"] for cadence in CADENCES},
             load_seconds_a_row=loaded,
             dbt_seconds_a_new_row=new,
             dbt_seconds_a_row_of_history=history,
@@ -78,14 +87,15 @@ def _case(results: Results, name: str) -> CaseResult:
     return case
 
 
-def _bytes(figures: dict[str, float]) -> tuple[float, float]:
-    """Bytes of a file without rows, and of a row: from a run of an hour, and one of most of a day."""
-    (few_files, few_rows, few), (many_files, many_rows, many) = (
-        [figures[f"{span}: {what}"] for what in ("files", "rows", "bytes")]
-        for span in ("an hour", "the rest of the day")
+def _run_of(kind: Kind, figures: Mapping[str, float]) -> RunOf:
+    return RunOf(
+        versions=figures[f"{kind}: versions"],
+        files=figures[f"{kind}: files"],
+        statements=figures[f"{kind}: dbt statements"],
+        nodes=figures[f"{kind}: dbt nodes"],
+        put=figures[f"{kind}: S3 PUT and LIST"],
+        get=figures[f"{kind}: S3 GET"],
     )
-    a_row = (many * few_files - few * many_files) / (many_rows * few_files - few_rows * many_files)
-    return (few - few_rows * a_row) / few_files, a_row
 
 
 def _dbt_rates(case: CaseResult) -> tuple[float, float]:
@@ -102,4 +112,4 @@ def _dbt_rates(case: CaseResult) -> tuple[float, float]:
         return (walls[1] - walls[0]) / (long - short)
 
     new = growth("full refresh")
-    return new, growth(f"{NEW_SHARE:.0%} new") - NEW_SHARE * new
+    return new, max(0.0, growth(f"{NEW_SHARE:.0%} new") - NEW_SHARE * new)

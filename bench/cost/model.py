@@ -1,15 +1,19 @@
 """A month's bill at a size (1: the demo's shop; 10: ten times its rows) and a number of runs a day.
 
-Rows, bytes and keys grow with the size; statements, files and resumes do not. A factor that no measurement without an
-account can give has a low and a high end, and so has every sum that it goes into.
+A run is idle, partial or whole. An idle one asks nothing of the warehouse; a partial one loads what is new and builds
+what depends on it; a whole one, once a day, builds everything. Rows, bytes and keys grow with the size; statements,
+files and resumes do not. A factor that no measurement without an account can give has a low and a high end, and so has
+every sum that it goes into.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
-from bench.cost.measurement import Measurement
+from bench.cost.measurement import Measurement, RunOf
 from bench.cost.prices import S3, SNOWFLAKE, S3Prices, SnowflakePrices
+from bench.week.facts import Kind
 
 HOURS_A_MONTH = 730.0
 _HOURS_A_DAY = 24.0
@@ -39,6 +43,9 @@ def exactly(value: float) -> Span:
     return Span(value, value)
 
 
+_NOTHING = exactly(0.0)
+
+
 @dataclass(frozen=True)
 class Assumptions:
     """What was not measured, and what is chosen."""
@@ -49,8 +56,11 @@ class Assumptions:
     """Seconds of an XSMALL for one of DuckDB's, where data is what takes the time."""
     statements_a_version: float = 8.0
     """The loader's: the tag, BEGIN, the claim, the ledger's two, COPY, COMMIT."""
-    statements_a_load: float = 75.0
-    """The loader's in a run without anything new: the writer's lease, and six or seven for each of nine streams."""
+    statements_a_load: float = 40.0
+    """The loader's beside those: the writer's lease, and what makes sure of the tables. More than were counted in the
+    emulated account (tests/snowflake/test_idle_runs.py), as are the next ones."""
+    statements_beside_dbt: float = 45.0
+    """The transformer's: for the plan, the reconciliation, the publication and the record of the run."""
     threads: float = 4.0
     """Streams loaded at once, and dbt's threads."""
     suspend_seconds: float = 60.0
@@ -67,21 +77,42 @@ class Assumptions:
 
 @dataclass(frozen=True)
 class Plan:
-    """How the platform is run. `shared` loads and transforms on one warehouse, one after the other."""
+    """How the platform is run: `runs_a_day`, of which the share `idle` finds nothing new.
+
+    `whole_a_day` of the others build everything (all of them where that is more), the rest what depends on what is new.
+    `shared` loads and transforms on one warehouse, one after the other. Warehouses are suspended after
+    `suspend_seconds`, by default the assumption's.
+    """
 
     size: float = 1.0
     runs_a_day: float = 24.0
+    idle: float = 0.0
+    whole_a_day: float = 1.0
     shared: bool = False
+    suspend_seconds: float | None = None
 
     @property
-    def runs(self) -> float:
-        """Runs a month."""
-        return self.runs_a_day * _DAYS_A_MONTH
+    def runs(self) -> Mapping[Kind, float]:
+        """Runs a month by kind."""
+        writing = self.writing_a_day
+        whole = min(self.whole_a_day, writing)
+        a_day = {Kind.IDLE: self.runs_a_day - writing, Kind.PARTIAL: writing - whole, Kind.WHOLE: whole}
+        return {kind: runs * _DAYS_A_MONTH for kind, runs in a_day.items()}
+
+    @property
+    def writing_a_day(self) -> float:
+        """Runs a day that find something new."""
+        return self.runs_a_day * (1 - self.idle)
+
+    @property
+    def writing(self) -> float:
+        """Runs a month that find something new."""
+        return self.writing_a_day * _DAYS_A_MONTH
 
     @property
     def hours(self) -> float:
-        """Hours between two runs."""
-        return _HOURS_A_DAY / self.runs_a_day
+        """Hours between two runs that write, on average."""
+        return _HOURS_A_DAY / self.writing_a_day if self.writing_a_day else HOURS_A_MONTH
 
 
 @dataclass(frozen=True)
@@ -99,8 +130,6 @@ class Month:
     s3_storage: Span
     s3_requests: Span
     credits: Span
-    load_seconds: Span
-    transform_seconds: Span
     rows_a_run: float
     lake_gb: float
     deletions_gb: float
@@ -128,117 +157,163 @@ class CostModel:
 
     def month(self, plan: Plan) -> Month:
         """The bill of one month."""
-        load, transform = self.load_seconds(plan), self.transform_seconds(plan)
-        load_credits, transform_credits = self._run_credits(plan, load, transform)
+        load, transform = self._run_credits(plan)
         bi_credits = self._bi_credits()
-        statements = self._load_statements + self.measured.dbt_statements
-        services = self._cloud_services(plan, statements, load_credits + transform_credits)
+        services = self._cloud_services(plan, load + transform)
         data, keys = self._lake_bytes(plan)
         return Month(
-            load=load_credits * self.snowflake.credit,
-            transform=transform_credits * self.snowflake.credit,
+            load=load * self.snowflake.credit,
+            transform=transform * self.snowflake.credit,
             bi=bi_credits * self.snowflake.credit,
             cloud_services=services * self.snowflake.credit,
             warehouse_storage=self._warehouse_bytes(plan) * (self.snowflake.storage_tb_month / _TB),
             s3_storage=exactly(self._storage(data, keys, plan)),
             s3_requests=exactly(self._requests(plan)),
-            credits=load_credits + transform_credits + bi_credits,
-            load_seconds=load,
-            transform_seconds=transform,
+            credits=load + transform + bi_credits,
             rows_a_run=self._rows_a_run(plan),
             lake_gb=(data + keys) / _GB,
             deletions_gb=keys / _GB,
         )
 
-    def load_seconds(self, plan: Plan) -> Span:
+    def a_run(self, kind: Kind, plan: Plan) -> Span:
+        """Dollars for one more run of a kind: warehouses, cloud services before what is free of them, and requests."""
+        requests = exactly(self._requests_of(kind))
+        if kind is Kind.IDLE:
+            return requests
+        one = self._credits_of(kind, plan)
+        services = self.assumed.cloud_credits_a_statement * self._statements(kind)
+        return (one[0] + one[1] + services) * self.snowflake.credit + requests
+
+    def load_seconds(self, kind: Kind, plan: Plan) -> Span:
         """Seconds of an XSMALL that one load takes."""
-        waiting = self.assumed.seconds_a_statement * (self._load_statements / self.assumed.threads)
+        if kind is Kind.IDLE:
+            return _NOTHING
+        waiting = self.assumed.seconds_a_statement * (self._load_statements(kind) / self.assumed.threads)
         rows = (self._rows_a_run(plan) + self._keys_a_run(plan)) * self.measured.load_seconds_a_row
         return waiting + rows * self.assumed.xsmall_over_duckdb
 
-    def transform_seconds(self, plan: Plan) -> Span:
+    def transform_seconds(self, kind: Kind, plan: Plan) -> Span:
         """Seconds of an XSMALL that one dbt build takes at the end of the first year."""
-        waiting = self.assumed.seconds_a_statement * (self.measured.dbt_statements / self.assumed.threads)
+        if kind is Kind.IDLE:
+            return _NOTHING
+        statements = self._of(kind).statements + self.assumed.statements_beside_dbt
+        waiting = self.assumed.seconds_a_statement * (statements / self.assumed.threads)
         new = self._rows_a_run(plan) * self.measured.dbt_seconds_a_new_row
         old = self._rows_after_a_year(plan) * self.measured.dbt_seconds_a_row_of_history
         return waiting + (new + old) * self.assumed.xsmall_over_duckdb
 
     def snowpipe(self, plan: Plan) -> float:
         """Dollars a month where Snowpipe loads the data; tombstones need the loader. It bills bytes, no warehouse."""
-        return self._data_bytes(plan) * plan.runs / _GB * self.snowflake.snowpipe_credits_a_gb * self.snowflake.credit
+        loaded = self._data_bytes_a_month(plan) / _GB
+        return loaded * self.snowflake.snowpipe_credits_a_gb * self.snowflake.credit
 
-    @property
-    def _load_statements(self) -> float:
-        return self.assumed.statements_a_load + self.measured.hour_versions * self.assumed.statements_a_version
+    def as_many_runs(self, plan: Plan, idle: float) -> float:
+        """How many runs a day, of which the share `idle` finds nothing, cost as much as `plan`; at most 1,440."""
+        wanted = self.month(plan).pipeline.high
+        low, high = 0.0, 1_440.0
+        for _ in range(40):
+            middle = (low + high) / 2
+            cheaper = self.month(replace(plan, runs_a_day=middle, idle=idle, whole_a_day=1.0)).pipeline.high < wanted
+            low, high = (middle, high) if cheaper else (low, middle)
+        return low
+
+    def _of(self, kind: Kind) -> RunOf:
+        return self.measured.runs[kind]
+
+    def _load_statements(self, kind: Kind) -> float:
+        return self.assumed.statements_a_load + self._of(kind).versions * self.assumed.statements_a_version
+
+    def _statements(self, kind: Kind) -> float:
+        """Of both warehouses."""
+        if kind is Kind.IDLE:
+            return 0.0
+        return self._load_statements(kind) + self._of(kind).statements + self.assumed.statements_beside_dbt
 
     def _rows_a_run(self, plan: Plan) -> float:
-        return self.measured.hour_rows * plan.size * plan.hours
+        """Of a run that writes."""
+        return self.measured.day_rows * plan.size * plan.hours / _HOURS_A_DAY
+
+    def _keys_a_run(self, plan: Plan) -> float:
+        """Tombstones that one run that writes lands."""
+        return self.measured.day_keys * plan.size * plan.hours / _HOURS_A_DAY
 
     def _rows_after_a_year(self, plan: Plan) -> float:
-        return plan.size * (self.measured.rows + self.measured.hour_rows * HOURS_A_MONTH * _MONTHS)
+        return plan.size * (self.measured.rows + self.measured.day_rows * _DAYS_A_MONTH * _MONTHS)
 
-    def _run_credits(self, plan: Plan, load: Span, transform: Span) -> tuple[Span, Span]:
-        """Credits of a month's loads and transformations. Sharing a warehouse, they share its resume and its idling."""
+    def _run_credits(self, plan: Plan) -> tuple[Span, Span]:
+        """Credits of a month's loads and transformations."""
+        load = transform = _NOTHING
+        for kind, runs in plan.runs.items():
+            if kind is not Kind.IDLE:
+                one = self._credits_of(kind, plan)
+                load, transform = load + one[0] * runs, transform + one[1] * runs
+        return load, transform
+
+    def _credits_of(self, kind: Kind, plan: Plan) -> tuple[Span, Span]:
+        """Credits of one run's load and transformation. Sharing a warehouse, they share its resume and its idling."""
+        load, transform = self.load_seconds(kind, plan), self.transform_seconds(kind, plan)
         if not plan.shared:
-            return self._credits(plan.runs, load, plan.hours), self._credits(plan.runs, transform, plan.hours)
-        both = self._credits(plan.runs, load + transform, plan.hours)
+            return self._credits(load, plan), self._credits(transform, plan)
+        both = self._credits(load + transform, plan)
         share = load.high / (load.high + transform.high)
         return both * share, both * (1 - share)
 
-    def _credits(self, resumes: float, busy: Span, hours_between: float) -> Span:
+    def _credits(self, busy: Span, plan: Plan) -> Span:
         """Credits of a warehouse that is resumed, is busy, idles until it is suspended; at most all the time."""
+        suspend = self.assumed.suspend_seconds if plan.suspend_seconds is None else plan.suspend_seconds
+        return self._billed(busy, suspend, plan.hours)
 
+    def _billed(self, busy: Span, suspend: float, hours_between: float) -> Span:
         def hours(seconds: float) -> float:
-            billed = max(seconds + self.assumed.suspend_seconds, self.snowflake.minimum_seconds)
-            return resumes * min(billed / 3600, hours_between)
+            return min(max(seconds + suspend, self.snowflake.minimum_seconds) / 3600, hours_between)
 
         return Span(hours(busy.low), hours(busy.high)) * self.snowflake.xsmall_credits_an_hour
 
     def _bi_credits(self) -> Span:
         openings = self.assumed.bi_openings * self.assumed.bi_days
-        return self._credits(openings, self.assumed.bi_seconds, _HOURS_A_DAY / self.assumed.bi_openings)
+        hours = _HOURS_A_DAY / self.assumed.bi_openings
+        return self._billed(self.assumed.bi_seconds, self.assumed.suspend_seconds, hours) * openings
 
-    def _cloud_services(self, plan: Plan, statements: float, warehouses: Span) -> Span:
+    def _cloud_services(self, plan: Plan, warehouses: Span) -> Span:
         """Credits above what is free."""
-        spent = self.assumed.cloud_credits_a_statement * (statements * plan.runs)
+        statements = sum(self._statements(kind) * runs for kind, runs in plan.runs.items())
+        spent = self.assumed.cloud_credits_a_statement * statements
         free = self.snowflake.free_cloud_services
         return Span(max(0, spent.low - free * warehouses.low), max(0, spent.high - free * warehouses.high))
 
-    def _data_bytes(self, plan: Plan) -> float:
-        """Of the data that one run lands."""
-        files = self.measured.hour_files * self.measured.bytes_a_file
-        return files + self._rows_a_run(plan) * self.measured.bytes_a_row
+    def _files_a_month(self, plan: Plan) -> float:
+        return sum(self._of(kind).files * runs for kind, runs in plan.runs.items())
 
-    def _keys_a_run(self, plan: Plan) -> float:
-        """Tombstones that one run lands."""
-        return self.measured.hour_keys * plan.size * plan.hours
-
-    def _key_bytes_a_run(self, plan: Plan) -> float:
-        """Of tombstones and sets of keys that one run lands: they grow with what has come and gone."""
-        return self.measured.hour_key_bytes * plan.size * plan.hours
+    def _data_bytes_a_month(self, plan: Plan) -> float:
+        """Of the data that a month's runs land."""
+        rows = self.measured.day_rows * plan.size * _DAYS_A_MONTH
+        return self._files_a_month(plan) * self.measured.bytes_a_file + rows * self.measured.bytes_a_row
 
     def _lake_bytes(self, plan: Plan) -> tuple[float, float]:
         """Bytes of data, and of all that deletions take, after a year."""
         first = plan.size * (self.measured.bytes + self.measured.key_bytes)
-        runs = plan.runs * _MONTHS
-        return first + self._data_bytes(plan) * runs, self._key_bytes_a_run(plan) * runs
+        keys = self.measured.day_key_bytes * plan.size * _DAYS_A_MONTH * _MONTHS
+        return first + self._data_bytes_a_month(plan) * _MONTHS, keys
 
     def _warehouse_bytes(self, plan: Plan) -> Span:
         """RAW, staging and marts after a year: as large as DuckDB's file, and what merges replaced."""
-        live = self.measured.warehouse_bytes * self._rows_after_a_year(plan) / self.measured.rows
+        live = self.measured.warehouse_bytes * self._rows_after_a_year(plan) / self.measured.warehouse_rows
         return self.assumed.time_travel * live
 
     def _storage(self, data: float, keys: float, plan: Plan) -> float:
         """Dollars for the lake in the last month of the first year, older files in Standard-IA where they may go."""
-        total = data + keys
-        per_file = total / (self.measured.hour_files * plan.runs * _MONTHS)
-        may_go = per_file >= self.s3.infrequent_minimum_bytes
+        total, files = data + keys, self._files_a_month(plan)
+        may_go = files > 0 and total / (files * _MONTHS) >= self.s3.infrequent_minimum_bytes
         old = total * (1 - self.assumed.infrequent_after_months / _MONTHS) if may_go else 0.0
-        moved = self.measured.hour_files * plan.runs / 1000 * self.s3.transition_per_thousand if may_go else 0.0
+        moved = files / 1000 * self.s3.transition_per_thousand if may_go else 0.0
         storage = (total - old) * self.s3.standard_gb_month + old * self.s3.infrequent_gb_month
         return storage / _GB + moved
 
     def _requests(self, plan: Plan) -> float:
-        reads = self.measured.hour_get + self.measured.hour_files * self.assumed.snowflake_gets_a_file
-        a_run = self.measured.hour_put * self.s3.put_per_thousand + reads * self.s3.get_per_thousand
-        return a_run / 1000 * plan.runs
+        return sum(self._requests_of(kind) * runs for kind, runs in plan.runs.items())
+
+    def _requests_of(self, kind: Kind) -> float:
+        """Dollars for one run's requests, those of Snowflake's COPY among them."""
+        run = self._of(kind)
+        reads = run.get + run.files * self.assumed.snowflake_gets_a_file
+        return (run.put * self.s3.put_per_thousand + reads * self.s3.get_per_thousand) / 1000

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from bench.cost.measurement import Measurement
+from bench.cost.measurement import Measurement, RunOf
 from bench.cost.model import CostModel, Month, Plan, Span
 from bench.cost.prices import GENERATION, XSMALL_CREDITS_AN_HOUR, S3Prices, SnowflakePrices
+from bench.cost.targets import WAYS, over_the_former
 from bench.measure import BenchError
 from bench.results import Results
+from bench.week.facts import Kind
+from bench.week.rhythm import CADENCES
 
 SIZES = (1.0, 10.0, 100.0)
-CADENCES = (96.0, 24.0, 4.0, 1.0)
+OFTEN, HALF = CADENCES[0], 0.5
+"""The schedule that deployments are made with, and the share of its runs that are idle where nothing else is said."""
+SHARES = (0.0, 0.25, 0.5, 0.75, 0.9)
 _BLOCK = re.compile(r"(<!-- table: (?P<name>[a-z]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -39,23 +45,34 @@ def write(path: Path, results: Results) -> None:
 
 def _measured(model: CostModel) -> str:
     m = model.measured
+    idle, partial, whole = (m.runs[kind] for kind in Kind)
     return _table(
         ["measured, the demo's shop", ""],
         [
             ["landed at first", f"{m.rows:,.0f} rows, {m.bytes / 1e6:.1f} MB"],
-            ["an hour's rows, on a day's average", f"{m.hour_rows:,.0f}"],
-            ["an hour's run: versions, files", f"{m.hour_versions:.1f}, {m.hour_files:.1f}"],
+            ["a day's rows; tombstones", f"{m.day_rows:,.0f}; {m.day_keys:,.1f}"],
+            ["a day's bytes landed for deletions", f"{m.day_key_bytes:,.0f}"],
             ["a file without rows, a row", f"{m.bytes_a_file / 1e3:.1f} kB, {m.bytes_a_row:.0f} B"],
-            ["an hour's run: tombstones; bytes landed for deletions", f"{m.hour_keys:,.1f}; {m.hour_key_bytes:,.0f}"],
-            ["a run's S3 requests: PUT and LIST, GET", f"{m.hour_put:.0f}, {m.hour_get:.0f}"],
-            ["a run's statements of dbt", f"{m.dbt_statements:.0f}"],
-            ["a run's dbt nodes on DuckDB", f"{m.dbt_seconds:.1f} s"],
+            ["a partial run: versions, files; a whole one", f"{_landed(partial)}; {_landed(whole)}"],
+            ["dbt's nodes in a partial run; in a whole one", f"{partial.nodes:.0f}; {whole.nodes:.0f}"],
+            ["dbt's statements in a partial run; in a whole one", f"{partial.statements:.0f}; {whole.statements:.0f}"],
+            ["S3 requests of an idle run: PUT and LIST, GET", _asked(idle)],
+            ["of a partial one; of a whole one", f"{_asked(partial)}; {_asked(whole)}"],
+            *([f"idle of {runs} runs a day", f"{share:.0%}"] for runs, share in m.idle.items()),
             ["a million rows loaded by DuckDB", f"{m.load_seconds_a_row * 1e6:.2f} s"],
             ["a million new rows through dbt on DuckDB", f"{m.dbt_seconds_a_new_row * 1e6:.2f} s"],
             ["a million rows of history beside them", f"{m.dbt_seconds_a_row_of_history * 1e6:.2f} s"],
-            ["DuckDB file for all of it", f"{m.warehouse_bytes / 1e6:.0f} MB"],
+            ["DuckDB file for all of it, and the week", f"{m.warehouse_bytes / 1e6:.0f} MB"],
         ],
     )
+
+
+def _landed(run: RunOf) -> str:
+    return f"{run.versions:.1f}, {run.files:.1f}"
+
+
+def _asked(run: RunOf) -> str:
+    return f"{run.put:,.0f}, {run.get:,.0f}"
 
 
 def _assumed(model: CostModel) -> str:
@@ -69,8 +86,9 @@ def _assumed(model: CostModel) -> str:
             ["bytes kept for a live byte (Time Travel, fail-safe)", *_ends(a.time_travel, 1)],
             ["warehouse seconds each time that a dashboard is opened", *_ends(a.bi_seconds, 0)],
             ["dashboards opened after a pause, a working day", *_both(a.bi_openings)],
-            ["statements of a load without news", *_both(a.statements_a_load)],
-            ["statements of a load more for each version", *_both(a.statements_a_version)],
+            ["statements of a load, beside those of its versions", *_both(a.statements_a_load)],
+            ["statements of a load for each version", *_both(a.statements_a_version)],
+            ["statements of a run on TRANSFORM_WH beside dbt's", *_both(a.statements_beside_dbt)],
             ["S3 requests by which Snowflake reads a file", *_both(a.snowflake_gets_a_file)],
             ["months after which files go to Standard-IA", *_both(a.infrequent_after_months)],
         ],
@@ -102,7 +120,8 @@ def _prices(model: CostModel) -> str:
 
 
 def _month(model: CostModel) -> str:
-    months = [model.month(Plan(size=size)) for size in SIZES]
+    plans = [Plan(size=size, runs_a_day=OFTEN, idle=HALF) for size in SIZES]
+    months = [model.month(plan) for plan in plans]
     lines: list[tuple[str, Callable[[Month], Span]]] = [
         ("LOAD_WH", lambda month: month.load),
         ("TRANSFORM_WH", lambda month: month.transform),
@@ -117,27 +136,65 @@ def _month(model: CostModel) -> str:
     rows = [[name, *(_dollars(of(month)) for month in months)] for name, of in lines]
     rows += [
         ["credits of the three warehouses", *(_dollars(month.credits) for month in months)],
-        ["a run's rows", *(f"{month.rows_a_run:,.0f}" for month in months)],
-        ["a run's seconds of LOAD_WH", *(_seconds(month.load_seconds) for month in months)],
-        ["a run's seconds of TRANSFORM_WH", *(_seconds(month.transform_seconds) for month in months)],
+        ["rows of a run that writes", *(f"{month.rows_a_run:,.0f}" for month in months)],
+        ["its seconds of LOAD_WH", *(_seconds(model.load_seconds(Kind.PARTIAL, plan)) for plan in plans)],
+        ["its seconds of TRANSFORM_WH", *(_seconds(model.transform_seconds(Kind.PARTIAL, plan)) for plan in plans)],
+        ["a whole one's", *(_seconds(model.transform_seconds(Kind.WHOLE, plan)) for plan in plans)],
         [
             "the lake, GB (of them for deletions)",
             *(f"{month.lake_gb:,.1f} ({month.deletions_gb:,.1f})" for month in months),
         ],
     ]
-    return _table(["USD a month, a run an hour", *(_times(size) for size in SIZES)], rows)
+    return _table([f"USD a month, {OFTEN} runs a day, half of them idle", *(_times(size) for size in SIZES)], rows)
+
+
+def _idle(model: CostModel) -> str:
+    """A month of the demo's shop by the share of runs that are idle, and its share of the former month."""
+
+    def cell(plan: Plan) -> str:
+        month = model.month(plan).pipeline
+        return f"{_dollars(month)} ({over_the_former(month):.0%})"
+
+    plans = {
+        f"{OFTEN} runs a day, each builds everything": Plan(runs_a_day=OFTEN, whole_a_day=OFTEN),
+        **{f"{OFTEN} runs a day, {share:.0%} idle": Plan(runs_a_day=OFTEN, idle=share) for share in SHARES},
+    }
+    rows = [[name, *(cell(_set(plan, way)) for way in WAYS.values())] for name, plan in plans.items()]
+    return _table(["the pipeline, USD a month", *WAYS], rows)
+
+
+def _run(model: CostModel) -> str:
+    """One run more of each kind."""
+    plan = Plan(runs_a_day=OFTEN, idle=HALF)
+    rows = [[f"{kind}", *(_small(model.a_run(kind, _set(plan, way))) for way in WAYS.values())] for kind in Kind]
+    return _table(["one run more, USD", *WAYS], rows)
+
+
+def _schedule(model: CostModel) -> str:
+    """How many runs a day are worth one an hour that builds everything each time."""
+    hourly = Plan(runs_a_day=24, whole_a_day=24)
+    rows = [
+        [f"{share:.0%}", *(f"{model.as_many_runs(_set(hourly, way), share):,.0f}" for way in WAYS.values())]
+        for share in SHARES
+    ]
+    return _table(["idle", *(f"runs a day, {way}" for way in WAYS)], rows)
+
+
+def _set(plan: Plan, way: Plan) -> Plan:
+    """The plan on the warehouses of `way`."""
+    return replace(plan, shared=way.shared, suspend_seconds=way.suspend_seconds)
 
 
 def _levers(model: CostModel) -> str:
     rows = []
     for runs in CADENCES:
-        for shared in (False, True):
-            months = [model.month(Plan(size=size, runs_a_day=runs, shared=shared)) for size in SIZES]
-            name = f"{runs:.0f} run{'s' if runs > 1 else ''} a day" + (
-                ", load and transform on one warehouse" if shared else ""
-            )
-            rows.append([name, *(_dollars(month.pipeline) for month in months)])
-    rows.append(["24 runs a day, what Snowpipe takes for the data", *(_snowpipe(model, size) for size in SIZES)])
+        idle = model.measured.idle[runs]
+        plan = Plan(runs_a_day=runs, idle=idle)
+        name = f"{runs} run{'s' if runs > 1 else ''} a day, {idle:.0%} idle"
+        for way, warehouses in WAYS.items():
+            months = [model.month(_set(replace(plan, size=size), warehouses)) for size in SIZES]
+            rows.append([f"{name}, {way}", *(_dollars(month.pipeline) for month in months)])
+    rows.append(["what Snowpipe takes for the data", *(_snowpipe(model, size) for size in SIZES)])
     return _table(["the pipeline, USD a month", *(_times(size) for size in SIZES)], rows)
 
 
@@ -146,6 +203,9 @@ _TABLES: dict[str, Callable[[CostModel], str]] = {
     "assumed": _assumed,
     "prices": _prices,
     "month": _month,
+    "idle": _idle,
+    "run": _run,
+    "schedule": _schedule,
     "levers": _levers,
 }
 
@@ -169,6 +229,12 @@ def _both(value: float) -> list[str]:
 def _dollars(span: Span) -> str:
     low, high = _amount(span.low), _amount(span.high)
     return low if low == high else f"{low} to {high}"
+
+
+def _small(span: Span) -> str:
+    if span.low == span.high:
+        return f"{span.low:.5f}"
+    return f"{span.low:.3f} to {span.high:.3f}"
 
 
 def _amount(value: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,8 +15,10 @@ import pytest
 from bench.__main__ import main
 from bench.machine import Machine
 from bench.measure import BenchError, Command, Contender, Sample, interleave, run
+from bench.parts import parts
+from bench.pictures import draw
 from bench.report import render
-from bench.results import CaseResult, Check, Results, Series
+from bench.results import CaseResult, Check, Line, Picture, Results, Series
 
 MACHINE = Machine(
     cpu="Z80",
@@ -92,6 +95,32 @@ def test_the_page_shows_medians_targets_and_failures() -> None:
     assert "1 cores of Z80" in page
 
 
+def test_a_curve_is_drawn_the_same_for_the_same_figures_and_stands_on_the_page(tmp_path: Path) -> None:
+    lines = (
+        Line(name="ours", points=((1, 2.5), (5, 7.0), (20, 22.1))),
+        Line(name="CPU", points=((1, 2.0), (20, 24.0))),
+    )
+    picture = Picture(name="rows", title="Seconds against rows", across="million rows", up="s", lines=lines)
+    drawn = []
+    for folder in (tmp_path / "one", tmp_path / "two"):
+        draw(picture, folder)
+        drawn.append((folder / "pictures" / "bench-rows.svg").read_bytes())
+    case = CaseResult(name="a", title="A", description="", machine=MACHINE, pictures=(picture,))
+
+    assert drawn[0] == drawn[1]
+    assert all(word in drawn[0] for word in (b"Seconds against rows", b"million rows", b"ours", b"CPU"))
+    assert "![Seconds against rows](pictures/bench-rows.svg)\n" in render(Results().plus(case), ["a"])
+
+
+def test_start_up_is_told_from_what_grows() -> None:
+    def series(name: str, wall: float) -> Series:
+        return Series(name=name, samples=(Sample(wall_seconds=wall, cpu_seconds=2 * wall, peak_bytes=1),))
+
+    table = parts("a million rows", [(1_000_000, series("few", 3.0)), (5_000_000, series("many", 11.0))])
+
+    assert table.rows == (("wall", "1.00", "2.00"), ("CPU", "2.00", "4.00"))
+
+
 def test_results_are_kept_by_case(tmp_path: Path) -> None:
     path = tmp_path / "benchmarks.json"
     assert Results.read(path) == Results()
@@ -112,4 +141,4 @@ def test_a_small_run_measures_and_writes_its_page(tmp_path: Path) -> None:
 
 def test_the_cases_are_listed() -> None:
     listed = subprocess.run([sys.executable, "-m", "bench", "--list"], capture_output=True, text=True, check=True)
-    assert "postgres     Postgres to S3" in listed.stdout
+    assert re.search(r"^postgres +\d+ s  Postgres to S3$", listed.stdout, re.MULTILINE)

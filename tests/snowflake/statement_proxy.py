@@ -105,6 +105,8 @@ class StatementProxy:
         self._lost: set[str] = set()
         self._tokens: dict[int, str] = {}
         self.statements: list[str] = []
+        self.logins = 0
+        """How often somebody has tried to log in."""
         self.cancelled = threading.Event()
         """Set when a client has asked to cancel a statement."""
 
@@ -153,6 +155,7 @@ class StatementProxy:
 
     def _log_in(self, target: str, headers: dict[str, str], body: bytes) -> _Answer | None:
         with self._guard:
+            self.logins += 1
             effect = self._login.popleft() if self._login else None
         if effect is not None:
             return _without(effect)

@@ -1,0 +1,204 @@
+"""A week of the demo's shop, a run every quarter of an hour: what each kind of run reads, writes and asks for.
+
+docs/COST.md is worked out from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from bench import measure as measuring
+from bench.case import Case, Measured
+from bench.measure import BenchError
+from bench.programs.week import WeekPlan
+from bench.results import Check, Series, Table
+from bench.week.facts import Kind, Run, Week, mean
+from bench.week.rhythm import CADENCES, FIRST, RUNS_A_DAY, share_of_idle
+from bench.world import World, python
+from local.servers.saas_server import start_saas
+from local.servers.shop import ShopPasswords, make_shop
+from local.stack import StackOptions
+from postgres.web_log import WebLog
+
+_SECONDS = 1_800.0
+_ALONE = "campaigns"
+_FORMER_KEY_BYTES, _FORMER_KEYS = 172_000, 76_026
+"""What an hour of the demo's shop landed and loaded while each change of a set of keys landed all of it again."""
+_MAIL = {"campaigns", "email_events"}
+
+
+def measure(world: World) -> Measured:
+    """The week in a process of its own."""
+    options = StackOptions(logs=world.logs, business_now=FIRST, time_stands=True, scale=world.scale.shop)
+    saas = start_saas(world.processes, options.saas, world.directory.path, world.logs).ready()
+    passwords = ShopPasswords.generate()
+    shop = make_shop(world.postgres, passwords, "week_shop")
+    seeded = replace(shop, visits=WebLog(saas.visits_url, saas.admin_key))
+    seeded.seed(business_now=FIRST, scale=options.scale, seed=options.seed)
+    with world.lake() as lake, world.folder("week") as folder:
+        plan = WeekPlan(
+            runs=world.scale.week_runs,
+            build_every=world.scale.week_build_every,
+            seed=options.seed,
+            owner_dsn=shop.owner_dsn,
+            ingest_dsn=shop.ingest_dsn,
+            saas_url=saas.base_url,
+            admin_key=saas.admin_key,
+            requests_url=f"{lake.server.endpoint_url}/-/requests/{lake.bucket}",
+            folder=folder,
+        )
+        given, result = folder / "plan.json", folder / "week.json"
+        given.touch(mode=0o600)  # it holds passwords
+        given.write_text(plan.model_dump_json())
+        sources = {"POSTGRES_DSN": shop.ingest_dsn, "SAAS_BASE_URL": saas.base_url, "SAAS_API_KEY": saas.api_key}
+        own = {"WAREHOUSE": "duckdb", "WAREHOUSE_DIR": str(folder), "RUNS_DIR": str(folder / "runs")}
+        sample = measuring.run(
+            measuring.Command(
+                [python(), "-m", "bench.programs.week", given, result],
+                world.environment(lake.environment, sources, own),
+                timeout_seconds=_SECONDS,
+            )
+        )
+        week = Week.model_validate_json(result.read_bytes())
+    series = (Series(name=f"{plan.runs:,} runs and what goes on between them", samples=(sample,)),)
+    return Measured(
+        series, tuple(_checks(week)), figures=_figures(week), tables=(_kinds(week), _alone(week), _lake(week))
+    )
+
+
+def _checks(week: Week) -> Iterator[Check]:
+    hours = len(week.runs) / 4
+    landed, keys = (sum(getattr(run, name) for run in week.runs) / hours for name in ("key_bytes", "keys"))
+    over = "an hour's deletions, over sets of keys landed whole"
+    yield Check(what=f"Bytes landed for {over}", value=landed / _FORMER_KEY_BYTES, limit=0.05, unit="x")
+    yield Check(what=f"Rows loaded for {over}", value=keys / _FORMER_KEYS, limit=0.05, unit="x")
+    part = week.alone[_ALONE].statements / max(one.statements for one in week.runs if one.statements)
+    yield Check(what=f"News in `{_ALONE}` alone: dbt's statements, over all", value=part, limit=0.4, unit="x")
+
+
+def _figures(week: Week) -> dict[str, float]:
+    figures: dict[str, float] = {
+        "everything: rows": week.first.rows,
+        "everything: files": week.first.files,
+        "everything: bytes": week.first.bytes,
+        "everything: bytes for deletions": week.first.key_bytes,
+        "the week: runs": len(week.runs),
+        "the week: rows": sum(run.rows for run in week.runs),
+        "the week: files": sum(run.files for run in week.runs),
+        "the week: bytes": sum(run.bytes for run in week.runs),
+        "the week: tombstones": sum(run.keys for run in week.runs),
+        "the week: bytes for deletions": sum(run.key_bytes for run in week.runs),
+    }
+    for kind in Kind:
+        runs = week.of(kind)
+        figures |= {
+            f"{kind}: runs": len(runs),
+            f"{kind}: versions": _mean(run.commits for run in runs),
+            f"{kind}: files": _mean(run.files + run.key_files for run in runs),
+            f"{kind}: rows": _mean(run.rows for run in runs),
+            f"{kind}: dbt nodes": _mean(run.selected for run in runs),
+            f"{kind}: dbt statements": _mean(run.statements for run in runs if run.statements is not None),
+            f"{kind}: S3 PUT and LIST": _mean(run.put for run in runs),
+            f"{kind}: S3 GET": _mean(run.get for run in runs),
+        }
+    a_file, a_row = _bytes(week.runs)
+    idle = [run.kind is Kind.IDLE for run in week.runs]
+    figures |= {f"{cadence} runs a day: share of idle ones": share_of_idle(idle, cadence) for cadence in CADENCES}
+    return figures | {
+        "a file without rows: bytes": a_file,
+        "a row: bytes": a_row,
+        "dbt nodes": week.nodes,
+        "at the end: keys": week.keys,
+        "at the end: rows equal at the source and in the lake": week.rows_at_the_source,
+        "at the end: tables equal to those of a full refresh": week.marts,
+        "at the end: DuckDB file, bytes": week.warehouse_bytes,
+    }
+
+
+def _bytes(runs: Sequence[Run]) -> tuple[float, float]:
+    """Bytes of a file without rows, and of a row, that fit all runs best (least squares)."""
+    landed = [run for run in runs if run.files]
+    files, rows, sizes = ([getattr(run, name) for run in landed] for name in ("files", "rows", "bytes"))
+
+    def product(one: Sequence[float], other: Sequence[float]) -> float:
+        return sum(a * b for a, b in zip(one, other, strict=True))
+
+    determinant = product(files, files) * product(rows, rows) - product(files, rows) ** 2
+    if not determinant:
+        raise BenchError("no run of the week landed more rows a file than another one")
+    a_file = (product(sizes, files) * product(rows, rows) - product(sizes, rows) * product(files, rows)) / determinant
+    a_row = (product(sizes, rows) * product(files, files) - product(sizes, files) * product(files, rows)) / determinant
+    return round(a_file, 1), round(a_row, 2)
+
+
+def _kinds(week: Week) -> Table:
+    """A run of each kind, and of each hour of the day that it came in: the first day's beside the last one's."""
+    groups = {
+        "idle, the first day": [run for run in week.runs[:RUNS_A_DAY] if run.kind is Kind.IDLE],
+        "idle, the last day": [run for run in week.runs[-RUNS_A_DAY:] if run.kind is Kind.IDLE],
+        **_partial(week),
+        "partial, the first day": [run for run in week.runs[:RUNS_A_DAY] if run.kind is Kind.PARTIAL],
+        "partial, the last day": [run for run in week.runs[-RUNS_A_DAY:] if run.kind is Kind.PARTIAL],
+        "whole": list(week.of(Kind.WHOLE)),
+    }
+    head = ("a run, on average", "runs", "rows", "files", "bytes", "S3 PUT, LIST", "S3 GET", "dbt nodes",
+            "dbt statements", "seconds without dbt")  # fmt: skip
+    return Table(title="", head=head, rows=tuple(_row(name, runs) for name, runs in groups.items() if runs))
+
+
+def _partial(week: Week) -> dict[str, list[Run]]:
+    """Partial runs by which sources had news."""
+    groups: dict[str, list[Run]] = {}
+    for run in week.of(Kind.PARTIAL):
+        mail, shop = bool(_MAIL & set(run.news)), bool(set(run.news) - _MAIL)
+        whose = "shop and mail" if mail and shop else "mail alone" if mail else "the shop alone" if shop else "the day"
+        groups.setdefault(f"partial, news of {whose}", []).append(run)
+    return dict(sorted(groups.items()))
+
+
+def _row(name: str, runs: list[Run]) -> tuple[str, ...]:
+    statements = [run.statements for run in runs if run.statements is not None]
+    without_dbt = (run.total_seconds - run.seconds.get("dbt", 0.0) for run in runs)
+    return (
+        name,
+        f"{len(runs):,}",
+        f"{mean(run.rows for run in runs):,.0f}",
+        f"{mean(run.files + run.key_files for run in runs):,.1f}",
+        f"{mean(run.bytes + run.key_bytes for run in runs):,.0f}",
+        f"{mean(run.put for run in runs):,.0f}",
+        f"{mean(run.get for run in runs):,.0f}",
+        f"{mean(run.selected for run in runs):,.0f}",
+        f"{mean(statements):,.0f}" if statements else ("0" if runs[0].kind is Kind.IDLE else ""),
+        f"{mean(without_dbt):.2f}",
+    )
+
+
+def _alone(week: Week) -> Table:
+    rows = [(f"`{stream}`", f"{one.nodes:,}", f"{one.statements:,}") for stream, one in week.alone.items()]
+    return Table(title="Where one stream alone has news, dbt runs", head=("", "nodes", "statements"), rows=tuple(rows))
+
+
+def _lake(week: Week) -> Table:
+    rows = [(f"`{name}`" if name != "rows" else name, f"{kept.objects:,}", f"{kept.bytes:,}")
+            for name, kept in week.lake.items()]  # fmt: skip
+    rows.append(("of these: what `ingest gc` removes", f"{week.removable.objects:,}", f"{week.removable.bytes:,}"))
+    return Table(title="The lake at the end.", head=("", "objects", "bytes"), rows=tuple(rows))
+
+
+def _mean(values: Iterable[float]) -> float:
+    return round(mean(values), 1)
+
+
+CASE = Case(
+    "week",
+    "A week of the demo, a run every quarter of an hour",
+    "The demo's shop and e-mail provider: all is landed, loaded and built; then a week goes by in fast motion, 672 "
+    "runs as the schedule `incremental` makes them. Weekdays are busy from 6 to 22, nights stand still, weekends have "
+    "news once an hour; deletions are looked for at noon and midnight, and all is built once a day. dbt runs in one of "
+    "several runs that write, and then builds what the ones before have left to it; the others do all but that. At the "
+    "end each row at the sources is the lake's, by key and content, the lake's are RAW's by number, and the marts are "
+    "what a full refresh makes of RAW, or the case fails. One process, without Prefect, dbt already imported. "
+    "[COST.md](COST.md) is worked out from this.",
+    measure,
+)

@@ -1,0 +1,48 @@
+"""A week of the shop, in this process.
+
+python -m bench.programs.week PLAN.json RESULT.json    the sources, the lake and the warehouse by the environment
+
+What is heavy is imported by `main`: dbt's forks import this module, and nothing else of ours.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+
+class WeekPlan(BaseModel):
+    """What to play: how many runs, and in how many of those that write dbt is run (one in `build_every`).
+
+    `owner_dsn` and the provider's `admin_key` are for whoever plays the business; `requests_url` counts S3's.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    runs: int
+    build_every: int
+    seed: int
+    owner_dsn: str
+    ingest_dsn: str
+    saas_url: str
+    admin_key: str
+    requests_url: str
+    folder: Path
+
+
+def main(plan_file: str, result_file: str) -> None:
+    """Play it, judge it, and write what was counted (bench.week.facts.Week)."""
+    import logging
+
+    from bench.week.play import play
+    from ingest import logs
+
+    logs.configure("json", level=logging.WARNING)
+    week = play(WeekPlan.model_validate_json(Path(plan_file).read_bytes()))
+    Path(result_file).write_text(week.model_dump_json())
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

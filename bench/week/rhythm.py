@@ -1,0 +1,63 @@
+"""What goes on between two runs: busy hours, quiet nights, a quieter weekend."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+QUARTER = timedelta(minutes=15)
+RUNS_A_DAY = 24 * 4
+RUNS_A_WEEK = 7 * RUNS_A_DAY
+CADENCES = (96, 24, 4, 1)
+"""Numbers of runs a day that are looked at: what they would have found is known from these runs."""
+FIRST = datetime(2026, 6, 15, tzinfo=UTC)
+"""A Monday. Nothing depends on which."""
+_SATURDAY = 5
+_NOON = 12
+_STANDS = timedelta(0)
+
+
+@dataclass(frozen=True)
+class Quarter:
+    """A run at the moment `at`, and how long the shop and the provider have lived before it since they last did.
+
+    At night both stand still, and the first run of a morning brings all that the night would have brought. `is_whole`
+    is the one that builds everything, once a day. It and the one at noon look for deletions.
+    """
+
+    at: datetime
+    shop: timedelta
+    provider: timedelta
+    is_whole: bool
+    looks_for_deletions: bool
+
+
+def week(runs: int = RUNS_A_WEEK) -> Iterator[Quarter]:
+    """The runs after FIRST, in order."""
+    shop_at = provider_at = FIRST
+    for number in range(1, runs + 1):
+        at = FIRST + number * QUARTER
+        shop, provider = (at - since if wakes else _STANDS for since, wakes in _awake(at, shop_at, provider_at))
+        shop_at, provider_at = shop_at + shop, provider_at + provider
+        midnight = at.hour == at.minute == 0
+        yield Quarter(at, shop, provider, midnight, midnight or (at.hour, at.minute) == (_NOON, 0))
+
+
+def _awake(at: datetime, shop_at: datetime, provider_at: datetime) -> tuple[tuple[datetime, bool], ...]:
+    """Since when each has stood, and whether it lives on before a run: mail from 6, orders from 8 to 22.
+
+    On Saturdays and Sundays something happens once an hour, from 9 to 20.
+    """
+    began = at - QUARTER
+    if began.weekday() >= _SATURDAY:
+        wakes = at.minute == 0 and 9 <= at.hour <= 20
+        return (shop_at, wakes), (provider_at, wakes)
+    return (shop_at, 8 <= began.hour < 22), (provider_at, 6 <= began.hour < 20)
+
+
+def share_of_idle(idle: Sequence[bool], cadence: int) -> float:
+    """The share of runs that would have found nothing, had there been `cadence` a day: `idle` are those of the week."""
+    each = RUNS_A_DAY // cadence
+    spans = [all(idle[first : first + each]) for first in range(0, len(idle), each)]
+    return sum(spans) / len(spans)
