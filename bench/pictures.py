@@ -9,7 +9,7 @@ from leather import theme
 
 from bench.results import Picture
 
-FOLDER = "pictures"
+FOLDER = "curves"
 _WIDTH, _HEIGHT = 640, 360
 _FONT = "system-ui, sans-serif"
 _COLOURS = ("#1f5fbf", "#c2410c", "#15803d", "#7e22ce")
@@ -19,7 +19,7 @@ _DARK = "#333"
 
 def file_name(picture: Picture) -> str:
     """Where it is drawn to, beside the page."""
-    return f"{FOLDER}/bench-{picture.name}.svg"
+    return f"{FOLDER}/{picture.name}.svg"
 
 
 def draw(picture: Picture, folder: Path) -> None:

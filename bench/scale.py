@@ -39,7 +39,7 @@ FULL = Scale(
     page_events=10_000_000,
     shop=1.0,
     week_runs=RUNS_A_WEEK,
-    week_build_every=6,
+    week_build_every=12,
 )
 SMALL = Scale(
     rounds=1,

@@ -26,8 +26,11 @@ _TIMEOUT_SECONDS = 60.0
 
 def play(plan: WeekPlan) -> Week:
     """All runs. Raises BenchError where something is not the same at the end, PlatformError where a run fails."""
-    line = _line(plan)
-    business = _Business(plan)
+    with httpx.Client(timeout=_TIMEOUT_SECONDS, trust_env=False) as client:
+        return _played(plan, _line(plan, client), _Business(plan, client))
+
+
+def _played(plan: WeekPlan, line: Line, business: _Business) -> Week:
     first = line.run(Quarter(FIRST, _STANDS, _STANDS, is_whole=True, looks_for_deletions=True), 0, builds=True)
     runs: list[Run] = []
     written = 0
@@ -64,13 +67,13 @@ def _judged(line: Line, first: Run, runs: list[Run]) -> Week:
     )
 
 
-def _line(plan: WeekPlan) -> Line:
+def _line(plan: WeekPlan, client: httpx.Client) -> Line:
     settings = OrchestrationSettings.load()
     builder = Builder(settings.dbt_project_dir, plan.folder / "dbt" / "target", settings.dbt_threads)
     builder.target.mkdir(parents=True)
 
     def requests() -> Mapping[str, int]:
-        return Counter(httpx.get(plan.requests_url, trust_env=False).raise_for_status().json())
+        return Counter(client.get(plan.requests_url).raise_for_status().json())
 
     # No transaction of anybody else's is open, and all of the provider's records are final where its time stands.
     ingest_settings = IngestSettings.load().model_copy(update={"horizon_margin_seconds": 0.0})
@@ -80,20 +83,19 @@ def _line(plan: WeekPlan) -> Line:
 class _Business:
     """The shop and its e-mail provider, each at the moment that it has lived to."""
 
-    def __init__(self, plan: WeekPlan) -> None:
+    def __init__(self, plan: WeekPlan, client: httpx.Client) -> None:
         self._plan = plan
+        self._client = client
         self._shop = Shop(plan.owner_dsn, plan.ingest_dsn, WebLog(f"{plan.saas_url}/admin/visits", plan.admin_key))
         self._shop_at = FIRST
 
     def live(self, quarter: Quarter) -> None:
         """Live on as the quarter says; the provider first, whose mails lead to orders."""
         if quarter.provider:
-            answer = httpx.post(
+            answer = self._client.post(
                 f"{self._plan.saas_url}/admin/clock",
                 json={"advance_seconds": quarter.provider.total_seconds()},
                 headers={"Authorization": f"Bearer {self._plan.admin_key}"},
-                timeout=_TIMEOUT_SECONDS,
-                trust_env=False,
             )
             answer.raise_for_status()
         if quarter.shop:

@@ -104,12 +104,12 @@ def test_a_curve_is_drawn_the_same_for_the_same_figures_and_stands_on_the_page(t
     drawn = []
     for folder in (tmp_path / "one", tmp_path / "two"):
         draw(picture, folder)
-        drawn.append((folder / "pictures" / "bench-rows.svg").read_bytes())
+        drawn.append((folder / "curves" / "rows.svg").read_bytes())
     case = CaseResult(name="a", title="A", description="", machine=MACHINE, pictures=(picture,))
 
     assert drawn[0] == drawn[1]
     assert all(word in drawn[0] for word in (b"Seconds against rows", b"million rows", b"ours", b"CPU"))
-    assert "![Seconds against rows](pictures/bench-rows.svg)\n" in render(Results().plus(case), ["a"])
+    assert "![Seconds against rows](curves/rows.svg)\n" in render(Results().plus(case), ["a"])
 
 
 def test_start_up_is_told_from_what_grows() -> None:
