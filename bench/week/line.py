@@ -32,6 +32,7 @@ from ingest.lake.store import ObjectStore
 from ingest.run.context import StreamResult
 from ingest.run.runner import open_ingestion
 from ingest.settings import IngestSettings
+from orchestration.built.mark import StreamVersion
 from orchestration.built.plan import Plan
 from orchestration.dbt.project import dbt_project
 from orchestration.dbt.runner import NOT_FOR_DBT, NOT_OF_A_RUN
@@ -163,7 +164,7 @@ class Line:
         builds: bool,
     ) -> tuple[Plan, Build | None]:
         with self._step("load"):
-            loads = self._load(run)
+            loads, settled = self._load(run, changes)
         with self._step("plan"):
             planned, full_refresh = changes.planned(loads)
             recorder.prepare()
@@ -177,7 +178,7 @@ class Line:
             with self._step("dbt"):
                 build = self._build(run, planned, outcomes)
         with self._step("reconcile"):
-            counted = self._reconcile(run, outcomes)
+            counted = self._reconcile(run, outcomes, frozenset() if planned.whole else frozenset(settled))
         with self._step("publish"):
             self._publish(run, counted, to_readers=is_built)
         changes.are_published(planned)
@@ -188,11 +189,15 @@ class Line:
             recorder.take_in(recorder.write(report, "completed"))
         return planned, build
 
-    def _load(self, run: StepServices) -> list[LoadResult]:
+    def _load(self, run: StepServices, changes: Changes) -> tuple[list[LoadResult], Mapping[str, StreamVersion]]:
+        """What was loaded, and the streams of which there is nothing to load, at their versions."""
         loader = Loader(run.store, run.settings.schemas.raw, run_id=run.run_id)
         with self.warehouse.connect() as session:
-            outcomes = load_streams(loader, session, run.selected, concurrency=run.settings.load_concurrency)
-        return [_required(each.result, each.error) for each in outcomes]
+            settled = changes.settled(session)
+            others = [contract for contract in run.selected if contract.stream not in settled]
+            outcomes = load_streams(loader, session, others, concurrency=run.settings.load_concurrency)
+        loaded = [_required(each.result, each.error) for each in outcomes]
+        return [*loaded, *(LoadResult(stream, version.version) for stream, version in settled.items())], settled
 
     def _build(self, run: StepServices, planned: Plan, outcomes: Sequence[StreamOutcome]) -> Build:
         """Build what is planned, and what was left out before. Raises BenchError where dbt runs other nodes."""
@@ -231,9 +236,13 @@ class Line:
     def _reconciler(self) -> Reconciler:
         return Reconciler(self.store, self.settings.schemas, concurrency=self.settings.load_concurrency)
 
-    def _reconcile(self, run: StepServices, outcomes: Sequence[StreamOutcome]) -> list[Reconciliation]:
+    def _reconcile(
+        self, run: StepServices, outcomes: Sequence[StreamOutcome], settled: frozenset[str]
+    ) -> list[Reconciliation]:
         with self.warehouse.connect(Purpose.AUDIT) as session:
-            counted = self._reconciler.reconcile(session, run.selected, _sources(outcomes), staging=True)
+            counted = self._reconciler.reconcile(
+                session, run.selected, _sources(outcomes), staging=True, settled=settled
+            )
         require_equal(counted)
         return counted
 
