@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.cost.measurement import Measurement, RunOf
-from bench.cost.model import CostModel, Month, Plan, Span
-from bench.cost.prices import GENERATION, XSMALL_CREDITS_AN_HOUR, S3Prices, SnowflakePrices
+from bench.cost.model import Assumptions, CostModel, Month, Plan, Span
+from bench.cost.prices import GENERATION, S3, SNOWFLAKE, XSMALL_CREDITS_AN_HOUR, S3Prices, SnowflakePrices
 from bench.cost.targets import WAYS, over_the_former
 from bench.measure import BenchError
 from bench.results import Results
@@ -26,14 +26,21 @@ _BLOCK = re.compile(r"(<!-- table: (?P<name>[a-z]+) -->\n).*?(<!-- end -->)", re
 def render(page: str, results: Results) -> str:
     """The page with its tables as the model gives them for these results.
 
-    Raises BenchError for a table that there is no such of, and where a case is missing from the results.
+    Where a case that the model needs is missing from them, its tables say so. Raises BenchError for a table that there
+    is no such of.
     """
-    model = CostModel(Measurement.of(results))
+    try:
+        model, missing = CostModel(Measurement.of(results)), ""
+    except BenchError as error:
+        model, missing = None, f"Not measured: {error}.\n"
 
     def block(match: re.Match[str]) -> str:
-        if match["name"] not in _TABLES:
-            raise BenchError(f"there is no table '{match['name']}' of the cost model")
-        return f"{match[1]}{_TABLES[match['name']](model)}{match[3]}"
+        name = match["name"]
+        if name in _GIVEN:
+            return f"{match[1]}{_GIVEN[name]()}{match[3]}"
+        if name not in _TABLES:
+            raise BenchError(f"there is no table '{name}' of the cost model")
+        return f"{match[1]}{_TABLES[name](model) if model else missing}{match[3]}"
 
     return _BLOCK.sub(block, page)
 
@@ -75,8 +82,8 @@ def _asked(run: RunOf) -> str:
     return f"{run.put:,.0f}, {run.get:,.0f}"
 
 
-def _assumed(model: CostModel) -> str:
-    a = model.assumed
+def _assumed() -> str:
+    a = Assumptions()
     return _table(
         ["assumed, not measured", "low", "high"],
         [
@@ -95,8 +102,8 @@ def _assumed(model: CostModel) -> str:
     )
 
 
-def _prices(model: CostModel) -> str:
-    flake, s3 = model.snowflake, model.s3
+def _prices() -> str:
+    flake, s3 = SNOWFLAKE, S3
     xsmall, snowpipe = flake.xsmall_credits_an_hour * flake.credit, flake.snowpipe_credits_a_gb * flake.credit
     rows = [
         ["Snowflake credit, Standard edition", f"{flake.credit:.2f}", _source(SnowflakePrices)],
@@ -198,10 +205,10 @@ def _levers(model: CostModel) -> str:
     return _table(["the pipeline, USD a month", *(_times(size) for size in SIZES)], rows)
 
 
+_GIVEN: dict[str, Callable[[], str]] = {"assumed": _assumed, "prices": _prices}
+"""What was not measured."""
 _TABLES: dict[str, Callable[[CostModel], str]] = {
     "measured": _measured,
-    "assumed": _assumed,
-    "prices": _prices,
     "month": _month,
     "idle": _idle,
     "run": _run,
