@@ -42,6 +42,7 @@ from orchestration.prefect.run.recording import Recorder
 from orchestration.prefect.run.services import StepServices
 from orchestration.progress import LogProgress
 from orchestration.reconcile.comparison import Reconciler, Reconciliation, SourceSide, require_equal
+from orchestration.reconcile.kept import KeptCounts
 from orchestration.report import RunReport, StreamOutcome
 from orchestration.runs import RunFolder
 from orchestration.settings import OrchestrationSettings
@@ -234,7 +235,8 @@ class Line:
 
     @property
     def _reconciler(self) -> Reconciler:
-        return Reconciler(self.store, self.settings.schemas, concurrency=self.settings.load_concurrency)
+        kept = KeptCounts(self.settings.runs_dir, anew=False)
+        return Reconciler(self.store, self.settings.schemas, concurrency=self.settings.load_concurrency, kept=kept)
 
     def _reconcile(
         self, run: StepServices, outcomes: Sequence[StreamOutcome], settled: frozenset[str]
