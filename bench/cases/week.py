@@ -73,7 +73,8 @@ def _checks(week: Week) -> Iterator[Check]:
     over = "an hour's deletions, over sets of keys landed whole"
     yield Check(what=f"Bytes landed for {over}", value=landed / _FORMER_KEY_BYTES, limit=0.05, unit="x")
     yield Check(what=f"Rows loaded for {over}", value=keys / _FORMER_KEYS, limit=0.05, unit="x")
-    part = week.alone[_ALONE].statements / max(one.statements for one in week.runs if one.statements)
+    whole = mean(run.statements or 0 for run in week.of(Kind.WHOLE) or (week.first,))
+    part = week.alone[_ALONE].statements / whole
     yield Check(what=f"News in `{_ALONE}` alone: dbt's statements, over all", value=part, limit=0.4, unit="x")
 
 
