@@ -55,11 +55,16 @@ class History:
         self._load_and_build()
 
         trade.delete_product(self.shop)
+        # Rounds bring back what was withdrawn, and may change it: this one is away for a landing, and back as it was.
+        [away] = self.shop.withdrawn
+        self.shop.withdrawn.clear()
         live_through_a_round(self.shop)
         self.shop.land(self.two.lake, streams=NEWS, in_flight=timedelta(minutes=10))
         self._load_and_build()
 
         live_through_a_round(self.shop)
+        self.shop.withdrawn.insert(0, away)
+        trade.restore_product(self.shop)
         self._alter_the_source()
         self.shop.backfill(self.two.lake, "orders", 10)
         self.shop.backfill(self.two.lake, "order_items", 10)
