@@ -2,8 +2,11 @@
 
 import gc
 
+from ingest.memory import share_one_allocator
+
 # Imports make many objects that stay, which the collector would otherwise look through again and again.
 gc.set_threshold(50_000, 20, 20)
+share_one_allocator()
 
 from ingest.cli.app import main  # noqa: E402
 
