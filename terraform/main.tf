@@ -28,6 +28,7 @@ module "warehouse" {
   storage_role_ready    = module.raw_lake.snowflake_role_ready
   retention_days        = var.retention_days
   warehouses            = var.warehouses
+  load_warehouse        = var.load_warehouse
   enterprise_edition    = var.enterprise_edition
   monthly_credits       = var.monthly_credits
   notify_users          = var.notify_users

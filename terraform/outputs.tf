@@ -18,7 +18,7 @@ output "app_env" {
     SNOWFLAKE_LOADER_ROLE         = module.warehouse.roles["loader"]
     SNOWFLAKE_TRANSFORMER_ROLE    = module.warehouse.roles["transformer"]
     SNOWFLAKE_READER_ROLE         = module.warehouse.roles["reader"]
-    SNOWFLAKE_LOAD_WAREHOUSE      = module.warehouse.warehouses["load"]
+    SNOWFLAKE_LOAD_WAREHOUSE      = module.warehouse.warehouses[var.load_warehouse]
     SNOWFLAKE_TRANSFORM_WAREHOUSE = module.warehouse.warehouses["transform"]
     SNOWFLAKE_BI_WAREHOUSE        = module.warehouse.warehouses["bi"]
     SNOWFLAKE_STAGE               = module.warehouse.stage

@@ -203,6 +203,13 @@ variable "warehouses" {
   nullable = false
 }
 
+variable "load_warehouse" {
+  description = "The warehouse that loads run on: load, or transform, which is cheaper while loads are small (docs/COST.md)."
+  type        = string
+  default     = "load"
+  nullable    = false
+}
+
 variable "enterprise_edition" {
   description = "Whether the Snowflake edition is Enterprise or above: for masking_policies, more than a day of Time Travel, and query acceleration, which is then turned off where warehouses do not ask for it."
   type        = bool

@@ -64,6 +64,7 @@ class Assumptions:
     threads: float = 4.0
     """Streams loaded at once, and dbt's threads."""
     suspend_seconds: float = 60.0
+    """What a warehouse idles until it suspends itself: the readers', and that of a run that does not suspend it."""
     cloud_credits_a_statement: Span = Span(0.00001, 0.00005)
     snowflake_gets_a_file: float = 3.0
     time_travel: Span = Span(1.2, 3.0)
@@ -80,8 +81,8 @@ class Plan:
     """How the platform is run: `runs_a_day`, of which the share `idle` finds nothing new.
 
     `whole_a_day` of the others build everything (all of them where that is more), the rest what depends on what is new.
-    `shared` loads and transforms on one warehouse, one after the other. Warehouses are suspended after
-    `suspend_seconds`, by default the assumption's.
+    `shared` loads and transforms on one warehouse, one after the other. A run suspends at its end what it worked on,
+    unless the warehouses are `left_running` until they suspend themselves.
     """
 
     size: float = 1.0
@@ -89,7 +90,7 @@ class Plan:
     idle: float = 0.0
     whole_a_day: float = 1.0
     shared: bool = False
-    suspend_seconds: float | None = None
+    left_running: bool = False
 
     @property
     def runs(self) -> Mapping[Kind, float]:
@@ -250,18 +251,20 @@ class CostModel:
         return load, transform
 
     def _credits_of(self, kind: Kind, plan: Plan) -> tuple[Span, Span]:
-        """Credits of one run's load and transformation. Sharing a warehouse, they share its resume and its idling."""
+        """Credits of one run's load and transformation. Sharing a warehouse, they share its resume and its idling.
+
+        A warehouse of loads alone runs until the run ends, as the writer prolongs its lease on it.
+        """
         load, transform = self.load_seconds(kind, plan), self.transform_seconds(kind, plan)
         if not plan.shared:
-            return self._credits(load, plan), self._credits(transform, plan)
+            return self._credits(load + transform, plan), self._credits(transform, plan)
         both = self._credits(load + transform, plan)
         share = load.high / (load.high + transform.high)
         return both * share, both * (1 - share)
 
     def _credits(self, busy: Span, plan: Plan) -> Span:
         """Credits of a warehouse that is resumed, is busy, idles until it is suspended; at most all the time."""
-        suspend = self.assumed.suspend_seconds if plan.suspend_seconds is None else plan.suspend_seconds
-        return self._billed(busy, suspend, plan.hours)
+        return self._billed(busy, self.assumed.suspend_seconds if plan.left_running else 0.0, plan.hours)
 
     def _billed(self, busy: Span, suspend: float, hours_between: float) -> Span:
         def hours(seconds: float) -> float:

@@ -95,7 +95,7 @@ def _assumed() -> str:
             ["dashboards opened after a pause, a working day", *_both(a.bi_openings)],
             ["statements of a load, beside those of its versions", *_both(a.statements_a_load)],
             ["statements of a load for each version", *_both(a.statements_a_version)],
-            ["statements of a run on TRANSFORM_WH beside dbt's", *_both(a.statements_beside_dbt)],
+            ["statements of a transformation beside dbt's", *_both(a.statements_beside_dbt)],
             ["S3 requests by which Snowflake reads a file", *_both(a.snowflake_gets_a_file)],
             ["months after which files go to Standard-IA", *_both(a.infrequent_after_months)],
         ],
@@ -127,11 +127,11 @@ def _prices() -> str:
 
 
 def _month(model: CostModel) -> str:
-    plans = [Plan(size=size, runs_a_day=OFTEN, idle=HALF) for size in SIZES]
+    plans = [Plan(size=size, runs_a_day=OFTEN, idle=HALF, shared=True) for size in SIZES]
     months = [model.month(plan) for plan in plans]
     lines: list[tuple[str, Callable[[Month], Span]]] = [
-        ("LOAD_WH", lambda month: month.load),
-        ("TRANSFORM_WH", lambda month: month.transform),
+        ("loads", lambda month: month.load),
+        ("transformations", lambda month: month.transform),
         ("cloud services above 10 %", lambda month: month.cloud_services),
         ("Snowflake storage", lambda month: month.warehouse_storage),
         ("S3 storage", lambda month: month.s3_storage),
@@ -142,17 +142,23 @@ def _month(model: CostModel) -> str:
     ]
     rows = [[name, *(_dollars(of(month)) for month in months)] for name, of in lines]
     rows += [
-        ["credits of the three warehouses", *(_dollars(month.credits) for month in months)],
+        ["credits of the warehouses", *(_dollars(month.credits) for month in months)],
         ["rows of a run that writes", *(f"{month.rows_a_run:,.0f}" for month in months)],
-        ["its seconds of LOAD_WH", *(_seconds(model.load_seconds(Kind.PARTIAL, plan)) for plan in plans)],
-        ["its seconds of TRANSFORM_WH", *(_seconds(model.transform_seconds(Kind.PARTIAL, plan)) for plan in plans)],
+        ["its seconds of loading", *(_seconds(model.load_seconds(Kind.PARTIAL, plan)) for plan in plans)],
+        ["its seconds of transforming", *(_seconds(model.transform_seconds(Kind.PARTIAL, plan)) for plan in plans)],
         ["a whole one's", *(_seconds(model.transform_seconds(Kind.WHOLE, plan)) for plan in plans)],
         [
             "the lake, GB (of them for deletions)",
             *(f"{month.lake_gb:,.1f} ({month.deletions_gb:,.1f})" for month in months),
         ],
     ]
-    return _table([f"USD a month, {OFTEN} runs a day, half of them idle", *(_times(size) for size in SIZES)], rows)
+    return _table(
+        [
+            f"USD a month, {OFTEN} runs a day, half of them idle, one warehouse for both",
+            *(_times(size) for size in SIZES),
+        ],
+        rows,
+    )
 
 
 def _idle(model: CostModel) -> str:
@@ -189,7 +195,7 @@ def _schedule(model: CostModel) -> str:
 
 def _set(plan: Plan, way: Plan) -> Plan:
     """The plan on the warehouses of `way`."""
-    return replace(plan, shared=way.shared, suspend_seconds=way.suspend_seconds)
+    return replace(plan, shared=way.shared, left_running=way.left_running)
 
 
 def _levers(model: CostModel) -> str:

@@ -106,12 +106,13 @@ def _warehouses(settings: SnowflakeSettings) -> Iterator[str]:
         (settings.transform_warehouse, settings.transformer_role),
         (settings.bi_warehouse, settings.reader_role),
     ):
+        privileges = "USAGE" if role == settings.reader_role else "USAGE, OPERATE"
         yield (
             f"CREATE WAREHOUSE IF NOT EXISTS {warehouse} WAREHOUSE_SIZE = XSMALL AUTO_SUSPEND = 60 AUTO_RESUME = TRUE "
             f"INITIALLY_SUSPENDED = TRUE RESOURCE_MONITOR = {MONITOR} GENERATION = '1' "
             "ENABLE_QUERY_ACCELERATION = FALSE"
         )
-        yield f"GRANT USAGE ON WAREHOUSE {warehouse} TO ROLE {role}"
+        yield f"GRANT {privileges} ON WAREHOUSE {warehouse} TO ROLE {role}"
 
 
 def _database(settings: SnowflakeSettings, database: str, schemas: Schemas) -> Iterator[str]:

@@ -11,3 +11,6 @@ pipeline_principals = { arns = ["arn:aws:iam::443414059898:root"] }
 # snowflake_organization, snowflake_account and the public keys: TF_VAR_... in the environment.
 # Enough for a run an hour of the demo's shop (docs/COST.md).
 monthly_credits = 100
+
+# One warehouse for loads and dbt: they follow one another, and a load takes seconds (docs/COST.md).
+load_warehouse = "transform"

@@ -21,3 +21,6 @@ enterprise_edition = true
 retention_days     = 7
 masking_policies   = true
 monthly_credits    = 200
+
+# One warehouse for loads and dbt: they follow one another, and a load takes seconds (docs/COST.md).
+load_warehouse = "transform"

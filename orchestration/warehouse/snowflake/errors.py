@@ -279,6 +279,8 @@ def _privilege(kind: str, statement: str) -> str:
         return "SELECT"
     if kind == "schema" and statement.startswith("CREATE"):
         return "CREATE VIEW" if _CREATES_VIEW.match(statement) else "CREATE TABLE"
+    if kind == "warehouse" and statement.startswith("ALTER"):
+        return "OPERATE"
     if kind == "database" and statement.startswith("CREATE"):
         return "CREATE SCHEMA"
     return "USAGE"

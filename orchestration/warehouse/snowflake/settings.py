@@ -70,6 +70,8 @@ class SnowflakeSettings(Settings):
         default="DP_MAILBLAZE_DEMO_DEV_TRANSFORM_WH", validation_alias="SNOWFLAKE_TRANSFORM_WAREHOUSE"
     )
     bi_warehouse: str = Field(default="DP_MAILBLAZE_DEMO_DEV_BI_WH", validation_alias="SNOWFLAKE_BI_WAREHOUSE")
+    suspend_warehouses: bool = Field(default=True, validation_alias="SNOWFLAKE_SUSPEND_WAREHOUSES")
+    """Whether a run that wrote suspends the warehouses of loads and of transformations at its end."""
     stage: str = Field(default="STG_S3_RAW", validation_alias="SNOWFLAKE_STAGE")
     """The external stage of the raw bucket, in the schema RAW."""
 

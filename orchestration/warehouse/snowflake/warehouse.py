@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
@@ -17,6 +17,7 @@ from orchestration.warehouse.snowflake.lock import WriterLease
 from orchestration.warehouse.snowflake.login import Key, Login, dbt_login, loader_login, reader_login
 from orchestration.warehouse.snowflake.session import Place, SnowflakeSession, query_tag
 from orchestration.warehouse.snowflake.settings import SnowflakeSettings
+from orchestration.warehouse.snowflake.suspension import suspend
 
 _LEASE = timedelta(minutes=2)
 _LEASE_LOCK_SECONDS = 3
@@ -66,13 +67,25 @@ class SnowflakeWarehouse:
 
     @contextmanager
     def lock(self, run_id: str, *, wait: timedelta) -> Iterator[LockHolder]:
-        """Be the only writer. See `Warehouse.lock`."""
+        """Be the only writer; at its end the writer suspends the warehouses that it worked on. See `Warehouse.lock`."""
         login = replace(self._login(Purpose.LOAD), lock_seconds=_LEASE_LOCK_SECONDS)
-        with self._session(login, self._schemas.raw) as session:
+        with self._session(login, self._schemas.raw) as session, ExitStack() as afterwards:
             lease = WriterLease(session, self._schemas.raw, lease=self._lease)
             lease.ensure()
             with lease.hold(run_id, wait=wait, on_wait=self._on_wait) as holder:
+                afterwards.callback(self._suspend_warehouses, session)
                 yield holder
+
+    def _suspend_warehouses(self, loader: SnowflakeSession) -> None:
+        """Those of loads and of dbt, each by the role that uses it; never the readers'."""
+        settings = self._settings
+        if not settings.suspend_warehouses:
+            return
+        if settings.load_warehouse != settings.bi_warehouse:
+            suspend(loader, settings.load_warehouse)
+        if settings.transform_warehouse not in (settings.load_warehouse, settings.bi_warehouse):
+            with self.connect(Purpose.AUDIT) as transformer:
+                suspend(transformer, settings.transform_warehouse)
 
     @contextmanager
     def connect(self, purpose: Purpose = Purpose.LOAD) -> Iterator[SnowflakeSession]:

@@ -10,9 +10,14 @@ locals {
     "loader/database"          = { role = "loader", type = "DATABASE", name = local.database, privileges = ["USAGE"] }
     "transformer/database"     = { role = "transformer", type = "DATABASE", name = local.database, privileges = ["USAGE"] }
     "reader/database"          = { role = "reader", type = "DATABASE", name = local.database, privileges = ["USAGE"] }
-    "loader/load_wh"           = { role = "loader", type = "WAREHOUSE", name = snowflake_warehouse.this["load"].name, privileges = ["USAGE"] }
-    "transformer/transform_wh" = { role = "transformer", type = "WAREHOUSE", name = snowflake_warehouse.this["transform"].name, privileges = ["USAGE"] }
+    "transformer/transform_wh" = { role = "transformer", type = "WAREHOUSE", name = snowflake_warehouse.this["transform"].name, privileges = local.working }
     "reader/bi_wh"             = { role = "reader", type = "WAREHOUSE", name = snowflake_warehouse.this["bi"].name, privileges = ["USAGE"] }
+  }
+
+  # A run suspends at its end what it worked on, hence OPERATE.
+  working = ["USAGE", "OPERATE"]
+  loader_warehouse_grants = {
+    for workload in toset(["load", var.load_warehouse]) : "loader/${workload}_wh" => { role = "loader", type = "WAREHOUSE", name = snowflake_warehouse.this[workload].name, privileges = local.working }
   }
 
   # Readers see the marts alone: snapshots and staging are workings, and staging holds customers' addresses.
@@ -33,7 +38,7 @@ locals {
 
 resource "snowflake_grant_privileges_to_account_role" "account_object" {
   provider = snowflake.securityadmin
-  for_each = local.account_object_grants
+  for_each = merge(local.account_object_grants, local.loader_warehouse_grants)
 
   account_role_name = snowflake_account_role.this[each.value.role].name
   privileges        = each.value.privileges

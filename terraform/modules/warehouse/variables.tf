@@ -133,6 +133,18 @@ variable "warehouses" {
   }
 }
 
+variable "load_warehouse" {
+  description = "The warehouse that the loader works on: load, or transform, where loads are small. Loads and transformations follow one another, so that one warehouse for both resumes once a run."
+  type        = string
+  default     = "load"
+  nullable    = false
+
+  validation {
+    condition     = contains(["load", "transform"], var.load_warehouse)
+    error_message = "load_warehouse must be load or transform."
+  }
+}
+
 variable "enterprise_edition" {
   description = "Whether the account's edition is Enterprise or above. Only there is query acceleration, which new accounts have on, and only there can it be turned off."
   type        = bool

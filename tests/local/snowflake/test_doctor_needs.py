@@ -94,6 +94,22 @@ def test_warehouses_tell_what_they_are_to_whoever_may_use_them(client: Client) -
     assert told()[4] == "null"
 
 
+def test_a_warehouse_is_suspended_once_and_resumes_with_the_next_query(client: Client) -> None:
+    tail = uuid.uuid4().hex[:8].upper()
+    client.run(f"CREATE WAREHOUSE W_{tail}")
+    client.run(f"USE WAREHOUSE W_{tail}")
+
+    def state() -> object:
+        return client.run(f"SHOW WAREHOUSES LIKE 'w_{tail}'")[0][1]
+
+    client.run(f"ALTER WAREHOUSE W_{tail} SUSPEND")
+    assert state() == "SUSPENDED"
+    assert client.errno(f"ALTER WAREHOUSE W_{tail} SUSPEND") == 90064
+    client.run("CREATE TABLE ASKED (A INT)")
+    client.run("SELECT COUNT(*) FROM ASKED")
+    assert state() == "STARTED"
+
+
 def test_a_user_s_parameters_hold_where_the_session_sets_none(
     client: Client, connect: Connect, key: RSAPrivateKey, names: tuple[str, str, str]
 ) -> None:

@@ -11,6 +11,7 @@ from local.snowflake.emulator.account.doubts import PARAMETER as DOUBTS
 from local.snowflake.emulator.account.doubts import Doubt
 from local.snowflake.emulator.account.objects import ResourceMonitor, Role, StorageIntegration, User, Warehouse
 from local.snowflake.emulator.errors import (
+    SnowflakeError,
     already_exists,
     invalid_parameter,
     invalid_property,
@@ -131,10 +132,17 @@ def alter_user(context: Context) -> Result:
 
 
 def alter_warehouse(context: Context) -> Result:
-    """ALTER WAREHOUSE name SET options."""
+    """ALTER WAREHOUSE name SET options, or SUSPEND."""
     name = context.tokens.identifier()
-    context.tokens.emulated("ALTER WAREHOUSE", "SET")
+    wanted = context.tokens.emulated("ALTER WAREHOUSE", "SET", "SUSPEND")
     warehouse = context.account.warehouse(name)
+    if wanted == "SUSPEND":
+        context.tokens.end()
+        context.actor.require("OPERATE", "WAREHOUSE", name, owner=warehouse.owner)
+        if warehouse.suspended:
+            raise SnowflakeError(90064, "22000", f"Invalid state. Warehouse '{name}' cannot be suspended.")
+        warehouse.suspended = True
+        return status(DONE)
     context.actor.require("MODIFY", "WAREHOUSE", name, owner=warehouse.owner)
     _assign(context.tokens, warehouse, _WAREHOUSE)
     _check_monitor(context, warehouse)

@@ -142,13 +142,13 @@ run "everything" {
       ["${snowflake_grant_ownership.raw_tables.account_role_name}: OWNERSHIP ON FUTURE ${one(one(snowflake_grant_ownership.raw_tables.on).future).object_type_plural} IN ${one(one(snowflake_grant_ownership.raw_tables.on).future).in_schema}"],
       ))) == jsonencode(sort([
       "DP_MAILBLAZE_DEMO_DEV_LOADER: USAGE ON DATABASE DP_MAILBLAZE_DEMO_DEV_DB",
-      "DP_MAILBLAZE_DEMO_DEV_LOADER: USAGE ON WAREHOUSE DP_MAILBLAZE_DEMO_DEV_LOAD_WH",
+      "DP_MAILBLAZE_DEMO_DEV_LOADER: OPERATE,USAGE ON WAREHOUSE DP_MAILBLAZE_DEMO_DEV_LOAD_WH",
       "DP_MAILBLAZE_DEMO_DEV_LOADER: CREATE TABLE,USAGE ON SCHEMA \"DP_MAILBLAZE_DEMO_DEV_DB\".\"RAW\"",
       "DP_MAILBLAZE_DEMO_DEV_LOADER: USAGE ON STAGE \"DP_MAILBLAZE_DEMO_DEV_DB\".\"RAW\".\"STG_S3_RAW\"",
       "DP_MAILBLAZE_DEMO_DEV_LOADER: USAGE ON FILE FORMAT \"DP_MAILBLAZE_DEMO_DEV_DB\".\"RAW\".\"PARQUET_OF_INGEST\"",
       "DP_MAILBLAZE_DEMO_DEV_LOADER: OWNERSHIP ON FUTURE TABLES IN \"DP_MAILBLAZE_DEMO_DEV_DB\".\"RAW\"",
       "DP_MAILBLAZE_DEMO_DEV_TRANSFORMER: USAGE ON DATABASE DP_MAILBLAZE_DEMO_DEV_DB",
-      "DP_MAILBLAZE_DEMO_DEV_TRANSFORMER: USAGE ON WAREHOUSE DP_MAILBLAZE_DEMO_DEV_TRANSFORM_WH",
+      "DP_MAILBLAZE_DEMO_DEV_TRANSFORMER: OPERATE,USAGE ON WAREHOUSE DP_MAILBLAZE_DEMO_DEV_TRANSFORM_WH",
       "DP_MAILBLAZE_DEMO_DEV_TRANSFORMER: USAGE ON SCHEMA \"DP_MAILBLAZE_DEMO_DEV_DB\".\"RAW\"",
       "DP_MAILBLAZE_DEMO_DEV_TRANSFORMER: SELECT ON ALL TABLES IN \"DP_MAILBLAZE_DEMO_DEV_DB\".\"RAW\"",
       "DP_MAILBLAZE_DEMO_DEV_TRANSFORMER: SELECT ON FUTURE TABLES IN \"DP_MAILBLAZE_DEMO_DEV_DB\".\"RAW\"",
@@ -176,7 +176,7 @@ run "everything" {
         values(snowflake_grant_privileges_to_account_role.account_object), values(snowflake_grant_privileges_to_account_role.schema),
         values(snowflake_grant_privileges_to_account_role.select_all), values(snowflake_grant_privileges_to_account_role.select_future),
         values(snowflake_grant_privileges_to_account_role.lake), values(snowflake_grant_privileges_to_account_role.integration),
-      ]) : length(setsubtract(grant.privileges, ["USAGE", "SELECT", "CREATE TABLE", "CREATE VIEW"])) == 0 && !coalesce(grant.with_grant_option, false) && !coalesce(grant.all_privileges, false)
+      ]) : length(setsubtract(grant.privileges, ["USAGE", "OPERATE", "SELECT", "CREATE TABLE", "CREATE VIEW"])) == 0 && !coalesce(grant.with_grant_option, false) && !coalesce(grant.all_privileges, false)
     ])
     error_message = "Privileges are spelt as Snowflake spells them, and nobody may hand them on."
   }
@@ -270,12 +270,34 @@ run "bad_values_are_refused" {
     service_keys      = { dbt = { key_1 = "-----BEGIN PRIVATE KEY-----\nMII\n-----END PRIVATE KEY-----" } }
     service_ip_ranges = ["0.0.0.0/0", "office"]
     snowpipe_streams  = ["Email Events"]
+    load_warehouse    = "bi"
   }
 
   expect_failures = [
     var.name_prefix, var.schemas, var.stage_name, var.retention_days, var.storage_role_arn, var.warehouses, var.monthly_credits,
-    var.service_keys, var.service_ip_ranges, var.snowpipe_streams, var.masking_policies,
+    var.service_keys, var.service_ip_ranges, var.snowpipe_streams, var.masking_policies, var.load_warehouse,
   ]
+}
+
+run "loads_share_the_warehouse_of_transformations" {
+  command = plan
+
+  variables {
+    load_warehouse = "transform"
+  }
+
+  assert {
+    condition = jsonencode(sort([
+      for grant in snowflake_grant_privileges_to_account_role.account_object : "${grant.account_role_name}: ${join(",", grant.privileges)} ON ${one(grant.on_account_object).object_name}"
+      if one(grant.on_account_object).object_type == "WAREHOUSE"
+      ])) == jsonencode(sort([
+      "DP_MAILBLAZE_DEMO_DEV_LOADER: OPERATE,USAGE ON DP_MAILBLAZE_DEMO_DEV_LOAD_WH",
+      "DP_MAILBLAZE_DEMO_DEV_LOADER: OPERATE,USAGE ON DP_MAILBLAZE_DEMO_DEV_TRANSFORM_WH",
+      "DP_MAILBLAZE_DEMO_DEV_TRANSFORMER: OPERATE,USAGE ON DP_MAILBLAZE_DEMO_DEV_TRANSFORM_WH",
+      "DP_MAILBLAZE_DEMO_DEV_READER: USAGE ON DP_MAILBLAZE_DEMO_DEV_BI_WH",
+    ]))
+    error_message = "The loader may use the warehouse of transformations, beside its own."
+  }
 }
 
 run "china_has_a_cloud_of_its_own" {
