@@ -20,6 +20,7 @@ from bench.pictures import draw
 from bench.report import render
 from bench.results import CaseResult, Results
 from bench.scale import SCALES
+from bench.week.rhythm import RUNS_A_WEEK
 from bench.world import World, open_world
 from local.servers.postgres_server import SERVER_SETTINGS
 from local.settings import REPOSITORY
@@ -45,6 +46,8 @@ def main(arguments: Sequence[str]) -> int:
         scale = SCALES[options.scale]
         if options.rounds:
             scale = replace(scale, rounds=options.rounds)
+        if options.whole_week:
+            scale = replace(scale, week_runs=RUNS_A_WEEK)
         peers = _PEERS if options.peers and _PEERS.exists() else None
         if options.peers and peers is None:
             print("The peers are not installed (make bench installs them), so that ours is measured alone.")
@@ -133,6 +136,9 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--list", action="store_true", help="list the cases")
     parser.add_argument("--scale", choices=list(SCALES), default="full", help="small: to try the harness")
     parser.add_argument("--rounds", type=int, help="runs of each contender (default: 5)")
+    parser.add_argument(
+        "--whole-week", action="store_true", help=f"case week: {RUNS_A_WEEK} runs, in half an hour (default: a day's)"
+    )
     parser.add_argument("--no-peers", dest="peers", action="store_false", help="leave the other tools out")
     parser.add_argument(
         "--out", type=Path, help="folder for the page and the JSON (default: docs; .local/bench if small)"

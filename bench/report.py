@@ -16,13 +16,13 @@ NOTES = Path(__file__).with_name("notes")
 _HEAD = """\
 # Benchmarks
 
-Written by `make bench` (`python -m bench`); the figures are in [benchmarks.json](benchmarks.json), and the words below
-the tables come from `bench/notes/`. Measured are whole processes from their start to their end: imports, connecting and
-the last request included. Contenders take turns (A B C A B C) after a warm-up, and the median of their runs is shown.
-Slow ones take part in fewer rounds, down to one, so that all but the week takes 20 minutes: the last column says in
-how many. CPU is user and system time of the process tree; the servers they talk to (Postgres, the S3 endpoint, the API)
-run on the same machine and are not counted. Memory is the peak of the largest process, or of all processes of the tree
-together where that is more.
+Written by `make bench` (`python -m bench`); the figures are in [benchmarks.json](benchmarks.json), and the words
+below the tables come from `bench/notes/`. Measured are whole processes from their start to their end: imports,
+connecting and the last request included. Contenders take turns (A B C A B C) after a warm-up, and the median of their
+runs is shown. Slow ones take part in fewer rounds, down to one, so that all of it takes 25 minutes: the last column
+says in how many. CPU is user and system time of the process tree; the servers they talk to (Postgres, the S3
+endpoint, the API) run on the same machine and are not counted. Memory is the peak of the largest process, or of all
+processes of the tree together where that is more.
 """
 
 

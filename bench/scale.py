@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bench.week.rhythm import RUNS_A_WEEK
+from bench.week.rhythm import RUNS_A_DAY
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ FULL = Scale(
     history_events=(1_000_000, 10_000_000),
     page_events=10_000_000,
     shop=1.0,
-    week_runs=RUNS_A_WEEK,
+    week_runs=RUNS_A_DAY,
     week_build_every=12,
 )
 SMALL = Scale(

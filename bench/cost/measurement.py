@@ -58,7 +58,7 @@ class Measurement:
     def of(cls, results: Results) -> Measurement:
         """Raises BenchError if one of the cases `week`, `load` and `dbt` was not measured."""
         figures = _case(results, week.CASE.name).figures
-        days = figures["the week: runs"] / RUNS_A_DAY
+        days = figures["afterwards: runs"] / RUNS_A_DAY
         loaded = find(_case(results, load.CASE.name).series, load.OURS).wall / FULL.rows
         new, history = _dbt_rates(_case(results, dbt.CASE.name))
         return cls(
@@ -66,10 +66,10 @@ class Measurement:
             bytes=figures["everything: bytes"],
             key_bytes=figures["everything: bytes for deletions"],
             warehouse_bytes=figures["at the end: DuckDB file, bytes"],
-            warehouse_rows=figures["everything: rows"] + figures["the week: rows"],
-            day_rows=figures["the week: rows"] / days,
-            day_keys=figures["the week: tombstones"] / days,
-            day_key_bytes=figures["the week: bytes for deletions"] / days,
+            warehouse_rows=figures["everything: rows"] + figures["afterwards: rows"],
+            day_rows=figures["afterwards: rows"] / days,
+            day_keys=figures["afterwards: tombstones"] / days,
+            day_key_bytes=figures["afterwards: bytes for deletions"] / days,
             bytes_a_file=figures["a file without rows: bytes"],
             bytes_a_row=figures["a row: bytes"],
             runs={kind: _run_of(kind, figures) for kind in Kind},

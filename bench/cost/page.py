@@ -69,7 +69,7 @@ def _measured(model: CostModel) -> str:
             ["a million rows loaded by DuckDB", f"{m.load_seconds_a_row * 1e6:.2f} s"],
             ["a million new rows through dbt on DuckDB", f"{m.dbt_seconds_a_new_row * 1e6:.2f} s"],
             ["a million rows of history beside them", f"{m.dbt_seconds_a_row_of_history * 1e6:.2f} s"],
-            ["DuckDB file for all of it, and the week", f"{m.warehouse_bytes / 1e6:.0f} MB"],
+            ["DuckDB file for all of it, and what followed", f"{m.warehouse_bytes / 1e6:.0f} MB"],
         ],
     )
 

@@ -88,7 +88,7 @@ def test_a_day_in_fast_motion_leaves_what_the_source_has_and_a_full_refresh_woul
 
     assert result.error is None
     figures = result.figures
-    assert figures["idle: runs"] + figures["partial: runs"] + figures["whole: runs"] == figures["the week: runs"] > 96
+    assert figures["idle: runs"] + figures["partial: runs"] + figures["whole: runs"] == figures["afterwards: runs"] > 96
     assert figures["whole: runs"] == 1
     assert min(figures["idle: runs"], figures["partial: runs"]) > 10
     assert figures["idle: rows"] == figures["idle: files"] == figures["idle: dbt nodes"] == 0
