@@ -14,23 +14,21 @@
     that nothing has touched from {{ this }}. So a row that lost all that it counted goes, too. -#}
 {% macro get_incremental_replace_sql(arg_dict) -%}
     {%- set columns = get_quoted_csv(arg_dict['dest_columns'] | map(attribute='name')) -%}
-    {%- set sql -%}
-    delete from {{ arg_dict['target_relation'] }};
-
-    insert into {{ arg_dict['target_relation'] }} ({{ columns }})
-    (
-        select {{ columns }}
-        from {{ arg_dict['temp_relation'] }}
-    )
-    {%- endset -%}
-    {{ return(adapter.dispatch('in_one_transaction')(sql)) }}
+    {{ return(adapter.dispatch('replace_rows')(arg_dict['target_relation'], arg_dict['temp_relation'], columns)) }}
 {%- endmacro %}
 
-{#- dbt's own transaction is around it. -#}
-{% macro duckdb__in_one_transaction(sql) -%}
-    {{ return(sql) }}
+{#- In dbt's own transaction. -#}
+{% macro duckdb__replace_rows(target, source, columns) -%}
+    delete from {{ target }};
+
+    insert into {{ target }} ({{ columns }})
+    select {{ columns }}
+    from {{ source }}
 {%- endmacro %}
 
-{% macro snowflake__in_one_transaction(sql) -%}
-    {{ return(snowflake_dml_explicit_transaction(sql)) }}
+{#- In one statement. -#}
+{% macro snowflake__replace_rows(target, source, columns) -%}
+    insert overwrite into {{ target }} ({{ columns }})
+    select {{ columns }}
+    from {{ source }}
 {%- endmacro %}

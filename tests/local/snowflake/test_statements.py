@@ -137,7 +137,7 @@ def test_what_no_statement_of_ours_needs_is_refused_by_name(client: Client) -> N
         ("CREATE TRANSIENT SCHEMA OTHER", "CREATE TRANSIENT SCHEMA"),
         ("CREATE TABLE CLUSTERED (A INT) CLUSTER BY (A)", "CLUSTER BY"),
         ("CREATE TABLE FILLED (A INT DEFAULT 1)", "DEFAULT 1"),
-        ("INSERT OVERWRITE INTO KEPT VALUES (1, 'x')", "INSERT OVERWRITE"),
+        ("INSERT OVERWRITE INTO KEPT VALUES (1, 'x')", "INSERT OVERWRITE of VALUES"),
         ("SELECT COUNT(*) FROM INFORMATION_SCHEMA.VIEWS", "INFORMATION_SCHEMA.VIEWS"),
         ("SELECT SYSTEM$CANCEL_ALL_QUERIES(1)", "SYSTEM$CANCEL_ALL_QUERIES"),
         ("SELECT DATE_PART('epoch_second', CURRENT_TIMESTAMP())", "EPOCH_SECOND"),
@@ -156,6 +156,21 @@ def test_what_no_statement_of_ours_needs_is_refused_by_name(client: Client) -> N
             cursor.describe("SELECT * FROM KEPT")
         assert caught.value.errno == 2
     assert client.value("SELECT COUNT(*) FROM KEPT") == 0
+
+
+def test_rows_are_replaced_by_what_a_query_makes_of_them(client: Client) -> None:
+    """All at once: a query that fails leaves them."""
+    client.run("CREATE TABLE TOTALS (NAME VARCHAR(3), TOTAL NUMBER(38,0))")
+    client.run("INSERT INTO TOTALS VALUES ('a', 1), ('b', 2), ('c', 3)")
+    overwrite = "INSERT OVERWRITE INTO TOTALS (TOTAL, NAME) SELECT TOTAL + 1, NAME FROM TOTALS WHERE NAME <> 'b'"
+    assert client.run(overwrite) == [(2,)]
+    client.refused("INSERT OVERWRITE INTO TOTALS SELECT 'too long', 1")
+    client.run("BEGIN")
+    client.run("INSERT OVERWRITE INTO TOTALS SELECT NAME, 0 FROM TOTALS")
+    client.run("ROLLBACK")
+    assert client.run("SELECT NAME, TOTAL FROM TOTALS ORDER BY 1") == [("a", 2), ("c", 4)]
+    assert client.run("INSERT OVERWRITE INTO TOTALS SELECT NAME, TOTAL FROM TOTALS WHERE FALSE") == [(0,)]
+    assert client.value("SELECT COUNT(*) FROM TOTALS") == 0
 
 
 def test_quotients_of_numbers_are_exact(client: Client) -> None:

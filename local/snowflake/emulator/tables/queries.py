@@ -10,6 +10,7 @@ from local.snowflake.emulator.account.context import Context
 from local.snowflake.emulator.account.locks import LockMode
 from local.snowflake.emulator.errors import SnowflakeError, unsupported
 from local.snowflake.emulator.sql.lengths import check_assignments, check_insert, check_merged
+from local.snowflake.emulator.sql.relations import quoted
 from local.snowflake.emulator.sql.results import Result, ResultColumn, counts
 from local.snowflake.emulator.sql.translate import Names, TableReference, generate, name_columns
 from local.snowflake.emulator.tables.execute import prepare, require_select, run
@@ -29,13 +30,32 @@ def select(context: Context, expression: exp.Expression) -> Result:
 def insert(context: Context, expression: exp.Insert) -> Result:
     expression, names, target = _prepare_change(context, expression, "INSERT")
     context.lock(target.relation.name, LockMode.WRITE if expression.args.get("overwrite") else LockMode.INSERT)
-    if expression.args.get("overwrite"):
-        raise unsupported("INSERT OVERWRITE")
     if target.node.args.get("alias"):
         target.node.set("alias", None)
     check_insert(target.relation, expression)
-    table = run(context, generate(expression), wrote=True, uses_temporary=_temporary(names))
-    return counts(["number of rows inserted"], [_count(table)], statement_type.INSERT)
+    if expression.args.get("overwrite"):
+        inserted = _overwrite(context, expression, target, names)
+    else:
+        inserted = _count(run(context, generate(expression), wrote=True, uses_temporary=_temporary(names)))
+    return counts(["number of rows inserted"], [inserted], statement_type.INSERT)
+
+
+def _overwrite(context: Context, expression: exp.Insert, target: TableReference, names: Names) -> int:
+    """INSERT OVERWRITE ... SELECT in one statement of DuckDB's, whose query sees the rows that it replaces."""
+    query = expression.expression
+    if not isinstance(query, exp.Query):
+        raise unsupported("INSERT OVERWRITE of VALUES")
+    named = expression.this.expressions if isinstance(expression.this, exp.Schema) else []
+    columns = [column.name for column in named] or [column.name for column in target.relation.columns]
+    places = [quoted(f"C{at}") for at in range(len(columns))]
+    sql = (
+        f"MERGE INTO {generate(target.node)} USING ({generate(query)}) AS ROWS_TO_STORE({', '.join(places)}) ON FALSE "
+        "WHEN NOT MATCHED BY SOURCE THEN DELETE WHEN NOT MATCHED BY TARGET THEN "
+        f"INSERT ({', '.join(map(quoted, columns))}) VALUES ({', '.join(f'ROWS_TO_STORE.{place}' for place in places)}) "
+        "RETURNING merge_action"
+    )
+    actions = run(context, sql, wrote=True, uses_temporary=_temporary(names)).column(0).to_pylist()
+    return actions.count("INSERT")
 
 
 def update(context: Context, expression: exp.Update) -> Result:
