@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -28,7 +29,7 @@ def ci(tmp_path_factory: pytest.TempPathFactory) -> Dbt:
 def compiled(ci: Dbt) -> DbtResult:
     """How CI's `dbt deps` and `dbt compile` end."""
     ci.succeed("deps")
-    return ci.succeed("compile", "--show-all-deprecations")
+    return replace(ci, manifest=True).succeed("compile", "--show-all-deprecations")
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +56,6 @@ def test_every_data_test_says_which_kind_it_is_and_stops_publication_only_for_a_
 def test_incremental_models_merge_and_refuse_another_list_of_columns(models: dict[str, dict[str, Any]]) -> None:
     for name, model in models.items():
         if model["config"]["materialized"] == "incremental":
-            # By key; or all rows in place of all, where rows may go (macros/dialect/merging.sql).
             assert model["config"]["incremental_strategy"] in ("merge", "replace"), name
             assert model["config"]["on_schema_change"] == "fail", name
 

@@ -11,7 +11,14 @@
 
 
 {#- The incremental strategy `replace`, of small tables of sums: the model selects all of its rows, of which it takes over those
-    that nothing has touched from {{ this }}. So a row that lost all that it counted goes, too. -#}
+    that nothing has touched from {{ this }}. So a row that lost all that it counted goes, too.
+
+    A run that looks at everything makes such a table anew. So it needs no full refresh after a change of its columns. -#}
+{% macro should_full_refresh() -%}
+    {%- set anew = config.get('incremental_strategy') == 'replace' and looks_at_everything() -%}
+    {{ return(anew or dbt.should_full_refresh()) }}
+{%- endmacro %}
+
 {% macro get_incremental_replace_sql(arg_dict) -%}
     {%- set columns = get_quoted_csv(arg_dict['dest_columns'] | map(attribute='name')) -%}
     {{ return(adapter.dispatch('replace_rows')(arg_dict['target_relation'], arg_dict['temp_relation'], columns)) }}

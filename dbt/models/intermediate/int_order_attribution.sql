@@ -1,3 +1,5 @@
+{{ config(materialized='incremental', incremental_strategy='replace', unique_key='order_id') }}
+
 with
 
 -- The customer as of the order: an erasure since changes no attribution.
@@ -11,6 +13,65 @@ orders as (
     where not orders.is_deleted and milestones.buyer_id is not null
 ),
 
+landed as (
+    select
+        (select coalesce(max(_changed_version), 0) from {{ ref('int_orders') }}) as orders_version,
+        (select coalesce(max(_log_version), 0) from {{ ref('int_email_events') }}) as events_version,
+        customers.version as customers_version
+    from ({{ customers_version() }}) as customers
+),
+
+{% if is_incremental() -%}
+known as (
+    select * from {{ this }}
+),
+
+addresses_touched as (
+    {{ addresses_touched() }}
+),
+
+-- That are new, or have changed, or whose address may have had another holder.
+events_touched as (
+    select event_id, event_type, recipient_hash, occurred_at
+    from {{ ref('int_email_events') }}
+    where _log_version > (select coalesce(max(_events_version), 0) from {{ this }})
+
+    union
+
+    select events.event_id, events.event_type, events.recipient_hash, events.occurred_at
+    from {{ ref('int_email_events') }} as events
+    inner join addresses_touched on addresses_touched.email_hash = events.recipient_hash
+),
+
+-- The orders whose click may be another one than before.
+touched as (
+    select order_id
+    from {{ ref('int_orders') }}
+    where _changed_version > (select coalesce(max(_orders_version), 0) from {{ this }})
+
+    union
+
+    select known.order_id
+    from known
+    inner join events_touched on events_touched.event_id = known.click_event_id
+
+    union
+
+    select orders.order_id
+    from events_touched
+    inner join {{ ref('int_address_holders') }} as holders on {{ held_address_of('events_touched', 'holders') }}
+    inner join orders on {{ may_have_won('events_touched', 'holders', 'orders') }}
+    where events_touched.event_type = 'clicked'
+),
+
+orders_touched as (
+    select orders.*
+    from orders
+    inner join touched on touched.order_id = orders.order_id
+),
+{%- endif %}
+{% set candidates = 'orders_touched' if is_incremental() else 'orders' %}
+
 -- The clicks of whoever held the address when they clicked.
 clicks as (
     select
@@ -20,24 +81,53 @@ clicks as (
         events.occurred_at,
         holders.customer_id
     from {{ ref('int_email_events') }} as events
-    inner join {{ ref('int_address_holders') }} as holders
-        on holders.email_hash = events.recipient_hash
-        and {{ in_history('events.occurred_at') }} >= holders.valid_from
-        and {{ in_history('events.occurred_at') }} < holders.valid_to
+    inner join {{ ref('int_address_holders') }} as holders on {{ held_address_of('events', 'holders') }}
     where events.event_type = 'clicked'
+        {%- if is_incremental() %}
+        and holders.customer_id in (select buyer_id from orders_touched)
+        {%- endif %}
+),
+
+last_clicks as (
+    select
+        orders.order_id,
+        orders.placed_at,
+        clicks.event_id as click_event_id,
+        clicks.message_id,
+        clicks.campaign_id,
+        clicks.occurred_at as clicked_at,
+        cast(clicks.occurred_at as date) as clicked_on
+    from {{ candidates }} as orders
+    inner join clicks on {{ may_have_won('clicks', 'clicks', 'orders') }}
+    qualify row_number() over (partition by orders.order_id order by clicks.occurred_at desc, clicks.event_id desc) = 1
+    {%- if is_incremental() %}
+
+    union all
+
+    select
+        known.order_id,
+        known.placed_at,
+        known.click_event_id,
+        known.message_id,
+        known.campaign_id,
+        known.clicked_at,
+        known.clicked_on
+    from known
+    left join touched on touched.order_id = known.order_id
+    where touched.order_id is null
+    {%- endif %}
 )
 
 select
-    orders.order_id,
-    orders.placed_at,
-    clicks.event_id as click_event_id,
-    clicks.message_id,
-    clicks.campaign_id,
-    clicks.occurred_at as clicked_at,
-    cast(clicks.occurred_at as date) as clicked_on
-from orders
-inner join clicks
-    on clicks.customer_id = orders.buyer_id
-    and clicks.occurred_at <= orders.placed_at
-    and {{ at_most_days_apart('clicks.occurred_at', 'orders.placed_at', var('attribution_window_days')) }}
-qualify row_number() over (partition by orders.order_id order by clicks.occurred_at desc, clicks.event_id desc) = 1
+    last_clicks.order_id,
+    last_clicks.placed_at,
+    last_clicks.click_event_id,
+    last_clicks.message_id,
+    last_clicks.campaign_id,
+    last_clicks.clicked_at,
+    last_clicks.clicked_on,
+    landed.orders_version as _orders_version,
+    landed.events_version as _events_version,
+    landed.customers_version as _customers_version
+from last_clicks
+cross join landed

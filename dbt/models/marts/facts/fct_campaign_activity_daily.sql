@@ -4,7 +4,6 @@
     unique_key=['campaign_key', 'activity_date'],
     pre_hook="{{ drop_renamed('fct_campaign_performance') }}",
 ) }}
-{%- set is_partial = is_incremental() and not looks_at_everything() %}
 
 with
 
@@ -37,7 +36,7 @@ revenue as (
     group by attributed_campaign_key, {{ calendar_day('cast(attributed_clicked_at as date)') }}
 ),
 
-{% if is_partial -%}
+{% if is_incremental() -%}
 known as (
     select * from {{ this }}
 ),
@@ -76,7 +75,7 @@ messages as (
     select lifecycle.*, campaigns.campaign_key
     from {{ ref('int_message_lifecycle') }} as lifecycle
     inner join campaigns on campaigns.campaign_id = lifecycle.campaign_id
-    {%- if is_partial %}
+    {%- if is_incremental() %}
     inner join touched on touched.campaign_key = campaigns.campaign_key
     {%- endif %}
 ),
@@ -140,7 +139,7 @@ counted as (
         coalesce(campaigns.version_total, 0) as version_total
     from combined
     left join campaigns on campaigns.campaign_key = combined.campaign_key
-    {%- if is_partial %}
+    {%- if is_incremental() %}
     inner join touched on touched.campaign_key = combined.campaign_key
 
     union all

@@ -3,7 +3,6 @@
     incremental_strategy='replace',
     unique_key=['campaign_key', 'sent_date'],
 ) }}
-{%- set is_partial = is_incremental() and not looks_at_everything() %}
 
 with
 
@@ -24,7 +23,7 @@ orders as (
     group by messages.campaign_key, messages.sent_date
 ),
 
-{% if is_partial -%}
+{% if is_incremental() -%}
 known as (
     select * from {{ this }}
 ),
@@ -70,7 +69,7 @@ touched as (
 messages as (
     select messages.*
     from {{ ref('fct_email_messages') }} as messages
-    {%- if is_partial %}
+    {%- if is_incremental() %}
     inner join touched on touched.campaign_key = messages.campaign_key and touched.sent_date = messages.sent_date
     {%- endif %}
 ),
@@ -139,7 +138,7 @@ counted as (
     from funnel
     left join orders on orders.campaign_key = funnel.campaign_key and orders.sent_date = funnel.sent_date
     left join last_clicks on last_clicks.campaign_key = funnel.campaign_key and last_clicks.sent_date = funnel.sent_date
-    {%- if is_partial %}
+    {%- if is_incremental() %}
 
     union all
 
