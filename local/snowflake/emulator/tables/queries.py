@@ -49,9 +49,9 @@ def _overwrite(context: Context, expression: exp.Insert, target: TableReference,
     columns = [column.name for column in named] or [column.name for column in target.relation.columns]
     places = [quoted(f"C{at}") for at in range(len(columns))]
     sql = (
-        f"MERGE INTO {generate(target.node)} USING ({generate(query)}) AS ROWS_TO_STORE({', '.join(places)}) ON FALSE "
+        f"MERGE INTO {generate(target.node)} USING ({generate(query)}) AS STORED({', '.join(places)}) ON FALSE "
         "WHEN NOT MATCHED BY SOURCE THEN DELETE WHEN NOT MATCHED BY TARGET THEN "
-        f"INSERT ({', '.join(map(quoted, columns))}) VALUES ({', '.join(f'ROWS_TO_STORE.{place}' for place in places)}) "
+        f"INSERT ({', '.join(map(quoted, columns))}) VALUES ({', '.join(f'STORED.{place}' for place in places)}) "
         "RETURNING merge_action"
     )
     actions = run(context, sql, wrote=True, uses_temporary=_temporary(names)).column(0).to_pylist()
