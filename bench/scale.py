@@ -23,6 +23,7 @@ class Scale:
     shop: float
     """Size of the shop and of its provider: 1 is the demo's."""
     week_runs: int
+    week_runs_a_day: int
     week_build_every: int
     """dbt is run in one of so many runs that write."""
 
@@ -39,6 +40,7 @@ FULL = Scale(
     page_events=10_000_000,
     shop=1.0,
     week_runs=RUNS_A_DAY,
+    week_runs_a_day=RUNS_A_DAY,
     week_build_every=12,
 )
 SMALL = Scale(
@@ -52,7 +54,8 @@ SMALL = Scale(
     history_events=(10_000, 20_000),
     page_events=20_000,
     shop=0.02,
-    week_runs=110,
-    week_build_every=6,
+    week_runs=18,
+    week_runs_a_day=16,
+    week_build_every=3,
 )
 SCALES = {"full": FULL, "small": SMALL}

@@ -14,7 +14,7 @@ from bench.measure import BenchError
 from bench.programs.week import WeekPlan
 from bench.results import Check, Series, Table
 from bench.week.facts import Kind, Run, Week, mean
-from bench.week.rhythm import CADENCES, FIRST, RUNS_A_DAY, share_of_idle
+from bench.week.rhythm import CADENCES, FIRST, share_of_idle
 from bench.world import World, python
 from local.servers.saas_server import start_saas
 from local.servers.shop import ShopPasswords, make_shop
@@ -39,6 +39,7 @@ def measure(world: World) -> Measured:
     with world.lake() as lake, world.folder("week") as folder:
         plan = WeekPlan(
             runs=world.scale.week_runs,
+            runs_a_day=world.scale.week_runs_a_day,
             build_every=world.scale.week_build_every,
             seed=options.seed,
             owner_dsn=shop.owner_dsn,
@@ -68,7 +69,7 @@ def measure(world: World) -> Measured:
 
 
 def _checks(week: Week) -> Iterator[Check]:
-    hours = len(week.runs) / 4
+    hours = len(week.runs) * 24 / week.runs_a_day
     landed, keys = (sum(getattr(run, name) for run in week.runs) / hours for name in ("key_bytes", "keys"))
     over = "an hour's deletions, over sets of keys landed whole"
     yield Check(what=f"Bytes landed for {over}", value=landed / _FORMER_KEY_BYTES, limit=0.05, unit="x")
@@ -105,7 +106,10 @@ def _figures(week: Week) -> dict[str, float]:
         }
     a_file, a_row = _bytes(week.runs)
     idle = [run.kind is Kind.IDLE for run in week.runs]
-    figures |= {f"{cadence} runs a day: share of idle ones": share_of_idle(idle, cadence) for cadence in CADENCES}
+    figures |= {
+        f"{cadence} runs a day: share of idle ones": share_of_idle(idle, cadence, week.runs_a_day)
+        for cadence in CADENCES
+    }
     return figures | {
         "a file without rows: bytes": a_file,
         "a row: bytes": a_row,
@@ -136,11 +140,11 @@ def _bytes(runs: Sequence[Run]) -> tuple[float, float]:
 def _kinds(week: Week) -> Table:
     """A run of each kind, and of each hour of the day that it came in: the first day's beside the last one's."""
     groups = {
-        "idle, the first day": [run for run in week.runs[:RUNS_A_DAY] if run.kind is Kind.IDLE],
-        "idle, the last day": [run for run in week.runs[-RUNS_A_DAY:] if run.kind is Kind.IDLE],
+        "idle, the first day": [run for run in week.runs[: week.runs_a_day] if run.kind is Kind.IDLE],
+        "idle, the last day": [run for run in week.runs[-week.runs_a_day :] if run.kind is Kind.IDLE],
         **_partial(week),
-        "partial, the first day": [run for run in week.runs[:RUNS_A_DAY] if run.kind is Kind.PARTIAL],
-        "partial, the last day": [run for run in week.runs[-RUNS_A_DAY:] if run.kind is Kind.PARTIAL],
+        "partial, the first day": [run for run in week.runs[: week.runs_a_day] if run.kind is Kind.PARTIAL],
+        "partial, the last day": [run for run in week.runs[-week.runs_a_day :] if run.kind is Kind.PARTIAL],
         "whole": list(week.of(Kind.WHOLE)),
     }
     head = ("a run, on average", "runs", "rows", "files", "bytes", "S3 PUT, LIST", "S3 GET", "dbt nodes",

@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict
 
 
 class WeekPlan(BaseModel):
-    """What to play: how many runs, and in how many of those that write dbt is run (one in `build_every`).
+    """What to play: how many runs, how many a day, and in how many of those that write dbt is run (one in
+    `build_every`).
 
     `owner_dsn` and the provider's `admin_key` are for whoever plays the business; `requests_url` counts S3's.
     """
@@ -22,6 +23,7 @@ class WeekPlan(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     runs: int
+    runs_a_day: int
     build_every: int
     seed: int
     owner_dsn: str

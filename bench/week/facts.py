@@ -79,6 +79,7 @@ class Week(_Model):
 
     first: Run
     runs: tuple[Run, ...]
+    runs_a_day: int
     lake: dict[str, Kept]
     removable: Kept
     nodes: int

@@ -34,19 +34,19 @@ def _played(plan: WeekPlan, line: Line, business: _Business) -> Week:
     first = line.run(Quarter(FIRST, _STANDS, _STANDS, is_whole=True, looks_for_deletions=True), 0, builds=True)
     runs: list[Run] = []
     written = 0
-    for number, quarter in enumerate(week(plan.runs), 1):
+    for number, quarter in enumerate(week(plan.runs, plan.runs_a_day), 1):
         business.live(quarter)
         run = line.run(quarter, number, builds=written % plan.build_every == 0)
         written += run.kind is not Kind.IDLE
         runs.append(run)
         if quarter.is_whole:
             print(_told(runs), flush=True)
-    return _judged(line, first, runs)
+    return _judged(line, plan.runs_a_day, first, runs)
 
 
-def _judged(line: Line, first: Run, runs: list[Run]) -> Week:
+def _judged(line: Line, runs_a_day: int, first: Run, runs: list[Run]) -> Week:
     last = len(runs) + 1
-    now = FIRST if not runs else list(week(len(runs)))[-1].at
+    now = FIRST if not runs else list(week(len(runs), runs_a_day))[-1].at
     quarter = Quarter(now, _STANDS, _STANDS, is_whole=True, looks_for_deletions=True)
     line.run(quarter, last, builds=True)
     rows = rows_at_the_source(line)
@@ -56,6 +56,7 @@ def _judged(line: Line, first: Run, runs: list[Run]) -> Week:
     return Week(
         first=first,
         runs=tuple(runs),
+        runs_a_day=runs_a_day,
         lake=kept(line),
         removable=removable(line),
         nodes=len(line.graph.nodes),

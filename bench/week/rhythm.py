@@ -33,31 +33,35 @@ class Quarter:
     looks_for_deletions: bool
 
 
-def week(runs: int = RUNS_A_WEEK) -> Iterator[Quarter]:
-    """The runs after FIRST, in order."""
+def week(runs: int = RUNS_A_WEEK, runs_a_day: int = RUNS_A_DAY) -> Iterator[Quarter]:
+    """The runs after FIRST, in order. The fewer a day, the more each of them brings."""
+    every = timedelta(days=1) / runs_a_day
     shop_at = provider_at = FIRST
     for number in range(1, runs + 1):
-        at = FIRST + number * QUARTER
-        shop, provider = (at - since if wakes else _STANDS for since, wakes in _awake(at, shop_at, provider_at))
+        at = FIRST + number * every
+        shop, provider = (at - since if wakes else _STANDS for since, wakes in _awake(at, every, shop_at, provider_at))
         shop_at, provider_at = shop_at + shop, provider_at + provider
         midnight = at.hour == at.minute == 0
         yield Quarter(at, shop, provider, midnight, midnight or (at.hour, at.minute) == (_NOON, 0))
 
 
-def _awake(at: datetime, shop_at: datetime, provider_at: datetime) -> tuple[tuple[datetime, bool], ...]:
+def _awake(
+    at: datetime, every: timedelta, shop_at: datetime, provider_at: datetime
+) -> tuple[tuple[datetime, bool], ...]:
     """Since when each has stood, and whether it lives on before a run: mail from 6, orders from 8 to 22.
 
     On Saturdays and Sundays something happens once an hour, from 9 to 20.
     """
-    began = at - QUARTER
+    began = at - every
     if began.weekday() >= _SATURDAY:
         wakes = at.minute == 0 and 9 <= at.hour <= 20
         return (shop_at, wakes), (provider_at, wakes)
     return (shop_at, 8 <= began.hour < 22), (provider_at, 6 <= began.hour < 20)
 
 
-def share_of_idle(idle: Sequence[bool], cadence: int) -> float:
-    """The share of runs that would have found nothing, had there been `cadence` a day: `idle` are those of the week."""
-    each = RUNS_A_DAY // cadence
+def share_of_idle(idle: Sequence[bool], cadence: int, runs_a_day: int = RUNS_A_DAY) -> float:
+    """The share of runs that would have found nothing, had there been `cadence` a day, or all where there were fewer:
+    `idle` are those of the week."""
+    each = max(runs_a_day // cadence, 1)
     spans = [all(idle[first : first + each]) for first in range(0, len(idle), each)]
     return sum(spans) / len(spans)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import duckdb
 import pytest
 
 from ingest.lake.store import ObjectStore
@@ -19,6 +21,23 @@ if TYPE_CHECKING:
     from tests.orchestration.prefect.conftest import Server
 
 DATABASE = "DP_MAILBLAZE_DEMO_DEV_DB"
+as_shipped = duckdb.connect
+"""Of a database that loads signed extensions alone."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _signatures_are_taken_on_trust() -> Iterator[None]:
+    """DuckDB reads an extension's 21 MB whole to check its signature, for each database that loads it.
+
+    That is 50 ms of a core, hundreds of times. The programs that tests start check it, and so does `as_shipped`.
+    """
+
+    def connect(*arguments: Any, config: dict[str, Any] | None = None, **options: Any) -> duckdb.DuckDBPyConnection:
+        return as_shipped(*arguments, config={"allow_unsigned_extensions": True, **(config or {})}, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(duckdb, "connect", connect)
+        yield
 
 
 @pytest.fixture
