@@ -82,7 +82,7 @@ test: $(STAMP) $(LAKE)/.installed ## Run the tests that need no more than this e
 	@$(PYTEST) --dist loadscope -m "not slow" $(OTHERS)
 
 test-slow: $(STAMP) $(LAKE)/.installed ## Run those that are dear: whole demos, campaigns, kills of whole processes
-	@$(PYTEST) --dist worksteal -m slow $(OTHERS)
+	@$(PYTEST) --dist loadscope -m slow $(OTHERS)
 
 check: lint typecheck ## Before a commit: style, types, and the tests of what has changed since BASE (default HEAD)
 	@$(BIN)/pytest -n $(JOBS) -q -m "not slow" $$(.ci/tests_of_changes $(or $(BASE),HEAD))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import Any
 
 import pytest
@@ -23,6 +24,37 @@ SHARED = {
 """What takes seconds or minutes to make, by the beginning of the path of those that use it."""
 APART = "tests/snowflake/"
 """Where modules share little, each test may run in any worker."""
+SHARED_BY_SLOW_TESTS = {
+    "tests/orchestration/prefect/": PREFECT,
+    "tests/orchestration/worker/": PREFECT,
+    "tests/local/test_demo.py": "a demo that has ended",
+}
+"""What slow tests share: each of the others takes far longer than what it stands on, and may run in any worker."""
+LONGEST_FIRST = (
+    THE_LINE,
+    "tests/snowflake/test_demo.py",
+    "tests/snowflake/dbt/test_compiled.py",
+    "tests/snowflake/test_bad_days.py",
+    "tests/snowflake/dbt/test_border.py",
+    "tests/snowflake/test_idle_runs.py",
+    SHARED_BY_SLOW_TESTS["tests/local/test_demo.py"],
+    DBT,
+    PREFECT,
+    "tests/dbt/test_partial.py",
+    "tests/bench/test_week.py",
+    "tests/test_end_to_end.py",
+    "tests/local/test_other_clock.py",
+    "tests/dbt/test_calendar.py",
+    "tests/dbt/test_incremental.py",
+    "tests/dbt/test_oddities.py",
+    "tests/orchestration/test_add_a_table.py",
+    "tests/chaos/test_campaigns.py",
+    "tests/ingest/run/test_postgres_runs.py",
+)
+"""What takes longest begins first, so that no worker is left alone with it: what is shared, or the beginning of a path.
+
+The others follow, those with the most tests first.
+"""
 
 
 class Together(LoadScopeScheduling):
@@ -31,17 +63,32 @@ class Together(LoadScopeScheduling):
     The mark `xdist_group` of pytest-xdist 3.8 does nothing under pytest 9: it sets an attribute that is no more.
     """
 
+    _is_in_order = False
+
     def _split_scope(self, nodeid: str) -> str:
-        return scope_of(nodeid)
+        return scope_of(nodeid, slow=self.config.option.markexpr == "slow")
+
+    def _assign_work_unit(self, node: Any) -> None:
+        if not self._is_in_order:
+            self.workqueue = OrderedDict(sorted(self.workqueue.items(), key=lambda item: place_of(item[0])))
+            self._is_in_order = True
+        super()._assign_work_unit(node)
 
 
-def scope_of(nodeid: str) -> str:
+def scope_of(nodeid: str, *, slow: bool = False) -> str:
     """What the tests of one worker have in common."""
     module = nodeid.partition("::")[0]
-    for path, shared in SHARED.items():
+    for path, shared in (SHARED_BY_SLOW_TESTS if slow else SHARED).items():
         if module.startswith(path):
             return shared
+    if slow:
+        return nodeid
     return nodeid if module.startswith(APART) and module != "tests/snowflake/dbt/test_compiled.py" else module
+
+
+def place_of(scope: str) -> int:
+    """Where it stands among what begins first; behind all of it for most."""
+    return next((place for place, first in enumerate(LONGEST_FIRST) if scope.startswith(first)), len(LONGEST_FIRST))
 
 
 @pytest.hookimpl(optionalhook=True)
