@@ -28,8 +28,11 @@ _NAME = re.compile(r'"(?:[^"]|"")+"')
 
 def one_of_each_shape(statements: Iterable[str]) -> list[str]:
     """One of those that differ in numbers, plain texts and dbt's comments alone: no grammar asks for these."""
-    by_shape = {_TOKEN.sub(_any_value, _COMMENT.sub("", statement)).strip(): statement for statement in statements}
-    return sorted(by_shape.values())
+    return sorted(_by_shape(statements).values())
+
+
+def _by_shape(statements: Iterable[str]) -> dict[str, str]:
+    return {_TOKEN.sub(_any_value, _COMMENT.sub("", statement)).strip(): statement for statement in statements}
 
 
 def _any_value(token: re.Match[str]) -> str:
@@ -39,12 +42,12 @@ def _any_value(token: re.Match[str]) -> str:
 
 
 def refused_by_sqlfluff(statements: Iterable[str]) -> dict[str, str]:
-    """Why, by statement. Of each shape, one is parsed.
+    """Why, by statement. Of each shape, one is parsed, whatever its columns and tables are called.
 
     A backslash in a name is shown as _: sqlfluff takes it for an escape there, which in Snowflake it is not. Nor does
     it know the empty list of NULL_IF, which Snowflake's pages on COPY show.
     """
-    distinct = [_as_sqlfluff_knows_it(statement) for statement in one_of_each_shape(statements)]
+    distinct = {shape: _as_sqlfluff_knows_it(statement) for shape, statement in _by_shape(statements).items()}
     finished = subprocess.run(
         [str(SQLFLUFF_PYTHON), str(_PROGRAM)], input=json.dumps(distinct), capture_output=True, text=True, check=False
     )

@@ -14,27 +14,29 @@ import pytest
 from tests.dbt.running.project import PROJECT, Dbt
 from tests.snowflake.dbt.snowflake_grammar import SQLFLUFF_PYTHON, refused_by_sqlfluff, refused_by_sqlglot
 
-OFFLINE = "{% macro is_incremental() %}{{ return(var('incremental')) }}{% endmacro %}"
+OFFLINE = "{% macro is_incremental() %}{{ return(not flags.FULL_REFRESH) }}{% endmacro %}"
+MODES = {"first": ("--full-refresh",), "later": ()}
 
 
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The SQL of every node by its name, as it is the first time and as it is later."""
+    work = tmp_path_factory.mktemp("compiled")
+    project = work / "project"
+    shutil.copytree(PROJECT, project, ignore=shutil.ignore_patterns("target", "logs", "dbt_packages"))
+    (project / "macros" / "offline.sql").write_text(OFFLINE)
     found = {}
-    for mode in ("first", "later"):
-        work = tmp_path_factory.mktemp(mode)
-        project = work / "project"
-        shutil.copytree(PROJECT, project, ignore=shutil.ignore_patterns("target", "logs", "dbt_packages"))
-        (project / "macros" / "offline.sql").write_text(OFFLINE)
-        mode_of = f"{{incremental: {str(mode == 'later').lower()}}}"
-        # No SNOWFLAKE_ variable is set, and nothing is connected to.
+    for mode, options in MODES.items():
+        # No SNOWFLAKE_ variable is set, and nothing is connected to. What is parsed holds for both.
         result = Dbt(work, project=project).succeed(
-            "compile", "--target", "snowflake", "--vars", mode_of, "--no-populate-cache", "--no-introspect"
+            "compile", "--target", "snowflake", "--no-populate-cache", "--no-introspect", *options
         )
         assert "Invalid profile" not in result.output
         files = sorted((work / "target" / "compiled").rglob("*.sql"))
         assert len(files) > 80
         found.update({f"{path.stem}, {mode}": path.read_text() for path in files})
+    differ = {path.stem for path in files if found[f"{path.stem}, first"] != found[f"{path.stem}, later"]}
+    assert len(differ) > 10, "incremental models ask whether their table is there"
     return found
 
 
