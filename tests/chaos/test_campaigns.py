@@ -21,10 +21,12 @@ def test_rows_of_one_timestamp_are_landed_once_whatever_boundary_falls_into_it(g
     equal.run(ground, Order(seed=1, scale=0.04)).require_passed()
 
 
+@pytest.mark.slow
 def test_what_is_changed_behind_the_cursor_is_named_and_repaired_as_far_as_staging(ground: Ground) -> None:
     behind.run(ground, Order(seed=1, scale=0.04)).require_passed()
 
 
+@pytest.mark.slow
 def test_of_several_ingesters_and_loaders_at_once_one_wins_and_the_others_say_so(ground: Ground) -> None:
     races.run(ground, Order(seed=1, scale=0.06)).require_passed()
 

@@ -6,6 +6,8 @@ from datetime import timedelta
 from random import Random
 from typing import Any
 
+import pytest
+
 from tests.dbt.conftest import MODELS_AND_DATA_TESTS
 from tests.dbt.running.project import Dbt
 from tests.dbt.running.raw_database import RawDatabase
@@ -30,6 +32,7 @@ def keys(raw: RawDatabase) -> dict[str, list[tuple[Any, ...]]]:
     return {table: raw.query(f"select {columns} from MART.{table} order by all") for table, columns in KEYS.items()}
 
 
+@pytest.mark.slow
 def test_a_stream_that_lands_anew_has_the_keys_that_it_had_and_no_version_is_lost(raw: RawDatabase, dbt: Dbt) -> None:
     shop = open_shop(Random(15))
     shop.land(raw)

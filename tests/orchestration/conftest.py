@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
+from filelock import FileLock
 
 from ingest.lake.store import ObjectStore
 from ingest.settings import LakeSettings
+from local.environment import clean_environment
 from local.processes import ProcessGroup
 from orchestration.dbt import runner
 from orchestration.warehouse.duckdb.warehouse import DuckDBWarehouse
@@ -63,14 +69,41 @@ def warm(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def server(processes: ProcessGroup, tmp_path_factory: pytest.TempPathFactory) -> Server:
-    """One for all tests of a worker: a start takes seconds of a core."""
-    from tests.orchestration.prefect.conftest import free_port, start_server  # and so does the import
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database of Prefect's with its tables, made once for all workers: its migrations take seconds of a core."""
+    own = tmp_path_factory.getbasetemp()
+    # Under xdist the parent of a worker's own folder belongs to all of them.
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    home = shared / "prefect_migrated"
+    with FileLock(shared / "prefect_migrated.lock"):
+        if not home.exists():
+            making = shared / "prefect_migrating"
+            environment = clean_environment({"PREFECT_HOME": str(making)})
+            subprocess.run([sys.executable, "-W", "ignore", "-c", _MIGRATE], env=environment, check=True)
+            making.rename(home)
+    return home / "prefect.db"
 
-    return start_server(processes, tmp_path_factory.mktemp("prefect_server"), free_port())
+
+_MIGRATE = """
+import asyncio
+from prefect.server.database.dependencies import provide_database_interface
+asyncio.run(provide_database_interface().create_db())
+"""
 
 
 @pytest.fixture(scope="session")
-def prefect_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def server(processes: ProcessGroup, migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Server:
+    """One for all tests of a worker: a start takes seconds of a core."""
+    from tests.orchestration.prefect.conftest import free_port, start_server  # and so does the import
+
+    home = tmp_path_factory.mktemp("prefect_server")
+    shutil.copy(migrated, home)
+    return start_server(processes, home, free_port())
+
+
+@pytest.fixture(scope="session")
+def prefect_home(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One for all tests of a process: in it, Prefect's ephemeral API keeps to the first database that it was given."""
-    return tmp_path_factory.mktemp("prefect")
+    home = tmp_path_factory.mktemp("prefect")
+    shutil.copy(migrated, home)
+    return home

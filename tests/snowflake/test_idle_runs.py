@@ -16,13 +16,13 @@ import pytest
 from bench.cost.model import Assumptions
 from orchestration.dbt.runner import DbtRunner
 from orchestration.report import RunReport
-from tests.orchestration.conftest import prefect_home, warm
+from tests.orchestration.conftest import migrated, prefect_home, warm
 from tests.orchestration.flow.conftest import Platform, platform
 from tests.orchestration.flow.test_idle import open_a_place
 from tests.snowflake.account import Account, connect
 from tests.snowflake.statement_proxy import StatementProxy, statement_proxy
 
-__all__ = ["platform", "prefect_home", "warm"]
+__all__ = ["migrated", "platform", "prefect_home", "warm"]
 
 NEW: dict[str, object] = {"keys": False, "streams": ["customers", "stock_movements", "warehouses"]}
 """As a scheduled run, without the provider, whose history goes on by the clock."""

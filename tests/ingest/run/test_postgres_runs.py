@@ -201,6 +201,7 @@ class _BreakingStore(ObjectStore):
         self._fuse.pass_by(lambda: super(_BreakingStore, self).upload(path, key, sha256))
 
 
+@pytest.mark.slow
 def test_killed_before_or_after_any_write_the_next_run_makes_everything_equal(items: World) -> None:
     contract = items.contract("items")
     for generation, after in enumerate([False, True]):

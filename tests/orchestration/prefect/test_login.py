@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -110,9 +111,10 @@ def test_a_server_without_a_login_does_not_start_outside_dev(
 
 
 @pytest.fixture(scope="module")
-def closed(processes: ProcessGroup, tmp_path_factory: pytest.TempPathFactory) -> Server:
+def closed(processes: ProcessGroup, migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Server:
     """A server of another environment than dev."""
     home = tmp_path_factory.mktemp("closed_server")
+    shutil.copy(migrated, home)
     return start_server(processes, home, free_port(), ENVIRONMENT="prod", SERVER_AUTH_STRING=SECRET)
 
 
