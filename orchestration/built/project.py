@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -83,7 +84,12 @@ def _given(settings: OrchestrationSettings) -> Mapping[str, str]:
 
 def _of_secrets(values: Mapping[str, str]) -> bytes:
     """By a slow hash, since a short secret could be guessed from a fast one."""
-    return hashlib.scrypt(json.dumps(sorted(values.items())).encode(), salt=b"what dbt is given", n=2**14, r=8, p=1)
+    return _slow_hash(json.dumps(sorted(values.items())))
+
+
+@lru_cache(maxsize=1)  # a run asks twice, for the same
+def _slow_hash(text: str) -> bytes:
+    return hashlib.scrypt(text.encode(), salt=b"what dbt is given", n=2**14, r=8, p=1)
 
 
 def _version(program: str) -> str | None:
