@@ -1,4 +1,4 @@
-"""dbt's builds, each in a fork of a process that has imported dbt, and their statements by node.
+"""dbt's builds, each in a fork of a process that has imported dbt, and the statements that Snowflake would be sent.
 
 A process of its own, as the flow's dbt is: in ours it would hold DuckDB's file open.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import atexit
 import os
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.measure import BenchError
+from bench.week.statements import OF_A_RUN, statements
 
 _OF_NO_NODE = ""
 _NOTHING_TO_BUILD = "exposure."
@@ -24,10 +24,14 @@ _SECONDS = 600.0
 
 @dataclass(frozen=True)
 class Build:
-    """A build's nodes by how they ended, and its statements by node; those of no node are under an empty name."""
+    """A build's nodes by how they ended, and by node the statements that Snowflake would be sent ("": of no node).
+
+    `of_news` are those of a build that looks at what is new alone, as this one may be.
+    """
 
     nodes: Mapping[str, str]
     statements: Mapping[str, int]
+    of_news: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,7 @@ class Builder:
         try:
             if not ours.poll(_SECONDS):
                 raise BenchError(f"dbt did not end within {_SECONDS:.0f} s")
-            problem, nodes, statements = ours.recv()
+            problem, nodes, *counts = ours.recv()
         except EOFError:
             raise BenchError("dbt ended without an answer") from None
         finally:
@@ -68,7 +72,7 @@ class Builder:
             process.join(_SECONDS)
         if problem:
             raise BenchError(f"dbt: {problem}")
-        return Build(nodes, statements)
+        return Build(nodes, *counts)
 
 
 def _build(answer: Connection, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
@@ -77,18 +81,19 @@ def _build(answer: Connection, arguments: Sequence[str], environment: Mapping[st
 
     os.environ.clear()
     os.environ.update(environment)
-    statements: Counter[str] = Counter()
-
-    def count(event: Any) -> None:
-        if event.info.name == "SQLQuery":
-            statements[event.data.node_info.unique_id or _OF_NO_NODE] += 1
-
-    done = dbtRunner(callbacks=[count]).invoke(list(arguments))
-    results = {result.node.unique_id: str(result.status) for result in getattr(done.result, "results", ())}
+    done = dbtRunner().invoke(list(arguments))
+    built = getattr(done.result, "results", ())
+    results = {result.node.unique_id: str(result.status) for result in built}
     nodes = {name: how for name, how in results.items() if not name.startswith(_NOTHING_TO_BUILD)}
     problem = "" if done.success else str(done.exception or [name for name, how in nodes.items() if how in _FAILED])
     atexit._run_exitfuncs()  # as the end of an interpreter does: DuckDB's adapter closes its file so
-    answer.send((problem, nodes, dict(statements)))
+    sent = [result.node.to_dict() for result in built if result.node.unique_id in nodes]
+    everything = environment.get("FULL_TESTS") != "false"
+    answer.send((problem, nodes, *(_statements(sent, everything=looked) for looked in (everything, False))))
+
+
+def _statements(nodes: Sequence[Mapping[str, Any]], *, everything: bool) -> dict[str, int]:
+    return {_OF_NO_NODE: OF_A_RUN} | {node["unique_id"]: statements(node, everything=everything) for node in nodes}
 
 
 _FAILED = ("error", "fail", "runtime error", "partial success", "skipped")

@@ -89,9 +89,9 @@ class Line:
         return self._graph
 
     def alone(self, stream: str) -> Alone:
-        """What news of one stream have dbt run, with the statements that these nodes had in the newest whole build."""
+        """What news of one stream have dbt run, with the statements that these nodes would send."""
         nodes = self.graph.selected(Plan(streams=(stream,)), list(self.registry.values()))
-        statements = sum(count for name, count in self._of_all.items() if not name or name in nodes)
+        statements = sum(count for name, count in self._of_news.items() if not name or name in nodes)
         return Alone(nodes=len(nodes), statements=statements)
 
     def run(self, quarter: Quarter, number: int, *, builds: bool) -> Run:
@@ -214,11 +214,13 @@ class Line:
         if others := self.graph.selected(both, list(run.registry.values())) ^ built.nodes.keys():
             raise BenchError(f"dbt ran other nodes than those of {both}: {', '.join(sorted(others)[:5])}")
         if both.whole:
-            self._of_all = built.statements
+            self._of_news = built.of_news
         # Counted are the statements of this run's own plan: of the same nodes, where it built more.
         own = self.graph.selected(planned, list(run.registry.values()))
         statements = {name: count for name, count in built.statements.items() if not name or name in own}
-        return Build({name: how for name, how in built.nodes.items() if name in own}, statements)
+        return replace(
+            built, nodes={name: how for name, how in built.nodes.items() if name in own}, statements=statements
+        )
 
     def _run_dbt(self, run: StepServices, options: Sequence[str], *, full_tests: bool) -> Build:
         folder = RunFolder(self.builder.target.parent, self.builder.target / "partial_parse.msgpack")

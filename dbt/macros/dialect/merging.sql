@@ -39,3 +39,10 @@
     select {{ columns }}
     from {{ source }}
 {%- endmacro %}
+
+
+{#- Each statement of ours commits by itself: dbt's sessions do, and a merge is one. dbt puts BEGIN and COMMIT around it, which are two
+    statements more, for sessions that do not. -#}
+{% macro snowflake__get_merge_sql(target, source_sql, unique_key, dest_columns, incremental_predicates) -%}
+    {{ return(default__get_merge_sql(target, source_sql, unique_key, dest_columns, incremental_predicates)) }}
+{%- endmacro %}

@@ -34,9 +34,15 @@
     {%- if config.get('strategy') != 'seen' -%}
         {{ return(dbt.default__snapshot_staging_table(strategy, source_sql, target_relation)) }}
     {%- endif -%}
+    {{ return(changes_of_columns(
+        strategy, source_sql, target_relation, get_columns_in_query(source_sql),
+        adapter.get_columns_in_relation(target_relation) | map(attribute='name') | list
+    )) }}
+{%- endmacro %}
+
+{#- The same of the source's `columns`, by name, of which the snapshot has those `kept`. -#}
+{% macro changes_of_columns(strategy, source_sql, target_relation, columns, kept) -%}
     {%- set key = snapshot_key() -%}
-    {%- set columns = get_columns_in_query(source_sql) -%}
-    {%- set kept = adapter.get_columns_in_relation(target_relation) | map(attribute='name') | list -%}
 with
 
 landed as (

@@ -12,12 +12,18 @@
     {{ return(dbt.default__check_for_schema_changes(source_relation, target_relation)) }}
 {%- endmacro %}
 
-{#- Before a snapshot is taken; dbt adds the columns that it lacks by itself, and widens nothing but text. -#}
+{#- Before a snapshot is taken; dbt adds the columns that it lacks by itself, and widens nothing but text. In Snowflake a run of what is
+    new alone compares all columns itself (macros/dialect/building.sql). -#}
 {% macro widen_snapshot() -%}
-    {%- if execute and load_relation(this) is not none -%}
-        {%- set parent = graph.nodes[model.depends_on.nodes[0]] -%}
-        {%- do widen_columns(api.Relation.create(parent.database, parent.schema, parent.alias), this) -%}
+    {%- if execute and load_relation(this) is not none and not (target.type == 'snowflake' and is_built_already()) -%}
+        {%- do widen_columns(snapshotted(), this) -%}
     {%- endif -%}
+{%- endmacro %}
+
+{#- What the present snapshot is taken of. -#}
+{% macro snapshotted() -%}
+    {%- set parent = graph.nodes[model.depends_on.nodes[0]] -%}
+    {{ return(api.Relation.create(parent.database, parent.schema, parent.alias)) }}
 {%- endmacro %}
 
 {% macro widen_columns(source_relation, target_relation) -%}

@@ -56,7 +56,9 @@ def history(
         work / "warehouse", line_account.database, line_account.lake_settings, open_wait=timedelta(seconds=30)
     )
     lake = LandedLake(line_account.store)
-    history = History(two_warehouses(lake, duckdb, line_account.warehouse(), work))
+    two = two_warehouses(lake, duckdb, line_account.warehouse(), work)
+    proxy = recorder[0] if recorder else None
+    history = History(two, sent=lambda: len(proxy.statements) if proxy else 0)
     history.live()
     history.statements = tuple(recorder[0].statements) if recorder else ()
     return history

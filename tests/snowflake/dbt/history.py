@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from random import Random
@@ -24,8 +24,12 @@ NEWS = ("products", "orders", "order_items", "stock_levels", "stock_movements", 
 
 @dataclass(frozen=True)
 class Run:
-    """One run: dbt's result in Snowflake, what differed from DuckDB after it, and how much was compared."""
+    """One run: dbt's result in Snowflake, what differed from DuckDB after it, and how much was compared.
 
+    `first_statement` is how many statements the account had been sent before.
+    """
+
+    first_statement: int
     result: DbtResult
     differences: Sequence[str]
     relations: int
@@ -40,6 +44,8 @@ class History:
     """
 
     two: TwoWarehouses
+    sent: Callable[[], int] = lambda: 0
+    """How many statements the account has been sent by now."""
     shop: Shop = field(default_factory=lambda: open_shop(Random(3)))
     runs: list[Run] = field(default_factory=list)
     refused: str = ""
@@ -91,10 +97,11 @@ class History:
             self.refused = errors.pop("order_items")
             self.two.snowflake.reload(lake, "order_items")
         assert not errors, errors
+        first_statement = self.sent()
         result = self.two.build()
         duckdb, snowflake = self.two.relations(result.manifest())
         rows = sum(relation.rows.total() for relation in snowflake.values())
-        self.runs.append(Run(result, differences(duckdb, snowflake), len(snowflake), rows))
+        self.runs.append(Run(first_statement, result, differences(duckdb, snowflake), len(snowflake), rows))
 
 
 def errors_of(outcomes: Mapping[str, Outcome[LoadResult]]) -> dict[str, str]:

@@ -14,8 +14,8 @@ DATABASE = r"(?:\w+)"
 
 
 def sent(statements: Sequence[str], pattern: str) -> list[str]:
-    """The statements that match, with single spaces and without dbt's comment."""
-    plain = (re.sub(r"\s+", " ", re.sub(r"/\*.*?\*/", "", statement)).strip() for statement in statements)
+    """The statements that match, with single spaces and without comments of dbt's."""
+    plain = (re.sub(r"\s+", " ", re.sub(r"/\*.*?\*/|--[^\n]*\n", "", statement)).strip() for statement in statements)
     return [statement for statement in plain if re.search(pattern, statement, re.IGNORECASE)]
 
 

@@ -1,0 +1,47 @@
+"""How many statements dbt sends Snowflake: of each node by what it is, whatever it finds.
+
+The week builds in DuckDB, to which dbt says other things. These are what an emulated account was sent, and
+tests/snowflake/dbt/test_statements.py holds them to that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+OF_A_RUN = 16
+"""Of no node: which schemas there are, and what is in each; of RAW twice, where two nodes ask at once."""
+_OF_NEWS = {"view": 3, "incremental": 5, "contract": 1, "table": 4, "snapshot": 4}
+"""In a run that looks at what is new alone (dbt/macros/dialect/building.sql)."""
+_OF_ALL = {"view": 3, "incremental": 13, "replaced": 5, "contract": 6, "table": 4, "snapshot": 21}
+"""In a run that looks at everything, which goes dbt's way: once a day."""
+
+
+def statements(node: Mapping[str, Any], *, everything: bool) -> int:
+    """Those of a node, as dbt's manifest has it, with those of its own hooks; of one that is there already."""
+    if node["resource_type"] == "test":
+        return 1
+    config = node["config"]
+    kind = str(config["materialized"])
+    is_promised = bool((config.get("contract") or {}).get("enforced"))
+    count = _own_hooks(config) + (kind == "view" and "new_columns(" in str(node["raw_code"]))
+    if kind == "view":
+        return count + _OF_NEWS["view"] + 3 * is_promised
+    if not everything:
+        return count + _OF_NEWS["contract" if kind == "table" and is_promised else kind]
+    if kind == "incremental":
+        # A contract is compared by two statements, and a mart's grants are looked at.
+        return count + _OF_ALL["replaced" if config["incremental_strategy"] == "replace" else kind] + 3 * is_promised
+    return count + _OF_ALL["contract" if is_promised else kind] + (kind == "table" and is_promised)
+
+
+def _own_hooks(config: Mapping[str, Any]) -> int:
+    """Hooks of the model's own that send a statement each time."""
+    hooks = [
+        hook["sql"] if isinstance(hook, Mapping) else str(hook) for hook in (*_of(config, "pre"), *_of(config, "post"))
+    ]
+    return sum(any(word in hook for word in ("set_email_salt()", "delete_")) for hook in hooks)
+
+
+def _of(config: Mapping[str, Any], when: str) -> list[Any]:
+    return list(config.get(f"{when}-hook") or config.get(f"{when}_hook") or [])
