@@ -17,13 +17,15 @@ from lake.settings import LakeServerSettings
 
 REPOSITORY = Path(__file__).parents[1]
 PACKAGES = ("common", "ingest", "local", "orchestration", "mock_saas", "postgres", "lake")
-OTHERS = re.compile(r"PREFECT_(?!API_DATABASE).*|PATH|HOME|TMPDIR|COLUMNS|LC_.*|LANG.*|PYTHON.*|SSL_CERT_(FILE|DIR)")
-"""Read, and documented by whoever invented them: Prefect, the shell, OpenSSL."""
+OTHERS = re.compile(
+    r"PREFECT_(?!API_DATABASE).*|PATH|HOME|TMPDIR|COLUMNS|LC_.*|LANG.*|PYTHON.*|SSL_CERT_(FILE|DIR)|MALLOC_.*"
+)
+"""Read, and documented by whoever invented them: Prefect, the shell, OpenSSL, glibc."""
 BUILT_FOR_DBT = {
     "DUCKDB_PATH",
+    "FLOW_RUN_ID",
     "FULL_TESTS",
     "SNOWFLAKE_DATABASE",
-    "SNOWFLAKE_QUERY_TAG",
     "SNOWFLAKE_ROLE",
     "SNOWFLAKE_WAREHOUSE",
 }

@@ -27,6 +27,7 @@ def dbt_project(
             **warehouse.dbt_environment(),
             "EMAIL_SALT": salt,
             "ENVIRONMENT": settings.environment,
+            "FLOW_RUN_ID": folder.path.name,
             "FULL_TESTS": str(full_tests).lower(),
             **(as_variable(settings.business_now) if settings.business_now else {"BUSINESS_NOW": ""}),
         },

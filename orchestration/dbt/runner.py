@@ -36,6 +36,8 @@ NodeEvent = NodeStarted | NodeFinished | NodeMessage
 
 NOT_FOR_DBT = ("POSTGRES_", "SAAS_", "AWS_", "DBT_", "SNOWFLAKE_", "PREFECT_")
 """Prefixes of variables that dbt has no use for, or that would override what we pass."""
+PARSED = Path("target/partial_parse.msgpack")
+"""Where dbt keeps what it has parsed, within a project."""
 NOT_OF_A_RUN = ("resource_type:unit_test",)
 """What a run leaves to those who change the models."""
 OWN_DATA = ("source:ops+",)
@@ -75,7 +77,8 @@ class DbtFailure(FatalError):
 class DbtProject:
     """The project to run, its target and its environment.
 
-    `secrets` are values that must not reach the log. `partial_parse` keeps dbt's parsing between runs.
+    `secrets` are values that must not reach the log. `partial_parse` keeps dbt's parsing between runs; where there is
+    none yet, the project's own `PARSED` serves, which an image brings along.
     """
 
     project_dir: Path
@@ -120,6 +123,10 @@ class DbtRunner:
                 on_event(event)
 
         return self._run(["build", *selection, *(["--full-refresh"] if full_refresh else [])], hear)
+
+    def parse(self) -> None:
+        """Read the project, and keep what dbt has parsed for the next run. Raises as `build` does."""
+        self._run(["parse"], lambda event: None)
 
     def run_operation(self, macro: str) -> tuple[str, ...]:
         """Run a macro of the project; what it logs for people. Raises as `build` does."""
@@ -195,8 +202,8 @@ class DbtRunner:
             )
         # The debug level is what NodeStart and NodeFinished have; the file that dbt would write holds SQL.
         flags = ["--log-format=json", "--log-level=debug", "--log-level-file=none", "--no-use-colors"]
-        if project.partial_parse.exists():
-            flags.append(f"--partial-parse-file-path={project.partial_parse}")
+        if parsed := next(filter(Path.exists, (project.partial_parse, project.project_dir / PARSED)), None):
+            flags.append(f"--partial-parse-file-path={parsed}")
         places = [
             f"--project-dir={project.project_dir}",
             f"--profiles-dir={project.profiles_dir}",
@@ -228,7 +235,7 @@ class DbtRunner:
 
     def _keep_parsing(self) -> None:
         """Keep what dbt has parsed for the next run; it is only ever a shortcut."""
-        parsed = self.target_dir / "partial_parse.msgpack"
+        parsed = self.target_dir / PARSED.name
         if parsed.exists():
             draft = self._project.partial_parse.with_suffix(f".{os.getpid()}")
             shutil.copyfile(parsed, draft)

@@ -15,7 +15,7 @@ from orchestration.warehouse.names import as_key
 from orchestration.warehouse.protocol import LockHolder, Publication, Purpose, Rows
 from orchestration.warehouse.snowflake.lock import WriterLease
 from orchestration.warehouse.snowflake.login import Key, Login, dbt_login, loader_login, reader_login
-from orchestration.warehouse.snowflake.session import Place, SnowflakeSession, query_tag
+from orchestration.warehouse.snowflake.session import Place, SnowflakeSession
 from orchestration.warehouse.snowflake.settings import SnowflakeSettings
 from orchestration.warehouse.snowflake.suspension import suspend
 
@@ -127,7 +127,6 @@ class SnowflakeWarehouse:
             "SNOWFLAKE_ROLE": login.role,
             "SNOWFLAKE_WAREHOUSE": login.warehouse,
             "SNOWFLAKE_DATABASE": self._database,
-            "SNOWFLAKE_QUERY_TAG": query_tag(self._run_id),
             "SNOWFLAKE_READER_ROLE": settings.reader_role,
             "SNOWFLAKE_PRIVATE_KEY_PATH": str(path.expanduser().absolute()) if path else None,
             "SNOWFLAKE_PRIVATE_KEY": text.get_secret_value() if text and not path else None,

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+import shutil
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
+from pydantic import SecretStr
 
 from ingest.errors import ConfigurationError
 from orchestration.dbt.events import EventReader, NodeFinished, NodeStarted, NodeStatus
-from orchestration.dbt.runner import DbtFailure, DbtProject, DbtRunner, NodeEvent
+from orchestration.dbt.runner import PARSED, DbtFailure, DbtProject, DbtRunner, NodeEvent
+from orchestration.settings import Schemas
+from orchestration.warehouse.snowflake.settings import SnowflakeSettings
+from orchestration.warehouse.snowflake.warehouse import SnowflakeWarehouse
 
 PROJECT = Path(__file__).parents[1] / "dbt_project"
 SALT = "salt-of-the-tests"
@@ -104,8 +110,40 @@ def test_failures_are_named_with_their_compiled_sql_and_parsing_is_kept(tmp_path
 
     again = DbtRunner(runner(tmp_path)._project, tmp_path / "again")
     again.build(select=["numbers"], full_refresh=True)
-    events = [json.loads(line) for line in (tmp_path / "again" / "dbt.jsonl").read_text().splitlines()]
-    assert "PartialParsingEnabled" in {event["info"]["name"] for event in events}
+    assert "PartialParsingEnabled" in _events(tmp_path / "again")
+
+
+def _events(run_dir: Path) -> set[str]:
+    """The names of what dbt has logged in a run."""
+    lines = (run_dir / "dbt.jsonl").read_text().splitlines()
+    return {json.loads(line)["info"]["name"] for line in lines}
+
+
+@pytest.mark.usefixtures("warm")
+def test_the_first_run_of_a_project_that_brings_its_parsing_along_parses_nothing(tmp_path: Path) -> None:
+    """As an image does. Another run has another id, and the same parsing."""
+    project_dir = tmp_path / "project"
+    shutil.copytree(PROJECT, project_dir)
+    given = runner(tmp_path, project_dir=project_dir)
+    given.parse()
+    assert "UnableToPartialParse" in _events(tmp_path / "run")
+    (project_dir / PARSED).parent.mkdir()
+    (tmp_path / "partial_parse.msgpack").rename(project_dir / PARSED)
+
+    first = DbtRunner(
+        replace(given._project, environment={**given._project.environment, "FLOW_RUN_ID": "first"}), tmp_path / "first"
+    )
+    first.build(select=["numbers"])
+    assert "PartialParsingSkipParsing" in _events(tmp_path / "first")
+
+
+def test_no_other_run_s_dbt_would_parse_the_project_anew() -> None:
+    """dbt does where a profile has changed: what names the run is in none (dbt/macros/statement_comment.sql)."""
+    snowflake = SnowflakeSettings(account="MYORG-MYACCOUNT", host="localhost", password=SecretStr("x"))
+    one, another = (
+        SnowflakeWarehouse(snowflake, "DB", Schemas(), run_id=run_id).dbt_environment() for run_id in ("one", "another")
+    )
+    assert one == another
 
 
 @pytest.mark.usefixtures("warm")
