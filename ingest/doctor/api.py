@@ -17,6 +17,7 @@ from ingest.lake.commit import Window
 from ingest.retry import WaitBudget
 from ingest.settings import IngestSettings
 from ingest.sources.api.http import ApiClient, server_time
+from ingest.sources.api.records import Record
 from ingest.sources.api.saas import SaasStream
 
 _NO_KEY = "doctor-knows-no-key"
@@ -116,6 +117,6 @@ class Api:
         )
 
 
-def _newest_page(stream: SaasStream, window: Window) -> list[bytes]:
+def _newest_page(stream: SaasStream, window: Window) -> Sequence[Record]:
     """The first page of the window's records, to the byte."""
     return next((page.records for page in stream.pages(window)), [])

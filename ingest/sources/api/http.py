@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from io import BytesIO
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
@@ -135,7 +136,7 @@ class ApiClient:
         urllib3 limits each wait for more of it, but neither their number nor what it decodes.
         """
         deadline = monotonic() + _LONGEST_ANSWER_SECONDS
-        body = bytearray()
+        body = BytesIO()
         answer = self._transport.request(
             "GET",
             f"{self._base_url.rstrip('/')}/{path.lstrip('/')}",
@@ -149,10 +150,11 @@ class ApiClient:
         )
         try:
             for piece in answer_body.decoded(_pieces(answer), answer.headers.get("Content-Encoding", "")):
-                body += piece
-                if answer.status != _OK and len(body) >= _LONGEST_REFUSAL_BYTES:
+                body.write(piece)
+                size = body.tell()
+                if answer.status != _OK and size >= _LONGEST_REFUSAL_BYTES:
                     break
-                if len(body) > self._answer_bytes:
+                if size > self._answer_bytes:
                     raise DataError(
                         f"the answer of {self._base_url}{path} has more than {self._answer_bytes:,} bytes once decoded",
                         hint="Raise SAAS_ANSWER_BYTES, or lower SAAS_PAGE_SIZE.",
@@ -163,7 +165,7 @@ class ApiClient:
                     )
         finally:
             answer.close()  # a connection whose answer was read to its end is back in the pool by now
-        return Answer(answer.status, answer.reason or "", answer.headers, bytes(body))
+        return Answer(answer.status, answer.reason or "", answer.headers, body.getvalue())
 
     def _refusal(self, answer: Answer, path: str) -> PlatformError:
         status = answer.status

@@ -22,6 +22,9 @@ from ingest.lake.commit import EVER, Window
 from ingest.sources.api import json_scanner
 from ingest.sources.api.record_fields import shape
 
+Record = bytes | msgspec.Raw
+"""A record to the byte. As part of a page it is a view, which costs no copy and keeps the whole page."""
+
 PAYLOAD = "payload"
 DEEPEST = 500
 """Levels of arrays and objects in a record that every reader behind the border takes."""
@@ -76,7 +79,7 @@ class RecordDecoder:
         self._cursor = contract.cursor_column.name
         self._cursor_index = self.schema.names.index(self._cursor)
 
-    def decode(self, records: list[bytes], *, first_position: int, window: Window = EVER) -> Decoded:
+    def decode(self, records: Sequence[Record], *, first_position: int, window: Window = EVER) -> Decoded:
         """Split the `records` of a page of `window` into rows and refused ones; positions count up from
         `first_position`.
 
@@ -93,9 +96,10 @@ class RecordDecoder:
                 places.pass_by(cursor)
         return Decoded(rows, [], places.first, places.greatest)
 
-    def _whole_page(self, records: list[bytes]) -> pa.RecordBatch:
+    def _whole_page(self, records: Sequence[Record]) -> pa.RecordBatch:
         """All records as rows. Raises one of _BROKEN where any of them is not plainly good."""
-        if max(map(len, records), default=0) > _SHALLOW and any(map(_is_too_deep, records)):
+        lengths = list(map(len, records))
+        if max(lengths, default=0) > _SHALLOW and any(map(_is_too_deep, map(bytes, records))):
             raise ValueError("a record is nested too deeply")
         found = dict(zip(self._wanted, self._read_page(records), strict=True))
         read = {name: moments.utc_column(found[name]) for name in self._times}
@@ -105,14 +109,13 @@ class RecordDecoder:
             else pa.array(found[column.name], type=column.landing.arrow)
             for column in self._envelope
         }
-        # The cast checks that it is UTF-8.
-        arrays[PAYLOAD] = pa.array(records, type=pa.binary()).cast(pa.string())
+        arrays[PAYLOAD] = _texts(records, lengths)
         return pa.RecordBatch.from_arrays([arrays[name] for name in self.schema.names], schema=self.schema)
 
-    def _one_by_one(self, records: list[bytes], first_position: int, window: Window) -> Decoded:
+    def _one_by_one(self, records: Sequence[Record], first_position: int, window: Window) -> Decoded:
         rows: list[tuple[Any, ...]] = []
         places = _Places(window)
-        for position, record in enumerate(records, first_position):
+        for position, record in enumerate(map(bytes, records), first_position):
             try:
                 rows.append(self._row(record))
                 places.pass_by(rows[-1][self._cursor_index])
@@ -194,13 +197,13 @@ class KeyDecoder:
         columns = [contract.column(name) for name in self._names]
         self._schema = pa.schema([pa.field(column.name, column.landing.arrow) for column in columns])
 
-    def table(self, records: list[bytes]) -> pa.Table:
+    def table(self, records: Sequence[Record]) -> pa.Table:
         """Keys and cursors of `records`, sorted by key, each key once (its latest cursor).
 
         Raises UnreadableKeyError.
         """
         latest: dict[tuple[str, ...], datetime] = {}
-        for record in records:
+        for record in map(bytes, records):
             try:
                 *values, moment = self._values(record)
                 cursor = moments.utc(moment)
@@ -243,14 +246,14 @@ def _reader(stream: str, fields: Sequence[RecordField], *, wanted: list[str]) ->
 
 def _page_reader(
     stream: str, fields: Sequence[RecordField], *, wanted: list[str]
-) -> Callable[[list[bytes]], list[list[Any]]]:
+) -> Callable[[Sequence[Record]], list[list[Any]]]:
     """A function that does the same for many records at once, and gives a list of values for each `wanted` field."""
     of = shape(stream, fields)
     decoder = msgspec.json.Decoder(list[of.struct])  # type: ignore[name-defined]
     given = [(attrgetter(of.attributes[name]), name) for name in wanted]
     required = {field.name for field in fields if field.required}
 
-    def read(records: list[bytes]) -> list[list[Any]]:
+    def read(records: Sequence[Record]) -> list[list[Any]]:
         page = b"[" + b",".join(records) + b"]"
         decoded = decoder.decode(page)
         if len(decoded) != len(records):
@@ -261,6 +264,14 @@ def _page_reader(
         return [values if name in required else list(map(_or_none, values)) for values, name in columns]
 
     return read
+
+
+def _texts(records: Sequence[Record], lengths: list[int]) -> pa.Array:
+    """The records as a column, copied once. Raises ValueError where one is not UTF-8."""
+    offsets = pc.cumulative_sum(pa.array([0, *lengths], type=pa.int32()))
+    content = pa.py_buffer(b"".join(records))
+    # The cast checks that it is UTF-8.
+    return pa.Array.from_buffers(pa.binary(), len(lengths), [None, offsets.buffers()[1], content]).cast(pa.string())
 
 
 def _or_none(value: Any) -> Any:

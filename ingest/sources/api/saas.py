@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
@@ -21,6 +21,7 @@ from ingest.retry_policies import API_REQUEST
 from ingest.sources.api import json_scanner
 from ingest.sources.api.http import ApiClient, server_time
 from ingest.sources.api.json_scanner import UnreadableError
+from ingest.sources.api.records import Record
 
 T = TypeVar("T")
 
@@ -56,7 +57,7 @@ class LandedPage:
     """
 
     cursor: str | None
-    records: list[bytes] | None = None
+    records: Sequence[Record] | None = None
     known_digest: str = ""
 
     @cached_property
@@ -64,7 +65,7 @@ class LandedPage:
         """The SHA-256 of its records, or the one that is known."""
         return self.known_digest if self.records is None else hashlib.sha256(b"\n".join(self.records)).hexdigest()
 
-    def holds(self, records: list[bytes]) -> bool:
+    def holds(self, records: Sequence[Record]) -> bool:
         """Whether `records` are those of the page."""
         if self.records is not None:
             return self.records == records
@@ -78,7 +79,7 @@ class Page:
     `newest` is the newest page that had any records, this one most often.
     """
 
-    records: list[bytes]
+    records: Sequence[Record]
     next_cursor: str | None
     newest: LandedPage | None = None
 
@@ -159,7 +160,7 @@ class SaasStream:
             return False  # the provider has forgotten the older cursor
         return asked.next_cursor == page.next_cursor and asked.records == page.records
 
-    def _position(self, record: bytes) -> tuple[datetime, *tuple[str, ...]] | None:
+    def _position(self, record: Record) -> tuple[datetime, *tuple[str, ...]] | None:
         """Cursor and key of a record; None if they cannot be read."""
         try:
             content = msgspec.json.decode(record)
@@ -189,7 +190,7 @@ class SaasStream:
             raise DataError("the API says that there are more pages and gives no cursor", stream=self._stream)
         if following is not None and following in seen:
             raise _RepeatedCursorError("the API gave the same page cursor twice: its paging runs in a circle")
-        return Page([bytes(record) for record in body.data], following)
+        return Page(body.data, following)
 
     def _stats(self, until: datetime) -> _Stats:
         path = f"{self._path}/stats"

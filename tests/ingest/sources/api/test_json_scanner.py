@@ -72,7 +72,7 @@ def read(contract: StreamContract, body: bytes) -> list[bytes]:
     transport = Answers(lambda _: httpx.Response(200, content=body))
     with ApiClient("http://provider.test", SecretStr("key"), transport) as api:
         (page,) = SaasStream(api, contract, page_size=10, budget=WaitBudget(0)).pages(Window(start=None, end=None))
-    return page.records
+    return list(map(bytes, page.records))
 
 
 @pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN.keys())

@@ -62,12 +62,12 @@ def walked(stream: SaasStream, *, break_after: int) -> list[str]:
     found: list[str] = []
     resume = None
     for number, page in enumerate(stream.pages(WINDOW), 1):
-        found += [record.decode() for record in page.records]
+        found += [bytes(record).decode() for record in page.records]
         if number == break_after and page.next_cursor is not None:
             resume = resume_at(page)
             break
     if resume is not None:
-        found += [record.decode() for page in stream.pages(WINDOW, resume=resume) for record in page.records]
+        found += [bytes(record).decode() for page in stream.pages(WINDOW, resume=resume) for record in page.records]
     return found
 
 

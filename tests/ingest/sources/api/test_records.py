@@ -96,7 +96,7 @@ def pages(contract: StreamContract, *bodies: bytes) -> Iterator[list[bytes]]:
     with ApiClient("http://provider.test", SecretStr("key"), transport) as api:
         stream = SaasStream(api, contract, page_size=10, budget=WaitBudget(0))
         for page in stream.pages(Window(start=None, end=RECEIVED)):
-            yield page.records
+            yield list(map(bytes, page.records))
 
 
 members = st.sampled_from(
