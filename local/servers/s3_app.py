@@ -1,4 +1,4 @@
-"""The S3 endpoint's own process: moto's server, with conditional writes made atomic.
+"""The S3 endpoint's own process: moto's server, with conditional writes made atomic and quicker listings.
 
     python -m local.servers.s3_app --port-file FILE
 
@@ -16,6 +16,8 @@ from typing import Any
 from moto import backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
+
+from local.servers.s3_listing import list_by_names
 
 Environ = dict[str, Any]
 WsgiApplication = Callable[[Environ, Any], Iterable[bytes]]
@@ -55,6 +57,7 @@ def main() -> None:
     parser.add_argument("--port-file", type=Path, required=True)
     port_file: Path = parser.parse_args().port_file
     cache_moto_modules()
+    list_by_names()
     application = ConditionalWrites(DomainDispatcherApplication(create_backend_app))
     server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=MotoRequestHandler)
     draft = port_file.with_suffix(".new")

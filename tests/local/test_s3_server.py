@@ -92,3 +92,24 @@ def test_conditional_writes_alone_never_meet(method: str, conditions: dict[str, 
         answers = [call.result() for call in [pool.submit(server, environ, None) for _ in range(2)]]
 
     assert answers == [[b"met" if met else b"alone"]] * 2
+
+
+def test_listings_are_in_the_order_of_bytes_page_by_page(clients: list[S3Client]) -> None:
+    client = clients[0]
+    names = [f"list/{name}" for name in ("b", "a/2", "a/10", "\uffee", "\U0001f4e6", "a b", "z")]
+    for name in (*names, "elsewhere", "list/gone"):
+        client.put_object(Bucket=BUCKET, Key=name, Body=b"")
+    client.delete_object(Bucket=BUCKET, Key="list/gone")
+    ordered = sorted(names, key=str.encode)
+
+    def listed(**options: Any) -> list[str]:
+        pages = client.get_paginator("list_objects_v2").paginate(
+            Bucket=BUCKET, Prefix="list/", PaginationConfig={"PageSize": 2}, **options
+        )
+        return [item["Key"] for page in pages for item in page.get("Contents", [])]
+
+    assert listed() == ordered
+    assert [listed(StartAfter=name) for name in ordered] == [ordered[at:] for at in range(1, len(ordered) + 1)]
+    assert listed(StartAfter="list/a/1") == ordered[ordered.index("list/a/10") :]
+    folders = client.list_objects_v2(Bucket=BUCKET, Prefix="list/", Delimiter="/")["CommonPrefixes"]
+    assert folders == [{"Prefix": "list/a/"}]
