@@ -21,7 +21,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from moto.s3.models import s3_backends
 from werkzeug.serving import make_server
 
-from local.servers.s3_app import ConditionalWrites
+from local.servers.s3_app import ConditionalWrites, cache_moto_modules
 from local.servers.s3_listing import list_by_names
 
 Environ = dict[str, Any]
@@ -80,6 +80,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="An S3 endpoint in memory.")
     parser.add_argument("--port-file", type=Path, required=True)
     port_file: Path = parser.parse_args().port_file
+    cache_moto_modules()
     list_by_names()
     application = BackDoors(ConditionalWrites(DomainDispatcherApplication(create_backend_app)))
     server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=MotoRequestHandler)
