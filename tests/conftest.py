@@ -19,14 +19,17 @@ from __future__ import annotations
 
 import gc
 import os
+import ssl
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import httpx._transports.default as transports
 import psycopg2
 import pytest
 from hypothesis import settings as hypothesis_settings
@@ -81,6 +84,25 @@ def _own_secrets() -> Iterator[None]:
     """What one test keeps secret is no secret in another one's messages."""
     yield
     forget_secrets()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _certificates_are_read_once() -> Iterator[None]:
+    """httpx reads all authorities' certificates for each client: 25 ms of a core, and hardly a test uses them."""
+    make = transports.create_ssl_context
+
+    @cache
+    def made(verify: bool | str, trust_env: bool, *_: str | None) -> ssl.SSLContext:
+        return make(verify=verify, trust_env=trust_env)
+
+    def once(verify: Any = True, cert: Any = None, trust_env: bool = True) -> ssl.SSLContext:
+        if cert is not None or not isinstance(verify, bool | str):
+            return make(verify=verify, cert=cert, trust_env=trust_env)
+        return made(verify, trust_env, os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(transports, "create_ssl_context", once)
+        yield
 
 
 @dataclass(frozen=True)

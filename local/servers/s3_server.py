@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,9 +41,13 @@ class S3Server:
             config=Config(s3={"addressing_style": "path"}),
         )
 
+    @cached_property
+    def _own_client(self) -> S3Client:
+        return self.client()
+
     def create_bucket(self, name: str) -> None:
         """Make an empty bucket."""
-        self.client().create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+        self._own_client.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
 
     @property
     def environment(self) -> dict[str, str]:
