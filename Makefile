@@ -76,19 +76,21 @@ export SQL
 
 # What has a target of its own. Each run ends with its slowest tests.
 OTHERS := --ignore tests/snowflake --ignore tests/local/snowflake --ignore tests/terraform --ignore tests/e2e --ignore tests/analytics --ignore tests/docs_site
-PYTEST := $(BIN)/pytest -n $(JOBS) --durations=10 --durations-min=1
+PYTEST := $(BIN)/pytest --dist loadscope --durations=10 --durations-min=1
+# Those that wait long, for what they have stopped, killed or cut off, run one more at a time.
+ONE_MORE := $(shell expr $(JOBS) + 1 2>/dev/null || echo $(JOBS))
 
 test: $(STAMP) $(LAKE)/.installed ## Run the tests that need no more than this environment, JOBS at a time (default 2)
-	@$(PYTEST) --dist loadscope -m "not slow" $(OTHERS)
+	@$(PYTEST) -n $(JOBS) -m "not slow" $(OTHERS)
 
 test-slow: $(STAMP) $(LAKE)/.installed ## Run those that are dear: whole demos, campaigns, kills of whole processes
-	@$(PYTEST) --dist loadscope -m slow $(OTHERS)
+	@$(PYTEST) -n $(ONE_MORE) -m slow $(OTHERS)
 
 check: lint typecheck ## Before a commit: style, types, and the tests of what has changed since BASE (default HEAD)
 	@$(BIN)/pytest -n $(JOBS) -q -m "not slow" $$(.ci/tests_of_changes $(or $(BASE),HEAD))
 
 test-snowflake: $(STAMP) $(EMULATOR)/.installed $(SQLFLUFF)/.installed $(METRICFLOW)/.installed ## Run the tests on Snowflake: the account that SNOWFLAKE_* names, else an emulated one
-	@$(PYTEST) --dist loadscope tests/snowflake tests/local/snowflake
+	@$(PYTEST) -n $(ONE_MORE) tests/snowflake tests/local/snowflake
 
 test-analytics: $(ANALYTICS)/.installed $(METRICFLOW)/.installed ## Run the tests of the page over the marts, in its own environment
 	@$(ANALYTICS)/bin/python -m pytest -c tests/analytics/pytest.ini --rootdir . --confcutdir tests/analytics tests/analytics
