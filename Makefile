@@ -98,7 +98,7 @@ test-analytics: $(ANALYTICS)/.installed $(METRICFLOW)/.installed ## Run the test
 test-docs: docs $(BROWSER)/.installed ## Build the documentation's site, and read it in a browser, where there is one
 	@$(BIN)/pytest tests/docs_site
 
-test-terraform: $(STAMP) $(CHECKOV)/.installed ## Run the tests of the Terraform modules, as far as terraform and its providers are there
+test-terraform: $(STAMP) $(CHECKOV)/.installed $(EMULATOR)/.installed ## Run the tests of the Terraform modules, as far as terraform and its providers are there
 	@$(BIN)/pytest tests/terraform
 
 e2e: $(STAMP) $(BROWSER)/.installed ## Run the platform in containers, try bad days on it and its UI in a browser, in at most 20 minutes

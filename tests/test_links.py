@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -20,11 +21,15 @@ _GENERATED = {"dbt_packages", "target"}
 
 def pages() -> Iterator[str]:
     """The repository's pages, tracked or not: no hidden folder's but GitHub's, and none that a tool has written."""
-    for path in sorted(REPOSITORY.rglob("*.md")):
-        folders = path.relative_to(REPOSITORY).parts[:-1]
-        hidden = any(folder.startswith(".") and folder != ".github" for folder in folders)
-        if not hidden and not _GENERATED.intersection(folders):
-            yield path.relative_to(REPOSITORY).as_posix()
+    for folder, folders, files in os.walk(REPOSITORY):
+        folders[:] = sorted(set(folders) - _GENERATED - {name for name in folders if _is_hidden(name)})
+        for name in sorted(files):
+            if name.endswith(".md"):
+                yield Path(folder, name).relative_to(REPOSITORY).as_posix()
+
+
+def _is_hidden(folder: str) -> bool:
+    return folder.startswith(".") and folder != ".github"
 
 
 PAGES = list(pages())

@@ -101,7 +101,7 @@ def walk(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Walk:
     if not EMULATOR_PYTHON.exists():
-        pytest.skip("the emulated Snowflake is not installed: `make test-snowflake` does so")
+        pytest.skip("the emulated Snowflake is not installed: `make test-terraform` does so")
     monkeypatch.setenv("MOTO_ACCOUNT_ID", ACCOUNT)
     aws = EmulatedAws(start_s3(processes, tmp_path, tmp_path).ready())
     key = aws.make_administrator()
