@@ -13,7 +13,7 @@ OF_A_RUN = 16
 """Of no node: which schemas there are, and what is in each; of RAW twice, where two nodes ask at once."""
 _OF_NEWS = {"view": 3, "incremental": 5, "contract": 1, "table": 4, "snapshot": 4}
 """In a run that looks at what is new alone (dbt/macros/dialect/building.sql)."""
-_OF_ALL = {"view": 3, "incremental": 13, "replaced": 5, "contract": 6, "table": 4, "snapshot": 21}
+_OF_ALL = {"view": 3, "incremental": 13, "replaced": 5, "contract": 7, "table": 4, "snapshot": 21}
 """In a run that looks at everything, which goes dbt's way: once a day."""
 
 
@@ -32,7 +32,7 @@ def statements(node: Mapping[str, Any], *, everything: bool) -> int:
     if kind == "incremental":
         # A contract is compared by two statements, and a mart's grants are looked at.
         return count + _OF_ALL["replaced" if config["incremental_strategy"] == "replace" else kind] + 3 * is_promised
-    return count + _OF_ALL["contract" if is_promised else kind] + (kind == "table" and is_promised)
+    return count + _OF_ALL["contract" if is_promised else kind]
 
 
 def _own_hooks(config: Mapping[str, Any]) -> int:
