@@ -4,6 +4,11 @@
     {{ return("cast('" ~ business_moment().astimezone(modules.pytz.utc).strftime('%Y-%m-%d') ~ "' as date)") }}
 {%- endmacro %}
 
+{#- The first moment after it, UTC. -#}
+{% macro end_of_business_day() -%}
+    {{ return("cast(" ~ dbt.dateadd('day', 1, business_day()) ~ " as timestamp)") }}
+{%- endmacro %}
+
 {#- The day that it is for the shop then, in the time zone `shop_time_zone`. -#}
 {% macro local_business_day() -%}
     {%- set moment = business_moment().astimezone(modules.pytz.timezone(shop_time_zone())) -%}

@@ -5,15 +5,15 @@
         {{ business_day() }},
         coalesce(
             (
-                select max(cast(placed_at as date)) from {{ ref('int_orders') }}
-                where cast(placed_at as date) <= {{ business_day() }}
+                select cast(max(placed_at) as date) from {{ ref('int_orders') }}
+                where placed_at < {{ end_of_business_day() }}
             ),
             {{ day_before_calendar() }}
         ),
         coalesce(
             (
-                select max(cast(received_at as date)) from {{ ref('int_email_events') }}
-                where cast(received_at as date) <= {{ business_day() }}
+                select cast(max(received_at) as date) from {{ ref('int_email_events') }}
+                where received_at < {{ end_of_business_day() }}
             ),
             {{ day_before_calendar() }}
         )
