@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from tests.dbt.conftest import dbt_on
+from tests.dbt.conftest import SALT, dbt_on
 from tests.dbt.running.project import Dbt
 from tests.dbt.running.raw_database import RawDatabase
 
@@ -125,6 +125,19 @@ def test_most_runs_test_the_keys_of_new_rows_alone(built: RawDatabase, tmp_path:
     damaged.execute("update RAW._loads set loaded_at = loaded_at - interval 25 hour where stream <> 'campaigns'")
     assert statuses(FULL_TESTS="false") == {"pass"}
     assert statuses() == {"fail"}
+
+
+def test_a_table_that_is_replaced_gets_the_columns_of_an_upgrade_by_a_run_of_everything(
+    built: RawDatabase, tmp_path: Path
+) -> None:
+    old = RawDatabase(tmp_path / built.path.name, built.contracts)
+    shutil.copyfile(built.path, old.path)
+    table = "INTERMEDIATE.int_order_attribution"
+    old.execute(f"alter table {table} drop column _events_version")
+
+    dbt_on(old, tmp_path).succeed("run", "--select", "int_order_attribution", EMAIL_SALT=SALT)
+
+    assert old.query(f"from {table} order by all") == built.query(f"from {table} order by all") != []
 
 
 def test_a_ledger_to_which_nothing_was_added_for_a_day_is_warned_of(built: RawDatabase, tmp_path: Path) -> None:
