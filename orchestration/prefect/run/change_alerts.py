@@ -24,7 +24,9 @@ def send_alerts(rows: Sequence[SchemaChangeRow]) -> None:
     """Tell the server of these changes; without a server, nobody sends alerts. Raises TransientError."""
     if not rows or not PREFECT_API_URL.value():
         return
-    events = [json.loads(_event(row).json()) for row in rows]
+    # They occur together: while Prefect evaluates one event of a stream, it drops another that has occurred before.
+    occurred = pendulum.now("UTC")
+    events = [json.loads(_event(row, occurred).json()) for row in rows]
     try:
         with sync_client() as client:
             client._client.post("/events", json=events).raise_for_status()
@@ -32,9 +34,9 @@ def send_alerts(rows: Sequence[SchemaChangeRow]) -> None:
         raise TransientError(f"the Prefect server took no event: {str(error) or type(error).__name__}") from error
 
 
-def _event(row: SchemaChangeRow) -> Event:
+def _event(row: SchemaChangeRow, occurred: pendulum.DateTime) -> Event:
     return Event(
-        occurred=pendulum.now("UTC"),
+        occurred=occurred,
         event=SCHEMA_CHANGED,
         resource=Resource(
             __root__={
