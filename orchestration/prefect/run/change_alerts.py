@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import httpx
 import pendulum
@@ -25,7 +26,7 @@ def send_alerts(rows: Sequence[SchemaChangeRow]) -> None:
     if not rows or not PREFECT_API_URL.value():
         return
     # They occur together: while Prefect evaluates one event of a stream, it drops another that has occurred before.
-    occurred = pendulum.now("UTC")
+    occurred = datetime.now(UTC)
     events = [json.loads(_event(row, occurred).json()) for row in rows]
     try:
         with sync_client() as client:
@@ -34,9 +35,9 @@ def send_alerts(rows: Sequence[SchemaChangeRow]) -> None:
         raise TransientError(f"the Prefect server took no event: {str(error) or type(error).__name__}") from error
 
 
-def _event(row: SchemaChangeRow, occurred: pendulum.DateTime) -> Event:
+def _event(row: SchemaChangeRow, occurred: datetime) -> Event:
     return Event(
-        occurred=occurred,
+        occurred=pendulum.instance(occurred),
         event=SCHEMA_CHANGED,
         resource=Resource(
             __root__={
