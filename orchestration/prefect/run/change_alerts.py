@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 import httpx
 import pendulum
@@ -25,9 +24,7 @@ def send_alerts(rows: Sequence[SchemaChangeRow]) -> None:
     """Tell the server of these changes; without a server, nobody sends alerts. Raises TransientError."""
     if not rows or not PREFECT_API_URL.value():
         return
-    # They occur together: while Prefect evaluates one event of a stream, it drops another that has occurred before.
-    occurred = datetime.now(UTC)
-    events = [json.loads(_event(row, occurred).json()) for row in rows]
+    events = [json.loads(_event(row).json()) for row in rows]
     try:
         with sync_client() as client:
             client._client.post("/events", json=events).raise_for_status()
@@ -35,9 +32,9 @@ def send_alerts(rows: Sequence[SchemaChangeRow]) -> None:
         raise TransientError(f"the Prefect server took no event: {str(error) or type(error).__name__}") from error
 
 
-def _event(row: SchemaChangeRow, occurred: datetime) -> Event:
+def _event(row: SchemaChangeRow) -> Event:
     return Event(
-        occurred=pendulum.instance(occurred),
+        occurred=pendulum.now("UTC"),
         event=SCHEMA_CHANGED,
         resource=Resource(
             __root__={
