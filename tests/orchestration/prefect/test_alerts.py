@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import queue
 import threading
+import time
 import warnings
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -31,12 +32,26 @@ from tests.orchestration.prefect.conftest import QUIET, Server
 pytestmark = QUIET
 SECONDS = 60
 SECRET = "T0KEN-of-the-webhook"
+PROBE = SchemaChangeRow(
+    run_id="probe",
+    stream="probe",
+    subject="the probe",
+    kind="column_missing",
+    column_name="probe",
+    expected="text",
+    found="no such column",
+    severity="warning",
+    remark=None,
+    accept_command="none",
+    is_new=True,
+)
 
 
 class Receiver:
-    """Takes what is sent, and answers with `answers`, then with 200."""
+    """Takes what is sent but probes, and answers with `answers`, then with 200."""
 
     def __init__(self) -> None:
+        self.probed = threading.Event()
         self.bodies: queue.Queue[dict[str, Any]] = queue.Queue()
         self.answers: list[int] = []
         received = self
@@ -44,9 +59,13 @@ class Receiver:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                if PROBE.subject in str(body):
+                    received.probed.set()
+                    self.send_response(200)
+                    return self.end_headers()
                 self.send_response(received.answers.pop(0) if received.answers else 200)
                 self.end_headers()
-                received.bodies.put(body)
+                return received.bodies.put(body)
 
             def log_message(self, *_: object) -> None:
                 """Say nothing."""
@@ -83,8 +102,17 @@ def registered(server: Server) -> Registered:
 
 @pytest.fixture
 def alerted(server: Server, registered: Registered, receiver: Receiver) -> Iterator[Receiver]:
-    """The server, sending alerts to the receiver."""
+    """The server, sending alerts to the receiver.
+
+    Prefect answers before it goes by an automation that was changed: an event that comes at once may start none.
+    """
     server.call(lambda client: ensure_alerts(client, receiver.url))
+    with temporary_settings(updates={PREFECT_API_URL: server.api_url}):
+        deadline = time.monotonic() + SECONDS
+        while not receiver.probed.is_set():
+            assert time.monotonic() < deadline, "no probe has arrived"
+            send_alerts([PROBE])
+            receiver.probed.wait(5)
     yield receiver
     server.call(lambda client: ensure_alerts(client, None))
 
