@@ -333,6 +333,7 @@ def _small(number: int) -> str:
     return [str(number), str(number % 3 == 0).lower(), f"'{chr(97 + number % 26)}'", f"{number}.1"][number % 4]
 
 
+@pytest.mark.slow
 def test_a_value_of_fifty_megabytes_passes(passage: Passage) -> None:
     world = passage.world
     world.execute("create table big (id int primary key, t text, b bytea, j jsonb)")

@@ -87,6 +87,7 @@ def test_streams_that_no_worker_takes_fail_and_say_what_to_look_at(fleet: Fleet)
     assert fleet.stream_runs()[-1]["state_name"] == "Cancelled"
 
 
+@pytest.mark.slow
 def test_streams_without_news_are_landed_by_the_run_itself(fleet: Fleet) -> None:
     streams = ("-s", "products", "-s", "warehouses", "-s", "campaigns", *LAND_ONLY)
     first = fleet.flow(*streams, INGEST_DEPLOYMENT="")
