@@ -24,11 +24,18 @@ from ingest.scratch import engine_errors, open_scratch
 if TYPE_CHECKING:
     import duckdb
 
-MEMORY = "96MB"
-_WAY_OUT = "Report it: a keys pass works in 96 MB, whatever the table."
-_ROWS_AT_ONCE = 65_536
-_PART_ROWS = 2**19
-"""Rows that are sorted or hashed at once: DuckDB does not spill all that it needs for more of them."""
+MEMORY = "64MB"
+_WAY_OUT = "Report it: a keys pass works in 64 MB, whatever the table."
+_ROWS_AT_ONCE = 16_384
+_PART_BYTES = 24 * 2**20
+"""Keys that are sorted or hashed at once: DuckDB does not spill all that it needs for more of them."""
+_ROW_BYTES = 64
+"""What a key takes there beside its texts."""
+_UNDER_WAY = 4 * 2_048
+"""Rows that DuckDB's operators hold beside those, in vectors of 2,048 however wide they are."""
+_LEAST_BYTES = 2 * 2**20
+_WIDTHS = {"VARCHAR": "strlen", "BLOB": "octet_length"}
+"""DuckDB's functions for the bytes of a value, by its type."""
 _SAMPLED = 16
 _LONGEST = 8
 """A chunk has at most so many times the keys that it has on average."""
@@ -168,11 +175,13 @@ class KeyDifference:
             yield from own.execute(f"{select} FROM ({keys}) ORDER BY {self._all}").to_arrow_reader(_ROWS_AT_ONCE)
 
     def _parts(self, own: duckdb.DuckDBPyConnection, table: str) -> Iterator[str]:
-        """Conditions that cut the keys of `table` into ranges of about `_PART_ROWS` rows, in their order. One holds
+        """Conditions that cut the keys of `table` into ranges of about `_PART_BYTES`, in their order. One holds
         until the next is asked for. Keys without a value come last.
         """
-        [(rows,)] = own.execute(f"SELECT count(*) FROM {table}").fetchall()  # noqa: S608
-        parts = -(-int(rows) // _PART_ROWS)
+        texts = [(k, _WIDTHS[type_]) for k, type_ in zip(self._columns, self._types, strict=True) if type_ in _WIDTHS]
+        widths = " + ".join(["0", *(f"coalesce({width}({k}), 0)" for k, width in texts)])
+        [(rows, within)] = own.execute(f"SELECT count(*), coalesce(sum({widths}), 0) FROM {table}").fetchall()  # noqa: S608
+        parts = _parts_for(int(rows), int(within))
         places = self._bounds(own, table, parts) if parts > 1 else []
         above = "true"
         for place in places:
@@ -220,6 +229,14 @@ class KeyDifference:
     def _execute(self, sql: str) -> None:
         with engine_errors(self._folder, _WAY_OUT):
             self._connection.execute(sql)
+
+
+def _parts_for(rows: int, text_bytes: int) -> int:
+    """How many ranges `rows` keys make, whose texts have so many bytes in all."""
+    if not rows:
+        return 0
+    under_way = _UNDER_WAY * text_bytes // rows
+    return -(-(rows * _ROW_BYTES + text_bytes) // max(_PART_BYTES - under_way, min(_LEAST_BYTES, _PART_BYTES)))
 
 
 def _cuts(ends: pa.Array, waiting: int, longest: int) -> Iterator[int]:

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.errors import ConfigurationError
+from ingest.run import key_difference
 from ingest.run.key_difference import KeyDifference
 from ingest.scratch import engine_errors
 from tests.orchestration.lake_builder import contract
@@ -21,6 +22,8 @@ from tests.orchestration.lake_builder import contract
 KEYS = contract({"a": "text", "b": "bigint", "updated_at": "timestamptz"}, key=("a", "b"))
 SCHEMA = pa.schema([("a", pa.string()), ("b", pa.int64())])
 Key = tuple[str | None, int | None]
+PART_BYTES = key_difference._PART_BYTES
+WIDE = 90_000
 
 keys = st.tuples(st.sampled_from([None, "", "a", "B", "ä", "z" * 20]), st.none() | st.integers(-3, 3))
 
@@ -28,14 +31,14 @@ keys = st.tuples(st.sampled_from([None, "", "a", "B", "ä", "z" * 20]), st.none(
 @pytest.fixture(autouse=True, scope="module")
 def _small_ranges() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ingest.run.key_difference._PART_ROWS", 3)
+        patch.setattr("ingest.run.key_difference._PART_BYTES", 3 * 64)
         patch.setattr("ingest.run.key_difference._SAMPLED", 2)
         yield
 
 
 def written(folder: Path, name: str, rows: Sequence[Key]) -> Path:
     arrays = [pa.array([row[index] for row in rows], field.type) for index, field in enumerate(SCHEMA)]
-    pq.write_table(pa.Table.from_arrays(arrays, schema=SCHEMA), folder / name)
+    pq.write_table(pa.Table.from_arrays(arrays, schema=SCHEMA), folder / name, row_group_size=8192)
     return folder / name
 
 
@@ -80,6 +83,17 @@ def test_keys_that_need_no_sorting_are_cut_into_the_same_chunks(source: set[Key]
             with KeyDifference(folder, KEYS, path, SCHEMA, ordered=ordered) as difference:
                 cut.append([chunk.to_pylist() for chunk in difference.chunks(4)])
     assert cut[0] == cut[1]
+
+
+def test_wide_keys_fit_into_the_same_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """90 MB of them, which no range of as many rows as of numbers would leave room for."""
+    monkeypatch.setattr("ingest.run.key_difference._PART_BYTES", PART_BYTES)
+    rows = [((f"{n * 7919 % WIDE:08d}" * 125), 0) for n in range(WIDE)]
+    source, seen = written(tmp_path, "source", rows[1:]), written(tmp_path, "seen", rows[:-1])
+    with KeyDifference(tmp_path, KEYS, source, SCHEMA) as difference:
+        difference.add_seen([seen], version=1)
+        assert rows_of(difference.gone()) == rows[:1]
+        assert sum(chunk.num_rows for chunk in difference.chunks(2**12)) == WIDE - 1
 
 
 @pytest.mark.parametrize("error", [OSError("Out of Memory Error: failed to pin block"), MemoryError()])
