@@ -27,11 +27,12 @@ def statements(node: Mapping[str, Any], *, everything: bool) -> int:
     count = _own_hooks(config) + (kind == "view" and "new_columns(" in str(node["raw_code"]))
     if kind == "view":
         return count + _OF_NEWS["view"] + 3 * is_promised
+    is_replaced = config.get("incremental_strategy") == "replace"
     if not everything:
-        return count + _OF_NEWS["contract" if kind == "table" and is_promised else kind]
+        return count + _OF_NEWS["contract" if (kind == "table" or is_replaced) and is_promised else kind]
     if kind == "incremental":
         # A contract is compared by two statements, and a mart's grants are looked at.
-        return count + _OF_ALL["replaced" if config["incremental_strategy"] == "replace" else kind] + 3 * is_promised
+        return count + _OF_ALL["replaced" if is_replaced else kind] + 3 * is_promised
     return count + _OF_ALL["contract" if is_promised else kind]
 
 

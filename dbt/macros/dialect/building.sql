@@ -8,6 +8,8 @@
 {% materialization incremental, adapter='snowflake', supported_languages=['sql'] -%}
     {%- if not is_built_already() or should_full_refresh() -%}
         {{ return(dbt.materialization_incremental_snowflake()) }}
+    {%- elif keeps_its_table() -%}
+        {{ return(table_of_other_rows()) }}
     {%- endif -%}
     {%- set target = this.incorporate(type='table') -%}
     {%- set news = make_temp_relation(this).incorporate(type='view') -%}
@@ -36,21 +38,12 @@
 {%- endmaterialization %}
 
 
-{#- Where a contract says what a table's columns are, its rows are replaced, and the table with its grants, key and descriptions
-    stays. Others are made anew, since a column may have become wider. -#}
+{#- A table without a contract is made anew: a column may have become wider. -#}
 {% materialization table, adapter='snowflake', supported_languages=['sql'] -%}
     {%- if not keeps_its_table() -%}
         {{ return(dbt.materialization_table_snowflake()) }}
     {%- endif -%}
-    {%- set target = this.incorporate(type='table') -%}
-    {{ run_hooks(pre_hooks) }}
-
-    {%- call statement('main') -%}
-        {{ snowflake__replace_rows(target, '(' ~ compiled_code ~ ')', model.columns.keys() | join(', ')) }}
-    {%- endcall -%}
-
-    {{ run_hooks(post_hooks) }}
-    {{ return({'relations': [target]}) }}
+    {{ return(table_of_other_rows()) }}
 {%- endmaterialization %}
 
 
@@ -90,12 +83,24 @@
 {%- endmacro %}
 
 
-{#- Whether the present model is a table of which Snowflake replaces the rows alone. -#}
+{#- Whether Snowflake replaces all rows of the present model's table, and keeps the table: where a contract says what its columns
+    are. -#}
 {% macro keeps_its_table() -%}
-    {{ return(
-        target.type == 'snowflake' and config.get('materialized') == 'table' and config.get('contract').enforced
-        and is_built_already()
-    ) }}
+    {%- set all_rows = config.get('materialized') == 'table' or config.get('incremental_strategy') == 'replace' -%}
+    {{ return(target.type == 'snowflake' and all_rows and config.get('contract').enforced and is_built_already()) }}
+{%- endmacro %}
+
+{#- Replaces them, with what goes with a materialization, and returns what one does. Grants, key and descriptions stay. -#}
+{% macro table_of_other_rows() -%}
+    {%- set relation = this.incorporate(type='table') -%}
+    {{ run_hooks(pre_hooks) }}
+
+    {%- call statement('main') -%}
+        {{ snowflake__replace_rows(relation, '(' ~ compiled_code ~ ')', model.columns.keys() | join(', ')) }}
+    {%- endcall -%}
+
+    {{ run_hooks(post_hooks) }}
+    {{ return({'relations': [relation]}) }}
 {%- endmacro %}
 
 
