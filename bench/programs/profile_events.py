@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import ingest.__main__  # noqa: F401 - allocator and collector are then those of the command
 from ingest.contracts.registry import ContractRegistry
 from ingest.lake.batch import Batch
 from ingest.logs import run_id_now
