@@ -28,8 +28,13 @@ touched as (
     {{ addresses_touched() }}
 ),
 
--- Those whose day or customer is another one than before.
-to_write_again as (
+to_write as (
+    select event_id
+    from {{ ref('int_email_events') }}
+    where _log_version > (select coalesce(max(_log_version), 0) from {{ this }})
+
+    union
+
     select event_id
     from {{ this }}
     where {{ calendar_has_moved('event_date', 'cast(occurred_at as date)') }}
@@ -50,17 +55,10 @@ to_write_again as (
 {%- endif %}
 
 events as (
-    select *
-    from {{ ref('int_email_events') }}
-    {%- if is_incremental() %}
-    where _log_version > (select coalesce(max(_log_version), 0) from {{ this }})
-
-    union all
-
     select events.*
     from {{ ref('int_email_events') }} as events
-    inner join to_write_again on to_write_again.event_id = events.event_id
-    where events._log_version <= (select coalesce(max(_log_version), 0) from {{ this }})
+    {%- if is_incremental() %}
+    inner join to_write on to_write.event_id = events.event_id
     {%- endif %}
 )
 
