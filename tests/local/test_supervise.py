@@ -116,6 +116,12 @@ def test_readiness_ends_with_the_process(group: ProcessGroup, tmp_path: Path) ->
         process.wait_until(lambda: False, PATIENCE)
 
 
+def _as_a_terminal_starts_it() -> None:
+    """Children inherit which signals are ignored: under nohup, SIGHUP is."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_no_child_outlives_its_parent(tmp_path: Path, number: signal.Signals) -> None:
     with subprocess.Popen(
@@ -124,6 +130,7 @@ def test_no_child_outlives_its_parent(tmp_path: Path, number: signal.Signals) ->
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
+        preexec_fn=_as_a_terminal_starts_it,
     ) as parent:
         assert parent.stdout is not None
         assert parent.stdout.readline() == b"started\n"
