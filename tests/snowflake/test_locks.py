@@ -9,12 +9,15 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from threading import Barrier, Lock
+from typing import Any
 
 import pytest
 
-from ingest.errors import ConflictError
+from ingest.errors import ConflictError, PlatformError
 from orchestration.settings import Schemas
+from orchestration.warehouse.ddl import locks_table
 from orchestration.warehouse.loader import Loader, load_streams
+from orchestration.warehouse.snowflake.session import SnowflakeSession
 from orchestration.warehouse.snowflake.warehouse import SnowflakeWarehouse
 from tests.orchestration.lake_builder import LakeBuilder, contract, thing
 from tests.snowflake.account import USERS_ACCOUNT, Account, connect
@@ -125,6 +128,25 @@ def test_of_writers_that_begin_at_once_one_writes_at_a_time(shared_account: Acco
 
     with ThreadPoolExecutor(len(writers)) as pool:
         assert any(pool.map(one, writers))
+
+
+def test_who_makes_a_table_at_the_same_moment_has_it_too(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both find it missing: Snowflake refuses the later one, IF NOT EXISTS or not."""
+    run_on = SnowflakeSession._run_on
+    table = locks_table("RAW")
+
+    def overtaken(self: SnowflakeSession, connection: Any, sql: str, parameters: Any = ()) -> Any:
+        if not sql.startswith("CREATE TABLE IF NOT EXISTS"):
+            return run_on(self, connection, sql, parameters)
+        run_on(self, connection, sql, parameters)
+        return run_on(self, connection, sql.replace("IF NOT EXISTS ", ""), parameters)
+
+    monkeypatch.setattr(SnowflakeSession, "_run_on", overtaken)
+    with account.warehouse().connect() as session:
+        session.execute(session.dialect.create_table(table))
+        assert session.columns(table)
+        with pytest.raises(PlatformError, match="already exists"):
+            session.execute(session.dialect.create_table(table).replace("IF NOT EXISTS ", ""))
 
 
 def test_a_writer_that_cannot_lock_the_lease_is_told_in_seconds(

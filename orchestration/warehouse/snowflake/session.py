@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -34,6 +35,8 @@ T = TypeVar("T")
 _ROWS_PER_INSERT = 1000
 _BINDS_PER_INSERT = 9_000
 _NO_OBJECT = (2003, 2043)
+_ALREADY_THERE = 2002
+_IF_MISSING = re.compile(r"CREATE \w+ IF NOT EXISTS ")
 _GRACE_SECONDS = 60
 """What we leave Snowflake to end a statement by its own timeout before we cancel it."""
 _CHANGES = ("INSERT", "UPDATE", "DELETE")
@@ -126,8 +129,13 @@ class SnowflakeSession:
 
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> int:
         """Run a statement; the number of rows it changed."""
-        with self._cursor(sql, parameters) as cursor:
-            changed = cursor.rowcount or 0
+        try:
+            with self._cursor(sql, parameters) as cursor:
+                changed = cursor.rowcount or 0
+        except PlatformError as error:
+            if not _is_made_by_another(sql, error):
+                raise
+            return 0
         if not self._in_transaction and sql.startswith(_CHANGES):
             self._run("COMMIT")
         return changed
@@ -295,6 +303,12 @@ class SnowflakeSession:
             # The error that led here is the one to raise. A session that cannot even roll back is not used again.
             get_logger(run_id=self._run_id).warning("could not roll back", error=error.raw_msg)
             self._lose()
+
+
+def _is_made_by_another(sql: str, error: PlatformError) -> bool:
+    """Whether the object is there that was to be made if missing: two sessions may both find it missing."""
+    cause = error.__cause__
+    return isinstance(cause, connector.Error) and cause.errno == _ALREADY_THERE and bool(_IF_MISSING.match(sql))
 
 
 def query_tag(run_id: str, stream: str | None = None, version: int | None = None) -> str:
