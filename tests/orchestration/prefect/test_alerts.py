@@ -163,18 +163,15 @@ def test_a_run_that_nothing_begins_is_told_of_once(server: Server, registered: R
 
 
 def test_a_schema_change_is_an_alert_of_its_own(server: Server, alerted: Receiver) -> None:
-    row = SchemaChangeRow(
-        run_id="r",
-        stream="it's",
-        subject="column '<b>'",
-        kind="column_missing",
-        column_name="<b>",
-        expected="text",
-        found="no such column",
-        severity="critical",
-        remark=None,
-        accept_command="ingest contract accept x",
-        is_new=True,
+    row = PROBE.model_copy(
+        update={
+            "run_id": "r",
+            "stream": "it's",
+            "subject": "column '<b>'",
+            "column_name": "<b>",
+            "severity": "critical",
+            "accept_command": "ingest contract accept x",
+        }
     )
     with temporary_settings(updates={PREFECT_API_URL: server.api_url}):
         send_alerts([row, row.model_copy(update={"severity": "warning"})])
