@@ -37,7 +37,7 @@ from psycopg2 import sql
 from pydantic import SecretStr
 
 from common.foreign_text import forget_secrets
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.settings import IngestSettings, LakeSettings
 from local.accounts import unprivileged_account
 from local.environment import clean_environment

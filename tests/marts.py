@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import httpx
 
 from ingest.lake.log import CommitLog
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 
 SALT = "dev-only-salt"
 """Of the containers."""

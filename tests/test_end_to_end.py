@@ -20,7 +20,7 @@ import psycopg2
 import pytest
 from psycopg2.extensions import parse_dsn
 
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.settings import LakeSettings
 from local.processes import ProcessGroup
 from local.run_directory import RunDirectory

@@ -23,7 +23,7 @@ from psycopg2 import sql
 from ingest.contracts.model import Column, StreamContract
 from ingest.contracts.registry import ContractRegistry
 from ingest.contracts.types import Kind
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.settings import LakeSettings
 from orchestration.warehouse.duckdb.warehouse import DuckDBWarehouse
 from orchestration.warehouse.loader import Loader, load_streams

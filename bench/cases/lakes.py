@@ -13,7 +13,7 @@ from bench.tables import STREAM
 from bench.world import CONTRACTS, Lake, World, python
 from ingest.lake.commit import Commit
 from ingest.lake.log import CommitLog
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.settings import LakeSettings
 from local.servers.s3_server import REGION
 

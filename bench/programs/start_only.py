@@ -11,7 +11,7 @@ import pyarrow.compute
 import pyarrow.parquet  # noqa: F401
 
 from ingest.cli import app, options, render  # noqa: F401
-from ingest.lake.s3 import make_client
+from ingest.lake.objects.s3 import make_client
 from ingest.run.runner import ingest_all  # noqa: F401
 
 

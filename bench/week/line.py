@@ -28,7 +28,7 @@ from ingest.errors import PlatformError
 from ingest.lake import layout
 from ingest.lake.commit import Commit, CommitKind
 from ingest.lake.heads import read_heads
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.run.context import StreamResult
 from ingest.run.runner import open_ingestion
 from ingest.settings import IngestSettings

@@ -10,7 +10,7 @@ from ingest.errors import ConfigurationError
 if TYPE_CHECKING:
     from ingest.contracts.model import StreamContract
     from ingest.contracts.registry import ContractRegistry
-    from ingest.lake.store import ObjectStore
+    from ingest.lake.objects.store import ObjectStore
     from ingest.settings import IngestSettings
 
 
@@ -42,7 +42,7 @@ def contract(loaded: IngestSettings, stream: str) -> StreamContract:
 
 def store(loaded: IngestSettings) -> ObjectStore:
     """The lake."""
-    from ingest.lake.store import ObjectStore
+    from ingest.lake.objects.store import ObjectStore
 
     return ObjectStore(loaded.lake)
 

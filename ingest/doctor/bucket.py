@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ingest.doctor.clocks import skew_seen
 from ingest.findings import Check, NotSeenError, Seen, wrong
 from ingest.lake import layout
-from ingest.lake.s3 import s3_errors
+from ingest.lake.objects.s3 import s3_errors
 from ingest.settings import LakeSettings
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from ingest.doctor.postgres import PostgresSource
 from ingest.doctor.writing import Writing
 from ingest.errors import AccessError
 from ingest.findings import Check
-from ingest.lake.s3 import make_client
+from ingest.lake.objects.s3 import make_client
 from ingest.retry_policies import LAKE_REQUEST
 from ingest.settings import IngestSettings, LakeSettings
 

@@ -16,7 +16,7 @@ from uuid import uuid4
 from ingest.errors import AccessError, ConflictError, PlatformError
 from ingest.findings import Check, NotSeenError, Seen, wrong
 from ingest.lake.layout import KEYS, LOG, PROBES, QUARANTINE, RUNS, commit_key
-from ingest.lake.s3 import s3_errors
+from ingest.lake.objects.s3 import s3_errors
 from ingest.settings import LakeSettings
 
 if TYPE_CHECKING:

@@ -25,10 +25,10 @@ from ingest.lake.commit import (
     Window,
     columns_of,
 )
-from ingest.lake.digest import RowsDigest
+from ingest.lake.files.digest import RowsDigest
+from ingest.lake.files.writer import FilePlace, ParquetFiles
 from ingest.lake.log import CommitLog
-from ingest.lake.store import ObjectStore
-from ingest.lake.writer import FilePlace, ParquetFiles
+from ingest.lake.objects.store import ObjectStore
 
 QUARANTINE_SCHEMA = pa.schema(
     [

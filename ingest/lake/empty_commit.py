@@ -9,7 +9,7 @@ from ingest.errors import ConfigurationError
 from ingest.lake.batch import BatchOrigin
 from ingest.lake.commit import Commit, CommitKind, Counts, unmoved
 from ingest.lake.log import CommitLog
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 
 
 def empty_commit(

@@ -21,7 +21,7 @@ from ingest.lake.commit import Commit, CommitKind, KeySetMark
 from ingest.lake.empty_commit import empty_commit
 from ingest.lake.key_set import read_tree
 from ingest.lake.log import CommitLog
-from ingest.lake.store import ObjectStore, StoredObject
+from ingest.lake.objects.store import ObjectStore, StoredObject
 
 _SETS_KEPT = 2
 

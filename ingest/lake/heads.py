@@ -10,7 +10,7 @@ from ingest.contracts.model import StreamContract
 from ingest.errors import ConfigurationError, DamagedLakeError
 from ingest.lake.commit import Commit
 from ingest.lake.log import CommitLog
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 
 _AT_ONCE = 16
 

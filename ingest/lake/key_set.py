@@ -25,7 +25,7 @@ import pyarrow as pa
 from ingest.errors import DamagedLakeError
 from ingest.lake import layout
 from ingest.lake.commit import KeySetMark
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 
 _READERS = 16
 _DIGITS = 32

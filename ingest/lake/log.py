@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from ingest.errors import ConflictError, DamagedLakeError, PlatformError, first_problem
 from ingest.lake import layout
 from ingest.lake.commit import Commit
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.logs import get_logger
 
 _READERS = 16

@@ -18,7 +18,7 @@ from ingest.errors import DamagedLakeError, PlatformError
 from ingest.lake import layout
 from ingest.lake.commit import Commit, watermark_of
 from ingest.lake.log import CommitLog
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.logs import get_logger
 
 

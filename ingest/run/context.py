@@ -11,8 +11,8 @@ from ingest.hints import here
 from ingest.lake.batch import BatchOrigin
 from ingest.lake.commit import KEYS_ALONE, Commit, watermark_of
 from ingest.lake.log import CommitLog
+from ingest.lake.objects.store import ObjectStore
 from ingest.lake.read_mark import CountMark, ReadMark
-from ingest.lake.store import ObjectStore
 from ingest.logs import Progress
 from ingest.schema_change import SchemaChange
 from ingest.settings import IngestSettings

@@ -29,7 +29,8 @@ from ingest.lake import layout
 from ingest.lake.batch import Batch
 from ingest.lake.commit import Commit, CommitKind, DataFile, KeySetMark, unmoved
 from ingest.lake.counting import APPENDED, counting_versions, newest_of
-from ingest.lake.digest import RowsDigest
+from ingest.lake.files.digest import RowsDigest
+from ingest.lake.files.parquet import LocalParquet
 from ingest.lake.key_set import (
     KeySetTree,
     SetObject,
@@ -41,8 +42,7 @@ from ingest.lake.key_set import (
     read_tree,
 )
 from ingest.lake.log import CommitLog
-from ingest.lake.parquet import LocalParquet
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.logs import get_logger
 from ingest.run.context import IngestionContext
 from ingest.run.key_difference import KeyDifference

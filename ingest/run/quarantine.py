@@ -20,8 +20,8 @@ from ingest.contracts.model import Mode, Source, StreamContract
 from ingest.lake.batch import Batch
 from ingest.lake.commit import KEYS_ALONE, Commit, CommitKind, DataFile, Settled, unmoved
 from ingest.lake.log import CommitLog
+from ingest.lake.objects.store import ObjectStore
 from ingest.lake.read_again import UnnamedRecord, read_again
-from ingest.lake.store import ObjectStore
 from ingest.run.context import IngestionContext
 
 

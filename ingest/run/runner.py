@@ -25,7 +25,7 @@ from ingest.contracts.drift import adapted
 from ingest.contracts.model import Source, StreamContract
 from ingest.errors import ConfigurationError, PlatformError, TransientError
 from ingest.lake.heads import read_heads
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.logs import Progress, get_logger
 from ingest.retry import WaitBudget, WaitBudgets, retrying
 from ingest.retry_policies import STREAM_FROM_API, STREAM_FROM_POSTGRES

@@ -22,7 +22,7 @@ from ingest.contracts.model import Source, StreamContract
 from ingest.errors import ConflictError, TransientError, UnreachableError
 from ingest.lake.commit import Commit
 from ingest.lake.log import CommitLog
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.run.context import IngestionContext
 from ingest.settings import IngestSettings
 from ingest.sources.postgres.reader import PostgresSession, SharedSnapshot

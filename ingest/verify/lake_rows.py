@@ -12,7 +12,7 @@ from ingest.disk import disk_errors
 from ingest.lake.commit import Commit, DataFile
 from ingest.lake.counting import APPENDED, counting_versions, newest_of
 from ingest.lake.log import CommitLog
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.sources.prefetch import prefetched
 from ingest.verify.comparison import LakeFile
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from ingest.disk import disk_errors
-from ingest.lake.parquet import LocalParquet
-from ingest.lake.writer import ROW_GROUP_BYTES, ROW_GROUP_ROWS
+from ingest.lake.files.parquet import LocalParquet
+from ingest.lake.files.writer import ROW_GROUP_BYTES, ROW_GROUP_ROWS
 
 POSITION = "_row_number"
 """The order of reading, from 1; named like the platform's own column, which no source column may be."""

@@ -13,7 +13,7 @@ import pyarrow as pa
 from ingest.contracts.model import StreamContract
 from ingest.contracts.names import quoted
 from ingest.lake.commit import Commit
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.verify.comparison import Comparison, Difference
 from ingest.verify.lake_rows import LakeFiles, downloaded
 from ingest.verify.report import Found, Verification

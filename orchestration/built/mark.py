@@ -15,7 +15,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from ingest.errors import PlatformError
 from ingest.lake import layout
 from ingest.lake.commit import Commit
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.logs import get_logger
 
 _NOTHING = b"null"

@@ -10,7 +10,7 @@ from ingest.contracts.model import StreamContract
 from ingest.contracts.registry import ContractRegistry
 from ingest.lake.commit import KEYS_ALONE, Commit
 from ingest.lake.log import CommitLog
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from orchestration.ops.outbox import Outbox
 from orchestration.ops.running import RunningMark, RunningMarks
 from orchestration.ops.texts import for_readers

@@ -12,8 +12,8 @@ from typing import Self
 from ingest.contracts.model import Mode, Source, StreamContract
 from ingest.lake.commit import Commit
 from ingest.lake.log import CommitLog
+from ingest.lake.objects.store import ObjectStore
 from ingest.lake.read_mark import read_until
-from ingest.lake.store import ObjectStore
 from orchestration.settings import OrchestrationSettings
 
 

@@ -13,7 +13,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from ingest.errors import DamagedLakeError, PlatformError
 from ingest.lake import layout
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.logs import get_logger
 from orchestration.warehouse.ops.rows import RunRecord, RunState
 

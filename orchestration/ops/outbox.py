@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from ingest.errors import ConflictError, DamagedLakeError
 from ingest.lake import layout
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.logs import get_logger
 from orchestration.ops.latest import note_latest
 from orchestration.warehouse.ops.rows import RunRecord

@@ -9,7 +9,7 @@ from ingest.apart import apart
 from ingest.contracts.model import StreamContract
 from ingest.errors import DamagedLakeError
 from ingest.lake.log import CommitLog
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.run.quarantine import Quarantine, RefusedRecord, may_change_quarantine
 from orchestration.ops.texts import for_readers
 from orchestration.warehouse.ops.rows import QuarantineRow

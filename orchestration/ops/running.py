@@ -16,7 +16,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from ingest.errors import DamagedLakeError
 from ingest.lake import layout
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.logs import get_logger
 
 _FIRST_FIELD_AFTER_THE_NAME = 3

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ingest.errors import ConfigurationError, DamagedLakeError
 from ingest.hints import here
 from ingest.lake import layout
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.schema_change import Effect, SchemaChange
 from orchestration.ops.texts import for_readers
 from orchestration.report import RunReport, StreamOutcome

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from ingest.apart import apart
 from ingest.contracts.model import Mode, StreamContract
 from ingest.errors import FatalError
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.retry_policies import LAKE_COUNT
 from orchestration.reconcile.kept import KeptCounts
 from orchestration.reconcile.lake import LakeCounter

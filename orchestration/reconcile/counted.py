@@ -13,7 +13,7 @@ from ingest.contracts.model import Mode, Source, StreamContract
 from ingest.lake.commit import Commit, CommitKind, DataFile
 from ingest.lake.counting import APPENDED
 from ingest.lake.log import CommitLog
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from orchestration.warehouse.duckdb.lake_reader import PARQUET
 from orchestration.warehouse.duckdb.warehouse import DIALECT
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 
 from ingest.errors import ConfigurationError
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.logs import get_logger
 from orchestration.warehouse.duckdb.lake_reader import open_duckdb
 

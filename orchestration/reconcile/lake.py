@@ -11,8 +11,8 @@ from ingest.contracts.model import Mode, Source, StreamContract
 from ingest.lake.commit import DataFile
 from ingest.lake.counting import CountingVersions, counting_versions
 from ingest.lake.log import CommitLog
+from ingest.lake.objects.store import ObjectStore
 from ingest.lake.read_again import UnnamedRecord, read_again
-from ingest.lake.store import ObjectStore
 from ingest.retry import WaitBudgets, retrying
 from ingest.retry_policies import LAKE_COUNT
 from orchestration.reconcile.counted import CountedLog

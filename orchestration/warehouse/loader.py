@@ -23,7 +23,7 @@ from ingest.errors import ConfigurationError, DamagedLakeError, FatalError, Plat
 from ingest.lake.commit import Commit, CommitKind, DataFile
 from ingest.lake.counting import APPENDED
 from ingest.lake.log import CommitLog
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.logs import get_logger
 from ingest.retry import Budget, Retrying, WaitBudget, WaitBudgets, retrying
 from ingest.retry_policies import LOAD_STATEMENT, LOAD_VERSION, RetryPolicy

@@ -15,7 +15,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 from ingest.errors import ConfigurationError, FatalError, PlatformError, TransientError
 from ingest.lake import layout
 from ingest.lake.log import CommitLog
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.run.context import SourceCount, StreamResult
 from ingest.schema_change import SchemaChange
 

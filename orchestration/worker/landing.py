@@ -8,7 +8,7 @@ from time import monotonic
 
 from ingest.contracts.registry import ContractRegistry
 from ingest.errors import TransientError
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.retry import WaitBudgets, retrying_to_open
 from ingest.run.context import StreamResult
 from ingest.run.runner import Ingestion, open_ingestion

@@ -17,7 +17,7 @@ from prefect.states import Completed, Failed
 
 from ingest import logs
 from ingest.errors import ConfigurationError, ConflictError, PlatformError
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.retry import WaitBudgets
 from ingest.run.shared import SharedIngestion
 from ingest.run.window import window

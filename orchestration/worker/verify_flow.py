@@ -19,7 +19,7 @@ from ingest import logs
 from ingest.contracts.model import StreamContract
 from ingest.contracts.registry import ContractRegistry
 from ingest.errors import ConflictError, PlatformError, TransientError
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.retry import WaitBudgets, retrying_to_open
 from ingest.retry_policies import VERIFY
 from ingest.run.runner import Ingestion, open_ingestion

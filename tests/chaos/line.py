@@ -15,7 +15,7 @@ from psycopg2.extensions import connection as Connection
 from pydantic import SecretStr
 
 from ingest.contracts.model import StreamContract
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.run.context import StreamResult
 from ingest.run.runner import open_ingestion
 from ingest.settings import IngestSettings, LakeSettings

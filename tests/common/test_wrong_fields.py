@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from common.foreign_text import forget_secrets
 from ingest.errors import PlatformError
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.settings import LakeSettings
 from ingest.sources.api.http import ApiClient
 from ingest.sources.postgres.connection import Server

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.config import Config
 
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.settings import LakeSettings
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
 from ingest.contracts.registry import ContractRegistry
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.settings import IngestSettings, LakeSettings
 from local.servers.shop import Shop
 from postgres.activity.advance import latest_business_time

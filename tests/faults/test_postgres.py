@@ -20,7 +20,7 @@ from pydantic import SecretStr
 
 from ingest.contracts.model import Deletes, Mode
 from ingest.errors import TransientError
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.run.runner import open_ingestion
 from ingest.settings import IngestSettings, LakeSettings
 from ingest.sources.postgres import connection, session

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ingest.errors import TransientError
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.settings import LakeSettings
 from tests.chaos.campaign import Order
 from tests.chaos.line import Ground
@@ -24,7 +24,7 @@ def test_a_storm_over_s3_loses_and_doubles_nothing(ground: Ground) -> None:
 def test_a_store_that_takes_the_call_and_never_answers_is_given_up(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("ingest.lake.s3._READ_SECONDS", 0.05)
+    monkeypatch.setattr("ingest.lake.objects.s3._READ_SECONDS", 0.05)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         store = ObjectStore(LakeSettings(bucket="lake", endpoint_url=f"http://127.0.0.1:{silent.getsockname()[1]}"))
         (tmp_path / "file").write_bytes(b"content")

@@ -108,7 +108,7 @@ def machine_clock(*, off_by: timedelta) -> Iterator[None]:
         for module in (
             "ingest.run.context",
             "ingest.lake.batch",
-            "ingest.lake.writer",
+            "ingest.lake.files.writer",
             "orchestration.warehouse.ledger",
         ):
             patches.enter_context(patch(f"{module}.datetime", Wrong))

@@ -14,7 +14,7 @@ import duckdb
 import pytest
 from filelock import FileLock
 
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.settings import LakeSettings
 from local.environment import clean_environment
 from local.processes import ProcessGroup

@@ -17,7 +17,7 @@ from ingest.lake import layout
 from ingest.lake.batch import QUARANTINE_SCHEMA
 from ingest.lake.commit import Commit, CommitKind, Counts, DataFile, Watermark
 from ingest.lake.log import CommitLog
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 COLUMNS = {"id": "bigint", "name": "text", "price": "numeric(12,2)", "updated_at": "timestamptz"}

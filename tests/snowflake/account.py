@@ -14,7 +14,7 @@ import snowflake.connector
 from snowflake.connector.errors import ProgrammingError
 
 from ingest.lake.commit import DataFile
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.settings import LakeSettings
 from local.snowflake.account import INTEGRATION, STORAGE_ROLE, database_statements, provision_statements
 from orchestration.settings import Schemas

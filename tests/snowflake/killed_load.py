@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from orchestration.settings import OrchestrationSettings
 from orchestration.warehouse.connect import snowflake_warehouse
 from orchestration.warehouse.loader import Loader

@@ -19,7 +19,7 @@ from prometheus_client import CollectorRegistry, start_http_server
 from ingest.contracts.model import StreamContract
 from ingest.contracts.registry import ContractRegistry
 from ingest.errors import first_line
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from orchestration.prefect.metrics.families import Families
 from orchestration.prefect.metrics.figures import Figures, Origin
 from orchestration.prefect.metrics.gather import LakeReader, count_runs, latest_of

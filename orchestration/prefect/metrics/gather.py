@@ -15,7 +15,7 @@ from ingest.contracts.model import StreamContract
 from ingest.lake.commit import Commit, watermark_of
 from ingest.lake.counting import APPENDED
 from ingest.lake.log import CommitLog
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from orchestration.ops.freshness import freshness_at, present_of
 from orchestration.ops.latest import LatestRun, read_latest
 from orchestration.prefect.metrics.figures import LakeFigures, RunCounts, StreamFigures

@@ -18,7 +18,7 @@ from ingest.apart import apart
 from ingest.contracts.registry import ContractRegistry
 from ingest.errors import DataError, PlatformError
 from ingest.lake.gc import Orphans, find_orphans, remove
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from orchestration.ops.freshness import Freshness, freshness_of, present_of
 from orchestration.prefect.operate.janitor import watch_once
 from orchestration.prefect.show.run_logs import readable_logs

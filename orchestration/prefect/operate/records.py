@@ -18,7 +18,7 @@ from prefect.logging import get_logger
 
 from ingest.contracts.registry import ContractRegistry
 from ingest.errors import ConflictError
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from orchestration.ops.crashed import complete
 from orchestration.ops.intake import take_in
 from orchestration.ops.outbox import Outbox

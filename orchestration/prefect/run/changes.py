@@ -10,7 +10,7 @@ from functools import cached_property
 from ingest.contracts.registry import ContractRegistry
 from ingest.errors import PlatformError
 from ingest.lake.heads import Heads, read_heads
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.logs import get_logger
 from orchestration.built.holdings import Holdings
 from orchestration.built.mark import Built, BuiltMark, StreamVersion

@@ -27,7 +27,7 @@ from prefect.states import Cancelled, Cancelling, Crashed, State
 
 from ingest.contracts.model import StreamContract
 from ingest.errors import ConfigurationError, ConflictError, PlatformError, TransientError, first_line
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.retry import WaitBudgets
 from ingest.retry_policies import HAND_OUT, SERVER_ANSWER
 from ingest.run.window import Bounds

@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from ingest.contracts.registry import ContractRegistry
 from ingest.errors import PlatformError, first_line
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from orchestration.ops.crashed import complete, landed_rows
 from orchestration.ops.intake import take_in
 from orchestration.ops.outbox import Outbox

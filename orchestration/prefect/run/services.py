@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ingest.contracts.model import StreamContract
 from ingest.contracts.registry import ContractRegistry
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.settings import IngestSettings
 from orchestration.prefect.run.parameters import RunParameters
 from orchestration.progress import Progress

@@ -11,7 +11,7 @@ from ingest.apart import Apart, Outcome
 from ingest.contracts.registry import ContractRegistry
 from ingest.errors import ConfigurationError
 from ingest.findings import Finding, examine
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.logs import run_id_now
 from orchestration.runs import make_run_folder
 from orchestration.settings import OrchestrationSettings, ReaderSettings, WarehouseKind

@@ -10,7 +10,7 @@ from ingest.apart import Apart
 from ingest.contracts.model import StreamContract
 from ingest.lake.commit import Commit
 from ingest.lake.heads import read_heads
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from orchestration.warehouse.ddl import data_table, ledger_table
 from orchestration.warehouse.ledger import Ledger
 from orchestration.warehouse.protocol import Session

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ingest.errors import ConfigurationError, ConflictError
 from ingest.findings import Check, NotSeenError, Seen, wrong
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from orchestration.warehouse.duckdb.query import run_query
 from orchestration.warehouse.duckdb.warehouse import DuckDBWarehouse
 

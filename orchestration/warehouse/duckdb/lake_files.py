@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ingest.disk import disk_errors
 from ingest.lake.commit import DataFile
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.settings import LakeSettings
 from orchestration.warehouse.protocol import MAX_FILES_PER_STATEMENT
 

@@ -16,7 +16,7 @@ from ingest.lake import layout
 from ingest.lake.commit import CommitKind, DataFile
 from ingest.lake.counting import APPENDED
 from ingest.lake.log import CommitLog
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from orchestration.warehouse.ddl import Table, ledger_table, stream_tables
 from orchestration.warehouse.ledger import Ledger
 from orchestration.warehouse.snowflake.copy import literal

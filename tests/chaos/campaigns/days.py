@@ -28,7 +28,7 @@ from ingest import logs
 from ingest.contracts.model import StreamContract
 from ingest.contracts.registry import ContractRegistry
 from ingest.lake.log import CommitLog
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.run.context import StreamResult
 from ingest.run.runner import open_ingestion
 from ingest.settings import IngestSettings, LakeSettings

@@ -58,7 +58,7 @@ def _pieces(order: Order) -> Iterator[None]:
     with ExitStack() as stack:
         if order.scale < 1:
             stack.enter_context(patch("ingest.sources.postgres.reader.BATCH_BYTES", 2**18))
-            stack.enter_context(patch("ingest.lake.writer.ROW_GROUP_BYTES", 2**20))
+            stack.enter_context(patch("ingest.lake.files.writer.ROW_GROUP_BYTES", 2**20))
         yield
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ingest.contracts.model import Source, StreamContract
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.settings import IngestSettings
 from tests.chaos.comparison.lake_side import LakeSide, read_lake
 from tests.chaos.comparison.rows import Difference, Digests, Key, Row, Tombstone, digest, doubled, shown

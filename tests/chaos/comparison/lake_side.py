@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from ingest.contracts.model import StreamContract
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from tests.chaos.comparison.rows import Key, Row, Tombstone, canonical, current
 
 APPENDED = ("data", "snapshot", "backfill")

@@ -13,7 +13,7 @@ from filelock import FileLock
 
 from ingest.contracts.model import StreamContract
 from ingest.contracts.registry import ContractRegistry
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.settings import LakeSettings
 from orchestration.dbt.runner import DbtProject, DbtRunner
 from orchestration.settings import REPOSITORY

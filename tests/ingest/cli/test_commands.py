@@ -15,7 +15,7 @@ from ingest.cli.app import app
 from ingest.lake.commit import Commit, CommitKind
 from ingest.lake.gc import find_orphans
 from ingest.lake.log import CommitLog
-from ingest.lake.store import ObjectStore, StoredObject
+from ingest.lake.objects.store import ObjectStore, StoredObject
 from ingest.settings import LakeSettings
 from tests.ingest.cli.command import CommandLine
 from tests.ingest.cli.refusals import refused

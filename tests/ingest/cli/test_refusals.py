@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from ingest.cli.app import app
 from ingest.lake.log import CommitLog
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from local.servers.s3_server import S3Server
 from local.servers.saas_server import SaasServer
 from tests.ingest.cli.command import CommandLine

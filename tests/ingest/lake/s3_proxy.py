@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 import boto3
 from botocore.config import Config
 
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.settings import LakeSettings
 from local.servers.s3_server import S3Server
 

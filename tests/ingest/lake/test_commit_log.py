@@ -16,7 +16,7 @@ from ingest.errors import ConflictError, DamagedLakeError, FatalError, Transient
 from ingest.lake import layout
 from ingest.lake.commit import Commit
 from ingest.lake.log import CommitLog
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.settings import LakeSettings
 from local.servers.s3_server import S3Server
 from tests.ingest.lake.commits import commit_of

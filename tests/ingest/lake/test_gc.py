@@ -10,7 +10,7 @@ import pytest
 from ingest.contracts.model import StreamContract
 from ingest.errors import ConflictError, FatalError
 from ingest.lake.gc import Orphans, find_orphans, remove
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from tests.ingest.cli.command import CommandLine
 from tests.ingest.run.world import ITEMS, World
 

@@ -13,7 +13,7 @@ from ingest.lake import layout
 from ingest.lake.empty_commit import append_replay
 from ingest.lake.gc import find_orphans, remove
 from ingest.lake.log import CommitLog
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.run.quarantine import Quarantine
 from ingest.run.runner import open_ingestion
 from orchestration.reconcile.comparison import Reconciler, SourceSide, require_equal

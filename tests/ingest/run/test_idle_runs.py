@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ingest.contracts.model import Deletes, Mode, StreamContract
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.run import extract_postgres
 from ingest.run.runner import open_ingestion
 from tests.ingest.run.world import ITEMS, World

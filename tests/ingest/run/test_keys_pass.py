@@ -27,7 +27,7 @@ from ingest.lake.commit import Commit, CommitKind, KeySetMark, unmoved
 from ingest.lake.gc import find_orphans, remove
 from ingest.lake.key_set import KeySetTree, read_tree
 from ingest.lake.log import CommitLog
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.run.context import IngestionContext
 from ingest.run.keys_pass import KeysPass, Returned
 from ingest.settings import IngestSettings, LakeSettings

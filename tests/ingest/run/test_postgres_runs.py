@@ -16,7 +16,7 @@ from ingest.contracts.model import Clock, Deletes, Mode
 from ingest.errors import AccessError, ConfigurationError, ConflictError, DataError, SchemaDriftError
 from ingest.lake.commit import CommitKind
 from ingest.lake.gc import find_orphans, remove
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.run.runner import open_ingestion
 from tests.ingest.run.world import ITEMS, World
 

@@ -17,7 +17,7 @@ from ingest.contracts.registry import PACKAGED
 from ingest.lake.batch import Batch, BatchOrigin
 from ingest.lake.commit import Commit, CommitKind, Counts, unmoved
 from ingest.lake.log import CommitLog
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.run.quarantine import Quarantine, read_columns
 from ingest.sources.api.records import RecordDecoder
 from tests.ingest.cli.command import CommandLine

@@ -13,8 +13,8 @@ from ingest.contracts.model import Mode, StreamContract
 from ingest.errors import ConflictError, PlatformError, TransientError
 from ingest.lake import layout
 from ingest.lake.log import CommitLog
+from ingest.lake.objects.store import ObjectStore
 from ingest.lake.read_mark import CountMark, ReadMark, read_until
-from ingest.lake.store import ObjectStore
 from ingest.run.runner import open_ingestion
 from tests.ingest.run.world import ITEMS, World
 

@@ -16,7 +16,7 @@ from ingest.contracts.model import StreamContract
 from ingest.contracts.registry import ContractRegistry
 from ingest.errors import AccessError
 from ingest.lake.heads import read_heads
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.retry import WaitBudget
 from ingest.run.context import IngestionContext, StreamResult
 from ingest.run.extract_saas import SaasExtraction

@@ -13,7 +13,7 @@ from psycopg2.extensions import make_dsn
 from pydantic import SecretStr
 
 from ingest.errors import ConfigurationError, UnreachableError
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.run.runner import ingest_all, open_ingestion
 from ingest.run.shared import SharedIngestion
 from ingest.settings import IngestSettings, LakeSettings

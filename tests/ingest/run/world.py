@@ -17,7 +17,7 @@ from ingest.contracts.introspect import live_tables
 from ingest.contracts.model import StreamContract
 from ingest.lake.commit import KEYS_ALONE, Commit, CommitKind
 from ingest.lake.log import CommitLog
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.run.context import StreamResult
 from ingest.run.runner import open_ingestion
 from ingest.run.shared import SharedIngestion

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ingest.lake.layout import BUILT
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.settings import LakeSettings
 from orchestration.built.mark import Built, BuiltMark, StreamVersion
 from orchestration.settings import Schemas

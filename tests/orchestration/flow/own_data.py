@@ -10,7 +10,7 @@ import pytest
 from ingest.contracts.registry import ContractRegistry
 from ingest.lake import layout
 from ingest.lake.log import CommitLog
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.run.quarantine import Quarantine
 from orchestration.ops.outbox import Outbox
 from orchestration.report import RunReport

@@ -15,8 +15,8 @@ from prefect.client.schemas.objects import StateType, TaskRunResult
 from ingest.contracts.registry import ContractRegistry
 from ingest.errors import ConfigurationError, ConflictError, DataError, TransientError
 from ingest.lake.empty_commit import append_replay
+from ingest.lake.objects.store import ObjectStore
 from ingest.lake.read_mark import CountMark
-from ingest.lake.store import ObjectStore
 from ingest.run.context import StreamResult
 from ingest.run.runner import Ingestion
 from orchestration.dbt.events import NodeFinished, NodeStarted, NodeStatus

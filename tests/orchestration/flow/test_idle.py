@@ -16,7 +16,7 @@ from prefect.client.schemas.objects import StateType
 
 from ingest.contracts.registry import ContractRegistry
 from ingest.lake.layout import BUILT
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from orchestration.built.mark import Built, BuiltMark, StreamVersion
 from orchestration.built.project import business_days, fingerprint
 from orchestration.dbt.runner import DbtFailure, DbtRunner

@@ -9,8 +9,8 @@ import pytest
 from ingest.errors import PlatformError
 from ingest.lake import layout
 from ingest.lake.commit import Counts
+from ingest.lake.objects.store import ObjectStore
 from ingest.lake.read_mark import ReadMark
-from ingest.lake.store import ObjectStore
 from orchestration.ops.outbox import Outbox
 from orchestration.prefect.metrics.figures import LakeFigures, StreamFigures
 from orchestration.prefect.metrics.gather import LakeReader, latest_of

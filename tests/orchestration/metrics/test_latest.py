@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ingest.errors import TransientError
 from ingest.lake import layout
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from orchestration.ops.latest import LatestRun, after, read_latest
 from orchestration.ops.outbox import Outbox
 from orchestration.warehouse.ops.rows import QuarantineRow, RunRecord, RunRow, RunState, StreamRow

@@ -16,7 +16,7 @@ from ingest.contracts.registry import ContractRegistry
 from ingest.errors import FatalError, TransientError
 from ingest.lake.commit import CommitKind, Settled
 from ingest.lake.log import CommitLog
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from orchestration.built.plan import Plan
 from orchestration.ops.outbox import Outbox
 from orchestration.ops.record import RunFacts, record_of

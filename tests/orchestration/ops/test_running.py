@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ingest.contracts.registry import ContractRegistry
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from orchestration.ops.crashed import complete
 from orchestration.ops.outbox import Outbox
 from orchestration.ops.running import RunningMark, RunningMarks

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ingest.errors import SchemaDriftError
 from ingest.lake import layout
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.run.context import StreamResult
 from ingest.schema_change import DriftKind, Effect, SchemaChange
 from orchestration.ops.schema_changes import KnownChanges, alert_text, change_rows, changes_of

@@ -14,8 +14,8 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.states import Running, State
 
 from ingest.contracts.registry import ContractRegistry
+from ingest.lake.objects.store import ObjectStore
 from ingest.lake.read_mark import ReadMark
-from ingest.lake.store import ObjectStore
 from ingest.settings import LakeSettings
 from orchestration.ops.freshness import freshness_of, present_of
 from orchestration.prefect.operate.api import prefect_api

@@ -14,7 +14,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.settings import LakeSettings
 from local.servers.s3_server import S3Server
 from orchestration.ops.outbox import Outbox

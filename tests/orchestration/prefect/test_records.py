@@ -14,7 +14,7 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Completed, Crashed, Running, State
 
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.settings import LakeSettings
 from orchestration.ops.outbox import Outbox
 from orchestration.ops.running import RunningMark, RunningMarks

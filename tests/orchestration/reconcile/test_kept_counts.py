@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from ingest.contracts.model import StreamContract
 from ingest.errors import ConfigurationError, FatalError
 from ingest.lake.commit import Counts, Window
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from orchestration.reconcile.kept import KeptCounts, name_of
 from orchestration.reconcile.lake import LakeCount, LakeCounter
 from tests.orchestration.lake_builder import AT, LakeBuilder, contract, thing

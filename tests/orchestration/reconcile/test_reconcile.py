@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ingest.contracts.model import StreamContract
 from ingest.errors import FatalError
 from ingest.lake.commit import Counts, Window
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from orchestration.reconcile.comparison import (
     Reconciler,
     Reconciliation,

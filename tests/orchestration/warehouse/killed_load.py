@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.settings import LakeSettings
 from orchestration.warehouse.duckdb.warehouse import DuckDBSession, DuckDBWarehouse
 from orchestration.warehouse.ledger import Ledger

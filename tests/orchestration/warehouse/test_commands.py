@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ingest.contracts.registry import ContractRegistry
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.settings import LakeSettings
 from orchestration.built.mark import Built, BuiltMark
 from orchestration.warehouse.__main__ import main

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from ingest.findings import Finding, examine
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from orchestration.warehouse.duckdb.doctor import checks
 from orchestration.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tests.orchestration.warehouse.test_commands import Run, run

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from orchestration.warehouse.duckdb.warehouse import DuckDBWarehouse
 from orchestration.warehouse.key_sets import key_set_table
 from tests.orchestration.lake_builder import LakeBuilder, contract, thing

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from orchestration.warehouse.duckdb.warehouse import DuckDBSession, DuckDBWarehouse
 from tests.orchestration.lake_builder import AT, LakeBuilder, contract, thing
 from tests.orchestration.warehouse.loads import ledger, load, raw_ids, rewrite, rows

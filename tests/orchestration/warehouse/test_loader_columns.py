@@ -10,7 +10,7 @@ from ingest.errors import (
     ConfigurationError,
 )
 from ingest.lake.commit import columns_of
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from orchestration.warehouse.duckdb.warehouse import DuckDBWarehouse
 from orchestration.warehouse.loader import Loader
 from tests.orchestration.lake_builder import AT, COLUMNS, LakeBuilder, contract, thing

@@ -20,7 +20,7 @@ from ingest.errors import (
     PlatformError,
     TransientError,
 )
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.settings import LakeSettings
 from orchestration.warehouse.ddl import data_table
 from orchestration.warehouse.duckdb.warehouse import DuckDBSession, DuckDBWarehouse

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import ingest.errors
 from ingest.errors import AccessError, FatalError, PlatformError, RateLimitedError, SchemaDriftError, TransientError
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.retry import WaitBudget, give_up
 from ingest.run.context import SourceCount, StreamResult
 from ingest.run.runner import open_ingestion

@@ -10,7 +10,7 @@ from psycopg2.extensions import make_dsn, parse_dsn
 from pydantic import SecretStr
 
 from ingest.errors import UnreachableError
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.settings import IngestSettings
 from orchestration.worker.landing import StreamOrder, land
 from tests.faults.tcp_proxy import tcp_proxy

@@ -18,7 +18,7 @@ from prefect.states import Crashed, Failed, State
 
 from ingest.contracts.registry import ContractRegistry
 from ingest.errors import PlatformError, RateLimitedError, TransientError
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.retry import WaitBudget, WaitBudgets, give_up
 from ingest.run.shared import SharedIngestion
 from ingest.settings import LakeSettings

@@ -10,7 +10,7 @@ from prefect.client.schemas.objects import StateType
 from prefect.states import State
 
 from ingest.errors import ConfigurationError
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.settings import LakeSettings
 from orchestration.prefect.operate.api import prefect_api
 from orchestration.worker.handoff import Handoff

@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from ingest.contracts.author import draft_contract
 from ingest.contracts.introspect import live_tables
 from ingest.contracts.registry import SUFFIX
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.settings import IngestSettings, LakeSettings
 from orchestration.prefect.operate.api import prefect_api
 from orchestration.worker import verify_flow

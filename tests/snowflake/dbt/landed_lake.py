@@ -15,7 +15,7 @@ from ingest.contracts.types import LandingType
 from ingest.lake.batch import Batch, BatchOrigin
 from ingest.lake.commit import CommitKind, Watermark
 from ingest.lake.log import CommitLog
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.run.quarantine import read_columns
 
 Row = Mapping[str, Any]

@@ -12,7 +12,7 @@ from uuid import uuid4
 from ingest.contracts.model import StreamContract
 from ingest.errors import ConfigurationError, PlatformError
 from ingest.findings import NotSeenError
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.retry_policies import COPY_HISTORY, RetryPolicy
 from orchestration.settings import Schemas
 from orchestration.warehouse.ddl import Table, TableColumn

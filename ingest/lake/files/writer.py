@@ -20,8 +20,8 @@ import pyarrow as pa
 from ingest.disk import disk_errors
 from ingest.lake import layout
 from ingest.lake.commit import DataFile
-from ingest.lake.parquet import LocalParquet, dictionary_columns
-from ingest.lake.store import ObjectStore
+from ingest.lake.files.parquet import LocalParquet, dictionary_columns
+from ingest.lake.objects.store import ObjectStore
 
 ROW_GROUP_BYTES = 32 * 2**20
 ROW_GROUP_ROWS = 122_880

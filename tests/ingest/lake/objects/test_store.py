@@ -25,7 +25,7 @@ from ingest.errors import (
     TransientError,
     UnreachableError,
 )
-from ingest.lake.store import ObjectStore
+from ingest.lake.objects.store import ObjectStore
 from ingest.settings import LakeSettings
 from local.servers.s3_server import SECRET_ACCESS_KEY, S3Server
 from tests.ingest.lake.s3_proxy import Fault, Harm, S3Proxy, s3_error, s3_proxy

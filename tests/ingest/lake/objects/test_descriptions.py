@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import DataNotFoundError
 from botocore.loaders import Loader
 
-from ingest.lake.descriptions import service_descriptions
+from ingest.lake.objects.descriptions import service_descriptions
 
 
 @pytest.mark.parametrize("name", ["s3", "sts", "sso", "sso-oidc"])

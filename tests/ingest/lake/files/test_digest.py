@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.lake.digest import RowsDigest
+from ingest.lake.files.digest import RowsDigest
 
 SCHEMA = pa.schema(
     [

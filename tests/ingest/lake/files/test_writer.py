@@ -24,9 +24,9 @@ from ingest.errors import ConfigurationError, ConflictError, QuarantineRatioErro
 from ingest.lake import layout
 from ingest.lake.batch import Batch, BatchOrigin, QuarantinedRecord
 from ingest.lake.commit import Commit, CommitKind, DataFile, Watermark
+from ingest.lake.files.writer import ROW_GROUP_ROWS, FilePlace, ParquetFiles
 from ingest.lake.log import CommitLog
-from ingest.lake.store import ObjectStore
-from ingest.lake.writer import ROW_GROUP_ROWS, FilePlace, ParquetFiles
+from ingest.lake.objects.store import ObjectStore
 from tests.conftest import Bucket
 from tests.ingest.contracts.contract_text import good_document, parsed, set_custom
 
@@ -158,7 +158,7 @@ def test_a_disk_that_is_full_stops_the_batch_though_another_thread_writes(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setattr("ingest.lake.writer.LocalParquet.write", full)
+    monkeypatch.setattr("ingest.lake.files.writer.LocalParquet.write", full)
     place = FilePlace("inventory", "wide", 7, AT)
 
     def land() -> None:

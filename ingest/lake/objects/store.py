@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypedDict, TypeVar
 
 from ingest.disk import disk_errors
 from ingest.errors import ConflictError, DamagedLakeError, TransientError
-from ingest.lake.s3 import (
+from ingest.lake.objects.s3 import (
     AbsentError,
     AlteredError,
     BrokenBodyError,

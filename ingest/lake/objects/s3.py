@@ -70,7 +70,7 @@ def make_client(settings: LakeSettings) -> S3Client:
     from botocore.config import Config
     from botocore.exceptions import PartialCredentialsError
 
-    from ingest.lake.descriptions import service_descriptions
+    from ingest.lake.objects.descriptions import service_descriptions
 
     config = Config(
         retries={"mode": "standard", "max_attempts": LAKE_REQUEST.further_tries + 1},
