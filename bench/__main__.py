@@ -12,7 +12,7 @@ from pathlib import Path
 from time import monotonic
 
 from bench.case import Case, Measured
-from bench.cases import CASES
+from bench.cases import CASES, DEFAULT
 from bench.cost.page import write as write_costs
 from bench.machine import Machine
 from bench.measure import BenchError
@@ -20,7 +20,6 @@ from bench.pictures import draw
 from bench.report import render
 from bench.results import CaseResult, Results
 from bench.scale import SCALES
-from bench.week.rhythm import RUNS_A_WEEK
 from bench.world import World, open_world
 from local.servers.postgres_server import SERVER_SETTINGS
 from local.settings import REPOSITORY
@@ -34,10 +33,10 @@ _SCRATCH = REPOSITORY / ".local" / "bench"
 def main(arguments: Sequence[str]) -> int:
     """Exit code 1 if a case could not be measured; a target that was missed is no failure."""
     options = _parse(arguments)
-    cases = [CASES[name] for name in options.cases or CASES]
     if options.list:
-        _list(cases)
+        _list([CASES[name] for name in options.cases or CASES])
         return 0
+    cases = [CASES[name] for name in options.cases or DEFAULT]
     folder = options.out or (_DOCS if options.scale == "full" else _SCRATCH)
     results_file, page = folder / "benchmarks.json", folder / "BENCHMARKS.md"
     results = Results.read(results_file)
@@ -46,8 +45,6 @@ def main(arguments: Sequence[str]) -> int:
         scale = SCALES[options.scale]
         if options.rounds:
             scale = replace(scale, rounds=options.rounds)
-        if options.whole_week:
-            scale = replace(scale, week_runs=RUNS_A_WEEK)
         peers = _PEERS if options.peers and _PEERS.exists() else None
         if options.peers and peers is None:
             print("The peers are not installed (make bench installs them), so that ours is measured alone.")
@@ -132,13 +129,12 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m bench", description="Measure the platform, and its peers beside it."
     )
-    parser.add_argument("cases", nargs="*", metavar="CASE", choices=[*CASES, []], help="cases to run (default: all)")
+    parser.add_argument(
+        "cases", nargs="*", metavar="CASE", choices=[*CASES, []], help=f"cases to run (default: {' '.join(DEFAULT)})"
+    )
     parser.add_argument("--list", action="store_true", help="list the cases")
     parser.add_argument("--scale", choices=list(SCALES), default="full", help="small: to try the harness")
     parser.add_argument("--rounds", type=int, help="runs of each contender (default: 5)")
-    parser.add_argument(
-        "--whole-week", action="store_true", help=f"case week: {RUNS_A_WEEK} runs, in half an hour (default: a day's)"
-    )
     parser.add_argument("--no-peers", dest="peers", action="store_false", help="leave the other tools out")
     parser.add_argument(
         "--out", type=Path, help="folder for the page and the JSON (default: docs; .local/bench if small)"

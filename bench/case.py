@@ -26,12 +26,16 @@ class Measured:
 
 @dataclass(frozen=True)
 class Case:
-    """One case. `measure` raises BenchError where something cannot be measured."""
+    """One case. `measure` raises BenchError where something cannot be measured.
+
+    A case with `by_name` is measured where it is named; `make bench` leaves what is recorded of it as it is.
+    """
 
     name: str
     title: str
     description: str
     measure: Callable[[World], Measured]
+    by_name: bool = False
 
 
 def wall_of(series: tuple[Series, ...], name: str) -> float:

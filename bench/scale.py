@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bench.week.rhythm import RUNS_A_DAY
+from bench.week.rhythm import RUNS_A_DAY, RUNS_A_WEEK
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,8 @@ class Scale:
     page_events: int
     shop: float
     """Size of the shop and of its provider: 1 is the demo's."""
+    day_runs: int
+    """Runs of the case `week`, which takes a day out of it."""
     week_runs: int
     week_runs_a_day: int
     week_build_every: int
@@ -39,7 +41,8 @@ FULL = Scale(
     history_events=(1_000_000, 10_000_000),
     page_events=10_000_000,
     shop=1.0,
-    week_runs=RUNS_A_DAY,
+    day_runs=RUNS_A_DAY,
+    week_runs=RUNS_A_WEEK,
     week_runs_a_day=RUNS_A_DAY,
     week_build_every=12,
 )
@@ -54,7 +57,8 @@ SMALL = Scale(
     history_events=(10_000, 20_000),
     page_events=20_000,
     shop=0.02,
-    week_runs=18,
+    day_runs=18,
+    week_runs=34,
     week_runs_a_day=16,
     week_build_every=3,
 )

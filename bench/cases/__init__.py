@@ -15,6 +15,9 @@ _ALL = (
     dbt.CASE,
     pages.CASE,
     week.CASE,
+    week.WHOLE,
     startup.CASE,
 )
 CASES: dict[str, Case] = {case.name: case for case in _ALL}
+DEFAULT = tuple(case.name for case in _ALL if not case.by_name)
+"""The cases of a run that names none."""

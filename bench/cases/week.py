@@ -28,8 +28,18 @@ _FORMER_KEY_BYTES, _FORMER_KEYS = 172_000, 76_026
 _MAIL = {"campaigns", "email_events"}
 
 
-def measure(world: World) -> Measured:
-    """The week in a process of its own."""
+def a_day(world: World) -> Measured:
+    """The first day, and how the targets are met in it."""
+    return _measured(world, world.scale.day_runs, "")
+
+
+def a_week(world: World) -> Measured:
+    """The whole week."""
+    return _measured(world, world.scale.week_runs, "A week: ")
+
+
+def _measured(world: World, runs: int, prefix: str) -> Measured:
+    """So many runs in a process of their own. `prefix` begins the names of the targets."""
     options = StackOptions(logs=world.logs, business_now=FIRST, time_stands=True, scale=world.scale.shop)
     saas = start_saas(world.processes, options.saas, world.directory.path, world.logs).ready()
     passwords = ShopPasswords.generate()
@@ -38,7 +48,7 @@ def measure(world: World) -> Measured:
     seeded.seed(business_now=FIRST, scale=options.scale, seed=options.seed)
     with world.lake() as lake, world.folder("week") as folder:
         plan = WeekPlan(
-            runs=world.scale.week_runs,
+            runs=runs,
             runs_a_day=world.scale.week_runs_a_day,
             build_every=world.scale.week_build_every,
             seed=options.seed,
@@ -64,19 +74,19 @@ def measure(world: World) -> Measured:
         week = Week.model_validate_json(result.read_bytes())
     series = (Series(name=f"{plan.runs:,} runs and what goes on between them", samples=(sample,)),)
     return Measured(
-        series, tuple(_checks(week)), figures=_figures(week), tables=(_kinds(week), _alone(week), _lake(week))
+        series, tuple(_checks(week, prefix)), figures=_figures(week), tables=(_kinds(week), _alone(week), _lake(week))
     )
 
 
-def _checks(week: Week) -> Iterator[Check]:
+def _checks(week: Week, prefix: str) -> Iterator[Check]:
     hours = len(week.runs) * 24 / week.runs_a_day
     landed, keys = (sum(getattr(run, name) for run in week.runs) / hours for name in ("key_bytes", "keys"))
     over = "an hour's deletions, over sets of keys landed whole"
-    yield Check(what=f"Bytes landed for {over}", value=landed / _FORMER_KEY_BYTES, limit=0.05, unit="x")
-    yield Check(what=f"Rows loaded for {over}", value=keys / _FORMER_KEYS, limit=0.05, unit="x")
+    yield Check(what=f"{prefix}Bytes landed for {over}", value=landed / _FORMER_KEY_BYTES, limit=0.05, unit="x")
+    yield Check(what=f"{prefix}Rows loaded for {over}", value=keys / _FORMER_KEYS, limit=0.05, unit="x")
     whole = mean(run.statements or 0 for run in week.of(Kind.WHOLE) or (week.first,))
     part = week.alone[_ALONE].statements / whole
-    yield Check(what=f"News in `{_ALONE}` alone: dbt's statements, over all", value=part, limit=0.4, unit="x")
+    yield Check(what=f"{prefix}News in `{_ALONE}` alone: dbt's statements, over all", value=part, limit=0.4, unit="x")
 
 
 def _figures(week: Week) -> dict[str, float]:
@@ -138,15 +148,12 @@ def _bytes(runs: Sequence[Run]) -> tuple[float, float]:
 
 
 def _kinds(week: Week) -> Table:
-    """A run of each kind, and of each hour of the day that it came in: the first day's beside the last one's."""
-    groups = {
-        "idle, the first day": [run for run in week.runs[: week.runs_a_day] if run.kind is Kind.IDLE],
-        "idle, the last day": [run for run in week.runs[-week.runs_a_day :] if run.kind is Kind.IDLE],
-        **_partial(week),
-        "partial, the first day": [run for run in week.runs[: week.runs_a_day] if run.kind is Kind.PARTIAL],
-        "partial, the last day": [run for run in week.runs[-week.runs_a_day :] if run.kind is Kind.PARTIAL],
-        "whole": list(week.of(Kind.WHOLE)),
-    }
+    """A run of each kind on average; of several days also the first one's beside the last one's."""
+    groups = {"idle": list(week.of(Kind.IDLE)), **_partial(week), "whole": list(week.of(Kind.WHOLE))}
+    if len(week.runs) > week.runs_a_day:
+        days = {"the first day": week.runs[: week.runs_a_day], "the last day": week.runs[-week.runs_a_day :]}
+        for kind in (Kind.IDLE, Kind.PARTIAL):
+            groups |= {f"{kind}, {day}": [run for run in runs if run.kind is kind] for day, runs in days.items()}
     head = ("a run, on average", "runs", "rows", "files", "bytes", "S3 PUT, LIST", "S3 GET", "dbt nodes",
             "dbt statements", "seconds without dbt")  # fmt: skip
     return Table(title="", head=head, rows=tuple(_row(name, runs) for name, runs in groups.items() if runs))
@@ -195,15 +202,27 @@ def _mean(values: Iterable[float]) -> float:
     return round(mean(values), 1)
 
 
+_DESCRIPTION = (
+    "The demo's shop and e-mail provider: all is landed, loaded and built; then {time} runs goes by in fast motion, "
+    "as the schedule `incremental` makes them. Weekdays are busy from 6 to 22, nights stand still, weekends have news "
+    "once an hour; deletions are looked for at noon and midnight, and all is built once a day. dbt runs in one of "
+    "several runs that write, and then builds what the ones before have left to it; the others do all but that. At the "
+    "end each row at the sources is the lake's, by key and content, the lake's are RAW's by number, and the marts are "
+    "what a full refresh makes of RAW, or the case fails. One process, without Prefect, dbt already imported. {also}"
+)
 CASE = Case(
     "week",
-    "Days of the demo, a run every quarter of an hour",
-    "The demo's shop and e-mail provider: all is landed, loaded and built; then a Monday of 96 runs goes by in fast"
-    " motion, or with `--whole-week` a week of 672, as the schedule `incremental` makes them. Weekdays are busy "
-    "from 6 to 22, nights stand still, weekends have news once an hour; deletions are looked for at noon and "
-    "midnight, and all is built once a day. dbt runs in one of several runs that write, and then builds what the "
-    "ones before have left to it; the others do all but that. At the end each row at the sources is the lake's, by "
-    "key and content, the lake's are RAW's by number, and the marts are what a full refresh makes of RAW, or the "
-    "case fails. One process, without Prefect, dbt already imported. [COST.md](COST.md) is worked out from this.",
-    measure,
+    "A day of the demo, a run every quarter of an hour",
+    _DESCRIPTION.format(time="a Monday of 96", also="[COST.md](COST.md) is worked out from this."),
+    a_day,
+)
+WHOLE = Case(
+    "whole-week",
+    "A week of the demo, a run every quarter of an hour",
+    _DESCRIPTION.format(
+        time="a week of 672",
+        also="It takes half an hour, so `make bench` leaves it out: `make bench CASE=whole-week`.",
+    ),
+    a_week,
+    by_name=True,
 )

@@ -10,13 +10,16 @@ from pathlib import Path
 import pytest
 
 from bench.__main__ import main
+from bench.cases import CASES, DEFAULT
 from bench.results import Results
 from bench.week.rhythm import CADENCES, FIRST, RUNS_A_WEEK, share_of_idle, week
 from bench.week.selection import Graph
 from ingest.contracts.registry import ContractRegistry
+from local.settings import REPOSITORY
 from orchestration.built.plan import Plan
 
 HOUR = timedelta(hours=1)
+BENCHMARKS = REPOSITORY / "docs" / "benchmarks.json"
 
 
 def test_a_week_has_a_run_every_quarter_of_an_hour_and_leaves_no_time_out() -> None:
@@ -88,6 +91,19 @@ def test_a_day_of_fewer_runs_has_the_same_hours() -> None:
     assert sum((run.shop for run in day), timedelta(0)) == 22 * HOUR + timedelta(minutes=30)
     idle = [not (run.shop or run.provider) for run in day]
     assert [share_of_idle(idle, cadence, 16) for cadence in (96, 16, 4, 1)] == [5 / 16, 5 / 16, 1 / 4, 0]
+
+
+def test_a_week_is_measured_where_it_is_named_and_stays_on_the_page(tmp_path: Path) -> None:
+    """The rest of a benchmark run leaves what is recorded of it as it is."""
+    assert "whole-week" in CASES
+    assert "whole-week" not in DEFAULT
+    recorded = Results.read(BENCHMARKS)
+    week = recorded.cases["week"].model_copy(update={"name": "whole-week", "title": "A week, recorded before"})
+    recorded.plus(week).write(tmp_path / "benchmarks.json")
+
+    assert main(["--render", "--out", str(tmp_path)]) == 0
+    assert "## A week, recorded before" in (tmp_path / "BENCHMARKS.md").read_text()
+    assert Results.read(tmp_path / "benchmarks.json").cases["whole-week"] == week
 
 
 @pytest.mark.slow
