@@ -54,12 +54,15 @@ from postgres.setup import INGEST_ROLE, OWNER_ROLE
 from tests.chaos.line import Ground
 from tests.empty_databases import EmptyDatabases
 from tests.ingest.run.world import World
+from tests.slow_modules import pytest_deselected, pytest_ignore_collect
 from tests.together import pytest_xdist_make_scheduler
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.client import S3Client
 
-__all__ = ["pytest_xdist_make_scheduler"]
+__all__ = ["pytest_deselected", "pytest_ignore_collect", "pytest_xdist_make_scheduler"]
+
+gc.disable()  # until all tests are imported
 
 # How long an example takes depends on the machine, and is not what is tested.
 hypothesis_settings.register_profile("platform", deadline=None)
@@ -77,6 +80,7 @@ def pytest_collection_finish() -> None:
     """What is there once all tests are imported stays: no collection of garbage looks at it again."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)

@@ -53,18 +53,33 @@ def texts() -> Iterator[Said]:
     for folder in ("ingest", "orchestration"):
         for path in sorted((REPOSITORY / folder).rglob("*.py")):
             where = str(path.relative_to(REPOSITORY))
-            tree = ast.parse(path.read_text(encoding="utf-8"))
-            skipped = parts(tree)
-            for node in ast.walk(tree):
-                said = text_of(node)
-                if said is not None and id(node) not in skipped and where != REWRITES:
-                    yield Said(where, getattr(node, "lineno", 0), said)
+            if where != REWRITES:
+                tree = ast.parse(path.read_text(encoding="utf-8"))
+                yield from (Said(where, line, text) for line, text in shown_in(tree))
 
 
-def parts(tree: ast.AST) -> set[int]:
-    """Strings that are shown to nobody as they are: docstrings and their like, and pieces of an f-string."""
-    alone = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    return alone | {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
+def shown_in(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Texts with their lines; without those shown to nobody as they are: docstrings and their like, and pieces of an
+    f-string."""
+    nodes: list[ast.AST] = [tree]
+    while nodes:
+        node = nodes.pop()
+        text = text_of(node)
+        if text is not None:
+            yield node.lineno, text  # type: ignore[attr-defined]
+        inner = list(_inside(node))
+        if isinstance(node, ast.Expr | ast.JoinedStr):
+            inner = [child for child in inner if text_of(child) is None]
+        nodes += reversed(inner)
+
+
+def _inside(node: ast.AST) -> Iterator[ast.AST]:
+    for name in node._fields:
+        value = getattr(node, name, None)
+        if isinstance(value, ast.AST):
+            yield value
+        elif isinstance(value, list):
+            yield from (item for item in value if isinstance(item, ast.AST))
 
 
 def text_of(node: ast.AST) -> str | None:

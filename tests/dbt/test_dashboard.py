@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlglot import exp
 from sqlglot.optimizer.qualify import qualify
+from sqlglot.schema import MappingSchema
 
 from analytics import sql
 from analytics.metrics import METRICS
@@ -39,6 +40,18 @@ def described() -> Mapping[str, Mapping[str, str]]:
     return marts_described() | {record.name: {column.name: column.type.kind.value for column in record.columns}}
 
 
+@cache
+def schema_of(dialect: str) -> MappingSchema:
+    """What is described, as sqlglot looks it up. Snowflake's names are upper case: of both sides, so that no name is
+    taken for another."""
+    case = str.upper if dialect == "snowflake" else str
+    columns = {
+        case(table): {case(column): type_ for column, type_ in columns.items()}
+        for table, columns in described().items()
+    }
+    return MappingSchema(columns, dialect=dialect)
+
+
 @pytest.mark.parametrize("dialect", ["duckdb", "snowflake"])
 @pytest.mark.parametrize("name", sql.names())
 def test_a_query_reads_what_dbt_describes_and_nothing_else(name: str, dialect: str) -> None:
@@ -52,14 +65,7 @@ def test_a_query_reads_what_dbt_describes_and_nothing_else(name: str, dialect: s
     assert {table.name.lower() for table in read} <= set(described())
     assert not [table.sql() for table in read if table.db or table.catalog]
     assert statement.sql.count("?") == len(statement.values)
-    # Snowflake's names are upper case: of both sides, so that no name is taken for another.
-    schema = {
-        (table.upper() if dialect == "snowflake" else table): {
-            (column.upper() if dialect == "snowflake" else column): type_ for column, type_ in columns.items()
-        }
-        for table, columns in described().items()
-    }
-    qualify(parsed, dialect=dialect, schema=schema, validate_qualify_columns=True)
+    qualify(parsed, dialect=dialect, schema=schema_of(dialect), validate_qualify_columns=True)
 
 
 @pytest.mark.parametrize("name", sql.names())
