@@ -113,6 +113,13 @@ def test_the_horizon_is_the_oldest_open_transaction_less_the_margin(world: World
     assert horizon.blocker is not None
 
 
+def test_where_no_transaction_is_open_the_horizon_is_the_databases_clock_less_the_margin(world: World) -> None:
+    horizon = read_horizon(world.connection, margin=timedelta(seconds=2))
+
+    assert horizon.blocker is None
+    assert horizon.at == horizon.read_at - timedelta(seconds=2)
+
+
 def test_idle_sessions_our_own_readers_and_other_databases_do_not_hold_the_horizon(
     world: World, empty_database: str
 ) -> None:
