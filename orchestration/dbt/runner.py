@@ -89,14 +89,57 @@ class DbtProject:
     partial_parse: Path
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
+    @property
+    def parsed(self) -> Path | None:
+        """What is kept of the project's parsing; None where nobody has parsed it yet."""
+        return next(filter(Path.exists, (self.partial_parse, self.project_dir / PARSED)), None)
+
+    @property
+    def whole_environment(self) -> dict[str, str]:
+        """All variables of dbt's process."""
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(NOT_FOR_DBT)}
+        return {
+            **inherited,
+            "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+            "DBT_TARGET": self.target,
+            "DBT_THREADS": str(self.threads),
+            "PYTHONUNBUFFERED": "1",
+            **self.environment,
+        }
+
+
+Spawn = Callable[[DbtProject, Sequence[str]], "subprocess.Popen[str]"]
+"""Starts dbt's command line for a project, with pipes for its output and its errors."""
+
+
+def spawn(project: DbtProject, command: Sequence[str], *, stdin: int = subprocess.DEVNULL) -> subprocess.Popen[str]:
+    """Start a program in the project's folder, with its whole environment, in a session of its own."""
+    return subprocess.Popen(  # noqa: S603 - our own dbt
+        command,
+        cwd=project.project_dir,
+        env=project.whole_environment,
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        start_new_session=True,
+        umask=0o077,  # the database, its log and the artifacts hold what RAW holds
+    )
+
 
 class DbtRunner:
-    """Runs dbt with its artifacts and its log in `run_dir`: `target/`, `dbt.jsonl`, `dbt.stderr`."""
+    """Runs dbt with its artifacts and its log in `run_dir`: `target/`, `dbt.jsonl`, `dbt.stderr`.
 
-    def __init__(self, project: DbtProject, run_dir: Path) -> None:
+    `spawn` starts its process; by default a new one, by dbt's executable.
+    """
+
+    def __init__(self, project: DbtProject, run_dir: Path, spawn: Spawn = spawn) -> None:
         keep_secret(*project.secrets)
         self._project = project
         self._run_dir = run_dir
+        self._spawn = spawn
 
     @property
     def target_dir(self) -> Path:
@@ -167,19 +210,7 @@ class DbtRunner:
             (self._run_dir / "dbt.jsonl").open("a", encoding="utf-8") as log,
             (self._run_dir / "dbt.stderr").open("w", encoding="utf-8") as errors,
         ):
-            process = subprocess.Popen(  # noqa: S603 - our own dbt
-                command,
-                cwd=self._project.project_dir,
-                env=self._environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-                encoding="utf-8",
-                errors="replace",
-                start_new_session=True,
-                umask=0o077,  # the database, its log and the artifacts hold what RAW holds
-            )
+            process = self._spawn(self._project, command)
             assert process.stdout is not None and process.stderr is not None  # noqa: S101, PT018 - pipes
             # By a pipe: a dbt that outlives this process, as where that is killed, complains to nobody and no file.
             complaining = threading.Thread(target=_copy_redacted, args=(process.stderr, errors), daemon=True)
@@ -187,7 +218,7 @@ class DbtRunner:
             try:
                 yield process, self._logged(process.stdout, log)
             finally:
-                _end(process)
+                end(process)
                 process.stdout.close()
                 complaining.join(_STOP_SECONDS)
 
@@ -202,7 +233,7 @@ class DbtRunner:
             )
         # The debug level is what NodeStart and NodeFinished have; the file that dbt would write holds SQL.
         flags = ["--log-format=json", "--log-level=debug", "--log-level-file=none", "--no-use-colors"]
-        if parsed := next(filter(Path.exists, (project.partial_parse, project.project_dir / PARSED)), None):
+        if parsed := project.parsed:
             flags.append(f"--partial-parse-file-path={parsed}")
         places = [
             f"--project-dir={project.project_dir}",
@@ -213,17 +244,6 @@ class DbtRunner:
             f"--log-path={self._run_dir}",
         ]
         return [str(dbt), *flags, *arguments, *places]
-
-    def _environment(self) -> dict[str, str]:
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(NOT_FOR_DBT)}
-        return {
-            **inherited,
-            "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-            "DBT_TARGET": self._project.target,
-            "DBT_THREADS": str(self._project.threads),
-            "PYTHONUNBUFFERED": "1",
-            **self._project.environment,
-        }
 
     def _logged(self, output: IO[str], log: IO[str]) -> Iterator[str]:
         """The lines of dbt's output without secrets, each noted in our own log, but not the SQL."""
@@ -269,13 +289,15 @@ def _copy_redacted(source: IO[str], target: IO[str]) -> None:
             target.flush()
 
 
-def _end(process: subprocess.Popen[str]) -> None:
+def end(process: subprocess.Popen[str]) -> None:
     """Interrupt a dbt that still runs, so that it rolls back; after a while, kill it and all of its session."""
     if process.poll() is not None:
         return
-    os.killpg(process.pid, signal.SIGINT)
     try:
+        os.killpg(process.pid, signal.SIGINT)
         process.wait(_STOP_SECONDS)
+    except ProcessLookupError:  # it has ended meanwhile
+        process.wait()
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()

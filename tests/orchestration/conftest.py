@@ -19,6 +19,7 @@ from ingest.settings import LakeSettings
 from local.environment import clean_environment
 from local.processes import ProcessGroup
 from orchestration.dbt import runner
+from orchestration.dbt.ahead import RunDbt
 from orchestration.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tests.dbt.running.warm import warm_dbt
 from tests.orchestration.lake_builder import LakeBuilder, contract
@@ -66,6 +67,8 @@ def warehouse(tmp_path: Path, lake_settings: LakeSettings) -> DuckDBWarehouse:
 def warm(monkeypatch: pytest.MonkeyPatch) -> None:
     """The flow of this process runs a dbt that is imported already; what it starts as a command runs dbt's own."""
     monkeypatch.setattr(runner, "executable", lambda: warm_dbt("duckdb").executable)
+    for begun_ahead in ("parse", "start"):
+        monkeypatch.setattr(RunDbt, begun_ahead, lambda self: None)
 
 
 @pytest.fixture(scope="session")

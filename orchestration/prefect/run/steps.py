@@ -20,9 +20,9 @@ from prefect.states import State
 from ingest.errors import PlatformError
 from orchestration.built.mark import StreamVersion
 from orchestration.built.plan import Plan
+from orchestration.dbt.ahead import RunDbt
 from orchestration.dbt.events import NodeFinished, NodeStarted
-from orchestration.dbt.project import dbt_project
-from orchestration.dbt.runner import NOT_OF_A_RUN, OWN_DATA, DbtFailure, DbtRunner, NodeEvent
+from orchestration.dbt.runner import NOT_OF_A_RUN, OWN_DATA, DbtFailure, NodeEvent
 from orchestration.prefect.run.changes import Changes
 from orchestration.prefect.run.dbt_nodes import NodeTaskRuns
 from orchestration.prefect.run.ingestion import error_of, ingest
@@ -44,7 +44,6 @@ from orchestration.progress import Logger
 from orchestration.reconcile.comparison import Reconciler, Reconciliation, SourceSide
 from orchestration.reconcile.kept import KeptCounts
 from orchestration.report import RunReport, StreamOutcome
-from orchestration.runs import RunFolder, make_run_folder
 from orchestration.warehouse.loader import Loader, LoadResult, StreamLoads
 from orchestration.warehouse.ops.rows import RunRecord, RunState
 from orchestration.warehouse.protocol import Publication, Purpose
@@ -58,7 +57,7 @@ class _Draft:
     """The report as it grows.
 
     `load_runs` are the task runs that loaded streams, `leaves_out` is what dbt is not to build. Of the streams that are
-    `settled` the warehouse has all that the lake has, by its ledger.
+    `settled` the warehouse has all that the lake has, by its ledger. `recorded` is what was written down of it.
     """
 
     run_id: str
@@ -77,6 +76,7 @@ class _Draft:
     problems: list[PlatformError] = field(default_factory=list)
     step_seconds: dict[str, float] = field(default_factory=dict)
     is_idle: bool = False
+    recorded: RunRecord | None = None
 
     @contextmanager
     def timed(self, step: str) -> Iterator[None]:
@@ -112,36 +112,48 @@ def execute(run: StepServices, flow_run_id: UUID, logger: Logger) -> RunReport:
     recorder = Recorder.of(run, datetime.now(UTC), logger)
     recorder.begin()
     draft = _Draft(run.run_id)
-    recorded: RunRecord | None = None
     try:
-        if not run.parameters.skip_ingest:
-            with draft.timed("ingest"):
-                draft.streams = ingest(run)
-            # Streams of a source that could not be opened share one error.
-            draft.problems += dict.fromkeys(outcome.error for outcome in draft.streams if outcome.error is not None)
-        changes = Changes.of(run)
-        if changes.are_none():
-            draft.plan, draft.is_idle = Plan(), True
-            with draft.timed("reconcile"):
-                _reconcile_lake(run, draft)
-        elif not (run.parameters.skip_load and run.parameters.skip_dbt):
-            folder = make_run_folder(run.settings.runs_dir, run.run_id, keep=run.settings.runs_kept)
-            with _writing(run, draft):
-                try:
-                    _in_warehouse(run, draft, changes, recorder, folder, flow_run_id, logger)
-                except PlatformError as error:
-                    draft.problems.append(error)
-                recorded = recorder.write(draft.report(), _state(draft))
-                recorder.take_in(recorded)
-                changes.note()
+        with RunDbt(run.settings, run.warehouse, run.run_id) as dbt:
+            _steps(run, draft, recorder, dbt, flow_run_id, logger)
     except PlatformError as error:
         draft.problems.append(error)
     except BaseException as error:
         recorder.write(draft.report(), "failed" if stop_signal(error) is None else "interrupted")
         raise
-    if recorded is None or recorded.run.state != _state(draft):
+    if draft.recorded is None or draft.recorded.run.state != _state(draft):
         recorder.write(draft.report(), _state(draft))
     return draft.report(recorder.remarks)
+
+
+def _steps(
+    run: StepServices, draft: _Draft, recorder: Recorder, dbt: RunDbt, flow_run_id: UUID, logger: Logger
+) -> None:
+    """Ingest, and go on as far as there is something new."""
+    parameters = run.parameters
+    if not parameters.skip_dbt:
+        dbt.parse()
+    if not parameters.skip_ingest:
+        with draft.timed("ingest"):
+            draft.streams = ingest(run)
+        # Streams of a source that could not be opened share one error.
+        draft.problems += dict.fromkeys(outcome.error for outcome in draft.streams if outcome.error is not None)
+    changes = Changes.of(run)
+    if changes.are_none():
+        draft.plan, draft.is_idle = Plan(), True
+        with draft.timed("reconcile"):
+            _reconcile_lake(run, draft)
+        return
+    if parameters.skip_load and parameters.skip_dbt:
+        return
+    dbt.make_folder()
+    with _writing(run, draft):
+        try:
+            _in_warehouse(run, draft, changes, recorder, dbt, flow_run_id, logger)
+        except PlatformError as error:
+            draft.problems.append(error)
+        draft.recorded = recorder.write(draft.report(), _state(draft))
+        recorder.take_in(draft.recorded)
+        changes.note()
 
 
 @contextmanager
@@ -162,12 +174,14 @@ def _in_warehouse(
     draft: _Draft,
     changes: Changes,
     recorder: Recorder,
-    folder: RunFolder,
+    dbt: RunDbt,
     flow_run_id: UUID,
     logger: Logger,
 ) -> None:
     """The steps that need the writer's lock. A step that fails ends them."""
     parameters = run.parameters
+    if not parameters.skip_dbt:
+        dbt.start()
     if not parameters.skip_load:
         with draft.timed("load"):
             if not _load(run, draft, changes):
@@ -179,7 +193,7 @@ def _in_warehouse(
             draft.leaves_out = () if recorder.prepare() else OWN_DATA
             changes.begin(draft.plan)
             with draft.timed("dbt"):
-                if not _build(run, draft, draft.plan, folder, flow_run_id, logger):
+                if not _build(run, draft, draft.plan, dbt, flow_run_id, logger):
                     return
     with draft.timed("reconcile"):
         if not _reconcile(run, draft):
@@ -230,12 +244,10 @@ def _load_streams(run: StepServices, draft: _Draft, loader: Loader, loads: Strea
     return [error for error in map(error_of, states) if error is not None]
 
 
-def _build(
-    run: StepServices, draft: _Draft, planned: Plan, folder: RunFolder, flow_run_id: UUID, logger: Logger
-) -> bool:
+def _build(run: StepServices, draft: _Draft, planned: Plan, dbt: RunDbt, flow_run_id: UUID, logger: Logger) -> bool:
     run.progress.step("dbt", f"build{', full refresh' if draft.full_refresh else ''}: {planned}")
     full_tests = bool(planned.whole) or any(_were_deletions_looked_for(run, outcome) for outcome in draft.streams)
-    dbt = DbtRunner(dbt_project(run.settings, run.warehouse, folder, full_tests=full_tests), folder.path / "dbt")
+    runner = dbt.runner(full_tests=full_tests)
     with NodeTaskRuns(flow_run_id, logger, draft.load_runs) as task_runs:
 
         def hear(event: NodeEvent) -> None:
@@ -247,7 +259,7 @@ def _build(
                 run.progress.dbt_finished(event)
 
         try:
-            dbt.build(
+            runner.build(
                 full_refresh=draft.full_refresh,
                 select=planned.selection(list(run.registry.values())),
                 exclude=(*NOT_OF_A_RUN, *draft.leaves_out),

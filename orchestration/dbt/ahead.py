@@ -1,0 +1,130 @@
+"""What a run's dbt can do before it is known what to build: read a project that nobody has read yet, and import itself.
+
+Both take seconds of one core, while sources are read and the lake is loaded. They are shortcuts: where one of them
+fails, the build does it itself, and says what is wrong.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from threading import Event, Thread
+from typing import Self
+
+from ingest.errors import PlatformError
+from orchestration.dbt import waiting
+from orchestration.dbt.project import dbt_project
+from orchestration.dbt.runner import DbtProject, DbtRunner, end, executable, spawn
+from orchestration.runs import RunFolder, make_run_folder
+from orchestration.settings import OrchestrationSettings
+from orchestration.warehouse.protocol import Warehouse
+
+
+class RunDbt:
+    """The dbt of one run. Leaving its context ends what was begun and not used."""
+
+    def __init__(self, settings: OrchestrationSettings, warehouse: Warehouse, run_id: str) -> None:
+        self._settings = settings
+        self._warehouse = warehouse
+        self._run_id = run_id
+        self._parsing: _Parsing | None = None
+        self._waiting: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._parsing is not None:
+            self._parsing.end()
+        if self._waiting is not None:
+            _close(self._waiting)
+
+    def parse(self) -> None:
+        """Begin to parse the project, where no parsing of it is kept, and return at once."""
+        with suppress(PlatformError, OSError):
+            folder = self.make_folder()
+            project = dbt_project(self._settings, self._warehouse, folder)
+            if project.parsed is None:
+                self._parsing = _Parsing(project, folder.path / "parse")
+
+    def start(self) -> None:
+        """Start dbt's process for the build, which imports what it needs, and return at once."""
+        with suppress(PlatformError, OSError):
+            project = dbt_project(self._settings, self._warehouse, self.make_folder())
+            if executable().exists():
+                command = (sys.executable, "-P", waiting.__file__, self._settings.warehouse.value)
+                self._waiting = spawn(project, command, stdin=subprocess.PIPE)
+
+    def runner(self, *, full_tests: bool) -> DbtRunner:
+        """dbt for the build, once the parsing has ended. Raises ConfigurationError for bad settings."""
+        if self._parsing is not None:
+            self._parsing.wait()
+        folder = self.make_folder()
+        project = dbt_project(self._settings, self._warehouse, folder, full_tests=full_tests)
+        return DbtRunner(project, folder.path / "dbt", self._spawn)
+
+    def make_folder(self) -> RunFolder:
+        """Make the run's folder. Raises ConfigurationError where it cannot be written."""
+        return make_run_folder(self._settings.runs_dir, self._run_id, keep=self._settings.runs_kept)
+
+    def _spawn(self, project: DbtProject, command: Sequence[str]) -> subprocess.Popen[str]:
+        process, self._waiting = self._waiting, None
+        if process is None:
+            return spawn(project, command)
+        assert process.stdin is not None  # noqa: S101 - a pipe
+        try:
+            with process.stdin as orders:
+                orders.write(waiting.order(command[1:], project.whole_environment))
+        except OSError:  # it has died meanwhile
+            _close(process)
+            return spawn(project, command)
+        return process
+
+
+class _Parsing:
+    """dbt that parses a project in a process of its own, from now on."""
+
+    def __init__(self, project: DbtProject, run_dir: Path) -> None:
+        self._runner = DbtRunner(project, run_dir, self._spawn)
+        self._process: subprocess.Popen[str] | None = None
+        self._begun = Event()
+        self._thread = Thread(target=self._parse, name="dbt-parse", daemon=True)
+        self._thread.start()
+        self._begun.wait()
+
+    def wait(self) -> None:
+        """Wait for its end, whatever that is."""
+        self._thread.join()
+
+    def end(self) -> None:
+        """End it, if it goes on."""
+        if self._process is not None and self._thread.is_alive():
+            end(self._process)
+        self._thread.join()
+
+    def _parse(self) -> None:
+        with suppress(PlatformError, OSError):
+            try:
+                self._runner.parse()
+            finally:
+                self._begun.set()
+        # Its parsing is kept; the manifest beside it is nobody's.
+        shutil.rmtree(self._runner.target_dir, ignore_errors=True)
+
+    def _spawn(self, project: DbtProject, command: Sequence[str]) -> subprocess.Popen[str]:
+        self._process = spawn(project, command)
+        self._begun.set()
+        return self._process
+
+
+def _close(process: subprocess.Popen[str]) -> None:
+    """End a dbt that is not needed."""
+    end(process)
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        if pipe is not None:
+            with suppress(OSError):
+                pipe.close()
