@@ -39,7 +39,9 @@ from orchestration.runtime.client import async_client, sync_client
 from orchestration.runtime.silence import SilenceWatch
 from orchestration.worker.handoff import Handoff
 
+_FIRST_POLL_SECONDS = 0.25
 _POLL_SECONDS = 1.0
+"""Most streams are landed within a second: at first a run is asked after more often, and again once it has begun."""
 _HANDED_OUT_AT_ONCE = 3
 """Starting a run takes a second, most of it in Python; a server on SQLite has one writer anyway."""
 
@@ -186,7 +188,7 @@ class StreamDispatcher:
     def _follow(self, client: SyncPrefectClient, stream: str, flow_run_id: UUID, logger: Logger) -> FlowRun:
         """Wait until the flow run has ended, or is found to be lost and marked so."""
         watch = SilenceWatch(self._settings.stale)
-        host = None
+        host, pause = None, _FIRST_POLL_SECONDS
         while True:
             flow_run = self._read(client, flow_run_id, stream, logger)
             state = flow_run.state
@@ -211,7 +213,9 @@ class StreamDispatcher:
             elif state.is_running() and host is None and flow_run.infrastructure_pid:
                 host = flow_run.infrastructure_pid.partition(":")[0]
                 logger.info("%s: being landed on host %s", stream, host)
-            time.sleep(_POLL_SECONDS)
+                pause = _FIRST_POLL_SECONDS
+            time.sleep(pause)
+            pause = min(pause * 1.25, _POLL_SECONDS)
 
     def _read(self, client: SyncPrefectClient, flow_run_id: UUID, stream: str, logger: Logger) -> FlowRun:
         """The flow run as the API has it. An API that fails is asked again: the worker goes on meanwhile."""
