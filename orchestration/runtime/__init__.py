@@ -8,5 +8,5 @@ agent      polls queues, and runs what it finds; warm forks its processes; healt
 told       what a process tells that server: no secret, nothing that steers a terminal
 heartbeat  the sign of life of every run of ours; silence judges whose run is stale; endings ends those
 patience   how long a run waits for Prefect's API
-client     a client of that API
+client     a client of that API; certificates are read once by each process
 """

@@ -25,6 +25,7 @@ from prefect.infrastructure import Process
 from prefect.infrastructure.process import ProcessResult
 
 from ingest.errors import ConfigurationError
+from orchestration.runtime.certificates import read_certificates_once
 from orchestration.runtime.client import let_events_log_in
 from orchestration.runtime.results import read_no_results
 
@@ -89,6 +90,7 @@ def _run_engine(environment: Mapping[str, str], directory: str) -> None:
     os.chdir(directory)
     sys.argv = [_ENGINE]
     read_no_results()
+    read_certificates_once()
     let_events_log_in()
     # That the engine is imported already, and that it is old.
     warnings.filterwarnings("ignore", category=RuntimeWarning, module="runpy")

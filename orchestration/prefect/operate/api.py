@@ -15,6 +15,7 @@ from typing import Any
 
 from prefect.server.database.dependencies import provide_database_interface
 from prefect.settings import (
+    PREFECT_API_BLOCKS_REGISTER_ON_START,
     PREFECT_API_DATABASE_CONNECTION_URL,
     PREFECT_API_URL,
     PREFECT_HOME,
@@ -58,6 +59,9 @@ def _ephemeral_settings() -> dict[Any, Any]:
     if "PREFECT_API_DATABASE_CONNECTION_URL" not in os.environ:
         # Said outright: deriving it from the home costs a look at the disk with every request.
         settings[PREFECT_API_DATABASE_CONNECTION_URL] = f"{_SQLITE}{home}/prefect.db"
+    if PREFECT_API_BLOCKS_REGISTER_ON_START.name not in os.environ:
+        # A run uses none of Prefect's blocks, and a server that shows them makes them when it starts.
+        settings[PREFECT_API_BLOCKS_REGISTER_ON_START] = False
     return settings
 
 

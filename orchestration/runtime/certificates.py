@@ -1,0 +1,32 @@
+"""The certificates of all authorities, read once by a process and not by each client of it.
+
+Prefect makes a client for nearly each thing that it tells its server, and httpx reads them for each client, over HTTP
+too: 25 ms of a core, several times in each run of a stream.
+"""
+
+from __future__ import annotations
+
+import ssl
+from functools import cache
+from typing import Any
+
+from httpx._config import create_ssl_context
+from httpx._transports import default as transports
+
+_make = create_ssl_context
+
+
+@cache
+def _made(verify: bool | str, trust_env: bool) -> ssl.SSLContext:
+    return _make(verify=verify, trust_env=trust_env)
+
+
+def _once(verify: Any = True, cert: Any = None, trust_env: bool = True) -> ssl.SSLContext:
+    if cert is not None or not isinstance(verify, bool | str):
+        return _make(verify=verify, cert=cert, trust_env=trust_env)
+    return _made(verify, trust_env)
+
+
+def read_certificates_once() -> None:
+    """Let clients of this process that trust the same authorities share what was read. For processes of one run."""
+    transports.create_ssl_context = _once  # type: ignore[attr-defined]
