@@ -48,7 +48,7 @@ class DbtResult:
 class Dbt:
     """The project, against one database. `work` keeps its parsed state between invocations.
 
-    What was parsed of our own project is handed on to each `work`: dbt reads again what has changed since.
+    What was parsed of our own project is handed on to each `work`, that of a copy, too: dbt reads again what differs.
     `manifest` says whether results have one, and dbt's log.
     """
 
@@ -70,13 +70,12 @@ class Dbt:
         output = self.work / "dbt.out"
         dbt = warm_dbt(environment.get("DBT_TARGET", "duckdb"))
         parsed, kept = self.work / "target" / PARSED, dbt.folder / PARSED
-        shared = self.project == self.profiles == PROJECT
-        if shared and kept.exists() and not parsed.exists():
+        if self.profiles == PROJECT and kept.exists() and not parsed.exists():
             parsed.parent.mkdir(exist_ok=True)
             shutil.copyfile(kept, parsed)
         arguments = ("--no-use-colors", *command.split(), *paths, *arguments)
         code = dbt.run(Invocation(arguments, str(self.work), environment, str(output), self.manifest))
-        if shared and parsed.exists() and not kept.exists():
+        if self.project == self.profiles == PROJECT and parsed.exists() and not kept.exists():
             shutil.copyfile(parsed, kept)
         return DbtResult(code, output.read_text(), self.work / "target")
 
