@@ -19,6 +19,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -161,7 +162,8 @@ class _Parsed:
         if key in self._seen and key not in self._kept:
             if len(self._kept) == _KEPT_PARSED:
                 del self._kept[next(iter(self._kept))]
-            self._kept[key] = self._unpack(data, decoder=extended_mashumuro_decoder)
+            kept = self._kept[key] = self._unpack(data, decoder=extended_mashumuro_decoder)
+            kept.build_flat_graph()  # each invocation does so; how its kinds of nodes are written down is compiled here
             gc.collect()
             gc.freeze()
         if data:
@@ -202,6 +204,19 @@ def _look_once_for_secrets() -> None:
     from dbt_common.events import functions
 
     functions.env_secrets = cache(functions.env_secrets)
+
+
+def _name_callers_quickly() -> None:
+    """dbt reads the source of each function on the stack to name the module of a flag that it renders."""
+    from dbt_common.behavior_flags import BehaviorFlagRendered
+
+    def caller() -> str:
+        frame = sys._getframe()
+        while frame and frame.f_globals["__name__"] in (__name__, BehaviorFlagRendered.__module__):
+            frame = frame.f_back
+        return frame.f_globals["__name__"] if frame else "Unknown"
+
+    BehaviorFlagRendered._default_source = staticmethod(caller)
 
 
 class _Handler(socketserver.BaseRequestHandler):
@@ -284,14 +299,17 @@ def _parse_into(folder: Path) -> int:
     return _run(["--quiet", "parse", *places, *parsed])
 
 
-def _make_schemas() -> None:
-    """dbt makes those by which it checks what is written in YAML when it needs them, which takes it half a second."""
+def _make_schemas(target: str) -> None:
+    """dbt makes those by which it checks and reads what is written in YAML when it needs them: half a second."""
     from dbt.contracts import project
     from dbt.contracts.selection import SelectorFile
 
     kinds = (project.Configuration, project.PackageConfig, project.ProfileConfig, project.Project, project.ProjectFlags)
-    for kind in (*kinds, SelectorFile):
+    credentials = import_module(f"dbt.adapters.{target}").Plugin.credentials
+    for kind in (*kinds, SelectorFile, credentials):
         kind.json_schema()
+        with suppress(Exception):  # how it is read is compiled before something is found to be missing
+            kind.from_dict({})
 
 
 def main() -> None:
@@ -301,9 +319,10 @@ def main() -> None:
     import_module(f"dbt.adapters.{target}")
     _CompiledTemplates(Path(path).with_name("templates"))
     _look_once_for_secrets()
+    _name_callers_quickly()
     if target == "duckdb":  # what is parsed for an account holds for that account alone
         _parse_our_project(Path(path).parent)
-    _make_schemas()
+    _make_schemas(target)
     resource_tracker.ensure_running()  # dbt's locks start one, for each fork where there is none
     assert threading.active_count() == 1, "a process with threads cannot be forked"
     # What is imported stays, and is not to be copied into each fork by a collection that looks at it.
