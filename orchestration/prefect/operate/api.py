@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from prefect.server.database.dependencies import provide_database_interface
 from prefect.settings import (
     PREFECT_API_BLOCKS_REGISTER_ON_START,
     PREFECT_API_DATABASE_CONNECTION_URL,
@@ -23,6 +22,8 @@ from prefect.settings import (
     temporary_settings,
 )
 from sqlalchemy.exc import SAWarning
+
+from orchestration.prefect.operate.migration import make_tables
 
 _SQLITE = "sqlite+aiosqlite:///"
 DEFAULT_HOME = Path(".local/prefect")
@@ -73,13 +74,7 @@ def _ensure_database() -> None:
     url = PREFECT_API_DATABASE_CONNECTION_URL.value()
     if PREFECT_API_URL.value() or not url.startswith(_SQLITE) or Path(url.removeprefix(_SQLITE)).exists():
         return
-    asyncio.run(_make_database())
-
-
-async def _make_database() -> None:
-    database: Any = provide_database_interface()
-    await database.create_db()
-    await (await database.engine()).dispose()
+    asyncio.run(make_tables())
 
 
 @contextmanager
