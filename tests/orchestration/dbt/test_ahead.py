@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +69,13 @@ def test_one_that_is_not_needed_ends_with_the_run(dbt: RunDbt) -> None:
     assert started is not None
     with pytest.raises(ProcessLookupError):
         os.kill(started.pid, 0)
+
+
+def test_it_ends_with_the_process_that_started_it() -> None:
+    """A killed one closes its end of the pipe, and says nothing."""
+    command = [sys.executable, "-P", waiting.__file__, "duckdb"]
+    ended = subprocess.run(command, input="", capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
 
 
 @pytest.mark.usefixtures("imported_dbt")
