@@ -9,15 +9,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Self, cast
+from typing import TYPE_CHECKING, Self, cast
 
 from local.demo.messages import Answer, FlowEvent, FlowFailed, FlowFinished, RunFlow
 from local.environment import clean_environment
 from local.errors import LocalStackError
 from local.processes import Command, Process, Spawner, Stop
 from local.state import State
-from orchestration.progress import Progress
-from orchestration.report import RunReport
+
+if TYPE_CHECKING:  # they take long to import, and the process is to begin before
+    from orchestration.progress import Progress
+    from orchestration.report import RunReport
 
 _CONNECT_SECONDS = 60.0
 _END_SECONDS = 10.0

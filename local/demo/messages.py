@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from orchestration.report import RunReport
+if TYPE_CHECKING:  # it takes long to import, and who starts the flow's process has no report yet
+    from orchestration.report import RunReport
 
 
 @dataclass(frozen=True)
