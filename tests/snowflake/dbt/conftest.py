@@ -10,6 +10,7 @@ import pytest
 
 from orchestration.warehouse.duckdb.warehouse import DuckDBWarehouse
 from orchestration.warehouse.snowflake.settings import SnowflakeSettings
+from tests.orchestration.conftest import DATABASE
 from tests.snowflake.account import Account, connect, new_database, not_shown_here, provisioned
 from tests.snowflake.dbt.history import History
 from tests.snowflake.dbt.landed_lake import LandedLake
@@ -52,9 +53,7 @@ def history(
 ) -> History:
     """Three runs from lake to MART, in DuckDB and in Snowflake."""
     work = tmp_path_factory.mktemp("two_warehouses")
-    duckdb = DuckDBWarehouse(
-        work / "warehouse", line_account.database, line_account.lake_settings, open_wait=timedelta(seconds=30)
-    )
+    duckdb = DuckDBWarehouse(work / "warehouse", DATABASE, line_account.lake_settings, open_wait=timedelta(seconds=30))
     lake = LandedLake(line_account.store)
     two = two_warehouses(lake, duckdb, line_account.warehouse(), work)
     proxy = recorder[0] if recorder else None

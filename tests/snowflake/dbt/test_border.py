@@ -15,6 +15,7 @@ from orchestration.warehouse.duckdb.warehouse import DuckDBWarehouse
 from orchestration.warehouse.protocol import Purpose
 from tests.border.staged import AT, Border, differences, staged
 from tests.border.tables import SHOWN_AS, Table, drawn_columns, read
+from tests.orchestration.conftest import DATABASE
 from tests.snowflake.account import Account
 from tests.snowflake.dbt.landed_lake import LandedLake
 from tests.snowflake.dbt.two_warehouses import two_warehouses
@@ -30,9 +31,7 @@ def test_what_the_border_lets_in_is_the_same_value_in_both_warehouses(
 ) -> None:
     contracts = ContractRegistry.load()
     lake = LandedLake(account.store)
-    duckdb = DuckDBWarehouse(
-        tmp_path / "warehouse", account.database, account.lake_settings, open_wait=timedelta(seconds=30)
-    )
+    duckdb = DuckDBWarehouse(tmp_path / "warehouse", DATABASE, account.lake_settings, open_wait=timedelta(seconds=30))
     two = two_warehouses(lake, duckdb, account.warehouse(), tmp_path)
     borders = [Border.drawn(contracts[stream], rng, RECORDS) for stream in STREAMS]
     for border in borders:

@@ -81,14 +81,16 @@ class TwoWarehouses:
 def two_warehouses(
     lake: LandedLake, duckdb: DuckDBWarehouse, snowflake: SnowflakeWarehouse, work: Path
 ) -> TwoWarehouses:
-    """Both warehouses, empty; dbt works in folders of `work`."""
+    """Both warehouses, empty; dbt works beside DuckDB's, and in a folder of `work`."""
+    # A path that is the same for all: with another one dbt parses the whole project again.
+    place = {**duckdb.dbt_environment(), "DUCKDB_PATH": duckdb.path.name}
     return TwoWarehouses(
         lake,
-        Built(duckdb, _dbt(work / "duckdb", duckdb.dbt_environment(), "duckdb")),
+        Built(duckdb, _dbt(duckdb.path.parent, place, "duckdb")),
         Built(snowflake, _dbt(work / "snowflake", snowflake.dbt_environment(), "snowflake")),
     )
 
 
 def _dbt(work: Path, environment: Mapping[str, str], target: str) -> Dbt:
-    work.mkdir()
+    work.mkdir(exist_ok=True)
     return Dbt(work, variables={**environment, "DBT_TARGET": target}, manifest=target == "snowflake")
