@@ -11,9 +11,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
+from functools import cache
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from snowflake.connector.auth import keypair
 
 from local.processes import ProcessGroup
 from local.run_directory import RunDirectory
@@ -23,6 +26,18 @@ from orchestration.warehouse.snowflake.settings import SnowflakeSettings
 from tests.orchestration.lake_builder import LakeBuilder, contract
 from tests.snowflake.account import USERS_ACCOUNT, Account, connect, new_database, provisioned, require_copy
 from tests.snowflake.lake_bucket import fresh_bucket
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _keys_are_looked_into_once() -> Iterator[None]:
+    """cryptography proves that a key's factors are prime whenever it reads it: 50 ms of a core, twice a login.
+
+    What cannot be read is read again. The programs that tests start prove it each time.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(serialization, "load_pem_private_key", cache(serialization.load_pem_private_key))
+        patch.setattr(keypair, "load_der_private_key", cache(keypair.load_der_private_key))
+        yield
 
 
 @pytest.fixture(scope="session")
