@@ -23,6 +23,7 @@ from orchestration.prefect.run.signature import takes
 from orchestration.prefect.run.steps import execute
 from orchestration.prefect.show.run_logs import RunLogger, readable_logs
 from orchestration.report import RunReport
+from orchestration.runtime.certificates import read_certificates_once
 from orchestration.runtime.client import let_events_log_in
 from orchestration.runtime.heartbeat import beating
 from orchestration.runtime.patience import wait_for_a_restarting_server
@@ -63,6 +64,7 @@ def dp_maiblaze_demo_dev_flow(**given: Any) -> Any:
 def run_once(**parameters: object) -> RunReport:
     """Run the flow in this process. Raises RunFailedError, and ConfigurationError for bad parameters or settings."""
     read_no_results()
+    read_certificates_once()
     let_events_log_in()
     with prefect_api(quiet=True):
         run: Callable[..., RunReport] = dp_maiblaze_demo_dev_flow

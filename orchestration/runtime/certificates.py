@@ -1,7 +1,7 @@
 """The certificates of all authorities, read once by a process and not by each client of it.
 
 Prefect makes a client for nearly each thing that it tells its server, and httpx reads them for each client, over HTTP
-too: 25 ms of a core, several times in each run of a stream.
+too: 25 ms of a core, some thirty times in a run that hands its streams out.
 """
 
 from __future__ import annotations
