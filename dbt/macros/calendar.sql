@@ -105,3 +105,11 @@
 {% macro at_most_days_apart(earlier, later, days) -%}
     {{ return(epoch_microseconds(later) ~ " - " ~ epoch_microseconds(earlier) ~ " <= " ~ (days | int * 86400000000)) }}
 {%- endmacro %}
+
+{#- The time `days` days before another; the first of all times, of the year 1, where that lies before the histories. -#}
+{% macro days_before(timestamp, days) -%}
+    {{ return(
+        "case when " ~ timestamp ~ " < " ~ utc_timestamp('1901-01-01 00:00:00') ~ " then " ~ utc_timestamp('0001-01-01 00:00:00')
+        ~ " else " ~ dbt.dateadd('day', -(days | int), timestamp) ~ " end"
+    ) }}
+{%- endmacro %}

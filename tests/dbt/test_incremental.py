@@ -14,7 +14,7 @@ import pytest
 from tests.dbt.conftest import MODELS_AND_DATA_TESTS
 from tests.dbt.running.project import BUSINESS_NOW, Dbt
 from tests.dbt.running.raw_database import RawDatabase
-from tests.dbt.world import expected, resolution
+from tests.dbt.world import expected, mailing, resolution, trade
 from tests.dbt.world.history import live_through_a_round, open_shop
 from tests.dbt.world.shop import Shop
 
@@ -65,6 +65,24 @@ def test_incremental_equals_full_refresh_and_the_sources(raw: RawDatabase, dbt: 
     dbt.succeed("build", *MODELS_AND_DATA_TESTS, FULL_TESTS="false")
     assert_equals_a_full_refresh(raw, dbt, tmp_path / "spare.duckdb")
     assert_equals_the_sources(raw, shop)
+
+
+@pytest.mark.slow
+def test_events_that_say_otherwise_leave_what_a_full_refresh_leaves(raw: RawDatabase, dbt: Dbt, tmp_path: Path) -> None:
+    """Refusals that are taken back or go to another address, messages that move, clicks that an order no longer goes to."""
+    shop = open_shop(Random(20260302))
+    shop.land(raw)
+    dbt.succeed("build", *MODELS)
+    for _ in range(3):
+        for happen in [mailing.correct_event] * 25 + [mailing.late_event] * 5 + [trade.place_order] * 3:
+            happen(shop)
+        shop.land(raw, streams=("orders", "order_items", "email_events"))
+        dbt.succeed("build", *MODELS, "--select", "int_email_events+ int_orders+ int_order_items+", FULL_TESTS="false")
+        assert_equals_a_full_refresh(raw, dbt, tmp_path / "spare.duckdb")
+    seen = raw.query(
+        "select count(*) filter (is_after_unsubscription), count(*) filter (is_after_hard_bounce) from MART.fct_email_messages"
+    )
+    assert min(seen[0]) > 0
 
 
 def assert_equals_a_full_refresh(raw: RawDatabase, dbt: Dbt, spare: Path, **variables: str) -> None:

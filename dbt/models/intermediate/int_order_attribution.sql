@@ -72,6 +72,22 @@ orders_touched as (
 {%- endif %}
 {% set candidates = 'orders_touched' if is_incremental() else 'orders' %}
 
+-- Between which times a click lies that any of the orders may go to.
+window_of_clicks as (
+    select
+        {{ days_before('min(placed_at)', var('attribution_window_days')) }} as begins_at,
+        max(placed_at) as ends_at
+    from {{ candidates }}
+),
+
+holders as (
+    select *
+    from {{ ref('int_address_holders') }}
+    {%- if is_incremental() %}
+    where customer_id in (select buyer_id from orders_touched)
+    {%- endif %}
+),
+
 -- The clicks of whoever held the address when they clicked.
 clicks as (
     select
@@ -81,11 +97,10 @@ clicks as (
         events.occurred_at,
         holders.customer_id
     from {{ ref('int_email_events') }} as events
-    inner join {{ ref('int_address_holders') }} as holders on {{ held_address_of('events', 'holders') }}
+    inner join holders on {{ held_address_of('events', 'holders') }}
     where events.event_type = 'clicked'
-        {%- if is_incremental() %}
-        and holders.customer_id in (select buyer_id from orders_touched)
-        {%- endif %}
+        and events.occurred_at >= (select begins_at from window_of_clicks)
+        and events.occurred_at <= (select ends_at from window_of_clicks)
 ),
 
 last_clicks as (

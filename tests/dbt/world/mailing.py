@@ -98,6 +98,21 @@ def late_event(shop: Shop) -> None:
     deliver(shop, late, shop.tick())
 
 
+def correct_event(shop: Shop) -> None:
+    """An event is listed again, and says otherwise: what happened, when, to which message, or to whom."""
+    event = shop.rng.choice(shop.deliveries)["record"]
+    other = shop.rng.choice(shop.deliveries)["record"]
+    kind = shop.rng.choice(("sent", "opened", "clicked", "unsubscribed", "bounced"))
+    moved = shop.now - timedelta(hours=shop.rng.randint(0, 200))
+    changes: tuple[Record, ...] = (
+        {"type": kind} | details(kind),
+        {"occurred_at": iso(moved)},
+        {"message_id": other["message_id"], "campaign_id": other["campaign_id"]},
+        {"recipient": other["recipient"]},
+    )
+    deliver(shop, event | shop.rng.choice(changes), shop.tick())
+
+
 def iso(instant: datetime) -> str:
     """As the provider writes times."""
     return instant.strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -66,13 +66,30 @@ touched as (
 ),
 {%- endif %}
 
+{% if is_incremental() -%}
+-- Their messages: those of the calendar, from the first day of any on, and those before it.
+messages_around as (
+    select *
+    from {{ ref('fct_email_messages') }}
+    where sent_date >= (select min(sent_date) from touched where sent_date >= {{ first_day() }})
+
+    union all
+
+    select *
+    from {{ ref('fct_email_messages') }}
+    where sent_date < {{ first_day() }}
+),
+
 messages as (
     select messages.*
-    from {{ ref('fct_email_messages') }} as messages
-    {%- if is_incremental() %}
+    from messages_around as messages
     inner join touched on touched.campaign_key = messages.campaign_key and touched.sent_date = messages.sent_date
-    {%- endif %}
 ),
+{%- else -%}
+messages as (
+    select * from {{ ref('fct_email_messages') }}
+),
+{%- endif %}
 
 funnel as (
     select
@@ -105,6 +122,7 @@ last_clicks as (
     from {{ ref('int_email_events') }} as events
     inner join messages on messages.message_id = events.message_id
     where events.event_type = 'clicked'
+        and events.occurred_at >= (select min(first_clicked_at) from messages)
     group by messages.campaign_key, messages.sent_date
 ),
 

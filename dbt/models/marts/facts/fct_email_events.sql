@@ -28,14 +28,16 @@ touched as (
     {{ addresses_touched() }}
 ),
 
+-- With their versions, which are those of int_email_events where they are no higher there: by them, whatever is older than all
+-- of these is not read.
 to_write as (
-    select event_id
+    select event_id, _log_version
     from {{ ref('int_email_events') }}
     where _log_version > (select coalesce(max(_log_version), 0) from {{ this }})
 
     union
 
-    select event_id
+    select event_id, _log_version
     from {{ this }}
     where {{ calendar_has_moved('event_date', 'cast(occurred_at as date)') }}
         or {{ local_calendar_has_moved('event_local_date', 'occurred_at') }}
@@ -43,7 +45,7 @@ to_write as (
     union
 
     -- An address that changed hands before the event, and landed after it; a customer who was erased since.
-    select known.event_id
+    select known.event_id, known._log_version
     from {{ this }} as known
     inner join touched on touched.email_hash = known.recipient_hash
     left join holders
@@ -58,7 +60,7 @@ events as (
     select events.*
     from {{ ref('int_email_events') }} as events
     {%- if is_incremental() %}
-    inner join to_write on to_write.event_id = events.event_id
+    inner join to_write on to_write.event_id = events.event_id and to_write._log_version = events._log_version
     {%- endif %}
 )
 

@@ -15,10 +15,10 @@ customers as (
 refusals as (
     select
         recipient_hash,
-        min(unsubscribed_at) as unsubscribed_at,
-        min(hard_bounced_at) as hard_bounced_at
-    from {{ ref('int_message_lifecycle') }}
-    where unsubscribed_at is not null or hard_bounced_at is not null
+        min(case when kind = 'unsubscribed' then refused_at end) as unsubscribed_at,
+        min(case when kind = 'bounced hard' then refused_at end) as hard_bounced_at,
+        max(_message_version) as message_version
+    from {{ ref('int_address_refusals') }}
     group by recipient_hash
 ),
 
@@ -32,40 +32,48 @@ touched as (
 ),
 
 new_rows as (
-    select message_id, recipient_hash, unsubscribed_at, hard_bounced_at
+    select message_id, recipient_hash, unsubscribed_at, bounced_at, hard_bounced_at, bounce_class, _log_version
     from {{ ref('int_message_lifecycle') }}
     where _log_version > (select coalesce(max(_log_version), 0) from {{ this }})
 ),
 
--- The addresses that a message with a new event refused, or had refused before it.
+-- The addresses whose first refusal is a new one, and those of messages that had refused and may not have, by their new event.
 refusing as (
     select recipient_hash
-    from new_rows
-    where unsubscribed_at is not null or hard_bounced_at is not null
+    from refusals
+    where message_version > (select coalesce(max(_log_version), 0) from {{ this }})
 
     union
 
     select known.recipient_hash
     from {{ this }} as known
     inner join new_rows on new_rows.message_id = known.message_id
-    where known.unsubscribed_at is not null or known.bounced_at is not null
+    where (known.unsubscribed_at is not null or known.bounced_at is not null)
+        and (
+            known.recipient_hash <> new_rows.recipient_hash
+            or known.unsubscribed_at is distinct from new_rows.unsubscribed_at
+            or known.bounced_at is distinct from new_rows.bounced_at
+            or known.bounce_class is distinct from new_rows.bounce_class
+            or new_rows.hard_bounced_at <> new_rows.bounced_at
+        )
 ),
 
 -- Those with a new event, and those around which something may have changed: the calendar, a refusal that was reported late,
--- whose address it was or whether they consented, an erasure.
+-- whose address it was or whether they consented, an erasure. With their versions, which are those of int_message_lifecycle where
+-- they are no higher there: by them, whatever is older than all of these is not read.
 to_look_at as (
-    select message_id from new_rows
+    select message_id, _log_version from new_rows
 
     union
 
-    select message_id
+    select message_id, _log_version
     from {{ this }}
     where {{ calendar_has_moved('sent_date', 'cast(sent_at as date)') }}
         or {{ local_calendar_has_moved('sent_local_date', 'sent_at') }}
 
     union
 
-    select known.message_id
+    select known.message_id, known._log_version
     from {{ this }} as known
     inner join refusing on refusing.recipient_hash = known.recipient_hash
     left join refusals on refusals.recipient_hash = known.recipient_hash
@@ -74,7 +82,7 @@ to_look_at as (
 
     union
 
-    select known.message_id
+    select known.message_id, known._log_version
     from {{ this }} as known
     inner join touched on touched.email_hash = known.recipient_hash
 ),
@@ -95,7 +103,7 @@ stages as (
         ) is not null as is_delivered
     from {{ ref('int_message_lifecycle') }} as lifecycle
     {%- if is_incremental() %}
-    inner join to_look_at on to_look_at.message_id = lifecycle.message_id
+    inner join to_look_at on to_look_at.message_id = lifecycle.message_id and to_look_at._log_version = lifecycle._log_version
     {%- endif %}
 ),
 
@@ -151,10 +159,14 @@ messages as (
 select messages.*
 from messages
 {%- if is_incremental() %}
-left join (select held.* from {{ this }} as held inner join to_look_at on to_look_at.message_id = held.message_id) as known
+left join (
+    select held.*
+    from {{ this }} as held
+    inner join to_look_at on to_look_at.message_id = held.message_id and to_look_at._log_version = held._log_version
+) as known
     on known.message_id = messages.message_id
+-- A message with a new event has none of its version.
 where known.message_id is null
-    or known._log_version <> messages._log_version
     or known.customer_key <> messages.customer_key
     or known.consent_when_sent is distinct from messages.consent_when_sent
     or known.is_after_unsubscription <> messages.is_after_unsubscription
