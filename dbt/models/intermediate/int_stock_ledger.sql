@@ -7,14 +7,40 @@ new_rows as (
 ),
 
 {% if is_incremental() -%}
--- A late movement shifts every later balance of its warehouse and product, so those are computed again.
+-- A late movement shifts every later balance of its warehouse and product, so those are computed again; so does one that has landed
+-- again, from where it stood before.
+touched as (
+    select warehouse_id, product_id, min(moved_at) as first_moved_at
+    from (
+        select warehouse_id, product_id, moved_at from new_rows
+        union all
+        select known.warehouse_id, known.product_id, known.moved_at
+        from {{ this }} as known
+        inner join new_rows on new_rows.movement_id = known.movement_id
+    ) as positions
+    group by warehouse_id, product_id
+),
+
+known as (
+    select
+        ledger.*,
+        coalesce(ledger.moved_at < touched.first_moved_at, false) as is_before
+    from {{ this }} as ledger
+    inner join touched on touched.warehouse_id = ledger.warehouse_id and touched.product_id = ledger.product_id
+),
+
+opening as (
+    select warehouse_id, product_id, sum(quantity) as balance
+    from known
+    where is_before
+    group by warehouse_id, product_id
+),
+
 known_rows as (
     select known.*
-    from {{ this }} as known
-    inner join (select distinct warehouse_id, product_id from new_rows) as touched
-        on touched.warehouse_id = known.warehouse_id and touched.product_id = known.product_id
+    from known
     left join new_rows on new_rows.movement_id = known.movement_id
-    where new_rows.movement_id is null
+    where not known.is_before and new_rows.movement_id is null
 ),
 {%- endif %}
 
@@ -29,21 +55,25 @@ movements as (
 )
 
 select
-    movement_id,
-    warehouse_id,
-    product_id,
-    reason,
-    order_id,
-    moved_at,
-    cast(moved_at as date) as moved_on,
-    created_at,
-    quantity,
+    movements.movement_id,
+    movements.warehouse_id,
+    movements.product_id,
+    movements.reason,
+    movements.order_id,
+    movements.moved_at,
+    cast(movements.moved_at as date) as moved_on,
+    movements.created_at,
+    movements.quantity,
     cast(
-        sum(quantity) over (
-            partition by warehouse_id, product_id
-            order by moved_at, movement_id
+        {% if is_incremental() %}coalesce(opening.balance, 0) + {% endif -%}
+        sum(movements.quantity) over (
+            partition by movements.warehouse_id, movements.product_id
+            order by movements.moved_at, movements.movement_id
             rows between unbounded preceding and current row
         ) as bigint
     ) as balance_after,
-    _log_version
+    movements._log_version
 from movements
+{%- if is_incremental() %}
+left join opening on opening.warehouse_id = movements.warehouse_id and opening.product_id = movements.product_id
+{%- endif %}

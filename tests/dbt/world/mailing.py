@@ -99,7 +99,7 @@ def late_event(shop: Shop) -> None:
 
 
 def correct_event(shop: Shop) -> None:
-    """An event is listed again, and says otherwise: what happened, when, to which message, or to whom."""
+    """An event is listed again, and says otherwise: what happened, when, to whom, or by which campaign. Its message stays."""
     event = shop.rng.choice(shop.deliveries)["record"]
     other = shop.rng.choice(shop.deliveries)["record"]
     kind = shop.rng.choice(("sent", "opened", "clicked", "unsubscribed", "bounced"))
@@ -107,7 +107,7 @@ def correct_event(shop: Shop) -> None:
     changes: tuple[Record, ...] = (
         {"type": kind} | details(kind),
         {"occurred_at": iso(moved)},
-        {"message_id": other["message_id"], "campaign_id": other["campaign_id"]},
+        {"campaign_id": other["campaign_id"]},
         {"recipient": other["recipient"]},
     )
     deliver(shop, event | shop.rng.choice(changes), shop.tick())
