@@ -69,7 +69,7 @@ def test_incremental_equals_full_refresh_and_the_sources(raw: RawDatabase, dbt: 
 
 @pytest.mark.slow
 def test_events_that_say_otherwise_leave_what_a_full_refresh_leaves(raw: RawDatabase, dbt: Dbt, tmp_path: Path) -> None:
-    """Refusals that are taken back or go to another address, messages that move, clicks that an order no longer goes to."""
+    """Refusals that are taken back or are another address's, and clicks that an order no longer goes to."""
     shop = open_shop(Random(20260302))
     shop.land(raw)
     dbt.succeed("build", *MODELS)
@@ -79,10 +79,8 @@ def test_events_that_say_otherwise_leave_what_a_full_refresh_leaves(raw: RawData
         shop.land(raw, streams=("orders", "order_items", "email_events"))
         dbt.succeed("build", *MODELS, "--select", "int_email_events+ int_orders+ int_order_items+", FULL_TESTS="false")
         assert_equals_a_full_refresh(raw, dbt, tmp_path / "spare.duckdb")
-    seen = raw.query(
-        "select count(*) filter (is_after_unsubscription), count(*) filter (is_after_hard_bounce) from MART.fct_email_messages"
-    )
-    assert min(seen[0]) > 0
+    for column in ("is_after_unsubscription", "is_after_hard_bounce"):
+        assert raw.query(f"select count(*) from MART.fct_email_messages where {column}") > [(0,)]
 
 
 def assert_equals_a_full_refresh(raw: RawDatabase, dbt: Dbt, spare: Path, **variables: str) -> None:

@@ -99,7 +99,10 @@ def late_event(shop: Shop) -> None:
 
 
 def correct_event(shop: Shop) -> None:
-    """An event is listed again, and says otherwise: what happened, when, to whom, or by which campaign. Its message stays."""
+    """An event is listed again and says otherwise: what happened, when, to whom, or by which campaign.
+
+    Its message is the same: what an event belongs to is what its identifier stands for.
+    """
     event = shop.rng.choice(shop.deliveries)["record"]
     other = shop.rng.choice(shop.deliveries)["record"]
     kind = shop.rng.choice(("sent", "opened", "clicked", "unsubscribed", "bounced"))
