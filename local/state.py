@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local.errors import LocalStackError
+from orchestration.runs import PARSED
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class State:
 
 @contextmanager
 def open_state(root: Path) -> Iterator[State]:
-    """The state under `root`, emptied but for Prefect's database, whose making takes seconds.
+    """The state under `root`, emptied but for Prefect's database and dbt's parsing, whose making takes seconds.
 
     The lake lives in memory and is gone with its stack, so that an older warehouse would know commits that no longer
     exist. Raises LocalStackError if another process uses `root`.
@@ -75,11 +76,18 @@ def open_state(root: Path) -> Iterator[State]:
 
 
 def _empty(state: State) -> None:
-    stale = [state.warehouse, state.runs, state.logs]
+    stale = [state.warehouse, *_runs(state), state.logs]
     if not state.prefect_made.exists():
         stale.append(state.prefect)
-    for directory in stale:
-        if directory.exists():
-            shutil.rmtree(directory)
+    for path in stale:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
     for directory in (state.warehouse, state.runs, state.logs, state.prefect):
         directory.mkdir(exist_ok=True)
+
+
+def _runs(state: State) -> list[Path]:
+    """What former runs have left."""
+    return [path for path in state.runs.iterdir() if path.name != PARSED] if state.runs.exists() else []

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from ingest.errors import ConfigurationError
 
-_PARSED = "partial_parse.msgpack"
+PARSED = "partial_parse.msgpack"
+"""What dbt has parsed, beside the runs' folders. dbt parses anew what has changed since."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ def make_run_folder(runs_dir: Path, run_id: str, *, keep: int) -> RunFolder:
             shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
         raise ConfigurationError(f"cannot write {path}: {error.strerror}", hint="Correct RUNS_DIR.") from error
-    return RunFolder(path, runs_dir / _PARSED)
+    return RunFolder(path, runs_dir / PARSED)
 
 
 def _folders(runs_dir: Path) -> list[Path]:

@@ -1,4 +1,4 @@
-"""The directories under .local/: emptied for each run but for Prefect's finished database, held by one at a time."""
+"""The directories under .local/: emptied for each run, but for what takes seconds to make; held by one at a time."""
 
 from __future__ import annotations
 
@@ -26,6 +26,16 @@ def test_finished_prefect_database_is_kept(tmp_path: Path) -> None:
 
     with open_state(tmp_path / "demo") as state:
         assert (state.prefect / "prefect.db").exists()
+
+
+def test_what_dbt_has_parsed_is_kept_and_nothing_else_of_its_runs(tmp_path: Path) -> None:
+    with open_state(tmp_path / "demo") as state:
+        (state.runs / "partial_parse.msgpack").write_text("parsed")
+        (state.runs / "partial_parse.4711").write_text("killed while it was copied")
+        (state.runs / "a-run" / "dbt").mkdir(parents=True)
+
+    with open_state(tmp_path / "demo") as state:
+        assert [path.name for path in state.runs.iterdir()] == ["partial_parse.msgpack"]
 
 
 def test_half_made_prefect_database_is_thrown_away(tmp_path: Path) -> None:
