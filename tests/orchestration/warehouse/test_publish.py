@@ -62,11 +62,14 @@ def add_row(warehouse: DuckDBWarehouse) -> None:
 def test_a_reader_keeps_what_it_opened_while_a_new_copy_is_published(warehouse: DuckDBWarehouse) -> None:
     add_row(warehouse)
     warehouse.publish("first")
-    with reader(warehouse.published_path) as old:
+    with reader(warehouse.published_path) as old, warehouse.published_path.open("rb") as opened:
         assert old.count() == 1
+        content = opened.read()
         add_row(warehouse)
         publication = warehouse.publish("second")
         assert old.count() == 1
+        opened.seek(0)
+        assert opened.read() == content, "its blocks that the reader has not read yet are another copy's"
         assert run_query(warehouse.published_path, "select count(*) from mart.t", limit=None).rows == ((2,),)
         with reader(warehouse.published_path) as new:
             assert new.count() == 2
