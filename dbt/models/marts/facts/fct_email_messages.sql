@@ -165,8 +165,9 @@ left join (
     inner join to_look_at on to_look_at.message_id = held.message_id and to_look_at._log_version = held._log_version
 ) as known
     on known.message_id = messages.message_id
--- A message with a new event has none of its version.
+-- A message with a new event has none of its version, or its former one, where something else has changed around it too.
 where known.message_id is null
+    or known._log_version <> messages._log_version
     or known.customer_key <> messages.customer_key
     or known.consent_when_sent is distinct from messages.consent_when_sent
     or known.is_after_unsubscription <> messages.is_after_unsubscription
