@@ -69,14 +69,16 @@ def test_incremental_equals_full_refresh_and_the_sources(raw: RawDatabase, dbt: 
 
 @pytest.mark.slow
 def test_events_that_say_otherwise_leave_what_a_full_refresh_leaves(raw: RawDatabase, dbt: Dbt, tmp_path: Path) -> None:
-    """Refusals that are taken back or are another address's, and clicks that an order no longer goes to."""
+    """Refusals that are taken back or are another address's, clicks that an order no longer goes to, and customers that
+    change while there is news of old messages to them."""
     shop = open_shop(Random(20260302))
     shop.land(raw)
     dbt.succeed("build", *MODELS)
     for _ in range(3):
-        for happen in [mailing.correct_event] * 25 + [mailing.late_event] * 5 + [trade.place_order] * 3:
+        events = [mailing.correct_event] * 25 + [mailing.late_event] * 10
+        for happen in [*events, *[trade.place_order] * 3, *[trade.touch_customer] * 5]:
             happen(shop)
-        shop.land(raw, streams=("orders", "order_items", "email_events"))
+        shop.land(raw, streams=("customers", "orders", "order_items", "email_events"))
         dbt.succeed("build", *MODELS_ON_STAGING, FULL_TESTS="false")
         assert_equals_a_full_refresh(raw, dbt, tmp_path / "spare.duckdb")
     for column in ("is_after_unsubscription", "is_after_hard_bounce"):
