@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from prefect.server.database.dependencies import temporary_database_config
 from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL, PREFECT_API_URL, PREFECT_HOME, temporary_settings
 
 from orchestration.prefect.operate.api import prefect_api
@@ -24,6 +25,7 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.delenv("PREFECT_API_DATABASE_CONNECTION_URL", raising=False)
     with (
         temporary_settings(updates={PREFECT_HOME: tmp_path}, restore_defaults={PREFECT_API_URL}),
+        temporary_database_config(None),  # not the one that another test of this process has asked for first
         prefect_api(quiet=True),
     ):
         assert PREFECT_API_DATABASE_CONNECTION_URL.value().endswith(f"{tmp_path}/prefect.db")
