@@ -83,7 +83,7 @@ class Server:
         """A flow run as it is now."""
         return self.call(lambda client: client.read_flow_run(flow_run_id))
 
-    def wait_for(self, flow_run_id: uuid.UUID, states: Sequence[str], seconds: float = 60) -> FlowRun:
+    def wait_for(self, flow_run_id: uuid.UUID, states: Sequence[str], seconds: float = 120) -> FlowRun:
         """A flow run, once it is in one of these states."""
         run = self.run(flow_run_id)
         deadline = time.monotonic() + seconds
@@ -162,7 +162,7 @@ class Agent:
         self.process.send_signal(number)
         return self.process.wait(seconds)
 
-    def wait_for_line(self, text: str, seconds: float = 60) -> None:
+    def wait_for_line(self, text: str, seconds: float = 120) -> None:
         """Wait until its log says so."""
         deadline = time.monotonic() + seconds
         while text not in self.log.read_text():

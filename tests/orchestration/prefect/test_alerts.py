@@ -30,7 +30,7 @@ from orchestration.warehouse.ops.rows import SchemaChangeRow
 from tests.orchestration.prefect.conftest import QUIET, Server
 
 pytestmark = QUIET
-SECONDS = 60
+SECONDS = 120
 SECRET = "T0KEN-of-the-webhook"
 PROBE = SchemaChangeRow(
     run_id="probe",

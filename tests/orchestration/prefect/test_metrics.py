@@ -51,7 +51,7 @@ def values(text: str) -> dict[tuple[str, ...], float]:
     }
 
 
-def until_read(agent: Agent, port: int, expected: dict[str, int], seconds: float = 60) -> str:
+def until_read(agent: Agent, port: int, expected: dict[str, int], seconds: float = 120) -> str:
     """The first scrape that says of the sources what is expected."""
     deadline = time.monotonic() + seconds
     while True:
