@@ -18,6 +18,7 @@ import pytest
 from ingest.contracts.registry import PACKAGED, ContractRegistry
 from local.demo.answers import QUESTIONS, marts
 from local.environment import clean_environment
+from orchestration.dbt import waiting
 from orchestration.warehouse.answer import Answer
 from orchestration.warehouse.duckdb.query import run_query
 from orchestration.warehouse.ops.tables import READERS_VIEWS
@@ -154,7 +155,7 @@ def test_demo_stopped_in_the_middle_leaves_no_process(state: Path, number: signa
         process.send_signal(number)
         rest, _ = process.communicate(timeout=PATIENCE)
 
-    assert any(Path(part).name == "dbt" for command in commands for part in command)
+    assert any(Path(part) == Path(waiting.__file__) for command in commands for part in command), "dbt was under way"
     _, alive = psutil.wait_procs(family, timeout=PATIENCE)
     assert not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
     if number is signal.SIGINT:
