@@ -19,15 +19,13 @@ from __future__ import annotations
 
 import gc
 import os
-import ssl
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import httpx._transports.default as transports
 import psycopg2
@@ -49,6 +47,7 @@ from local.servers.s3_server import ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY, S3
 from local.servers.saas_server import SaasOptions, SaasServer, start_saas
 from local.servers.shop import Shop, ShopPasswords, make_shop, shop_of
 from local.settings import LocalSettings
+from orchestration.runtime.certificates import read_certificates_once
 from postgres.seed import SeedReport
 from postgres.setup import INGEST_ROLE, OWNER_ROLE
 from tests.chaos.line import Ground
@@ -93,19 +92,9 @@ def _own_secrets() -> Iterator[None]:
 @pytest.fixture(scope="session", autouse=True)
 def _certificates_are_read_once() -> Iterator[None]:
     """httpx reads all authorities' certificates for each client: 25 ms of a core, and hardly a test uses them."""
-    make = transports.create_ssl_context
-
-    @cache
-    def made(verify: bool | str, trust_env: bool, *_: str | None) -> ssl.SSLContext:
-        return make(verify=verify, trust_env=trust_env)
-
-    def once(verify: Any = True, cert: Any = None, trust_env: bool = True) -> ssl.SSLContext:
-        if cert is not None or not isinstance(verify, bool | str):
-            return make(verify=verify, cert=cert, trust_env=trust_env)
-        return made(verify, trust_env, os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
-
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(transports, "create_ssl_context", once)
+        patch.setattr(transports, "create_ssl_context", transports.create_ssl_context)  # what is put back at the end
+        read_certificates_once()
         yield
 
 
