@@ -4,7 +4,7 @@ import gc
 
 from ingest.memory import share_one_allocator
 
-# Imports make many objects that stay, which the collector would otherwise look through again and again.
+# Imports make many objects that live until the end. Otherwise the garbage collector would scan them again and again.
 gc.set_threshold(50_000, 20, 20)
 share_one_allocator()
 

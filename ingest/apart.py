@@ -1,6 +1,6 @@
-"""Work on several streams of which one may fail: the others are done all the same.
+"""Work on several streams, one of which may fail without stopping the others.
 
-An `Outcome` keeps any PlatformError of a stream. `apart` keeps a DamagedLakeError alone, to raise it at the end.
+An `Outcome` keeps any PlatformError of a stream. `apart` keeps only a DamagedLakeError, to raise it at the end.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Outcome(Generic[T]):
 
 
 def attempt(stream: str, work: Callable[[], T]) -> Outcome[T]:
-    """`work`'s result or its PlatformError; anything else is a bug and is raised."""
+    """Return the result of `work`, or the PlatformError that it raised. Any other exception is a bug and is raised."""
     try:
         return Outcome(stream, result=work())
     except PlatformError as error:
@@ -34,20 +34,22 @@ def attempt(stream: str, work: Callable[[], T]) -> Outcome[T]:
 
 
 def attempt_all(streams: Iterable[str], work: Callable[[str], T], *, at_once: int) -> list[Outcome[T]]:
-    """Do `work` for each stream, `at_once` at a time; the outcomes in the order of `streams`."""
+    """Do `work` for each stream, `at_once` at a time. Return the outcomes in the order of `streams`."""
     with ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="streams") as pool:
         return list(pool.map(lambda stream: attempt(stream, lambda: work(stream)), streams))
 
 
 @dataclass(frozen=True)
 class Apart(Generic[T]):
-    """The results of the streams whose log is sound, in their order, and the errors of the others."""
+    """The results of the streams whose log is sound, in the order of the streams, and the errors of the other
+    streams.
+    """
 
     results: tuple[T, ...]
     errors: tuple[DamagedLakeError, ...]
 
     def require_sound(self) -> None:
-        """Raise the error where there is one, all of them in one where there are several."""
+        """Raise the error if there is one. Raise one error that names all of them if there are several."""
         if len(self.errors) == 1:
             raise self.errors[0]
         if self.errors:
@@ -58,7 +60,7 @@ class Apart(Generic[T]):
 
 
 def apart(contracts: Iterable[StreamContract], work: Callable[[StreamContract], T], *, at_once: int = 1) -> Apart[T]:
-    """Do `work` for each stream, `at_once` at a time. Raises any error but DamagedLakeError."""
+    """Do `work` for each stream, `at_once` at a time. Keep a stream's DamagedLakeError, and raise any other error."""
 
     def one(contract: StreamContract) -> T | DamagedLakeError:
         try:

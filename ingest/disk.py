@@ -1,4 +1,4 @@
-"""Local disk that is full or cannot be written, put into the platform's taxonomy at one place."""
+"""Turns errors of a full or unwritable local disk into the platform's errors, in one place."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 @contextmanager
 def disk_errors(directory: Path) -> Iterator[None]:
-    """Around what writes temporary files into `directory`.
+    """Convert errors of code that writes temporary files into `directory`.
 
-    Raises ConfigurationError naming it where its disk is full or refuses; any other OSError goes through.
+    Raises ConfigurationError that names the directory if its disk is full or refuses. Any other OSError passes through.
     """
     try:
         yield

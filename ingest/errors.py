@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class PlatformError(Exception):
-    """Base of the tree. `exit_code` is what a command ends with."""
+    """Base class of all errors of the platform. `exit_code` is the exit code of a command that raises it."""
 
     exit_code = 1
 
@@ -43,7 +43,7 @@ class PlatformError(Exception):
         super().__init__(self.message)
 
     def __str__(self) -> str:
-        """Message and hint, their commands as they work where this process runs."""
+        """Return message and hint. Their commands are written so that they work where this process runs."""
         subject = f"{harmless(self.stream)}: " if self.stream else ""
         if not self.hint:
             return here(f"{subject}{self.message}")
@@ -53,7 +53,7 @@ class PlatformError(Exception):
         return here(f"{subject}{self.message}{stop} {self.hint}")
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Pickle with the keyword arguments, so that an error survives a process or result store."""
+        """Pickle the error with its keyword arguments, so that it survives a process or result store."""
         return (_rebuild, (type(self), self.message, self.stream, self.hint))
 
 
@@ -62,7 +62,7 @@ def _rebuild(kind: type[PlatformError], message: str, stream: str | None, hint: 
 
 
 class ConfigurationError(PlatformError):
-    """A setting, file or argument is wrong. Never retried. `changes` are those of the source that it is about."""
+    """A setting, file or argument is wrong. Never retried. `changes` are the changes of the source that caused it."""
 
     exit_code = 2
     changes: tuple[SchemaChange, ...] = ()
@@ -84,7 +84,7 @@ class AccessError(ConfigurationError):
 
 
 class DataError(PlatformError):
-    """The data itself broke its contract; nothing of the batch was committed."""
+    """The data itself broke its contract. Nothing of the batch was committed."""
 
     exit_code = 2
 
@@ -94,10 +94,10 @@ class QuarantineRatioError(DataError):
 
 
 class TransientError(PlatformError):
-    """A fault of the moment: connection, timeout, overload. Retried with capped exponential backoff.
+    """A temporary fault: connection, timeout, overload. Retried with capped exponential backoff.
 
-    A `final` one is not: there is no time left for another try. `retry_at` is when the provider wants to be asked
-    again, where it said so.
+    A `final` error is not retried, because no time is left for another try. `retry_at` is the moment at which the
+    provider wants the next request, if it named one.
     """
 
     final = False
@@ -108,7 +108,7 @@ class TransientError(PlatformError):
 
 
 class RateLimitedError(TransientError):
-    """The provider asked to wait; `retry_after` is how long, None if it gave no time."""
+    """The provider asked to wait. `retry_after` is the wait, None if the provider gave no time."""
 
     def __init__(
         self,
@@ -128,13 +128,13 @@ class RateLimitedError(TransientError):
 
 
 class UnreachableError(TransientError):
-    """Nothing answers at an address: worth another try, and when that fails too most likely a wrong setting."""
+    """Nothing answers at an address. It is retried; if the retry fails too, a setting is most likely wrong."""
 
     exit_code = 2
 
 
 class ConflictError(PlatformError):
-    """Another writer committed first. Nothing of this batch counts, nothing is doubled."""
+    """Another writer committed first. Nothing of this batch counts, and no row is doubled."""
 
     exit_code = 3
 
@@ -144,18 +144,21 @@ class FatalError(PlatformError):
 
 
 class DamagedLakeError(FatalError):
-    """A file that the log names is missing, or is not the one that was committed: somebody must bring it back."""
+    """A file that the log names is missing, or differs from the committed one. Somebody must restore it."""
 
     exit_code = 2
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an error's message, harmless; the name of its type where it has none."""
+    """Return the first line of an error's message without control characters and secrets.
+
+    Return the name of its type if the message is empty.
+    """
     return harmless(error).partition("\n")[0] or type(error).__name__
 
 
 def first_problem(error: ValidationError) -> str:
-    """What is wrong first, as `field: message`, without the value, which may be a secret."""
+    """Return the first problem of a ValidationError as `field: message`. It omits the value, which may be a secret."""
     problem = error.errors(include_input=False, include_url=False)[0]
     place = ".".join(str(part) for part in problem["loc"])
     message = problem["msg"].removeprefix("Value error, ")

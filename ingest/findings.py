@@ -1,6 +1,6 @@
-"""What a doctor looks at, and what it found: one line a check, with what to do.
+"""The checks of a doctor, and their findings: one line for each check, with advice.
 
-A check is one small function. One that raises is a finding too, so that a broken thing hides no other.
+A check is one small function. A check that raises is a finding too, so that it hides no other finding.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _WIDTH_OF_A_PIPE = 200
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of a doctor's table. `ok` is None where the check could not look: that is no fault, and no proof."""
+    """One line of a doctor's table. `ok` is None if the check could not look, which is neither a fault nor a proof."""
 
     check: str
     expected: str
@@ -31,7 +31,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Seen:
-    """What a check has seen, by its own judgement."""
+    """The result of a check: the text to show, the check's verdict, and advice."""
 
     text: str
     ok: bool | None = True
@@ -39,7 +39,7 @@ class Seen:
 
 
 class NotSeenError(Exception):
-    """A check cannot look here. The message is why; `advice` is what would let it."""
+    """A check cannot look here. The message is the reason, and `advice` says how to make it possible."""
 
     def __init__(self, reason: str, *, advice: str = "") -> None:
         super().__init__(reason)
@@ -48,7 +48,7 @@ class NotSeenError(Exception):
 
 @dataclass(frozen=True)
 class Check:
-    """A thing to look at. `look` raises PlatformError for what is wrong, and NotSeenError where it cannot look."""
+    """One check. `look` raises PlatformError for a fault, and NotSeenError if it cannot look."""
 
     name: str
     expected: str
@@ -56,12 +56,14 @@ class Check:
 
 
 def wrong(text: str, advice: str) -> Seen:
-    """What was seen is not what was expected."""
+    """Return a failed result, with `text` as what was seen and `advice` as the remedy."""
     return Seen(text, ok=False, advice=advice)
 
 
 def examine(checks: Iterable[Check], *, on_check: Callable[[str], None] = lambda name: None) -> Iterator[Finding]:
-    """Look at one thing after the other. `on_check` gets the name of each before it is looked at."""
+    """Run one check after the other and yield a finding for each. `on_check` gets the name of each check before it
+    runs.
+    """
     for check in checks:
         on_check(check.name)
         seen = _look(check)
@@ -75,7 +77,7 @@ def _look(check: Check) -> Seen:
         return Seen(f"not looked at: {reason}", ok=None, advice=reason.advice)
     except PlatformError as error:
         return Seen(error.message, ok=False, advice=error.hint or "")
-    except Exception as error:  # the other checks go on, and this one says how it ended
+    except Exception as error:  # the other checks go on, and this finding names the error
         return Seen(
             f"the check itself failed: {type(error).__name__}: {first_line(error)}",
             ok=False,
@@ -84,12 +86,12 @@ def _look(check: Check) -> Seen:
 
 
 def are_well(findings: Iterable[Finding]) -> bool:
-    """Whether no check has found anything wrong."""
+    """Return whether no check has found anything wrong."""
     return all(finding.ok is not False for finding in findings)
 
 
 def print_findings(findings: Iterable[Finding]) -> None:
-    """The table, and how many of its lines are what."""
+    """Print the table of findings, then the number of lines by verdict."""
     from rich import box
     from rich.markup import escape
     from rich.table import Table
@@ -118,5 +120,5 @@ def _console() -> Console:
 
 
 def _printable(text: str) -> str:
-    """Foreign text without what would move the terminal's cursor, in one line."""
+    """Return foreign text in one line, without control characters that would move the terminal's cursor."""
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())

@@ -1,8 +1,8 @@
-"""A message's commands, as they work where this process runs.
+"""Rewrites the commands in a message so that they work where this process runs.
 
-Messages name a command as it is typed on a machine with this repository's environment, in backticks: `ingest log x`.
-Whoever runs the containers of docker-compose.yml types another one, `docker compose exec ingest python -m ingest log
-x`, or what else does the same. `here` is the only place that knows.
+Messages name a command in backticks as it is typed on a machine with this repository's environment: `ingest log x`. A
+user of the containers of docker-compose.yml types another command, `docker compose exec ingest python -m ingest log x`,
+or an equivalent one. Only `here` knows which.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ _DEPLOYMENT = "prefect deployment run dp-maiblaze-demo-dev-flow/"
 
 
 def here(text: str) -> str:
-    """`text` with each command in backticks as it works where this process runs. A second time changes nothing."""
-    # Our images set it. Empty, or anything else, is a machine with the environment.
+    """Return `text` with each command in backticks rewritten for this process' environment. A second call changes
+    nothing.
+    """
+    # Our images set this variable. Empty, or any other value, means a machine with the environment.
     return _COMMAND.sub(_in_compose, text) if os.environ.get("RUNS_IN") == "compose" else text
 
 
@@ -42,7 +44,10 @@ def _replaced(command: str) -> Callable[[str], str]:
 
 
 def _on_the_host(command: str) -> str:
-    """What writes contracts or models, which are part of the images."""
+    """Return a command that writes contracts or models, with a note to run it on the host.
+
+    Inside a container it would write into the image.
+    """
     return f"{command}`{_ON_THE_HOST}"
 
 
@@ -51,7 +56,7 @@ def _query(command: str) -> str:
 
 
 def _flow(command: str) -> str:
-    """A run of the flow as one of its deployment `full`, with the same options as parameters."""
+    """Return the command that runs the flow as a run of its deployment `full`, with the options as parameters."""
     words = iter(shlex.split(command)[2:])
     streams, parameters = [], []
     for word in words:

@@ -1,6 +1,6 @@
-"""Structured logs: JSON lines for machines, readable lines on a terminal, always on standard error.
+"""Structured logs: JSON lines for programs, readable lines on a terminal, always on standard error.
 
-Where an orchestrator collects logs, they go to its logger instead.
+If an orchestrator collects logs, they go to its logger instead.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def configure(
 
 
 def forward_to(logger: logging.Logger | logging.LoggerAdapter[logging.Logger], *, level: int = logging.INFO) -> None:
-    """Set up logging for this process: each line goes to `logger`, as `event key=value ...`."""
+    """Set up logging for this process so that each line goes to `logger`, as `event key=value ...`."""
     keep_records_harmless()
     structlog.configure(
         processors=[
@@ -63,9 +63,9 @@ def forward_to(logger: logging.Logger | logging.LoggerAdapter[logging.Logger], *
 
 
 def keep_records_harmless() -> None:
-    """Let no record of the logging module, whoever writes it, steer a terminal or hold a secret, nor its traceback.
+    """Make all records of the logging module, from any library, free of terminal control sequences and secrets.
 
-    A second call changes nothing.
+    The records' tracebacks are cleaned too. A second call changes nothing.
     """
     make = logging.getLogRecordFactory()
     if getattr(make, _MARK, False):
@@ -81,10 +81,10 @@ def keep_records_harmless() -> None:
 
 
 def make_harmless(record: logging.LogRecord) -> None:
-    """Take what steers a terminal and secrets out of a record, which is left alone where it has neither."""
+    """Remove terminal control sequences and secrets from a record. A record without any is left unchanged."""
     try:
         said = record.getMessage()
-    except (TypeError, ValueError, KeyError):  # its arguments do not fit: the handler reports that
+    except (TypeError, ValueError, KeyError):  # the arguments do not fit the message, which the handler reports
         return
     told = harmless(said)
     if told != said:
@@ -108,11 +108,11 @@ def _harmless(value: object) -> object:
 
 
 def get_logger(**bound: object) -> structlog.typing.FilteringBoundLogger:
-    """A logger with `bound` (run_id, stream, version, ...) on each of its lines."""
+    """Return a logger that adds `bound` (run_id, stream, version, ...) to each line."""
     logger: structlog.typing.FilteringBoundLogger = structlog.get_logger(**bound)
     return logger
 
 
 def run_id_now() -> str:
-    """A readable identifier for a run started from the command line."""
+    """Return a readable identifier, made of the time, for a run that the command line starts."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{threading.get_native_id()}"

@@ -1,7 +1,7 @@
-"""One allocator for all that a process reads, and few heaps in it: what one thread has let go another takes.
+"""Makes all libraries of a process share one allocator with few heaps, so that memory freed by one thread is reused.
 
-Arrow brings an allocator of its own, the driver of Postgres takes the C library's, and each keeps what was let go for
-itself. The C library has a heap for each thread besides. Two row groups of 15 MB stood for 50 MB of memory so.
+Arrow has an allocator of its own and the Postgres driver uses the C library's; each keeps freed memory for itself. The
+C library also has a heap for each thread. Two row groups of 15 MB took 50 MB of memory that way.
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ _HEAPS = 2
 
 
 def share_one_allocator() -> None:
-    """Let Arrow take its memory from the C library, which keeps two heaps. Call it before Arrow is imported and before
-    any thread; ARROW_DEFAULT_MEMORY_POOL and MALLOC_ARENA_MAX go before it. Other C libraries have no such heaps.
+    """Make Arrow use the C library's allocator, and limit that to two heaps.
+
+    Call it before Arrow is imported and before any thread starts. ARROW_DEFAULT_MEMORY_POOL and MALLOC_ARENA_MAX take
+    precedence. Only glibc has such heaps.
     """
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     if sys.platform != "linux" or "MALLOC_ARENA_MAX" in os.environ:
         return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:  # musl has none
+    if mallopt is not None:  # musl has no such heaps
         mallopt(_ARENA_MAX, _HEAPS)

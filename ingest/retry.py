@@ -1,7 +1,7 @@
-"""The one retry loop: it reads the error's type, waits by its policy, and never longer than its budget.
+"""The one retry loop: it decides by the error's type, waits by its policy, and never waits longer than its budget.
 
-The policies are in `retry_policies.py`. A budget is of a stream and a run, and all loops take their waits from it.
-Where a wait does not fit into it any more, the error is final: no loop further out tries again.
+The policies are in `retry_policies.py`. Each stream of a run has one budget, and all loops take their waits from it. If
+the next wait does not fit into the budget, the error is final: no outer loop tries again.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["Budget", "CommonBudget", "Retrying", "WaitBudget", "WaitBudgets", "g
 
 
 class Budget(Protocol):
-    """Seconds that may still be spent on waiting. `setting` is what a user raises to have more."""
+    """Seconds that may still be spent on waiting. `setting` names the setting that a user raises to get more."""
 
     setting: str
 
@@ -43,11 +43,11 @@ class WaitBudget:
 
     @property
     def seconds(self) -> float:
-        """What is left."""
+        """Seconds left."""
         return self._whole - self.spent
 
     def spend(self, seconds: float) -> None:
-        """Take `seconds` off."""
+        """Take `seconds` off the budget."""
         with self._lock:
             self.spent += seconds
 
@@ -62,17 +62,19 @@ class WaitBudgets:
         self._lock = threading.Lock()
 
     def of(self, stream: str) -> WaitBudget:
-        """The stream's budget, the same one at each call."""
+        """Return the stream's budget. Each call returns the same object."""
         with self._lock:
             return self._budgets.setdefault(stream, WaitBudget(self._seconds, self._setting))
 
     def of_all(self, streams: Iterable[str], *, at_most: float = math.inf) -> CommonBudget:
-        """A budget for what several streams wait for together: what it spends, each of them spends."""
+        """Return a budget for waits of several streams together. Each second spent counts for each stream."""
         return CommonBudget([self.of(stream) for stream in streams], WaitBudget(at_most, self._setting))
 
 
 class CommonBudget:
-    """What is left to each of `budgets`, and to `own`."""
+    """The budget of several streams that wait together. Its limit is the least that any of `budgets`, or `own`, has
+    left.
+    """
 
     def __init__(self, budgets: Sequence[WaitBudget], own: WaitBudget) -> None:
         self.setting = own.setting
@@ -80,17 +82,17 @@ class CommonBudget:
 
     @property
     def seconds(self) -> float:
-        """What is left."""
+        """Seconds left."""
         return min(budget.seconds for budget in self._budgets)
 
     def spend(self, seconds: float) -> None:
-        """Take `seconds` off."""
+        """Take `seconds` off each of the budgets."""
         for budget in self._budgets:
             budget.spend(seconds)
 
 
 def may_be_retried(error: BaseException | None) -> bool:
-    """Whether another try may help, and there is time for one."""
+    """Return whether another try may help, and whether time is left for it."""
     return isinstance(error, TransientError) and not error.final
 
 
@@ -101,11 +103,11 @@ def retrying(
     before_retry: Callable[[TransientError, float], None] | None = None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Retrying:
-    """Retries TransientError alone, by `policy` and within `budget`.
+    """Return a loop that retries only TransientError, by `policy` and within `budget`.
 
-    What a provider asks for is waited, and then its tries have no limit but the budget. The last error is raised as it
-    is when the tries are used up, and as a final one where the next wait does not fit. `before_retry` gets the error
-    and the seconds of the coming wait.
+    If a provider asks for a wait, the loop waits that long, and only the budget limits its tries. The last error is
+    raised unchanged if the tries are used up, and as a final error if the next wait does not fit. `before_retry` gets
+    the error and the seconds of the coming wait.
     """
 
     def stop(state: RetryCallState) -> bool:
@@ -140,16 +142,16 @@ def retrying(
 def retrying_to_open(
     budgets: WaitBudgets, streams: Iterable[str], note: Callable[[TransientError, float], None]
 ) -> Retrying:
-    """The policy by which an orchestrated run opens the source of `streams`: it waits a minute at most.
+    """Return the loop by which an orchestrated run opens the source of `streams`. It waits a minute at most.
 
-    `note` gets the error and the seconds of the coming wait. At the command line nobody waits, and a wrong address is
-    told at once.
+    `note` gets the error and the seconds of the coming wait. The command line does not wait, so that it reports a wrong
+    address at once.
     """
     return retrying(OPENING, budgets.of_all(streams, at_most=OPENING.longest_budget), before_retry=note)
 
 
 def give_up(error: TransientError, budget: Budget) -> None:
-    """Make the error final; it names the time to come back at if the provider gave one."""
+    """Make the error final. Its message names the time to come back, if the provider gave one."""
     error.final = True
     left = f"{budget.setting} has {max(budget.seconds, 0):.0f} s left"
     if isinstance(error, RateLimitedError) and error.retry_after is not None:
@@ -173,7 +175,7 @@ def _wait(policy: RetryPolicy, state: RetryCallState) -> float:
 
 
 def backoff(first: float, longest: float, state: RetryCallState) -> float:
-    """Capped exponential backoff with jitter, in seconds, never shorter than the floor."""
+    """Return the next wait in seconds: capped exponential backoff with jitter, never shorter than FLOOR."""
     return max(FLOOR, wait_random_exponential(multiplier=first, max=longest)(state))
 
 

@@ -1,7 +1,7 @@
-"""Every loop that tries something again: how often, with which waits, and from which budget.
+"""The policy of every retry loop: number of tries, waits, and budget.
 
-This module holds all such numbers, those of orchestration too, and nothing else: no other module may have one of its
-own. `python -m ingest.retry_policies` prints them as the table in docs/ARCHITECTURE.md.
+This module holds all such numbers, including those of orchestration. No other module may have a number of its own.
+`python -m ingest.retry_policies` prints them as the table in docs/ARCHITECTURE.md.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ OF_THE_LOAD = "LOAD_WAIT_BUDGET_SECONDS, one for each stream and run"
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """One loop. Waits are seconds.
+    """The policy of one loop. Waits are in seconds.
 
-    A wait grows at random from `first_wait` up to `longest_wait`; the two are equal where it is fixed. `tries` are
-    those of any fault, and `unreachable_tries` those where nothing answers at all, the same by default; None is without
-    a limit. `budget` says where waits are taken from, and `budget_seconds` how many they may be at most.
+    A wait grows at random from `first_wait` up to `longest_wait`; if the two are equal, it is fixed. `tries` limits the
+    tries after any fault, and `unreachable_tries` those after no answer at all; they are the same by default, and None
+    is no limit. `budget` names the budget that the waits are taken from, and `budget_seconds` is its limit.
     """
 
     what: str
@@ -33,16 +33,16 @@ class RetryPolicy:
 
     @property
     def further_tries(self) -> int:
-        """Tries after the first one, of a loop that has a limit."""
+        """Number of tries after the first one, for a loop that has a limit."""
         return (self.tries or 1) - 1
 
     @property
     def longest_budget(self) -> float:
-        """Seconds that its waits may take at most; infinite where only the stream's budget limits them."""
+        """Seconds that the loop's waits may take at most; infinite if only the stream's budget limits them."""
         return math.inf if self.budget_seconds is None else self.budget_seconds
 
     def tries_at(self, *, unreachable: bool) -> int | None:
-        """The number of tries in all; None for no limit."""
+        """Return the number of tries in all; None for no limit."""
         return self.unreachable_tries or self.tries if unreachable else self.tries
 
 
@@ -168,7 +168,7 @@ ALL: tuple[RetryPolicy, ...] = tuple(value for value in list(vars().values()) if
 
 
 def table() -> str:
-    """The table of all loops, in Markdown."""
+    """Return the table of all loops, in Markdown."""
     head = "| what is tried again | where | tries | waits | from which budget |\n|---|---|---|---|---|\n"
     return head + "".join(_row(policy) for policy in ALL)
 

@@ -1,4 +1,4 @@
-"""A difference between a stream's contract and its source, for whoever reports it: in a result, in an error."""
+"""A difference between a stream's contract and its source, as results and errors report it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Effect(StrEnum):
 
 
 class DriftKind(StrEnum):
-    """What has changed."""
+    """The kind of a difference between contract and source."""
 
     COLUMN_ADDED = "column_added"
     COLUMN_MISSING = "column_missing"
@@ -32,8 +32,11 @@ class DriftKind(StrEnum):
 
 
 class SchemaChange(BaseModel):
-    """One difference. `column` is None for what is no column; `acceptable`: whether the contract can be brought up to
-    it by `ingest contract accept`."""
+    """One difference between contract and source.
+
+    `column` is None if the difference is not about a column. `acceptable` says whether `ingest contract accept` can
+    update the contract to it.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 

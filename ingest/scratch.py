@@ -1,4 +1,4 @@
-"""A DuckDB of one's own on local disk, for what may not fit the memory: it spills."""
+"""A private DuckDB on local disk for data that may not fit into memory. It spills to disk."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 def open_scratch(folder: Path, *, memory_limit: str, way_out: str, threads: int = 2) -> duckdb.DuckDBPyConnection:
-    """An empty database in `folder`. Times are in UTC, texts compare by their bytes.
+    """Return an empty database in `folder`. Times are in UTC, and texts compare by their bytes.
 
-    `memory_limit` is DuckDB's, such as 512MB. Raises what `engine_errors` raises.
+    `memory_limit` is in DuckDB's form, such as 512MB. Raises the errors of `engine_errors`.
     """
     import duckdb
 
@@ -27,7 +27,7 @@ def open_scratch(folder: Path, *, memory_limit: str, way_out: str, threads: int 
             str(folder / "scratch.duckdb"),
             config={
                 "memory_limit": memory_limit,
-                "threads": str(threads),  # each takes a share of the memory
+                "threads": str(threads),  # each thread takes a share of the memory
                 "temp_directory": str(folder / "spilled"),
                 "preserve_insertion_order": "false",
                 "autoinstall_known_extensions": "false",
@@ -40,18 +40,20 @@ def open_scratch(folder: Path, *, memory_limit: str, way_out: str, threads: int 
 
 @contextmanager
 def engine_errors(folder: Path, way_out: str) -> Iterator[None]:
-    """Around what works in `folder`. Raises ConfigurationError if its disk is full, or with the hint `way_out` if the
-    memory is too small."""
+    """Convert DuckDB's errors of code that works in `folder`.
+
+    Raises ConfigurationError if the folder's disk is full, or, with the hint `way_out`, if the memory is too small.
+    """
     import duckdb
 
     with disk_errors(folder):
         try:
             yield
         except (duckdb.IOException, duckdb.OutOfMemoryException, OSError) as error:
-            # DuckDB raises the latter, too, if it may spill no more.
+            # DuckDB also raises its memory error if it may spill no more.
             if "No space left" in str(error) or "max_temp_directory_size" in str(error):
                 raise OSError(errno.ENOSPC, str(error)) from error
-            # Where rows are on their way into Arrow, all that is left of an error is its text.
+            # While rows are converted to Arrow, only the text of an error is left.
             if isinstance(error, duckdb.OutOfMemoryException) or "Out of Memory Error" in str(error):
                 raise ConfigurationError("the comparison does not fit into its memory", hint=way_out) from error
             raise

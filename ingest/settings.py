@@ -24,7 +24,7 @@ _DEMO_DSN = "postgresql://ingest:ingest@localhost:5432/shop"
 
 
 class Settings(BaseSettings):
-    """Settings that environment variables give, or a `.env` file."""
+    """Base of settings that are read from environment variables or a `.env` file."""
 
     model_config = SettingsConfigDict(
         env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, populate_by_name=True
@@ -32,16 +32,16 @@ class Settings(BaseSettings):
 
     @classmethod
     def load(cls) -> Self:
-        """Settings from the environment. Raises ConfigurationError naming the variable, never its value."""
+        """Return settings from the environment. Raises ConfigurationError that names the variable, never its value."""
         with bad_settings_named():
             return cls()
 
     def model_post_init(self, _: object, /) -> None:
-        """Keep its secrets out of every message."""
+        """Register the secrets, so that no message shows them."""
         keep_secret(*self.secrets().values())
 
     def secrets(self) -> dict[str, str]:
-        """Its secrets, by variable."""
+        """Return the secrets by their variables' names."""
         return {
             str(field.validation_alias): value.get_secret_value()
             for name, field in type(self).model_fields.items()
@@ -50,7 +50,7 @@ class Settings(BaseSettings):
 
 
 class GuardedSettings(Settings):
-    """Settings that take no secret of the demo's, unless ENVIRONMENT is dev."""
+    """Settings that refuse the demo's secrets, unless ENVIRONMENT is dev."""
 
     environment: str = Field(default=PRODUCTION, validation_alias="ENVIRONMENT")
 
@@ -62,7 +62,9 @@ class GuardedSettings(Settings):
 
 @contextmanager
 def bad_settings_named(*, hint: str | None = None) -> Iterator[None]:
-    """Raise what pydantic refuses within the block as a ConfigurationError with the variable's name and `hint`."""
+    """Turn pydantic's validation errors within the block into a ConfigurationError with the variable's name and
+    `hint`.
+    """
     try:
         yield
     except ValidationError as error:
@@ -70,7 +72,7 @@ def bad_settings_named(*, hint: str | None = None) -> Iterator[None]:
 
 
 class LakeSettings(Settings):
-    """The raw lake's place. boto3 finds the credentials (environment, profile, role)."""
+    """The location of the raw lake. boto3 finds the credentials (environment, profile, role)."""
 
     bucket: str = Field(default="dp-mailblaze-demo-dev-raw-3dfbc1", validation_alias="RAW_BUCKET")
     endpoint_url: str | None = Field(default=None, validation_alias="AWS_ENDPOINT_URL")
@@ -87,7 +89,7 @@ class LakeSettings(Settings):
     @classmethod
     def _is_a_bucket(cls, value: str) -> str:
         if not _BUCKET.fullmatch(value):
-            raise ValueError("it is no name or ARN of a bucket")  # boto3's own message would show it
+            raise ValueError("it is no name or ARN of a bucket")  # boto3's own message would show the value
         return value
 
     @field_validator("region")
@@ -99,11 +101,11 @@ class LakeSettings(Settings):
 
 
 def problem_of_url(url: str) -> str | None:
-    """Why messages cannot show an address: what it is not, or what it holds. None for a plain http(s) URL."""
+    """Return why messages must not show a URL; None for a plain http(s) URL without login and query."""
     try:
         parts = urlsplit(url)
         plain = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a port, or brackets
+    except ValueError:  # a bad port, or bad brackets
         plain = False
     if not plain or not _PLAIN_URL.fullmatch(url):
         return "it is no http(s) URL"

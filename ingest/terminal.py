@@ -1,4 +1,4 @@
-"""Output of a command to a terminal or a pipe: in the encoding of the locale, and its one way to fail."""
+"""A command's output to a terminal or a pipe: its encoding, and the one way in which a command fails."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 
 def fit_output() -> None:
-    """Write in the locale's encoding, and a `?` for what it does not have, in place of UnicodeEncodeError.
+    """Write in the locale's encoding, and `?` for characters that it lacks, instead of raising UnicodeEncodeError.
 
-    Files and paths are UTF-8 where PYTHONUTF8 is set, as `make` does; the terminal's encoding is still the locale's.
-    In the C locale, which says nothing of a terminal, it stays what Python has chosen. What a fault prints, its
-    traceback too, is harmless.
+    Files and paths are UTF-8 if PYTHONUTF8 is set, as `make` does, but the terminal's encoding is still the locale's.
+    In the C locale, which does not describe a terminal, Python's choice stays. Tracebacks of unexpected errors are
+    printed without control sequences and secrets.
     """
     sys.excepthook = _print_fault
     encoding = locale.getencoding()
@@ -37,12 +37,12 @@ def _print_fault(kind: type[BaseException], error: BaseException, trace: Traceba
 
 
 def write_line(text: str) -> None:
-    """Write what is for programs on standard output, as it is; on a terminal, with what would steer it as escapes."""
+    """Write output for programs to standard output unchanged. On a terminal, escape its control characters."""
     print(spelt(text) if sys.stdout.isatty() else text)
 
 
 def fail(error: PlatformError) -> NoReturn:
-    """Print the message on standard error and leave with the error's code."""
+    """Print the error's message on standard error, and exit with the error's code."""
     from rich.console import Console
     from rich.markup import escape
 

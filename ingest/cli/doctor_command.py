@@ -1,4 +1,4 @@
-"""`ingest doctor`: whether the lake and the sources are as the platform takes them to be."""
+"""`ingest doctor`: checks that the lake and the sources are as the platform assumes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`ingest streams`, `log`, `show`, `replay`, `gc`: the commands that look at the lake, and mend it."""
+"""`ingest streams`, `log`, `show`, `replay`, `gc`: the commands that inspect and repair the lake."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def replay(
     stream: StreamArgument,
     from_version: Annotated[int, typer.Option("--from-version", help="The first version to load again.")],
 ) -> None:
-    """Make every warehouse load versions again, from the files that are in the lake."""
+    """Make every warehouse load versions again, from the files in the lake."""
     from ingest.lake.empty_commit import append_replay
     from ingest.logs import run_id_now
 
@@ -96,7 +96,7 @@ def gc(
     ] = 24.0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
 ) -> None:
-    """Remove files that no commit names, and sets of keys that no keys pass needs any more."""
+    """Remove files that no commit names, and key sets that no keys pass needs any more."""
     from ingest.apart import apart
     from ingest.cli.render import print_orphans
     from ingest.lake.gc import Orphans, find_orphans, remove

@@ -1,4 +1,4 @@
-"""Shared by several commands: loading settings and contracts, reading lengths of time."""
+"""Helpers of several commands: they load settings and contracts, and parse durations."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def settings() -> IngestSettings:
-    """Settings from the environment, with logging set up by them."""
+    """Return settings from the environment, and set up logging by them."""
     import logging
     import sys
 
@@ -29,26 +29,28 @@ def settings() -> IngestSettings:
 
 
 def contracts(loaded: IngestSettings) -> ContractRegistry:
-    """All contracts of CONTRACTS_DIR."""
+    """Return all contracts of CONTRACTS_DIR."""
     from ingest.contracts.registry import ContractRegistry
 
     return ContractRegistry.load(loaded.contracts_dir)
 
 
 def contract(loaded: IngestSettings, stream: str) -> StreamContract:
-    """One stream's contract."""
+    """Return one stream's contract."""
     return contracts(loaded).select([stream])[0]
 
 
 def store(loaded: IngestSettings) -> ObjectStore:
-    """The lake."""
+    """Return the lake."""
     from ingest.lake.objects.store import ObjectStore
 
     return ObjectStore(loaded.lake)
 
 
 def guard_dsn(option: str, value: str, loaded: IngestSettings) -> None:
-    """Warn of a password in an argument, which is then hidden. Raises ConfigurationError where it is refused."""
+    """Warn of a password in a command-line argument, and hide it. Raises ConfigurationError if the environment forbids
+    one.
+    """
     import typer
 
     from common.arguments import PasswordArgumentError, guard_argument
@@ -66,7 +68,7 @@ def guard_dsn(option: str, value: str, loaded: IngestSettings) -> None:
 
 
 def hours(count: float, option: str) -> timedelta:
-    """A length of time. Raises ConfigurationError naming `option`."""
+    """Return `count` hours. Raises ConfigurationError that names `option` if they are no valid length of time."""
     try:
         return timedelta(hours=count)
     except (ValueError, OverflowError):

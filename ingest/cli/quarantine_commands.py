@@ -73,7 +73,9 @@ def show(
 
 @app.command()
 def retry(stream: StreamArgument) -> None:
-    """Land the refused records that fit now: rows are read from Postgres again, what an API gave is decoded again."""
+    """Land the refused records that fit now. Rows are read from Postgres again, and records of an API are decoded
+    again.
+    """
     from ingest.logs import run_id_now
     from ingest.run.quarantine import Quarantine
     from ingest.run.runner import open_ingestion
@@ -105,7 +107,7 @@ def _only(stream: str, records: list[RefusedRecord]) -> RefusedRecord:
 
 
 def _json(record: RefusedRecord) -> str:
-    """The record as text where it is UTF-8, else in base64."""
+    """Return the record as text where it is UTF-8, else in base64."""
     import base64
 
     import orjson

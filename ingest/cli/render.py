@@ -1,4 +1,4 @@
-"""Tables and progress for people. Machines read the logs and the exit codes."""
+"""Tables and progress output for people. Programs read the logs and the exit codes instead."""
 
 from __future__ import annotations
 
@@ -57,7 +57,9 @@ _RIGHT = {
 
 @contextmanager
 def live_progress() -> Iterator[ProgressCallback]:
-    """A callback that shows rows per stream while they are read; silent where standard error is no terminal."""
+    """Yield a callback that shows rows per stream while they are read. It is silent if standard error is no
+    terminal.
+    """
     console = Console(stderr=True)
     if not console.is_terminal:
         yield lambda stream, rows: None
@@ -77,7 +79,7 @@ def live_progress() -> Iterator[ProgressCallback]:
 
 
 def print_outcomes(outcomes: Sequence[Outcome[StreamResult]]) -> None:
-    """The outcome of each stream, then every error in full."""
+    """Print the outcome of each stream, then every error in full."""
     rows: list[list[str]] = []
     for outcome in outcomes:
         result = outcome.result
@@ -111,7 +113,7 @@ def print_outcomes(outcomes: Sequence[Outcome[StreamResult]]) -> None:
 
 
 def print_verifications(found: Sequence[Verification], errors: Sequence[PlatformError]) -> None:
-    """The comparison's result, stream by stream, then every error in full."""
+    """Print the comparison's result stream by stream, then every error in full."""
     rows = [
         [
             item.stream,
@@ -162,7 +164,10 @@ def _found(item: Verification) -> str:
 def print_streams(
     contracts: Sequence[StreamContract], heads: Sequence[Commit | None], read: Sequence[datetime | None]
 ) -> None:
-    """Every stream, how it is read, how far it is, and how far its source was `read`: a quiet one is further there."""
+    """Print every stream: how it is read, its newest version, and the moment up to which its source was `read`.
+
+    The source of a quiet stream was read further than its watermark says.
+    """
     rows = []
     for contract, head, until in zip(contracts, heads, read, strict=True):
         spec = contract.spec
@@ -182,7 +187,7 @@ def print_streams(
 
 
 def print_log(commits: Sequence[Commit]) -> None:
-    """Commits, newest last."""
+    """Print the commits, the newest last."""
     rows = []
     for commit in commits:
         kind = f"replay from {commit.replay_from}" if commit.replay_from else commit.kind.value
@@ -203,7 +208,7 @@ def print_log(commits: Sequence[Commit]) -> None:
 
 
 def print_differences(stream: str, differences: Sequence[Difference]) -> None:
-    """Contract against source, a line each."""
+    """Print the differences between contract and source, one a line."""
     console = Console(soft_wrap=True, highlight=False)
     if not differences:
         console.print(f"[green]ok[/]       {stream}")
@@ -213,7 +218,9 @@ def print_differences(stream: str, differences: Sequence[Difference]) -> None:
 
 
 def print_draft(path: Path, contract: StreamContract, table: LiveTable, zone: str) -> None:
-    """The contract that `contract new` wrote for `table`, and the open decisions. `zone` is the database's own."""
+    """Print the contract that `contract new` wrote for `table`, and its open decisions. `zone` is the database's
+    TimeZone.
+    """
     spec = contract.spec
     key = f"key ({', '.join(contract.key)})" if contract.key else "no key"
     how = f"incremental by {spec.cursor}" if spec.cursor else "landed whole on each run"
@@ -246,7 +253,7 @@ def _has_no_zone(table: LiveTable, column: str) -> bool:
 
 
 def print_acceptance(path: Path, before: str, acceptance: Acceptance | None, *, dry_run: bool) -> None:
-    """The change that `contract accept` wrote, as a diff, and the steps that follow downstream."""
+    """Print the change that `contract accept` wrote, as a diff, and the steps that follow downstream."""
     console = Console(soft_wrap=True, highlight=False, markup=False)
     if acceptance is None:
         console.print(f"{path} says what the source has; nothing is to be accepted.")
@@ -267,7 +274,7 @@ def print_acceptance(path: Path, before: str, acceptance: Acceptance | None, *, 
 
 
 def print_quarantine(found: Mapping[str, Sequence[RefusedRecord]]) -> None:
-    """Refused records, counted by stream, version and reason."""
+    """Print the number of refused records by stream, version and reason."""
     rows = []
     for stream, records in found.items():
         counted = Counter((item.version, item.refused_at, item.reason, item.settled_by) for item in records)
@@ -281,7 +288,7 @@ def print_quarantine(found: Mapping[str, Sequence[RefusedRecord]]) -> None:
 
 
 def print_refused(records: Sequence[RefusedRecord]) -> None:
-    """Refused records one by one; bytes that are no text are shown escaped."""
+    """Print refused records one by one. Bytes that are no text are escaped."""
     console = Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
     for item in records:
         settled = f", settled by version {item.settled_by}" if item.settled_by is not None else ""
@@ -292,7 +299,7 @@ def print_refused(records: Sequence[RefusedRecord]) -> None:
 
 
 def print_orphans(found: Sequence[Orphans], *, dry_run: bool) -> None:
-    """The files that `gc` removed, would remove, or left for being young."""
+    """Print the files that `gc` removed or would remove, and those that it left because they are young."""
     console = Console(soft_wrap=True, highlight=False)
     for orphans in found:
         if orphans.next_version is not None:
@@ -311,7 +318,7 @@ def print_orphans(found: Sequence[Orphans], *, dry_run: bool) -> None:
 
 
 def size(count: int) -> str:
-    """Bytes as people read them."""
+    """Return a number of bytes in a unit that people read easily."""
     value, unit = float(count), "B"
     for unit in ("B", "kB", "MB", "GB", "TB"):  # noqa: B007 - the last unit is used after the loop
         if value < 1000:
@@ -321,7 +328,7 @@ def size(count: int) -> str:
 
 
 def when(moment: datetime | None) -> str:
-    """A moment in UTC, to the second."""
+    """Return a moment in UTC, to the second."""
     return f"{moment:%Y-%m-%d %H:%M:%S}Z" if moment else ""
 
 

@@ -33,7 +33,7 @@ def run(
     every: Annotated[bool, typer.Option("--all", help="Land every stream (as without any option).")] = False,
     with_keys: Annotated[bool, typer.Option("--keys/--no-keys", help="Also read all keys, to find deletions.")] = True,
 ) -> None:
-    """Land what is new, in one run over one snapshot."""
+    """Land new data of the streams, in one run over one snapshot."""
     from ingest.logs import run_id_now
     from ingest.run.runner import ingest_all, open_ingestion
 
@@ -51,7 +51,7 @@ def backfill(
     start: Annotated[str, typer.Option("--from", help="First cursor, inclusive (ISO 8601, UTC if no zone).")],
     end: Annotated[str, typer.Option("--to", help="Last cursor, exclusive.")],
 ) -> None:
-    """Land a window of cursors again; the watermark stays where it is."""
+    """Land a window of cursors again. The watermark does not move."""
     from ingest.apart import attempt
     from ingest.logs import run_id_now
     from ingest.run.runner import open_ingestion
@@ -68,7 +68,7 @@ def backfill(
 
 
 def keys(stream: StreamArgument) -> None:
-    """Read all keys of a stream, and land what has gone as tombstones, and what is back as rows."""
+    """Read all keys of a stream. Land deleted keys as tombstones, and keys that came back as rows."""
     from ingest.apart import attempt
     from ingest.logs import run_id_now
     from ingest.run.runner import open_ingestion
@@ -87,7 +87,7 @@ def _progress() -> AbstractContextManager[Progress]:
 
 
 def _finish(outcomes: list[Outcome[StreamResult]]) -> None:
-    """Print what happened; leave with the worst stream's exit code."""
+    """Print the outcomes, and exit with the exit code of the worst stream."""
     from ingest.cli.render import print_outcomes
 
     print_outcomes(outcomes)

@@ -1,4 +1,4 @@
-"""`ingest verify`: whole tables compared with what the lake has of them."""
+"""`ingest verify`: compares whole tables with their state in the lake."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def verify(
         bool, typer.Option("--repair", help="Land what differs; the next load brings it to RAW.")
     ] = False,
 ) -> None:
-    """Compare whole tables with the lake, by key and content: finds changes that moved no cursor.
+    """Compare whole tables with the lake, by key and content. Finds changes that moved no cursor.
 
     Exit code 1 if something differs and was not landed.
     """
@@ -39,7 +39,8 @@ def verify(
     found: list[Verification] = []
     errors: list[PlatformError] = []
     with live_progress() as progress, open_ingestion(loaded, chosen, run_id_now(), progress=progress) as opened:
-        # One after the other: each may take as much memory as a comparison is given.
+        # Streams are compared one after the other, because each comparison may use all the memory that the setting
+        # allows.
         for name in opened.streams:
             try:
                 found.append(opened.verify(name, repair=repair))

@@ -1,6 +1,6 @@
-"""A contract brought up to its live table: what drift has changed is rewritten, every other line stays as it is.
+"""Updates a contract to its live table: rewrites what drift has changed, and keeps every other line.
 
-The version follows semantic versioning: columns added or widened make a minor one, anything else a major one.
+The version follows semantic versioning: added or widened columns raise the minor number, anything else the major one.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ class Acceptance:
 
     @property
     def is_major(self) -> bool:
-        """Whether what is built on the stream may break."""
+        """Whether models that are built on the stream may break."""
         return any(difference.breaking for difference in self.differences)
 
 
 def accept(text: str, contract: StreamContract, table: LiveTable | None) -> Acceptance | None:
-    """The contract's file `text` as `table` is now; None if nothing is to be accepted.
+    """Return the contract's file `text`, updated to `table`; None if there is no difference to accept.
 
-    A stream whose cursor is gone, or may be null now, becomes one that is landed whole. Raises ContractError if no
-    contract can say it (a column may not be read), or where RAW could not take it.
+    If the cursor is gone or may be null now, the stream becomes a snapshot stream. Raises ContractError if no contract
+    can express the change (a column may not be read), or if RAW could not take it.
     """
     differences = [item for item in compare(contract, table) if item.effect is not Effect.NOTED]
     if not differences:
@@ -109,7 +109,7 @@ def _is_no_cursor(spec: StreamSpec, column: LiveColumn | None) -> bool:
 
 
 def _land_whole(document: YamlText) -> None:
-    """Without a cursor every run lands all rows, by which it sees every change."""
+    """Make the stream a snapshot stream. Without a cursor, only landing all rows in every run finds every change."""
     items = document.items("schema", 0, "customProperties")
     changed = {"mode": "snapshot", "deletes": "none"}
     gone = ("cursor", "cursorClock", "cursorZone", "cursorEnforced", "allowedLateness")
@@ -128,7 +128,9 @@ def _is_wanted(contract: StreamContract, column: LiveColumn) -> bool:
 def _rewritten(
     contract: StreamContract, column: Column, given: dict[str, Any], live: LiveColumn | None, key: tuple[str, ...]
 ) -> dict[str, Any] | None:
-    """The property as the column is now, with what people wrote in it; None for a column that is gone."""
+    """Return the property for the column as it is now, with what people wrote in it. Return None for a dropped
+    column.
+    """
     if live is None:
         return None
     drafted = property_of(live, key)
@@ -152,7 +154,10 @@ def _rewritten(
 
 
 def _must_stay_text(contract: StreamContract, column: Column, live: LiveColumn) -> bool:
-    """Whether the new type must land as text for RAW's column to take it. Raises ContractError if nothing does."""
+    """Return whether the new type must land as text so that RAW's column can take it.
+
+    Raises ContractError if RAW's column could take no landing of it.
+    """
     new = landing_of(live.type)
     if column.landing.kind is Kind.TEXT:
         return True

@@ -43,7 +43,7 @@ _UPDATED = re.compile(r"^(last_?)?(updated?|modified|changed|mod)(_?(at|on|time|
 
 
 def stream_name(table: str) -> str:
-    """A stream's name for `schema.table`: lower case, other scripts in Latin letters, anything unusual made `_`.
+    """Return a stream's name for `schema.table`: lower case, other scripts in Latin letters, anything unusual made `_`.
 
     A name of which nothing is left that way has a digest of itself instead.
     """
@@ -64,7 +64,7 @@ def draft_contract(
     stream: str | None = None,
     children: ChildTables = ChildTables.INCLUDE,
 ) -> str:
-    """The YAML of a contract for `table`; its stream is called `stream`, or after the table.
+    """Return the YAML of a contract for `table`; its stream is called `stream`, or after the table.
 
     A table without a key, and one whose `children` are included, is landed whole, its rows a multiset. Raises
     ContractError for a table that cannot be read or has no columns, and for a `key` that cannot be one.
@@ -125,13 +125,15 @@ def _grain(key: tuple[str, ...]) -> str:
 
 
 def property_of(column: LiveColumn, key: tuple[str, ...]) -> dict[str, Any]:
-    """One column as a property of the contract's schema object, `key` being the primary key."""
+    """Return one column as a property of the contract's schema object, `key` being the primary key."""
     drafted: dict[str, Any] = _property(column, key).model_dump(exclude_none=True, by_alias=True)
     return drafted
 
 
 def cursor_doubt(table: LiveTable) -> str | None:
-    """Why the column that looks like a cursor is not relied on; None if it is, or where none looks like one."""
+    """Return why the column that looks like a cursor is not trusted. Return None if it is trusted, or if no column
+    looks so.
+    """
     likely = _likely_cursor(table)
     return _why_not_trusted(likely, table) if likely is not None else None
 
@@ -165,7 +167,7 @@ def _looks_like_cursor(column: LiveColumn) -> bool:
 
 
 def _why_not_trusted(column: LiveColumn, table: LiveTable) -> str | None:
-    """Why `column` is no cursor to rely on; None if it is proved to be one."""
+    """Return why `column` is not trusted as a cursor; None if it is proved to be one."""
     if SourceType.parse(column.type).name != "timestamp with time zone":
         return f"it is {column.type}, which names no moment without a zone"
     if not column.not_null:

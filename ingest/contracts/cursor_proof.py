@@ -1,8 +1,9 @@
-"""Whether the database itself moves a cursor on every change of a row: proved from its triggers, or why it is not.
+"""Proves from a table's triggers that the database itself moves a cursor on every change of a row, or says why not.
 
-Triggers fire before a row is written, in the order of their names, each on what the one before it left. So the cursor
-is moved where one of them sets it to the clock whatever happens, and none after it may set it to anything else. What a
-session does to its triggers (`session_replication_role`, ALTER TABLE ... DISABLE TRIGGER) no catalog can tell.
+Triggers fire before a row is written, in the order of their names, and each gets the row that the one before it
+returned. So the cursor moves if one trigger sets it to the clock unconditionally, and no later trigger sets it to
+anything else. The catalog does not show what a session does to its triggers (`session_replication_role`, ALTER TABLE
+... DISABLE TRIGGER).
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _KEPT = (Value.CLOCK, Value.IF_NULL)
 
 
 def why_not_moved(table: LiveTable, column: str) -> str | None:
-    """Why it is not proved that each change of a row of `table` moves `column`; None if it is proved."""
+    """Return why it is not proved that each change of a row of `table` moves `column`; None if it is proved."""
     if not table.written:
         return "its triggers are not known"
     for relation in table.written:
@@ -80,7 +81,9 @@ def _why_not_on_insert(relation: Written, column: str) -> str | None:
 
 
 def _why_not_by(trigger: Trigger, column: str) -> str | None:
-    """Why the cursor may be anything after this trigger; None if it is moved, or left as it was."""
+    """Return why the cursor may have any value after this trigger. Return None if the trigger moves it or leaves it
+    alone.
+    """
     if trigger.code is None:
         return _of_unknown_code(trigger)
     value = trigger.code.sets.get(column)
@@ -116,7 +119,7 @@ def _of_comparison(trigger: Trigger, relation: Written) -> str | None:
 
 
 def _of_what_does_not_fire(triggers: Sequence[Trigger], column: str) -> str:
-    """Why no trigger moves the cursor, the nearest one named."""
+    """Return why no trigger moves the cursor, and name the trigger that comes nearest."""
     for trigger in triggers:
         if not _sets_clock(trigger, column):
             continue

@@ -1,7 +1,7 @@
-"""Contract against live source: what differs, and what becomes of it.
+"""Compares a contract with its live source: the differences, and the effect of each.
 
-Columns that were added or widened flow through: `adapted` gives the contract as the source has it now. Everything
-else stops the stream before anything is landed, until somebody corrects the source or accepts the change.
+Columns that were added or widened flow through: `adapted` returns the contract with the source's current columns. Any
+other difference stops the stream before anything is landed, until somebody corrects the source or accepts the change.
 """
 
 from __future__ import annotations
@@ -23,8 +23,12 @@ from ingest.schema_change import DriftKind, Effect, SchemaChange
 
 @dataclass(frozen=True)
 class Difference:
-    """One difference. `remark` says what becomes of it, where that is not plain from `effect`; `acceptable`: whether
-    the contract can be brought up to it; `error`: what a run raises for it; `column`: the source's, where it is one."""
+    """One difference between contract and source.
+
+    `remark` explains the consequence if `effect` does not make it plain. `acceptable` says whether the contract can be
+    updated to it. `error` is the class of error that a run raises for it. `column` is the source's column, if it is
+    one.
+    """
 
     kind: DriftKind
     subject: str
@@ -38,7 +42,7 @@ class Difference:
 
     @property
     def change(self) -> SchemaChange:
-        """It, for whoever reports it."""
+        """This difference as a SchemaChange, the form that alerts and artifacts report."""
         return SchemaChange(
             subject=self.subject,
             kind=self.kind,
@@ -62,7 +66,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Adaptation:
-    """The contract with the columns that the source has gained or widened since, and the differences."""
+    """The contract with the columns that the source has gained or widened, and the differences."""
 
     contract: StreamContract
     notices: tuple[str, ...]
@@ -70,7 +74,7 @@ class Adaptation:
 
 
 def compare(contract: StreamContract, table: LiveTable | None) -> list[Difference]:
-    """All differences, those that stop the stream first."""
+    """Return all differences between contract and table, beginning with those that stop the stream."""
     if table is None:
         remark = "correct physicalName if it was renamed"
         return [
@@ -107,7 +111,9 @@ def compare(contract: StreamContract, table: LiveTable | None) -> list[Differenc
 
 
 def adapted(contract: StreamContract, table: LiveTable | None) -> Adaptation:
-    """`contract` as its source is now. Raises SchemaDriftError naming every difference that stops the stream."""
+    """Return `contract` with the source's current columns. Raises SchemaDriftError naming each difference that stops
+    it.
+    """
     differences = compare(contract, table)
     breaking = [str(difference) for difference in differences if difference.breaking]
     if breaking or table is None:
@@ -143,7 +149,7 @@ def _way_out(contract: StreamContract, differences: list[Difference]) -> str:
 
 
 def _unreadable(table: LiveTable) -> Difference | None:
-    """The reason why this login does not see all of the table."""
+    """Return the difference that says why this login does not see the whole table; None if it does."""
     schema = table.name.partition(".")[0]
     if not table.usable:
         remark = f'grant it: GRANT USAGE ON SCHEMA "{schema}" TO the login'
@@ -196,7 +202,7 @@ def _undecided(table: LiveTable) -> Difference:
 
 
 def landing_of(type_: str) -> LandingType:
-    """The landing of a column without contract: by its type, as text if the type is not known."""
+    """Return the landing type of a column that no contract lists: by its source type, and text for an unknown type."""
     try:
         return landing_type(type_)
     except ContractError:
@@ -237,7 +243,7 @@ def _column_differences(
 def _of_column(
     name: str, kind: DriftKind, expected: str, found: str, effect: Effect, remark: str = "", acceptable: bool = True
 ) -> Difference:
-    """A difference of one column."""
+    """Return a difference that is about one column."""
     return Difference(kind, f"column '{name}'", expected, found, effect, remark, acceptable, column=name)
 
 
@@ -255,7 +261,7 @@ def _added_difference(column: LiveColumn, taken: Collection[str]) -> Difference:
 
 def _key_differences(contract: StreamContract, table: LiveTable) -> list[Difference]:
     if not contract.key:
-        return []  # its rows are a multiset, whatever holds for them
+        return []  # the rows of such a stream are a multiset, whatever key holds for them
     expected = f"({', '.join(contract.key)})"
     if table.key and set(table.key) != set(contract.key):
         return [Difference(DriftKind.KEY_CHANGED, "primary key", expected, f"({', '.join(table.key)})", Effect.STOPS)]
@@ -274,7 +280,7 @@ def _key_differences(contract: StreamContract, table: LiveTable) -> list[Differe
 
 
 def _cursor_differences(contract: StreamContract, table: LiveTable) -> list[Difference]:
-    """A cursor that changes may leave as it was: such a change would never be seen."""
+    """Return a difference if changes may leave the cursor as it was, because no run would see such a change."""
     spec = contract.spec
     if spec.cursor is not None and spec.cursor_zone is None and _is_local(spec.cursor, table):
         return [
@@ -313,12 +319,12 @@ def _is_local(cursor: str, table: LiveTable) -> bool:
 
 
 def same_type(one: str, other: str) -> bool:
-    """Whether two spellings are one source type: `int4` and `integer` are."""
+    """Return whether two spellings name one source type, as `int4` and `integer` do."""
     return str(SourceType.parse(one)) == str(SourceType.parse(other))
 
 
 def _as_live(column: Column, live: LiveColumn) -> Column:
-    """The column with the type that the source has widened it to."""
+    """Return the column with the type that the source has widened it to."""
     if same_type(live.type, column.source_type):
         return column
     wider = widened_landing(column.source_type, column.landing, live.type)

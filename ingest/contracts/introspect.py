@@ -14,8 +14,8 @@ from ingest.errors import ContractError
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
-# One query for any number of tables. Domains are shown as the type beneath them, since that is what COPY sends.
-# The columns that an index merely includes come after those of its key.
+# One query serves any number of tables. It shows a domain as the type beneath it, because that is what COPY sends. The
+# columns that an index only includes come after those of its key.
 _COLUMNS = """
 with recursive wanted as (
   select name, oid from unnest(%(names)s::text[], %(tables)s::oid[]) as wanted (name, oid)
@@ -58,7 +58,7 @@ select w.name, a.attname, format_type(b.typid, b.typmod), b.typtype, a.attnotnul
  order by w.name, a.attnum
 """
 
-# By the catalog's own names: to_regclass fails for a schema that this login may not use. A partition is no child here.
+# Names are matched in the catalog, because to_regclass fails for a schema that this login may not use.
 _TABLES = """
 select w.name, c.oid, c.oid::regclass::text, c.relkind::text, obj_description(c.oid, 'pg_class'),
        has_any_column_privilege(c.oid, 'select'), has_schema_privilege(n.oid, 'usage'), row_security_active(c.oid),
@@ -89,8 +89,11 @@ READABLE_KINDS = {"r": "table", "p": "partitioned table", "v": "view", "m": "mat
 
 @dataclass(frozen=True)
 class LiveColumn:
-    """One column as it is at the source. `key_position` counts from 1 within the unique key, None outside it;
-    `readable`: whether this login may select it; `null_below`: whether it may be null in the table or a child of it."""
+    """One column of the live table.
+
+    `key_position` counts from 1 within the unique key, and is None outside it. `readable` says whether this login may
+    select the column. `null_below` says whether it may be null in the table or in a child of it.
+    """
 
     name: str
     type: str
@@ -104,17 +107,17 @@ class LiveColumn:
 
     @property
     def looks_personal(self) -> bool:
-        """Whether its name is that of personal data."""
+        """Whether the column's name suggests personal data."""
         return bool(_PERSONAL.search(self.name))
 
 
 @dataclass(frozen=True)
 class LiveTable:
-    """A table as it is at the source. `written` are the relations that its rows are written to, itself or its parts.
+    """A live table. `written` are the relations that hold its rows: the table itself, or its partitions.
 
-    `blocks` is the size of a plain table on disk, 0 for anything else. `children` are the tables that inherit from it,
-    other than partitions: what its keys and triggers say holds for none of their rows. `usable`: whether this login may
-    use its schema; `hides_rows`: whether a policy decides which rows this login sees.
+    `blocks` is the size of a plain table on disk, 0 for any other relation. `children` are the tables that inherit from
+    it, other than partitions: the table's keys and triggers do not hold for their rows. `usable` says whether this
+    login may use the schema. `hides_rows` says whether a policy decides which rows this login sees.
     """
 
     name: str
@@ -130,7 +133,9 @@ class LiveTable:
     printed_name: str = ""
 
     def read_with(self, children: ChildTables | None) -> LiveTable:
-        """The table as it is read: alone (ONLY), or with the rows of its children, for which no key of it holds."""
+        """Return the table as it is read: alone (ONLY), or with the rows of its children. No key of it holds for their
+        rows.
+        """
         if not self.children:
             return self
         if children is ChildTables.INCLUDE:
@@ -144,18 +149,20 @@ class LiveTable:
 
     @property
     def has_own_key(self) -> bool:
-        """Whether it could have a unique key at all; a view or a foreign table shows none."""
+        """Whether the relation can have a unique key at all. Views and foreign tables show none."""
         return self.kind in ("table", "partitioned table")
 
     @property
     def key(self) -> tuple[str, ...]:
-        """The primary key, else the smallest unique key without nulls, else nothing."""
+        """The primary key, else the smallest unique key without nulls, else an empty tuple."""
         keyed = [column for column in self.columns if column.key_position is not None]
         return tuple(column.name for column in sorted(keyed, key=lambda column: column.key_position or 0))
 
 
 def live_tables(connection: Connection, tables: Sequence[str]) -> dict[str, LiveTable]:
-    """The shapes of `tables`, each `schema.table` without quotes; a table that does not exist is left out."""
+    """Return the shapes of `tables`, each named `schema.table` without quotes. A table that does not exist is
+    left out.
+    """
     parts = [table.partition(".") for table in tables]
     wanted = {
         "names": list(tables),
@@ -190,7 +197,7 @@ def live_tables(connection: Connection, tables: Sequence[str]) -> dict[str, Live
 
 
 def own_zone(connection: Connection) -> str:
-    """The TimeZone of the database's sessions, where neither login nor session sets another."""
+    """Return the TimeZone that sessions of this database have if neither login nor session sets another one."""
     with connection.cursor() as cursor:
         cursor.execute(
             "select coalesce((select substr(one, length('TimeZone=') + 1)"
@@ -204,7 +211,9 @@ def own_zone(connection: Connection) -> str:
 
 
 def resolve_table(connection: Connection, name: str) -> str:
-    """`schema.table` without quotes for a name as a person types it. Raises ContractError if there is none."""
+    """Return `schema.table`, without quotes, for a name as a person types it. Raises ContractError if there is no such
+    table.
+    """
     with connection.cursor() as cursor:
         for schema, table in _spellings(name):
             cursor.execute(_NAMED, {"schema": schema, "table": table, "kinds": list(READABLE_KINDS)})
@@ -215,7 +224,10 @@ def resolve_table(connection: Connection, name: str) -> str:
 
 
 def _spellings(name: str) -> Iterator[tuple[str | None, str]]:
-    """Schema (None for those of the search path) and table: as SQL reads `name`, and as it stands there."""
+    """Yield the schema and table that `name` may mean: read as SQL first, then taken literally.
+
+    The schema is None if the search path decides.
+    """
     parts = _SQL_NAME.fullmatch(name.strip())
     if parts is not None:
         schema, table = (_unquoted(parts[group]) for group in ("schema", "table"))

@@ -1,7 +1,7 @@
-"""A stream's data contract, as every program here sees it; `parse` makes it of a file.
+"""A stream's data contract, as every program here uses it. `parse` makes it from a file.
 
-What the Open Data Contract Standard has no word for stands in `customProperties` of the one schema object, and
-`StreamSpec` below is the whole list of those words.
+Properties that the Open Data Contract Standard lacks stand in `customProperties` of the one schema object. `StreamSpec`
+below lists all of them.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ class Source(StrEnum):
 
 
 class Mode(StrEnum):
-    """The mode of reading: by windows of the cursor, or whole on each run."""
+    """The mode of reading: by windows of the cursor, or the whole table in each run."""
 
     INCREMENTAL = "incremental"
     SNAPSHOT = "snapshot"
 
 
 class Clock(StrEnum):
-    """The writer of the cursor: a database's `now()` needs no lateness, a client's clock does."""
+    """The clock that sets the cursor. A database's `now()` needs no allowed lateness, a client's clock does."""
 
     DATABASE = "database"
     CLIENT = "client"
@@ -44,14 +44,14 @@ class Clock(StrEnum):
 
 
 class Deletes(StrEnum):
-    """The search for deletions: by a pass over all keys, or none (append-only and snapshot streams)."""
+    """How deletions are found: by a pass over all keys, or not at all (append-only and snapshot streams)."""
 
     KEYS = "keys"
     NONE = "none"
 
 
 class ChildTables(StrEnum):
-    """Whether the rows of tables that inherit from the stream's are landed with its own (partitions always are)."""
+    """Whether rows of tables that inherit from the stream's table are landed with it. Partitions always are."""
 
     INCLUDE = "include"
     EXCLUDE = "exclude"
@@ -115,10 +115,11 @@ class Column:
 
 @dataclass(frozen=True)
 class RecordField:
-    """One field that a SaaS record must show; `enum` is empty if any value goes.
+    """One field that a SaaS record must have. `enum` is empty if any value is allowed.
 
-    `landing` is the type that staging reads it as, where the contract gives a `physicalType`: the value must fit it.
-    `fields` are those of an object, `items` the logical type of an array's elements, empty if any goes.
+    `landing` is the type that staging reads the field as, if the contract gives a `physicalType`; the value must fit
+    it. `fields` are the fields of an object. `items` is the logical type of an array's elements, empty if any is
+    allowed.
     """
 
     name: str
@@ -132,7 +133,9 @@ class RecordField:
 
 @dataclass(frozen=True)
 class StreamContract:
-    """All that ingest, loaders, dbt and the docs need to know of a stream."""
+    """The data contract of one stream: source, columns, key, cursor and mode, as ingest, loaders, dbt and the docs use
+    it.
+    """
 
     stream: str
     version: str
@@ -148,7 +151,7 @@ class StreamContract:
 
     @property
     def key(self) -> tuple[str, ...]:
-        """Names of the primary key's columns, in key order; empty for a stream landed whole whose rows have none."""
+        """Names of the primary key's columns, in key order. Empty for a snapshot stream whose rows have no key."""
         keyed = [column for column in self.columns if column.key_position is not None]
         return tuple(column.name for column in sorted(keyed, key=lambda column: column.key_position or 0))
 
@@ -166,7 +169,9 @@ class StreamContract:
 
     @property
     def cursor_rounding(self) -> timedelta:
-        """The cursor's rounding: it may lie so far below the written moment, a second for `timestamptz(0)`."""
+        """The precision of the cursor: a stored cursor may lie this far below the moment written, 1 s for
+        `timestamptz(0)`.
+        """
         digits = SourceType.parse(self.cursor_column.source_type).args
         return timedelta(seconds=0.5 / 10 ** int(digits[0])) if digits and int(digits[0]) < 6 else timedelta(0)
 
@@ -176,7 +181,7 @@ class StreamContract:
         return self.spec.deletes is Deletes.KEYS
 
     def column(self, name: str) -> Column:
-        """The column called `name`. Raises ContractError if there is none."""
+        """Return the column called `name`. Raises ContractError if there is none."""
         for column in self.columns:
             if column.name == name:
                 return column

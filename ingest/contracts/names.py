@@ -1,4 +1,4 @@
-"""Names of columns: how SQL writes them, which of them warehouses take for the same, which the platform keeps."""
+"""Column names: how SQL quotes them, which of them a warehouse confuses, and which the platform reserves."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ STAGING_COLUMNS = ("is_gone", "_deleted_version")
 
 
 def quoted(name: str) -> str:
-    """`name` as an identifier of standard SQL, whatever it is made of: what every statement for DuckDB writes.
+    """Return `name` as a quoted identifier of standard SQL, whatever its characters. Every statement for DuckDB uses
+    it.
 
     (For Postgres: `psycopg2.sql.Identifier`; for Snowflake: `SnowflakeDialect.quote`.)
     """
@@ -17,13 +18,14 @@ def quoted(name: str) -> str:
 
 
 def folded(name: str) -> str:
-    """`name` without its case: equal for any two names that a warehouse here may take for one.
+    """Return `name` with its case folded: equal for any two names that some warehouse here may confuse.
 
-    Wider than each of them: DuckDB folds ASCII, Snowflake compares upper case and lower case letter by letter.
+    It folds more than each warehouse: DuckDB folds ASCII only, and Snowflake compares upper and lower case letter by
+    letter.
     """
     return name.replace("\N{LATIN CAPITAL LETTER I WITH DOT ABOVE}", "i").upper().casefold()
 
 
 def is_reserved(name: str) -> bool:
-    """Whether the platform adds a column of this name itself."""
+    """Return whether the platform itself adds a column of this name."""
     return folded(name) in map(folded, (*META_COLUMNS, *STAGING_COLUMNS))

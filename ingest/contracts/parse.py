@@ -1,4 +1,4 @@
-"""Reads a contract's file, Open Data Contract Standard v3 YAML, and refuses one that cannot be kept."""
+"""Parses a contract's file (Open Data Contract Standard v3 YAML), and refuses a contract that cannot be kept."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _STREAM_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 def parse_contract(text: str, *, origin: str) -> StreamContract:
-    """A contract from its YAML text. Raises ContractError naming `origin` and the place in it."""
+    """Return a contract from its YAML text. Raises ContractError naming `origin` and the place in it."""
     try:
         contract = _contract(_document(text), sha256=hashlib.sha256(text.encode()).hexdigest())
         _check(contract)
@@ -32,7 +32,7 @@ def parse_contract(text: str, *, origin: str) -> StreamContract:
 
 
 def load_contract(path: Path) -> StreamContract:
-    """The contract in the file `path`. Raises ContractError."""
+    """Return the contract in the file `path`. Raises ContractError."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:

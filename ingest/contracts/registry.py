@@ -15,7 +15,7 @@ PACKAGED = Path(__file__).parent
 
 
 def contract_file(folder: Path, stream: str) -> Path:
-    """The file in `folder` that describes `stream`. Raises ConfigurationError if none does."""
+    """Return the file in `folder` that describes `stream`. Raises ConfigurationError if none does."""
     for path in sorted(folder.glob(f"*{SUFFIX}")):
         if load_contract(path).stream == stream:
             return path
@@ -32,7 +32,7 @@ class ContractRegistry(Mapping[str, StreamContract]):
 
     @classmethod
     def load(cls, folder: Path = PACKAGED) -> ContractRegistry:
-        """Every contract of `folder`. Raises ContractError for the first bad one, or if there is none."""
+        """Return every contract of `folder`. Raises ContractError for the first bad one, or if there is none."""
         paths = sorted(folder.glob(f"*{SUFFIX}"))
         if not paths:
             raise ContractError(f"there is no *{SUFFIX} in {folder}")
@@ -45,7 +45,7 @@ class ContractRegistry(Mapping[str, StreamContract]):
         return cls([contract for _, contract in found.values()])
 
     def select(self, streams: Sequence[str]) -> list[StreamContract]:
-        """The contracts called `streams`, or all for an empty list. Raises ConfigurationError."""
+        """Return the contracts called `streams`, or all for an empty list. Raises ConfigurationError."""
         unknown = [name for name in streams if name not in self._contracts]
         if unknown:
             raise ConfigurationError(

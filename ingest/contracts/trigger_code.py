@@ -1,8 +1,8 @@
 """The effect of a trigger's PL/pgSQL on the new row, if its code is plain enough to be certain.
 
-Two forms are understood, and nothing else: fields of NEW that are set one after the other, without a condition, ended
-by `return new`; and a lone `raise exception`, which lets no row pass. Anything else (a condition, a loop, a handler, a
-variable, another statement) is not judged, so that no code is taken for what it merely looks like.
+Only two forms are understood. The first sets fields of NEW one after the other, without a condition, and ends with
+`return new`. The second is a lone `raise exception`, which lets no row pass. Any other code (a condition, a loop, a
+handler, a variable, another statement) is not judged, so that no code is mistaken for one of these forms.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
-# Comments are found by `_without_comment`, since those of Postgres nest.
+# `_without_comment` finds comments, because comments of Postgres nest.
 _TOKEN = re.compile(
     r"""(?P<space>\s+)
       | (?P<quoted>"(?:[^"]|"")+")
@@ -33,7 +33,9 @@ _CLOCK_FUNCTIONS = ("now", "transaction_timestamp", "statement_timestamp", "cloc
 
 @dataclass(frozen=True)
 class Token:
-    """A piece of code. `kind` is name, word, text or sign: a word in lower case unless it was quoted (a name)."""
+    """A token of PL/pgSQL. `kind` is name, word, text or sign. A word is in lower case; a quoted identifier is
+    a name.
+    """
 
     kind: str
     value: str
@@ -50,20 +52,22 @@ class Value(Enum):
 
 @dataclass(frozen=True)
 class RowCode:
-    """The code's effect: the fields that it sets, each with its last value; or that it refuses every row."""
+    """The effect of trigger code on a row: the fields that it sets, each with its last value, or that it refuses every
+    row.
+    """
 
     sets: dict[str, Value] = field(default_factory=dict)
     refuses: bool = False
 
 
 class _UnreadableError(Exception):
-    """The code has a part whose effect is not certain."""
+    """A part of the code has an effect that is not certain."""
 
 
 def understood(code: str, *, shadowed: bool = False) -> RowCode | None:
-    """The effect of PL/pgSQL `code` on the new row; None if it has a form other than the two that are understood.
+    """Return the effect of PL/pgSQL `code` on the new row; None if the code has neither of the two known forms.
 
-    `shadowed`: whether the database has a function of its own that is called like one of the clock.
+    `shadowed` says whether the database has a function of its own with the name of a clock function.
     """
     try:
         tokens = _tokens(code)
@@ -104,7 +108,7 @@ def _token(match: re.Match[str]) -> list[Token]:
         return [Token("word", text.translate(_LOWER))]
     if match["quoted"]:
         return [Token("name", text[1:-1].replace('""', '"'))]
-    # Whether a backslash escapes depends on a setting and on letters before the quote.
+    # A setting, and letters before the quote, decide whether a backslash escapes.
     if "\\" in text:
         raise _UnreadableError
     if match["text"] or match["dollar"]:
@@ -113,7 +117,9 @@ def _token(match: re.Match[str]) -> list[Token]:
 
 
 def _after_comment(code: str, position: int) -> int:
-    """The position behind the comment that begins at `position`; `position` itself if none does."""
+    """Return the position after the comment that begins at `position`, or `position` itself if no comment
+    begins there.
+    """
     line = _LINE_COMMENT.match(code, position)
     if line is not None:
         return line.end()
@@ -133,7 +139,7 @@ def _after_comment(code: str, position: int) -> int:
 
 
 def _inside_block(tokens: Sequence[Token]) -> Sequence[Token]:
-    """The code between `begin` and the `end` that ends it all."""
+    """Return the code between `begin` and the `end` that closes the block."""
     if tokens and tokens[-1] == Token("sign", ";"):
         tokens = tokens[:-1]
     if len(tokens) < 2 or not _is_words(tokens[:1], "begin") or not _is_words(tokens[-1:], "end"):
@@ -154,7 +160,7 @@ def _statements(tokens: Sequence[Token]) -> list[list[Token]]:
 
 
 def _assignment(statement: Sequence[Token], *, shadowed: bool) -> tuple[str, Value]:
-    """The field of NEW that is set, and to what. Its name as the catalog spells it."""
+    """Return the name of the field of NEW that the statement sets, as the catalog spells it, and the value."""
     if len(statement) < 5 or not _is_words(statement[:1], "new") or statement[1] != Token("sign", "."):
         raise _UnreadableError
     column, sign, *value = statement[2:]

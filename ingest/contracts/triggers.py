@@ -1,4 +1,4 @@
-"""The triggers that fire on a table's rows, from the catalog, as they are at this moment."""
+"""The triggers that fire on a table's rows now, read from the catalog."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from ingest.contracts.trigger_code import RowCode, Value, understood
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
 
-# A table's rows lie in it and in its partitions and children, and there it is that triggers fire: each has its own,
-# which may be switched off one by one. `changed_exactly`: whether no two values of its columns are equal and print
-# differently, so that a comparison of whole rows sees every change.
+# A table's rows lie in the table itself and in its partitions and children. Triggers fire on the relation that holds
+# the row: each relation has its own triggers, which may be switched off one by one. `changed_exactly` says whether no
+# two values of its columns are equal and print differently, so that a comparison of whole rows sees every change.
 _RELATIONS = """
 with recursive family as (
   select root, root as oid from unnest(%(tables)s::oid[]) as root
@@ -54,7 +54,7 @@ select t.tgrelid, t.tgname, t.tgtype, t.tgenabled::text, cardinality(t.tgattr::i
  where t.tgrelid = any(%(relations)s::oid[]) and t.tgconstraint = 0
 """
 
-# Then `now()` in a function may be that one, by its search_path or its caller's.
+# In that case `now()` in a function may be the database's own, by the search_path of the function or of its caller.
 _SHADOWED = """
 select exists (select from pg_proc
                 where proname in ('now', 'transaction_timestamp', 'statement_timestamp', 'clock_timestamp')
@@ -69,10 +69,10 @@ _HARMLESS = frozenset({"suppress_redundant_updates_trigger", "tsvector_update_tr
 
 @dataclass(frozen=True)
 class Trigger:
-    """A trigger of a relation, but for those of constraints, which come after the row is written.
+    """A trigger of a relation. Constraint triggers are left out, because they fire after the row is written.
 
-    `mode` is O (fires), A (always, also as a replica), R (as a replica alone) or D (disabled). `condition` is its WHEN
-    as Postgres prints it. `code` is what it does to the new row, None if that is not known for sure.
+    `mode` is O (fires), A (always, also on a replica), R (only on a replica) or D (disabled). `condition` is its WHEN
+    as Postgres prints it. `code` is its effect on the new row, None if that effect is not certain.
     """
 
     name: str
@@ -88,22 +88,24 @@ class Trigger:
 
     @property
     def fires(self) -> bool:
-        """Whether it fires in an ordinary session."""
+        """Whether the trigger fires in an ordinary session."""
         return self.mode in ("O", "A")
 
     @property
     def always(self) -> bool:
-        """Whether nothing but its event decides on it."""
+        """Whether the trigger fires on every event, without a condition or a list of columns."""
         return self.condition is None and not self.of_columns
 
     @property
     def if_changed(self) -> bool:
-        """Whether its condition is that the row as a whole differs."""
+        """Whether the trigger's condition is that the row as a whole differs."""
         return self.condition in _IF_CHANGED and not self.of_columns
 
     @property
     def compares_bytes(self) -> bool:
-        """Whether that condition compares the rows as they are stored, and not by the equality of their types."""
+        """Whether the trigger's condition compares the stored bytes of the rows, and not values by their types'
+        equality.
+        """
         return self.condition == _IF_CHANGED[1]
 
 
@@ -111,8 +113,8 @@ class Trigger:
 class Written:
     """A relation that rows are written to: a table, or one of its partitions or children.
 
-    `triggers` are in the order in which they fire. `rewritten`: whether rules rewrite what writes to it; `replicated`:
-    whether a subscription does, whose rows fire no ordinary trigger.
+    `triggers` are in the order in which they fire. `rewritten` says whether rules rewrite statements that write to it.
+    `replicated` says whether a subscription writes to it: its rows fire no ordinary trigger.
     """
 
     name: str
@@ -124,7 +126,7 @@ class Written:
 
 
 def written_relations(cursor: Cursor, tables: Sequence[int]) -> dict[int, tuple[Written, ...]]:
-    """For each of `tables` (oids), the relations that its rows are written to, with their triggers."""
+    """Return for each of `tables` (oids) the relations that its rows are written to, with their triggers."""
     cursor.execute(_RELATIONS, {"tables": list(tables)})
     relations: list[tuple[int, int, str, str, bool, bool, bool]] = cursor.fetchall()
     cursor.execute(_SHADOWED)
@@ -135,7 +137,7 @@ def written_relations(cursor: Cursor, tables: Sequence[int]) -> dict[int, tuple[
         triggers.setdefault(oid, []).append(_trigger(*rest, shadowed=shadowed))
     found: dict[int, tuple[Written, ...]] = {}
     for table, oid, name, kind, rewritten, replicated, changed_exactly in relations:
-        # They fire in the order of their names' bytes.
+        # Postgres fires triggers in the order of the bytes of their names.
         ordered = sorted(triggers.get(oid, ()), key=lambda trigger: trigger.name.encode())
         written = Written(name, kind, rewritten, replicated, changed_exactly, tuple(ordered))
         found[table] = (*found.get(table, ()), written)
@@ -174,7 +176,10 @@ def _trigger(
 
 
 def _condition(definition: str) -> str:
-    """The WHEN of a trigger's definition, from `FOR EACH` on; all of it where it has another form."""
+    """Return the WHEN condition of a trigger's `definition`, which begins at `FOR EACH`.
+
+    Return the whole definition if it has another form.
+    """
     match = re.match(r"FOR EACH ROW WHEN (\(.*?\)) EXECUTE (?:FUNCTION|PROCEDURE) ", definition, re.DOTALL)
     return str(match[1]) if match else definition
 
@@ -194,7 +199,7 @@ def _code(
     if built_in and function in _HARMLESS:
         return RowCode()
     if extension == "moddatetime" and language == "c":
-        # Its one argument is the column; each argument is ended by a zero byte.
+        # The trigger's one argument is the column. A zero byte ends each argument.
         columns = arguments.decode(errors="replace").split("\0")[:-1]
         return RowCode({columns[0]: Value.CLOCK}) if len(columns) == 1 else None
     return None

@@ -40,7 +40,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class LandingType:
-    """A column's type in Parquet. `precision` and `scale` are set for DECIMAL alone."""
+    """A column's type in Parquet. `precision` and `scale` are set only for DECIMAL."""
 
     kind: Kind
     precision: int | None = None
@@ -69,7 +69,7 @@ class LandingType:
 
     @classmethod
     def of(cls, arrow: pa.DataType) -> LandingType:
-        """The landing type that is written as this Arrow type. Raises ValueError if none is."""
+        """Return the landing type that is written as this Arrow type. Raises ValueError if there is none."""
         import pyarrow as pa
 
         if pa.types.is_decimal128(arrow):
@@ -84,7 +84,7 @@ class LandingType:
 
     @classmethod
     def parse(cls, text: str) -> LandingType:
-        """A landing type from what `str` makes of it. Raises ValueError."""
+        """Return the landing type that `str` prints as `text`. Raises ValueError for any other text."""
         match = _DECIMAL.fullmatch(text)
         return cls(Kind.DECIMAL, int(match[1]), int(match[2])) if match else cls(Kind(text))
 
@@ -149,7 +149,7 @@ _SHAPE = re.compile(r"^(?P<head>[^(]+)(?:\((?P<args>[^)]*)\)(?P<tail>.*))?$")
 
 @dataclass(frozen=True)
 class SourceType:
-    """A Postgres type name taken apart: `numeric(12,2)[]` is name numeric, args (12, 2), array."""
+    """A parsed Postgres type name: `numeric(12,2)[]` has name numeric, args (12, 2), and is an array."""
 
     name: str
     args: tuple[str, ...]
@@ -157,7 +157,7 @@ class SourceType:
 
     @classmethod
     def parse(cls, text: str) -> SourceType:
-        """Read a type as `format_type` prints it or as people write it. Raises ContractError."""
+        """Parse a type as `format_type` prints it or as people write it. Raises ContractError."""
         element = _ARRAY.sub("", text.strip())
         match = _SHAPE.match(element)
         if match is None:
@@ -173,9 +173,9 @@ class SourceType:
 
 
 def landing_type(physical_type: str, *, land_as: str | None = None) -> LandingType:
-    """The lake type of a source type such as `numeric(12,2)` or `timestamptz`.
+    """Return the lake type of a source type such as `numeric(12,2)` or `timestamptz`.
 
-    Raises ContractError for a type that is not known and has no `landAs: text`.
+    Raises ContractError for an unknown type, unless the contract says `landAs: text`.
     """
     if land_as is not None:
         if land_as != Kind.TEXT.value:

@@ -28,7 +28,7 @@ _WITH_LENGTH = frozenset(
 
 
 def landing_widens(narrow: LandingType, wide: LandingType) -> bool:
-    """Whether `wide` holds every value of `narrow` as it is; also for equal types."""
+    """Return whether `wide` holds every value of `narrow` unchanged. Equal types widen each other."""
     if narrow == wide:
         return True
     if narrow.kind in _INTEGER_KINDS and wide.kind in _INTEGER_KINDS:
@@ -39,7 +39,7 @@ def landing_widens(narrow: LandingType, wide: LandingType) -> bool:
 
 
 def widened_landing(old_type: str, old_landing: LandingType, new_type: str) -> LandingType | None:
-    """The landing of a column once the source has widened it; None if the change is no lossless widening.
+    """Return the landing type of a column after the source widened it; None if the change is no lossless widening.
 
     A column that its contract lands as text stays text.
     """
@@ -93,5 +93,5 @@ def _digits(landing: LandingType) -> tuple[int, int]:
 
 
 def _digits_widen(old: tuple[int, int], new: tuple[int, int]) -> bool:
-    """Precision and scale: no fewer digits after the point, and none fewer before it."""
+    """Return whether the new precision and scale have no fewer digits before the point, and no fewer after it."""
     return new[1] >= old[1] and new[0] - new[1] >= old[0] - old[1]

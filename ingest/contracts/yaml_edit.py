@@ -1,4 +1,4 @@
-"""Changes to single nodes of a YAML text that leave every other line, with its comments, as people wrote it."""
+"""Edits of single nodes in a YAML text. Every other line stays as people wrote it, with its comments."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ Path = tuple[str | int, ...]
 
 
 class YamlText:
-    """A YAML text in block style and the edits to it. Raises ContractError, naming `origin`, for one that it cannot
-    edit."""
+    """A YAML text in block style, and the edits to make in it.
+
+    Raises ContractError that names `origin` if the text cannot be edited.
+    """
 
     def __init__(self, text: str, *, origin: str) -> None:
         self._text = text
@@ -24,7 +26,7 @@ class YamlText:
         self._edits: list[tuple[int, int, str]] = []
 
     def items(self, *path: str | int) -> list[Any]:
-        """The content of the sequence at `path`."""
+        """Return the content of the sequence at `path`."""
         content = self._content
         for step in path:
             content = content[step]
@@ -41,7 +43,7 @@ class YamlText:
         self._edits.append((self._line_start(node), self._end(node) + 1, ""))
 
     def append(self, path: Path, content: Any) -> None:
-        """Add an item to the sequence at `path`, which has one at least."""
+        """Add an item to the sequence at `path`, which must hold at least one item."""
         sequence = self._node(path)
         last = self._node((*path, len(sequence.value) - 1))
         column = last.start_mark.column
@@ -50,9 +52,9 @@ class YamlText:
         self._edits.append((end, end, f"{lead}{' ' * (column - 2)}- {_rendered(content, column)}"))
 
     def edited(self) -> str:
-        """The text with all edits made."""
+        """Return the text with all edits made."""
         text = self._text
-        # Those that begin later come first; of several at one place the last one, so that they end up in order.
+        # Later edits come first. Of several edits at one place the last one comes first, so that they end up in order.
         in_order = sorted(enumerate(self._edits), key=lambda numbered: (numbered[1][0], numbered[0]))
         for _, (start, end, content) in reversed(in_order):
             text = text[:start] + content + text[end:]
@@ -70,7 +72,7 @@ class YamlText:
         return node
 
     def _end(self, node: Any) -> int:
-        """The end of its last scalar: comments that follow belong to the next item."""
+        """Return the end of the node's last scalar. Comments that follow it belong to the next item."""
         if isinstance(node, yaml.MappingNode) and node.value and not node.flow_style:
             return self._end(node.value[-1][1])
         if isinstance(node, yaml.SequenceNode) and node.value and not node.flow_style:
@@ -87,7 +89,7 @@ def _member(mapping: Any, key: str) -> Any:
 
 
 def _rendered(content: Any, column: int) -> str:
-    """`content` as YAML whose first line is begun already, at `column`."""
+    """Return `content` as YAML to insert at `column` of a line that has already begun."""
     if not isinstance(content, dict | list):
         return str(yaml.safe_dump(content, default_flow_style=True)).removesuffix("...\n").strip()
     text = str(yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=116)).strip()

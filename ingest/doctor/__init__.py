@@ -1,5 +1,5 @@
-"""`ingest doctor`: whether bucket, credentials and sources are as the platform takes them to be.
+"""`ingest doctor`: checks that bucket, credentials and sources are as the platform assumes.
 
-`bucket` is about the bucket's settings, `writing` about what its writer can and cannot do, `postgres` and `api` about
-the sources. Nothing that a check does lasts.
+`bucket` checks the bucket's settings, `writing` what its writer may and may not do, `postgres` and `api` the sources.
+No check leaves a lasting change.
 """

@@ -1,4 +1,4 @@
-"""The provider's API: whether it takes our key and no other, which clock it has, and whether what is settled stays."""
+"""Checks of the provider's API: it takes only our key, its clock is right, and settled records do not change."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _WAIT_SECONDS = 15.0
 
 @dataclass(frozen=True)
 class Api:
-    """The API that the settings name, and the contracts of what is read from it."""
+    """The API that the settings name, and the contracts of the streams that are read from it."""
 
     settings: IngestSettings
     contracts: Sequence[StreamContract]
@@ -36,7 +36,7 @@ class Api:
     """Between two looks at the same window."""
 
     def checks(self) -> Iterator[Check]:
-        """All of them."""
+        """Yield all checks of the API."""
         for contract in self.contracts:
             yield Check(
                 f"api: {contract.stream}",
@@ -89,7 +89,7 @@ class Api:
         return Seen(f"{seconds:g} s")
 
     def _stays(self, contract: StreamContract) -> Seen:
-        """The last hour of what is final, looked at twice."""
+        """Read the newest settled hour twice, and check that the records are the same."""
         with self._client() as client:
             stream = SaasStream(
                 client,
@@ -118,5 +118,5 @@ class Api:
 
 
 def _newest_page(stream: SaasStream, window: Window) -> Sequence[Record]:
-    """The first page of the window's records, to the byte."""
+    """Return the first page of the window's records, to the byte."""
     return next((page.records for page in stream.pages(window)), [])

@@ -1,4 +1,7 @@
-"""The bucket's settings, as terraform/modules/raw_lake makes them. To read them takes more than the writer's rights."""
+"""Checks of the bucket's settings, as terraform/modules/raw_lake makes them.
+
+To read these settings takes more rights than the lake's writer has.
+"""
 
 from __future__ import annotations
 
@@ -35,13 +38,13 @@ _HINTS = tuple(key("orders") for key in (layout.latest_key, layout.read_mark_key
 
 @dataclass(frozen=True)
 class BucketSettings:
-    """A bucket's settings, asked one by one."""
+    """A bucket's settings, each read by its own request."""
 
     client: S3Client
     lake: LakeSettings
 
     def checks(self) -> Iterator[Check]:
-        """All of them."""
+        """Yield all checks of the bucket's settings."""
         yield Check("bucket: reached", f"s3://{self.lake.bucket} in {self.lake.region}", self._reached)
         yield Check("bucket: clock", "within 30 s of this machine's", self._clock)
         yield Check("bucket: versioning", "Enabled: what is overwritten or deleted can be had back", self._versioning)
@@ -123,7 +126,7 @@ class BucketSettings:
         )
 
     def _statements(self) -> list[Mapping[str, Any]]:
-        """Those of the bucket's policy; none where it has no policy."""
+        """Return the statements of the bucket's policy; an empty list if it has no policy."""
         found = self._ask(lambda: self.client.get_bucket_policy(Bucket=self.lake.bucket))
         return list(json.loads(found["Policy"])["Statement"]) if "Policy" in found else []
 
@@ -155,7 +158,10 @@ class BucketSettings:
         return [rule for rule in found.get("Rules", []) if rule.get("Status") == "Enabled"]
 
     def _ask(self, ask: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
-        """The answer; empty for a setting that is not set. Raises NotSeenError where the credentials may not look."""
+        """Return the answer to `ask`; an empty mapping for a setting that is not set.
+
+        Raises NotSeenError if the credentials may not read the setting.
+        """
         from botocore.exceptions import ClientError
 
         with s3_errors(self.lake, "read the bucket's settings"):
@@ -179,7 +185,10 @@ def _denies_plain_http(statement: Mapping[str, Any]) -> bool:
 
 
 def _denies_unconditional_writes(statement: Mapping[str, Any]) -> bool:
-    """As AWS' guide has it: https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html."""
+    """Return whether a policy statement denies writes without a condition, in the form of AWS' guide.
+
+    See https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html.
+    """
     conditions = statement.get("Condition", {})
     absent = conditions.get("Null", {}).get("s3:if-none-match")
     return _denies_everybody(statement, "s3:PutObject") and len(conditions) == 1 and str(absent).lower() == "true"
@@ -193,7 +202,7 @@ def _denies_everybody(statement: Mapping[str, Any], action: str) -> bool:
 
 
 def _covered(key: str, places: list[str]) -> bool:
-    """Whether a key is one of these places, in which * and ? are AWS' wildcards."""
+    """Return whether one of `places` matches the key. In a place, * and ? are AWS' wildcards."""
     patterns = (re.escape(place).replace(r"\*", ".*").replace(r"\?", ".") for place in places)
     return any(re.fullmatch(pattern, key) for pattern in patterns)
 
@@ -204,13 +213,13 @@ def _resources(statement: Mapping[str, Any]) -> list[str]:
 
 
 def _prefix(rule: Mapping[str, Any]) -> str:
-    """The prefix that a rule is for; empty for all."""
+    """Return the key prefix that a lifecycle rule applies to; empty for all keys."""
     where = rule.get("Filter") or {}
     return str(where.get("Prefix") or where.get("And", {}).get("Prefix") or rule.get("Prefix") or "")
 
 
 def _expired_by(rule: Mapping[str, Any]) -> Iterator[str]:
-    """The places of data and log whose current objects a rule removes."""
+    """Yield the prefixes of data and log files whose current objects a lifecycle rule expires."""
     expiration = rule.get("Expiration", {})
     if "Days" not in expiration and "Date" not in expiration:
         return

@@ -1,4 +1,4 @@
-"""Another machine's clock against ours."""
+"""A comparison of another machine's clock with ours."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ALLOWED = timedelta(seconds=30)
 
 
 def skew_seen(theirs: datetime, whose: str, *, ours: datetime | None = None) -> Seen:
-    """How far `theirs` is from our clock (by default the clock of now)."""
+    """Report how far the clock `theirs` is from ours. `ours` is the current time by default."""
     skew = theirs - (ours or datetime.now(UTC))
     seconds = skew.total_seconds()
     if abs(skew) <= ALLOWED:

@@ -1,4 +1,4 @@
-"""All that `ingest doctor` looks at, in its order."""
+"""The list of all checks of `ingest doctor`, in their order."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 
 
 def checks(settings: IngestSettings, contracts: Sequence[StreamContract], *, role_arn: str | None) -> Iterator[Check]:
-    """The checks of bucket, writer and sources. The writer is who takes on `role_arn`; None: the credentials at hand.
+    """Return the checks of bucket, writer and sources.
 
-    Raises AccessError where nobody may take on that role, ConfigurationError for bad settings.
+    The writer's checks use the role `role_arn`, or the given credentials if it is None. Raises AccessError if the
+    credentials may not assume that role, ConfigurationError for bad settings.
     """
     own = make_client(settings.lake)
     writer = client_of_role(settings.lake, role_arn) if role_arn else own
@@ -41,7 +42,7 @@ def checks(settings: IngestSettings, contracts: Sequence[StreamContract], *, rol
 
 
 def client_of_role(lake: LakeSettings, role_arn: str) -> S3Client:
-    """A client with the rights of a role that the credentials at hand may take on. Raises AccessError."""
+    """Return a client with the rights of a role, which the given credentials assume. Raises AccessError."""
     import boto3
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError, ClientError
@@ -69,6 +70,6 @@ def client_of_role(lake: LakeSettings, role_arn: str) -> S3Client:
 
 
 def _reason(error: Exception) -> str:
-    """AWS' code, or what kind of error it is: the words may hold a part of the request."""
+    """Return AWS' error code, or the class of the error. The error's text may hold a part of the request."""
     response = getattr(error, "response", None) or {}
     return str(response.get("Error", {}).get("Code") or type(error).__name__)

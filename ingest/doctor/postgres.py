@@ -1,4 +1,4 @@
-"""The shop's Postgres, as its readers need it: who they are, what they see, and what holds them up."""
+"""Checks of the shop's Postgres as its readers need it: the login's rights, its view of the data, and the horizon."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _FEWEST_FREE_CONNECTIONS = 8
 
 @dataclass(frozen=True)
 class PostgresSource:
-    """The Postgres that the settings name, and the contracts of what is read from it."""
+    """The Postgres that the settings name, and the contracts of the streams that are read from it."""
 
     settings: IngestSettings
     contracts: Sequence[StreamContract]
 
     def checks(self) -> Iterator[Check]:
-        """All of them."""
+        """Yield all checks of Postgres."""
         yield Check("postgres: login", "no superuser; by TLS, but on this machine and in dev", self._login)
         yield Check("postgres: clock", "within 30 s of this machine's", self._clock)
         yield Check("postgres: open transactions", "seen by the login (pg_monitor), on a primary", self._sees_all)
@@ -93,7 +93,7 @@ class PostgresSource:
 
     def _settings(self) -> Seen:
         server = Server(self.settings.postgres_dsn)
-        with server.catalog() as connection:  # raises for a setting that does not hold
+        with server.catalog() as connection:  # raises if a setting does not hold
             [own] = _row(connection, "select reset_val from pg_settings where name = 'statement_timeout'")
             [ours] = _row(connection, "select current_setting('statement_timeout')")
         return Seen(f"kept; statement_timeout {ours} ({own} ms outside of our transactions)")
@@ -117,7 +117,9 @@ class PostgresSource:
         return Seen(seen)
 
     def _slots(self) -> Seen:
-        """WAL that a forgotten slot keeps fills the primary's disk; our reads neither need nor make one."""
+        """Check that no forgotten replication slot keeps WAL, which fills the primary's disk. Our reads make
+        no slot.
+        """
         with self._connection() as connection:
             rows = _rows(
                 connection,

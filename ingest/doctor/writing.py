@@ -1,7 +1,8 @@
-"""What the writer of the lake can do, and what it cannot: tried on keys that nothing reads, and taken back.
+"""Checks of what the lake's writer may and may not do, by requests on keys that nothing reads.
 
-The keys lie in `_runs/`, which expires, and under a name that no stream has. Where a deletion that ought to be refused
-is not, it was of a key that was never there; where a write is not, one key is written however often this is run.
+The keys lie in `_runs/`, whose objects expire, under a name that no stream has. If S3 allows a deletion that it should
+refuse, nothing is lost, because the key never existed. If S3 allows a write that it should refuse, all runs of the
+doctor write the same key.
 """
 
 from __future__ import annotations
@@ -28,13 +29,13 @@ _POLICY = "Attach `ingest-writer` alone to the identity that runs ingest (`terra
 
 @dataclass(frozen=True)
 class Writing:
-    """The lake with its writer's credentials, which `client` has."""
+    """The lake, and a `client` with the credentials of its writer."""
 
     client: S3Client
     lake: LakeSettings
 
     def checks(self) -> Iterator[Check]:
-        """All of them."""
+        """Yield all checks of the writer."""
         yield Check(
             "writer: put if absent", "of two writers of one key one wins, and it stays", self._one_of_two_writers_wins
         )
@@ -77,7 +78,7 @@ class Writing:
         return True
 
     def _cannot_write_over_a_commit(self) -> Seen:
-        key = commit_key(PROBES, 0)  # versions begin with 1
+        key = commit_key(PROBES, 0)  # versions of commits begin with 1
         answer = self._refused(
             lambda: self.client.put_object(Bucket=self.lake.bucket, Key=key, Body=b"{}"), f"write over {key}"
         )
@@ -98,7 +99,7 @@ class Writing:
         if answer is None:
             return Seen("refused")
         if marker := answer.get("VersionId"):
-            self._clean_up(key, marker)  # the mark of the deletion
+            self._clean_up(key, marker)  # the delete marker
         return wrong("these credentials may delete there", f"{_POLICY} `orphan-collector` is for `ingest gc` alone.")
 
     def _cannot_write_elsewhere(self) -> Seen:
@@ -112,7 +113,7 @@ class Writing:
         return wrong("these credentials may write anywhere in the bucket", _POLICY)
 
     def _refused(self, try_it: Callable[[], Any], doing: str) -> Any | None:
-        """None where S3 refuses; else its answer."""
+        """Return None if S3 refuses the request; otherwise return its answer."""
         try:
             with s3_errors(self.lake, doing):
                 return try_it()
@@ -124,7 +125,7 @@ class Writing:
             ) from error
 
     def _clean_up(self, key: str, version: str | None = None) -> bool:
-        """Take an object, or a version of it, away again; whether these credentials could."""
+        """Delete an object, or one version of it. Return whether these credentials may."""
         where: dict[str, Any] = {"VersionId": version} if version else {}
         try:
             with s3_errors(self.lake, "clean up"):
@@ -135,7 +136,7 @@ class Writing:
 
 
 def _is_denial(error: AccessError) -> bool:
-    """Whether a policy denies the request, and not the key itself or its signature."""
+    """Return whether a policy denied the request. A wrong key or signature is no denial."""
     from botocore.exceptions import ClientError
 
     cause = error.__cause__

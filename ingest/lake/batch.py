@@ -1,4 +1,4 @@
-"""One batch on its way into the lake: data files, quarantined records, and the commit that makes both count."""
+"""One batch on its way into the lake: data files, quarantined records, and the commit that makes both visible."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ QUARANTINE_SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class QuarantinedRecord:
-    """A record that breaks its contract, to the byte. `position` counts from 1 in the order of reading.
+    """A record that breaks its contract, byte for byte. `position` counts from 1 in the order of reading.
 
-    `cursor_after` and `cursor_before` are the readable cursors between which it was read, both its own where it shows
-    one; None if nothing readable came before or after it.
+    `cursor_after` and `cursor_before` are the readable cursors between which the record was read. Both are its own
+    cursor if it shows one. Either is None if no readable cursor came on that side.
     """
 
     reason: str
@@ -64,7 +64,7 @@ class QuarantinedRecord:
 
 @dataclass(frozen=True)
 class BatchOrigin:
-    """The batch's writer, and the version that it builds upon (0 for an empty log)."""
+    """The run that writes the batch, and the version that the batch builds upon (0 for an empty log)."""
 
     run_id: str
     parent: Commit | None
@@ -73,7 +73,7 @@ class BatchOrigin:
 
     @property
     def version(self) -> int:
-        """The version that the batch wants to become."""
+        """The version number that the batch will have if it is committed."""
         return self.parent.version + 1 if self.parent else 1
 
 
@@ -123,7 +123,7 @@ class Batch:
 
     @property
     def _columns(self) -> dict[str, str]:
-        """The stream's columns as of this commit. Deletions hold no column but the key's."""
+        """The stream's columns as of this commit. A batch of deletions has only the key's columns."""
         columns = columns_of(self._contract)
         parent = self._origin.parent
         if self._kind not in KEYS_ALONE or parent is None:
@@ -136,7 +136,7 @@ class Batch:
 
     @property
     def version(self) -> int:
-        """The version that the batch wants to become."""
+        """The version number that the batch will have if it is committed."""
         return self._origin.version
 
     @property
@@ -160,7 +160,7 @@ class Batch:
         self.raw_bytes += rows.nbytes
 
     def refuse(self, records: list[QuarantinedRecord]) -> None:
-        """Add records that do not."""
+        """Add records that break the contract."""
         if not records:
             return
         self._first_reason = self._first_reason or records[0].reason
@@ -188,11 +188,11 @@ class Batch:
         walk: Walk | None = None,
         key_set: KeySetMark | None = None,
     ) -> Commit:
-        """Make all files durable, then append the commit. `settles` are quarantined records that this commit resolves,
-        `key_set` a newer set of all keys.
+        """Make all files durable, then append the commit.
 
-        Raises QuarantineRatioError if too much was refused, ConflictError where another writer was first;
-        the files are then orphans, which nobody reads.
+        `settles` are quarantined records that this commit resolves. `key_set` is a newer set of all keys. Raises
+        QuarantineRatioError if too many records were refused, and ConflictError if another writer committed first. In
+        both cases the files are orphans, which nobody reads.
         """
         self._check_ratio()
         parent = self._origin.parent
@@ -214,7 +214,7 @@ class Batch:
             quarantine=self._refused_files.finish(),
             full_set=full_set,
             landed_keys=self._keys.finish() if self._keys is not None else (),
-            # A snapshot begins anew: what was there before it counts no more.
+            # A snapshot begins anew: rows landed before it no longer count.
             key_set=key_set or (parent.key_set if parent and not self._is_full_set else None),
             columns=self._columns,
             settles=settles,
@@ -226,7 +226,9 @@ class Batch:
         return commit
 
     def _key_files(self, store: ObjectStore, columns: pa.Schema, target_bytes: int) -> ParquetFiles | None:
-        """Files of the rows' keys alone, where a keys pass will ask what was landed since the one before it."""
+        """Return a writer of the rows' keys, if a later keys pass will ask which keys were landed since the previous
+        pass.
+        """
         if not self._contract.lands_keys or self._kind in KEYS_ALONE:
             return None
         place = FilePlace(layout.KEYS, self._contract.stream, self._origin.version, self._origin.extracted_at)
@@ -245,7 +247,7 @@ class Batch:
             )
 
     def _way_out(self) -> str:
-        """The hint for a refused batch. A column's type is free until the first of its rows is landed."""
+        """Return the hint for a refused batch. A column's type may still change until its first row is landed."""
         kept = f"let such rows go to quarantine (maxQuarantineRatio), and `ingest run --stream {self._contract.stream}`"
         if self._contract.spec.source is not Source.POSTGRES:
             return f"Correct the source or the contract, or {kept}."
@@ -271,7 +273,7 @@ def _with_meta(columns: pa.Schema) -> pa.Schema:
     return pa.schema(
         [
             *columns,
-            pa.field("_batch_id", pa.dictionary(pa.int32(), pa.string())),  # the same in every row
+            pa.field("_batch_id", pa.dictionary(pa.int32(), pa.string())),  # the same value in every row
             pa.field("_log_version", pa.int64()),
             pa.field("_row_number", pa.int64()),
             pa.field("_extracted_at", pa.timestamp("us", tz="UTC")),

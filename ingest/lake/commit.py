@@ -1,4 +1,4 @@
-"""A commit: the files of a batch and the watermark that they move, in one object."""
+"""A commit: one object that names the files of a batch and the watermark that they move."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class _Model(BaseModel):
 
 
 class CommitKind(StrEnum):
-    """The kind of a batch: it decides how loaders and staging treat it."""
+    """The kind of a batch, which decides how loaders and staging treat it."""
 
     DATA = "data"
     SNAPSHOT = "snapshot"
@@ -35,7 +35,9 @@ KEYS_ALONE = (CommitKind.KEYS, CommitKind.DELETES)
 
 
 class DataFile(_Model):
-    """One immutable Parquet file. Cursor bounds are None if the stream has no cursor or the file is of keys."""
+    """One immutable Parquet file. Cursor bounds are None if the stream has no cursor, or if the file holds
+    only keys.
+    """
 
     key: str
     rows: int
@@ -46,13 +48,13 @@ class DataFile(_Model):
 
 
 class Window(_Model):
-    """The half-open range `[start, end)` of cursors that was read; start None is the beginning of time."""
+    """The half-open range `[start, end)` of cursors that was read. A start of None is the beginning of time."""
 
     start: AwareDatetime | None
     end: AwareDatetime | None
 
     def holds(self, cursor: datetime) -> bool:
-        """Whether a cursor lies within."""
+        """Return whether a cursor lies within the window."""
         return (self.start is None or self.start <= cursor) and (self.end is None or cursor < self.end)
 
 
@@ -60,12 +62,12 @@ EVER = Window(start=None, end=None)
 
 
 class Resume(_Model):
-    """A window that is not read to its end yet: where the next run goes on.
+    """The position at which the next run continues a window that was not read to its end.
 
-    `page_digest` and `digest_cursor` are of the newest page of records that was landed, to know it again where the API
-    repeats it: a digest of its records, and the cursor that it was asked for with (None for the first page).
-    `walk` is the version with which this reading of the window began, and `reached` the greatest cursor that it has
-    read, None if no record showed one.
+    `page_digest` is a digest of the records of the newest page that was landed. `digest_cursor` is the cursor that this
+    page was asked for with (None for the first page). Both serve to recognise the page if the API repeats it. `walk` is
+    the version with which this reading of the window began. `reached` is the greatest cursor that it has read, None if
+    no record showed one.
     """
 
     page_cursor: str
@@ -79,10 +81,10 @@ class Resume(_Model):
 class Walk(_Model):
     """The part of a window that a commit has read, in the order of the cursor.
 
-    `first` is the version with which this reading of the window began: a window that is read again is another walk.
-    The part goes from `start` (None: the window's own) to `reached`: all below it was read. At the window's end that
-    is the window's; before, the greatest cursor so far, None if no record showed one. `earliest` is the first
-    cursor that the commit itself has read.
+    `first` is the version with which this reading of the window began: a window that is read again is another walk. The
+    part goes from `start` (None: the window's start) to `reached`, and all records below `reached` were read. `reached`
+    is the window's end once the window is read to its end. Before, it is the greatest cursor so far, None if no record
+    showed one. `earliest` is the first cursor that this commit itself has read.
     """
 
     first: int
@@ -92,7 +94,9 @@ class Walk(_Model):
 
 
 class Watermark(_Model):
-    """Everything below `before`/`after` was landed before/after this commit. `resume` is a window under way."""
+    """All records below `before` were landed before this commit, all below `after` with it. `resume` is an unfinished
+    window.
+    """
 
     before: AwareDatetime | None
     after: AwareDatetime | None
@@ -108,18 +112,20 @@ class Counts(_Model):
 
 
 class FullSetMark(_Model):
-    """The newest snapshot: its version, and a digest that recognises an unchanged one. (Once of a set of keys, too.)"""
+    """The newest snapshot: its version, and a digest that recognises an unchanged one. (In older releases also of a key
+    set.)
+    """
 
     version: int
     digest: str
 
 
 class KeySetMark(_Model):
-    """All keys that the source had when commit `version` was made: what the next pass compares with.
+    """The key set of a commit: all keys that the source had when `version` was made. The next pass compares with it.
 
-    They lie beside the log (`ingest/lake/key_set.py`), as a tree of objects: `root` names its top, by content, and
-    there are `depth` levels of nodes above the chunks, of about `chunk_rows` keys each. `key` names the keys' columns;
-    `digest` recognises the same keys where they are read again in the same order.
+    The keys lie beside the log (`ingest/lake/key_set.py`), as a tree of objects. `root` names its top object, by
+    content. There are `depth` levels of nodes above the chunks, of about `chunk_rows` keys each. `key` names the keys'
+    columns. `digest` recognises the same keys when they are read again in the same order.
     """
 
     version: int
@@ -132,7 +138,7 @@ class KeySetMark(_Model):
 
 
 class Settled(_Model):
-    """Records of an older version's quarantine that a commit has landed, or found to be landed or gone."""
+    """Quarantined records of an older version that a commit has landed, or found to be landed already or gone."""
 
     version: int
     positions: tuple[int, ...]
@@ -141,12 +147,14 @@ class Settled(_Model):
 class Commit(_Model):
     """One version of a stream. Written once, never changed.
 
-    `columns` are those of the stream's rows as of this version, landing type by name: the contract's, and what the
-    source has added or widened since. A commit of deletions, or a replay, carries on what the one before it said; empty
-    in commits of older releases, which lack `walk` too. Only streams that are read page by page have one.
+    `columns` maps the stream's columns as of this version to their landing types: the contract's columns, and those
+    that the source has added or widened since. A commit of deletions, or a replay, repeats the columns of the commit
+    before it. Commits of older releases have no `columns` and no `walk`. Only streams that are read page by page have a
+    `walk`.
 
-    `landed_keys` are the keys of the commit's rows once more, in files that no loader reads, and `key_set` the newest
-    set of all keys, which commits carry on: both for the next keys pass, in streams whose deletions are looked for.
+    `landed_keys` are the keys of the commit's rows once more, in files that no loader reads. `key_set` is the newest
+    set of all keys, which later commits repeat. Both serve the next keys pass, in streams whose deletions are looked
+    for.
     """
 
     format_version: int = FORMAT_VERSION
@@ -183,35 +191,35 @@ class Commit(_Model):
         return sum(file.bytes for file in self.files)
 
     def encode(self) -> bytes:
-        """The object's body, the same for equal commits."""
+        """Return the body of the commit's object. Equal commits have equal bodies."""
         return self.model_dump_json(indent=1).encode()
 
     @classmethod
     def decode(cls, body: bytes) -> Commit:
-        """A commit from an object's body. Raises pydantic.ValidationError."""
+        """Return the commit in an object's body. Raises pydantic.ValidationError."""
         return cls.model_validate_json(body)
 
 
 def columns_of(contract: StreamContract) -> dict[str, str]:
-    """The columns that a commit records for rows landed by `contract`."""
+    """Return the columns that a commit records for rows landed by `contract`."""
     return {column.name: str(column.landing) for column in contract.columns}
 
 
 def watermark_of(head: Commit | None) -> datetime | None:
-    """The watermark that a stream's newest commit left, None before the first."""
+    """Return the watermark after a stream's newest commit; None if there is no commit."""
     return head.watermark.after if head else None
 
 
 def is_unchanged(head: Commit | None, digest: str) -> bool:
-    """Whether the newest commit is that very full set, so landing it again would add nothing.
+    """Return whether the newest commit holds exactly this full set, so that landing it again would add nothing.
 
-    A set equal to an older one still counts: rows landed in between may have been deleted since.
+    A set that equals an older one is landed again, because rows landed in between may have been deleted since.
     """
     mark = head.full_set if head else None
     return head is not None and mark is not None and mark.version == head.version and mark.digest == digest
 
 
 def unmoved(head: Commit | None) -> Watermark:
-    """The watermark of a commit that does not move it: a keys pass, a backfill, a replay."""
+    """Return the watermark for a commit that does not move it: a keys pass, a backfill, a replay."""
     after = watermark_of(head)
     return Watermark(before=after, after=after, resume=head.watermark.resume if head else None)

@@ -1,4 +1,4 @@
-"""Commits without files: a replay, which makes every loader load versions again; and the one that gc writes."""
+"""Commits without files: replays, which make every loader load versions again, and the commits that gc writes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ingest.lake.objects.store import ObjectStore
 def empty_commit(
     contract: StreamContract, parent: Commit | None, *, kind: CommitKind, run_id: str, replay_from: int | None = None
 ) -> Commit:
-    """The version after `parent`: it has no file, and changes nothing that the log records of the stream."""
+    """Return the version after `parent`. It has no file, and changes nothing that the log records of the stream."""
     origin = BatchOrigin(run_id, parent, datetime.now(UTC))
     return Commit(
         stream=contract.stream,
@@ -39,7 +39,10 @@ def empty_commit(
 
 
 def append_replay(store: ObjectStore, contract: StreamContract, *, from_version: int, run_id: str) -> Commit:
-    """Ask for versions `from_version` and above to be loaded again. Raises ConfigurationError, ConflictError."""
+    """Append a commit that makes loaders load `from_version` and all later versions again.
+
+    Raises ConfigurationError, ConflictError.
+    """
     log = CommitLog(store, contract.stream)
     head = log.head()
     if head is None or not 1 <= from_version <= head.version:

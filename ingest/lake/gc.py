@@ -1,12 +1,12 @@
-"""Finds and removes orphans: files that a broken-off or losing batch left, which no commit names.
+"""Finds and removes orphans: files of aborted or losing batches, which no commit names.
 
-Sets of keys go the same way. What the newest two keys passes left is kept, for a pass that still compares with the
-older one; what is older, and shared with neither, nobody needs.
+Parts of key sets are removed in the same way. The sets of the newest two keys passes are kept, because a running pass
+may still compare with the older one. Older parts that neither set shares are removed.
 
-A file's name begins with the version that its batch wanted to become. A version that is taken can never be committed
-again, so an orphan of such a version is nobody's for good. An orphan of the version that comes next may belong to a
-batch that still runs, however old it is and whatever the clocks say. Before it is removed, that version is taken by an
-empty commit: a batch that still runs then loses cleanly, and no commit ever names a file that is gone.
+A file's name begins with the version that its batch would have had. A version that exists can never be committed again,
+so no commit will ever name an orphan of such a version. An orphan of the next version may belong to a batch that still
+runs, however old the file is and whatever the clocks say. Before gc removes it, gc takes that version with an empty
+commit: a batch that still runs then loses cleanly, and no commit ever names a file that is gone.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _SETS_KEPT = 2
 
 @dataclass(frozen=True)
 class Orphans:
-    """The findings of `gc` for one stream whose newest version is `version`.
+    """The orphans of one stream whose newest version is `version`.
 
-    `young` ones are within the grace period: their batch most likely still runs.
+    Files in `young` are within the grace period: their batch most likely still runs.
     """
 
     stream: str
@@ -40,15 +40,17 @@ class Orphans:
 
     @property
     def next_version(self) -> int | None:
-        """The version to be taken before the old ones can be removed; None if none of them could be committed."""
+        """The version that `remove` must take before it deletes the old files; None if no running batch could commit
+        them.
+        """
         following = self.version + 1
         return following if any(layout.file_version(item.key) == following for item in self.old) else None
 
 
 def find_orphans(store: ObjectStore, contract: StreamContract, *, grace: timedelta) -> Orphans:
-    """The stream's files that no commit names, and what is left of older sets of keys.
+    """Return the stream's files that no commit names, and the parts of older key sets.
 
-    The files are listed before the log is read, so that a file committed meanwhile is never taken for an orphan.
+    The files are listed before the log is read, so that a file committed meanwhile is never mistaken for an orphan.
     Raises DamagedLakeError if the log has a gap: the files of a lost commit would look like orphans.
     """
     prefixes = layout.data_prefixes(contract.spec.prefix, contract.stream)
@@ -66,7 +68,7 @@ def find_orphans(store: ObjectStore, contract: StreamContract, *, grace: timedel
 
 
 def remove(store: ObjectStore, contract: StreamContract, orphans: Orphans, *, run_id: str) -> Orphans:
-    """Delete the old ones, and return those that were: without any that a commit has come to name meanwhile."""
+    """Delete the old orphans, except files that a commit has named meanwhile. Return the orphans that were deleted."""
     log = CommitLog(store, contract.stream)
     if orphans.next_version is not None:
         _take_version(log, contract, log.read(orphans.version) if orphans.version else None, run_id)
@@ -78,7 +80,7 @@ def remove(store: ObjectStore, contract: StreamContract, orphans: Orphans, *, ru
 
 
 def _take_version(log: CommitLog, contract: StreamContract, newest: Commit | None, run_id: str) -> None:
-    """Make an empty commit the version after `newest`. Where another writer was quicker, that version is taken too."""
+    """Make an empty commit the version after `newest`. If another writer was quicker, the version is taken as well."""
     try:
         log.append(empty_commit(contract, newest, kind=CommitKind.DATA, run_id=run_id))
     except ConflictError:
@@ -86,14 +88,14 @@ def _take_version(log: CommitLog, contract: StreamContract, newest: Commit | Non
 
 
 def _named(commits: list[Commit]) -> set[str]:
-    """The keys of all files of rows, deletions and refused records that the commits name."""
+    """Return the keys of all files that the commits name: rows, deletions and refused records."""
     return {file.key for commit in commits for file in (*commit.files, *commit.quarantine)}
 
 
 def _keys_needed(store: ObjectStore, stream: str, commits: list[Commit]) -> set[str]:
-    """The parts of the newest two sets of keys, and the keys of what was landed after the older one.
+    """Return the keys of the parts of the newest two key sets, and of the files of keys landed after the older set.
 
-    Parts of a set that cannot be read are needed no more: the next pass makes a new one.
+    The parts of a set that cannot be read are not needed: the next pass makes a new set.
     """
     marks = _marks(commits)[-_SETS_KEPT:]
     since = marks[0].version if len(marks) == _SETS_KEPT else 0

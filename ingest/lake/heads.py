@@ -1,4 +1,4 @@
-"""Where the logs of several streams are."""
+"""The heads of the logs of several streams."""
 
 from __future__ import annotations
 
@@ -17,21 +17,23 @@ _AT_ONCE = 16
 
 @dataclass(frozen=True)
 class Heads:
-    """The newest commit of each stream, None for an empty log; for a stream whose log is `damaged`, the error."""
+    """The newest commit of each stream, None for an empty log. `damaged` holds the error of each stream with a damaged
+    log.
+    """
 
     commits: dict[str, Commit | None]
     damaged: dict[str, DamagedLakeError]
 
     def version(self, stream: str) -> int:
-        """The newest version of a stream, 0 for an empty log or a damaged one."""
+        """Return the newest version of a stream, 0 for an empty log or a damaged one."""
         head = self.commits.get(stream)
         return head.version if head else 0
 
 
 def read_heads(store: ObjectStore, contracts: Sequence[StreamContract]) -> Heads:
-    """The heads of the logs. A damaged log stops only its own stream.
+    """Return the heads of the logs. A damaged log stops only its own stream.
 
-    Raises ConfigurationError for no stream, and what the lake raises where it cannot be read.
+    Raises ConfigurationError if there is no stream, and the object store's errors if the lake cannot be read.
     """
     if not contracts:
         raise ConfigurationError("no stream was named")

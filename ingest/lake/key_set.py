@@ -7,7 +7,7 @@ key that comes or goes changes its own chunk, and no other. A node lists the nam
 same rule. A name holds its object's digest: the root vouches for all of the tree, and equal names are equal content.
 It begins with the version that its pass wanted to become, so that no later pass writes it again (`ingest/lake/gc.py`).
 
-The set is a hint for skipping work. What has been deleted is told by the log's tombstones.
+The set is only a hint that saves work. The log's tombstones say which keys are deleted.
 """
 
 from __future__ import annotations
@@ -58,9 +58,10 @@ class SetObject:
 
 
 def chunk_rows_for(rows: int, known: int | None = None) -> int:
-    """About how many keys a chunk of a set of `rows` holds, a power of two: as many as there are chunks, or so.
+    """Return about how many keys a chunk of a set of `rows` keys holds.
 
-    A set keeps its `known` size until that is far off, because another size is another set of chunks.
+    It is a power of two near the square root of `rows`. A set keeps its `known` size until that size is far off,
+    because another size makes other chunks.
     """
     if known is not None and known**2 // _TOLERATED <= rows <= known**2 * _TOLERATED:
         return known
@@ -68,8 +69,8 @@ def chunk_rows_for(rows: int, known: int | None = None) -> int:
 
 
 def encode_chunk(keys: pa.Table) -> SetObject:
-    """A chunk's object. Equal keys give equal bytes, by one release of Arrow."""
-    import pyarrow.parquet as pq  # where nothing is written it is not needed
+    """Return a chunk's object. Equal keys give equal bytes within one release of Arrow."""
+    import pyarrow.parquet as pq  # imported late, because a run that writes nothing does not need it
 
     encodings = {field.name: _encoding(field.type) for field in keys.schema}
     sink = pa.BufferOutputStream()
@@ -86,7 +87,7 @@ def encode_chunk(keys: pa.Table) -> SetObject:
 
 
 def encode_nodes(names: Sequence[str]) -> Iterator[SetObject]:
-    """The nodes that list `names`, each of two at least: but for the last one."""
+    """Yield the nodes that list `names`. Each node but the last lists at least two."""
     node: list[str] = []
     for name in names:
         node.append(name)
@@ -99,7 +100,7 @@ def encode_nodes(names: Sequence[str]) -> Iterator[SetObject]:
 
 
 def read_tree(store: ObjectStore, stream: str, mark: KeySetMark) -> KeySetTree:
-    """The names of all parts of a set. Raises DamagedLakeError for a node that is missing or is another one."""
+    """Return the names of all parts of a set. Raises DamagedLakeError for a node that is missing or altered."""
     level, nodes = [mark.root], []
     with ThreadPoolExecutor(_READERS, thread_name_prefix="keys") as pool:
         for _ in range(mark.depth):
@@ -110,7 +111,7 @@ def read_tree(store: ObjectStore, stream: str, mark: KeySetMark) -> KeySetTree:
 
 
 def read_object(store: ObjectStore, stream: str, name: str) -> bytes:
-    """One part's body. Raises DamagedLakeError if it is missing or is another one."""
+    """Return the body of one part. Raises DamagedLakeError if it is missing or altered."""
     key = layout.set_object_key(stream, name)
     body = store.get(key)
     if body is None or _object(body).content != content_of(name):
@@ -130,12 +131,12 @@ def _object(body: bytes) -> SetObject:
 
 
 def content_of(name: str) -> str:
-    """The digest in a part's name."""
+    """Return the digest in a part's name."""
     return name[-_DIGITS:]
 
 
 def _encoding(type_: pa.DataType) -> str | None:
-    """Ordered keys differ little from one to the next."""
+    """Return the encoding for a column of keys: deltas for integers and text, because ordered keys differ little."""
     if pa.types.is_int32(type_) or pa.types.is_int64(type_):
         return "DELTA_BINARY_PACKED"
     return "DELTA_BYTE_ARRAY" if pa.types.is_string(type_) else None

@@ -4,17 +4,17 @@
 _log/<stream>/<version, 20 digits>.json                                  commit, put-if-absent
 _log/<stream>/_latest.json                                               hint, never trusted
 _log/<stream>/_read.json                                                 how far the source was read; a hint too
-_log/<stream>/_counted.json                                              when it was last counted; a hint too
+_log/<stream>/_counted.json                                              when rows were last counted; a hint too
 _quarantine/<stream>/dt=YYYY-MM-DD/<version>-<part>-<sha256[:12]>.parquet
 _keys/<stream>/dt=YYYY-MM-DD/<version>-<part>-<sha256[:12]>.parquet      keys of a commit's rows, for the keys pass
 _keys/<stream>/<version>-<sha256[:32]>                                   part of a set of all keys, for the next pass
 _runs/<flow run>.json                                                    a stream's result, from another process
-_ops/runs/<flow run>.json                                                what a run did, until a warehouse has it
-_ops/schema_changes.json                                                 the changes of sources that were told of
-_ops/running/<flow run>.json                                             that a run is under way, until it ends
-_ops/latest.json                                                         what of it a monitor reads; a hint too
-_built/<warehouse>.json                                                  what its marts were built from; a hint too
-<any of these>/__doctor/...                                              what a doctor tries; expires
+_ops/runs/<flow run>.json                                                a run's record, until a warehouse has it
+_ops/schema_changes.json                                                 the schema changes that were reported
+_ops/running/<flow run>.json                                             mark of a run under way, until it ends
+_ops/latest.json                                                         newest run, for a monitor; a hint too
+_built/<warehouse>.json                                                  versions its marts were built from; a hint
+<any of these>/__doctor/...                                              test objects of a doctor; they expire
 """
 
 from __future__ import annotations
@@ -41,82 +41,84 @@ _COMMIT_KEY = re.compile(rf"/(\d{{{_VERSION_DIGITS}}})\.json$")
 
 
 def data_key(prefix: str, stream: str, *, at: datetime, version: int, part: int, sha256: str) -> str:
-    """The key of a data or quarantine file; content-addressed, so two writers never overwrite each other."""
+    """Return the key of a data or quarantine file. It holds the content's hash, so that two writers never overwrite
+    each other.
+    """
     return f"{prefix}/{stream}/dt={at:%Y-%m-%d}/{version:010d}-{part:04d}-{sha256[:12]}.parquet"
 
 
 def log_prefix(stream: str) -> str:
-    """The prefix of a stream's commit keys."""
+    """Return the prefix of a stream's commit keys."""
     return f"{LOG}/{stream}/"
 
 
 def commit_key(stream: str, version: int) -> str:
-    """The key of one commit."""
+    """Return the key of one commit."""
     return f"{log_prefix(stream)}{version:0{_VERSION_DIGITS}d}.json"
 
 
 def latest_key(stream: str) -> str:
-    """The key of the hint at the newest version."""
+    """Return the key of the hint at the newest version."""
     return f"{log_prefix(stream)}_latest.json"
 
 
 def read_mark_key(stream: str) -> str:
-    """The key of the hint at how far the source was read."""
+    """Return the key of the hint at how far the source was read."""
     return f"{log_prefix(stream)}_read.json"
 
 
 def count_mark_key(stream: str) -> str:
-    """The key of the hint at when the source was last counted."""
+    """Return the key of the hint at when the source was last counted."""
     return f"{log_prefix(stream)}_counted.json"
 
 
 def set_object_key(stream: str, name: str) -> str:
-    """The key of a part of a stream's set of keys; `name` is made by `set_object_name`."""
+    """Return the key of a part of a stream's key set. `set_object_name` makes `name`."""
     return f"{KEYS}/{stream}/{name}"
 
 
 def set_object_name(version: int, content: str) -> str:
-    """The name of a part of a set: the version that its pass wanted to become, and its content's digest (32 digits)."""
+    """Return the name of a part of a key set: its pass' version number, and the digest of its content (32 digits)."""
     return f"{version:010d}-{content}"
 
 
 def outcome_key(flow_run_id: str) -> str:
-    """The key of a landed stream's result, from the flow run that landed it to the one that asked for it."""
+    """Return the key under which the flow run that landed a stream leaves its result for the run that asked for it."""
     return f"{RUNS}{flow_run_id}.json"
 
 
 def run_record_key(flow_run_id: str) -> str:
-    """The key of the record of what a run did, which waits for its import into the warehouse."""
+    """Return the key of a run's record, which waits there for its import into the warehouse."""
     return f"{OPS_RUNS}{flow_run_id}.json"
 
 
 def running_mark_key(flow_run_id: str) -> str:
-    """The key of the mark of a run that is under way."""
+    """Return the key of the mark that says that a run is under way."""
     return f"{OPS_RUNNING}{flow_run_id}.json"
 
 
 def built_key(warehouse: str) -> str:
-    """The key of the hint at what a warehouse's marts were built from."""
+    """Return the key of the hint that says which versions a warehouse's marts were built from."""
     return f"{BUILT}{warehouse}.json"
 
 
 def latest_run_key() -> str:
-    """The key of the note of the newest run."""
+    """Return the key of the note of the newest run."""
     return f"{OPS}latest.json"
 
 
 def version_of(key: str) -> int | None:
-    """The version that a commit key names, None for any other key."""
+    """Return the version that a commit key names, None for any other key."""
     match = _COMMIT_KEY.search(key)
     return int(match[1]) if match else None
 
 
 def file_version(key: str) -> int | None:
-    """The version that the batch of a file, or of a part of a set, wanted to become; None for a key of another form."""
+    """Return the version for which a file, or a part of a key set, was written; None for a key of another form."""
     match = _FILE_KEY.search(key) or _SET_OBJECT_KEY.search(key)
     return int(match[1]) if match else None
 
 
 def data_prefixes(prefix: str, stream: str) -> tuple[str, ...]:
-    """The prefixes of a stream's files, which `gc` lists."""
+    """Return the prefixes of a stream's files, which `gc` lists."""
     return (f"{prefix}/{stream}/", f"{QUARANTINE}/{stream}/", f"{KEYS}/{stream}/")

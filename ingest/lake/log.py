@@ -1,8 +1,8 @@
 """The commit log of one stream: the only state there is.
 
-A version is one object, written if absent. So the files of a batch and the watermark they move become visible
-together or not at all, and of two writers exactly one wins a version. Versions have no gap. Whoever reads the log reads
-it here, where a commit that is missing, or is not the one of its key, is an error.
+A version is one object, written by a conditional put. So the files of a batch and the watermark that they move become
+visible together or not at all, and of two writers exactly one gets a version. Versions have no gap. All code reads the
+log through this module, where a commit that is missing, or that does not match its key, is an error.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _WAY_OUT = (
 
 
 class _GapError(DamagedLakeError):
-    """A version is missing: `before` are those up to it."""
+    """A version is missing. `before` are the versions up to the gap."""
 
     def __init__(self, error: DamagedLakeError, before: list[int], missing: int) -> None:
         super().__init__(error.message, stream=error.stream, hint=error.hint)
@@ -45,10 +45,10 @@ class CommitLog:
         self.stream = stream
 
     def head(self) -> Commit | None:
-        """The newest commit, None for an empty log.
+        """Return the newest commit, None for an empty log.
 
-        The hint is only where the search begins, some versions below it, so that each run sees for itself that the
-        newest ones are all there. Raises DamagedLakeError if one of those is missing, or is no commit of this log.
+        The search begins some versions below the hint, so that each run checks that the newest versions are all there.
+        Raises DamagedLakeError if one of those is missing, or is no commit of this log.
         """
         above = max(self._hint() - _LOOKED_BACK, 0)
         versions = self._listed(above)
@@ -57,7 +57,9 @@ class CommitLog:
         return self.required(versions[-1]) if versions else None
 
     def read(self, version: int) -> Commit | None:
-        """One commit, None if there is none. Raises DamagedLakeError for an object that is not that commit."""
+        """Return one commit, None if it does not exist. Raises DamagedLakeError for an object that is not that
+        commit.
+        """
         key = layout.commit_key(self.stream, version)
         body = self._store.get(key)
         if body is None:
@@ -71,16 +73,17 @@ class CommitLog:
         return commit
 
     def required(self, version: int) -> Commit:
-        """One commit. Raises DamagedLakeError if there is none."""
+        """Return one commit. Raises DamagedLakeError if it does not exist."""
         commit = self.read(version)
         if commit is None:
             raise self._missing(version)
         return commit
 
     def since(self, version: int) -> Iterator[Commit]:
-        """Commits above `version` that are there now, in order.
+        """Yield the commits above `version` that exist now, in order.
 
-        Raises DamagedLakeError at the first that is missing while later ones are there; those before it were given.
+        Raises DamagedLakeError at the first missing version if later ones exist, after it has yielded the commits
+        before it.
         """
         missing = None
         try:
@@ -93,15 +96,18 @@ class CommitLog:
             raise self._missing(missing)
 
     def whole(self, until: int | None = None) -> list[Commit]:
-        """All commits, or those up to the version `until`, in order. Raises DamagedLakeError if one is missing."""
+        """Return all commits, or those up to the version `until`, in order.
+
+        Raises DamagedLakeError if one of them is missing.
+        """
         return self._all_of(self._listed(0) if until is None else range(1, until + 1))
 
     def between(self, version: int, until: int) -> list[Commit]:
-        """The commits above `version` up to `until`, in order. Raises DamagedLakeError if one is missing."""
+        """Return the commits above `version` up to `until`, in order. Raises DamagedLakeError if one is missing."""
         return self._all_of(range(version + 1, until + 1))
 
     def append(self, commit: Commit) -> None:
-        """Make `commit` the next version. Raises ConflictError if another writer already has."""
+        """Make `commit` the next version. Raises ConflictError if another writer has taken that version."""
         try:
             self._store.put_if_absent(layout.commit_key(self.stream, commit.version), commit.encode())
         except ConflictError as error:
@@ -117,7 +123,7 @@ class CommitLog:
             return list(pool.map(self.required, versions))
 
     def _listed(self, above: int) -> list[int]:
-        """The versions above `above` that are there. Raises _GapError where one of them is missing."""
+        """Return the versions above `above` that exist. Raises _GapError if one of them is missing."""
         prefix, after = layout.log_prefix(self.stream), layout.commit_key(self.stream, above)
         listed = [layout.version_of(item.key) for item in self._store.list(prefix, start_after=after)]
         versions = [version for version in listed if version is not None]
@@ -136,14 +142,14 @@ class CommitLog:
         try:
             self._store.put(layout.latest_key(self.stream), orjson.dumps({"version": version}))
         except PlatformError as error:
-            # The commit stands without its hint; reporting a failure would make the caller commit twice.
+            # The commit stands without its hint. Reporting a failure would make the caller commit twice.
             get_logger(stream=self.stream, version=version).warning("the hint was not written", error=str(error))
 
     def _hint(self) -> int:
         try:
             body = self._store.get(layout.latest_key(self.stream))
         except DamagedLakeError as error:
-            # The store died while overwriting the hint; the next commit writes it anew.
+            # The store failed while it overwrote the hint. The next commit writes the hint anew.
             get_logger(stream=self.stream).warning("the hint is damaged", error=str(error))
             return 0
         if body is None:

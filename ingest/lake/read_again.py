@@ -1,13 +1,13 @@
-"""Which refused records without a readable key were read again: of each stretch of time the newest reading counts.
+"""Finds refused records without a readable key that a later run has read again. Of each range the newest reading
+counts.
 
-A record that shows its key is known again by it. One that does not (`null`, say) may be one of several equal ones, each
-of which the source counts. Equal records cannot be distinguished, but they can be counted: a walk through a window says
-how many lie between two points of the order in which the source gives its records. Points are the ends of windows and
-readable cursors.
+A record that shows its key is recognised by it. A record that does not (`null`, say) may be one of several equal ones,
+each of which the source counts. Equal records cannot be distinguished, but they can be counted: a walk through a window
+shows how many lie between two points of the source's order. Points are the ends of windows and readable cursors.
 
-The timeline holds, between each two of its points, the records that stand there. A newer walk replaces them between
-the points that both share. At its ends, where only one of the two has a point, as many are replaced as the counts say:
-of three equal records up to a point, of which the newer walk has two, one lies before its start.
+The timeline holds the records between each two of its points. A newer walk replaces the records between the points that
+both share. At the walk's ends, where only one of the two has a point, it replaces as many as the counts say: of three
+equal records up to a point, of which the newer walk has two, one lies before its start.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ Place = tuple[int, int]
 
 @dataclass(frozen=True)
 class UnnamedRecord:
-    """A refused record without a readable key; `content` is the same for equal records.
+    """A refused record without a readable key. `content` is the same for equal records.
 
-    `after` and `before` are the readable cursors around it, None if its commit had none.
+    `after` and `before` are the readable cursors around it, None if its commit has none on that side.
     """
 
     version: int
@@ -43,7 +43,10 @@ class UnnamedRecord:
 
 
 def read_again(commits: Sequence[Commit], records: Iterable[UnnamedRecord]) -> dict[Place, int]:
-    """The records that a later version has read again, and that version. `commits` are all of the stream, in order."""
+    """Return the records that a later version has read again, each with that version.
+
+    `commits` are all commits of the stream, in order.
+    """
     of_version: dict[int, list[UnnamedRecord]] = {}
     for record in records:
         of_version.setdefault(record.version, []).append(record)
@@ -65,7 +68,7 @@ class _Side(IntEnum):
 
 
 class _Point(NamedTuple):
-    """A point in the order of the source's records, known to each walk that has passed it."""
+    """A point in the order of the source's records. Each walk that has passed it knows it."""
 
     moment: datetime
     side: _Side
@@ -85,13 +88,13 @@ class _Standing:
 
 @dataclass(frozen=True)
 class _Chain:
-    """Points in their order, and the records between each two of them."""
+    """Points in their order, and the records between each two neighbours."""
 
     points: list[_Point]
     between: list[list[_Standing]] = field(default_factory=list)
 
     def records(self, start: int, end: int) -> list[_Standing]:
-        """Those between the points number `start` and `end`."""
+        """Return the records between the points number `start` and `end`."""
         return [record for records in self.between[start:end] for record in records]
 
     def knows(self, point: _Point) -> bool:
@@ -99,7 +102,7 @@ class _Chain:
         return at < len(self.points) and self.points[at] == point
 
     def gap(self, point: _Point) -> int:
-        """The number of the last point that is not after `point`."""
+        """Return the number of the last point that does not come after `point`."""
         return bisect_right(self.points, point) - 1
 
     def divide(self, gap: int, point: _Point, before: list[_Standing], after: list[_Standing]) -> None:
@@ -107,7 +110,7 @@ class _Chain:
         self.between[gap : gap + 1] = [before, after]
 
     def widen(self, start: _Point, end: _Point) -> None:
-        """Reach from `start` to `end` at least."""
+        """Extend the chain so that it reaches at least from `start` to `end`."""
         if start < self.points[0]:
             self.points.insert(0, start)
             self.between.insert(0, [])
@@ -118,10 +121,10 @@ class _Chain:
 
 @dataclass(frozen=True)
 class _Reading:
-    """The result of one walk, which ended with `version`.
+    """The records that one walk has read. The walk ended with `version`.
 
-    `tail` holds what a walk that broke off has read behind the last point that it has passed. There may be more of
-    them, up to the end of its window.
+    `tail` holds the records that an aborted walk has read behind the last point that it passed. More of them may exist,
+    up to the end of its window.
     """
 
     version: int
@@ -131,14 +134,14 @@ class _Reading:
 
 
 class _Timeline:
-    """The records that stand, and those that were replaced, with the version that has read them again."""
+    """The records that stand, and the records that were replaced, each with the version that has read it again."""
 
     def __init__(self) -> None:
         self.replaced: dict[Place, int] = {}
         self._chain = _Chain([])
 
     def read(self, reading: _Reading) -> None:
-        """Let what `reading` has found replace what stands in its stretch."""
+        """Let the records of `reading` replace the standing records in its range."""
         new = reading.chain
         if not self._chain.points:
             self._chain = _Chain([*new.points], [*new.between])
@@ -152,7 +155,10 @@ class _Timeline:
         self._add_tail(reading)
 
     def _splice(self, reading: _Reading, first: int, last: int) -> None:
-        """Put in what was read. The points number `first` to `last` of the reading tell how much stands at its ends."""
+        """Replace the records between two shared points. They are number `first` to `last` of the reading.
+
+        The counts decide how many records at the reading's ends are replaced.
+        """
         old, new = self._chain, reading.chain
         start, end = new.points[0], new.points[-1]
         if first > 0:
@@ -171,7 +177,7 @@ class _Timeline:
         old.between[replaced] = new.between
 
     def _merge(self, reading: _Reading) -> None:
-        """Add a reading of which it is unknown how much stands on which side of a point."""
+        """Add a reading that shares no point with the timeline, so that the side of its records is unknown."""
         old, found = self._chain, reading.chain.records(0, len(reading.chain.points))
         first, last = old.gap(reading.chain.points[0]), old.gap(reading.chain.points[-1])
         at_ends = [record for gap in sorted({first, last}) for record in old.between[gap]]
@@ -182,7 +188,7 @@ class _Timeline:
         old.between[first : last + 1] = [outside + found]
 
     def _add_tail(self, reading: _Reading) -> None:
-        """Let the tail replace as many equal records, from its first point on; the rest of it is new."""
+        """Let the tail replace as many equal records, from its first point on. The rest of the tail is new."""
         if not reading.tail:
             return
         old, start = self._chain, reading.chain.points[-1]
@@ -207,9 +213,10 @@ class _Timeline:
 def _apart(
     at_end: Sequence[_Standing], inside: Sequence[_Standing], found: Sequence[_Standing]
 ) -> tuple[list[_Standing], list[_Standing]]:
-    """Of the records `at_end` of a reading's stretch: those outside of it, and those that it has `found` again.
+    """Split the records `at_end` of a reading's range: those outside the range, and those that the reading has `found`
+    again.
 
-    Those `inside` are surely within the stretch.
+    The records `inside` certainly lie within the range.
     """
     spare = Counter(record.content for record in [*at_end, *inside])
     spare.subtract(record.content for record in found)
@@ -223,7 +230,7 @@ def _apart(
 
 
 def _readings(commits: Iterable[Commit], of_version: Mapping[int, Sequence[UnnamedRecord]]) -> list[_Reading]:
-    """The result of each walk, in the order in which they ended."""
+    """Return the reading of each walk, in the order in which the walks ended."""
     walks: dict[int, list[tuple[Commit, Walk]]] = {}
     newest: dict[CommitKind, tuple[Commit, int]] = {}
     for commit in commits:
@@ -260,7 +267,7 @@ def _reading(steps: Sequence[tuple[Commit, Walk]], of_version: Mapping[int, Sequ
 
 
 def _stretch(record: UnnamedRecord, following: datetime | None) -> tuple[_Point, _Point | None]:
-    """The points around a record, None for what is behind it if its walk has read no cursor after it.
+    """Return the points around a record. The second is None if its walk has read no cursor after the record.
 
     `following` is the first cursor that the walk has read after the record's commit.
     """
@@ -288,7 +295,10 @@ def _place(record: _Standing) -> Place:
 
 
 def _walk_of_older_release(commit: Commit, window: Window, newest: Mapping[CommitKind, tuple[Commit, int]]) -> Walk:
-    """Commits in a row with one window are one walk, of which only the last has a known end."""
+    """Return the walk of a commit of an older release, which recorded none.
+
+    Consecutive commits with one window are one walk, and only the last commit shows its end.
+    """
     before, first = newest.get(commit.kind, (None, commit.version))
     goes_on = before is not None and before.window == window
     if commit.kind is CommitKind.DATA:

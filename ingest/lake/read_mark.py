@@ -1,9 +1,9 @@
-"""Read marks: up to when a stream's source was read, and when it was counted. Hints beside the log, never the state.
+"""Read marks: the moment up to which a stream's source was read, and the moment of its last count.
 
-A window without rows commits nothing, so that the log of a quiet table says nothing of the runs that read it. Each run
-that has read a stream writes one small object over the older one, and a second one where it could compare the stream
-with its source. Where a mark is lost, or a slower writer has written over it, it claims less than was read: a stream
-then looks older than it is, or is counted once more.
+A mark is a hint beside the log, never the state. A window without rows commits nothing, so the log of a quiet table
+shows nothing of the runs that read it. Each run that has read a stream overwrites one small object, and a second one if
+it could compare the stream with its source. A mark that was lost, or overwritten by a slower writer, claims less than
+was read: the stream then looks older than it is, or is counted once more.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ class _Mark(BaseModel):
 
     @classmethod
     def key(cls, stream: str) -> str:
-        """Where it is."""
+        """Return the key of the mark's object."""
         raise NotImplementedError
 
     @classmethod
     def read(cls, store: ObjectStore, stream: str) -> Self | None:
-        """The stream's mark, None if there is none that can be read."""
+        """Return the stream's mark, None if there is no readable one."""
         try:
             body = store.get(cls.key(stream))
         except DamagedLakeError as error:
@@ -46,7 +46,7 @@ class _Mark(BaseModel):
             return None
 
     def write(self, store: ObjectStore, stream: str) -> None:
-        """Write it over the older one. What was landed stands without it, so that a failure is only logged."""
+        """Overwrite the stream's mark. A failure is only logged, because landed data does not depend on marks."""
         try:
             store.put(self.key(stream), self.model_dump_json().encode())
         except PlatformError as error:
@@ -54,8 +54,10 @@ class _Mark(BaseModel):
 
 
 class ReadMark(_Mark):
-    """All that the source had below `until` is in the lake at `version`, whose commit is batch `batch_id`; these are 0
-    and None for an empty log."""
+    """All rows that the source had below `until` are in the lake at `version`. `batch_id` names that version's commit.
+
+    For an empty log `version` is 0 and `batch_id` is None.
+    """
 
     until: AwareDatetime
     version: int
@@ -63,16 +65,16 @@ class ReadMark(_Mark):
 
     @classmethod
     def key(cls, stream: str) -> str:
-        """Where it is."""
+        """Return the key of the stream's read mark."""
         return layout.read_mark_key(stream)
 
     @classmethod
     def of(cls, until: datetime, head: Commit | None) -> Self:
-        """The mark of a run that has read up to `until` while `head` was the log's newest commit."""
+        """Return the mark of a run that has read up to `until` while `head` was the log's newest commit."""
         return cls(until=until, version=head.version if head else 0, batch_id=head.batch_id if head else None)
 
     def is_of(self, log: CommitLog, head: Commit | None) -> bool:
-        """Whether the log, whose newest commit is `head`, still holds the commit that the mark is of."""
+        """Return whether the log still holds the commit that the mark names. `head` is the log's newest commit."""
         if head is None or self.version == 0:
             return head is None and self.version == 0
         if self.version > head.version:
@@ -82,24 +84,32 @@ class ReadMark(_Mark):
 
 
 class CountMark(_Mark):
-    """`at` is when rows were last counted at the source, deletions looked for, so that it could be compared."""
+    """The moment `at` which a run last counted the source's rows after a search for deletions, so that counts
+    compare.
+    """
 
     at: AwareDatetime
 
     @classmethod
     def key(cls, stream: str) -> str:
-        """Where it is."""
+        """Return the key of the stream's count mark."""
         return layout.count_mark_key(stream)
 
     def is_within(self, period: timedelta, now: datetime) -> bool:
-        """Whether that was less than `period` from `now`; a clock that ran ahead excuses no stream for ever."""
+        """Return whether the count is less than `period` from `now`.
+
+        The distance counts in both directions, so that a clock that ran ahead does not excuse a stream for ever.
+        """
         return abs(now - self.at) < period
 
 
 def read_until(store: ObjectStore, contract: StreamContract, head: Commit | None) -> datetime | None:
-    """Up to when the source was read: the mark's moment, if it is of this log, else the watermark; None for never."""
+    """Return the moment up to which the source was read; None if it never was.
+
+    It is the mark's moment if the mark belongs to this log, otherwise the watermark.
+    """
     mark = ReadMark.read(store, contract.stream)
     marked = mark.until if mark is not None and mark.is_of(CommitLog(store, contract.stream), head) else None
-    # One that was read by windows once, and is landed whole now, has kept its watermark.
+    # A stream that was read by windows once, and is a snapshot stream now, still has its watermark.
     watermark = watermark_of(head) if contract.spec.cursor is not None else None
     return max((moment for moment in (marked, watermark) if moment is not None), default=None)

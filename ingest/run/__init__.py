@@ -2,9 +2,9 @@
 
 runner            opens an ingestion, and ingests a stream with retries
 shared            the horizon and the snapshot that all streams of an ingestion share, whichever process lands them
-extract_postgres, extract_saas  how each kind of source becomes commits
+extract_postgres, extract_saas  turn each kind of source into commits
 window            the bounds of what is read
-context           what every extraction is given, and what it returns
-quarantine, retry_records, retry_rows  records that broke the contract, tried once more
-verification      whole streams compared, and what differs landed
+context           the inputs and the result of every extraction
+quarantine, retry_records, retry_rows  retry records that broke the contract
+verification      compares whole streams, and lands the differences
 """

@@ -1,4 +1,4 @@
-"""What one ingestion knows, and its result for each stream."""
+"""The state of one ingestion, and its result for each stream."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SourceCount:
-    """Rows at the source below the end of the window, seen at the ingestion's snapshot.
+    """The number of rows at the source below the end of the window, counted in the ingestion's snapshot.
 
-    `in_flight` holds the keys of rows whose state in the lake may be an older one: those above the window, and those
-    that quarantine holds. It is None if the source cannot change a row that it gave once.
+    `in_flight` holds the keys of rows that may be older in the lake: rows above the window, and rows in quarantine. It
+    is None if the source never changes a row that it has given.
     """
 
     rows: int
@@ -35,9 +35,9 @@ class SourceCount:
 
 @dataclass(frozen=True)
 class StreamResult:
-    """The outcome of one stream. `lag_seconds` is the horizon's distance from now, `blocker` its cause.
+    """The outcome of one stream. `lag_seconds` is how far the horizon lies behind now, and `blocker` is the cause.
 
-    All that the source had below `read_until` is in the lake; None if nothing new was read. `changes` are the
+    All rows that the source had below `read_until` are in the lake; None if nothing new was read. `changes` are the
     source's differences from its contract.
     """
 
@@ -68,10 +68,10 @@ class StreamResult:
 
 @dataclass
 class IngestionContext:
-    """The part of its ingestion that every extraction needs.
+    """The state of an ingestion that every extraction needs.
 
-    `heads` are the logs' newest commits as it knows them; a batch may only be built on top of these. A stream
-    whose log is `damaged` has none.
+    `heads` are the newest commits that it knows; a batch may only build upon these. A stream whose log is `damaged` has
+    none.
     """
 
     settings: IngestSettings
@@ -84,19 +84,20 @@ class IngestionContext:
     _first_heads: dict[str, Commit | None] = field(default_factory=dict)
 
     def origin(self, stream: str) -> BatchOrigin:
-        """The origin of the next batch of `stream`."""
+        """Return the origin of the next batch of `stream`."""
         return BatchOrigin(self.run_id, self.heads[stream], datetime.now(UTC))
 
     def committed(self, commit: Commit) -> None:
-        """Note a commit of this run; the next batch is built on top of it."""
+        """Record a commit of this run. The next batch builds upon it."""
         self._first_heads.setdefault(commit.stream, self.heads[commit.stream])
         self._landed.setdefault(commit.stream, []).append(commit)
         self.heads[commit.stream] = commit
 
     def take_over_newer(self, stream: str) -> Commit | None:
-        """Go on from what was committed since; the newest commit of another run among it, if there is one.
+        """Move the stream's head to the newest commit. Return the newest commit of another run among the new ones, if
+        any.
 
-        Commits of this run are its own: the answer to one may have been lost, or its process may have died.
+        Commits of this run may be new here too: the response to one may have been lost, or its process may have died.
         """
         foreign = None
         known = self.heads[stream]
@@ -118,7 +119,7 @@ class IngestionContext:
         read_until: datetime | None = None,
         changes: tuple[SchemaChange, ...] = (),
     ) -> StreamResult:
-        """All that this run has done to `stream`, tries that a fault broke off included."""
+        """Return all that this run has done to `stream`. It includes the commits of tries that a fault aborted."""
         commits = tuple(self._landed.get(stream, ()))
         return StreamResult(
             stream=stream,
@@ -136,7 +137,7 @@ class IngestionContext:
         )
 
     def mark_read(self, result: StreamResult, *, compared: bool) -> None:
-        """Leave hints at how far the stream's source was read, and that it could be `compared` with the lake."""
+        """Write hints that say how far the stream's source was read, and whether it was `compared` with the lake."""
         if result.read_until is not None:
             ReadMark.of(result.read_until, self.heads[result.stream]).write(self.store, result.stream)
         if compared:

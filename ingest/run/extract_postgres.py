@@ -1,4 +1,6 @@
-"""One Postgres stream in one run: its window or snapshot, its keys, its count; all at the session's snapshot."""
+"""The extraction of one Postgres stream in one run: its window or snapshot, keys and count, from one database
+snapshot.
+"""
 
 from __future__ import annotations
 
@@ -32,10 +34,10 @@ _SMALL_BYTES = 256 * 1024
 
 
 class PostgresExtraction:
-    """Lands one stream. Make a new one for each try."""
+    """The extraction of one Postgres stream. Make a new one for each try."""
 
     def __init__(self, context: IngestionContext, adaptation: Adaptation, session: PostgresSession) -> None:
-        """`adaptation` is the contract as the source is now."""
+        """Prepare an extraction. `adaptation` is the contract with the source's current columns."""
         self._context = context
         self._contract = adaptation.contract
         self._session = session
@@ -45,7 +47,7 @@ class PostgresExtraction:
         self._opened_on = self._head
 
     def ingest(self, *, keys: bool, count: bool) -> StreamResult:
-        """Land what is new, then the keys where the contract asks for them, then count at the source."""
+        """Land new rows, then the deleted keys if the contract asks for them, then count the rows at the source."""
         if self._contract.spec.mode is Mode.SNAPSHOT:
             self._land_snapshot()
             self._read_until = self._session.horizon.read_at
@@ -58,7 +60,7 @@ class PostgresExtraction:
         return self._result(self._count() if count else None)
 
     def is_quick(self) -> bool:
-        """Whether `ingest` without keys reads little: no row at all, or a table that was small the last time."""
+        """Return whether `ingest` without keys reads little: no row, or a table that was small in the last run."""
         head, before = self._head, watermark_of(self._head)
         if head is None:
             return False
@@ -70,12 +72,12 @@ class PostgresExtraction:
         return window is None or not self._session.has_rows(self._contract, window)
 
     def land_keys(self) -> StreamResult:
-        """Land what has gone, and what has come back, alone."""
+        """Land only deleted keys and keys that came back."""
         self._find_deletions()
         return self._result(None)
 
     def backfill(self, bounds: Bounds) -> StreamResult:
-        """Land a window again, as far as it lies below the horizon; the watermark stays."""
+        """Land a window again, as far as it lies below the horizon. The watermark stays."""
         part, notice = settled_part(bounds, self._session.horizon.at)
         self._notices += (notice,) if notice else ()
         if part is not None:
@@ -83,7 +85,7 @@ class PostgresExtraction:
         return self._result(None)
 
     def retry_quarantined(self) -> StreamResult:
-        """Land the rows that were refused and fit now."""
+        """Land the quarantined rows that fit now."""
         retry_rows(self._context, self._contract, self._session)
         return self._result(None)
 
@@ -107,7 +109,7 @@ class PostgresExtraction:
 
     @property
     def _settled_until(self) -> datetime | None:
-        """No window to come reads a row with a cursor below it."""
+        """The cursor below which no later window reads a row."""
         landed_below = watermark_of(self._head)
         return landed_below - self._contract.spec.allowed_lateness if landed_below else None
 
@@ -122,9 +124,9 @@ class PostgresExtraction:
                 self._context.committed(batch.commit(window=window, watermark=unmoved(self._head)))
 
     def _land_new_columns(self) -> None:
-        """Land all rows again where a column that the lake has not seen yet holds values in rows that it has.
+        """Land all rows again if a column that is new in the lake holds values in rows that are already landed.
 
-        `ADD COLUMN ... DEFAULT` gives every row a value, and moves no cursor.
+        `ADD COLUMN ... DEFAULT` gives every row a value without moving its cursor.
         """
         head, landed_below = self._head, watermark_of(self._head)
         if head is None or landed_below is None or not head.columns:
@@ -135,12 +137,16 @@ class PostgresExtraction:
 
     @property
     def _columns_changed(self) -> bool:
-        """Whether a changed shape must be committed though there is no new row."""
+        """Whether a changed shape must be committed although there is no new row."""
         head = self._head
         return head is not None and bool(head.columns) and head.columns != columns_of(self._contract)
 
     def _require_margin(self) -> None:
-        """A cursor that the source rounds down could fall below a horizon that its transaction began after."""
+        """Check that the horizon's margin is at least the cursor's rounding.
+
+        Otherwise a cursor that the source rounds down could fall below a horizon that was read before the row was
+        written.
+        """
         rounding, margin = self._contract.cursor_rounding, self._context.settings.horizon_margin_seconds
         if rounding.total_seconds() > margin:
             raise ConfigurationError(
@@ -166,14 +172,14 @@ class PostgresExtraction:
         self._read_until = window.end
 
     def _window(self, before: datetime | None) -> Window | None:
-        """What has settled since the watermark `before`; None where the horizon has not moved."""
+        """Return the window from the watermark `before` to the horizon; None if the horizon has not moved."""
         end = self._session.horizon.at
         if end is None or (before is not None and end <= before):
             return None
         return Window(start=before - self._contract.spec.allowed_lateness if before else None, end=end)
 
     def _note_rows_of_the_future(self) -> None:
-        """Say which rows no window reads for long: their cursors lie beyond the database's clock."""
+        """Report rows that no window will read for long, because their cursors lie beyond the database's clock."""
         slack = max(_CLOCK_SLACK, self._contract.spec.allowed_lateness)
         found = self._session.beyond(self._contract, self._session.horizon.read_at + slack, examples=_EXAMPLES)
         if not found.rows:
@@ -187,7 +193,7 @@ class PostgresExtraction:
         )
 
     def _find_deletions(self, *, whole: bool = False) -> None:
-        """Land what has gone from the snapshot, and what is back in it with a cursor that was read before."""
+        """Land keys that the snapshot lacks, and rows that are back in it with a cursor that was read before."""
         converter = RowConverter(self._contract, self._contract.key_columns)
         keys = (converter.convert(rows).batch for rows in self._session.read_keys(self._contract))
         keys_pass = KeysPass(self._context, self._contract, self._land_returned, first=self._opened_on is None)
@@ -206,7 +212,7 @@ class PostgresExtraction:
                 self._context.committed(batch.commit(window=None, watermark=unmoved(self._head)))
 
     def _land_snapshot(self) -> None:
-        """Land all rows, unless they are those that the newest commit landed."""
+        """Land all rows, unless they equal those of the newest commit."""
         head = self._head
         with self._batch(CommitKind.SNAPSHOT) as batch:
             self._read_window(batch, None)
@@ -263,7 +269,7 @@ class PostgresExtraction:
         return SourceCount(rows, pa.Table.from_batches(in_flight, schema=converter.schema))
 
     def _boundary(self) -> datetime | None:
-        """Below it everything was landed by now: the watermark, or the horizon where nothing new lay below it."""
+        """The moment below which everything is landed: the watermark, or the horizon if nothing new lay below it."""
         moments = [moment for moment in (watermark_of(self._head), self._session.horizon.at) if moment is not None]
         return max(moments, default=None)
 

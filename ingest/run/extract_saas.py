@@ -1,4 +1,4 @@
-"""One SaaS stream in one run: its settled window in resumable commits, its keys, its count."""
+"""The extraction of one SaaS stream in one run: its settled window in resumable commits, its keys, its count."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from ingest.verify.verifier import Compared
 
 
 class SaasExtraction:
-    """Lands one stream. Make a new one for each try."""
+    """The extraction of one SaaS stream. Make a new one for each try."""
 
     def __init__(self, context: IngestionContext, contract: StreamContract, api: ApiClient, budget: WaitBudget) -> None:
         self._context = context
@@ -42,7 +42,9 @@ class SaasExtraction:
         self._read_until: datetime | None = None
 
     def ingest(self, *, keys: bool, count: bool) -> StreamResult:
-        """Land what has settled, then the keys where the contract asks for them, then count at the source."""
+        """Land settled records, then the deleted keys if the contract asks for them, then count the records at the
+        source.
+        """
         settled = self._source.settled_until(self._settling)
         self._land_settled(settled)
         boundary = max(settled, watermark_of(self._head) or settled)
@@ -50,13 +52,13 @@ class SaasExtraction:
         try:
             walked = self._land_keys() if keys and self._contract.lands_keys else None
         except UnreadableKeyError as error:
-            # Rows deleted at the source may still be in the lake: counts could not be compared.
+            # Deleted rows may still be in the lake, so the counts cannot be compared.
             self._notices.append(f"deletions were not looked for: {error.message}")
             return self._result(None)
         return self._result(self._count(boundary, walked) if count else None)
 
     def is_quick(self) -> bool:
-        """Whether `ingest` without keys has no record to read."""
+        """Return whether `ingest` without keys has no record to read."""
         before = watermark_of(self._head)
         if before is None or self._unfinished:
             return False
@@ -64,12 +66,12 @@ class SaasExtraction:
         return settled <= before or not any(page.records for page in self._source.pages(self._window(before, settled)))
 
     def land_keys(self) -> StreamResult:
-        """Land what has gone, and what has come back, alone."""
+        """Land only deleted keys and keys that came back."""
         self._land_keys()
         return self._result(None)
 
     def backfill(self, bounds: Bounds) -> StreamResult:
-        """Land a window again, as far as it has settled; the watermark stays."""
+        """Land a window again, as far as it has settled. The watermark stays."""
         part, notice = settled_part(bounds, self._source.settled_until(self._settling))
         self._notices += [notice] if notice else []
         if part is not None:
@@ -79,12 +81,12 @@ class SaasExtraction:
         return self._result(None)
 
     def retry_quarantined(self) -> StreamResult:
-        """Land the records that were refused and keep the contract now."""
+        """Land the quarantined records that keep the contract now."""
         retry_records(self._context, self._contract)
         return self._result(None)
 
     def verify(self, *, repair: bool) -> Verification:
-        """Compare all that the API gives with the lake; with `repair`, land what differs."""
+        """Compare all records of the API with the lake. With `repair`, land the differences."""
 
         def source() -> SourceRows:
             boundary = watermark_of(self._head)
@@ -104,7 +106,7 @@ class SaasExtraction:
         return self._context.heads[self._contract.stream]
 
     def _land_settled(self, settled: datetime) -> None:
-        """Finish a window that an earlier run left unfinished, then read the one up to `settled`."""
+        """Finish a window that an earlier run left unfinished, then read the window up to `settled`."""
         resume = self._head.watermark.resume if self._head else None
         if resume is not None:
             self._finish(resume)
@@ -123,12 +125,14 @@ class SaasExtraction:
         try:
             self._land(resume.window, CommitKind.DATA, done, resume)
         except ExpiredCursorError as error:
-            # Reading the window again lands some records twice in RAW; staging keeps one per key.
+            # Reading the window again lands some records twice in RAW. Staging keeps one row per key.
             self._notices.append(f"the page cursor was refused ({error.message}); the window was read again")
             self._land(resume.window, CommitKind.DATA, done, None)
 
     def _land(self, window: Window, kind: CommitKind, done: Watermark, resume: Resume | None) -> None:
-        """Read `window`, from where `resume` says, with a commit every `saas_commit_bytes`; the last leaves `done`."""
+        """Read `window` from the position `resume`, with a commit every `saas_commit_bytes`. The last commit leaves
+        `done`.
+        """
         resumed = resume is not None
         walk = WindowWalk(window, resume)
         following: Page | None = Page([], None)
@@ -161,7 +165,7 @@ class SaasExtraction:
         return Watermark(before=before, after=before, resume=resume)
 
     def _fill(self, batch: Batch, pages: Iterator[Page], walk: WindowWalk) -> Page | None:
-        """Read pages until the batch is full: the page after which to go on, or None at the window's end."""
+        """Read pages until the batch is full. Return the page after which to go on, or None at the window's end."""
         for page in pages:
             first = batch.read + walk.unplaced + 1
             decoded = self._decoder.decode(page.records, first_position=first, window=walk.window)
@@ -175,10 +179,10 @@ class SaasExtraction:
         return None
 
     def _land_keys(self, *, whole: bool = False) -> pa.Table:
-        """Land what has gone, and what is back with a cursor that was read before. Returns all keys, with the cursor of
-        each.
+        """Land deleted keys, and records that came back with a cursor that was read before.
 
-        The walk has no upper end: a record that is edited meanwhile moves behind the walk's position, not out of it.
+        Returns all keys, each with its cursor. The walk has no upper end: a record that is edited meanwhile moves to a
+        later position of the walk, not out of it.
         """
         decoder = KeyDecoder(self._contract)
         pages = self._source.pages(Window(start=None, end=None))
@@ -189,7 +193,7 @@ class SaasExtraction:
         return walked
 
     def _land_returned(self, walked: pa.Table, keys: Returned) -> None:
-        """Land the records of `keys` whose cursors no window to come will read; `walked` has the cursors."""
+        """Land the records of `keys` whose cursors no later window will read. `walked` has the cursors."""
         landed_below = watermark_of(self._head)
         wanted = {key for batch in keys for key in _keys_of(pa.Table.from_batches([batch]), self._contract)}
         if landed_below is None or not wanted:

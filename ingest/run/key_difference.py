@@ -1,11 +1,10 @@
-"""Which keys have gone and which have come back: the source's keys against those that live in the lake.
+"""Finds deleted and returned keys: compares the source's keys with the keys that live in the lake.
 
-All of it lies in a DuckDB on local disk, and is sorted and compared range by range, so that memory does not grow with
-the table. Keys are ordered and compared by the bytes of their landed values, whatever collation the source orders them
-by.
+All keys lie in a DuckDB file on local disk, and are sorted and compared range by range, so that memory does not grow
+with the table. Keys are ordered and compared by the bytes of their landed values, whatever collation the source uses.
 
-A key lives in the lake if it was seen there, in the previous set or in what was landed since, and no tombstone came
-later. Of the previous set only the parts that this one does not share are looked at.
+A key lives in the lake if the previous set or a later commit holds it, and no later tombstone does. Of the previous
+set, only the parts that the new set does not share are read.
 """
 
 from __future__ import annotations
@@ -42,8 +41,10 @@ _LONGEST = 8
 
 
 class KeyDifference:
-    """Compares the keys of one stream. `source` is a Parquet file of the keys' columns alone; some may stand in it
-    more than once, unless it is `ordered`: each key once, in the order of their bytes. Use as a context manager.
+    """A comparison of the keys of one stream. Use as a context manager.
+
+    `source` is a Parquet file with only the key columns. If it is `ordered`, each key stands in it once, in the order
+    of the keys' bytes. Otherwise a key may stand in it more than once.
     """
 
     def __init__(
@@ -72,8 +73,11 @@ class KeyDifference:
         self._connection.close()
 
     def chunks(self, chunk_rows: int) -> Iterator[pa.Table]:
-        """The source's keys, each once, in the order of their bytes, cut where a hash of a key says so: into chunks of
-        `chunk_rows` (a power of two) on average. Where there is no key, one empty chunk."""
+        """Yield the source's distinct keys in the order of their bytes, in chunks of `chunk_rows` (a power of two) on
+        average.
+
+        A hash of the keys decides where a chunk ends. If there is no key, yield one empty chunk.
+        """
         texts = (f"coalesce(strlen({text}) || ':' || {text}, '-')" for text in map(_text, self._columns, self._types))
         ends = f"(md5_number(concat({', '.join(texts)})) & {chunk_rows - 1}::UHUGEINT) = 0"
         pending: list[pa.RecordBatch] = []
@@ -93,28 +97,28 @@ class KeyDifference:
             yield self._chunk(pending)
 
     def forget(self) -> None:
-        """Take back all that was added."""
+        """Remove all keys that were added."""
         self._execute("TRUNCATE seen")
         self._execute("TRUNCATE new_to_set")
 
     def add_new_to_set(self, chunk: pa.Table) -> None:
-        """Add keys of a chunk that the previous set does not have as it is."""
+        """Add the keys of a chunk that the previous set does not hold unchanged."""
         self._connection.register("given", chunk)
         self._execute(f"INSERT INTO new_to_set SELECT {self._typed()} FROM given")  # noqa: S608
         self._connection.unregister("given")
 
     def add_all_to_new(self) -> None:
-        """Take all of the source's keys for such ones: there is no previous set in chunks."""
+        """Add all of the source's keys as new to the set, because there is no previous set in chunks."""
         self._execute(f"INSERT INTO new_to_set SELECT {self._all} FROM source")  # noqa: S608
 
     def add_seen(self, files: Sequence[Path], *, version: int, tombstones: bool = False) -> None:
-        """Add keys that the lake knows as of `version`, out of Parquet files."""
+        """Add keys from Parquet files, as the lake knows them as of `version`."""
         self._execute(
             f"INSERT INTO seen SELECT {self._typed()}, {version}, {tombstones} FROM {_parquet(files)}"  # noqa: S608
         )
 
     def add_refused(self, file: Path, *, version: int) -> None:
-        """Add keys of records in quarantine, as far as they can be read."""
+        """Add the keys of quarantined records, as far as they can be read."""
         members = ", ".join(
             f"TRY_CAST(json_extract_string(key, {_literal(_pointer(name))}) AS {type_}) AS {k}"
             for name, k, type_ in zip(self._names, self._columns, self._types, strict=True)
@@ -126,7 +130,9 @@ class KeyDifference:
         )
 
     def gone(self) -> Iterator[pa.RecordBatch]:
-        """The keys that live in the lake and are not at the source, in their order, as the contract names them."""
+        """Yield the keys that live in the lake but not at the source, in their order, with the contract's
+        column names.
+        """
         return self._keys(
             "seen",
             lambda part: (
@@ -138,8 +144,10 @@ class KeyDifference:
         )
 
     def unknown(self, *, since: int) -> Iterator[pa.RecordBatch]:
-        """The source's keys that do not live in the lake, in their order; what was seen below version `since` and not
-        again, an older release had found to be deleted."""
+        """Yield the source's keys that do not live in the lake, in their order.
+
+        A key that was not seen from version `since` on does not live, because an older release had found it deleted.
+        """
         return self._keys(
             "new_to_set",
             lambda part: (
@@ -158,14 +166,14 @@ class KeyDifference:
         )
 
     def _keys(self, table: str, sql: Callable[[str], str]) -> Iterator[pa.RecordBatch]:
-        """What `sql` finds in each range of the keys of `table`."""
+        """Yield the rows of the query that `sql` returns for each range of the keys of `table`."""
         with engine_errors(self._folder, _WAY_OUT), self._connection.cursor() as own:
             for part in self._parts(own, table):
                 for batch in own.execute(sql(part)).to_arrow_reader(_ROWS_AT_ONCE):
                     yield pa.RecordBatch.from_arrays(batch.columns, names=list(self._names)).cast(self._schema)
 
     def _in_order(self, own: duckdb.DuckDBPyConnection, select: str) -> Iterator[pa.RecordBatch]:
-        """What `select` makes of the source's keys, each once, in their order."""
+        """Yield the values of `select` over the source's distinct keys, in the order of the keys."""
         if self._ordered:
             own.execute("SET preserve_insertion_order = true")
             yield from own.execute(f"{select} FROM source").to_arrow_reader(_ROWS_AT_ONCE)
@@ -175,8 +183,9 @@ class KeyDifference:
             yield from own.execute(f"{select} FROM ({keys}) ORDER BY {self._all}").to_arrow_reader(_ROWS_AT_ONCE)
 
     def _parts(self, own: duckdb.DuckDBPyConnection, table: str) -> Iterator[str]:
-        """Conditions that cut the keys of `table` into ranges of about `_PART_BYTES`, in their order. One holds
-        until the next is asked for. Keys without a value come last.
+        """Yield conditions that cut the keys of `table` into ranges of about `_PART_BYTES`, in their order.
+
+        A condition holds until the next one is requested. Keys without a value come last.
         """
         texts = [(k, _WIDTHS[type_]) for k, type_ in zip(self._columns, self._types, strict=True) if type_ in _WIDTHS]
         widths = " + ".join(["0", *(f"coalesce({width}({k}), 0)" for k, width in texts)])
@@ -193,7 +202,7 @@ class KeyDifference:
         yield f"NOT {self._below('')}" if places else "true"
 
     def _bounds(self, own: duckdb.DuckDBPyConnection, table: str, parts: int) -> list[int]:
-        """Choose keys of `table` that cut it into about as many `parts`: their places in a temporary table."""
+        """Choose keys of `table` that cut it into about `parts` ranges. Return their positions in a temporary table."""
         given = " AND ".join(f"{k} IS NOT NULL" for k in self._columns)
         sample = f"SELECT {self._all} FROM {table} USING SAMPLE reservoir({parts * _SAMPLED} ROWS)"  # noqa: S608
         own.execute(
@@ -204,7 +213,7 @@ class KeyDifference:
         return sorted({int(found) * part // parts for part in range(1, parts)} - {0})
 
     def _below(self, which: str) -> str:
-        """Whether a key is below the bound that the variables name; keys without a value are not."""
+        """Return the SQL condition that a key is below the bound in the variables. A key without a value is not."""
         test = "false"
         for k in reversed(self._columns):
             bound = f"getvariable('{which}{k}')"
@@ -218,7 +227,9 @@ class KeyDifference:
         return keys.rename_columns(list(self._names)).cast(self._schema).combine_chunks()
 
     def _typed(self) -> str:
-        """A file's key as the source has it now: an older file may have a narrower type."""
+        """Return the SQL that casts a file's key to the source's current type, because an older file may have a
+        narrower one.
+        """
         return ", ".join(
             f"TRY_CAST({quoted(name)} AS {type_})" for name, type_ in zip(self._names, self._types, strict=True)
         )
@@ -232,7 +243,7 @@ class KeyDifference:
 
 
 def _parts_for(rows: int, text_bytes: int) -> int:
-    """How many ranges `rows` keys make, whose texts have so many bytes in all."""
+    """Return the number of ranges for `rows` keys whose texts have `text_bytes` bytes in all."""
     if not rows:
         return 0
     under_way = _UNDER_WAY * text_bytes // rows
@@ -240,7 +251,7 @@ def _parts_for(rows: int, text_bytes: int) -> int:
 
 
 def _cuts(ends: pa.Array, waiting: int, longest: int) -> Iterator[int]:
-    """The places in a batch at which a chunk ends; `waiting` keys stand before the batch."""
+    """Yield the positions in a batch at which a chunk ends. `waiting` keys stand before the batch."""
     start = -waiting
     for place in (*pc.indices_nonzero(ends).to_pylist(), len(ends)):
         while place - start >= longest:
@@ -252,12 +263,12 @@ def _cuts(ends: pa.Array, waiting: int, longest: int) -> Iterator[int]:
 
 
 def _text(value: str, type_: str) -> str:
-    """A value as text that no other value of its type has."""
+    """Return the SQL of a value as text that no other value of its type has."""
     return f"epoch_us({value})::VARCHAR" if type_.startswith("TIMESTAMP") else f"({value})::VARCHAR"
 
 
 def _pointer(name: str) -> str:
-    """A member of a JSON object (RFC 6901): DuckDB's paths know no quote within a name as SQL writes it."""
+    """Return the JSON pointer (RFC 6901) of a member. DuckDB's paths have no escape for a quote in a name."""
     return "/" + name.replace("~", "~0").replace("/", "~1")
 
 

@@ -1,4 +1,4 @@
-"""Whether keys come in the order by which a set of keys is cut, each of them once."""
+"""Checks that keys come in the order by which key sets are cut, and each of them once."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import pyarrow.compute as pc
 
 
 class KeyOrder:
-    """Looks at batches of keys as they come. `holds` until one is not above the key before it.
+    """Checks batches of keys as they come. `holds` is True until a key is not above the key before it.
 
-    The order is that of the scratch database: column by column, texts by their bytes. Of types that Arrow and DuckDB
-    could order differently, and of keys without a value, no order is said to hold.
+    The order is that of the scratch database: column by column, texts by their bytes. `holds` is False for types that
+    Arrow and DuckDB could order differently, and for keys without a value.
     """
 
     def __init__(self) -> None:
@@ -18,7 +18,7 @@ class KeyOrder:
         self._last: pa.RecordBatch | None = None
 
     def add(self, keys: pa.RecordBatch) -> None:
-        """Look at the next keys, in the order of reading."""
+        """Check the next keys, in the order of reading."""
         if not self.holds or not keys.num_rows:
             return
         before = [keys] if self._last is None else [self._last, keys]
@@ -35,7 +35,7 @@ def _is_comparable(column: pa.Array) -> bool:
 
 
 def _rises(keys: pa.Table) -> bool:
-    """Whether each row is above the one before it."""
+    """Return whether each row is above the row before it."""
     count = keys.num_rows
     above = pa.scalar(value=False)
     for column in reversed(keys.columns):

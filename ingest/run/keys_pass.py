@@ -1,12 +1,12 @@
-"""The keys pass: what has gone from the source is landed as tombstones, what has come back as rows.
+"""The keys pass: lands keys that are gone from the source as tombstones, and keys that came back as rows.
 
     source's keys --+
                     +--> gone: a commit of kind `deletes`, whose files hold their keys
     lake's keys   --+--> back, with a cursor that was read already: a commit of rows, before that one
 
-The lake's keys are the set that the previous pass left, and those of all that was landed since. Where there is no such
-set (a first pass, an older release's lake, another key, a damaged one), they are read from the lake's files. A pass is
-true by its last commit alone: one that dies before it leaves files that nobody reads.
+The lake's keys are the set that the previous pass left, and the keys of all rows landed since. If there is no such
+set (a first pass, an older release's lake, another key, a damaged set), they are read from the lake's files. A pass
+takes effect only with its last commit: a pass that dies before it leaves files that nobody reads.
 """
 
 from __future__ import annotations
@@ -64,9 +64,11 @@ Returned = Iterator[pa.RecordBatch]
 
 @dataclass(frozen=True)
 class KeysPass:
-    """A pass over one stream, on top of the newest commit that the ingestion knows: what was landed up to it and is not
-    among the source's keys, which were read later, has gone. `land_returned` lands the rows of keys that the lake lacks
-    and no window will read. A `first` pass has nothing to compare with: all that was landed is at the source.
+    """A pass over the keys of one stream, on top of the newest commit that the ingestion knows.
+
+    The source's keys are read after that commit. So a key that was landed up to it and is not among them was deleted.
+    `land_returned` lands the rows of keys that the lake lacks and that no window will read. A `first` pass has nothing
+    to compare, because all landed rows are at the source.
     """
 
     context: IngestionContext
@@ -75,8 +77,10 @@ class KeysPass:
     first: bool = False
 
     def run(self, source: Iterable[pa.RecordBatch], schema: pa.Schema, *, whole: bool = False) -> None:
-        """Compare the keys of `source` with the lake's, and commit what differs; with `whole`, without the help of the
-        previous set. Raises ConflictError if another writer was first.
+        """Compare the keys of `source` with the lake's, and commit the differences. With `whole`, do not use the
+        previous set.
+
+        Raises ConflictError if another writer committed first.
         """
         with tempfile.TemporaryDirectory(prefix="ingest-keys-") as name:
             folder = Path(name)
@@ -138,7 +142,10 @@ class KeysPass:
             return None
 
     def _note_damage(self, error: DamagedLakeError) -> None:
-        """Go on without the previous set. Raises ConflictError if it was removed because newer ones are there."""
+        """Log that the previous set is damaged and go on without it.
+
+        Raises ConflictError if it was removed by newer passes.
+        """
         head, newest = self._head, CommitLog(self.context.store, self.contract.stream).head()
         if head and newest and newest.version > head.version:
             raise ConflictError(
@@ -149,8 +156,10 @@ class KeysPass:
         )
 
     def _add_landed(self, folder: Path, difference: KeyDifference, since: int) -> int:
-        """Add what was landed, refused or deleted above `since`. Returns the version from which on a key must have been
-        seen to live: `since`, or that of the key set by which an older release has landed deletions last.
+        """Add the keys that were landed, refused or deleted above version `since`.
+
+        Returns the version from which on a key must have been seen to live. It is `since`, or the version of the key
+        set with which an older release has last landed deletions.
         """
         last = self._head.version if self._head else 0
         log = CommitLog(self.context.store, self.contract.stream)
@@ -221,7 +230,7 @@ class KeysPass:
 
 
 def in_texts(keys: Returned) -> Iterator[list[str]]:
-    """Keys as JSON objects of texts, as many at once as a query may name."""
+    """Yield keys as JSON objects of texts, in lists of as many as one query may name."""
     for batch in keys:
         columns = [column.cast(pa.string()).to_pylist() for column in batch.columns]
         texts = [
@@ -232,14 +241,16 @@ def in_texts(keys: Returned) -> Iterator[list[str]]:
 
 
 def _last_but_one(commits: Sequence[Commit]) -> int:
-    """The version above which `gc` keeps the files of keys alone."""
+    """Return the version above which `gc` keeps the files that hold only keys."""
     deletes = [0, 0, *(commit.version for commit in commits if commit.kind is CommitKind.DELETES)]
     return deletes[-2]
 
 
 class _Spool:
-    """The source's keys in the order of reading, how many, and their digest. They go to local disk, but for a few: most
-    passes find the keys again that the one before found, and those of a small table need no file for that.
+    """The source's keys in the order of reading, their number, and their digest.
+
+    Only many keys go to local disk. Most passes find the same keys as the pass before, and for a small table that takes
+    no file.
     """
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
@@ -257,11 +268,11 @@ class _Spool:
 
     @property
     def is_ordered(self) -> bool:
-        """Whether each key came once, in the order of their bytes: then nothing has to be sorted."""
+        """Whether each key came once, in the order of the keys' bytes. Nothing has to be sorted in that case."""
         return self._order.holds
 
     def add(self, keys: pa.RecordBatch) -> None:
-        """Add some."""
+        """Add the next keys."""
         if not keys.num_rows:
             return
         self._digest.update(keys)
@@ -272,13 +283,13 @@ class _Spool:
             self._write()
 
     def to_disk(self) -> Path:
-        """The file that holds all of them."""
+        """Write all keys to a file, and return its path."""
         self._write()
         self.close()
         return self._path
 
     def close(self) -> None:
-        """Close the file, where there is one."""
+        """Close the file, if there is one."""
         if self._file is not None:
             self._file.close()
 
@@ -291,7 +302,9 @@ class _Spool:
 
 
 class _SetPlan:
-    """The set that this pass leaves: names of parts that are there, and the others on local disk until they are put."""
+    """The key set that this pass leaves: the names of existing parts, and new parts on local disk until they are
+    uploaded.
+    """
 
     def __init__(self, folder: Path, previous: KeySetTree | None) -> None:
         self._folder = folder
@@ -302,7 +315,7 @@ class _SetPlan:
         self.rows = 0
 
     def add_chunk(self, keys: pa.Table) -> bool:
-        """Take a chunk into the set; whether the previous one does not have it."""
+        """Add a chunk to the set. Return whether the previous set lacks it."""
         self.rows += keys.num_rows
         part = encode_chunk(keys)
         self._chunks.append(part.content)
@@ -310,12 +323,12 @@ class _SetPlan:
 
     @property
     def dropped(self) -> list[str]:
-        """The chunks of the previous set that this one does not have."""
+        """The chunks of the previous set that this set does not have."""
         mine = set(self._chunks)
         return [name for name in self._previous.chunks if content_of(name) not in mine] if self._previous else []
 
     def finish(self, version: int) -> tuple[str, int]:
-        """Name all parts, as of `version`; the root's name, and the number of levels above the chunks."""
+        """Name all parts as of `version`. Return the root's name, and the number of levels above the chunks."""
         level = [self._name(content, version) for content in self._chunks]
         depth = 0
         while len(level) > 1:
@@ -327,7 +340,7 @@ class _SetPlan:
         return level[0], depth
 
     def upload(self, store: ObjectStore, stream: str) -> None:
-        """Put the parts that are new; they are durable when this returns."""
+        """Upload the new parts. They are durable when this returns."""
         with ThreadPoolExecutor(_WRITERS, thread_name_prefix="keys") as pool:
             puts: list[Future[None]] = []
             for content, name in self._new.items():

@@ -1,7 +1,7 @@
-"""Refused records and their state: derived from the log, whose commits name the records that they settled.
+"""Refused records and their state, derived from the log. A commit names the records that it settled.
 
-A record is open until a retry has settled it, or a later version has taken its place: the same key refused again, its
-stretch of time read again where it shows no key, or for a stream that is landed whole, a newer set.
+A record is open until a retry settles it or a later version replaces it. Three versions replace a record: one that
+refused the same key again, one that read its range of time again if the record shows no key, and a newer snapshot.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from ingest.run.context import IngestionContext
 
 @dataclass(frozen=True)
 class RefusedRecord:
-    """A record in quarantine, to the byte. `version` and `position` name it within its stream.
+    """A record in quarantine, byte for byte. `version` and `position` identify it within its stream.
 
-    `settled_by` is the version that settled it or took its place; None while it is open.
+    `settled_by` is the version that settled or replaced it, None while it is open.
     """
 
     version: int
@@ -42,7 +42,7 @@ class RefusedRecord:
 
     @property
     def is_open(self) -> bool:
-        """Whether it is still missing in the lake."""
+        """Whether the record is still missing in the lake."""
         return self.settled_by is None
 
 
@@ -55,7 +55,7 @@ class Quarantine:
         self.commits = CommitLog(store, contract.stream).whole()
 
     def records(self) -> list[RefusedRecord]:
-        """All of them, in the order of version and position."""
+        """Return all refused records, in the order of version and position."""
         settled = {
             (item.version, position): commit.version
             for commit in self.commits
@@ -70,11 +70,11 @@ class Quarantine:
         return _newest_of_each_key(sorted(found, key=lambda item: (item.version, item.position)))
 
     def open(self) -> list[RefusedRecord]:
-        """Those that are still missing in the lake."""
+        """Return the refused records that are still missing in the lake."""
         return [record for record in self.records() if record.is_open]
 
     def _replaced(self) -> int | None:
-        """The newest full set of a stream that is landed whole."""
+        """Return the version of the newest snapshot of a snapshot stream."""
         if self._contract.spec.mode is not Mode.SNAPSHOT:
             return None
         return max((commit.version for commit in self.commits if commit.kind is CommitKind.SNAPSHOT), default=None)
@@ -104,9 +104,10 @@ class Quarantine:
 
 
 def may_change_quarantine(commit: Commit, before: Commit | None, contract: StreamContract) -> bool:
-    """Whether a commit, which came after `before`, may have refused a record, settled one, or taken one's place.
+    """Return whether a commit, which came after `before`, may have refused, settled or replaced a record.
 
-    What only goes on from where the log ended does none of it: then quarantine is as it was, and need not be read.
+    A commit that only continues where the log ended does none of this: then quarantine is unchanged and need not be
+    read.
     """
     if commit.quarantine or commit.counts.quarantined or commit.settles:
         return True
@@ -118,7 +119,9 @@ def may_change_quarantine(commit: Commit, before: Commit | None, contract: Strea
 
 
 def _only_goes_on(commit: Commit, before: Commit | None) -> bool:
-    """Whether it has read a window that begins at the watermark, from its start to its end, and was the first to."""
+    """Return whether the commit was the first to read a window that begins at the watermark, from its start to
+    its end.
+    """
     window, walk = commit.window, commit.walk
     if window is None or walk is None or (before is not None and before.watermark.resume is not None):
         return False
@@ -126,7 +129,10 @@ def _only_goes_on(commit: Commit, before: Commit | None) -> bool:
 
 
 def read_columns(store: ObjectStore, file: DataFile, columns: Sequence[str] | None = None) -> pa.Table:
-    """Columns of a file of the lake, all by default; its checksum is verified. Raises FatalError, TransientError."""
+    """Return columns (default: all) of a file of the lake, after a check of its checksum.
+
+    Raises FatalError, TransientError.
+    """
     import pyarrow.parquet as pq
 
     with tempfile.TemporaryDirectory(prefix="ingest-") as folder:
@@ -136,7 +142,7 @@ def read_columns(store: ObjectStore, file: DataFile, columns: Sequence[str] | No
 
 
 def settling_batch(context: IngestionContext, contract: StreamContract, columns: pa.Schema) -> Batch:
-    """A batch for refused records that fit now: like a backfill, it leaves the watermark alone."""
+    """Return a batch for refused records that fit now. Like a backfill, it does not move the watermark."""
     return Batch(
         context.store,
         contract,
@@ -148,7 +154,7 @@ def settling_batch(context: IngestionContext, contract: StreamContract, columns:
 
 
 def settle(context: IngestionContext, contract: StreamContract, batch: Batch, records: Sequence[RefusedRecord]) -> None:
-    """Commit what the batch has, as what settles `records`. Raises ConflictError if another writer was first."""
+    """Commit the batch as the commit that settles `records`. Raises ConflictError if another writer committed first."""
     watermark = unmoved(context.heads[contract.stream])
     context.committed(batch.commit(window=None, watermark=watermark, settles=_settled(records)))
 
@@ -166,7 +172,7 @@ def _unnamed(rows: Sequence[tuple[Commit, dict[str, Any]]]) -> Iterator[UnnamedR
 
 
 def _newest_of_each_key(records: list[RefusedRecord]) -> list[RefusedRecord]:
-    """The records, those that were refused again later marked as settled by that version."""
+    """Return the records. A record whose key was refused again later is marked as settled by that later version."""
     newest = {record.key: record.version for record in records if record.key is not None}
     return [
         RefusedRecord(**{**vars(record), "settled_by": newest[record.key]})

@@ -1,8 +1,8 @@
-"""SaaS records that were refused, decoded again by the present contract from the bytes that were kept.
+"""Retries refused SaaS records: decodes their kept bytes again by the present contract.
 
-What fits is landed in a commit that names the records it settles. A record whose key was landed since, with an equal
-or a later cursor, or has left the source, is settled without landing it: it would set its key back. One that still
-breaks the contract stays open, and is not written to quarantine once more.
+Records that fit are landed in a commit that names the records it settles. A record is settled without landing it if its
+key was landed since with an equal or a later cursor, or has left the source, because landing would set the key back. A
+record that still breaks the contract stays open, and is not written to quarantine again.
 """
 
 from __future__ import annotations
@@ -63,11 +63,11 @@ class _Lake:
         self._deleted = {key: commit.version for commit in deletes for key, _ in self._rows(commit)}
 
     def key(self, row: pa.RecordBatch) -> Key:
-        """The key of a batch of one row."""
+        """Return the key of a batch of one row."""
         return tuple(row[name][0].as_py() for name in self._contract.key)
 
     def has_passed(self, record: RefusedRecord, row: pa.RecordBatch) -> bool:
-        """Whether landing the record would set its key back, or bring back one that is gone."""
+        """Return whether landing the record would set its key back, or bring back a deleted key."""
         key, cursor = self.key(row), row[self._cursor][0].as_py()
         if self._key_set is not None and self._key_set.version > record.version and key not in self._present:
             return True
@@ -84,7 +84,7 @@ class _Lake:
         return newest
 
     def _rows(self, commit: Commit, *further: str) -> list[tuple[Key, Any]]:
-        """Key and one further column of the commit's rows that have one of the wanted keys."""
+        """Return key and one further column of the commit's rows that have one of the wanted keys."""
         names = [*self._contract.key, *further]
         first = pa.array([key[0] for key in self._wanted])
         found: list[tuple[Key, Any]] = []

@@ -1,7 +1,7 @@
-"""Postgres rows that were refused, read from the source again as they are now, by their keys.
+"""Retries refused Postgres rows: reads them from the source again by their keys, as they are now.
 
-What fits is landed in a commit that names the records it settles. A row that is gone is settled by that; one that
-still does not fit stays open, and is not written to quarantine once more.
+Rows that fit are landed in a commit that names the records it settles. A deleted row is settled. A row that still does
+not fit stays open, and is not written to quarantine again.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
     with open_ingestion(settings, contracts, run_id) as ingestion:
         result = ingestion.ingest("products")
 
-The order in `open_ingestion` is what makes it sound: first the heads of the logs are read, then the horizon, then the
+The order in `open_ingestion` matters: first the heads of the logs are read, then the horizon, then the
 snapshot. A batch may only become the version after that head, so the slower of two writers fails cleanly, and a set of
 keys can never delete a row that was landed after its snapshot.
 """
@@ -71,9 +71,10 @@ class Ingestion:
         return list(self._contracts)
 
     def ingest(self, stream: str, *, keys: bool = True, count: bool = True) -> StreamResult:
-        """Land what is new in `stream`; then, where its contract asks for it, its keys; then count it at the source.
+        """Land new data of `stream`, then its deleted keys if its contract asks for them, then count the rows at the
+        source.
 
-        Raises ConflictError if another writer was first, and any other PlatformError with the stream named.
+        Raises ConflictError if another writer committed first, and any other PlatformError with the stream named.
         """
         result = self._attempt(stream, lambda extraction: extraction.ingest(keys=keys, count=count))
         compared = result.source_count is not None and (keys or not self._contracts[stream].lands_keys)
@@ -81,23 +82,28 @@ class Ingestion:
         return result
 
     def is_quick(self, stream: str) -> bool:
-        """Whether `ingest` of it without keys reads nothing, or a small table: not worth another process."""
+        """Return whether `ingest` without keys reads nothing or a small table, so that no other process is worth its
+        start.
+        """
         return self._tried(stream, lambda extraction: extraction.is_quick())
 
     def shared(self, stream: str) -> SharedIngestion:
-        """This ingestion, for others to join while it is open. Raises DamagedLakeError for a stream of such a log."""
+        """Return this ingestion in the form that other processes join while it is open.
+
+        Raises DamagedLakeError for a stream whose log is damaged.
+        """
         if stream in self._context.damaged:
             raise self._context.damaged[stream]
         return self._shared
 
     def backfill(self, stream: str, *, start: datetime, end: datetime) -> StreamResult:
-        """Land the window `[start, end)` of cursors again, as far as it has settled; the watermark stays."""
+        """Land the window `[start, end)` of cursors again, as far as it has settled. The watermark stays."""
         if start >= end:
             raise ConfigurationError(f"the window is empty: {start} is not before {end}", stream=stream)
         return self._attempt(stream, lambda extraction: extraction.backfill((start, end)))
 
     def land_keys(self, stream: str) -> StreamResult:
-        """Land the full set of keys alone."""
+        """Land only deleted keys and keys that came back."""
         if not self._contracts[stream].lands_keys:
             raise ConfigurationError("its contract says deletes: none, so it has no keys pass", stream=stream)
         return self._attempt(stream, lambda extraction: extraction.land_keys())
@@ -107,9 +113,9 @@ class Ingestion:
         return self._attempt(stream, lambda extraction: extraction.retry_quarantined())
 
     def verify(self, stream: str, *, repair: bool = False) -> Verification:
-        """Compare all rows of `stream` at the source with the lake's, as read here; with `repair`, land what differs.
+        """Compare all rows of `stream` at the source with the lake's rows. With `repair`, land the differences.
 
-        Raises ConflictError if another writer was first with the repair.
+        Raises ConflictError if another writer committed before the repair.
         """
         found = self._tried(stream, lambda extraction: extraction.verify(repair=repair))
         get_logger(run_id=self._context.run_id, stream=stream).info(
@@ -124,7 +130,7 @@ class Ingestion:
     def _attempt(
         self, stream: str, work: Callable[[PostgresExtraction | SaasExtraction], StreamResult]
     ) -> StreamResult:
-        """Run `work`; returns what it landed."""
+        """Run `work`, log what it landed, and return the result."""
         log = get_logger(run_id=self._context.run_id, stream=stream)
         started = monotonic()
         result = replace(self._tried(stream, work), seconds=monotonic() - started)
@@ -141,7 +147,7 @@ class Ingestion:
         return result
 
     def _tried(self, stream: str, work: Callable[[PostgresExtraction | SaasExtraction], T]) -> T:
-        """Run `work`; after a transient fault retry it with a fresh head, horizon and snapshot."""
+        """Run `work`. After a transient fault, retry it with a fresh head, horizon and snapshot."""
         contract = self._contracts[stream]
         if stream in self._context.damaged:
             raise self._context.damaged[stream]
@@ -158,7 +164,7 @@ class Ingestion:
         def once() -> T:
             nonlocal session, broken_off
             if broken_off:
-                # What was committed since: by us too, where the answer to a commit was lost.
+                # Take over newer commits. Some may be ours, if the response to a commit was lost.
                 self._context.take_over_newer(stream)
                 session = self._fresh_session(stream) if contract.spec.source is Source.POSTGRES else None
                 broken_off = False
@@ -204,11 +210,12 @@ def open_ingestion(
     shared: SharedIngestion | None = None,
     budgets: WaitBudgets | None = None,
 ) -> Iterator[Ingestion]:
-    """Open an ingestion of `contracts`, or with `shared` join one that another process keeps open.
+    """Open an ingestion of `contracts`. With `shared`, join an ingestion that another process keeps open.
 
-    `budgets` are what its streams may wait; by default each has the settings' whole budget.
+    `budgets` limit the waits of its streams; by default each stream has the settings' whole budget.
 
-    Raises PlatformError if lake, Postgres or API cannot be used, ConflictError where a shared one was overtaken.
+    Raises PlatformError if lake, Postgres or API cannot be used, and ConflictError if another run has committed since
+    the shared ingestion was opened.
     """
     store = store or ObjectStore(settings.lake)
     context = IngestionContext(settings, store, run_id, progress)
@@ -236,7 +243,7 @@ def open_ingestion(
 
 
 def ingest_all(ingestion: Ingestion, *, concurrency: int, keys: bool) -> list[Outcome[StreamResult]]:
-    """Land every stream of `ingestion`, `concurrency` at a time; a stream that fails does not stop the others."""
+    """Land every stream of `ingestion`, `concurrency` at a time. A stream that fails does not stop the others."""
     return attempt_all(
         ingestion.streams, lambda stream: ingestion.ingest(stream, keys=keys, count=False), at_once=concurrency
     )

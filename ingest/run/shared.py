@@ -1,8 +1,7 @@
 """The snapshot and horizon that the streams of one ingestion share, whichever processes land them.
 
-One process opens it: it reads the heads of the logs, then the horizon, then takes the snapshot, and keeps that
-open. The others join it. So streams that are landed in different containers are of one moment, as those of one process
-are.
+One process opens the ingestion: it reads the heads of the logs, then the horizon, then takes the snapshot, and keeps
+the snapshot open. Other processes join it. So all streams are read at one moment, even in different containers.
 
     with open_ingestion(settings, contracts, run_id) as opened:      # here
         shared = opened.shared(contract.stream)
@@ -29,9 +28,10 @@ from ingest.sources.postgres.reader import PostgresSession, SharedSnapshot
 
 
 class SharedIngestion(BaseModel):
-    """`versions` are the newest ones in the lake before the snapshot was taken, by stream, 0 for an empty log.
+    """The heads and the snapshot of an open ingestion, for other processes to join.
 
-    `snapshot` is None if no stream of it is read from Postgres.
+    `versions` are the newest versions in the lake before the snapshot was taken, by stream, 0 for an empty log.
+    `snapshot` is None if no stream is read from Postgres.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -41,7 +41,7 @@ class SharedIngestion(BaseModel):
 
     @classmethod
     def of(cls, heads: Mapping[str, Commit | None], session: PostgresSession | None) -> Self:
-        """What others join of an ingestion that was just opened."""
+        """Return the heads and the snapshot of an ingestion that was just opened."""
         versions = {stream: head.version if head else 0 for stream, head in heads.items()}
         return cls(versions=versions, snapshot=session.shared if session else None)
 
@@ -49,7 +49,7 @@ class SharedIngestion(BaseModel):
 def open_session(
     settings: IngestSettings, contracts: Sequence[StreamContract], shared: SharedSnapshot | None = None
 ) -> PostgresSession:
-    """A session that reads the tables of `contracts`: at a snapshot of its own, or at the `shared` one."""
+    """Return a session that reads the tables of `contracts`, at the `shared` snapshot or at a snapshot of its own."""
     return PostgresSession(
         settings.postgres_dsn,
         [contract.source_object for contract in contracts if contract.spec.source is Source.POSTGRES],
@@ -63,13 +63,13 @@ def open_session(
 def join_ingestion(
     context: IngestionContext, contracts: Sequence[StreamContract], shared: SharedIngestion
 ) -> PostgresSession | None:
-    """Join a shared ingestion: sets the heads in `context`; returns the session on Postgres, if one is needed.
+    """Join a shared ingestion: set the heads in `context`, and return the Postgres session if one is needed.
 
-    What the same run has committed already, in a process that died since, is taken for this one's own. Where the
-    session that held the snapshot has ended, the streams are read at a snapshot of their own.
+    Commits that a process of the same run made before it died count as this process' own. If the session that held the
+    snapshot has ended, the streams are read at a snapshot of their own.
 
-    Raises ConflictError if another run has committed since the snapshot was taken: a set of keys that is older than
-    what was landed would delete it.
+    Raises ConflictError if another run has committed since the snapshot was taken: a key set that is older than newly
+    landed rows would delete them.
     """
     context.heads = {each.stream: _commit(context.store, each.stream, shared) for each in contracts}
     if not _read_from_postgres(contracts) or shared.snapshot is None:
@@ -100,7 +100,7 @@ def _commit(store: ObjectStore, stream: str, shared: SharedIngestion) -> Commit 
 
 
 def _go_on_from_log(context: IngestionContext, contracts: Sequence[StreamContract], *, foreign: bool) -> None:
-    """Read what was committed since: by this run, and, where `foreign` ones are welcome, by others."""
+    """Take over newer commits of this run, and, if `foreign` commits are allowed, of other runs."""
     for contract in contracts:
         newer = context.take_over_newer(contract.stream)
         if newer is not None and not foreign:

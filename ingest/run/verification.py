@@ -1,4 +1,4 @@
-"""Verifies one stream as part of an ingestion: compares it, and where asked to, has what differs landed."""
+"""Verifies one stream within an ingestion: compares it, and lands the differences if a repair is asked for."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ Repair = Callable[[Compared], None]
 def verify(
     context: IngestionContext, contract: StreamContract, source: Callable[[], SourceRows], repair: Repair | None
 ) -> Verification:
-    """Compare `source` with the lake as this ingestion knows it; `repair` lands what differs.
+    """Compare `source` with the lake as this ingestion knows it. `repair` lands the differences.
 
-    Raises what the source and the lake raise, ConflictError where another writer was first with the repair.
+    Raises errors of the source and of the lake, and ConflictError if another writer committed before the repair.
     """
     started = monotonic()
     head = context.heads[contract.stream]
@@ -45,7 +45,7 @@ def verify(
 
 
 def land_found(context: IngestionContext, contract: StreamContract, found: Compared) -> None:
-    """Land the rows that are changed or missing, in a commit that like a backfill leaves the watermark alone."""
+    """Land the changed and missing rows in a commit that, like a backfill, does not move the watermark."""
     with settling_batch(context, contract, found.schema) as batch:
         for rows in found.rows_to_land():
             batch.write(rows)
@@ -54,5 +54,5 @@ def land_found(context: IngestionContext, contract: StreamContract, found: Compa
 
 
 def _is_unfinished(contract: StreamContract, head: Commit) -> bool:
-    """Whether an incremental stream has no watermark yet: its first window is under way."""
+    """Return whether an incremental stream has no watermark yet, because its first window is not read to its end."""
     return contract.spec.cursor is not None and watermark_of(head) is None

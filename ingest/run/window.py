@@ -1,6 +1,6 @@
-"""Windows of time as people and programs ask for them: the one rule for command lines, forms and flows.
+"""Parses windows of time: one rule for command lines, forms and flows.
 
-A window is two moments, or none. A moment without a zone is UTC, wherever it is given.
+A window is two moments, or none. A moment without a zone is UTC in all of them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ Bounds = tuple[datetime, datetime]
 
 
 def moment(given: str | datetime, name: str) -> datetime:
-    """An ISO 8601 moment, or one that was read already, in UTC. Raises ConfigurationError naming `name`."""
+    """Return `given`, an ISO 8601 text or a datetime, as a moment in UTC. Raises ConfigurationError that names
+    `name`.
+    """
     try:
         value = datetime.fromisoformat(given.strip()) if isinstance(given, str) else given
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
@@ -36,10 +38,10 @@ def window(
     names: tuple[str, str] = FLOW_NAMES,
     stream: str | None = None,
 ) -> Bounds | None:
-    """The half-open window `[start, end)` in UTC, None if neither is given (None, or blank).
+    """Return the half-open window `[start, end)` in UTC; None if both moments are None or blank.
 
-    Raises ConfigurationError, by `names`, for one moment without the other, for what is no moment, and for a window
-    that is empty.
+    Raises ConfigurationError, by `names`, if only one moment is given, if a moment cannot be parsed, and if the window
+    is empty.
     """
     given = [None if isinstance(value, str) and not value.strip() else value for value in (start, end)]
     if given[0] is None and given[1] is None:
@@ -54,9 +56,10 @@ def window(
 
 
 def settled_part(asked: Bounds, settled: datetime | None) -> tuple[Bounds | None, str | None]:
-    """The part of a window that lies below `settled` (None: nothing does), and a notice where that is not all of it.
+    """Return the part of a window that lies below `settled`, and a notice if that is not the whole window.
 
-    Above it the source may still add to what it has: what was landed now would have to be landed again.
+    If `settled` is None, nothing has settled. Above `settled` the source may still add rows, so rows landed now would
+    have to be landed again.
     """
     start, end = asked
     if settled is not None and end <= settled:

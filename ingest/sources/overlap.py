@@ -1,4 +1,4 @@
-"""Several readers at once, ahead of their consumer.
+"""Several reader threads that read ahead of one consumer.
 
                  part -> reader thread \\
     parts ->                             bounded queue -> the consumer
@@ -31,8 +31,10 @@ class _Item(Generic[T]):
 
 
 def overlapped(parts: Sequence[Callable[[], Iterator[T]]], *, readers: int, ahead: int) -> Iterator[T]:
-    """What `parts` give, as it comes: each part read by one of `readers` threads, at most `ahead` items before the
-    consumer. The first error of a part is raised as it is, after every reader has stopped.
+    """Yield the items of all `parts` as they come.
+
+    Each part is read by one of `readers` threads, which are at most `ahead` items before the consumer. The first error
+    of a part is raised unchanged, after every reader has stopped.
     """
     queue: Queue[_Item[T] | _Ended] = Queue(maxsize=ahead)
     remaining = deque(parts)

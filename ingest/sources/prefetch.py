@@ -1,4 +1,4 @@
-"""Reads an iterator one item ahead of its consumer, so that waiting for the next overlaps the work on this one."""
+"""Reads an iterator one item ahead of its consumer, so that fetching an item overlaps the work on the one before."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ T = TypeVar("T")
 
 @contextmanager
 def prefetched(items: Iterator[T]) -> Iterator[Iterator[T]]:
-    """`items`, none of which is None, in their order, each fetched by a thread while the one before is used.
+    """Yield `items` in order. A thread fetches each item while the one before is used. No item may be None.
 
-    An error of `items` is raised if its item would have come. At the end a fetch under way is waited for.
+    An error of `items` is raised at the position of its item. At the end, a running fetch is awaited.
     """
-    context = copy_context()  # what loggers have bound
+    context = copy_context()  # the fields that loggers have bound
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="prefetch") as thread:
 
         def fetch() -> T | None:

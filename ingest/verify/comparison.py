@@ -1,8 +1,8 @@
-"""Both sides of a comparison in a DuckDB on local disk, which spills what does not fit its memory.
+"""Compares source and lake in a DuckDB on local disk, which spills data that does not fit into its memory.
 
 One table holds what was seen of each key: rows of the source, versions of the lake, tombstones, and keys that are not
-to be compared. A row is seen as two numbers made of the MD5 of its values, so that neither memory nor disk
-depends on how wide a row is; one aggregation over it yields the differences.
+compared. A row is stored as two numbers made of the MD5 of its values, so that neither memory nor disk depends on the
+width of a row. One aggregation over the table yields the differences.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _RANK = 1 << 40
 
 
 class Difference(StrEnum):
-    """The comparison of a key."""
+    """The result of comparing one key."""
 
     EQUAL = "equal"
     IN_FLIGHT = "in flight"
@@ -51,11 +51,11 @@ class LakeFile:
 
 
 class Comparison:
-    """Compares one stream. Feed it both sides, then `judge`. Use as a context manager.
+    """A comparison of one stream. Feed it both sides, then call `judge`. Use as a context manager.
 
-    `key` may be empty: rows are then a multiset. `memory_limit` is DuckDB's, such as 512MB. `last_counts`: of several
-    rows of the source with one key the last read is the row, where its provider gives every delivery; else they are
-    doubled.
+    If `key` is empty, rows are a multiset. `memory_limit` is in DuckDB's form, such as 512MB. With `last_counts`, of
+    several source rows with one key the row read last counts, because the provider gives every delivery. Without it,
+    such a key is doubled.
     """
 
     def __init__(
@@ -89,11 +89,11 @@ class Comparison:
         self._connection.close()
 
     def add_source(self) -> None:
-        """Add the rows that were spooled."""
+        """Add the spooled rows of the source."""
         self._add(self._parquet(self._spooled), set(self._types), _SOURCE, f'"{POSITION}"', "NULL", digest=True)
 
     def add_lake(self, file: LakeFile, *, unsettled: str | None = None) -> None:
-        """Add the rows of a file; those for which the SQL condition `unsettled` holds are not to be compared."""
+        """Add the rows of a file. Rows for which the SQL condition `unsettled` holds are not compared."""
         rows = self._parquet(file.path)
         rank = f'"_log_version" * {_RANK} + "_row_number"'
         self._add(rows, file.columns, _LAKE, rank, str(file.number), digest=True)
@@ -106,18 +106,21 @@ class Comparison:
         self._add(self._parquet(file.path), file.columns, _KEY_SET, "0", "NULL")
 
     def add_tombstones(self, file: LakeFile) -> None:
-        """Add keys that were found to be deleted."""
+        """Add deleted keys."""
         self._add(self._parquet(file.path), file.columns, _TOMBSTONE, f'"_log_version" * {_RANK}', "NULL")
 
     def add_unsettled(self, keys: pa.Table) -> None:
-        """Add keys that are not to be compared."""
+        """Add keys that are not compared."""
         self._connection.register("given_keys", keys)
         self._add("given_keys", set(keys.column_names), _UNSETTLED, "0", "NULL")
         self._connection.unregister("given_keys")
 
     def judge(self, *, key_set_version: int | None) -> dict[Difference, int]:
-        """The number of rows by what became of them. `key_set_version`: a key that its set lacks is deleted, unless
-        its row was landed after it; None for no such set."""
+        """Return the number of rows by the result of their comparison.
+
+        `key_set_version` is the version of an older release's key set, None if there is none. A key that this set lacks
+        is deleted, unless its row was landed after it.
+        """
         if self._key:
             self._judge_keys(key_set_version)
         else:
@@ -126,7 +129,7 @@ class Comparison:
         return {Difference(str(verdict)): int(str(rows)) for verdict, rows in counted}
 
     def keys(self, difference: Difference) -> list[tuple[str, ...]]:
-        """The first keys of that kind as text, in their order."""
+        """Return the first keys with that difference as text, in their order."""
         if not self._key:
             return []
         texts = ", ".join(f"k{index}::VARCHAR" for index in range(len(self._key)))
@@ -136,7 +139,7 @@ class Comparison:
         return [tuple(str(value) for value in row) for row in found]
 
     def files_of_changed(self) -> list[int]:
-        """The numbers of the files that hold the lake's side of the first changed rows."""
+        """Return the numbers of the files that hold the lake's side of the first changed rows."""
         self._connection.execute(
             "CREATE TABLE looked_at AS SELECT * FROM judged "  # noqa: S608
             f"WHERE verdict = '{Difference.CHANGED}' ORDER BY {self._keys} LIMIT {_LOOKED_AT}"
@@ -146,7 +149,7 @@ class Comparison:
         return [int(str(number)) for (number,) in self._query("SELECT DISTINCT file FROM looked_at ORDER BY file")]
 
     def look_at(self, file: LakeFile) -> None:
-        """Take the lake's side of changed rows out of a file."""
+        """Read the lake's side of changed rows from a file."""
         values = ", ".join(self._typed(name, file.columns) for name in self._types)
         rank = f'"_log_version" * {_RANK} + "_row_number"'
         self._connection.execute(
@@ -155,7 +158,10 @@ class Comparison:
         )
 
     def changed_columns(self) -> tuple[tuple[tuple[str, int], ...], int]:
-        """The columns that differ in the changed rows looked at, each with the number of rows; and that number."""
+        """Return the columns that differ in the changed rows that were read, each with its number of rows.
+
+        The second value is the number of rows that were read.
+        """
         differ = ", ".join(
             f"count(*) FILTER ({_text(f's.{quoted(name)}', type_)} IS DISTINCT FROM {_text(f'l.c{index}', type_)})"
             for index, (name, type_) in enumerate(self._types.items())
@@ -168,7 +174,7 @@ class Comparison:
         return tuple((name, count) for name, count in pairs if count), int(str(looked_at))
 
     def rows_to_land(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-        """The source's rows that are changed or missing, as they were read."""
+        """Yield the source's changed and missing rows, as they were read."""
         columns = ", ".join(quoted(name) for name in self._types)
         found = self._connection.execute(
             f"SELECT {columns} FROM {self._parquet(self._spooled)} "  # noqa: S608
@@ -248,12 +254,18 @@ class Comparison:
             )
 
     def _content(self, present: set[str] | frozenset[str]) -> str:
-        """The row's values as one text, each with its length, so that no two rows have the same."""
+        """Return the SQL of a row's values as one text.
+
+        It holds each value's length, so that no two rows have the same text.
+        """
         texts = (_text(self._typed(name, present), type_) for name, type_ in self._types.items())
         return "concat(" + ", ".join(f"coalesce(strlen({text}) || ':' || {text}, '-')" for text in texts) + ")"
 
     def _typed(self, name: str, present: set[str] | frozenset[str]) -> str:
-        """A column as the source has it now: files of older versions may lack it, or have a narrower type."""
+        """Return the SQL of a column in the source's current type.
+
+        Files of older versions may lack it or have a narrower type.
+        """
         return f"TRY_CAST({quoted(name) if name in present else 'NULL'} AS {self._types[name]})"
 
     def _parquet(self, path: Path) -> str:
@@ -265,7 +277,10 @@ class Comparison:
 
 
 def _text(value: str, type_: str) -> str:
-    """A value as text that no other value of its type has: zeros keep their sign, moments their microseconds."""
+    """Return the SQL of a value as text that no other value of its type has.
+
+    It keeps a zero's sign and microseconds.
+    """
     if type_.startswith("TIMESTAMP"):
         return f"epoch_us({value})::VARCHAR"
     return f"md5({value})" if type_ == "BLOB" else f"({value})::VARCHAR"

@@ -1,4 +1,6 @@
-"""The lake's side: the files that make up a stream's current rows, each downloaded, checked and given up again."""
+"""The lake's side of a comparison: the files with a stream's current rows, each downloaded, checked and
+deleted again.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +21,9 @@ from ingest.verify.comparison import LakeFile
 
 @dataclass(frozen=True)
 class LakeFiles:
-    """The files of a stream as of one version: of its rows, every version of each, and of its tombstones.
+    """The files of a stream as of one version: the files of its rows in all their versions, and of its tombstones.
 
-    Where an older release alone has landed deletions, they are those of its newest key set, of `key_set_version`.
+    If only an older release has landed deletions, the latter are the files of its newest key set, `key_set_version`.
     """
 
     rows: tuple[DataFile, ...]
@@ -31,7 +33,7 @@ class LakeFiles:
 
     @classmethod
     def of(cls, contract: StreamContract, commits: Sequence[Commit]) -> LakeFiles:
-        """The files that count, of all commits of a stream."""
+        """Return the files of a stream that count, from all its commits."""
         counting = counting_versions(contract, newest_of(commits))
         rows = [commit for commit in commits if commit.kind in APPENDED and counting.hold(commit.version)]
         key_set = [commit for commit in commits if commit.version == counting.keys]
@@ -40,23 +42,23 @@ class LakeFiles:
 
 
 def commits_up_to(store: ObjectStore, head: Commit) -> list[Commit]:
-    """All commits of a stream up to `head`, in order. Raises DamagedLakeError if one is missing."""
+    """Return all commits of a stream up to `head`, in order. Raises DamagedLakeError if one is missing."""
     return CommitLog(store, head.stream).whole(head.version)
 
 
 @contextmanager
 def downloaded(store: ObjectStore, folder: Path, files: Sequence[tuple[int, DataFile]]) -> Iterator[Iterator[LakeFile]]:
-    """The files, each with its number, one after the other, the next one fetched meanwhile. One is gone when the one
-    after the next is given.
+    """Yield each file with its number, one after the other, while the next one is downloaded.
 
-    Raises DamagedLakeError for one that is missing or was altered.
+    A file is deleted when the file after the next one is yielded. Raises DamagedLakeError for a missing or altered
+    file.
     """
 
     import pyarrow.parquet as pq
 
     def fetched() -> Iterator[LakeFile]:
         for number, file in files:
-            # A name for each content: DuckDB may remember what it has read of a path.
+            # The name depends on the content, because DuckDB may cache what it has read from a path.
             path = folder / f"{number}-{file.sha256}.parquet"
             with disk_errors(folder):
                 store.download(file.key, path, file.sha256)

@@ -1,4 +1,4 @@
-"""The differences that a comparison of one stream found."""
+"""The report of one stream's comparison."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ingest.errors import FatalError
 
 @dataclass(frozen=True)
 class Found:
-    """Rows that differ in one way: how many, and the keys of the first ones, `name=value` in key order.
+    """The rows with one kind of difference: their number, and the keys of the first ones, `name=value` in key order.
 
     Keys with personal data are not shown.
     """
@@ -21,12 +21,12 @@ class Found:
 
 @dataclass(frozen=True)
 class Verification:
-    """One stream: rows of the source and the lake's current rows of version `version`, compared by key and content.
+    """The comparison of one stream: rows of the source and the lake's current rows as of `version`, by key and content.
 
-    `equal` rows are the same on both sides. `changed` ones have another content in the lake; `columns` are those that
-    differ, with the number of rows, among the `looked_at` first ones. `missing` are in the source alone, `extra` in the
-    lake alone, `doubled` keys stand in more than one row of the source. Not compared: `in_flight`, keys that the next
-    run may land, and those whose row the contract refuses.
+    `equal` rows are the same on both sides. `changed` rows have another content in the lake. `columns` are the columns
+    that differ among the first `looked_at` changed rows, each with its number of rows. `missing` rows are only in the
+    source, `extra` rows only in the lake. `doubled` keys stand in more than one row of the source. Not compared are
+    `in_flight` keys: those that the next run may land, and those whose row the contract refuses.
 
     `note` says why nothing was compared, else it is empty. `landed` are the versions that a repair made.
     """
@@ -49,19 +49,19 @@ class Verification:
 
     @property
     def differs(self) -> bool:
-        """Whether source and lake were not the same."""
+        """Whether source and lake differed."""
         return bool(self.changed.rows or self.missing.rows or self.extra.rows or self.doubled.rows)
 
     @property
     def remains(self) -> bool:
-        """Whether they still are not, after what was landed."""
+        """Whether source and lake still differ after the repair."""
         if not self.landed:
             return self.differs
         return bool(self.doubled.rows or (self.extra.rows and not self.finds_deletions))
 
     @property
     def differences(self) -> tuple[str, ...]:
-        """What differs, in words."""
+        """The differences, in words."""
         said = []
         if self.changed.rows:
             columns = ", ".join(name for name, _ in self.columns)
@@ -78,11 +78,11 @@ class Verification:
 
 
 class LostUpdatesError(FatalError):
-    """Rows at the source are not what the lake has of them."""
+    """Rows at the source differ from the lake's."""
 
 
 def require_equal(verifications: Sequence[Verification]) -> None:
-    """Raise LostUpdatesError naming every stream that still differs, and the way out."""
+    """Raise LostUpdatesError, with the repair command, if any stream still differs. It names every such stream."""
     unequal = [item for item in verifications if item.remains]
     if unequal:
         details = "\n".join(f"  {item.stream}: {'; '.join(item.differences)}" for item in unequal)
@@ -94,7 +94,7 @@ def require_equal(verifications: Sequence[Verification]) -> None:
 
 
 def way_out(unequal: Sequence[Verification]) -> str:
-    """The command that repairs these streams."""
+    """Return the command that repairs these streams."""
     names = " ".join(item.stream for item in unequal)
     hint = f"Land what differs: `ingest verify {names} --repair`, or the parameter `repair`; the next run loads it."
     kept = [item.stream for item in unequal if item.extra.rows and not item.finds_deletions]

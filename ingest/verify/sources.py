@@ -1,4 +1,4 @@
-"""The source's side: all its rows as they would be landed, and the keys whose state the lake need not have yet."""
+"""The source's side of a comparison: its rows in landed form, and the keys that the lake need not hold yet."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _WHOLE = Window(start=None, end=None)
 
 
 class SourceRows(Protocol):
-    """One stream at its source. `unsettled` is to be asked when `rows` has ended.
+    """The rows of one stream at its source. Read `unsettled` after `rows` has ended.
 
-    `unsettled_in_lake`: a row of the lake from this cursor on is not to be compared either. `last_counts`: whether
-    several rows may have one key, of which the last is the row.
+    `unsettled_in_lake` is a cursor: rows of the lake from it on are not compared either. `last_counts` says whether
+    several rows may have one key, of which the last one counts.
     """
 
     schema: pa.Schema
@@ -36,14 +36,14 @@ class SourceRows(Protocol):
     last_counts: bool
 
     def rows(self) -> Iterator[pa.RecordBatch]:
-        """All rows that keep the contract, as they would be landed."""
+        """Yield all rows that keep the contract, in landed form."""
 
     def unsettled(self) -> Iterator[pa.Table]:
-        """Keys that the next run may land, and keys whose row the contract refuses."""
+        """Yield keys that the next run may land, and keys whose row the contract refuses."""
 
 
 class PostgresRows:
-    """A table at the run's snapshot. `boundary`: what lies below it was landed; None for a stream landed whole."""
+    """A table at the run's snapshot. Rows below `boundary` were landed. It is None for a snapshot stream."""
 
     unsettled_in_lake: datetime | None = None
     last_counts = False
@@ -82,7 +82,7 @@ class PostgresRows:
 
 
 class SaasRows:
-    """A collection of the API, walked from its beginning. A record that can change is walked to wherever it is now."""
+    """A collection of the API, walked from its beginning. A record that may change is read at its present position."""
 
     last_counts = True
 

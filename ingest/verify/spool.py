@@ -1,4 +1,4 @@
-"""The source's rows on local disk, as they would be landed: read once, then compared, and landed from there."""
+"""The source's rows on local disk in landed form: read once, then compared, and landed from there."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ POSITION = "_row_number"
 
 
 def spool(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> int:
-    """Write all rows to a Parquet file at `path`, with their POSITION. Returns their number."""
+    """Write all rows to a Parquet file at `path`, with their POSITION. Return the number of rows."""
     full = schema.append(pa.field(POSITION, pa.int64()))
     with disk_errors(path.parent):
         file = LocalParquet(path, full, (), None)

@@ -1,4 +1,4 @@
-"""One stream's source and lake, compared: the source is read to disk, then the lake's files pass by one by one."""
+"""Compares one stream's source with the lake: reads the source to disk, then the lake's files one by one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ from ingest.verify.spool import spool
 
 
 class Compared:
-    """The result, while the rows are still at hand: `rows_to_land` are those of the source that the lake lacks."""
+    """The result of a comparison, while the rows are still on disk.
+
+    `rows_to_land` yields the source rows that the lake lacks.
+    """
 
     def __init__(self, comparison: Comparison, verification: Verification, schema: pa.Schema) -> None:
         self._comparison = comparison
@@ -30,7 +33,7 @@ class Compared:
         self.verification = verification
 
     def rows_to_land(self) -> Iterator[pa.RecordBatch]:
-        """Rows that are changed or missing, as they were read at the source."""
+        """Yield the changed and missing rows, as they were read at the source."""
         return self._comparison.rows_to_land(self.schema)
 
 
@@ -43,13 +46,13 @@ def compared(
     *,
     memory_limit: str,
 ) -> Iterator[Compared]:
-    """Compare `source` with the lake as of the last of `commits`, which are all of the stream's up to there.
+    """Compare `source` with the lake as of the last of `commits`, which are all commits of the stream up to that one.
 
-    Raises DamagedLakeError for a file that is missing or altered, ConfigurationError where the disk is full, and
-    whatever the source raises.
+    Raises DamagedLakeError for a missing or altered file, ConfigurationError if the disk is full, and any error of the
+    source.
     """
     files = LakeFiles.of(contract, commits)
-    # Rows of a set that was landed whole are a multiset, unless a unique key distinguishes them.
+    # Rows of a snapshot are a multiset, unless a unique key distinguishes them.
     key = contract.key if contract.spec.cursor is not None or contract.spec.key_enforced else ()
     with tempfile.TemporaryDirectory(prefix="ingest-verify-") as name:
         folder = Path(name)
@@ -101,7 +104,7 @@ def compared(
 
 
 def _unsettled_in_lake(contract: StreamContract, source: SourceRows) -> str | None:
-    """The rows of a file that are not to be compared, as a condition; its cursor is a moment in UTC."""
+    """Return the SQL condition of a file's rows that are not compared. Its cursor is a moment in UTC."""
     if source.unsettled_in_lake is None:
         return None
     first = f"{source.unsettled_in_lake.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}+00"

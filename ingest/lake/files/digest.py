@@ -1,6 +1,6 @@
-"""A digest of rows that depends on their values alone.
+"""A digest of rows that depends only on their values.
 
-Arrow's own bytes will not do: padding and the slots under nulls hold whatever was in memory before.
+A digest of Arrow's bytes would not do: padding and the slots under nulls hold whatever was in memory before.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ class RowsDigest:
         self._hash = hashlib.sha256()
 
     def update(self, rows: pa.RecordBatch) -> None:
-        """Add the rows of one batch. Batches cut elsewhere give another digest."""
-        # Without the number of rows, other rows cut elsewhere could be the same bytes; a renamed column is another set.
+        """Add the rows of one batch. The digest depends on how rows are split into batches."""
+        # The digest includes the number of rows, because other rows in batches of other sizes could be the same bytes.
+        # It includes the names, because a renamed column is another set.
         shape = (rows.num_rows, [(field.name, str(field.type)) for field in rows.schema])
         self._hash.update(repr(shape).encode())
         for column in rows.columns:
@@ -28,7 +29,7 @@ class RowsDigest:
                 self._hash.update(part)
 
     def hexdigest(self) -> str:
-        """The digest so far."""
+        """Return the digest so far."""
         return self._hash.hexdigest()
 
 

@@ -14,10 +14,13 @@ _REPEATS = 5
 
 
 class LocalParquet:
-    """A file under way; `write` adds a row group. `min_cursor` and `max_cursor` are those of the column `cursor`."""
+    """A Parquet file that is being written. `write` adds a row group.
+
+    `min_cursor` and `max_cursor` are the smallest and greatest value of the column `cursor`.
+    """
 
     def __init__(self, path: Path, schema: pa.Schema, dictionaries: Sequence[str], cursor: str | None) -> None:
-        import pyarrow.parquet as pq  # where nothing is written it is not needed
+        import pyarrow.parquet as pq  # imported late, because a run that writes nothing does not need it
 
         self.path = path
         self.rows = 0
@@ -25,7 +28,8 @@ class LocalParquet:
         self.max_cursor: datetime | None = None
         self._cursor = cursor
         self._sink = pa.OSFile(str(path), "wb")
-        # Encodings and page format are the oldest ones, which every reader knows; zstd is what makes the files small.
+        # Encodings and page format are the oldest ones, which every reader knows. Compression by zstd keeps the files
+        # small.
         self._writer = pq.ParquetWriter(
             self._sink,
             schema,
@@ -59,9 +63,9 @@ class LocalParquet:
 
 
 def dictionary_columns(table: pa.Table) -> list[str]:
-    """The columns whose values repeat, judged by the first rows: a dictionary makes those small.
+    """Return the columns whose values repeat, judged by the first rows. A dictionary makes them smaller.
 
-    On the others it costs more time than all the rest of the encoding, and makes the file larger.
+    For other columns a dictionary costs more time than all the rest of the encoding, and makes the file larger.
     """
     sample = table.slice(0, _SAMPLE_ROWS)
     return [

@@ -1,8 +1,8 @@
-"""Writes record batches as Parquet files, cut by bytes, into the lake.
+"""Writes record batches into the lake as Parquet files of a limited size.
 
-A file is written to local disk; then, while the next one is being written, it is hashed, uploaded with its hash, and
-forgotten. Memory holds two row groups, however large the batch: one that is encoded, by a thread of its own, and one
-that comes. Nothing that was uploaded counts until a commit names it.
+A file is written to local disk. While the next one is being written, it is hashed, uploaded with its hash, and deleted.
+Memory holds two row groups, however large the batch: one that a thread of its own encodes, and one that is being
+collected. An uploaded file does not count until a commit names it.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ class FilePlace:
 
 
 class ParquetFiles:
-    """A series of Parquet files of one schema. Use as a context manager; `finish` returns what was written.
+    """A series of Parquet files of one schema. Use as a context manager; `finish` returns the files.
 
-    With `hold` nothing is uploaded before `finish`, for a batch that may yet turn out to say nothing new.
+    With `hold` nothing is uploaded before `finish`, for a batch that may turn out to hold nothing new.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class ParquetFiles:
             self._folder.cleanup()
 
     def write(self, batch: pa.RecordBatch) -> None:
-        """Add rows. They reach the disk with their row group, the lake with their file."""
+        """Add rows. They reach the disk with their row group, and the lake with their file."""
         if not batch.num_rows:
             return
         self._pending.append(batch)
@@ -90,7 +90,7 @@ class ParquetFiles:
             self._begin_to_encode()
 
     def finish(self) -> tuple[DataFile, ...]:
-        """Upload what is left; every file is durable when this returns."""
+        """Write and upload the remaining rows. Every file is durable when this returns."""
         self._wait_for_encoder()
         if self._pending:
             self._write_row_group(self._take_pending())
@@ -102,7 +102,7 @@ class ParquetFiles:
         return tuple(upload.result() for upload in self._uploads)
 
     def _begin_to_encode(self) -> None:
-        """Have the pending rows encoded beside what follows, once the row group before them is."""
+        """Encode the pending rows in another thread, after the row group before them is encoded."""
         self._wait_for_encoder()
         with disk_errors(Path(tempfile.gettempdir())):
             self._local_folder()
@@ -111,7 +111,7 @@ class ParquetFiles:
         self._encoding = self._encoder.submit(self._write_row_group, self._take_pending())
 
     def _wait_for_encoder(self) -> None:
-        """Until it is idle. Raises what the row group raised that it encoded last."""
+        """Wait until the encoder is idle. Raises the error of the last row group, if there was one."""
         if self._encoding is not None:
             self._encoding.result()
             self._encoding = None
@@ -148,7 +148,9 @@ class ParquetFiles:
             self._upload(file)
 
     def _upload(self, file: LocalParquet) -> None:
-        """Begin to upload; first wait for an older upload where too many are under way, so that disk use is bounded."""
+        """Begin to upload a file. Wait for an older upload first if too many are under way, so that disk use is
+        bounded.
+        """
         if self._uploader is None:
             self._uploader = ThreadPoolExecutor(_UPLOADS_AT_ONCE, thread_name_prefix="upload")
         if len(self._uploads) > _UPLOADS_AT_ONCE:

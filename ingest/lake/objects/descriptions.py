@@ -1,7 +1,7 @@
-"""botocore's descriptions of S3 and its endpoints, 1 MB of JSON, read more quickly than botocore reads them.
+"""Reads botocore's descriptions of S3 and its endpoints, 1 MB of JSON, faster than botocore does.
 
 botocore looks through the descriptions of all its services, some 400, before it reads those of one, and decodes them in
-Python's own parser. That is most of the time that a client takes to be made.
+Python's own parser. That is most of the time that it takes to make a client.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from botocore.loaders import JSONFileLoader, Loader
 
 class _QuickFiles(JSONFileLoader):
     def load_file(self, file_path: str) -> Any:
-        """The content of a file whose name is given without its ending; None if there is none."""
+        """Return the content of a file, whose name is given without its extension; None if there is no such file."""
         plain, zipped = Path(f"{file_path}.json"), Path(f"{file_path}.json.gz")
         if plain.is_file():
             return orjson.loads(plain.read_bytes())
@@ -27,12 +27,14 @@ class _QuickFiles(JSONFileLoader):
 
 class _QuickLoader(Loader):
     def list_available_services(self, type_name: str) -> list[str]:
-        """The names of all services; whether one has descriptions of that type is seen when they are read."""
+        """Return the names of all services. Whether a service has descriptions of that type shows when they
+        are read.
+        """
         folders = (path for path in self.search_paths if os.path.isdir(path))  # noqa: PTH112 - one call for each
         return sorted({name for path in folders for name in os.listdir(path)})  # noqa: PTH208
 
 
 @cache
 def service_descriptions() -> Loader:
-    """The loader for a session's `data_loader`, once a process."""
+    """Return the loader for a session's `data_loader`. Each process makes it once."""
     return _QuickLoader(file_loader=_QuickFiles())

@@ -1,4 +1,4 @@
-"""S3 by botocore: a client with time limits, and its errors put into the platform's taxonomy."""
+"""Makes botocore clients for S3 with time limits, and turns their errors into the platform's errors."""
 
 from __future__ import annotations
 
@@ -45,27 +45,27 @@ _READ_SECONDS = 60.0
 
 
 class AbsentError(FatalError):
-    """There is no such object."""
+    """The object does not exist."""
 
 
 class AlteredError(DamagedLakeError):
-    """The object's content is not what it must be."""
+    """The object's content differs from the content that was written."""
 
 
 class StrangeRefusalError(ConfigurationError):
-    """The answer of a refusal is not S3's, or it was cut off."""
+    """An error response does not come from S3, or was cut off."""
 
 
 class BrokenBodyError(TransientError):
-    """The answer began and then broke off."""
+    """The response began and then broke off."""
 
 
 class WritesMetError(ConflictError):
-    """S3 was just writing that object, and has answered for neither write."""
+    """S3 was processing another write of this object, and has confirmed neither write."""
 
 
 def make_client(settings: LakeSettings) -> S3Client:
-    """A client of the lake's endpoint. Raises ConfigurationError or AccessError."""
+    """Return a client of the lake's endpoint. Raises ConfigurationError or AccessError."""
     import botocore.session  # without boto3, which would import its managers of transfers too
     from botocore.config import Config
     from botocore.exceptions import PartialCredentialsError
@@ -97,7 +97,7 @@ def make_client(settings: LakeSettings) -> S3Client:
 
 @contextmanager
 def s3_errors(settings: LakeSettings, doing: str) -> Iterator[None]:
-    """Turn what boto3 raises into a PlatformError about `doing`, such as "read <key>"."""
+    """Turn boto3's errors into a PlatformError that names the action `doing`, such as "read <key>"."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
@@ -151,7 +151,7 @@ def _connection_error(settings: LakeSettings, error: Exception, doing: str) -> P
     if isinstance(error, NoCredentialsError):
         return _no_credentials()
     if isinstance(error, ParamValidationError | InvalidRegionError):
-        # The error's own words show the values.
+        # The error's own text shows the values.
         return ConfigurationError(
             f"cannot {doing}: a name is none for S3 ({type(error).__name__})", hint="Check RAW_BUCKET and AWS_REGION."
         )

@@ -1,4 +1,4 @@
-"""The object store: the few S3 calls that the lake needs, and what is read checked to the byte."""
+"""The object store: the few S3 calls that the lake needs, with a checksum for every object."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class _Checksums(TypedDict):
 
 @dataclass(frozen=True)
 class StoredObject:
-    """One listed object; `modified` is the store's own clock."""
+    """One listed object. `modified` is the time of the last write by the store's clock."""
 
     key: str
     bytes: int
@@ -54,7 +54,7 @@ class StoredObject:
 class ObjectStore:
     """A bucket. Thread-safe. Every method raises TransientError, AccessError or ConfigurationError.
 
-    Uploads carry their SHA-256, which S3 checks before it stores the object; downloads are checked here.
+    Uploads carry their SHA-256, which S3 checks before it stores the object. Downloads are checked here.
     """
 
     def __init__(self, settings: LakeSettings, client: S3Client | None = None) -> None:
@@ -63,11 +63,13 @@ class ObjectStore:
         self._client = client or make_client(settings)
 
     def uri(self, key: str) -> str:
-        """`s3://bucket/key`."""
+        """Return the key as `s3://bucket/key`."""
         return f"s3://{self.bucket}/{key}"
 
     def get(self, key: str) -> bytes | None:
-        """An object's body, None if there is none. Raises DamagedLakeError if it is another one."""
+        """Return an object's body, None if it does not exist. Raises DamagedLakeError if the body fails its
+        checksum.
+        """
 
         def whole(answer: GetObjectOutputTypeDef) -> bytes:
             body = answer["Body"].read()
@@ -80,9 +82,9 @@ class ObjectStore:
             return None
 
     def download(self, key: str, path: Path, sha256: str) -> None:
-        """Write an object's content to `path`, and make sure that its SHA-256 (hex) is `sha256`.
+        """Write an object's content to `path`, and check that its SHA-256 (hex) is `sha256`.
 
-        Raises DamagedLakeError if there is no such object, or its content is another one, however often it is read.
+        Raises DamagedLakeError if the object does not exist, or if its content still differs after several reads.
         """
 
         def save(answer: GetObjectOutputTypeDef) -> None:
@@ -101,15 +103,15 @@ class ObjectStore:
             ) from error
 
     def put(self, key: str, body: bytes) -> None:
-        """Write an object, over an older one too."""
+        """Write an object. An existing object is overwritten."""
         with self._errors(f"write {key}"):
             self._client.put_object(Bucket=self.bucket, Key=key, Body=body, **_checksums(body))
 
     def put_if_absent(self, key: str, body: bytes) -> None:
-        """Write an object that must not exist. Raises ConflictError if another one does.
+        """Write an object that must not exist yet (a conditional put). Raises ConflictError if another object exists.
 
-        A store may have kept our first try though its answer was lost, so an object with our own content is ours.
-        Where two writes met and none is there yet, either may still win: that is a TransientError.
+        A store may have kept our first try although its response was lost, so an object with our own content counts as
+        ours. If two writes met and no object exists yet, either may still win: that raises TransientError.
         """
         try:
             with self._errors(f"write {key}"):
@@ -122,13 +124,13 @@ class ObjectStore:
                 raise
 
     def upload(self, path: Path, key: str, sha256: str) -> None:
-        """Write a file's content; `sha256` (hex) is verified by the store on arrival."""
+        """Write a file's content. The store verifies `sha256` (hex) on arrival."""
         checksum = base64.b64encode(bytes.fromhex(sha256)).decode()
         with self._errors(f"write {key}"), path.open("rb") as body:
             self._client.put_object(Bucket=self.bucket, Key=key, Body=body, ChecksumSHA256=checksum)
 
     def delete(self, keys: list[str]) -> None:
-        """Remove objects; an absent one is no error."""
+        """Delete objects. An object that does not exist is no error."""
         for start in range(0, len(keys), 1000):
             batch = [{"Key": key} for key in keys[start : start + 1000]]
             with self._errors(f"delete {len(batch)} objects"):
@@ -137,7 +139,7 @@ class ObjectStore:
                     raise TransientError(f"cannot delete {self.uri(failure['Key'])}: {failure.get('Message', '')}")
 
     def list(self, prefix: str, *, start_after: str = "") -> Iterator[StoredObject]:
-        """Objects under `prefix`, in the order of their keys, after the key `start_after`."""
+        """Yield the objects under `prefix` whose keys come after `start_after`, in the order of their keys."""
         further: dict[str, str] = {}
         with self._errors(f"list {prefix}"):
             while True:
@@ -159,7 +161,7 @@ class ObjectStore:
                 further = {"ContinuationToken": token}
 
     def check(self) -> None:
-        """Raise a readable error where the bucket cannot be reached."""
+        """Raise a readable error if the bucket cannot be reached."""
         with self._errors("reach the bucket"):
             self._client.list_objects_v2(Bucket=self.bucket, MaxKeys=1)
 
@@ -177,9 +179,9 @@ class ObjectStore:
             )
 
     def _read(self, key: str, consume: Callable[[GetObjectOutputTypeDef], T]) -> T:
-        """Ask for an object and consume its body, again where that breaks off or was altered on the way.
+        """Request an object and consume its body. Repeat the request if the body breaks off or was altered on the way.
 
-        boto3 tries a request again whose answer does not begin; not one whose body breaks off.
+        boto3 retries a request whose response does not begin, but not one whose body breaks off.
         """
         for _ in range(LAKE_BODY.further_tries):
             try:
@@ -208,6 +210,6 @@ class ObjectStore:
 
 
 def _checksums(body: bytes) -> _Checksums:
-    """The checksum that S3 verifies on arrival and we verify on reading: not every S3 returns it."""
+    """Return the checksum that S3 verifies on arrival and that we verify on reading. Not every S3 returns it."""
     digest = hashlib.sha256(body)
     return {"ChecksumSHA256": base64.b64encode(digest.digest()).decode(), "Metadata": {_SHA256: digest.hexdigest()}}

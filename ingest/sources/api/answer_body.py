@@ -1,4 +1,4 @@
-"""The body of an HTTP answer, decoded in bounded memory: 13 MB of gzip can stand for gigabytes."""
+"""Decodes the body of an HTTP response in bounded memory: 13 MB of gzip can stand for gigabytes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ class UnknownEncodingError(BodyError):
 
 
 def decoded(chunks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
-    """The decoded body in pieces of at most 1 MiB, or as they come where nothing is encoded. Raises BodyError."""
+    """Yield the decoded body in pieces of at most 1 MiB, or the pieces as they come if the body is not encoded.
+
+    Raises BodyError.
+    """
     coding = encoding.strip().lower()
     if coding in _IDENTITY:
         return iter(chunks)
@@ -32,7 +35,9 @@ def decoded(chunks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
 
 
 def _unzipped(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """RFC 1952: members may follow one another; zero bytes between and after them are padding."""
+    """Yield the decompressed body by RFC 1952: members may follow one another, and zero bytes between them are
+    padding.
+    """
     member = None
     for chunk in chunks:
         rest = chunk

@@ -1,4 +1,4 @@
-"""One GET against the provider's API, with its answers put into the platform's taxonomy."""
+"""GET requests to the provider's API. Bad responses are raised as the platform's errors."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ _OK = 200
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer whose body has arrived and is decoded."""
+    """A response whose body has arrived and is decoded."""
 
     status: int
     reason: str
@@ -61,7 +61,7 @@ class Answer:
 
 
 class Transport(Protocol):
-    """The part of a pool of urllib3's that is used."""
+    """The methods of urllib3's pool that the client uses."""
 
     def request(
         self,
@@ -78,9 +78,9 @@ class Transport(Protocol):
 
 
 class ApiClient:
-    """A client for one base URL and Bearer key. Safe for several threads; `close` when done.
+    """A client for one base URL and Bearer key. Safe for several threads; call `close` when done.
 
-    An answer whose decoded body is longer than `answer_bytes` is refused, and never held in memory.
+    A response whose decoded body is longer than `answer_bytes` is refused, and never held in memory.
     """
 
     def __init__(
@@ -111,7 +111,10 @@ class ApiClient:
         self._transport.clear()
 
     def get(self, path: str, params: dict[str, str | int]) -> Answer:
-        """One try. Raises TransientError (RateLimitedError), AccessError, ConfigurationError, DataError (too long)."""
+        """Make one request without a retry, and return the response.
+
+        Raises TransientError (RateLimitedError), AccessError, ConfigurationError, and DataError for too long a body.
+        """
         try:
             answer = self._whole_answer(path, params)
         except LocationValueError as error:
@@ -131,9 +134,9 @@ class ApiClient:
         return answer
 
     def _whole_answer(self, path: str, params: dict[str, str | int]) -> Answer:
-        """The answer and its decoded body; of a refusal's body only the beginning.
+        """Return the response with its decoded body. Of an error response it reads only the beginning of the body.
 
-        urllib3 limits each wait for more of it, but neither their number nor what it decodes.
+        urllib3 limits each wait for more of the body, but neither the number of waits nor the decoded size.
         """
         deadline = monotonic() + _LONGEST_ANSWER_SECONDS
         body = BytesIO()
@@ -164,7 +167,7 @@ class ApiClient:
                         f"the API at {self._base_url} did not give a whole answer in {_LONGEST_ANSWER_SECONDS:g} s"
                     )
         finally:
-            answer.close()  # a connection whose answer was read to its end is back in the pool by now
+            answer.close()  # a connection whose response was read to its end is back in the pool by now
         return Answer(answer.status, answer.reason or "", answer.headers, body.getvalue())
 
     def _refusal(self, answer: Answer, path: str) -> PlatformError:
@@ -182,14 +185,17 @@ class ApiClient:
 
 
 def _longest_retry_after(answer: Answer) -> timedelta | None:
-    """The wait that `Retry-After` asks for, the longest if proxies have added their own."""
+    """Return the wait that `Retry-After` asks for; the longest wait if proxies have added headers of their own."""
     now = server_time(answer)
     asked = [parse_retry_after(value, now=now) for value in answer.headers.getlist("Retry-After")]
     return max((wait for wait in asked if wait is not None), default=None)
 
 
 def parse_retry_after(value: str | None, *, now: datetime) -> timedelta | None:
-    """The wait that `Retry-After` asks for: seconds, or until an HTTP date. None if it is absent or unreadable."""
+    """Return the wait that `Retry-After` asks for, in seconds or until an HTTP date.
+
+    Return None if the header is absent or unreadable.
+    """
     if value is None:
         return None
     text = value.strip()
@@ -200,12 +206,12 @@ def parse_retry_after(value: str | None, *, now: datetime) -> timedelta | None:
 
 
 def server_time(answer: Answer) -> datetime:
-    """The provider's clock, from the `Date` header; ours where it sends none."""
+    """Return the provider's clock from the `Date` header; our clock if there is no such header."""
     return _http_date(answer.headers.get("Date", "")) or datetime.now(UTC)
 
 
 def _http_date(text: str) -> datetime | None:
-    """An HTTP date in UTC, which it is in where it names no zone; None for anything else."""
+    """Return an HTTP date in UTC, its zone if it names none; None for any other text."""
     try:
         moment = parsedate_to_datetime(text)
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
@@ -235,19 +241,19 @@ def _checked_key(key: SecretStr) -> str:
 
 
 def _pieces(answer: BaseHTTPResponse) -> Iterator[bytes]:
-    """The body as it arrives, as it was sent."""
+    """Yield the body as it arrives, still encoded."""
     while piece := answer.read1(_READ_BYTES, decode_content=False):
         yield piece
 
 
 def _problem(answer: Answer) -> str:
-    """The body's text about an error, by RFC 9457 if it follows that."""
+    """Return the text about the error in the body, by RFC 9457 if the body follows it."""
     try:
         body: Any = json.loads(answer.content)
     except (ValueError, RecursionError):
         return in_one_line(answer.reason)
     if isinstance(body, dict):
         said = str(body.get("detail") or body.get("title") or answer.reason)
-        # Before it is cut: half of a secret would not be known for one.
+        # Secrets are removed before the text is cut, because half of a secret would not be recognised.
         return in_one_line(said)[:_LONGEST_PROBLEM]
     return in_one_line(answer.reason)

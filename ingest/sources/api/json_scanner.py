@@ -1,8 +1,8 @@
-"""Tells apart the parts of JSON that no strict parser takes, by its brackets and strings alone.
+"""Splits JSON that no strict parser accepts, by its brackets and strings alone.
 
-One record of a page may hold what is no JSON (half a surrogate pair, NaN, a control character) or is nested too deep
-to be decoded. Where its brackets match and its strings end, it is still plain where the record ends, and the others
-are not harmed. Where that is not plain, UnreadableError is raised: nothing is ever cut by guess.
+One record of a page may hold invalid JSON (half a surrogate pair, NaN, a control character), or may be nested too deep
+to be decoded. If its brackets match and its strings end, it is still certain where the record ends, and the other
+records are not harmed. If that is not certain, UnreadableError is raised: no record is ever cut by guess.
 """
 
 from __future__ import annotations
@@ -11,25 +11,26 @@ import re
 
 _SPACE = b" \t\r\n"
 _BOM = b"\xef\xbb\xbf"
-# Any escape and any control character is taken: the strict parser rejects the wrong ones.
+# Any escape and any control character is accepted here. The strict parser rejects the wrong ones.
 _STRING = rb'"(?:[^"\\]++|\\.)*+"'
 _STRINGS = re.compile(_STRING, re.DOTALL)
 _STRUCTURE = re.compile(_STRING + rb'|[\[\]{},"]', re.DOTALL)
 _MEMBER = re.compile(rb"(" + _STRING + rb")[ \t\r\n]*+:[ \t\r\n]*+(.*)", re.DOTALL)
 _PAIRS = {b"]": b"[", b"}": b"{"}
-# A string beside anything but punctuation: a quotation mark is missing or too many, and what follows may be inside out.
+# A string beside anything but punctuation: a quotation mark is missing or one too many, so that inside and outside of
+# the following strings may be swapped.
 _BESIDE_NO_PUNCTUATION = re.compile(rb'[^\[{,:]"|"[^\]},:]')
 _ACROSS_RECORDS = re.compile(rb"[}\]][ \t\r\n]*,|,[ \t\r\n]*[{\[]")
 
 
 class UnreadableError(ValueError):
-    """It is not plain where one part ends and the next begins."""
+    """It is not certain where one part of the JSON ends and the next begins."""
 
 
 def parts(text: bytes, opening: bytes) -> list[bytes]:
-    """The parts of the one array (`opening` is `[`) or object (`{`) that `text` is, without the space around them.
+    """Return the parts of `text`, which is one array (`opening` is `[`) or object (`{`), without the space around them.
 
-    Takes each part whose end it finds, and none after a last comma. Raises UnreadableError.
+    A last part may be empty, as after a trailing comma. Raises UnreadableError.
     """
     text = text.removeprefix(_BOM).strip(_SPACE)
     if not text.startswith(opening):
@@ -58,12 +59,15 @@ def parts(text: bytes, opening: bytes) -> list[bytes]:
 
 
 def members(text: bytes) -> list[tuple[bytes, bytes]]:
-    """The members of the object that `text` is: each name, still quoted, and its value. Raises UnreadableError."""
+    """Return name and value of each member of the object `text`. Names are still quoted. Raises UnreadableError."""
     return [_member(part) for part in parts(text, b"{")]
 
 
 def is_plain(record: bytes) -> bool:
-    """Whether `record` is surely one: no string in it can be what lies between the strings of two broken records."""
+    """Return whether `record` is certainly one record.
+
+    It is not if a string in it may be the text between the strings of two broken records.
+    """
     shape = _STRINGS.sub(b'"', record).translate(None, _SPACE)
     if not _BESIDE_NO_PUNCTUATION.search(shape):
         return True
@@ -71,7 +75,7 @@ def is_plain(record: bytes) -> bool:
 
 
 def depth(text: bytes) -> int:
-    """The depth of nested arrays and objects in `text`, 0 for a scalar; brackets in strings do not count."""
+    """Return the depth of nested arrays and objects in `text`, 0 for a scalar. Brackets in strings do not count."""
     deepest = level = 0
     for match in _STRUCTURE.finditer(text):
         if match[0] in (b"[", b"{"):

@@ -1,7 +1,7 @@
-"""The values that a record's fields may hold: those that DuckDB and Snowflake read as the same.
+"""The values that a record's fields may hold: values that DuckDB and Snowflake read alike.
 
-A struct of msgspec checks the types. A member that is given twice is none of its concern, and each reader takes another
-of the two: msgspec and Snowflake the last, DuckDB the first. Such a record is refused.
+A msgspec struct checks the types. It accepts a member that is given twice, of which readers take different values:
+msgspec and Snowflake the last, DuckDB the first. Such a record is refused.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _TYPES: dict[str, Any] = {
 _TEXTS = ("string", "timestamp", "date")
 _NO_TEXTS = ("integer", "number", "boolean")
 _BITS = {Kind.INT16: 16, Kind.INT32: 32, Kind.INT64: 64}
-# A member's name that is not spelt as it is: the search for names that are given twice goes by their spelling.
+# A member's name with an unneeded escape. The search for names given twice compares spellings.
 _ESCAPE_IN_A_NAME = re.compile(rb'\\(?:[^"\\]++|\\.)*+"[ \t\r\n]*+:', re.DOTALL)
 
 
@@ -45,11 +45,11 @@ _ESCAPED_MARK = b'\\"'
 
 @dataclass(frozen=True)
 class _Marks:
-    """The quotation marks of records that have each of their fields once, and no other member.
+    """The number of quotation marks in records that have each of their fields once, and no other member.
 
-    `always` are those of required fields. `texts` get an optional field that is text where it is given, `others` one
-    that is a number or a truth value, `objects` one whose own fields are known. `certain` is False where a field may
-    hold anything.
+    `always` counts the marks of required fields. `texts` read an optional field that is a text if it is given, `others`
+    one that is a number or a boolean, `objects` one whose own fields are known. `certain` is False if a field may hold
+    any value.
     """
 
     always: int
@@ -59,7 +59,7 @@ class _Marks:
     certain: bool
 
     def of(self, decoded: Sequence[Any]) -> int | None:
-        """The marks of the records `decoded`; None where they are not certain."""
+        """Return the number of quotation marks in the records `decoded`; None if it is not certain."""
         if not self.certain:
             return None
         count = self.always * len(decoded)
@@ -79,7 +79,10 @@ class _Marks:
 
 @dataclass(frozen=True)
 class Shape:
-    """The fields of an object as a struct. `attributes` are numbered, since a field may be called what none can."""
+    """The fields of an object as a struct.
+
+    Its attributes are numbered, because a field's name may be no attribute's name.
+    """
 
     struct: type
     attributes: dict[str, str]
@@ -87,7 +90,7 @@ class Shape:
     marks: _Marks
 
     def given_twice(self, record: bytes) -> str | None:
-        """The path of a field that `record`, an object, gives more than once."""
+        """Return the path of a field that `record`, an object, gives more than once; None if there is none."""
         seen: set[str] = set()
         for quoted, value in json_scanner.members(record):
             name = msgspec.json.decode(quoted)
@@ -101,11 +104,12 @@ class Shape:
         return None
 
     def each_given_once(self, page: bytes, decoded: Sequence[Any]) -> bool:
-        """Whether no field is given twice in `page`, of which `decoded` are the records; False also where in doubt.
+        """Return whether no field is given twice in `page`, whose records are `decoded`. Return False if that is in
+        doubt.
 
-        Each member has two quotation marks around its name: a page of as many as its records' fields have holds none
-        twice, and none that the contract does not know. In any other, a field that stands in the page as often as
-        records have it stands in each of them once.
+        Each member has two quotation marks around its name. If a page has exactly as many as its records' fields need,
+        it holds no member twice and no unknown member. Otherwise, a field that stands in the page as often as records
+        have it stands in each of them once.
         """
         has_escapes = b"\\" in page
         marks = None if has_escapes and _ESCAPED_MARK in page else self.marks.of(decoded)
@@ -127,7 +131,7 @@ class Shape:
 
 
 def shape(stream: str, fields: Sequence[RecordField]) -> Shape:
-    """The shape that a record of these fields must have. Raises ContractError for a field that cannot be checked."""
+    """Return the shape of a record with these fields. Raises ContractError for a field that cannot be checked."""
     inner = {field.name: shape(stream, field.fields) for field in fields if field.fields}
     attributes = {field.name: f"field_{number}" for number, field in enumerate(fields)}
     members = []
@@ -177,7 +181,7 @@ def _kind(field: RecordField) -> Any:
 
 
 def _fitting_text(landing: LandingType) -> Any:
-    """Text that is a number of this decimal type, to the digit."""
+    """Return the type of a text that is a number of this decimal type, to the digit."""
     if landing.kind is Kind.TEXT:
         return str
     if landing.kind is not Kind.DECIMAL or landing.precision is None or landing.scale is None:

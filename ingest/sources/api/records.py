@@ -1,4 +1,4 @@
-"""SaaS records: each kept to the byte, its envelope typed, checked against the contract's record fields."""
+"""SaaS records: each kept byte for byte, its envelope typed, and checked against the contract's record fields."""
 
 from __future__ import annotations
 
@@ -38,9 +38,10 @@ _BROKEN = (ValueError, OverflowError, RecursionError)
 
 @dataclass(frozen=True)
 class Decoded:
-    """The records of a page: those that keep the contract as rows, the others as they came.
+    """The records of a page: those that keep the contract as rows, the others unchanged.
 
-    `first_cursor` and `greatest_cursor` are of the records, refused ones too, that show one within the window.
+    `first_cursor` and `greatest_cursor` are taken over all records that show a cursor within the window, refused ones
+    too.
     """
 
     rows: pa.RecordBatch
@@ -50,7 +51,7 @@ class Decoded:
 
 
 class RecordDecoder:
-    """Checks and types the records of one stream. Raises ContractError for a contract it cannot follow."""
+    """Checks and types the records of one stream. Raises ContractError for a contract that it cannot follow."""
 
     def __init__(self, contract: StreamContract) -> None:
         self._contract = contract
@@ -59,7 +60,7 @@ class RecordDecoder:
         missing = [column.name for column in self._envelope if column.name not in fields]
         if missing:
             raise ContractError(f"column '{missing[0]}' is not among the fields of '{PAYLOAD}'", stream=contract.stream)
-        # Moments that stay in the payload are read too: staging must be able to.
+        # Moments that stay in the payload are checked too, because staging must be able to read them.
         times = [name for name, field in fields.items() if field.logical_type == "timestamp"]
         landed = [column.name for column in self._envelope]
         self._wanted = landed + [name for name in times if name not in landed]
@@ -72,7 +73,7 @@ class RecordDecoder:
                 hint="Give the field `logicalType: timestamp`.",
             )
         self._read = _reader(contract.stream, contract.record_fields, wanted=self._wanted)
-        # Moments are checked as columns, which is quicker than a pattern for each.
+        # Moments are checked as columns, which is faster than a pattern for each of them.
         untimed = [replace(field, logical_type="string") if field.name in times else field for field in fields.values()]
         self._read_page = _page_reader(contract.stream, untimed, wanted=self._wanted)
         self.schema = pa.schema([pa.field(column.name, column.landing.arrow) for column in contract.columns])
@@ -80,10 +81,10 @@ class RecordDecoder:
         self._cursor_index = self.schema.names.index(self._cursor)
 
     def decode(self, records: Sequence[Record], *, first_position: int, window: Window = EVER) -> Decoded:
-        """Split the `records` of a page of `window` into rows and refused ones; positions count up from
+        """Split the `records` of a page of `window` into rows and refused records. Positions count up from
         `first_position`.
 
-        A page on which all is well is read at once, and any other record by record, with the same outcome.
+        A page without a fault is decoded at once, any other page record by record, with the same result.
         """
         try:
             rows = self._whole_page(records)
@@ -97,7 +98,7 @@ class RecordDecoder:
         return Decoded(rows, [], places.first, places.greatest)
 
     def _whole_page(self, records: Sequence[Record]) -> pa.RecordBatch:
-        """All records as rows. Raises one of _BROKEN where any of them is not plainly good."""
+        """Return all records as rows. Raises one of _BROKEN if any of them may be bad."""
         lengths = list(map(len, records))
         if max(lengths, default=0) > _SHALLOW and any(map(_is_too_deep, map(bytes, records))):
             raise ValueError("a record is nested too deeply")
@@ -137,7 +138,9 @@ class RecordDecoder:
         return tuple(values[name] for name in self.schema.names)
 
     def _loose_key(self, record: bytes) -> str | None:
-        """The key's fields as JSON where the record shows them all, for finding it again."""
+        """Return the key's fields as JSON, by which the record is found again; None if the record does not show them
+        all.
+        """
         content = _shown(record, self._contract.key)
         return msgspec.json.encode(content).decode() if content else None
 
@@ -151,7 +154,7 @@ class RecordDecoder:
 class _Places:
     """The refused records of a page of `window`, each with the readable cursors between which it stands.
 
-    A cursor outside the window says nothing of the order in which the records came.
+    A cursor outside the window is ignored, because it shows nothing of the order in which the records came.
     """
 
     def __init__(self, window: Window) -> None:
@@ -162,7 +165,7 @@ class _Places:
         self._open = 0
 
     def pass_by(self, cursor: datetime) -> None:
-        """Note a readable cursor, which ends the places of the refused records before it."""
+        """Note a readable cursor. It ends the places of the refused records before it."""
         if not self._window.holds(cursor):
             return
         for at in range(len(self.refused) - self._open, len(self.refused)):
@@ -182,11 +185,11 @@ class _Places:
 
 
 class UnreadableKeyError(DataError):
-    """A record without a readable key: the set of keys that still exist is unknown."""
+    """A record has no readable key, so the set of keys that still exist is unknown."""
 
 
 class KeyDecoder:
-    """Reads the key and the cursor alone, for a pass over all keys, which must not leave any record out."""
+    """Decodes only key and cursor, for a pass over all keys, which must not leave out any record."""
 
     def __init__(self, contract: StreamContract) -> None:
         self._contract = contract
@@ -198,7 +201,7 @@ class KeyDecoder:
         self._schema = pa.schema([pa.field(column.name, column.landing.arrow) for column in columns])
 
     def table(self, records: Sequence[Record]) -> pa.Table:
-        """Keys and cursors of `records`, sorted by key, each key once (its latest cursor).
+        """Return keys and cursors of `records`, sorted by key. Each key appears once, with its latest cursor.
 
         Raises UnreadableKeyError.
         """
@@ -230,7 +233,7 @@ class KeyDecoder:
 
 
 def _reader(stream: str, fields: Sequence[RecordField], *, wanted: list[str]) -> Callable[[bytes], list[Any]]:
-    """A function that checks a record's fields and gives the `wanted` ones, None for one that it does not have."""
+    """Return a function that checks a record's fields and returns the `wanted` ones, None for a missing field."""
     of = shape(stream, fields)
     decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(of.struct)
     given = [attrgetter(of.attributes[name]) for name in wanted]
@@ -247,7 +250,7 @@ def _reader(stream: str, fields: Sequence[RecordField], *, wanted: list[str]) ->
 def _page_reader(
     stream: str, fields: Sequence[RecordField], *, wanted: list[str]
 ) -> Callable[[Sequence[Record]], list[list[Any]]]:
-    """A function that does the same for many records at once, and gives a list of values for each `wanted` field."""
+    """Return a function that does the same for many records, and returns a list of values for each `wanted` field."""
     of = shape(stream, fields)
     decoder = msgspec.json.Decoder(list[of.struct])  # type: ignore[name-defined]
     given = [(attrgetter(of.attributes[name]), name) for name in wanted]
@@ -267,10 +270,10 @@ def _page_reader(
 
 
 def _texts(records: Sequence[Record], lengths: list[int]) -> pa.Array:
-    """The records as a column, copied once. Raises ValueError where one is not UTF-8."""
+    """Return the records as one column, copied once. Raises ValueError if a record is not UTF-8."""
     offsets = pc.cumulative_sum(pa.array([0, *lengths], type=pa.int32()))
     content = pa.py_buffer(b"".join(records))
-    # The cast checks that it is UTF-8.
+    # The cast checks that the bytes are UTF-8.
     return pa.Array.from_buffers(pa.binary(), len(lengths), [None, offsets.buffers()[1], content]).cast(pa.string())
 
 
@@ -286,7 +289,7 @@ def _utc(name: str, text: str) -> datetime:
 
 
 def _is_too_deep(record: bytes) -> bool:
-    """Whether it has more levels than `DEEPEST`."""
+    """Return whether the record has more levels than `DEEPEST`."""
     return (
         len(record) > _SHALLOW
         and record.count(b"[") + record.count(b"{") > DEEPEST
@@ -295,7 +298,7 @@ def _is_too_deep(record: bytes) -> bool:
 
 
 def _shown(record: bytes, names: Sequence[str]) -> dict[str, Any] | None:
-    """The values of `names` in a record whose other members may be unreadable; None if one is not to be had."""
+    """Return the values of `names` in a record whose other members may be unreadable; None if one value is missing."""
     quoted_names = {msgspec.json.encode(name): name for name in names}
     found: dict[str, Any] = {}
     try:
@@ -308,7 +311,7 @@ def _shown(record: bytes, names: Sequence[str]) -> dict[str, Any] | None:
 
 
 def _respelt(quoted: bytes) -> bytes:
-    """A member's name without the escapes that it does not need; as it is where it cannot be read."""
+    """Return a member's quoted name without unneeded escapes; unchanged if it cannot be read."""
     try:
         return msgspec.json.encode(msgspec.json.decode(quoted))
     except _BROKEN:

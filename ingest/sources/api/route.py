@@ -1,6 +1,6 @@
-"""The way to an API: directly or through the proxy that the environment names, and whose certificates are trusted.
+"""The route to an API: directly or through the environment's proxy, and the certificates that are trusted.
 
-Variables are those of curl and of most programs: HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY in either case;
+The variables are those of curl and most programs: HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY in either case;
 SSL_CERT_FILE and SSL_CERT_DIR.
 """
 
@@ -24,7 +24,7 @@ _CONNECTIONS = 16
 
 
 def pool_for(base_url: str) -> urllib3.PoolManager:
-    """A pool of connections for `base_url`. Raises ConfigurationError for a proxy that is none."""
+    """Return a pool of connections for `base_url`. Raises ConfigurationError if the proxy's URL is invalid."""
     options: dict[str, Any] = {"maxsize": _CONNECTIONS}
     if urlsplit(base_url).scheme == "https":
         options["ssl_context"] = _trusting_context()
@@ -34,7 +34,7 @@ def pool_for(base_url: str) -> urllib3.PoolManager:
     try:
         return urllib3.ProxyManager(proxy, proxy_headers=_login(proxy), **options)
     except (HTTPError, ValueError):
-        # The error's own words may show the address, with a password in it.
+        # The error's own text may show the address, with a password in it.
         raise ConfigurationError(
             "the proxy that the environment names is none for HTTP",
             hint="Correct HTTP_PROXY, HTTPS_PROXY or ALL_PROXY: it looks like http://proxy.example:3128.",
@@ -42,7 +42,7 @@ def pool_for(base_url: str) -> urllib3.PoolManager:
 
 
 def proxy_of(url: str, proxies: Mapping[str, str]) -> str | None:
-    """The proxy among `proxies` (by scheme, or `all`) for `url`, None for the direct way."""
+    """Return the proxy among `proxies` (by scheme, or `all`) for `url`; None for a direct connection."""
     parts = urlsplit(url)
     if proxy_bypass(parts.netloc):
         return None

@@ -1,4 +1,4 @@
-"""Reads the e-mail provider's API: pages in the order of (cursor, key), each record kept to the byte."""
+"""Reads the e-mail provider's API: pages in the order of (cursor, key), each record kept byte for byte."""
 
 from __future__ import annotations
 
@@ -43,17 +43,18 @@ class _Stats(msgspec.Struct):
 
 
 class _RepeatedCursorError(TransientError):
-    """The API gave a cursor that it gave before; once may be a cache's fault, so it is asked again."""
+    """The API gave a cursor for the second time. A cache may cause that once, so the page is requested again."""
 
 
 class _TooDeepError(DataError):
-    """More levels of arrays and objects than the parser takes."""
+    """The page has more levels of arrays and objects than the parser accepts."""
 
 
 @dataclass(frozen=True)
 class LandedPage:
-    """A page of records by which it is known again: the records, and the cursor that it was asked for with. Of one that
-    an earlier run has landed only the digest is known.
+    """A page of records, kept to recognise it: its records, and the cursor that it was requested with.
+
+    Of a page that an earlier run has landed, only the digest is known.
     """
 
     cursor: str | None
@@ -62,11 +63,11 @@ class LandedPage:
 
     @cached_property
     def digest(self) -> str:
-        """The SHA-256 of its records, or the one that is known."""
+        """The SHA-256 of the page's records; the known digest if the records are not at hand."""
         return self.known_digest if self.records is None else hashlib.sha256(b"\n".join(self.records)).hexdigest()
 
     def holds(self, records: Sequence[Record]) -> bool:
-        """Whether `records` are those of the page."""
+        """Return whether `records` are the page's records."""
         if self.records is not None:
             return self.records == records
         return LandedPage(self.cursor, records).digest == self.digest
@@ -74,9 +75,9 @@ class LandedPage:
 
 @dataclass(frozen=True)
 class Page:
-    """Records to the byte, and the cursor of the page after; None after the last.
+    """The records of a page, byte for byte, and the cursor of the next page; None after the last page.
 
-    `newest` is the newest page that had any records, this one most often.
+    `newest` is the newest page that had any records, most often this one.
     """
 
     records: Sequence[Record]
@@ -102,14 +103,14 @@ class SaasStream:
         self._log = get_logger(stream=contract.stream)
 
     def settled_until(self, settling: timedelta) -> datetime:
-        """The end of what is final, by the provider's own clock, so that ours need not be right."""
+        """Return the moment up to which records are final, by the provider's clock, so that ours need not be right."""
         response = self._retry(lambda: self._client.get(self._path, {"limit": 1}))
         return server_time(response) - settling
 
     def pages(self, window: Window, *, resume: Resume | None = None) -> Iterator[Page]:
-        """Every page of `window`, from where `resume` says. An empty page is the end only if it has no cursor.
+        """Yield every page of `window`, from the position `resume`. An empty page is the end only if it has no cursor.
 
-        Raises FatalError if the paging runs in a circle, ExpiredCursorError for a first cursor that is refused.
+        Raises FatalError if the paging runs in a circle, ExpiredCursorError if the first cursor is refused.
         """
         resumed = cursor = resume.page_cursor if resume else None
         seen = set() if cursor is None else {cursor}
@@ -142,11 +143,11 @@ class SaasStream:
             seen.add(cursor)
 
     def _is_given_again(self, window: Window, page: Page, before: LandedPage) -> bool:
-        """Whether `page` is the page `before` once more, under another cursor, and not one of equal records.
+        """Return whether `page` is the page `before` once more, under another cursor, and not a page of equal records.
 
-        Records at different positions say it: the API pages in their order, and would go back to the first of them.
-        Equal records in a row do not: then the page before is asked for again, and it is the same one where both lead
-        to the same cursor.
+        If the records have different positions, it is: the API pages in their order, and would have gone back to the
+        first of them. If all records are equal, that is not certain. Then the page before is requested again, and the
+        two are the same if both lead to the same cursor.
         """
         if not before.holds(page.records):
             return False
@@ -157,11 +158,11 @@ class SaasStream:
         except AccessError:
             raise
         except ConfigurationError:
-            return False  # the provider has forgotten the older cursor
+            return False  # the provider no longer knows the older cursor
         return asked.next_cursor == page.next_cursor and asked.records == page.records
 
     def _position(self, record: Record) -> tuple[datetime, *tuple[str, ...]] | None:
-        """Cursor and key of a record; None if they cannot be read."""
+        """Return cursor and key of a record; None if they cannot be read."""
         try:
             content = msgspec.json.decode(record)
             return moments.utc(content[self._cursor_name]), *(str(content[name]) for name in self._key)
@@ -169,7 +170,7 @@ class SaasStream:
             return None
 
     def count(self, *, until: datetime) -> int:
-        """Distinct records below `until`, as the provider counts them."""
+        """Return the number of distinct records below `until`, as the provider counts them."""
         return self._retry(partial(self._stats, until)).distinct
 
     def _page(self, window: Window, cursor: str | None, seen: set[str]) -> Page:
@@ -182,7 +183,7 @@ class SaasStream:
             params["cursor"] = cursor
         body = self._body(self._client.get(self._path, params).content)
         if said := body.error or body.errors:
-            # Of a shard that did not answer, for one. Its records would be missed for ever.
+            # A shard may not have answered, for example. Its records would be missed for ever.
             text = msgspec.json.encode(said).decode()[:_LONGEST_COMPLAINT]
             raise TransientError(f"the page of {self._path} is not whole: {text}", stream=self._stream)
         following = body.next_cursor if body.has_more else None
@@ -197,7 +198,10 @@ class SaasStream:
         return self._decode(self._client.get(path, {"until": _rfc3339(until)}).content, _Stats, path)
 
     def _body(self, content: bytes) -> _Body:
-        """The page; one that a record makes unreadable is taken apart, where that can be done without a guess."""
+        """Return the decoded page.
+
+        If a record makes the page unreadable, split it, provided that the bounds are certain.
+        """
         what = f"a page of {self._path}"
         try:
             return self._decode(content, _Body, what)
@@ -232,7 +236,10 @@ class SaasStream:
 
 
 def _taken_apart(content: bytes) -> tuple[bytes, list[bytes]]:
-    """A page without its records, and its records. Raises UnreadableError if their bounds are not certain."""
+    """Split a page into the page without its records, and its records.
+
+    Raises UnreadableError if their bounds are unclear.
+    """
     members = json_scanner.members(content)
     records: list[bytes] = []
     kept: dict[str, bytes] = {}

@@ -1,4 +1,7 @@
-"""One reading of a window, page by page: where in time its refused records stand, and how far it has come."""
+"""One reading of a window, page by page.
+
+It knows how far it has come, and between which cursors refused records stand.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,10 @@ from ingest.sources.api.records import Decoded
 
 
 class WindowWalk:
-    """A walk through `window`, or the rest of the one that `resume` left unfinished.
+    """A walk through `window`, or through the rest of a window that `resume` left unfinished.
 
-    A commit of an older release does not say how far its walk had come. What goes on from it does not either, and
-    `ingest.lake.read_again` judges the commits of that walk together.
+    A commit of an older release does not record how far its walk had come. A walk that continues it does not know
+    either, and `ingest.lake.read_again` judges all commits of that walk together.
     """
 
     def __init__(self, window: Window, resume: Resume | None) -> None:
@@ -31,7 +34,7 @@ class WindowWalk:
         return len(self._unplaced)
 
     def place(self, page: Decoded) -> list[QuarantinedRecord]:
-        """The refused records whose place in time is known after `page`, in the order of reading."""
+        """Return the refused records whose place in time is known after `page`, in the order of reading."""
         records = [replace(record, cursor_after=_later(record.cursor_after, self.reached)) for record in page.refused]
         if page.first_cursor is None or page.greatest_cursor is None:
             self._unplaced += records
@@ -44,12 +47,12 @@ class WindowWalk:
         return waited + records[:last]
 
     def release(self) -> list[QuarantinedRecord]:
-        """The refused records that have to go into the batch as they are."""
+        """Return the refused records that wait, for a batch that ends before the next readable cursor."""
         records, self._unplaced = self._unplaced, []
         return records
 
     def cut(self, version: int, *, finished: bool) -> Walk | None:
-        """The part that was read since the last commit, for the commit `version`; the next part begins here."""
+        """Return the part that was read since the last commit, for the commit `version`. The next part begins here."""
         if not self._is_known:
             return None
         self.first = self.first or version
@@ -64,10 +67,10 @@ class WindowWalk:
 
 
 def split(window: Window, watermark: datetime | None) -> list[Window]:
-    """The part of `window` that was read before and the one that was not, each where it is not empty.
+    """Split `window` at the watermark. Return the part that was read before and the part that was not, without empty
+    parts.
 
-    A walk never goes over the watermark, so that among records that show neither key nor cursor none is taken for an
-    older one that is new.
+    A walk never crosses the watermark, so that a new record without key and cursor is never mistaken for an older one.
     """
     if watermark is None or window.end is None or watermark >= window.end:
         return [window]

@@ -1,7 +1,7 @@
-"""Postgres values to lake values: what is selected, and how each column becomes its landing type.
+"""Converts Postgres values to lake values: the select list, and the conversion of each column to its landing type.
 
-Every conversion is exact or the row is refused. What a landing type cannot hold (NaN in a decimal; infinite, BC or
-five-digit years in a date or timestamp) is found here, and the row goes to quarantine.
+Every conversion is exact or the row is refused. Values that a landing type cannot hold (NaN in a decimal; infinite, BC
+or five-digit years in a date or timestamp) are found here, and their rows go to quarantine.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ _FIRST_DAY = -719_162  # 0001-01-01
 _LAST_DAY = 2_932_896  # 9999-12-31
 _TEMPORAL = {Kind.DATE, Kind.TIMESTAMP, Kind.TIMESTAMPTZ}
 
-# Types whose COPY form the driver reads as they are; every other one is cast to text by the server. numeric is too:
-# the driver makes text of it anyway, and the server is quicker at that.
+# The driver reads the COPY form of these types unchanged. The server casts every other type to text. That includes
+# numeric: the driver makes text of it anyway, and the server is faster.
 _READ_AS_IS = {
     "boolean", "smallint", "integer", "bigint", "real", "double precision", "date",
     "timestamp without time zone", "timestamp with time zone", "text", "character varying", "character", "bytea",
 }  # fmt: skip
 
 
-# Types whose cast to text is not what Postgres prints: it adds /32 to a host's address, and keeps the encoding that an
-# XML document once had.
+# Casts to text of these types differ from what Postgres prints: a cast adds /32 to a host's address, and keeps the
+# encoding that an XML document once had.
 _CAST_ALTERS = frozenset({"inet", "xml"})
 
 
 def select_list(columns: tuple[Column, ...]) -> sql.Composable:
-    """The select list that reads `columns` in their order."""
+    """Return the select list that reads `columns` in their order."""
     return sql.SQL(", ").join(_expression(column) for column in columns)
 
 
@@ -53,12 +53,12 @@ def _expression(column: Column) -> sql.Composable:
 
 
 def qualified(source_object: str) -> sql.Identifier:
-    """`schema.table`, or `table`, as a quoted name."""
+    """Return `schema.table`, or `table`, as a quoted name."""
     return sql.Identifier(*source_object.split(".", 1))
 
 
 def unrepresentable(columns: tuple[Column, ...]) -> list[tuple[str, sql.Composable]]:
-    """For each column that can refuse a row: the reason, and the SQL predicate that finds such rows."""
+    """Return, for each column that can refuse a row, the reason and the SQL predicate that finds such rows."""
     found: list[tuple[str, sql.Composable]] = []
     for column in columns:
         name = sql.Identifier(column.name)
@@ -73,14 +73,14 @@ def unrepresentable(columns: tuple[Column, ...]) -> list[tuple[str, sql.Composab
 
 @dataclass(frozen=True)
 class Converted:
-    """Rows that fit the contract, and how many did not."""
+    """Rows that fit the contract, and the number of rows that did not."""
 
     batch: pa.RecordBatch
     refused: int
 
 
 class RowConverter:
-    """Turns batches as read into batches of the contract's landing types."""
+    """Converts batches, as read from Postgres, to the contract's landing types."""
 
     def __init__(self, contract: StreamContract, columns: tuple[Column, ...]) -> None:
         self._contract = contract
@@ -88,16 +88,16 @@ class RowConverter:
         self.schema = pa.schema([pa.field(column.name, column.landing.arrow) for column in columns])
 
     def convert(self, batch: pa.RecordBatch) -> Converted:
-        """Exact conversion of `batch`; rows that cannot be converted are left out and counted.
+        """Convert `batch` exactly. Rows that cannot be converted are left out and counted.
 
-        Raises ContractError if a column is not of the type that the contract says.
+        Raises ContractError if a column does not have the type that the contract names.
         """
         arrays = [_storage(array) for array in batch.columns]
         if all(_within_its_years(*pair) for pair in self._pairs(arrays)):
             try:
                 return Converted(self._rows([self._exactly(*pair) for pair in self._pairs(arrays)]), 0)
             except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-                pass  # which rows, or why not at all, is found out below
+                pass  # the rows, or the reason if no row can be converted, are found below
         return self._without_refused(arrays)
 
     def _without_refused(self, arrays: list[pa.Array]) -> Converted:
@@ -138,7 +138,10 @@ def _storage(array: pa.Array) -> pa.Array:
 
 
 def _within_its_years(column: Column, array: pa.Array) -> bool:
-    """Whether no value lies outside the years that its landing type holds; true of anything but dates and moments."""
+    """Return whether no value lies outside the years of its landing type.
+
+    True for types other than dates and moments.
+    """
     if column.landing.kind not in _TEMPORAL or not (bounds := _year_bounds(array)):
         return True
     values, lowest, highest = bounds
@@ -147,11 +150,11 @@ def _within_its_years(column: Column, array: pa.Array) -> bool:
 
 
 def _year_bounds(array: pa.Array) -> tuple[pa.Array, int, int] | None:
-    """A date's days or a moment's microseconds as integers, and the first and last of the years 1 to 9999."""
+    """Return a date's days or a moment's microseconds as integers, with the bounds of the years 1 to 9999."""
     if pa.types.is_date32(array.type):
         return array.view(pa.int32()), _FIRST_DAY, _LAST_DAY
     if pa.types.is_timestamp(array.type):
-        # The driver lets infinity wrap round to values before any year that Postgres knows.
+        # The driver lets infinity wrap round to values before any year that Postgres has.
         return array.view(pa.int64()), _FIRST_DAY * _DAY, (_LAST_DAY + 1) * _DAY - 1
     return None
 

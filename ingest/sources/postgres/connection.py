@@ -1,4 +1,4 @@
-"""Connections to Postgres: their fixed session settings, and their errors in the platform's taxonomy."""
+"""Connections to Postgres, with fixed session settings. Errors are raised as the platform's errors."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ if TYPE_CHECKING:
     from ingest.contracts.model import StreamContract
     from ingest.sources.postgres.session import Reads
 
-# A server that has gone without a word is noticed after a minute; the system's default is two hours.
+# Keepalives notice after a minute that a server is gone. The system's default is two hours.
 _LIVENESS = {"connect_timeout": 10, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
 _SETTING = "POSTGRES_DSN"
 _PORTS = range(1, 2**16)
 
 
 def connection_string(dsn: SecretStr, *, given_as: str = _SETTING) -> str:
-    """The DSN with our application name, and with session settings that win over its own. Raises ConfigurationError.
+    """Return the DSN with our application name, and with session settings that take precedence over its own.
 
-    `given_as` is the setting or option that holds it, for messages.
+    `given_as` is the setting or option that holds the DSN, for messages. Raises ConfigurationError.
     """
     given = _parsed(dsn, given_as)
     return _completed(dsn, given, options=f"{given.get('options', '')} {startup_options()}".strip())
@@ -50,13 +50,16 @@ def _completed(dsn: SecretStr, given: Mapping[str, str], *, options: str) -> str
         dsn.get_secret_value(),
         application_name=APPLICATION_NAME,
         options=options,
-        client_encoding="UTF8",  # what the driver takes all text for, whatever the database's encoding
+        client_encoding="UTF8",  # the encoding that the driver assumes for all text, whatever the database's encoding
         **liveness,
     )
 
 
 def _parsed(dsn: SecretStr, given_as: str) -> dict[str, str]:
-    """The DSN as libpq reads it. Raises ConfigurationError, without a word of what may be part of a password."""
+    """Return the DSN's parameters as libpq parses them.
+
+    Raises ConfigurationError without any text that may be part of a password.
+    """
     text = dsn.get_secret_value()
     if not text.strip():
         raise ConfigurationError(
@@ -85,10 +88,10 @@ def _parsed(dsn: SecretStr, given_as: str) -> dict[str, str]:
 
 
 def _cuts_a_password(given: Mapping[str, str]) -> bool:
-    """Whether a URL's parts look as libpq reads them where a password holds an `@` or a `/`.
+    """Return whether the parsed parts of a URL suggest that its password holds an unescaped `@` or `/`.
 
-    The first `@` ends it, and the rest becomes a host, which has none but at its start (an abstract socket). A `/`
-    before the `@` ends the host, and the password becomes a port and a database.
+    The first `@` ends the password, and the rest becomes a host. No host has an `@` except at its start (an abstract
+    socket). A `/` before the `@` ends the host, and the password becomes a port and a database.
     """
     if "@" in given.get("host", "").lstrip("@"):
         return True
@@ -99,10 +102,13 @@ def _cuts_a_password(given: Mapping[str, str]) -> bool:
 
 
 class Server:
-    """A Postgres, or the pooler before it, by its connection string."""
+    """A Postgres server, or the pooler before it, by its connection string."""
 
     def __init__(self, dsn: SecretStr, *, given_as: str = _SETTING) -> None:
-        """Raises ConfigurationError for what is no connection string; `given_as` is the setting that holds it."""
+        """Parse the DSN. `given_as` is the setting that holds it.
+
+        Raises ConfigurationError if it is no connection string.
+        """
         self._dsn = dsn
         self._given = _parsed(dsn, given_as)
         self._given_as = given_as
@@ -111,7 +117,7 @@ class Server:
         """The DSN to connect by. It has no settings once `connect` has found a pooler that takes none."""
 
     def connect(self) -> Connection:
-        """A connection in autocommit mode. Raises AccessError, ConfigurationError or TransientError."""
+        """Return a connection in autocommit mode. Raises AccessError, ConfigurationError or TransientError."""
         with postgres_errors(CONNECTING, given_as=self._given_as):
             for _ in range(2):  # a connection may also break for other reasons, but hardly twice at one statement
                 connection = self._open()
@@ -137,7 +143,10 @@ class Server:
 
     @contextmanager
     def catalog(self) -> Iterator[Connection]:
-        """A connection within a read-only transaction, for a look at the catalog; errors are the platform's."""
+        """Yield a connection in a read-only transaction, to read the catalog.
+
+        Errors are raised as the platform's errors.
+        """
         connection = self.connect()
         try:
             with (
@@ -154,7 +163,7 @@ class Server:
 
 
 def _allows_transactions(connection: Connection) -> bool:
-    """Whether a transaction can be begun; PgBouncer ends the connection where it pools by statement."""
+    """Return whether a transaction can begin. PgBouncer closes the connection if it pools by statement."""
     with connection.cursor() as cursor:
         cursor.execute("select 1")
         try:
@@ -174,13 +183,13 @@ def in_unicode(connection: Connection) -> None:
 
 
 def connect(dsn: SecretStr) -> Connection:
-    """A control connection in autocommit mode. Raises AccessError, ConfigurationError or TransientError."""
+    """Return a control connection in autocommit mode. Raises AccessError, ConfigurationError or TransientError."""
     return Server(dsn).connect()
 
 
 @contextmanager
 def postgres_errors(doing: str, contract: StreamContract | None = None, *, given_as: str = _SETTING) -> Iterator[None]:
-    """Puts the errors of psycopg2 and ADBC into the platform's taxonomy."""
+    """Turn the errors of psycopg2 and ADBC into the platform's errors."""
     import adbc_driver_manager
 
     stream = contract.stream if contract else None
@@ -191,7 +200,7 @@ def postgres_errors(doing: str, contract: StreamContract | None = None, *, given
     except adbc_driver_manager.Error as error:
         raise _platform_error(doing, error.sqlstate, str(error), stream, given_as) from error
     except OSError as error:
-        # A stream of batches that broke off has no SQLSTATE.
+        # The error of a stream of batches that broke off has no SQLSTATE.
         raise _platform_error(doing, None, str(error), stream, given_as) from error
 
 

@@ -17,8 +17,8 @@ from ingest.sources.postgres.session import APPLICATION_NAME, reading
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
-# Sessions that cannot write a user's row: our own readers, vacuum, and senders of WAL. Logical replication workers
-# do write, and so count. A session with `track_activities` off shows no start: its row is 'disabled'.
+# Sessions that cannot write a user's row are ignored: our own readers, vacuum, and WAL senders. Logical replication
+# workers do write, and so count. A session with `track_activities` off shows no start: its state is 'disabled'.
 _OPEN_TRANSACTIONS = """
 select pid, xact_start, state = 'disabled' as hidden, clock_timestamp() - xact_start as age
   from pg_stat_activity
@@ -31,7 +31,7 @@ select pid, xact_start, state = 'disabled' as hidden, clock_timestamp() - xact_s
  limit 1
 """
 
-# `prepared` is the time of PREPARE, not of the transaction's start, which Postgres no longer returns.
+# `prepared` is the time of PREPARE. Postgres no longer shows when the transaction began.
 _PREPARED_TRANSACTIONS = """
 select gid, clock_timestamp() - prepared as age from pg_prepared_xacts
  where database = current_database() order by prepared limit 1
@@ -40,7 +40,7 @@ select gid, clock_timestamp() - prepared as age from pg_prepared_xacts
 
 @dataclass(frozen=True)
 class Blocker:
-    """The session that holds the horizon back, and for how long."""
+    """The session that holds the horizon back, and how long it has done so."""
 
     what: str
     age: timedelta
@@ -51,7 +51,7 @@ class Blocker:
 
 @dataclass(frozen=True)
 class Hidden:
-    """Why open transactions cannot be seen here, and what to do. Streams that are landed whole need no horizon."""
+    """The reason why open transactions are not visible here, and the remedy. Snapshot streams need no horizon."""
 
     reason: str
     hint: str
@@ -60,9 +60,9 @@ class Hidden:
 
 @dataclass(frozen=True)
 class Horizon:
-    """Cursors below `at` are final. `at` is None if a transaction hides its start: then nothing new is.
+    """Cursors below `at` are final. `at` is None if a transaction hides its start: then no new cursor is final.
 
-    `read_at` is the database's clock when it was read; the difference is the lag that a blocker causes.
+    `read_at` is the database's clock when the horizon was read. `read_at` minus `at` is the lag that a blocker causes.
     """
 
     at: datetime | None
@@ -72,16 +72,16 @@ class Horizon:
     on_standby: bool = False
 
     def require(self, stream: str) -> None:
-        """Raises AccessError or ConfigurationError if `stream`, which is read by its cursor, could lose rows."""
+        """Raise AccessError or ConfigurationError if `stream`, which is read by its cursor, could lose rows."""
         if self.hidden is not None:
             kind = AccessError if self.hidden.is_access else ConfigurationError
             raise kind(self.hidden.reason, stream=stream, hint=self.hidden.hint)
 
     def notice_of_a_clock_set_back(self, stream: str, watermark: datetime | None) -> str | None:
-        """The hint for a database clock that was later once than it is now; None if it was not.
+        """Return a notice if the database's clock was later once than it is now; None if it was not.
 
-        A watermark was a horizon, so the clock has been at it. Rows written until it has passed it again carry cursors
-        that were read already, and no window will hold them.
+        A watermark was a horizon, so the clock has reached it. Rows that are written before the clock passes it again
+        carry cursors that were already read, so no window will hold them.
         """
         if watermark is None or self.read_at >= watermark:
             return None
@@ -95,10 +95,10 @@ class Horizon:
 
 
 def require_reached(connection: Connection, shared: Horizon) -> None:
-    """Raises ConfigurationError if a horizon that somebody handed over is later than any that can have been read here.
+    """Raise ConfigurationError if a horizon from another process is later than any horizon of this server can be.
 
-    A horizon never goes back: what is open now was open then, or has begun since. So an earlier one is below the
-    present one, but for a transaction that hides its start, and below the clock whatever is open.
+    A horizon never goes back: transactions that are open now were open then, or have begun since. So an earlier horizon
+    is below the present one, unless a transaction hides its start, and always below the clock.
     """
     if shared.at is None:
         return
@@ -112,13 +112,14 @@ def require_reached(connection: Connection, shared: Horizon) -> None:
 
 
 def read_horizon(connection: Connection, *, margin: timedelta) -> Horizon:
-    """The horizon now. The snapshot must be opened after this call, on any connection.
+    """Return the present horizon. The snapshot must be opened after this call, on any connection.
 
-    The order of the statements matters: a transaction moves from `pg_stat_activity` to `pg_prepared_xacts`, so the
-    first is read first; and the clock is read before both. Each statement is a transaction of its own, since
-    Postgres keeps one picture of the activity for a whole transaction.
+    The order of the statements matters. A transaction moves from `pg_stat_activity` to `pg_prepared_xacts`, so
+    `pg_stat_activity` is read first, and the clock is read before both. Each statement is a transaction of its own,
+    because Postgres shows one state of the activity for a whole transaction.
 
-    On a standby, and for a login that cannot see other sessions, there is none: `Horizon.hidden` says why.
+    On a standby, and for a login that cannot see other sessions, there is no horizon: `Horizon.hidden` holds the
+    reason.
     """
     if not connection.autocommit:
         raise ValueError("the horizon is read in autocommit mode")

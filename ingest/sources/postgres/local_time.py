@@ -1,4 +1,4 @@
-"""Cursors without a zone: between which of its values the rows of a time lie.
+"""Cursors without a time zone: the local times between which the rows of a window lie.
 
 `now()` becomes the local time of the zone in which a session runs. When clocks go back an hour, an hour of local times
 comes twice, and when they go forward, one never comes. So for each moment there are two times:
@@ -6,7 +6,7 @@ comes twice, and when they go forward, one never comes. So for each moment there
     first    no row written at the moment or later has a cursor below it
     end      every row written before the moment has a cursor below it
 
-They are the same but around the nights when clocks are set. There `first` is the lower one: a window from one moment
+They differ only around the nights when clocks are set. There `first` is the lower one: a window from one moment
 to the next reads some rows again, and skips none.
 """
 
@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from psycopg2.extensions import cursor as Cursor
 
-# Postgres' own rules of the zone are asked, by which the values were written. Local time grows with the moment except
-# where clocks are set, at whole minutes and by a day at most. So its least value from a moment on is at the moment or
-# at a minute after it, and what bounds its values before the moment is reached just before one of those.
+# The query applies Postgres' own rules of the zone, by which the values were written. Local time grows with the moment
+# except where clocks are set, at whole minutes and by a day at most. So the least local time from a moment on is
+# reached at the moment or at a minute after it. The least upper bound of the local times before the moment is reached
+# just before one of those.
 _TIMES = """
 select least(ends, (select min(later at time zone %(zone)s)
                       from (select moment union all
@@ -45,7 +46,7 @@ class LocalTimes:
 
 
 def local_times(cursor: Cursor, moment: datetime, zone: str) -> LocalTimes:
-    """The local times of `moment` in a zone that Postgres knows. Raises psycopg2.Error for one that it does not."""
+    """Return the local times of `moment` in a time zone. Raises psycopg2.Error if Postgres does not know the zone."""
     cursor.execute(_TIMES, {"moment": moment.isoformat(), "zone": zone})
     ((first, end),) = cursor.fetchall()
     return LocalTimes(first, end)

@@ -1,4 +1,4 @@
-"""Connections that are used again: opening one costs more than reading a small table."""
+"""A pool of connections: opening a connection costs more than reading a small table."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Generic, Protocol, TypeVar
 
 
 class Closable(Protocol):
-    """A connection."""
+    """A connection, or anything else with a `close` method."""
 
     def close(self) -> None: ...
 
@@ -17,7 +17,7 @@ C = TypeVar("C", bound=Closable)
 
 
 class ConnectionPool(Generic[C]):
-    """As many connections as are in use at once, made by `connect`. Safe for several threads."""
+    """A pool of as many connections as are in use at once, made by `connect`. Safe for several threads."""
 
     def __init__(self, connect: Callable[[], C]) -> None:
         self._connect = connect
@@ -25,7 +25,7 @@ class ConnectionPool(Generic[C]):
 
     @contextmanager
     def lease(self) -> Iterator[C]:
-        """A connection for the block; one whose block did not end well is closed and not used again."""
+        """Yield a connection for the block. If the block raises, the connection is closed and not used again."""
         try:
             connection = self._idle.pop()
         except IndexError:
@@ -38,6 +38,6 @@ class ConnectionPool(Generic[C]):
         self._idle.append(connection)
 
     def close(self) -> None:
-        """Close those that are not in use."""
+        """Close the connections that are not in use."""
         while self._idle:
             self._idle.pop().close()

@@ -1,4 +1,4 @@
-"""The SQL that reads a stream: which rows, in which order, as which columns."""
+"""The SQL that reads a stream: its rows, their order, and the form of its columns."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ingest.sources.postgres.columns import qualified, select_list, unrepresenta
 
 @dataclass(frozen=True)
 class CursorRange:
-    """The half-open range `[start, end)` of cursors, each as SQL; None is without a bound."""
+    """The half-open range `[start, end)` of cursors, each as SQL. None means no bound."""
 
     start: sql.Composable | None
     end: sql.Composable | None
@@ -22,14 +22,17 @@ class CursorRange:
 
 @dataclass(frozen=True)
 class Blocks:
-    """The half-open range `[start, end)` of a table's blocks; end None is the end of the table."""
+    """The half-open range `[start, end)` of a table's blocks. An end of None is the end of the table."""
 
     start: int
     end: int | None
 
 
 def rows(contract: StreamContract, window: CursorRange | None, *, blocks: Blocks | None = None) -> sql.Composable:
-    """The contract's columns of the rows in `window`, in no order; with `blocks`, of those alone that lie there."""
+    """Return a query of the rows in `window`, with the contract's columns, in no order.
+
+    `blocks` limits it to those blocks.
+    """
     conditions = _in_window(contract, window)
     if blocks is not None:
         conditions += _in_blocks(blocks)
@@ -37,44 +40,50 @@ def rows(contract: StreamContract, window: CursorRange | None, *, blocks: Blocks
 
 
 def all_rows(contract: StreamContract) -> sql.Composable:
-    """The contract's columns of all rows, in an order that rows alone decide."""
+    """Return a query of all rows, with the contract's columns, in an order that depends only on the rows."""
     return _select(contract, contract.columns, []) + _in_order(contract)
 
 
 def keys(contract: StreamContract, *, unsettled_from: sql.Composable | None = None) -> sql.Composable:
-    """The key columns in key order: of all rows, or of those alone that are unsettled from that moment on."""
+    """Return a query of the key columns in key order.
+
+    With `unsettled_from`, only of rows unsettled from that moment on.
+    """
     conditions = [] if unsettled_from is None else [_unsettled(contract, unsettled_from)]
     return _select(contract, contract.key_columns, conditions) + _in_order(contract)
 
 
 def misfit_keys(contract: StreamContract) -> sql.Composable | None:
-    """The key columns of the rows that the contract's types cannot hold. None if its types can hold anything."""
+    """Return a query of the keys of rows that the contract's types cannot hold.
+
+    None if its types can hold any value.
+    """
     misfits = [predicate for _, predicate in unrepresentable(contract.columns)]
     return _select(contract, contract.key_columns, [_any(misfits)]) if misfits else None
 
 
 def count(contract: StreamContract, *, below: sql.Composable | None) -> sql.Composable:
-    """The number of rows; with `below`, of those that are settled there."""
+    """Return a query of the number of rows. With `below`, it counts only rows that are settled below that moment."""
     conditions = [] if below is None else [sql.SQL("not ") + _unsettled(contract, below)]
     return sql.SQL("select count(*) from {}").format(_table(contract)) + _where(conditions)
 
 
 def has_values(contract: StreamContract, columns: Sequence[Column], *, below: sql.Composable) -> sql.Composable:
-    """Whether any row whose cursor is below that moment has a value in one of `columns`."""
+    """Return a query that tells whether any row with a cursor below that moment has a value in one of `columns`."""
     filled = [sql.SQL("{} is distinct from null").format(sql.Identifier(column.name)) for column in columns]
     conditions = [*_in_window(contract, CursorRange(None, below)), _any(filled)]
     return sql.SQL("select exists (select from {}{})").format(_table(contract), _where(conditions))
 
 
 def has_rows(contract: StreamContract, window: CursorRange) -> sql.Composable:
-    """Whether any row is in `window`."""
+    """Return a query that tells whether any row is in `window`."""
     return sql.SQL("select exists (select from {}{})").format(_table(contract), _where(_in_window(contract, window)))
 
 
 def refused(contract: StreamContract, window: CursorRange | None) -> sql.Composable | None:
-    """The rows of `window` that the contract's types cannot hold: reason, key (null without one) and row, in order.
+    """Return a query of the rows of `window` that the contract's types cannot hold: reason, key and row, in order.
 
-    None if its types can hold anything.
+    The key is null if the stream has none. Return None if the contract's types can hold any value.
     """
     reasons = unrepresentable(contract.columns)
     if not reasons:
@@ -84,7 +93,7 @@ def refused(contract: StreamContract, window: CursorRange | None) -> sql.Composa
     )
     conditions = [*_in_window(contract, window), _any([predicate for _, predicate in reasons])]
     columns = sql.SQL(", ").join(sql.Identifier(column.name) for column in contract.columns)
-    # jsonb would refuse a `json` value with an escaped zero, and sort the members of every other.
+    # jsonb would refuse a `json` value with an escaped zero, and would sort the members of any other value.
     return (
         sql.SQL(
             "select case {case} end, {key}, row_to_json((select record from (select {columns}) record))::text"
@@ -96,13 +105,15 @@ def refused(contract: StreamContract, window: CursorRange | None) -> sql.Composa
 
 
 def rows_by_keys(contract: StreamContract, keys: Sequence[str]) -> sql.Composable:
-    """The contract's columns of the rows with these keys, each JSON text such as quarantine names a record by."""
+    """Return a query of the rows with these keys. Each key is a JSON text, in the form that quarantine uses."""
     return _select(contract, contract.columns, [_with_keys(contract, keys)])
 
 
 def settled_rows(contract: StreamContract, keys: Sequence[str], *, below: sql.Composable) -> sql.Composable:
-    """The contract's columns of the rows with these keys and a cursor below that, as far as the contract's types can
-    hold them. A key is a JSON object of its values' texts, as they were landed.
+    """Return a query of the rows with these keys, a cursor below `below`, and values that the contract's types can
+    hold.
+
+    A key is a JSON object of the texts of its landed values.
     """
     names = sql.SQL(", ").join(sql.Identifier(name) for name in contract.key)
     texts = sql.SQL(", ").join(sql.SQL("{} text").format(sql.Identifier(name)) for name in contract.key)
@@ -123,7 +134,10 @@ def settled_rows(contract: StreamContract, keys: Sequence[str], *, below: sql.Co
 
 
 def fitting(contract: StreamContract, keys: Sequence[str]) -> sql.Composable:
-    """For each row with one of these keys, its key as JSON text, and whether the contract's types can hold it."""
+    """Return a query that gives for each row with one of these keys its key as JSON text, and whether the row fits.
+
+    A row fits if the contract's types can hold it.
+    """
     misfits = [predicate for _, predicate in unrepresentable(contract.columns)]
     fits = sql.SQL("not coalesce({}, false)").format(_any(misfits)) if misfits else sql.SQL("true")
     return sql.SQL("select {}, {} from {}").format(_json_key(contract), fits, _table(contract)) + _where(
@@ -180,7 +194,9 @@ def _in_blocks(blocks: Blocks) -> list[sql.Composable]:
 
 
 def _unsettled(contract: StreamContract, first: sql.Composable) -> sql.Composable:
-    """Rows at or above `first`, and, where the contract lets a batch land without them, rows that do not fit."""
+    """Return the condition that a row is at or above `first`, or does not fit if the contract lets a batch omit such
+    rows.
+    """
     tests: list[sql.Composable] = [sql.SQL("{} >= {}").format(sql.Identifier(contract.cursor_column.name), first)]
     if contract.spec.may_refuse_records:
         misfits = [predicate for _, predicate in unrepresentable(contract.columns)]
@@ -193,18 +209,18 @@ def _any(predicates: Sequence[sql.Composable]) -> sql.Composable:
 
 
 def moment(at: datetime) -> sql.Composable:
-    """A literal, since COPY takes no parameters."""
+    """Return a moment as a literal, because COPY takes no parameters."""
     text = at.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
     return sql.SQL("timestamptz {}").format(sql.Literal(f"{text}+00"))
 
 
 def local_moment(text: str) -> sql.Composable:
-    """A literal of a local time, as Postgres prints it."""
+    """Return a local time, as Postgres prints it, as a literal."""
     return sql.SQL("timestamp {}").format(sql.Literal(text))
 
 
 def _in_order(contract: StreamContract) -> sql.Composable:
-    """By key, and rows of equal keys or without one by all that they print: not every type has an order of its own."""
+    """Return the ORDER BY clause: by key, then by the text of the whole row, because not every type has an order."""
     shown = sql.SQL('row({})::text collate "C"').format(
         sql.SQL(", ").join(sql.Identifier(column.name) for column in contract.columns)
     )
@@ -215,7 +231,7 @@ def _in_order(contract: StreamContract) -> sql.Composable:
 
 
 def beyond(contract: StreamContract, first: sql.Composable, *, examples: int) -> sql.Composable:
-    """Rows whose cursor is at or above `first`: how many, the highest cursor, and the keys of some of the highest."""
+    """Return a query of the rows whose cursor is at or above `first`: number, highest cursor, and `examples` keys."""
     name = sql.Identifier(contract.cursor_column.name)
     return sql.SQL(
         "with found as materialized (select {cursor} as at, {key} as key from {table} where {cursor} >= {first})"
@@ -232,6 +248,9 @@ def beyond(contract: StreamContract, first: sql.Composable, *, examples: int) ->
 
 
 def _table(contract: StreamContract) -> sql.Composable:
-    """The relation to read: ONLY the table itself if its contract leaves out the tables that inherit from it."""
+    """Return the relation to read.
+
+    It is ONLY the table itself if the contract leaves out tables that inherit from it.
+    """
     only = contract.spec.child_tables is ChildTables.EXCLUDE
     return sql.SQL("only {}" if only else "{}").format(qualified(contract.source_object))

@@ -42,7 +42,7 @@ _TID_RANGE_SCAN = 140_000
 
 @dataclass(frozen=True)
 class RefusedRow:
-    """A row that its contract's types cannot hold: why, its key as JSON text, and the whole row as JSON text."""
+    """A row that its contract's types cannot hold: the reason, its key as JSON text, and the whole row as JSON text."""
 
     reason: str
     key: str
@@ -51,7 +51,7 @@ class RefusedRow:
 
 @dataclass(frozen=True)
 class Beyond:
-    """Rows with a cursor above some moment: how many, the highest cursor as text, and some keys as JSON texts."""
+    """Rows with a cursor above some moment: their number, the highest cursor as text, and some keys as JSON texts."""
 
     rows: int
     highest: str
@@ -60,7 +60,7 @@ class Beyond:
 
 @dataclass(frozen=True)
 class SharedSnapshot:
-    """An open session's snapshot, by the name that Postgres exported it under, and the horizon that goes with it."""
+    """The snapshot of an open session, by the name that Postgres exported it under, and its horizon."""
 
     name: str
     horizon: Horizon
@@ -72,9 +72,9 @@ class _Locking(TypedDict):
 
 
 class PostgresSession:
-    """A horizon, then a REPEATABLE READ snapshot, shared by all readers of a run.
+    """A horizon, then a REPEATABLE READ snapshot, which all readers of a run share.
 
-    Every row that can ever carry a cursor below `horizon.at` is visible in the snapshot, and `tables` are their
+    Every row that can ever carry a cursor below `horizon.at` is visible in the snapshot. `tables` are the tables'
     shapes in it. Safe for several threads: each read has a connection of its own, which imports the snapshot.
     """
 
@@ -88,7 +88,7 @@ class PostgresSession:
         readers: int = 2,
         shared: SharedSnapshot | None = None,
     ) -> None:
-        """With `shared`, join the snapshot of another session that is open, and take over its horizon.
+        """Open a session. With `shared`, join the snapshot of another open session, and take over its horizon.
 
         Raises ConfigurationError for a horizon that Postgres has not reached.
         """
@@ -131,11 +131,14 @@ class PostgresSession:
 
     @property
     def shared(self) -> SharedSnapshot:
-        """The identifier by which other sessions join the snapshot, while this one is open."""
+        """The snapshot's identifier and horizon, by which other sessions join while this one is open."""
         return SharedSnapshot(self._snapshot.name, self.horizon)
 
     def table(self, name: str) -> LiveTable | None:
-        """A table's shape in the snapshot, None if there is none. Raises TransientError for one that is locked."""
+        """Return a table's shape in the snapshot, None if it does not exist.
+
+        Raises TransientError if the table is locked.
+        """
         if name in self._snapshot.busy:
             raise TransientError(
                 f"{name} is locked: {self._snapshot.busy[name]}", hint="The next run reads it when it is free."
@@ -143,9 +146,9 @@ class PostgresSession:
         return self._tables.get(name)
 
     def read(self, contract: StreamContract, window: Window | None) -> Iterator[pa.RecordBatch]:
-        """The contract's columns of the rows in `window` (None: of all rows, in an order of their own).
+        """Yield the rows in `window` with the contract's columns. If `window` is None, yield all rows in a fixed order.
 
-        They are read ahead of the caller, and a large part of a table by several readers at once, in no order.
+        Rows are read ahead of the caller. A large part of a table is read by several readers at once, in no order.
         """
         if window is None:
             return self._stream([queries.all_rows(contract)], contract)
@@ -157,61 +160,70 @@ class PostgresSession:
     def read_keys(
         self, contract: StreamContract, *, unsettled_from: datetime | None = None
     ) -> Iterator[pa.RecordBatch]:
-        """The key columns of all rows, in key order.
+        """Yield the key columns of all rows, in key order.
 
-        With `unsettled_from`, only of rows that the lake may not hold as they are: those whose cursor is at or above
-        that moment, and those that the contract's types cannot hold.
+        With `unsettled_from`, yield only keys of rows that the lake may hold in an older state. These are rows whose
+        cursor is at or above that moment, and rows that the contract's types cannot hold.
         """
         return self._stream([queries.keys(contract, unsettled_from=self._first(contract, unsettled_from))], contract)
 
     def read_misfit_keys(self, contract: StreamContract) -> Iterator[pa.RecordBatch]:
-        """The key columns of the rows that the contract's types cannot hold."""
+        """Yield the key columns of the rows that the contract's types cannot hold."""
         query = queries.misfit_keys(contract)
         return iter(()) if query is None else self._stream([query], contract)
 
     def count(self, contract: StreamContract, *, below: datetime | None) -> int:
-        """Rows in the snapshot; with `below`, those that the lake must hold: none of the unsettled ones."""
+        """Return the number of rows in the snapshot.
+
+        With `below`, count only rows that the lake must hold, not unsettled ones.
+        """
         return int(self._fetch(queries.count(contract, below=self._first(contract, below)), contract)[0][0])
 
     def beyond(self, contract: StreamContract, moment: datetime, *, examples: int) -> Beyond:
-        """The rows whose cursor no row can carry that was written before `moment`; some of them by key."""
+        """Return the rows with a cursor that only a row written at `moment` or later can carry, with up to `examples`
+        keys.
+        """
         _, end = self._cursors_of(contract, moment)
         ((rows, highest, keys),) = self._fetch(queries.beyond(contract, end, examples=examples), contract)
         return Beyond(rows, str(highest), tuple(keys or ()))
 
     def has_values(self, contract: StreamContract, columns: tuple[Column, ...], *, below: datetime) -> bool:
-        """Whether any row whose cursor is below that moment has a value in one of `columns`."""
+        """Return whether any row with a cursor below that moment has a value in one of `columns`."""
         _, end = self._cursors_of(contract, below)
         return bool(self._fetch(queries.has_values(contract, columns, below=end), contract)[0][0])
 
     def has_rows(self, contract: StreamContract, window: Window) -> bool:
-        """Whether any row is in `window`."""
+        """Return whether any row is in `window`."""
         return bool(self._fetch(queries.has_rows(contract, self._range(contract, window)), contract)[0][0])
 
     def refused_rows(self, contract: StreamContract, window: Window | None) -> list[RefusedRow]:
-        """The rows of `window` that the contract's types cannot hold, with the reason, in key order."""
+        """Return the rows of `window` that the contract's types cannot hold, with the reason, in key order."""
         query = queries.refused(contract, None if window is None else self._range(contract, window))
         return [] if query is None else [RefusedRow(*row) for row in self._fetch(query, contract)]
 
     def fitting(self, contract: StreamContract, keys: Sequence[str]) -> list[tuple[str, bool]]:
-        """The rows with these keys (JSON texts): key, and whether the contract's types can hold the row."""
+        """Return for each row with one of these keys (JSON texts) its key, and whether the contract's types can hold
+        the row.
+        """
         return [(str(key), bool(fits)) for key, fits in self._fetch(queries.fitting(contract, keys), contract)]
 
     def read_by_keys(self, contract: StreamContract, keys: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """The contract's columns of the rows with these keys (JSON texts)."""
+        """Yield the rows with these keys (JSON texts), with the contract's columns."""
         return self._stream([queries.rows_by_keys(contract, keys)], contract)
 
     def read_settled(
         self, contract: StreamContract, keys: Sequence[str], *, below: datetime
     ) -> Iterator[pa.RecordBatch]:
-        """The contract's columns of the rows with these keys that no window from `below` on will read, and that the
-        contract's types can hold. A key is a JSON object of its landed values as texts.
+        """Yield the rows with these keys that no window from `below` on will read, and that the contract's types can
+        hold.
+
+        A key is a JSON object of the texts of its landed values.
         """
         first, _ = self._cursors_of(contract, below)
         return self._stream([queries.settled_rows(contract, keys, below=first)], contract)
 
     def _range(self, contract: StreamContract, window: Window) -> CursorRange:
-        """The cursors of all rows that were written in `window`."""
+        """Return the range of cursors that the rows written in `window` can carry."""
         end = None if window.end is None else self._cursors_of(contract, window.end)[1]
         return CursorRange(self._first(contract, window.start), end)
 
@@ -219,7 +231,9 @@ class PostgresSession:
         return None if moment is None else self._cursors_of(contract, moment)[0]
 
     def _cursors_of(self, contract: StreamContract, moment: datetime) -> tuple[sql.Composable, sql.Composable]:
-        """The lowest cursor of a row written at `moment` or later, and the end of those written before it."""
+        """Return the lowest cursor of a row written at `moment` or later, and the upper bound of cursors written before
+        it.
+        """
         if contract.cursor_column.landing.kind is Kind.TIMESTAMPTZ:
             return queries.moment(moment), queries.moment(moment)
         zone = contract.spec.cursor_zone or "UTC"
@@ -234,7 +248,9 @@ class PostgresSession:
         return queries.local_moment(found.first), queries.local_moment(found.end)
 
     def _require_one_server(self) -> None:
-        """Raises ConfigurationError if a balancer took the snapshot on a standby of where the horizon was read."""
+        """Raise ConfigurationError if a load balancer took the snapshot on another server, a standby, than the
+        horizon.
+        """
         with self._control.cursor() as cursor:
             cursor.execute("select pg_is_in_recovery()")
             ((on_standby,),) = cursor.fetchall()
@@ -246,14 +262,16 @@ class PostgresSession:
             )
 
     def _blocks(self, contract: StreamContract, window: Window) -> list[Blocks]:
-        """Ranges that make up the table, where it is large and the server would read all of it for `window`."""
+        """Return ranges of blocks that cover the table, if it is large and the server would read all of it for
+        `window`.
+        """
         table = self.table(contract.source_object)
         if table is None or self._max_readers == 1 or table.blocks <= _PART_BLOCKS:
             return []
         if self._control.server_version < _TID_RANGE_SCAN or not self._scans_all(contract, window):
             return []
         starts = range(0, table.blocks, _PART_BLOCKS)
-        # The table may have grown since its size was read.
+        # The table may have grown after its size was read.
         return [Blocks(start, None if start == starts[-1] else start + _PART_BLOCKS) for start in starts]
 
     def _scans_all(self, contract: StreamContract, window: Window) -> bool:

@@ -1,6 +1,6 @@
 """The messages with which Postgres, libpq and poolers refuse a connection, and a hint for each.
 
-A connection that fails carries no SQLSTATE, so only its words distinguish one reason from another.
+A failed connection carries no SQLSTATE, so only the text of its message shows the reason.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from ingest.errors import AccessError, ConfigurationError, PlatformError, Transi
 
 @dataclass(frozen=True)
 class Refusal:
-    """A reason: the words by which it is known, a pattern, the error that it is, and the way out.
+    """One reason: a pattern that recognises its message, the error to raise, and the hint.
 
-    `{dsn}` is the setting's name. The hint may name what the words captured.
+    In the hint, `{dsn}` is the setting's name. It may name what the pattern captured.
     """
 
     words: str
@@ -23,7 +23,7 @@ class Refusal:
     hint: str
 
 
-# The first that fits is taken: a certain mistake of the settings before what may pass by itself.
+# The first match counts, so certain mistakes in the settings come before faults that may pass by themselves.
 CONNECTION_REFUSALS = (
     Refusal(
         r"password authentication failed|no password supplied|SASL authentication failed|server login failed",
@@ -119,7 +119,7 @@ CONNECTION_REFUSALS = (
     ),
     Refusal(
         r"could not translate host name",
-        # A container that is stopped, or a server that moves, has no name for a while.
+        # The name of a stopped container, or of a server that moves, does not resolve for a while.
         UnreachableError,
         "Is Postgres up, and is its host in {dsn} right?",
     ),
@@ -134,14 +134,14 @@ _CONNECTING_TO = re.compile(r"(?:connection to server .*? failed|could not conne
 
 
 def said_first(text: str) -> str:
-    """`text` without its advice (indented lines): a reason for each host that was tried."""
+    """Return `text` without its advice (indented lines). It names a reason for each host that was tried."""
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line[:1].isspace()]
     several = [line for line in lines if _CONNECTING_TO.match(line)]
     return "; ".join(dict.fromkeys(several)) if len(several) > 1 else next(iter(lines), text.strip())
 
 
 def refusal_of(text: str) -> tuple[type[PlatformError], str] | None:
-    """The error and the hint for a failed connection's message, None if it is not known here."""
+    """Return the error and the hint for a failed connection's message; None for an unknown message."""
     for refusal in CONNECTION_REFUSALS:
         if found := re.search(refusal.words, text):
             named = {name: value or "" for name, value in found.groupdict().items()}

@@ -1,7 +1,7 @@
-"""The session settings on which values and visibility depend, held in each transaction that reads.
+"""The session settings that decide values and visibility, enforced in each transaction that reads.
 
-They are asked for when a connection is made. A pooler may drop that, and give each transaction to another session: so
-every transaction reads them back, sets for itself those that did not hold, and reads them back again.
+They are requested when a connection is made. A pooler may drop the request, and may give each transaction to another
+session. So every transaction reads the settings, sets those that differ, and reads them again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 APPLICATION_NAME = "dp-mailblaze-demo ingest"
 
 SETTINGS = {
-    # The text that Postgres prints for a value depends on these.
+    # These settings decide the text that Postgres prints for a value.
     "TimeZone": "UTC",
     "DateStyle": "ISO, YMD",
     "IntervalStyle": "postgres",
@@ -29,26 +29,27 @@ SETTINGS = {
     "extra_float_digits": "1",
     "xmlbinary": "base64",
     "quote_all_identifiers": "off",
-    # What a backslash in a literal of ours means.
+    # It decides the meaning of a backslash in our literals.
     "standard_conforming_strings": "on",
-    # What the driver takes all text for, whatever the database's encoding.
+    # The encoding that the driver assumes for all text, whatever the database's encoding.
     "client_encoding": "UTF8",
-    # A policy that hides rows would make the keys pass take them for deleted; this way the read fails instead.
+    # If a policy hid rows, the keys pass would take them for deleted. With this setting the read fails instead.
     "row_security": "off",
-    # By this other sessions of ours know that it writes nothing.
+    # By this mark our other sessions know that the session writes nothing.
     "application_name": APPLICATION_NAME,
-    # Roles have these for people's sessions. A table takes as long as it takes, and the snapshot is held meanwhile.
+    # Roles have these limits for people's sessions. Reading a table takes as long as it takes, and the snapshot is held
+    # meanwhile.
     "statement_timeout": "0",
     "idle_in_transaction_session_timeout": "0",
-    # The run keeps its tables locked for reading. Whoever waits to alter one keeps our later readers waiting behind
-    # him, and himself waits for our run to end: without a limit that is for ever.
+    # The run keeps its tables locked for reading. A session that waits to alter a table blocks our later readers, and
+    # itself waits for our run to end: without a limit, that is a deadlock.
     "lock_timeout": "30s",
 }
 
 _LATER_SERVERS = {"transaction_timeout": "0"}
 """Settings that not every server has."""
 
-# SET takes no snapshot, which a SELECT would: these come before the locks of a run, and the snapshot after them.
+# SET takes no snapshot, but a SELECT would. The settings come before the locks of a run, and the snapshot after them.
 BEFORE_LOCKS = "set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0"
 
 
@@ -61,13 +62,13 @@ class Reads(Protocol):
 
 
 def startup_options() -> str:
-    """The settings as libpq's `options`."""
+    """Return the settings as libpq's `options`."""
     held = {name: value for name, value in SETTINGS.items() if name not in ("client_encoding", "application_name")}
     return " ".join(f"-c {name}={value.replace(' ', '')}" for name, value in held.items())
 
 
 def own_settings(options: str) -> dict[str, str]:
-    """The settings in libpq's `options` (`-c name=value`, `--name=value`), as the server takes them apart."""
+    """Return the settings in libpq's `options` (`-c name=value`, `--name=value`), parsed as the server parses them."""
     words = [re.sub(r"\\(.)", r"\1", word) for word in re.findall(r"(?:\\.|[^\s\\])+", options)]
     found: dict[str, str] = {}
     following = iter(words)
@@ -85,12 +86,13 @@ def own_settings(options: str) -> dict[str, str]:
 
 
 def hold_settings(cursor: Reads, *, through: str, own: Mapping[str, str]) -> None:
-    """Make all settings hold until the transaction of `cursor` ends; `own` are those of the connection string.
+    """Make all settings hold until the transaction of `cursor` ends. `own` are those of the connection string.
 
-    The search path, by which types and functions are found and named, is the login's own where `own` names none:
-    sessions of a pooler keep what another client set. `through` says in messages what is connected to.
+    The search path decides which types and functions are found, and how they are named. If `own` sets none, it is the
+    login's own, because a pooler's session keeps what another client set. `through` names the server or pooler in
+    messages.
 
-    Raises ConfigurationError naming the setting where one does not hold.
+    Raises ConfigurationError that names the setting if one does not hold.
     """
     fixed = {name.lower(): value for name, value in own.items()}
     fixed |= {name.lower(): value for name, value in (SETTINGS | _LATER_SERVERS).items()}
@@ -123,7 +125,7 @@ def hold_settings(cursor: Reads, *, through: str, own: Mapping[str, str]) -> Non
 
 
 def _literal(text: str) -> str:
-    """A literal that is the same whatever `standard_conforming_strings` is."""
+    """Return a literal with the same meaning for either value of `standard_conforming_strings`."""
     return "E'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
@@ -134,7 +136,7 @@ POOL_BY_TRANSACTION = (
 
 @contextmanager
 def reading(connection: Connection, *, own: Mapping[str, str]) -> Iterator[Cursor]:
-    """A short read-only transaction, with all settings held, on a connection in autocommit mode."""
+    """Yield a short read-only transaction with all settings enforced, on a connection in autocommit mode."""
     with connection.cursor() as cursor:
         cursor.execute("begin isolation level read committed read only")
         try:
@@ -146,6 +148,6 @@ def reading(connection: Connection, *, own: Mapping[str, str]) -> Iterator[Curso
 
 
 def place_of(connection: Connection) -> str:
-    """The connection's other end, for messages: the server, or the pooler before it."""
+    """Return the connection's other end for messages: the server, or the pooler before it."""
     parameters = connection.info.dsn_parameters
     return f"the server or pooler at {parameters.get('host', 'localhost')}:{parameters.get('port', '5432')}"

@@ -1,12 +1,12 @@
-"""The one snapshot of a run, and the locks that keep it true.
+"""The one snapshot of a run, and the locks that protect it.
 
 A REPEATABLE READ snapshot does not protect against a table that is rewritten after it was taken (ALTER TABLE ... TYPE,
-CLUSTER, VACUUM FULL): the table then looks empty, and a set of keys would delete every row. So each table is locked
-against that (ACCESS SHARE, which any SELECT takes) before the snapshot, until the run has ended, as pg_dump does.
+CLUSTER, VACUUM FULL): the table then looks empty, and a key set would delete every row. So each table is locked ACCESS
+SHARE (the lock of any SELECT) before the snapshot, until the run has ended, as pg_dump does.
 
-A session elsewhere, such as another container's, can join the snapshot for as long as the one that exported it is
-open. It takes locks of its own first: that the snapshot can still be imported then shows that the first ones have held
-until then, so that there is no moment without any.
+A session elsewhere, such as in another container, can join the snapshot while the exporting session is open. It takes
+locks of its own before it imports the snapshot. If the import succeeds, the first locks have held until then, so the
+tables were locked without a gap.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from psycopg2.extensions import connection as Connection
 
-# A waiting ACCESS EXCLUSIVE lock keeps others out as one that is held does.
+# A waiting ACCESS EXCLUSIVE lock blocks others like one that is held.
 _HOLDERS = """
 select format('pid %%s (%%s%%s) %%s an %%s', a.pid, a.usename, nullif(', ' || a.application_name, ', '),
               case when l.granted then 'holds' else 'waits for' end, l.mode)
@@ -37,13 +37,13 @@ select format('pid %%s (%%s%%s) %%s an %%s', a.pid, a.usename, nullif(', ' || a.
  order by l.granted desc, a.xact_start limit 1
 """
 
-# Not every relation that can be read can be locked; the read itself then raises.
+# Not every relation that can be read can be locked. In that case the read itself raises.
 _NOT_LOCKABLE = (errors.UndefinedTable, errors.InvalidSchemaName, errors.WrongObjectType, errors.InsufficientPrivilege)
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """An exported snapshot. `busy` are the tables that could not be locked, each with what keeps it."""
+    """An exported snapshot. `busy` are the tables that could not be locked, each with the session that blocks it."""
 
     name: str
     busy: dict[str, str]
@@ -52,7 +52,7 @@ class Snapshot:
 def export_snapshot(
     control: Connection, tables: Sequence[str], *, lock_timeout: timedelta, other: Callable[[], Connection]
 ) -> Snapshot:
-    """Begin the transaction on `control` that keeps `tables` and the snapshot until it ends.
+    """Begin the transaction on `control` that holds the locks on `tables` and the snapshot until it ends.
 
     `other` opens a connection to ask who holds a lock. A table that stays locked for `lock_timeout` is left out.
     """
@@ -71,7 +71,7 @@ def join_snapshot(
     lock_timeout: timedelta,
     other: Callable[[], Connection],
 ) -> Snapshot:
-    """Begin a transaction on `control` that sees what the session that exported snapshot `name` sees.
+    """Begin a transaction on `control` that imports the snapshot `name` of another session.
 
     Raises psycopg2.Error if that session has ended.
     """
@@ -84,11 +84,14 @@ def join_snapshot(
 def _lock(
     control: Connection, tables: Sequence[str], lock_timeout: timedelta, other: Callable[[], Connection]
 ) -> dict[str, str]:
-    """Begin a transaction and lock what can be locked; the tables that could not be, each with what keeps it."""
+    """Begin a transaction and lock the tables.
+
+    Return the tables that could not be locked, each with the blocking session.
+    """
     control.set_session(isolation_level="REPEATABLE READ", readonly=True, autocommit=False)
     busy: dict[str, str] = {}
     with control.cursor() as cursor:
-        milliseconds = max(1, round(lock_timeout.total_seconds() * 1000))  # 0 would be for ever
+        milliseconds = max(1, round(lock_timeout.total_seconds() * 1000))  # 0 would mean no limit
         cursor.execute(f"{BEFORE_LOCKS}; set local lock_timeout = %s", (f"{milliseconds}ms",))
         for table in tables:
             lock = sql.SQL("savepoint one_table; lock table {} in access share mode; release one_table")
