@@ -1,6 +1,6 @@
-"""What every program needs and no library has. It imports nothing of ours; any package may import it.
+"""Code that every program needs and no library offers. It imports no other package of ours; any package may import it.
 
-environment     which ENVIRONMENT this is, and the demo's secrets, which dev alone takes
-foreign_text    others' words in our messages: nothing in them steers a terminal, or is a secret of ours
+environment     the value of ENVIRONMENT, and the demo's secrets, which only dev accepts
+foreign_text    foreign text in our messages, made free of control sequences and of our secrets
 passwords       the passwords within connection strings and URLs
 """

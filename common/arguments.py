@@ -1,4 +1,4 @@
-"""Passwords in a command's arguments, which every user of a machine can read in its list of processes."""
+"""Passwords in a command's arguments, which every user of a machine can read in the list of processes."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ _ARG_START = 48
 
 
 class PasswordArgumentError(ValueError):
-    """An argument holds a password where that is not allowed. The message names the option, not its value."""
+    """An argument holds a password although that is not allowed. The message names the option, not its value."""
 
 
 def guard_argument(
     option: str, value: str, *, variable: str, environment: str | None, warn: Callable[[str], None]
 ) -> None:
-    """Refuse a connection string with a password as an argument; in dev, warn and take it out of the list of processes.
+    """Refuse a connection string with a password as an argument. In dev, warn and hide it in the list of processes.
 
-    `variable` is where it belongs. Raises PasswordArgumentError outside dev, and where the list cannot be changed.
+    `variable` is the setting to use instead. Raises PasswordArgumentError outside dev, and if the list cannot be
+    changed.
     """
     passwords = passwords_in(value)
     if not passwords:
@@ -42,7 +43,7 @@ def guard_argument(
 
 
 def _scrubbed(passwords: tuple[str, ...]) -> bool:
-    """Overwrite the passwords in this process' arguments, as the system shows them; whether none is left there."""
+    """Overwrite the passwords in this process' arguments, as the system shows them. Return whether none is left."""
     if sys.platform != "linux":
         return False
     try:
@@ -60,8 +61,8 @@ def _scrubbed(passwords: tuple[str, ...]) -> bool:
 
 
 def _arguments() -> tuple[int, int]:
-    """Where the system finds this process' arguments."""
-    # The second field is the program's name in brackets, which may hold blanks itself.
+    """Return the memory addresses at which the system keeps this process' arguments: start and end."""
+    # The second field is the program's name in brackets, which may itself contain blanks.
     fields = _STAT.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
     start, end = (int(fields[number - 3]) for number in (_ARG_START, _ARG_START + 1))
     if not 0 < start < end:

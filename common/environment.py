@@ -1,7 +1,7 @@
-"""Which environment a program runs in, and the demo's secrets, which everybody knows: `dev` alone takes them.
+"""The environment that a program runs in, and the demo's secrets, which are public: only `dev` accepts them.
 
-Where ENVIRONMENT is empty or not set it is production. `python -m common.environment` checks this process' variables,
-for programs that are not ours.
+If ENVIRONMENT is empty or not set, it is production. `python -m common.environment` checks this process' variables, for
+programs that are not ours.
 """
 
 from __future__ import annotations
@@ -56,18 +56,21 @@ _EXIT_BAD_INPUT = 2
 
 
 class PlaceholderError(ValueError):
-    """A variable holds a secret of the demo where the environment is not dev. The message names it, not its value."""
+    """A variable holds a secret of the demo although the environment is not dev.
+
+    The message names it, not its value.
+    """
 
 
 def is_dev(environment: str | None) -> bool:
-    """Whether ENVIRONMENT allows placeholders. Empty is production."""
+    """Return whether `environment` allows the demo's secrets. An empty value means production."""
     return environment == DEV
 
 
 def refuse_placeholders(environment: str | None, values: Mapping[str, str | None]) -> None:
-    """Raise PlaceholderError where one of `values`, by variable, is a placeholder and `environment` is not dev.
+    """Raise PlaceholderError if one of `values`, by variable, is a secret of the demo and `environment` is not dev.
 
-    What libraries read from the process' environment is looked at beside them.
+    Variables that libraries read from the process' environment are checked too.
     """
     if is_dev(environment):
         return
@@ -86,7 +89,10 @@ def refuse_placeholders(environment: str | None, values: Mapping[str, str | None
 
 
 def main() -> int:
-    """Check every variable of this process that is known to hold a secret. The exit code: 0, or 2 for a placeholder."""
+    """Check every variable of this process that is known to hold a secret.
+
+    Return 0, or 2 if one is a secret of the demo.
+    """
     try:
         refuse_placeholders(
             os.environ.get("ENVIRONMENT"), {name: os.environ.get(name) for name in (*SECRETS, *CONNECTION_STRINGS)}

@@ -1,7 +1,7 @@
-"""Others' words in our messages: answers of APIs, drivers' errors, dbt's messages, names in a source.
+"""Foreign text in our messages: responses of APIs, errors of drivers, dbt's messages, names in a source.
 
-`harmless` is the one place where foreign text becomes part of a message, a log line or an artifact: what steers a
-terminal is taken out, and so is every secret of this process, in any form that a program gives back what it was sent.
+`harmless` is the one place where foreign text becomes part of a message, a log line or an artifact. It removes control
+sequences and every secret of this process, in any encoding in which a program may send it back.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _SHORTEST = 4
 _SURE = 8
 """From this length on, a secret is taken out within words too."""
 _SEQUENCES = re.compile(
-    # Commands with a text of their own (title, link, clipboard), to their end; CSI; the other escapes.
+    # Commands that contain text (title, link, clipboard), to their end; CSI sequences; other escapes.
     r"(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)"
     r"|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
     r"|\x1b[ -/]*[0-~]"
@@ -50,35 +50,40 @@ _kept: dict[str, None] = {}
 
 
 def keep_secret(*values: str | None) -> None:
-    """Take these out of every text from now on, and the passwords within those that are connection strings or URLs."""
+    """Register values to be removed from every text from now on.
+
+    Of connection strings and URLs, register the passwords.
+    """
     for value in values:
         _kept.update(dict.fromkeys(_secrets_of(value)) if value else {})
 
 
 def forget_secrets() -> None:
-    """Forget what `keep_secret` was given. What the environment holds stays a secret."""
+    """Forget the values that `keep_secret` was given. Secrets in the environment are still removed."""
     _kept.clear()
 
 
 def harmless(text: object) -> str:
-    """`text` without what steers a terminal, and with `***` for each secret of this process. Twice is as once.
+    """Return `text` without control sequences, and with `***` for each secret of this process. It is idempotent.
 
-    Line feeds and tabs stay. Secrets are found as they are, percent-encoded, escaped (JSON, HTML, backslashes), and in
-    base64 beside whatever else was encoded with them. Those of less than 8 characters only as words of their own, and
-    none of less than 4.
+    Line feeds and tabs stay. Secrets are found unchanged, percent-encoded, escaped (JSON, HTML, backslashes), and in
+    base64, even if other bytes were encoded with them. A secret of less than 8 characters is found only as a word of
+    its own, and one of less than 4 not at all.
     """
     told = redacted(str(text))  # as it was sent, and
-    plain = steady(told)  # as it will be seen
+    plain = steady(told)  # as it is displayed
     return told if plain == told else redacted(plain)
 
 
 def in_one_line(text: object) -> str:
-    """`harmless`, with all its white space as single blanks."""
+    """Return `harmless(text)` with each run of white space as a single blank."""
     return " ".join(harmless(text).split())
 
 
 def steady(text: str) -> str:
-    """`text` without control characters but tab and line feed, terminal sequences, and changes of direction."""
+    """Return `text` without control characters (except tab and line feed), terminal sequences, and changes of
+    direction.
+    """
     if text.isascii() and text.isprintable():
         return text
     text = _LINE_ENDS.sub("\n", _SEQUENCES.sub("", text))
@@ -86,7 +91,9 @@ def steady(text: str) -> str:
 
 
 def spelt(text: str) -> str:
-    """`text` with what steers a terminal, or turns its writing round, as escapes: a value that is shown, not told."""
+    """Return `text` with control characters and changes of direction as escapes, for a value that must be shown
+    exactly.
+    """
     if text.isascii() and text.isprintable():
         return text
     text = _LONE_RETURN.sub(r"\\r", text)
@@ -94,8 +101,8 @@ def spelt(text: str) -> str:
 
 
 def redacted(text: str) -> str:
-    """`text` with `***` for each secret of this process."""
-    # The longest first: a shorter one may be part of it.
+    """Return `text` with `***` for each secret of this process."""
+    # The longest secret first, because a shorter one may be part of it.
     secrets = sorted({*_kept, *_of_environment()}, key=len, reverse=True)
     if not secrets:
         return text
@@ -108,14 +115,17 @@ def redacted(text: str) -> str:
 
 @dataclass(frozen=True)
 class _Form:
-    """How a secret may stand in a text. `signs` are looked for first, since most texts have none of them."""
+    """The spellings of a secret in a text. `signs` are searched first, because most texts contain none of them."""
 
     secret: str
     signs: tuple[str, ...]
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
-        """What is replaced. It is long, and made when a text has a sign of the secret first."""
+        """The pattern of the text to replace.
+
+        It is long, so it is built when a text first contains a sign of the secret.
+        """
         spelt = "".join(map(_letter, self.secret))
         if len(self.secret) < _SURE:
             return re.compile(rf"(?<!\w){spelt}(?!\w)")
@@ -132,7 +142,7 @@ def _form(secret: str) -> _Form:
 
 
 def _letter(letter: str) -> str:
-    """A pattern for a character in any of its spellings."""
+    """Return a pattern for a character in any of its spellings."""
     units = letter.encode("utf-16-be", "surrogatepass").hex()
     json_escape = "".join(rf"\\u(?i:{units[at : at + 4]})" for at in range(0, len(units), 4))
     percent = "".join(f"%(?i:{byte:02x})" for byte in letter.encode("utf-8", "surrogatepass"))
@@ -143,12 +153,14 @@ def _letter(letter: str) -> str:
         spellings += [rf"\\x(?i:{ord(letter):02x})", rf"\\{re.escape(letter)}"]
     if letter == " ":
         spellings += [r"\+"]
-    # The longest first: a backslash is the beginning of others.
+    # The longest form first, because a backslash also begins other forms.
     return f"(?:{'|'.join(sorted(spellings, key=len, reverse=True))})"
 
 
 def _cores(secret: str) -> Iterator[str]:
-    """What base64 makes of the secret, wherever in the encoded bytes it begins, without what its neighbours decide."""
+    """Yield the base64 characters that depend on the secret alone, for each of its possible offsets in the encoded
+    bytes.
+    """
     data = secret.encode("utf-8", "surrogatepass")
     for before in range(3):
         coded = base64.b64encode(b"\0" * before + data).decode()
@@ -168,7 +180,7 @@ def _unescaped(found: re.Match[str]) -> str:
 
 
 def _decodings(text: str) -> Iterator[str]:
-    """`text` as it is, and with each encoding that it may have undone."""
+    """Yield `text` unchanged, and decoded from each encoding that it may have."""
     yield text
     if "\\" in text:
         yield _ESCAPES.sub(_unescaped, text).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
@@ -198,14 +210,14 @@ def _secrets_of_variables(variables: tuple[tuple[str, str], ...]) -> tuple[str, 
 
 
 def _is_secret(name: str, value: str) -> bool:
-    """Whether a variable that we do not know holds a secret, or a key stands where its path belongs."""
+    """Return whether an unknown variable holds a secret, or holds a key instead of the path to it."""
     if "PRIVATE KEY-----" in value:
         return True
     return bool(_OF_SECRETS.search(name)) and not _OF_PLACES.search(name) and len(value) >= _SURE
 
 
 def _secrets_of(value: str) -> Iterator[str]:
-    """What is secret of a setting's value: a connection string's passwords, a webhook's path, a key's lines."""
+    """Yield the secret parts of a setting's value: a connection string's passwords, a webhook's path, a key's lines."""
     if "://" in value:
         yield from _worth(passwords_in(value))
         if value.startswith(("http://", "https://")):
@@ -216,7 +228,7 @@ def _secrets_of(value: str) -> Iterator[str]:
         if re.search(r"\b(host|dbname|user)\s*=", value):
             return
     if re.fullmatch(r"[^:\s]+:\S+", value):
-        yield from _worth([value.partition(":")[2]])  # of a login by name and password
+        yield from _worth([value.partition(":")[2]])  # the password of a login `name:password`
     lines = [line.strip() for line in value.replace("\\n", "\n").splitlines()]
     yield from _worth([value, value.strip(), *(lines if len(lines) > 1 else [])])
 
@@ -232,7 +244,9 @@ def _behind_the_host(url: str) -> Iterator[str]:
 
 
 def _worth(values: Iterable[str]) -> Iterator[str]:
-    """Those that are secrets: long enough, no frame of a key, and no short word that everybody knows."""
+    """Yield the values that must be hidden: long enough, no header of a key, and no short word of the demo's
+    secrets.
+    """
     for value in values:
         known = value in PLACEHOLDERS and len(value) < _SURE
         if len(value) >= _SHORTEST and not known and not value.startswith("-----"):

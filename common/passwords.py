@@ -1,4 +1,4 @@
-"""The passwords within connection strings and URLs, also within those that cannot be parsed."""
+"""Finds the passwords in connection strings and URLs, including those that cannot be parsed."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ _SECRET_OPTIONS = ("password", "sslpassword")
 
 
 def passwords_in(text: str) -> tuple[str, ...]:
-    """What may be a password in a libpq connection string (either form) or any other URL, decoded and as written.
+    """Return every possible password in a libpq connection string (either form) or any other URL, decoded and as
+    written.
 
-    Where a URL cannot be parsed as its writer meant it, such as for an `@` in the password, it is what a reader may
-    take for a part of one. Never raises.
+    If a URL cannot be parsed as its writer meant it, for example because its password contains an `@`, the parts that a
+    parser may take for pieces of the password are returned. Never raises.
     """
     found = _in_url(text) if _URL.match(text) else _in_options(text)
     return tuple(dict.fromkeys(password for password in found if password))
 
 
 def password_of(dsn: str) -> str | None:
-    """The password that libpq takes from a connection string; None if it has none. Never raises."""
+    """Return the password that libpq takes from a connection string; None if it has none. Never raises."""
     if not _URL.match(dsn):
         return dict(_options(dsn)).get("password") or None
     netloc, query = _parts(dsn)
@@ -34,7 +35,7 @@ def password_of(dsn: str) -> str | None:
 
 def _in_url(text: str) -> Iterator[str]:
     netloc, query = _parts(text)
-    # All before the last @, wherever that is: a password that was not encoded may hold / and @ itself.
+    # The login is all text before the last @, because an unencoded password may contain / and @.
     login, at, behind = text.partition("://")[2].rpartition("@")
     for password in (login.partition(":")[2] if at else "", netloc.rpartition("@")[0].partition(":")[2]):
         yield password
@@ -45,7 +46,7 @@ def _in_url(text: str) -> Iterator[str]:
             yield value
     port = behind.partition("/")[0].partition("?")[0].rpartition(":")[2]
     if ":" in behind.partition("/")[0] and not re.fullmatch(r"[\d,]*\]?", port):
-        yield port  # a password that stands where the port belongs
+        yield port  # a password at the position of the port
         yield unquote(port)
 
 
@@ -63,10 +64,10 @@ def _options(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _parts(url: str) -> tuple[str, str]:
-    """The address with its login, and the query; both as text, whatever is in them."""
+    """Return the address with its login, and the query, both as text without validation."""
     try:
         parts = urlsplit(url)
-    except ValueError:  # brackets that are no IPv6 address
+    except ValueError:  # brackets without an IPv6 address
         rest = url.partition("://")[2]
         return re.split(r"[/?#]", rest, maxsplit=1)[0], rest.partition("?")[2]
     return parts.netloc, parts.query

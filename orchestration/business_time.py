@@ -1,4 +1,4 @@
-"""The business's time: the clock's, or the moment that BUSINESS_NOW names, at which it stands."""
+"""The business's time: the clock's time, or the fixed moment in BUSINESS_NOW."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?(Z|[+-]\d
 
 
 def parse_moment(text: str) -> datetime | None:
-    """An RFC 3339 timestamp, such as 2028-02-29T23:58:00Z, as UTC; None for an empty text.
+    """Return an RFC 3339 timestamp, such as 2028-02-29T23:58:00Z, in UTC; None for an empty text.
 
-    Raises ConfigurationError for anything else, and for a moment out of range.
+    Raises ConfigurationError for any other text, and for a moment out of range.
     """
     text = text.strip()
     if not text:
@@ -34,5 +34,5 @@ def parse_moment(text: str) -> datetime | None:
 
 
 def as_variable(moment: datetime) -> dict[str, str]:
-    """BUSINESS_NOW, by which all processes of a run get the moment, in the spelling that each of them reads."""
+    """Return BUSINESS_NOW in the spelling that all processes of a run can read."""
     return {"BUSINESS_NOW": moment.astimezone(UTC).isoformat().replace("+00:00", "Z")}

@@ -1,4 +1,4 @@
-"""`terraform output -json app_env | python -m orchestration.env`: what Terraform made, as settings in `.env`."""
+"""`terraform output -json app_env | python -m orchestration.env`: writes Terraform's outputs to `.env` as settings."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 def write(
     file: Annotated[Path, typer.Option("--file", "-f", help="The file to write; its other lines stay.")] = Path(".env"),
 ) -> None:
-    """Write Terraform's output `app_env`, as JSON on standard input, into .env. No secret goes this way.
+    """Write Terraform's output `app_env`, as JSON on standard input, into .env. The output contains no secret.
 
     Exit codes: 0 written, 2 bad input.
     """
@@ -51,10 +51,10 @@ def write(
 
 
 def parse_output(text: str) -> dict[str, str]:
-    """Settings by variable, from the JSON of `terraform output -json app_env`.
+    """Return settings by variable, from the JSON of `terraform output -json app_env`.
 
-    Raises ConfigurationError for anything that is not such an object, for a variable that is no setting here or is a
-    secret one, and for a value that would need quotes.
+    Raises ConfigurationError for any other JSON, for a variable that is no setting here or is a secret, and for a value
+    that would need quotes.
     """
     if not text.strip():
         raise ConfigurationError(
@@ -73,9 +73,9 @@ def parse_output(text: str) -> dict[str, str]:
 
 
 def update(file: Path, given: Mapping[str, str]) -> Path:
-    """Replace or add the settings in `file`, whole or not at all; only its owner may read it then.
+    """Replace or add the settings in `file` atomically. Only its owner may read it afterwards.
 
-    Returns the file that was written: where a symbolic link points to. Raises ConfigurationError.
+    Return the file that was written, which is a symbolic link's target. Raises ConfigurationError.
     """
     target = file.resolve()
     try:
@@ -101,7 +101,7 @@ def _checked(variable: str, value: object) -> str:
 
 
 def _known_variables() -> dict[str, bool]:
-    """Whether it is a secret, by variable."""
+    """Return all known variables, each with whether it is a secret."""
     return {
         str(field.validation_alias): SecretStr in (field.annotation, *getattr(field.annotation, "__args__", ()))
         for settings in _SETTINGS
@@ -111,14 +111,14 @@ def _known_variables() -> dict[str, bool]:
 
 
 def _lines(before: str, given: Mapping[str, str]) -> Iterator[str]:
-    """The file's lines with the given settings in their old places, and the new ones at the end."""
+    """Yield the file's lines with the given settings in their old places, and the new settings at the end."""
     remaining = dict(given)
     last = ""
     for binding in parse_stream(io.StringIO(before)):
         if binding.key not in given:
             last = binding.original.string
             yield last
-        elif binding.key in remaining:  # a second line of the same name would win over the first
+        elif binding.key in remaining:  # a second line of the same name would override the first
             before_name = _BEFORE_NAME.match(binding.original.string)
             last = f"{before_name[0] if before_name else ''}{binding.key}={remaining.pop(binding.key)}\n"
             yield last

@@ -1,7 +1,7 @@
 """Listeners to a run's progress.
 
-The flow reports to `current()`: what `report_to` was given further up the call stack, else nothing but the
-flow's own log. So a deployment's run needs none, and `make demo` draws its own picture:
+The flow reports to `current()`: the listener that `report_to` set further up the call stack, and the flow's own log. A
+deployment's run needs no listener, and `make demo` draws its own picture:
 
     with report_to(picture):
         run_once(...)
@@ -27,15 +27,15 @@ Logger = logging.Logger | logging.LoggerAdapter[logging.Logger]
 
 
 class Progress(Protocol):
-    """The events of a run, in their order: each step, and within it the streams or nodes."""
+    """A listener to the events of a run, in their order: each step, and within it the streams or nodes."""
 
     def step(self, name: str, detail: str = "") -> None:
-        """A step begins: ingest, load, dbt, reconcile, publish; or something that is worth a line."""
+        """A step begins: ingest, load, dbt, reconcile, publish. Or an event happens that deserves a line."""
 
     def stream_started(self, stream: str) -> None: ...
 
     def stream_read(self, stream: str, records: int) -> None:
-        """`records` of the stream's present batch were read so far."""
+        """`records` of the stream's present batch have been read so far."""
 
     def stream_finished(self, outcome: StreamOutcome) -> None: ...
 
@@ -51,7 +51,7 @@ class Progress(Protocol):
 
 
 class LogProgress:
-    """Writes a line for each event."""
+    """A listener that writes a log line for each event."""
 
     def __init__(self, logger: Logger) -> None:
         self._logger = logger
@@ -113,7 +113,7 @@ class LogProgress:
 
 
 class BothProgress:
-    """Tells two."""
+    """A listener that passes each event to two others."""
 
     def __init__(self, first: Progress, second: Progress) -> None:
         self._both = (first, second)
@@ -159,7 +159,7 @@ _current: ContextVar[Progress | None] = ContextVar("progress", default=None)
 
 
 def current(logger: Logger) -> Progress:
-    """This run's listeners: its log, and the one that `report_to` was given."""
+    """Return this run's listeners: its log, and the listener of `report_to` if there is one."""
     listener = _current.get()
     log = LogProgress(logger)
     return log if listener is None else BothProgress(listener, log)

@@ -1,4 +1,4 @@
-"""The report of one run of the flow, for its caller."""
+"""The report of one run of the flow."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from orchestration.warehouse.protocol import Publication
 
 @dataclass(frozen=True)
 class StreamOutcome(Outcome[StreamResult]):
-    """One stream's ingestion: what was landed, or the error that ended it.
+    """One stream's ingestion: its result, or the error that ended it.
 
-    `version` is the stream's newest one in the lake afterwards. `overtaken` is the message of another writer that won;
-    it is no failure: what that writer committed is loaded.
+    `version` is the stream's newest version in the lake afterwards. `overtaken` is the message of a conflict with
+    another writer. It is no failure: that writer's commits are loaded.
     """
 
     version: int = 0
@@ -30,9 +30,9 @@ class StreamOutcome(Outcome[StreamResult]):
 
 @dataclass(frozen=True)
 class RunReport:
-    """A run, part by part. A part that was skipped, or never reached, is empty or None.
+    """The report of a run, part by part. A part that was skipped, or never reached, is empty or None.
 
-    `plan` is what was to be built. A run `is_idle` where that is nothing and the warehouse was left alone.
+    `plan` is the planned build. A run `is_idle` if there was nothing to build and the warehouse was not used.
     """
 
     run_id: str
@@ -55,13 +55,13 @@ class RunReport:
 
     @property
     def warnings(self) -> tuple[NodeFinished, ...]:
-        """The dbt tests that warned: oddities of the source. Those with the most rows come first."""
+        """The dbt tests that warned about oddities of the source. The test with the most rows comes first."""
         warned = [node for node in self.nodes if node.warned]
         return tuple(sorted(warned, key=lambda node: (-(node.failures or 0), node.name)))
 
 
 class RunFailedError(PlatformError):
-    """The run ended with `report.problems`. Its exit code is that of the first."""
+    """The run ended with `report.problems`. The first problem decides the exit code."""
 
     def __init__(
         self, message: str, *, stream: str | None = None, hint: str | None = None, report: RunReport | None = None
@@ -73,7 +73,7 @@ class RunFailedError(PlatformError):
 
     @classmethod
     def of(cls, report: RunReport) -> RunFailedError:
-        """The error for a report with problems."""
+        """Return the error for a report with problems."""
         return cls(_summary(report.problems), report=report)
 
 

@@ -1,4 +1,7 @@
-"""One folder for each run, private to its user: dbt's compiled SQL, which holds the salt, its results and its log."""
+"""One folder for each run: dbt's compiled SQL, its results and its log.
+
+Only its user may read it, since SQL holds the salt.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +17,14 @@ PARSED = "partial_parse.msgpack"
 
 @dataclass(frozen=True)
 class RunFolder:
-    """`path` is the run's own folder; `partial_parse` is shared by all runs."""
+    """The folders of a run: `path` is its own, and `partial_parse` is shared by all runs."""
 
     path: Path
     partial_parse: Path
 
 
 def make_run_folder(runs_dir: Path, run_id: str, *, keep: int) -> RunFolder:
-    """Make a run's folder, and remove all but the `keep` newest ones. Raises ConfigurationError."""
+    """Make a run's folder, and remove all but the newest `keep` folders. Raises ConfigurationError."""
     path = runs_dir / run_id
     try:
         runs_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -34,5 +37,5 @@ def make_run_folder(runs_dir: Path, run_id: str, *, keep: int) -> RunFolder:
 
 
 def _folders(runs_dir: Path) -> list[Path]:
-    """The runs' folders, oldest first."""
+    """Return the runs' folders, oldest first."""
     return sorted((path for path in runs_dir.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime_ns)

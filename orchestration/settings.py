@@ -43,14 +43,14 @@ class Schemas(Settings):
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables by which dbt gets them. It takes an empty one for a name."""
+        """The environment variables that give dbt the schemas' names. dbt takes an empty variable for a name."""
         names = (self.raw, self.staging, self.intermediate, self.mart, self.snapshots)
         variables = ("RAW_SCHEMA", "STAGING_SCHEMA", "INTERMEDIATE_SCHEMA", "MART_SCHEMA", "SNAPSHOTS_SCHEMA")
         return dict(zip(variables, names, strict=True))
 
 
 class ReaderSettings(Settings):
-    """What a reader of the marts has to know: where they are, and how much a query may take."""
+    """The settings of a reader of the marts: their location, and the limits of a query."""
 
     warehouse: WarehouseKind = Field(default=WarehouseKind.DUCKDB, validation_alias="WAREHOUSE")
     warehouse_dir: Path = Field(default=Path(".local/warehouse"), validation_alias="WAREHOUSE_DIR")
@@ -65,7 +65,7 @@ class ReaderSettings(Settings):
     @classmethod
     def _is_an_amount(cls, value: str | None) -> str | None:
         if value and not _AMOUNT.fullmatch(value):
-            raise ValueError("it is no amount of memory, such as 4GB")  # DuckDB's own message would show it
+            raise ValueError("it is no amount of memory, such as 4GB")  # DuckDB's own message would show the value
         return value or None
 
     @field_validator("warehouse_dir")
@@ -157,11 +157,11 @@ class OrchestrationSettings(GuardedSettings, ReaderSettings):
     @field_validator("runs_dir", "dbt_project_dir", "dbt_profiles_dir", "contracts_dir")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
-        """dbt runs in another directory, so that every path is made absolute."""
+        """Return the absolute path, because dbt runs in another directory."""
         return value.expanduser().absolute()
 
     def require_salt(self) -> str:
-        """The salt. Raises ConfigurationError where there is none: only dev has one by itself."""
+        """Return the salt. Raises ConfigurationError if there is none: only dev has a default."""
         salt = self.email_salt.get_secret_value()
         if not salt:
             raise ConfigurationError(
@@ -181,17 +181,17 @@ class OrchestrationSettings(GuardedSettings, ReaderSettings):
 
     @property
     def compare_every(self) -> timedelta:
-        """The longest time since a stream's source was compared with the lake."""
+        """The longest time between two comparisons of a stream's source with the lake."""
         return timedelta(hours=self.compare_every_hours)
 
     @property
     def ops_keep(self) -> timedelta:
-        """How long the tables `ops_*` keep a run."""
+        """The time for which the tables `ops_*` keep a run."""
         return timedelta(days=self.ops_keep_days)
 
     @property
     def build_all_every(self) -> timedelta:
-        """The longest time since everything was built."""
+        """The longest time between two complete builds."""
         return timedelta(hours=self.build_all_every_hours)
 
     @property

@@ -1,7 +1,7 @@
-"""What the published marts were built from, and hence what a run has to build.
+"""The state that the published marts were built from, and the work that a run therefore has to do.
 
 mark        the mark beside the lake's logs, one for each warehouse
-project     the fingerprint of all that decides, besides the streams, what the marts hold; the business's day
-holdings    what the warehouse says of itself: its ledger, and whose publication it has
+project     the fingerprint of everything besides the streams that decides the marts' content; the business's day
+holdings    the warehouse's own records: its ledger, and the run that published its marts
 plan        the difference: nothing, a part, or everything
 """

@@ -1,4 +1,4 @@
-"""What a warehouse says of itself: the newest versions in its ledger, and which run published its marts."""
+"""The warehouse's own records: the newest versions in its ledger, and the run that published its marts."""
 
 from __future__ import annotations
 
@@ -15,9 +15,12 @@ from orchestration.warehouse.publication import publication_table
 
 @dataclass(frozen=True)
 class Holdings:
-    """`streams` are the newest loaded versions; `replays` the newest ones that were replays, and `backfills` those of
-    backfills and repairs that brought rows. Of the streams that are `incomplete` the ledger lacks older versions.
-    `published_by` is the run that published the marts, None for no run."""
+    """The state of a warehouse by its own records.
+
+    `streams` are the newest loaded versions. `replays` are the newest versions that were replays, `backfills` the
+    newest backfills and repairs with rows. The ledger lacks older versions of the `incomplete` streams. `published_by`
+    is the run that published the marts, None if there is none.
+    """
 
     streams: dict[str, StreamVersion]
     replays: Mapping[str, int]
@@ -27,7 +30,7 @@ class Holdings:
 
     @classmethod
     def of(cls, session: Session, schemas: Schemas) -> Holdings:
-        """Ask the warehouse: one query of each of its two records."""
+        """Read both records of the warehouse, with one query each."""
         ledger = sorted(_ledger(session, schemas.raw), key=lambda row: row.version)
         return cls(
             streams={row.stream: StreamVersion(version=row.version, batch_id=row.batch_id) for row in ledger},
@@ -50,7 +53,7 @@ class _Loaded:
 
 
 def _ledger(session: Session, schema: str) -> list[_Loaded]:
-    """The newest version of each stream and kind, with rows and without; how many the stream has, and its newest."""
+    """Return the newest version of each stream and kind, with and without rows, and the stream's number of versions."""
     if not session.columns(ledger_table(schema)):
         return []
     table, rows = session.dialect.table(ledger_table(schema)), session.dialect.quote("rows")

@@ -1,7 +1,7 @@
-"""What the published marts were built from: one small object in the lake for each warehouse.
+"""The mark that says what the published marts were built from: one small object in the lake for each warehouse.
 
-It is a hint by which a run skips work, never the state. It is written once the marts are published, so that a run that
-was killed before has done some work for nothing. Where it is lost, damaged or of another format, everything is built.
+It is a hint that saves work, never the state. It is written after the marts are published, so a run that was killed
+before that has only worked in vain. If the mark is lost, damaged or of another format, everything is built.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ _NOTHING = b"null"
 
 
 class StreamVersion(BaseModel):
-    """A version of a stream's log, by the batch that is its commit: the number alone may be of another lake."""
+    """A version of a stream's log, identified by its batch as well, because the number alone may belong to another
+    lake.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -32,16 +34,17 @@ class StreamVersion(BaseModel):
 
     @classmethod
     def of(cls, commit: Commit) -> StreamVersion:
-        """The version that a commit is."""
+        """Return the version of a commit."""
         return cls(version=commit.version, batch_id=commit.batch_id)
 
 
 class Built(BaseModel):
-    """What the marts that `run_id` published were built from.
+    """The state that the marts published by run `run_id` were built from.
 
-    `streams` are the newest versions in RAW, `project` a fingerprint (orchestration/built/project.py) and `days` the
-    business's day, in UTC and where the shop is. At `whole_at` everything was last built. `files` is what the warehouse
-    said of itself unopened. A run that is to build everything notes itself as `unfinished` before it begins.
+    `streams` are the newest versions in RAW. `project` is a fingerprint (orchestration/built/project.py). `days` are
+    the business's day in UTC and in the shop's time zone. `whole_at` is the moment of the last complete build. `files`
+    is the warehouse's state as seen without opening it. A run that will build everything records itself as `unfinished`
+    before it begins.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -57,7 +60,7 @@ class Built(BaseModel):
 
 
 class BuiltMark:
-    """The mark of the warehouse called `warehouse`, a name that no other one has."""
+    """The mark of the warehouse with the unique name `warehouse`."""
 
     def __init__(self, store: ObjectStore, warehouse: str) -> None:
         self._store = store
@@ -65,7 +68,7 @@ class BuiltMark:
         self._logger = get_logger(key=self._key)
 
     def read(self) -> Built | None:
-        """What was written last, None if there is nothing that can be read."""
+        """Return the last mark, None if there is no readable one."""
         try:
             body = self._store.get(self._key)
             return None if body is None or body == _NOTHING else Built.model_validate_json(body)
@@ -74,22 +77,22 @@ class BuiltMark:
             return None
 
     def write(self, built: Built) -> None:
-        """Write it over the older one. The marts are published without it, so that a failure is only logged."""
+        """Overwrite the mark. A failure is only logged, because the marts are published without it."""
         try:
             self._put(built)
         except PlatformError as error:
             self._logger.warning("what was built is not noted: the next run builds everything", error=str(error))
 
     def begin(self, built: Built, run_id: str) -> None:
-        """Note that run `run_id` begins what breaks with `built`, which does not hold until that run has published.
+        """Record that run `run_id` begins a build after which `built` is no longer true until that run publishes.
 
-        Raises what the lake raises.
+        Raises the object store's errors.
         """
         self._put(built.model_copy(update={"unfinished": run_id}))
 
     def forget(self) -> None:
-        """Let the next run build everything. Raises what the lake raises."""
-        # Not removed: whoever writes the lake may remove nothing.
+        """Make the next run build everything. Raises the object store's errors."""
+        # The object is overwritten, not deleted, because the lake's writer may delete nothing.
         self._store.put(self._key, _NOTHING)
 
     def _put(self, built: Built) -> None:

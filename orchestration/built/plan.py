@@ -1,7 +1,7 @@
-"""What a run has to build: nothing, what depends on what is new, or everything.
+"""The plan of a run's build: nothing, the models that depend on new data, or everything.
 
-What is new is the difference between the mark of the last publication and what there is now. A run whose dbt failed has
-published nothing and left the mark as it was, so that the next one builds what it should have built.
+New data is the difference between the mark of the last publication and the present state. A run whose dbt failed has
+published nothing and left the mark unchanged, so that the next run builds what it should have built.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _SOURCE = "raw"
 
 @dataclass(frozen=True)
 class Present:
-    """What there is to build from, at the moment `at`; the names are those of `Built`."""
+    """The state that a build would use, as of the moment `at`. The names are those of `Built`."""
 
     project: str
     days: tuple[date, date]
@@ -34,8 +34,11 @@ class Present:
 
 @dataclass(frozen=True)
 class Plan:
-    """`whole` says why everything is to be built; where it is empty, what depends on `streams`, and on the day where
-    there is a `new_day`."""
+    """The nodes that a run builds.
+
+    If `whole` is not empty, it is the reason why everything is built. Otherwise the run builds the nodes that depend on
+    `streams`, and on the business's day if there is a `new_day`.
+    """
 
     whole: str = ""
     streams: tuple[str, ...] = ()
@@ -43,19 +46,19 @@ class Plan:
 
     @property
     def is_nothing(self) -> bool:
-        """Whether the marts are what they would be built to."""
+        """Whether a build would leave the marts as they are."""
         return not (self.whole or self.streams or self.new_day)
 
     @property
     def is_of_another_time(self) -> bool:
-        """Whether a run that breaks off leaves something that the next one, by the same mark, may not build again.
+        """Whether an aborted run could leave changes that the next run, by the same mark, would not build again.
 
-        A stream's news stay news until they are published; a project or a day may be put back.
+        New data of a stream stays new until it is published, but a project or a day may be set back.
         """
         return bool(self.whole) or self.new_day
 
     def selection(self, contracts: Sequence[StreamContract]) -> tuple[str, ...]:
-        """What dbt is to select; empty for everything."""
+        """Return the selection to pass to dbt. It is empty for everything."""
         if self.whole:
             return ()
         tables = (
@@ -74,14 +77,14 @@ class Plan:
 
 
 def plan(built: Built | None, present: Present, *, whole_every: timedelta) -> Plan:
-    """The difference between what the marts were built from and what there is."""
+    """Return the difference between the state that the marts were built from and the present state."""
     if built is None:
         return Plan("what the marts were built from is not known")
     if built.unfinished is not None:
         return Plan(f"run {built.unfinished} began to, and did not publish")
     if built.project != present.project:
         return Plan("the dbt project, its contracts, programs or settings are others now")
-    if abs(present.at - built.whole_at) >= whole_every:  # a clock that ran ahead excuses nothing for ever
+    if abs(present.at - built.whole_at) >= whole_every:  # also if a clock ran ahead
         return Plan(f"it was last done at {built.whole_at:%Y-%m-%d %H:%M} UTC")
     strange = [stream for stream, was in built.streams.items() if not _follows(present.streams.get(stream), was)]
     if strange:
@@ -91,7 +94,7 @@ def plan(built: Built | None, present: Present, *, whole_every: timedelta) -> Pl
 
 
 def checked(planned: Plan, built: Built | None, holdings: Holdings, loads: Iterable[LoadResult]) -> Plan:
-    """The plan, once the warehouse was asked: everything where its marts or its RAW are not those of the mark."""
+    """Return the plan after a look at the warehouse: everything, if its marts or its RAW are not those of the mark."""
     if built is None or planned.whole:
         return planned
     if holdings.published_by != built.run_id:
@@ -103,9 +106,9 @@ def checked(planned: Plan, built: Built | None, holdings: Holdings, loads: Itera
 
 
 def settled(built: Built | None, holdings: Holdings, heads: Mapping[str, StreamVersion]) -> dict[str, StreamVersion]:
-    """The streams that there is nothing to load of: RAW has all that the lake has, and the marts were built from it.
+    """Return the streams with nothing to load: RAW has all that the lake has, and the marts were built from it.
 
-    Their tables were made to fit their contracts before: the mark is of the same ones, and of this very warehouse.
+    Their tables already fit their contracts, because the mark is for the same contracts and this very warehouse.
     """
     if built is None:
         return {}
@@ -119,10 +122,10 @@ def settled(built: Built | None, holdings: Holdings, heads: Mapping[str, StreamV
 def needs_full_refresh(
     built: Built | None, holdings: Holdings, loads: Iterable[LoadResult], contracts: Mapping[str, StreamContract]
 ) -> bool:
-    """Whether RAW's past was changed since the last publication, so that incremental models hold what is not true.
+    """Return whether RAW's past has changed since the last publication, so that incremental models hold outdated rows.
 
-    By the loads of this run, and by the ledger, since the run that loaded a change may have failed before it published.
-    Of marts that are not those of the mark it is not known from when they are: then any change counts.
+    The loads of this run show it, and also the ledger, because a run that loaded a change may have failed before it
+    published. If the marts are not those of the mark, their age is unknown: then any change counts.
     """
     if any(result.changes_the_past(contracts[result.stream]) for result in loads):
         return True
@@ -140,5 +143,5 @@ def _is_newer(version: int, built: Built, stream: str) -> bool:
 
 
 def _follows(now: StreamVersion | None, was: StreamVersion) -> bool:
-    """Whether a log that is at `now` may have been at `was`."""
+    """Return whether a log that is at `now` may once have been at `was`."""
     return now is not None and (now == was or now.version > was.version)

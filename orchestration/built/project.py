@@ -1,4 +1,4 @@
-"""What decides, besides the streams, what the marts hold: the dbt project, its settings, and the business's day."""
+"""Everything besides the streams that decides the marts' content: dbt project, settings, and the business's day."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ _OF_ONE_RUN = frozenset({"BUSINESS_NOW", "FULL_TESTS"})
 
 
 def fingerprint(settings: OrchestrationSettings) -> str:
-    """A text that changes with the project's files, contracts, programs, and the variables that they read.
+    """Return a text that changes with the project's files, contracts and programs, and the variables that they read.
 
-    Nobody can find a variable's value by it: those may be secrets, as the salt is.
+    A variable's value cannot be recovered from it, because values may be secrets, such as the salt.
     """
     digest = hashlib.sha256()
     variables: set[str] = set()
@@ -45,13 +45,13 @@ def fingerprint(settings: OrchestrationSettings) -> str:
 
 
 def business_days(settings: OrchestrationSettings, now: datetime) -> tuple[date, date]:
-    """The business's day at the moment `now` of the clock: in UTC, and in the project's `shop_time_zone`."""
+    """Return the business's day at the moment `now`, in UTC and in the project's `shop_time_zone`."""
     moment = settings.business_now or now
     return moment.astimezone(UTC).date(), moment.astimezone(_shop_time_zone(settings.dbt_project_dir)).date()
 
 
 def _files(settings: OrchestrationSettings) -> Iterator[tuple[str, bytes]]:
-    """All files that dbt reads, and the contracts, each by its name within its folder."""
+    """Yield all files that dbt reads and all contracts, each with its name within its folder."""
     project = settings.dbt_project_dir
     for path in sorted(project.rglob("*")):
         name = path.relative_to(project)
@@ -65,7 +65,7 @@ def _files(settings: OrchestrationSettings) -> Iterator[tuple[str, bytes]]:
 
 
 def _environment(variables: set[str]) -> Mapping[str, str]:
-    """Those of the variables that reach dbt from this process's environment."""
+    """Return the environment variables that this process passes to dbt, limited to the names in `variables`."""
     return {
         name: os.environ[name]
         for name in variables
@@ -74,7 +74,10 @@ def _environment(variables: set[str]) -> Mapping[str, str]:
 
 
 def _given(settings: OrchestrationSettings) -> Mapping[str, str]:
-    """Those that every run of dbt is given (orchestration/dbt/project.py), but the login's: `Warehouse.identity`."""
+    """Return the variables that every run of dbt gets (orchestration/dbt/project.py), except the login's.
+
+    `Warehouse.identity` stands for the login.
+    """
     return {
         **settings.schemas.environment,
         "EMAIL_SALT": settings.email_salt.get_secret_value(),
@@ -83,11 +86,11 @@ def _given(settings: OrchestrationSettings) -> Mapping[str, str]:
 
 
 def _of_secrets(values: Mapping[str, str]) -> bytes:
-    """By a slow hash, since a short secret could be guessed from a fast one."""
+    """Return a slow hash, because a short secret could be guessed from a fast one."""
     return _slow_hash(json.dumps(sorted(values.items())))
 
 
-@lru_cache(maxsize=1)  # a run asks twice, for the same
+@lru_cache(maxsize=1)  # a run asks twice for the same one
 def _slow_hash(text: str) -> bytes:
     return hashlib.scrypt(text.encode(), salt=b"what dbt is given", n=2**14, r=8, p=1)
 
@@ -100,7 +103,7 @@ def _version(program: str) -> str | None:
 
 
 def _shop_time_zone(project: Path) -> ZoneInfo:
-    """The project's var; UTC where it has none. What is wrong in the file, dbt says."""
+    """Return the project's var `shop_time_zone`, UTC if it has none. dbt reports errors in the file."""
     try:
         document = yaml.safe_load((project / _PROJECT_FILE).read_text(encoding="utf-8"))
         return ZoneInfo(document["vars"]["shop_time_zone"])

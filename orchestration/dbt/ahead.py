@@ -1,7 +1,7 @@
-"""What a run's dbt can do before it is known what to build: read a project that nobody has read yet, and import itself.
+"""Work of a run's dbt that can begin before the plan is known: parsing a new project, and importing dbt.
 
-Both take seconds of one core, while sources are read and the lake is loaded. They are shortcuts: where one of them
-fails, the build does it itself, and says what is wrong.
+Each takes seconds of one core, while sources are read and the lake is loaded. They are only shortcuts: if one of them
+fails, the build does the work itself and reports the error.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from orchestration.warehouse.protocol import Warehouse
 
 
 class RunDbt:
-    """The dbt of one run. Leaving its context ends what was begun and not used."""
+    """The dbt of one run. On exit of its context, work that was begun and not used is ended."""
 
     def __init__(self, settings: OrchestrationSettings, warehouse: Warehouse, run_id: str) -> None:
         self._settings = settings
@@ -44,7 +44,7 @@ class RunDbt:
             _close(self._waiting)
 
     def parse(self) -> None:
-        """Begin to parse the project, where no parsing of it is kept, and return at once."""
+        """Begin to parse the project if no earlier parsing is kept, and return at once."""
         with suppress(PlatformError, OSError):
             folder = self.make_folder()
             project = dbt_project(self._settings, self._warehouse, folder)
@@ -52,7 +52,7 @@ class RunDbt:
                 self._parsing = _Parsing(project, folder.path / "parse")
 
     def start(self) -> None:
-        """Start dbt's process for the build, which imports what it needs, and return at once."""
+        """Start the dbt process for the build, which imports its modules and waits. Return at once."""
         with suppress(PlatformError, OSError):
             project = dbt_project(self._settings, self._warehouse, self.make_folder())
             if executable().exists():
@@ -60,7 +60,7 @@ class RunDbt:
                 self._waiting = spawn(project, command, stdin=subprocess.PIPE)
 
     def runner(self, *, full_tests: bool) -> DbtRunner:
-        """dbt for the build, once the parsing has ended. Raises ConfigurationError for bad settings."""
+        """Return dbt for the build, after the parsing has ended. Raises ConfigurationError for bad settings."""
         if self._parsing is not None:
             self._parsing.wait()
         folder = self.make_folder()
@@ -68,7 +68,7 @@ class RunDbt:
         return DbtRunner(project, folder.path / "dbt", self._spawn)
 
     def make_folder(self) -> RunFolder:
-        """Make the run's folder. Raises ConfigurationError where it cannot be written."""
+        """Make the run's folder. Raises ConfigurationError if it cannot be written."""
         return make_run_folder(self._settings.runs_dir, self._run_id, keep=self._settings.runs_kept)
 
     def _spawn(self, project: DbtProject, command: Sequence[str]) -> subprocess.Popen[str]:
@@ -79,14 +79,14 @@ class RunDbt:
         try:
             with process.stdin as orders:
                 orders.write(waiting.order(command[1:], project.whole_environment))
-        except OSError:  # it has died meanwhile
+        except OSError:  # it has died in the meantime
             _close(process)
             return spawn(project, command)
         return process
 
 
 class _Parsing:
-    """dbt that parses a project in a process of its own, from now on."""
+    """A dbt process that parses the project in the background."""
 
     def __init__(self, project: DbtProject, run_dir: Path) -> None:
         self._runner = DbtRunner(project, run_dir, self._spawn)
@@ -97,11 +97,11 @@ class _Parsing:
         self._begun.wait()
 
     def wait(self) -> None:
-        """Wait for its end, whatever that is."""
+        """Wait until the process ends, whatever its exit code."""
         self._thread.join()
 
     def end(self) -> None:
-        """End it, if it goes on."""
+        """End the process if it still runs."""
         if self._process is not None and self._thread.is_alive():
             end(self._process)
         self._thread.join()
@@ -112,7 +112,7 @@ class _Parsing:
                 self._runner.parse()
             finally:
                 self._begun.set()
-        # Its parsing is kept; the manifest beside it is nobody's.
+        # Only the kept parsing is used. Nobody reads the manifest beside it.
         shutil.rmtree(self._runner.target_dir, ignore_errors=True)
 
     def _spawn(self, project: DbtProject, command: Sequence[str]) -> subprocess.Popen[str]:
@@ -122,7 +122,7 @@ class _Parsing:
 
 
 def _close(process: subprocess.Popen[str]) -> None:
-    """End a dbt that is not needed."""
+    """End a dbt process that is not needed."""
     end(process)
     for pipe in (process.stdin, process.stdout, process.stderr):
         if pipe is not None:

@@ -1,8 +1,8 @@
-"""dbt's JSON log, one line at a time, as the few events that orchestration acts on.
+"""Parses dbt's JSON log, line by line, into the few events that orchestration acts on.
 
 The names and fields are those of dbt 1.10's `NodeStart` (Q024), `NodeFinished` (Q025) and `MainEncounteredError`
-(Z002). Their order: every node that was selected starts and finishes once, a skipped one too; what dbt says of a node
-may come after its end.
+(Z002). Their order: every selected node starts and finishes once, even a skipped one. Messages about a node may come
+after its end.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ROW_COUNT_PREFIX = "row_count="
 
 
 class NodeStatus(StrEnum):
-    """How a node ended, in dbt's words."""
+    """The status with which a node ended, in dbt's words."""
 
     SUCCESS = "success"
     PASS = "pass"  # noqa: S105 - not a password
@@ -44,7 +44,7 @@ class NodeStatus(StrEnum):
 
 @dataclass(frozen=True)
 class NodeStarted:
-    """A model, test, snapshot or seed began. `depends_on` are unique ids of what it reads."""
+    """A model, test, snapshot or seed began. `depends_on` are the unique ids of the nodes that it reads."""
 
     unique_id: str
     name: str
@@ -56,10 +56,11 @@ class NodeStarted:
 
 @dataclass(frozen=True)
 class NodeFinished:
-    """A node ended. `rows` are those affected or, if the model logged it, those it has; `failures` a test's bad rows.
+    """A node ended.
 
-    Of a test, `description` is what its YAML says: which of the two kinds it is, a promise of ours or an oddity of the
-    source, and what its rows are.
+    `rows` are the affected rows, or the rows of the table if the model logged them. `failures` are a test's bad rows. A
+    test's `description` comes from its YAML: whether it checks a promise of ours or an oddity of the source, and what
+    its rows are.
     """
 
     unique_id: str
@@ -80,12 +81,12 @@ class NodeFinished:
 
     @property
     def failed(self) -> bool:
-        """Whether it must not be published."""
+        """Whether the node's result must not be published."""
         return self.status.failed
 
     @property
     def warned(self) -> bool:
-        """Whether it found what is to be shown, and stops nothing."""
+        """Whether the test found rows that are shown but stop nothing."""
         return self.status is NodeStatus.WARN
 
     def __str__(self) -> str:
@@ -98,14 +99,14 @@ class NodeFinished:
 
 @dataclass(frozen=True)
 class DbtComplaint:
-    """dbt itself gave up: a project that does not parse, a profile that is wrong, a database that cannot be opened."""
+    """dbt itself gave up: a project that cannot be parsed, a wrong profile, a database that cannot be opened."""
 
     message: str
 
 
 @dataclass(frozen=True)
 class NodeMessage:
-    """dbt's message about a node: `level` is one of the logging module's."""
+    """dbt's message about a node. `level` is a level of the logging module."""
 
     unique_id: str
     level: int
@@ -115,7 +116,7 @@ class NodeMessage:
 
 @dataclass(frozen=True)
 class MacroMessage:
-    """An operation's message: dbt runs its macro for no node."""
+    """A message of an operation, whose macro dbt runs without a node."""
 
     text: str
 
@@ -128,14 +129,14 @@ _LEADER = re.compile(r" \.{2,} (?=\[)")
 
 
 class EventReader:
-    """Reads the lines of one invocation that writes to `target`."""
+    """A parser of the log lines of one dbt invocation that writes to `target`."""
 
     def __init__(self, target: Path) -> None:
         self._manifest = _Manifest(target)
         self._rows: dict[str, int] = {}
 
     def read(self, line: str) -> DbtEvent | None:
-        """The event of a line, None for one that is of no interest. A line that is no JSON is of none either."""
+        """Return the event of a line. Return None for an irrelevant line, and for a line that is not JSON."""
         try:
             event = json.loads(line)
         except ValueError:
@@ -192,7 +193,7 @@ class EventReader:
         return event
 
     def _note_rows(self, data: Mapping[str, Any]) -> bool:
-        """Note the number of rows that a model logs; returns whether it did."""
+        """Record the number of rows that a model logs. Return whether the message was such a number."""
         text = str(data.get("msg", ""))
         told = text.startswith(ROW_COUNT_PREFIX) and text.removeprefix(ROW_COUNT_PREFIX).isdigit()
         if told:
@@ -214,7 +215,7 @@ class _Manifest:
         return harmless(self._node(unique_id).get("description") or "").strip()
 
     def compiled_path(self, unique_id: str) -> Path | None:
-        """The file of a node's compiled SQL; None if dbt wrote none (the SQL did not compile).
+        """Return the file of a node's compiled SQL; None if dbt wrote none (the SQL did not compile).
 
         A generic test lies in a folder named after the YAML file that declares it.
         """
@@ -255,7 +256,10 @@ def _message(result: Mapping[str, Any]) -> str:
 
 
 def _rows_affected(node: Mapping[str, Any], result: Mapping[str, Any]) -> int | None:
-    """The warehouse's answer. A view has no rows of its own: Snowflake counts the one line of its answer."""
+    """Return the number of rows that the warehouse reports; None for a view.
+
+    A view has no rows of its own, and Snowflake counts the one line of its response.
+    """
     if node["materialized"] == "view":
         return None
     rows = (result.get("adapter_response") or {}).get("rows_affected")
@@ -263,6 +267,6 @@ def _rows_affected(node: Mapping[str, Any], result: Mapping[str, Any]) -> int | 
 
 
 def _moment(text: str) -> datetime:
-    """dbt prints its own clock in UTC, with and without a zone."""
+    """Parse a time of dbt's clock, which is in UTC, printed with or without a zone."""
     moment = datetime.fromisoformat(text)
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment

@@ -1,8 +1,8 @@
-"""Parses the project as a run of these settings would, so that an image's first run need not.
+"""Parses the project as a run with these settings would, so that an image's first run need not.
 
 python -m orchestration.dbt.parse
 
-dbt parses again what has changed since then, and all of it where its settings are others.
+Later, dbt parses the changed files again, or all files if its settings differ.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from orchestration.warehouse.connect import open_warehouse
 
 
 def parse(settings: OrchestrationSettings) -> Path:
-    """Parse the project, and keep that within it; its path. Raises DbtFailure and ConfigurationError."""
+    """Parse the project, and keep the result within it. Return its path. Raises DbtFailure and ConfigurationError."""
     parsed = settings.dbt_project_dir / PARSED
     parsed.parent.mkdir(exist_ok=True)
     with TemporaryDirectory() as scratch:
@@ -32,7 +32,7 @@ def parse(settings: OrchestrationSettings) -> Path:
 
 
 def main() -> int:
-    """The command; its exit code."""
+    """Run the command. Return its exit code."""
     try:
         print(parse(OrchestrationSettings.load()))
     except PlatformError as error:

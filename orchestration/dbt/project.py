@@ -1,4 +1,4 @@
-"""The project that dbt runs, for these settings and this warehouse."""
+"""Makes the description of the dbt project to run, from the settings and the warehouse."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from orchestration.warehouse.protocol import Warehouse
 def dbt_project(
     settings: OrchestrationSettings, warehouse: Warehouse, folder: RunFolder, *, full_tests: bool = True
 ) -> DbtProject:
-    """dbt's project against `warehouse`, with its parsing kept in `folder`.
+    """Return dbt's project against `warehouse`, with its parsing kept in `folder`.
 
-    Without `full_tests` its tests of keys and relations look at new rows alone.
+    Without `full_tests`, tests of keys and relationships check only new rows.
     """
     salt = settings.require_salt()
     return DbtProject(

@@ -1,7 +1,7 @@
-"""dbt as a subprocess, in this environment's own executable, with its events live.
+"""Runs dbt as a subprocess, by this environment's own executable, and passes its events on while it runs.
 
-A subprocess, because dbt in this process would hold DuckDB's file open. Its session is its own, so that Ctrl-C at the
-terminal reaches us alone, and we end dbt and whatever it started.
+dbt is a subprocess because in this process it would keep DuckDB's file open. It has its own session, so that Ctrl-C at
+the terminal reaches only us, and we end dbt and its child processes.
 """
 
 from __future__ import annotations
@@ -47,18 +47,21 @@ _TAIL_LINES = 20
 
 
 def failed_nodes(results: Sequence[NodeFinished]) -> tuple[NodeFinished, ...]:
-    """The nodes that failed: what could not be built, then tests, each by name, since threads end in any order."""
+    """Return the failed nodes: first those that could not be built, then tests, each by name.
+
+    They are sorted because threads end in any order.
+    """
     failed = [node for node in results if node.failed]
     return tuple(sorted(failed, key=lambda node: (node.resource_type == "test", node.name)))
 
 
 def executable() -> Path:
-    """This environment's dbt."""
+    """Return the path of this environment's dbt."""
     return Path(sys.executable).with_name("dbt")
 
 
 class DbtFailure(FatalError):
-    """dbt failed: `failed` are the nodes that did, `results` all that ended; empty if dbt never got there."""
+    """dbt failed. `failed` are the failed nodes, `results` all nodes that ended. Both are empty if dbt ran no node."""
 
     def __init__(
         self,
@@ -75,10 +78,10 @@ class DbtFailure(FatalError):
 
 @dataclass(frozen=True)
 class DbtProject:
-    """The project to run, its target and its environment.
+    """The dbt project to run, its target and its environment.
 
-    `secrets` are values that must not reach the log. `partial_parse` keeps dbt's parsing between runs; where there is
-    none yet, the project's own `PARSED` serves, which an image brings along.
+    `secrets` are values that must not reach the log. `partial_parse` keeps dbt's parsing between runs. As long as that
+    file does not exist, the project's own `PARSED` is used, which an image contains.
     """
 
     project_dir: Path
@@ -91,7 +94,7 @@ class DbtProject:
 
     @property
     def parsed(self) -> Path | None:
-        """What is kept of the project's parsing; None where nobody has parsed it yet."""
+        """The file with the kept parsing of the project; None if nobody has parsed it yet."""
         return next(filter(Path.exists, (self.partial_parse, self.project_dir / PARSED)), None)
 
     @property
@@ -125,14 +128,14 @@ def spawn(project: DbtProject, command: Sequence[str], *, stdin: int = subproces
         encoding="utf-8",
         errors="replace",
         start_new_session=True,
-        umask=0o077,  # the database, its log and the artifacts hold what RAW holds
+        umask=0o077,  # the database, its log and the artifacts hold the same data as RAW
     )
 
 
 class DbtRunner:
-    """Runs dbt with its artifacts and its log in `run_dir`: `target/`, `dbt.jsonl`, `dbt.stderr`.
+    """A runner of dbt with its artifacts and its log in `run_dir`: `target/`, `dbt.jsonl`, `dbt.stderr`.
 
-    `spawn` starts its process; by default a new one, by dbt's executable.
+    `spawn` starts its process. By default it starts dbt's executable in a new process.
     """
 
     def __init__(self, project: DbtProject, run_dir: Path, spawn: Spawn = spawn) -> None:
@@ -154,10 +157,10 @@ class DbtRunner:
         exclude: Sequence[str] = NOT_OF_A_RUN,
         on_event: Callable[[NodeEvent], None] = lambda event: None,
     ) -> tuple[NodeFinished, ...]:
-        """Build and test; returns every node's end. `on_event` gets each start, message and end at once.
+        """Build and test. Return the end of every node. `on_event` gets each start, message and end at once.
 
-        Raises DbtFailure naming the failed nodes and their compiled SQL, or what dbt itself could not do, and
-        ConfigurationError where there is no dbt or no project. Any exception that passes through ends dbt.
+        Raises DbtFailure that names the failed nodes and their compiled SQL, or dbt's own error. Raises
+        ConfigurationError if there is no dbt or no project. Any exception that passes through ends dbt.
         """
         selection = [*(f"--select={item}" for item in select), *(f"--exclude={item}" for item in exclude)]
 
@@ -168,11 +171,14 @@ class DbtRunner:
         return self._run(["build", *selection, *(["--full-refresh"] if full_refresh else [])], hear)
 
     def parse(self) -> None:
-        """Read the project, and keep what dbt has parsed for the next run. Raises as `build` does."""
+        """Parse the project, and keep dbt's parsing for the next run. Raises the same errors as `build`."""
         self._run(["parse"], lambda event: None)
 
     def run_operation(self, macro: str) -> tuple[str, ...]:
-        """Run a macro of the project; what it logs for people. Raises as `build` does."""
+        """Run a macro of the project.
+
+        Return the messages that it logs for people. Raises the same errors as `build`.
+        """
         said: list[str] = []
 
         def note(event: NodeEvent | MacroMessage) -> None:
@@ -212,7 +218,7 @@ class DbtRunner:
         ):
             process = self._spawn(self._project, command)
             assert process.stdout is not None and process.stderr is not None  # noqa: S101, PT018 - pipes
-            # By a pipe: a dbt that outlives this process, as where that is killed, complains to nobody and no file.
+            # Through a pipe: if this process is killed, its dbt lives on for a while and must write its errors nowhere.
             complaining = threading.Thread(target=_copy_redacted, args=(process.stderr, errors), daemon=True)
             complaining.start()
             try:
@@ -231,7 +237,7 @@ class DbtRunner:
             raise ConfigurationError(
                 f"there is no dbt project in {project.project_dir}", hint="Correct DBT_PROJECT_DIR."
             )
-        # The debug level is what NodeStart and NodeFinished have; the file that dbt would write holds SQL.
+        # NodeStart and NodeFinished have the debug level. dbt's own log file is off, because it would hold SQL.
         flags = ["--log-format=json", "--log-level=debug", "--log-level-file=none", "--no-use-colors"]
         if parsed := project.parsed:
             flags.append(f"--partial-parse-file-path={parsed}")
@@ -246,7 +252,7 @@ class DbtRunner:
         return [str(dbt), *flags, *arguments, *places]
 
     def _logged(self, output: IO[str], log: IO[str]) -> Iterator[str]:
-        """The lines of dbt's output without secrets, each noted in our own log, but not the SQL."""
+        """Yield the lines of dbt's output without secrets, and write each to our own log without its SQL."""
         for line in map(redacted, output):
             if '"name": "SQLQuery"' not in line:
                 log.write(line)
@@ -254,7 +260,7 @@ class DbtRunner:
             yield line
 
     def _keep_parsing(self) -> None:
-        """Keep what dbt has parsed for the next run; it is only ever a shortcut."""
+        """Keep dbt's parsing for the next run. It only saves time, so a failure is no error."""
         parsed = self.target_dir / PARSED.name
         if parsed.exists():
             draft = self._project.partial_parse.with_suffix(f".{os.getpid()}")
@@ -282,7 +288,7 @@ class DbtRunner:
 
 
 def _copy_redacted(source: IO[str], target: IO[str]) -> None:
-    """Write the lines of dbt's standard error, without secrets, until it ends."""
+    """Copy dbt's standard error line by line, without secrets, until it ends."""
     with source:
         for line in source:
             target.write(redacted(line))
@@ -290,13 +296,13 @@ def _copy_redacted(source: IO[str], target: IO[str]) -> None:
 
 
 def end(process: subprocess.Popen[str]) -> None:
-    """Interrupt a dbt that still runs, so that it rolls back; after a while, kill it and all of its session."""
+    """Interrupt a running dbt, so that it rolls back. If it does not end in time, kill its whole session."""
     if process.poll() is not None:
         return
     try:
         os.killpg(process.pid, signal.SIGINT)
         process.wait(_STOP_SECONDS)
-    except ProcessLookupError:  # it has ended meanwhile
+    except ProcessLookupError:  # it has ended in the meantime
         process.wait()
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)

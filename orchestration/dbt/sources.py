@@ -66,7 +66,7 @@ class GeneratedFile:
     text: str
 
     def drift(self, project: Path) -> str:
-        """A unified diff from what lies in `project` to what should; empty if they are the same."""
+        """Return a unified diff from the file in `project` to the generated text; empty if they are the same."""
         path = project / self.path
         present = path.read_text(encoding="utf-8") if path.exists() else ""
         return "".join(
@@ -80,7 +80,7 @@ class GeneratedFile:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command. Returns the exit code: 0, 1 for drift under --check, 2 for a contract that cannot be read."""
+    """Run the command. Return the exit code: 0, 1 for drift under --check, 2 for a contract that cannot be read."""
     parser = argparse.ArgumentParser(prog="python -m orchestration.dbt.sources", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 and show a diff on drift")
@@ -101,13 +101,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def generate(contracts: Mapping[str, StreamContract]) -> tuple[GeneratedFile, ...]:
-    """The generated files of the dbt project, for these contracts."""
+    """Return the generated files of the dbt project for these contracts."""
     ordered = list(contracts.values())
     return GeneratedFile(SOURCES_FILE, sources_yaml(ordered)), GeneratedFile(KEYS_FILE, keys_macro(ordered))
 
 
 def sources_yaml(contracts: Sequence[StreamContract]) -> str:
-    """The source `raw`: a table per stream, its tombstones where it has some, and the ledger."""
+    """Return the YAML of the source `raw`: a table per stream, its tombstone table if it has one, and the ledger."""
     tables = [table for contract in contracts for table in _tables(contract)]
     document = {
         "sources": [
@@ -125,7 +125,7 @@ def sources_yaml(contracts: Sequence[StreamContract]) -> str:
 
 
 def keys_macro(contracts: Sequence[StreamContract]) -> str:
-    """The macros stream_key(stream), stream_finds_deletions(stream) and stream_is_whole(stream)."""
+    """Return the SQL of the macros stream_key(stream), stream_finds_deletions(stream) and stream_is_whole(stream)."""
     keys = "".join(f"        '{contract.stream}': {_jinja_list(contract.key)},\n" for contract in contracts)
     with_deletions = [contract.stream for contract in contracts if contract.lands_keys]
     whole = [contract.stream for contract in contracts if contract.spec.mode is Mode.SNAPSHOT]
@@ -150,7 +150,10 @@ def keys_macro(contracts: Sequence[StreamContract]) -> str:
 
 
 def _jinja_list(texts: Iterable[str]) -> str:
-    """A list of texts in Jinja. What Jinja or dbt's own splitter of macros could take for syntax is escaped."""
+    """Return a list of texts in Jinja.
+
+    It escapes text that Jinja, or dbt's own splitter of macros, could take for syntax.
+    """
     return f"[{', '.join(map(_jinja_text, texts))}]"
 
 
@@ -159,13 +162,13 @@ def _jinja_text(text: str) -> str:
 
 
 class _Rendered(str):
-    """A text of ours that dbt renders; in all others what looks like Jinja stands for itself."""
+    """A text that dbt renders. In all other texts Jinja's syntax is escaped."""
 
     __slots__ = ()
 
 
 def _as_text(value: Any) -> Any:
-    """A document whose texts come out of dbt's rendering as they are in the contracts."""
+    """Return a document whose texts dbt's rendering leaves as they are in the contracts."""
     if isinstance(value, dict):
         return {key: _as_text(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -193,7 +196,8 @@ def _tables(contract: StreamContract) -> list[dict[str, Any]]:
             "name": contract.stream,
             "description": f"{contract.description} {contract.grain} Every landed version of it.",
             "config": {
-                # RAW knows what landed last, not how far a quiet table was read: the flow `maintenance` judges that.
+                # RAW shows which rows landed last, not how far a quiet table was read. The flow `maintenance` judges
+                # freshness.
                 "freshness": None,
                 "meta": {"contract_version": contract.version, "source": contract.source_object},
             },
@@ -216,7 +220,7 @@ def _ledger_table() -> dict[str, Any]:
         "name": "_loads",
         "description": "The ledger: one row per stream and version that has been loaded.",
         "config": {
-            # Of all streams together: a day that brings nothing to one of them is no fault.
+            # The check covers all streams together: a day without new rows in one of them is no fault.
             "freshness": {"warn_after": {"count": 24, "period": "hour"}},
             "loaded_at_field": "loaded_at",
         },
@@ -243,14 +247,14 @@ def _described(columns: Mapping[str, tuple[str, str]]) -> list[dict[str, Any]]:
 
 
 def _neutral_type(landing: LandingType) -> str:
-    """The type as SQL spells it in both warehouses; it is documentation, the loader makes the tables."""
+    """Return the type in the SQL of both warehouses. It is documentation, because the loader makes the tables."""
     if landing.kind is Kind.DECIMAL:
         return f"numeric({landing.precision},{landing.scale})"
     return _NEUTRAL.get(landing.kind, landing.kind.value)
 
 
 class _Dumper(yaml.SafeDumper):
-    """Indents lists within mappings, and repeats instead of using anchors."""
+    """A YAML writer that indents lists within mappings, and repeats text instead of using anchors."""
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
         super().increase_indent(flow, False)

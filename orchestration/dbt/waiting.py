@@ -1,8 +1,8 @@
-"""dbt that has imported itself before anybody knows what it is to do: `python -P waiting.py ADAPTER`.
+"""A dbt process that imports dbt before its command is known: `python -P waiting.py ADAPTER`.
 
-It reads one line of JSON, the arguments of dbt's command and its environment, and is that command from then on. Where
-its input ends before, as where the process that started it was killed, it ends too. It is run by its path, and imports
-nothing of ours: dbt's folder is its working directory.
+It reads one line of JSON, the arguments of dbt's command and its environment, and then runs that command. If its input
+ends before that, for example because its parent was killed, it ends too. It is run by its path and imports no module of
+ours, because dbt's folder is its working directory.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TextIO
 
 
 def wait(orders: TextIO) -> bool:
-    """Wait for the line, and take its arguments and its environment over; False where there is none."""
+    """Wait for the line, and take over its arguments and environment. Return False if there is none."""
     line = orders.readline()
     if not line.endswith("\n"):
         return False
@@ -29,15 +29,15 @@ def wait(orders: TextIO) -> bool:
 
 
 def order(arguments: Sequence[str], environment: Mapping[str, str]) -> str:
-    """The line that `wait` reads."""
+    """Return the line that `wait` reads."""
     return json.dumps({"arguments": [*arguments], "environment": {**environment}}) + "\n"
 
 
 def main() -> None:
-    """Import dbt with its adapter, wait, and be dbt."""
+    """Import dbt with its adapter, wait for the command, and run it."""
     from dbt.cli.main import cli
 
-    with suppress(ImportError):  # dbt says it in its own words
+    with suppress(ImportError):  # dbt reports that in its own words
         import_module(f"dbt.adapters.{sys.argv[1]}")
     if wait(sys.stdin):
         nothing = os.open(os.devnull, os.O_RDONLY)

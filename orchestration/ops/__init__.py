@@ -1,1 +1,1 @@
-"""The platform's own data: what a run did, as a record that waits in the lake until a warehouse has taken it in."""
+"""The platform's own data: a record of each run, which waits in the lake until a warehouse has imported it."""

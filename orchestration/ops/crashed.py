@@ -1,4 +1,4 @@
-"""The record of a run that was killed, from what it left: its mark, and its commits in the lake's log."""
+"""Makes the record of a killed run from its traces: its mark, and its commits in the lake's log."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _KILLED = "Its process was killed, or its host is gone. What it had committed co
 
 
 def complete(store: ObjectStore, registry: ContractRegistry, mark: RunningMark) -> bool:
-    """Leave the record of a run that was killed, and remove its mark; whether it had left none of its own.
+    """Write the record of a killed run, and remove its mark. Return False if the run had already left a record.
 
-    Raises what the lake raises.
+    Raises the object store's errors.
     """
     written = Outbox(store).put_if_absent(crashed_record(store, registry, mark))
     RunningMarks(store).remove(mark.run_id)
@@ -33,7 +33,7 @@ def complete(store: ObjectStore, registry: ContractRegistry, mark: RunningMark) 
 
 
 def crashed_record(store: ObjectStore, registry: ContractRegistry, mark: RunningMark) -> RunRecord:
-    """What is known of the run: what it had committed, stream by stream. It ended when it was last heard of."""
+    """Return the record of a killed run: its commits, stream by stream. Its end is the time of its last trace."""
     commits = _commits_by_stream(store, registry, mark.run_id, mark.started_at)
     streams = tuple(_stream_row(mark.run_id, stream, each) for stream, each in commits.items())
     last = max((commit.committed_at for each in commits.values() for commit in each), default=mark.started_at)
@@ -58,7 +58,7 @@ def crashed_record(store: ObjectStore, registry: ContractRegistry, mark: Running
 def landed_rows(
     store: ObjectStore, registry: ContractRegistry, run_id: str, started_at: datetime
 ) -> tuple[StreamRow, ...]:
-    """What a run has committed, for one that was broken off before its streams could say so."""
+    """Return the rows of the streams that a run has committed. The run was aborted before its streams could report."""
     commits = _commits_by_stream(store, registry, run_id, started_at)
     return tuple(_stream_row(run_id, stream, each) for stream, each in commits.items())
 
@@ -66,7 +66,7 @@ def landed_rows(
 def _commits_by_stream(
     store: ObjectStore, registry: ContractRegistry, run_id: str, started_at: datetime
 ) -> dict[str, list[Commit]]:
-    """The run's commits, the newest first; without streams that it has not landed, or whose log is damaged."""
+    """Return the run's commits by stream, the newest first. Streams without any, and damaged streams, are left out."""
     found = apart(
         registry.values(),
         lambda contract: (contract.stream, list(_commits(store, contract, run_id, started_at))),
@@ -76,7 +76,10 @@ def _commits_by_stream(
 
 
 def _commits(store: ObjectStore, contract: StreamContract, run_id: str, started_at: datetime) -> Iterator[Commit]:
-    """The run's commits, the newest first: others may have followed, none can have preceded the run's beginning."""
+    """Yield the run's commits, the newest first.
+
+    Later commits may be another run's; earlier ones cannot precede its start.
+    """
     log = CommitLog(store, contract.stream)
     commit = log.head()
     while commit is not None and commit.committed_at >= started_at - _CLOCKS_DIFFER:

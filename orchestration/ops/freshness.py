@@ -1,6 +1,6 @@
-"""Freshness of a stream: up to when its source was last read, against its contract's limit.
+"""Freshness of a stream: the moment up to which its source was last read, against its contract's limit.
 
-A watermark moves only where rows come. A quiet table is read by every run all the same, and as fresh as the last one.
+A watermark moves only when rows arrive. Every run reads a quiet table too, so it is as fresh as the last run.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from orchestration.settings import OrchestrationSettings
 
 @dataclass(frozen=True)
 class Freshness:
-    """One stream's age: its source was read up to `read_until`. It is judged only if an age is allowed."""
+    """The age of one stream, whose source was read up to `read_until`. It is judged only if an age is allowed."""
 
     stream: str
     read_until: datetime | None
@@ -39,15 +39,16 @@ class Freshness:
         note: str = "",
         unknown: bool = False,
     ) -> Self:
-        """The age at `now`, the source's present. It is not judged where it is `unknown`, or no age is allowed."""
+        """Return the age at `now`, the source's present. It is not judged if it is `unknown` or no age is allowed."""
         allowed = contract.freshness or default
         age = now - read_until if read_until else None
         return cls(contract.stream, read_until, age, allowed, judged=allowed is not None and not unknown, note=note)
 
     def fresh_until(self, at: datetime) -> datetime | None:
-        """From when on it is stale, if its source is not read again; `at` is the moment of its age. None: not judged.
+        """Return when the stream becomes stale if its source is not read again; None if its age is not judged.
 
-        By the real clock, also where the source's own stands still.
+        `at` is the moment of its age. The result is a time of the real clock, even if the source's own clock stands
+        still.
         """
         if not self.judged or self.allowed is None or self.age is None:
             return None
@@ -55,17 +56,17 @@ class Freshness:
 
     @property
     def stale(self) -> bool:
-        """Whether it is older than allowed, or was never landed."""
+        """Whether the stream is older than allowed, or was never landed."""
         return self.judged and self.allowed is not None and (self.age is None or self.age > self.allowed)
 
     @property
     def age_text(self) -> str:
-        """Such as `3 d 4 h`."""
+        """The age as a text such as `3 d 4 h`."""
         return _text(self.age)
 
     @property
     def allowed_text(self) -> str:
-        """Such as `1 d`."""
+        """The allowed age as a text such as `1 d`."""
         return _text(self.allowed)
 
     def __str__(self) -> str:
@@ -77,9 +78,9 @@ class Freshness:
 def freshness_of(
     store: ObjectStore, contract: StreamContract, *, now: datetime, default: timedelta | None
 ) -> Freshness:
-    """A stream's age at `now`; `default` is allowed if its contract states none.
+    """Return a stream's age at `now`. `default` is the allowed age if its contract states none.
 
-    A stream that was landed whole by a release that left no mark of it has no age, and is not judged.
+    A snapshot stream of an older release, which left no mark, has no age and is not judged.
     """
     return freshness_at(store, contract, CommitLog(store, contract.stream).head(), now=now, default=default)
 
@@ -87,7 +88,7 @@ def freshness_of(
 def freshness_at(
     store: ObjectStore, contract: StreamContract, head: Commit | None, *, now: datetime, default: timedelta | None
 ) -> Freshness:
-    """The same, where the log's newest commit is known to be `head`."""
+    """Return a stream's age at `now`, like `freshness_of`, for a log whose newest commit is `head`."""
     until = read_until(store, contract, head)
     note = ""
     if head is None:
@@ -99,7 +100,7 @@ def freshness_at(
 
 
 def present_of(contract: StreamContract, settings: OrchestrationSettings, now: datetime | None = None) -> datetime:
-    """The present of the stream's source: a provider's clock stands at BUSINESS_NOW, a database's is the real one."""
+    """Return the present of the stream's source: BUSINESS_NOW for a provider, the real clock for a database."""
     stands = settings.business_now if contract.spec.source is Source.SAAS else None
     return stands or now or datetime.now(UTC)
 

@@ -1,4 +1,4 @@
-"""Takes records that wait in the outbox into the warehouse, and shows them to readers. Under the writer's lock."""
+"""Imports the records in the outbox into the warehouse, and shows them to readers. It needs the writer's lock."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def take_in(
     known: RunRecord | None = None,
     has_tables: bool = False,
 ) -> int:
-    """Import all that waits, `known` among it, which was just put; the number of runs. Errors are the warehouse's.
+    """Import all waiting records, including `known`, which was just put. Return the number of runs.
 
-    A document is removed when its rows are committed, and readers have them.
+    A document is removed once its rows are committed and readers have them. Raises the warehouse's errors.
     """
     waiting = outbox.waiting(known)
     if not waiting:

@@ -1,7 +1,8 @@
-"""The newest run at a glance: a hint in the lake, which a monitor reads with one request.
+"""The state of the newest run: a hint in the lake, which a monitor reads with one request.
 
-A record leaves the outbox once a warehouse has it, and a query of the tables `ops_*` costs a warehouse. So whoever puts
-a record also notes here what of it holds until a later run says otherwise. A lost note is made again by the next run.
+A record leaves the outbox once a warehouse has imported it, and a query of the tables `ops_*` costs warehouse time. So
+every writer of a record also updates this note with the facts that hold until a later run changes them. A lost note is
+made again by the next run.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from orchestration.warehouse.ops.rows import RunRecord, RunState
 
 
 class StreamStanding(BaseModel):
-    """What the newest run that spoke of a stream said of it."""
+    """The state of a stream according to the newest run that reported it."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -30,10 +31,11 @@ class StreamStanding(BaseModel):
 
 
 class LatestRun(BaseModel):
-    """The newest run's end, and what older ones said and it did not.
+    """The newest run's end, and facts of older runs that the newest run did not report.
 
-    `completed_at`: the end of the newest run that completed. `published_at`: the newest publication. `confirmed_at`: as
-    of when the published marts were known to hold all that was landed: a run that found nothing new says so, too.
+    `completed_at` is the end of the newest completed run. `published_at` is the newest publication. `confirmed_at` is
+    the newest moment at which the published marts were known to hold all landed rows: a run that found nothing new
+    confirms it too.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -51,7 +53,10 @@ class LatestRun(BaseModel):
 
 
 def after(record: RunRecord, before: LatestRun | None) -> LatestRun:
-    """What is to be noted after a run, where `before` was noted. One that ended earlier than that adds its times."""
+    """Return the note after a run, where `before` was the note until then.
+
+    A run that ended earlier than the noted one only adds its times.
+    """
     run = record.run
     completed = run.ended_at if run.state == "completed" else None
     confirmed = run.ended_at if completed is not None and run.is_idle else run.published_at
@@ -83,7 +88,7 @@ def after(record: RunRecord, before: LatestRun | None) -> LatestRun:
 
 
 def note_latest(store: ObjectStore, record: RunRecord) -> None:
-    """Note a run. The record itself stands without it, so that a failure is only logged."""
+    """Update the note with a run. A failure is only logged, because the record itself does not depend on the note."""
     try:
         latest = after(record, read_latest(store))
         store.put(layout.latest_run_key(), latest.model_dump_json().encode())
@@ -92,7 +97,10 @@ def note_latest(store: ObjectStore, record: RunRecord) -> None:
 
 
 def read_latest(store: ObjectStore) -> LatestRun | None:
-    """The note, None if there is none that can be read. Raises TransientError, AccessError or ConfigurationError."""
+    """Return the note, None if there is no readable one.
+
+    Raises TransientError, AccessError or ConfigurationError.
+    """
     try:
         body = store.get(layout.latest_run_key())
         return None if body is None else LatestRun.model_validate_json(body)
@@ -102,7 +110,10 @@ def read_latest(store: ObjectStore) -> LatestRun | None:
 
 
 def _streams(record: RunRecord, known: Mapping[str, StreamStanding]) -> dict[str, StreamStanding]:
-    """A run that did not reach a stream, or did not count its quarantine, leaves what was known of it."""
+    """Return the state of each stream.
+
+    If a run did not reach a stream or count its quarantine, the older facts stay.
+    """
     standing = dict(known)
     for row in record.streams:
         standing[row.stream] = standing.get(row.stream, StreamStanding()).model_copy(

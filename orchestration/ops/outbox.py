@@ -1,8 +1,8 @@
-"""The outbox: in the lake, one JSON document for each run that a warehouse has not taken in yet.
+"""The outbox: one JSON document in the lake for each run that no warehouse has imported yet.
 
-A run writes its document at its end, over an older one of its own. Whoever holds the writer's lock of the warehouse
-imports all that wait, in one transaction, and then removes them. So a run needs no warehouse to leave its record, a
-warehouse that is away loses none, and a document that is imported twice leaves the same rows.
+A run writes its document at its end, and may overwrite its own older one. The holder of the warehouse's writer lock
+imports all waiting documents in one transaction, and then removes them. So a run needs no warehouse to leave its
+record, an unavailable warehouse loses none, and a document that is imported twice leaves the same rows.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ _AT_ONCE = 16
 
 
 class Outbox:
-    """The documents of one lake. Every method raises TransientError, AccessError or ConfigurationError."""
+    """The outbox of one lake. Every method raises TransientError, AccessError or ConfigurationError."""
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
 
     def put(self, record: RunRecord) -> None:
-        """Write a run's document, over an older one, and note it as the newest run's."""
+        """Write a run's document, over an older one, and note the run as the newest one."""
         self._store.put(_key(record), _body(record))
         note_latest(self._store, record)
 
     def put_if_absent(self, record: RunRecord) -> bool:
-        """Write a run's document where none of it waits; whether it was written."""
+        """Write the run's document unless one of that run already waits. Return whether it was written."""
         try:
             self._store.put_if_absent(_key(record), _body(record))
         except ConflictError:
@@ -42,9 +42,9 @@ class Outbox:
         return True
 
     def waiting(self, known: RunRecord | None = None) -> list[RunRecord]:
-        """What waits, the oldest run first. `known` was just put, and is not read again.
+        """Return the waiting records, the oldest run first. `known` was just put, and is not read again.
 
-        A document that cannot be read is left where it is, and logged.
+        A document that cannot be read is logged and left in place.
         """
         known_key = _key(known) if known is not None else None
         keys = [item.key for item in self._store.list(layout.OPS_RUNS) if item.key != known_key]
@@ -57,7 +57,7 @@ class Outbox:
         return sorted(found, key=lambda record: record.run.ended_at)
 
     def remove(self, records: list[RunRecord]) -> None:
-        """Remove the documents of these runs, once their rows are committed."""
+        """Remove the documents of these runs, whose rows are committed."""
         self._store.delete([_key(record) for record in records])
 
     def _read(self, key: str) -> RunRecord | None:

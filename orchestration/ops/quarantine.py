@@ -1,4 +1,4 @@
-"""Quarantine as it stands, by stream, version and reason. From the lake's log and files, as `ingest quarantine` is."""
+"""The present quarantine by stream, version and reason, from the lake's log and files, like `ingest quarantine`."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _LOOKED_AT = 20
 
 
 def quarantine_rows(store: ObjectStore, contracts: Iterable[StreamContract], run_id: str) -> tuple[QuarantineRow, ...]:
-    """A row for each version and reason of these streams, of records that were settled since, too.
+    """Return a row for each version and reason of these streams. Settled records are counted too.
 
-    A stream whose log is damaged has none. Raises what the lake raises where it cannot be read.
+    A stream whose log is damaged has no rows. Raises the object store's errors if the lake cannot be read.
     """
     found = apart(
         contracts,
@@ -32,10 +32,10 @@ def quarantine_rows(store: ObjectStore, contracts: Iterable[StreamContract], run
 
 
 def may_differ(store: ObjectStore, contract: StreamContract, versions: Sequence[int]) -> bool:
-    """Whether quarantine may be another one since these versions were landed, which follow one another.
+    """Return whether quarantine may have changed since before `versions`, which are consecutive, were landed.
 
-    Costs a request for each, and none above some. A damaged log says yes: whoever counts it names the stream.
-    Raises what the lake raises where it cannot be read.
+    It makes one request for each version, and returns True without a request if there are too many. It also returns
+    True for a damaged log, so that the caller counts and names the stream. Raises the object store's errors.
     """
     if not versions or len(versions) > _LOOKED_AT:
         return bool(versions)
@@ -56,7 +56,7 @@ def _rows(stream: str, records: Iterable[RefusedRecord], run_id: str) -> list[Qu
     every: Counter[tuple[int, str]] = Counter()
     still_open: Counter[tuple[int, str]] = Counter()
     for record in records:
-        # As readers see it: reasons that they cannot tell apart are one.
+        # Reasons that look the same to readers are one reason.
         place = (record.version, for_readers(record.reason))
         every[place] += 1
         still_open[place] += record.is_open

@@ -1,4 +1,4 @@
-"""A run's report as the rows of the tables `ops_*`. Pure: what is read of the lake is handed in."""
+"""Converts a run's report to the rows of the tables `ops_*`. Pure functions: the caller reads the lake."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from orchestration.warehouse.ops.rows import (
 
 @dataclass(frozen=True)
 class RunFacts:
-    """What a record says of a run beside its report. `parameters` are JSON."""
+    """The facts of a run that its report lacks. `parameters` are JSON."""
 
     run_id: str
     run_name: str | None
@@ -50,7 +50,7 @@ def record_of(
     quarantine: Sequence[QuarantineRow] = (),
     schema_changes: Sequence[SchemaChangeRow] = (),
 ) -> RunRecord:
-    """All rows of the run."""
+    """Return the record of a run: all its rows."""
     return RunRecord(
         run=_run_row(report, facts, state, ended_at),
         streams=_stream_rows(report, facts, ended_at),
@@ -62,7 +62,7 @@ def record_of(
 
 
 def bare_record(facts: RunFacts, *, state: RunState, ended_at: datetime, problem: str | None) -> RunRecord:
-    """The record of a run that did nothing: one that could not begin."""
+    """Return the record of a run that could not begin and so did nothing."""
     row = RunRow(
         run_id=facts.run_id,
         run_name=facts.run_name,

@@ -1,7 +1,7 @@
-"""Marks of runs under way, in the lake: how a run that was killed, and could leave no record, is known to have been.
+"""Marks of running runs in the lake. They reveal a run that was killed and could leave no record.
 
-A run puts its mark when it begins and removes it once its record is written. A mark whose process is gone is a run that
-was killed.
+A run writes its mark when it begins and removes it after its record is written. A mark whose process is gone belongs to
+a run that was killed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _START_TIME = 22
 
 
 class RunningMark(BaseModel):
-    """A run under way, and the process that it is in. `process_began` is None where the system does not say."""
+    """A running run, and its process. `process_began` is None if the system does not show it."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -40,7 +40,7 @@ class RunningMark(BaseModel):
 
     @classmethod
     def here(cls, *, run_id: str, run_name: str | None, warehouse: str, parameters: str, started_at: datetime) -> Self:
-        """The mark of a run in this process."""
+        """Return the mark of a run in this process."""
         return cls(
             run_id=run_id,
             run_name=run_name,
@@ -54,14 +54,14 @@ class RunningMark(BaseModel):
 
     @property
     def is_gone(self) -> bool:
-        """Whether its process was on this host, and is no more. Of another host's nothing is known here."""
+        """Whether the run's process was on this host and has ended. Nothing is known of another host's processes."""
         if self.host != socket.gethostname():
             return False
         try:
             os.kill(self.pid, 0)
         except ProcessLookupError:
             return True
-        except PermissionError:  # another user's: by its beginning alone
+        except PermissionError:  # another user's process, which is judged only by its start
             return _began(self.pid) != self.process_began
         return _began(self.pid) != self.process_began
 
@@ -77,11 +77,11 @@ class RunningMarks:
         self._store.put(layout.running_mark_key(mark.run_id), mark.model_dump_json().encode())
 
     def remove(self, run_id: str) -> None:
-        """Remove a run's mark, where there is one."""
+        """Remove a run's mark, if there is one."""
         self._store.delete([layout.running_mark_key(run_id)])
 
     def all(self) -> list[RunningMark]:
-        """All of them. One that cannot be read is logged, and left out."""
+        """Return all marks. A mark that cannot be read is logged and left out."""
         return [mark for item in self._store.list(layout.OPS_RUNNING) if (mark := self._read(item.key)) is not None]
 
     def _read(self, key: str) -> RunningMark | None:
@@ -94,11 +94,11 @@ class RunningMarks:
 
 
 def _began(pid: int) -> int | None:
-    """When a process began, by its system's own count; None for one that is no more, or on a system without /proc."""
+    """Return when a process began, in clock ticks since boot. None if it has ended, or on a system without /proc."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
     except OSError:
         return None
-    # The second field is the program's name in brackets, which may hold blanks and brackets itself.
+    # The second field is the program's name in brackets, which may contain blanks and brackets.
     fields = text.rpartition(")")[2].split()
     return int(fields[_START_TIME - _FIRST_FIELD_AFTER_THE_NAME])

@@ -1,7 +1,7 @@
-"""A source's differences from its contracts, as rows; and which of them are new: an alert is sent once for each.
+"""A source's differences from its contracts as rows, and which of them are new, so that each alert is sent once.
 
-Which were there the last time is one object in the lake. Where it is lost, each change is new once more. A change that
-was accepted, or taken back, and comes again, is new again.
+One object in the lake holds the differences of the last run. If it is lost, each change is new once more. A change that
+was accepted or undone, and then appears again, is new again.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Changes = Mapping[str, tuple[SchemaChange, ...]]
 
 
 class KnownChanges(BaseModel):
-    """The changes that an alert was sent for, as texts, by stream."""
+    """The changes for which an alert was sent, as texts, by stream."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -36,7 +36,7 @@ class KnownChanges(BaseModel):
 
     @classmethod
     def read(cls, store: ObjectStore) -> KnownChanges:
-        """What was left the last time; nothing where there is none that can be read."""
+        """Return the changes that the last run left; none if there is no readable object."""
         try:
             body = store.get(layout.KNOWN_CHANGES)
             return cls() if body is None else cls.model_validate_json(body)
@@ -44,27 +44,27 @@ class KnownChanges(BaseModel):
             return cls()
 
     def write(self, store: ObjectStore) -> None:
-        """Leave it for the next time."""
+        """Write the changes for the next run."""
         store.put(layout.KNOWN_CHANGES, self.model_dump_json().encode())
 
     def has(self, stream: str, change: SchemaChange) -> bool:
-        """Whether the change was there the last time, to the same end."""
+        """Return whether the last run knew the change with the same effect."""
         return _identity(change) in self.streams.get(stream, ())
 
     def after(self, found: Changes) -> KnownChanges:
-        """It, where `found` is what there is now."""
+        """Return the changes known after a run that found `found`."""
         now = {stream: tuple(sorted(map(_identity, changes))) for stream, changes in found.items()}
         return KnownChanges(streams={stream: known for stream, known in (self.streams | now).items() if known})
 
 
 def changes_of(report: RunReport) -> Changes:
-    """The changes of the streams that the run has compared with their source."""
+    """Return the changes of the streams that the run has compared with their source."""
     compared = ((outcome.stream, _of(outcome)) for outcome in report.streams)
     return {stream: changes for stream, changes in compared if changes is not None}
 
 
 def change_rows(run_id: str, found: Changes, known: KnownChanges) -> tuple[SchemaChangeRow, ...]:
-    """A row for each change. Two of one kind and subject are one."""
+    """Return a row for each change. Two changes of one kind and subject make one row."""
     rows = {
         (stream, change.subject, change.kind): _row(run_id, stream, change, is_new=not known.has(stream, change))
         for stream, changes in found.items()
@@ -74,7 +74,7 @@ def change_rows(run_id: str, found: Changes, known: KnownChanges) -> tuple[Schem
 
 
 def alert_text(row: SchemaChangeRow) -> str:
-    """The alert of a new change."""
+    """Return the text of the alert for a new change."""
     remark = f" ({row.remark})" if row.remark else ""
     way_out = f" Accept it: `{row.accept_command}`." if row.accept_command else ""
     what = f"{row.subject}: the contract says {row.expected}, the source has {row.found}{remark}."
@@ -90,7 +90,7 @@ def _of(outcome: StreamOutcome) -> tuple[SchemaChange, ...] | None:
 
 
 def _row(run_id: str, stream: str, change: SchemaChange, *, is_new: bool) -> SchemaChangeRow:
-    # What is only noted is no change that a contract could take over.
+    # A difference that is only noted is no change that a contract could take over.
     acceptable = change.acceptable and change.effect is not Effect.NOTED
     return SchemaChangeRow(
         run_id=run_id,

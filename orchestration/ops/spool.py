@@ -1,4 +1,4 @@
-"""Records that the lake did not take, in RUNS_DIR: whoever runs there next puts them into the outbox."""
+"""Records that the lake could not take, kept in RUNS_DIR. The next run on this host puts them into the outbox."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _SUFFIX = ".record.json"
 
 
 class Spool:
-    """One file for each record, private to its user as the runs' folders beside it are."""
+    """A folder with one file for each record. Only its user may read it, like the runs' folders beside it."""
 
     def __init__(self, runs_dir: Path) -> None:
         self._runs_dir = runs_dir
 
     def keep(self, record: RunRecord) -> None:
-        """Write the record, over an older one of its run. Raises OSError."""
+        """Write the record, over an older one of the same run. Raises OSError."""
         self._runs_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self._runs_dir / f"{record.run.run_id}{_SUFFIX}"
         draft = path.with_suffix(f".{os.getpid()}")
@@ -30,9 +30,9 @@ class Spool:
         draft.replace(path)
 
     def flush(self, outbox: Outbox) -> None:
-        """Put all of them into the outbox, and remove them. One that cannot be read is logged, and left.
+        """Put all records into the outbox, and remove their files. A file that cannot be read is logged and left.
 
-        Raises what the outbox raises.
+        Raises the outbox's errors.
         """
         for path in sorted(self._runs_dir.glob(f"*{_SUFFIX}")):
             try:

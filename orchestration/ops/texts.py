@@ -1,4 +1,7 @@
-"""Others' words in the platform's own data. Readers of the marts see them, who see no address and no name of people."""
+"""Foreign text in the platform's own data.
+
+Readers of the marts see it, but must see no address and no person's name.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,6 @@ _ADDRESS = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")
 
 
 def for_readers(text: str, *, longest: int = _LONGEST) -> str:
-    """`text`, harmless, without addresses and without a row's value that was refused, cut where it is too long."""
+    """Return `text` without secrets, addresses and values of refused rows, cut if it is too long."""
     plain = _ADDRESS.sub("<address>", _REFUSED_VALUE.sub(r"\1\2'<value>'", harmless(text))).strip()
     return plain if len(plain) <= longest else plain[: longest - 1] + "…"

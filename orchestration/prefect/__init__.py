@@ -1,8 +1,8 @@
-"""The flow, its tasks, and what they show in Prefect's UI. Nothing imports this package but its callers.
+"""The flow, its tasks, and their output in Prefect's UI. Only entry points import this package.
 
 flow     the flow `dp-maiblaze-demo-dev-flow`; command is its command line
-run      what a run does, step by step
-show     what a run shows: artifacts, tables, logs
-deploy   what is registered with a server: python -m orchestration.prefect.deploy.deploy, and the flow's --deploy
-operate  the server, the agent, house-keeping and alerts
+run      the steps of a run
+show     the output of a run: artifacts, tables, logs
+deploy   registration with a server: python -m orchestration.prefect.deploy.deploy, and the flow's --deploy
+operate  the server, the agent, maintenance and alerts
 """

@@ -19,7 +19,7 @@ Run = Callable[..., RunReport]
 
 
 def main(run: Run) -> None:
-    """Run the flow by the arguments of the command line; a PlatformError becomes one message and its exit code."""
+    """Run the flow with the command line's arguments. A PlatformError becomes one message and its exit code."""
     fit_output()
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command(help="Run the platform once: ingest, load, dbt, reconcile, publish.")(_command(run))
@@ -43,7 +43,7 @@ def _command(run: Run) -> Callable[..., None]:
 
 
 def _option(name: str, field: FieldInfo) -> inspect.Parameter:
-    """A parameter of the flow as an option: a list is given piece by piece, a moment as text."""
+    """Return a parameter of the flow as an option. A list option is repeated for each item, and a moment is a text."""
     flag = f"--{name.replace('_', '-')}"
     default = field.get_default(call_default_factory=True)
     annotation: object
@@ -91,7 +91,7 @@ def _run(run: Run, **parameters: object) -> None:
     from orchestration.progress import report_to
     from orchestration.settings import OrchestrationSettings
 
-    # At once, before the API takes its seconds to start.
+    # Checked at once, because the API takes seconds to start.
     streams = RunParameters.of(**parameters).streams
     settings = OrchestrationSettings.load()
     ContractRegistry.load(settings.contracts_dir).select(streams)

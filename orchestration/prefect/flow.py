@@ -1,6 +1,6 @@
-"""The flow: sources to lake, lake to RAW, dbt to marts, audited, reconciled, published.
+"""The flow: sources to lake, lake to RAW, dbt to marts, with audit, reconciliation and publication.
 
-python orchestration/prefect/flow.py runs it once, against the Prefect API that is configured, else an ephemeral one.
+python orchestration/prefect/flow.py runs it once, against the configured Prefect API, else an ephemeral one.
 """
 
 import logging
@@ -38,7 +38,7 @@ FLOW_NAME = "dp-maiblaze-demo-dev-flow"
 def dp_maiblaze_demo_dev_flow(**given: Any) -> Any:
     """Run the platform once.
 
-    Returns the state that it ends with. Its result is a RunReport, or a RunFailedError with the report.
+    Returns the run's final state. Its result is a RunReport, or a RunFailedError with the report.
     """
     readable_logs()
     wait_for_a_restarting_server()

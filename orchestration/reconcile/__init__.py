@@ -1,8 +1,8 @@
 """Source = lake = RAW = staging, per stream.
 
 lake         the lake's count
-counted      the tables that it is made from
-kept         the files that keep them from run to run
+counted      the tables that the count is made from
+kept         the files that keep these tables from run to run
 warehouse    RAW's and staging's counts
-comparison   the judgement
+comparison   the comparison of all counts
 """

@@ -1,8 +1,8 @@
 """Reconciliation: rows at the source = rows in the lake = rows in RAW = current rows in staging, stream by stream.
 
-Source and lake are compared at the version that the run left the stream's log at, and lake and warehouse at the version
-that was loaded. Where these are not the same (another writer went on, or nothing was ingested), the source is left out
-and the note says why: a number that cannot be compared is not shown as one that was.
+Source and lake are compared at the version at which the run left the stream's log, lake and warehouse at the loaded
+version. If these versions differ (another writer went on, or nothing was ingested), the source is left out and the note
+gives the reason: a number that cannot be compared is not shown as a compared one.
 """
 
 from __future__ import annotations
@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SourceSide:
-    """What a run counted at the source: `rows`, the keys whose state may be a newer one than the lake's, and the
-    version that the stream's log was at."""
+    """The source's count in one run: `rows`, the keys of rows that may be newer than the lake's, and the log's
+    version.
+    """
 
     rows: int
     in_flight: pa.Table | None
@@ -47,11 +48,11 @@ class _Difference:
 class Reconciliation:
     """One stream's counts. None is a number that could not be compared; `note` is the reason.
 
-    `raw`, `staging` and `raw_history` are None where the warehouse was left alone.
+    `raw`, `staging` and `raw_history` are None if the warehouse was not used.
 
-    `source` less `refused` must be `lake`, `raw` and `staging`, all of them without the `in_flight` keys;
-    `lake_history`, every row that was ever landed, must be `raw_history`. `follows_deletions` says whether rows that
-    have left the source leave the lake, too.
+    `source` minus `refused` must equal `lake`, `raw` and `staging`, all of them without the `in_flight` keys.
+    `lake_history`, the number of rows ever landed, must equal `raw_history`. `follows_deletions` says whether rows
+    deleted at the source are deleted in the lake, too.
     """
 
     stream: str
@@ -69,17 +70,17 @@ class Reconciliation:
 
     @property
     def expected(self) -> int | None:
-        """The number of rows at the source."""
+        """The number of rows that lake and warehouse must have, by the source."""
         return None if self.source is None else self.source - self.refused
 
     @property
     def differences(self) -> tuple[str, ...]:
-        """What is not equal, in words; empty if all is well."""
+        """The counts that differ, in words; empty if all are equal."""
         return tuple(item.words for item in self._found())
 
     @property
     def ways_out(self) -> tuple[str, ...]:
-        """The hints, each once: every kind of difference has a way out of its own."""
+        """The hints, without repetition. Each kind of difference has its own hint."""
         return tuple(dict.fromkeys(item.way_out for item in self._found()))
 
     def _found(self) -> list[_Difference]:
@@ -107,7 +108,7 @@ class Reconciliation:
         return found
 
     def _to_source(self) -> str:
-        """The way out where source and lake differ."""
+        """Return the hint for a difference between source and lake."""
         names = f"`ingest verify {self.stream}` names the rows"
         if self.expected is not None and self.expected < self.lake and not self.follows_deletions:
             return (
@@ -127,7 +128,7 @@ class ReconciliationError(FatalError):
 
 
 class Reconciler:
-    """Compares the streams of one lake and one warehouse."""
+    """A comparer of the streams of one lake and one warehouse."""
 
     def __init__(
         self,
@@ -152,11 +153,11 @@ class Reconciler:
         settled: frozenset[str] = frozenset(),
         on_done: Callable[[Reconciliation], None] = lambda reconciliation: None,
     ) -> list[Reconciliation]:
-        """Every loaded stream's counts. `staging` says whether dbt's views are up to date and are to be compared.
+        """Return the counts of every loaded stream. With `staging`, dbt's views are up to date and are compared too.
 
-        The warehouse is not asked for streams that are `settled`, of which it was compared before and nothing has come
-        since: source and lake alone are, where the source was counted.
-        Raises FatalError or TransientError if something cannot be counted; `require_equal` raises differences.
+        The warehouse is not queried for `settled` streams, which were compared before and have no new version since.
+        For these only source and lake are compared, if the source was counted. Raises FatalError or TransientError if a
+        count fails; `require_equal` raises differences.
         """
 
         def one(contract: StreamContract) -> Reconciliation:
@@ -180,7 +181,10 @@ class Reconciler:
         *,
         on_done: Callable[[Reconciliation], None] = lambda reconciliation: None,
     ) -> list[Reconciliation]:
-        """Source and lake alone, of each stream that was counted at the source. Raises as `reconcile` does."""
+        """Compare only source and lake, for each stream that was counted at the source.
+
+        Raises the same errors as `reconcile`.
+        """
 
         def one(contract: StreamContract) -> Reconciliation:
             counted = self._reconcile_lake(contract, sources[contract.stream])
@@ -234,7 +238,7 @@ class Reconciler:
 
 
 def require_equal(reconciliations: Sequence[Reconciliation]) -> None:
-    """Raise ReconciliationError naming every stream whose counts differ, with the counts."""
+    """Raise ReconciliationError, with the counts, if they differ for any stream. It names every such stream."""
     unequal = [item for item in reconciliations if not item.equal]
     if unequal:
         details = "\n".join(f"  {item.stream}: {'; '.join(item.differences)}" for item in unequal)

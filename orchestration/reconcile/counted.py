@@ -1,6 +1,6 @@
-"""What was counted of one stream's log: its commits, and its keys with the newest version of each.
+"""The tables for counting one stream's log: its commits, and its keys with the newest version of each.
 
-Commits and their files never change, so that what was read of them stays true: the next count reads what came since.
+Commits and their files never change, so counts of them stay true: the next count reads only newer commits.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class CountedLog:
     refused   each key in quarantine, as JSON, and the newest version that refused it
     unnamed   each record in quarantine without a readable key
 
-    The tables of keys are not there before they have a row; a stream that is landed whole has none.
+    A table of keys does not exist before it has a row. A snapshot stream has none.
     """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, contract: StreamContract, store: ObjectStore) -> None:
@@ -46,9 +46,9 @@ class CountedLog:
         self._log = CommitLog(store, contract.stream)
 
     def read_to(self, version: int) -> None:
-        """Hold exactly the versions up to `version`. What was read under another contract or log is read anew.
+        """Make the tables hold exactly the versions up to `version`. Tables of another contract or log are built anew.
 
-        Raises DamagedLakeError for a gap in what is read, and what DuckDB raises for a file.
+        Raises DamagedLakeError for a gap in the log, and DuckDB's errors for a file.
         """
         self._connection.begin()
         try:
@@ -63,20 +63,20 @@ class CountedLog:
             raise
 
     def newest(self, kind: CommitKind) -> int:
-        """The newest version of a kind, 0 for none."""
+        """Return the newest version of a kind, 0 for none."""
         return self._number("SELECT coalesce(max(version), 0) FROM commits WHERE kind = ?", [kind.value])
 
     def history(self) -> int:
-        """All rows that were ever landed."""
+        """Return the number of rows ever landed."""
         kinds = [kind.value for kind in APPENDED]
         return self._number("SELECT coalesce(sum(rows), 0) FROM commits WHERE list_contains(?, kind)", [kinds])
 
     def has(self, table: str) -> bool:
-        """Whether a table has been made."""
+        """Return whether a table exists."""
         return bool(self._number("SELECT count(*) FROM duckdb_tables() WHERE table_name = ?", [table]))
 
     def _goes_on_to(self, version: int) -> bool:
-        """Whether the tables are a part of the log up to `version`, for this contract."""
+        """Return whether the tables cover a prefix of the log up to `version`, for this contract."""
         if not self.has("counted"):
             return False
         [(of, last, batch_id)] = self._connection.execute("SELECT of, version, batch_id FROM counted").fetchall()
@@ -85,7 +85,7 @@ class CountedLog:
         return last == 0 or self._log.required(last).batch_id == str(batch_id)
 
     def _identity(self) -> str:
-        """What the tables depend on besides the log."""
+        """Return a text of everything besides the log that the tables depend on."""
         contract = self._contract
         keys = [(column.name, DIALECT.type(column.landing)) for column in contract.key_columns]
         return json.dumps([_FORMAT, contract.spec.mode.value, contract.spec.source.value, keys])
@@ -106,7 +106,7 @@ class CountedLog:
         return self._number("SELECT version FROM counted")
 
     def _add(self, commits: Sequence[Commit]) -> bool:
-        """Take in the commits that follow. False where a key has another type in their files than in the tables."""
+        """Add the commits that follow. Return False if a key's type in their files differs from the tables."""
         if not commits:
             return True
         import pyarrow as pa
@@ -145,7 +145,7 @@ class CountedLog:
         self._merge("refused", ["key"], files, "WHERE key IS NOT NULL")
 
     def _merge(self, table: str, columns: Sequence[str], files: Sequence[DataFile], where: str = "") -> bool:
-        """Take the keys of `files` into `table`. False, and nothing done, where they are of other types."""
+        """Merge the keys of `files` into `table`. If their types differ, change nothing and return False."""
         uris = self._uris(files)
         if not uris:
             return True

@@ -1,4 +1,4 @@
-"""Where what was counted of the lake is kept: a file for each stream, which may be removed at any time."""
+"""The files that keep the lake's counts between runs, one for each stream. They may be removed at any time."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from orchestration.warehouse.duckdb.lake_reader import open_duckdb
 
 @dataclass(frozen=True)
 class KeptCounts:
-    """What was counted is kept in files of `directory`, which no other user may read: keys are data.
+    """Counts kept in files of `directory`. No other user may read them, because keys are data.
 
-    `anew` counts everything again, which fails where a file of the lake has gone since it was counted.
+    With `anew`, everything is counted again, which fails if a counted file of the lake has disappeared.
     """
 
     directory: Path
@@ -30,9 +30,9 @@ class KeptCounts:
 
     @contextmanager
     def file(self, name: str) -> Iterator[Path | None]:
-        """The file of that name, for nobody else meanwhile; None while another run has it.
+        """Yield the path of that file, locked against other runs; None while another run has it.
 
-        Raises ConfigurationError where nothing can be written.
+        Raises ConfigurationError if the directory cannot be written.
         """
         path = self.directory / name
         try:
@@ -54,18 +54,18 @@ class KeptCounts:
 
 
 def name_of(store: ObjectStore, stream: str) -> str:
-    """A file's name for what was counted of a stream: stream names may hold what no file's name may."""
+    """Return a file name for a stream's counts. A stream's name may hold characters that file names must not."""
     return f"counted-{hashlib.sha256(store.uri(stream).encode()).hexdigest()[:32]}.duckdb"
 
 
 def open_kept(path: Path | None) -> duckdb.DuckDBPyConnection:
-    """The database of that file, in memory for None. One that cannot be read is replaced by an empty one."""
+    """Open the database in that file, in memory for None. An unreadable one is replaced by an empty one."""
     try:
         return open_duckdb(path)
     except duckdb.Error as error:
         if path is None:
             raise
-        # Of another version of DuckDB, or damaged.
+        # It was written by another version of DuckDB, or is damaged.
         get_logger(path=str(path)).warning("what was counted cannot be read: it is counted anew", error=str(error))
         _remove(path)
         return open_duckdb(path)

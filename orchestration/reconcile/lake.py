@@ -1,4 +1,4 @@
-"""The lake's side of the reconciliation: counted from the log and the committed files alone, without the warehouse."""
+"""The lake's side of the reconciliation, counted only from the log and the committed files, without the warehouse."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LakeCount:
-    """Rows of a stream in the lake at one version.
+    """The number of rows of a stream in the lake at one version.
 
-    `current` are its rows as they are now, without those in flight; `refused` the records at the source that
-    quarantine holds in place of a row; `history` all rows that were ever landed.
+    `current` are its current rows, without those in flight. `refused` are the source's records that quarantine holds in
+    place of a row. `history` are all rows ever landed.
     """
 
     current: int
@@ -39,9 +39,10 @@ class LakeCount:
 
 
 class LakeCounter:
-    """Counts streams of one lake with a DuckDB that reads key columns straight from the files.
+    """A counter of the streams of one lake, with a DuckDB that reads key columns straight from the files.
 
-    Without `kept` it is in memory and reads the whole log each time, and otherwise what has come since the last count.
+    With `kept`, it reads only commits since the last count. Without, it works in memory and reads the whole log each
+    time.
     """
 
     def __init__(
@@ -56,7 +57,10 @@ class LakeCounter:
         self._budgets = WaitBudgets(wait_budget_seconds, "its budget")
 
     def count(self, contract: StreamContract, version: int, in_flight: pa.Table | None) -> LakeCount:
-        """The lake at `version`. Raises DamagedLakeError for a gap in the log or a missing file, TransientError."""
+        """Return the counts of the lake at `version`.
+
+        Raises DamagedLakeError for a gap in the log or a missing file, TransientError.
+        """
         return retrying(LAKE_COUNT, self._budgets.of(contract.stream))(self._count, contract, version, in_flight)
 
     def _count(self, contract: StreamContract, version: int, in_flight: pa.Table | None) -> LakeCount:
@@ -81,7 +85,7 @@ class LakeCounter:
         counting: CountingVersions,
         history: int,
     ) -> LakeCount:
-        """Rows of a set that was landed whole are a multiset: each counts, whatever its key."""
+        """Count a snapshot stream. Its rows are a multiset: each counts, whatever its key."""
         if not counting.first:
             return LakeCount(0, 0, history)
         snapshot = CommitLog(self._store, contract.stream).required(counting.first)
@@ -100,7 +104,7 @@ class LakeCounter:
 
 
 class _Keys:
-    """The keys of one stream, as `CountedLog` holds them, beside those in flight and those of an old set of keys."""
+    """The keys of one stream in `CountedLog`, with the keys in flight and those of an old key set."""
 
     def __init__(
         self,
@@ -117,7 +121,7 @@ class _Keys:
         self._has_key_set = False
 
     def count_current(self, counting: CountingVersions, in_flight: pa.Table | None) -> int:
-        """The number of current keys, which are the view `current` from then on."""
+        """Return the number of current keys. It creates the view `current` of them."""
         for table in ("landed", "deleted"):
             if not self._counted.has(table):
                 self._empty_table(table)
@@ -136,15 +140,15 @@ class _Keys:
         return self._number("SELECT count(*) FROM current")
 
     def count_refused(self, version: int) -> int:
-        """Records in quarantine that the source counts and the lake has no row for.
+        """Return the number of quarantined records that the source counts and for which the lake has no row.
 
-        A key counts once, unless it was landed in another version, is in flight, or has left the source. Without a
-        readable key each record counts, unless its stretch of time was read again or a retry has settled it.
+        A key counts once, unless it was landed in another version, is in flight, or was deleted at the source. Without
+        a readable key each record counts, unless its range of time was read again or a retry has settled it.
         """
         return self._count_unnamed(version) + self._count_named()
 
     def _read_key_set(self, version: int) -> None:
-        """The newest set of an older release, where it alone has landed deletions."""
+        """Read the newest key set of an older release, if only that release has landed deletions."""
         files = CommitLog(self._store, self._contract.stream).required(version).files if version else ()
         uris = [self._store.uri(file.key) for file in files if file.rows]
         if uris:
@@ -157,7 +161,7 @@ class _Keys:
         if in_flight is None:
             self._empty_table("in_flight")
             return
-        # Of the types that the source has now, which may be wider than the contract's.
+        # The types are those of the source now, which may be wider than the contract's.
         self._connection.register("in_flight_rows", in_flight)
         self._connection.execute("CREATE TEMP TABLE in_flight AS SELECT * FROM in_flight_rows")
 
@@ -186,7 +190,7 @@ class _Keys:
         )
 
     def _gone_after(self, table: str) -> str:
-        """Whether a key of `table` has a tombstone that counts, of a later version than its own."""
+        """Return the SQL condition that a key of `table` has a later tombstone that counts."""
         same = self._same("gone", table)
         return f"EXISTS (SELECT 1 FROM gone WHERE {same} AND gone._log_version > {table}._log_version)"  # noqa: S608
 
@@ -203,8 +207,8 @@ class _Keys:
         return DIALECT.type(self._contract.column(name).landing)
 
     def _member(self, name: str) -> str:
-        """The key's column `name` out of the JSON object by which quarantine names a record."""
-        # A pointer (RFC 6901): DuckDB's paths know no quote within a name as SQL writes it.
+        """Return the SQL of the key's column `name`, from the JSON object by which quarantine names a record."""
+        # A JSON pointer (RFC 6901), because DuckDB's paths have no escape for a quote in a name.
         path = _literal("/" + name.replace("~", "~0").replace("/", "~1"))
         return f"TRY_CAST(json_extract_string(key, {path}) AS {self._type(name)}) AS {DIALECT.quote(name)}"
 
@@ -214,7 +218,7 @@ class _Keys:
 
 
 def count_rows(connection: duckdb.DuckDBPyConnection, store: ObjectStore, files: Sequence[DataFile]) -> int:
-    """The rows in the files, whatever count their commit states."""
+    """Return the number of rows in the files, whatever number their commits state."""
     uris = [store.uri(file.key) for file in files if file.rows]
     if not uris:
         return 0

@@ -22,8 +22,10 @@ STAGING_PREFIX = "stg_"
 
 @dataclass(frozen=True)
 class WarehouseCount:
-    """Rows of a stream in the warehouse. `current` and `staging` are without those in flight; `staging` is None where
-    there is no such view."""
+    """The number of rows of a stream in the warehouse.
+
+    `current` and `staging` exclude rows in flight. `staging` is None if there is no such view.
+    """
 
     current: int
     history: int
@@ -33,7 +35,7 @@ class WarehouseCount:
 def count_warehouse(
     session: Session, schemas: Schemas, contract: StreamContract, in_flight: pa.Table | None, *, staging: bool
 ) -> WarehouseCount:
-    """Count a loaded stream; `staging` says whether the view is to be counted too."""
+    """Count a loaded stream. With `staging`, count dbt's view too."""
     counter = _Counter(session, schemas, contract)
     with ExitStack() as resources:
         excluded = None
@@ -79,7 +81,7 @@ class _Counter:
         )
 
     def _deletions(self, counting: CountingVersions) -> str:
-        """A join and a condition that leave out the keys with a later tombstone."""
+        """Return a join and a condition that exclude keys with a later tombstone."""
         if not counting.tombstones:
             return "WHERE true"
         deletes = self._session.dialect.table(deletes_table(self._contract, self._schemas.raw))

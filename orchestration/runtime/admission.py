@@ -1,10 +1,10 @@
-"""The runs that an agent takes: of the deployments that it knows, as this release registers them, and of no others.
+"""The admission of runs by an agent: it runs only deployments that it knows, as this release registers them.
 
-Whoever reaches Prefect's API can make deployments and change ours: another entrypoint, steps that pull code, an
-infrastructure with a command, variables of the environment. So nothing that the API says of a deployment is carried
-out. An agent knows by itself which entrypoint belongs to which deployment; a run of anything else, or of a deployment
-that was changed, is refused with the reason in its state. What it does take from the API are a run's parameters, which
-the flow validates, and what is asked of a run: to begin, to be cancelled.
+Anybody who reaches Prefect's API can create deployments and change ours: another entrypoint, steps that pull code, an
+infrastructure with a command, environment variables. So an agent carries out nothing that the API says of a deployment.
+It knows by itself which entrypoint belongs to which deployment. It refuses a run of any other deployment, or of one
+that was changed, with the reason in the run's state. It takes only two things from the API: a run's parameters, which
+the flow validates, and the requests to begin or to cancel a run.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ _OWN_VARIABLES = {"PYTHONWARNINGS": WARNINGS}
 
 
 class RefusedRunError(Exception):
-    """A run that this agent does not take; its text is the reason."""
+    """This agent does not take the run. The message is the reason."""
 
 
 @dataclass(frozen=True)
 class AskedRun:
-    """A flow run with all that the API says about what it would run. A run of no deployment has neither of them."""
+    """A flow run with the flow and deployment that the API names for it. Both are None for a run without deployment."""
 
     run: FlowRun
     flow: str | None = None
@@ -42,14 +42,17 @@ class AskedRun:
 
 
 def process_block(code: Path = CODE) -> Process:
-    """The infrastructure of every run: a process in the code's own folder, and nothing that a deployment says."""
+    """Return the infrastructure of every run: a process in the code's own folder, without any setting of a
+    deployment.
+    """
     return Process(working_dir=str(code), env=dict(_OWN_VARIABLES))
 
 
 def admitted_process(asked: AskedRun, entrypoints: Mapping[str, str]) -> Process:
-    """The process that runs it, from `entrypoints` by a deployment's full name `flow/deployment`.
+    """Return the process that runs the flow run. `entrypoints` are keyed by the deployments' full names
+    `flow/deployment`.
 
-    It loads the entrypoint that this agent knows, whatever is changed in the API meanwhile. Raises RefusedRunError.
+    It loads the entrypoint that this agent knows, even if the API's deployment changes. Raises RefusedRunError.
     """
     reasons = list(_reasons(asked, entrypoints))
     if reasons:
@@ -58,7 +61,7 @@ def admitted_process(asked: AskedRun, entrypoints: Mapping[str, str]) -> Process
             "`python orchestration/prefect/flow.py --deploy` registers it again."
         )
     process = process_block().prepare_for_flow_run(asked.run)
-    # Prefect's engine loads this one, and does not ask the API what the deployment's is.
+    # Prefect's engine loads this entrypoint, and does not ask the API for the deployment's.
     return process.copy(update={"env": {**process.env, "PREFECT__FLOW_ENTRYPOINT": entrypoints[_full_name(asked)]}})
 
 

@@ -1,7 +1,7 @@
-"""An agent: it polls queues of the work pool, and runs what it finds, each flow run in a process of its own.
+"""An agent: it polls queues of the work pool, and runs each flow run in a process of its own.
 
-Prefect 2.20.4's agent does the work. Around it: waiting for the API, going on when the API is away for a while, a file
-that shows each poll, and an end within seconds that leaves no run in state Running.
+Prefect 2.20.4's agent does the work. This module adds a wait for the API, tolerance of its outages, a file that shows
+each poll, and an end within seconds that leaves no run in state Running.
 """
 
 from __future__ import annotations
@@ -55,9 +55,10 @@ Beside = Callable[[PrefectClient], Coroutine[Any, Any, None]]
 
 @dataclass(frozen=True)
 class AgentSpec:
-    """An agent: its name, its queues, how many runs it takes at once (None: as many as the queues' limits let).
+    """The description of an agent: its name, its queues, and the number of runs at once (None: the queues' limits
+    decide).
 
-    `entrypoints`, by the full name of a deployment, is all that it runs.
+    It runs only `entrypoints`, which are keyed by the full names of deployments.
     """
 
     name: str
@@ -86,8 +87,11 @@ def run_agent(spec: AgentSpec) -> NoReturn:
 
 
 async def _run_to_the_end(spec: AgentSpec) -> NoReturn:
-    """End the process with the agent. What comes after would take seconds of a container's ten: asyncio waits for
-    threads, such as those that wait for a lake, and the interpreter takes apart all that Prefect has imported."""
+    """Run the agent, and exit the process right after it.
+
+    An ordinary exit would take seconds of a container's ten: asyncio waits for threads, such as those that wait for a
+    lake, and the interpreter tears down all that Prefect has imported.
+    """
     await _run(spec)
     logging.shutdown()
     os._exit(0)
@@ -114,7 +118,7 @@ async def _run(spec: AgentSpec) -> None:
 
 
 async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:
-    """Do it, but no longer than until `stop`; whether it was done."""
+    """Do `work`, but no longer than until `stop`. Return whether it was done."""
     task, stopped = asyncio.create_task(work), asyncio.create_task(stop.wait())
     await asyncio.wait((task, stopped), return_when=asyncio.FIRST_COMPLETED)
     if task.done():
@@ -127,7 +131,7 @@ async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:
 
 
 async def _prepare(client: PrefectClient, spec: AgentSpec) -> None:
-    """Wait for the API, make the pool and its queues, and end runs that a killed agent has left on this host."""
+    """Wait for the API, make the pool and its queues, and end runs of this host that a killed agent has left."""
     waiting = False
     while True:
         try:
@@ -147,7 +151,7 @@ async def _prepare(client: PrefectClient, spec: AgentSpec) -> None:
 
 
 async def _work(agent: _Agent, client: PrefectClient, spec: AgentSpec) -> None:
-    """Poll, look for runs to cancel, and do what goes on beside, for ever."""
+    """Poll, look for runs to cancel, and run the background tasks, for ever."""
 
     async def poll() -> None:
         try:
@@ -165,7 +169,10 @@ async def _work(agent: _Agent, client: PrefectClient, spec: AgentSpec) -> None:
 
 
 async def _every(seconds: float, work: Callable[[], Awaitable[Any]], *, or_at: asyncio.Event | None = None) -> None:
-    """Repeat it, at once where `or_at` is set. An outage of the API is logged once, and its end once."""
+    """Repeat `work` every so many seconds, and at once when `or_at` is set.
+
+    Log each outage of the API and its end once.
+    """
     away, sooner = False, or_at or asyncio.Event()
     while True:
         try:
@@ -190,7 +197,7 @@ def _reason(error: BaseException) -> str:
 
 
 class _Agent(PrefectAgent):
-    """Prefect's agent, which here knows its processes, and can end them."""
+    """Prefect's agent, extended to know its processes and to end them."""
 
     def __init__(self, spec: AgentSpec, warm: WarmProcesses) -> None:
         super().__init__(work_queues=list(spec.queues), work_pool_name=WORK_POOL, limit=spec.slots)
@@ -203,19 +210,22 @@ class _Agent(PrefectAgent):
         self.logger.addFilter(_without_refusals_traceback)
 
     async def get_work_queues(self) -> AsyncIterator[WorkQueue]:
-        """The queues, which are known to be there. Prefect's reads each of them twice a minute, or makes it anew."""
+        """Yield the queues, which are known to exist. Prefect's method reads or creates each of them twice a minute."""
         for name in sorted(self.work_queues):
             yield WorkQueue.parse_obj({"name": name})
 
     async def submit_run(self, flow_run: FlowRun) -> None:
-        """Start a run, but not once the agent stops."""
+        """Start a run, unless the agent is stopping."""
         if self._stopping:
             self.submitting_flow_run_ids.remove(flow_run.id)
             return
         await super().submit_run(flow_run)
 
     async def get_infrastructure(self, flow_run: FlowRun) -> Process:
-        """The process that runs it, of our own making. Raises RefusedRunError for what this agent does not run."""
+        """Return the process that runs the flow run, as this agent defines it.
+
+        Raises RefusedRunError for a run it does not take.
+        """
         if flow_run.id in self.processes:  # it is to be cancelled, whatever has become of its deployment
             return process_block()
         asked = AskedRun(flow_run)
@@ -231,14 +241,14 @@ class _Agent(PrefectAgent):
         return admitted_process(asked, self._entrypoints)
 
     async def cancel_run(self, flow_run: FlowRun) -> None:
-        """End a run's process, if it is one that this agent started: the API's word for it may be anybody's."""
+        """End a run's process if this agent started it. The process id in the API could come from anybody."""
         host, _, pid = str(flow_run.infrastructure_pid or "").partition(":")
         if host == socket.gethostname() and pid != str(self.processes.get(flow_run.id)):
             flow_run = flow_run.copy(update={"infrastructure_pid": None})
         await super().cancel_run(flow_run)
 
     async def _propose_failed_state(self, flow_run: FlowRun, exc: Exception) -> None:
-        """A refusal is the state's whole message."""
+        """Set the failed state. If the run was refused, the reason is the state's whole message."""
         if not isinstance(exc, RefusedRunError):
             return await super()._propose_failed_state(flow_run, exc)
         try:
@@ -262,12 +272,12 @@ class _Agent(PrefectAgent):
             self.freed.set()
 
     async def _propose_crashed_state(self, flow_run: FlowRun, message: str) -> None:
-        """A process that was killed has left its tasks behind too."""
+        """Set the crashed state, and end the task runs that the killed process has left."""
         await super()._propose_crashed_state(flow_run, f"{message} {GOES_ON}")
         await self._end_parts([flow_run])
 
     async def end_all(self, message: str) -> None:
-        """End every run: its state first, so that it is clear whatever becomes of the process; then the process."""
+        """End every run: first its state, so that it is certain whatever happens to the process, then the process."""
         self._stopping = True
         ended = await self._tell(list(self.processes), message)
         self._signal(signal.SIGTERM)
@@ -319,7 +329,7 @@ class _Agent(PrefectAgent):
 
 
 def _without_refusals_traceback(record: logging.LogRecord) -> bool:
-    """Let a refused run be one line of the log."""
+    """Make a refused run one line of the log."""
     error = record.exc_info[1] if record.exc_info else None
     if isinstance(error, RefusedRunError):
         record.msg, record.exc_info, record.exc_text = f"{record.msg} {error}", None, None
@@ -327,7 +337,7 @@ def _without_refusals_traceback(record: logging.LogRecord) -> bool:
 
 
 class _Warmed:
-    """A prepared process in place of which a warm one is started."""
+    """A prepared process that is started as a warm one."""
 
     def __init__(self, warm: WarmProcesses, process: Any) -> None:
         self._warm = warm
@@ -338,7 +348,7 @@ class _Warmed:
 
 
 class _HeardStatus:
-    """Prefect's task status, with a callback for the process's identifier. Prefect looks into `_future`."""
+    """Prefect's task status with a callback for the process's identifier. Prefect reads its `_future`."""
 
     def __init__(self, status: Any, started: Callable[[str], None]) -> None:
         self._status = status

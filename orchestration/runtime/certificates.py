@@ -1,7 +1,7 @@
-"""The certificates of all authorities, read once by a process and not by each client of it.
+"""The authorities' certificates, read once for each process instead of once for each client.
 
-Prefect makes a client for nearly each thing that it tells its server, and httpx reads them for each client, over HTTP
-too: 25 ms of a core, some thirty times in a run that hands its streams out.
+Prefect makes a client for almost every message to its server. httpx reads the certificates for each client, even over
+HTTP: 25 ms of a core, some thirty times in a run that hands its streams out.
 """
 
 from __future__ import annotations
@@ -29,5 +29,5 @@ def _once(verify: Any = True, cert: Any = None, trust_env: bool = True) -> ssl.S
 
 
 def read_certificates_once() -> None:
-    """Let clients of this process that trust the same authorities share what was read. For processes of one run."""
+    """Let all clients of this process that trust the same authorities share one reading. For processes of one run."""
     transports.create_ssl_context = _once  # type: ignore[attr-defined]

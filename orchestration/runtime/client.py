@@ -1,4 +1,6 @@
-"""Prefect's two clients, each with its own type: `get_client` returns either. And its third, which sends events."""
+"""Prefect's two clients, each with its own type, because `get_client` returns either; and the login of its event
+client.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ from websockets.client import connect
 
 
 def async_client() -> PrefectClient:
-    """A client for `async with`."""
+    """Return a client for `async with`."""
     client = get_client()
     if not isinstance(client, PrefectClient):
         raise TypeError(f"Prefect gave a {type(client).__name__}")
@@ -20,7 +22,7 @@ def async_client() -> PrefectClient:
 
 
 def sync_client() -> SyncPrefectClient:
-    """A client for `with`."""
+    """Return a client for `with`."""
     client = get_client(sync_client=True)
     if not isinstance(client, SyncPrefectClient):
         raise TypeError(f"Prefect gave a {type(client).__name__}")
@@ -28,7 +30,7 @@ def sync_client() -> SyncPrefectClient:
 
 
 def let_events_log_in() -> None:
-    """Let what sends events to a server name PREFECT_API_KEY, as Prefect's other clients do with each request."""
+    """Make Prefect's event client send PREFECT_API_KEY, as its other clients do with each request."""
     events.connect = _connect_by_key  # type: ignore[assignment, attr-defined]
 
 

@@ -1,4 +1,4 @@
-"""Ending a flow run from outside: its process is gone, or about to go."""
+"""Ends a flow run from outside, because its process is gone or about to end."""
 
 from __future__ import annotations
 
@@ -38,9 +38,10 @@ _UNFINISHED = [*_UNDER_WAY, StateType.SCHEDULED, StateType.PAUSED]
 
 
 async def end_run(client: PrefectClient, flow_run: FlowRun, message: str) -> bool:
-    """End a run as crashed, or as cancelled where that was under way; whether it did not end by itself meanwhile.
+    """End a run as crashed, or as cancelled if it was being cancelled. Return False if it ended by itself in the
+    meantime.
 
-    Nothing is forced: the server refuses to take a run out of its final state. One that was deleted needs no end.
+    Nothing is forced: the server refuses to take a run out of its final state. A deleted run needs no end.
     """
     cancelling = flow_run.state_type is StateType.CANCELLING
     state: State[Any] = Cancelled(message=message) if cancelling else Crashed(message=message)
@@ -52,14 +53,14 @@ async def end_run(client: PrefectClient, flow_run: FlowRun, message: str) -> boo
 
 
 async def end_parts(client: PrefectClient, flow_run: FlowRun) -> None:
-    """End what a run has left behind: its task runs as crashed; runs that it had asked for are cancelled."""
+    """End what a run has left behind: its task runs become crashed, and runs that it had requested are cancelled."""
     own = FlowRunFilter(id=FlowRunFilterId(any_=[flow_run.id]))
     children = FlowRunFilter(
         parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=[flow_run.id]),
         state=FlowRunFilterState(type=FlowRunFilterStateType(any_=_UNFINISHED), name=None),
     )
     for child in await client.read_flow_runs(flow_run_filter=children):
-        with suppress(ObjectNotFound):  # deleted meanwhile
+        with suppress(ObjectNotFound):  # deleted in the meantime
             await client.set_flow_run_state(child.id, Cancelling(message="The run that had asked for it has crashed."))
     unfinished = TaskRunFilter(state=TaskRunFilterState(type=TaskRunFilterStateType(any_=_UNFINISHED), name=None))
     while task_runs := await client.read_task_runs(flow_run_filter=own, task_run_filter=unfinished):
@@ -69,7 +70,7 @@ async def end_parts(client: PrefectClient, flow_run: FlowRun) -> None:
 
 
 async def runs_under_way(client: PrefectClient, queues: Sequence[str]) -> list[FlowRun]:
-    """Runs of these queues of our work pool that have, or had, a process."""
+    """Return the runs of these queues of our work pool that have, or had, a process."""
     return await client.read_flow_runs(
         flow_run_filter=FlowRunFilter(
             state=FlowRunFilterState(type=FlowRunFilterStateType(any_=_UNDER_WAY), name=None)
@@ -80,7 +81,10 @@ async def runs_under_way(client: PrefectClient, queues: Sequence[str]) -> list[F
 
 
 async def end_runs_lost_here(client: PrefectClient, queues: Sequence[str]) -> list[FlowRun]:
-    """End the runs of a process on this host that is no more, as after a kill of a whole container; which they were."""
+    """End the runs whose process was on this host and is gone, as after a kill of a whole container.
+
+    Return these runs.
+    """
     host = socket.gethostname()
     lost = [run for run in await runs_under_way(client, queues) if _is_gone(run, host)]
     message = f"The process that ran it on {host} was killed. {GOES_ON}"
@@ -98,6 +102,6 @@ def _is_gone(run: FlowRun, host: str) -> bool:
         os.kill(int(pid), 0)
     except ProcessLookupError:
         return True
-    except PermissionError:  # another user's
+    except PermissionError:  # another user's process
         return False
     return False

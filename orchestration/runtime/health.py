@@ -1,4 +1,4 @@
-"""Whether an agent polls its queues: it touches a file with each poll that the API answered."""
+"""The health of an agent: it touches a file with each poll that the API answered."""
 
 from __future__ import annotations
 
@@ -11,12 +11,18 @@ MAX_AGE_SECONDS = 60.0
 
 
 def heartbeat_file(agent: str) -> Path:
-    """The file of an agent, by its name; in the temporary directory, of which each container has its own."""
+    """Return the file of an agent, by its name.
+
+    It is in the temporary directory, which each container has for itself.
+    """
     return Path(tempfile.gettempdir()) / f"{agent}.polled"
 
 
 def check(agent: str) -> int:
-    """The exit code of the health check: 0 if the agent polled within the last minute; else the reason is printed."""
+    """Return the exit code of the health check: 0 if the agent polled within the last minute.
+
+    Otherwise print the reason.
+    """
     path = heartbeat_file(agent)
     try:
         age = time.time() - path.stat().st_mtime

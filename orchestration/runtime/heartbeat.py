@@ -1,8 +1,8 @@
-"""The sign of life of a flow run: Prefect 2 has none, and the run of a worker that was killed stays Running for ever.
+"""The heartbeat of a flow run. Prefect 2 has none, and the run of a killed worker stays Running for ever.
 
-While it lives, each run of ours says every few seconds where it runs, as its agent did when it started it. That moves
-`updated` in the API, and changes nothing else. Whoever finds a run that has not been updated for STALE_RUN_SECONDS
-may take it for lost: what a lost run has committed counts, and it can do no harm if it was only slow.
+While it runs, each of our runs writes every few seconds where it runs, in the same field as its agent did at the start.
+That moves `updated` in the API, and changes nothing else. A run that has not been updated for STALE_RUN_SECONDS counts
+as lost. A lost run's commits count, and it does no harm if it was only slow.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ Logger = logging.Logger | logging.LoggerAdapter[logging.Logger]
 
 @contextmanager
 def beating(flow_run: FlowRun, logger: Logger, *, every: float = BEAT_SECONDS) -> Iterator[None]:
-    """Give a sign of life every so many seconds, within the block.
+    """Send a heartbeat every so many seconds, within the block.
 
-    Without a server (the ephemeral API) there is nobody to see it, and nothing is done. A server that does not answer
-    does not stop the run: the next beat makes up for it.
+    Without a server (the ephemeral API) nobody reads it, and nothing is sent. A server that does not answer does not
+    stop the run: the next heartbeat makes up for it.
     """
     if not PREFECT_API_URL.value():
         yield
         return
     stop = threading.Event()
     place = flow_run.infrastructure_pid or f"{socket.gethostname()}:{os.getpid()}"
-    # The context holds Prefect's settings, which say where the API is.
+    # The context holds Prefect's settings, which include the API's address.
     context = copy_context()
     thread = threading.Thread(
         target=context.run,

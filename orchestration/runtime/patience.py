@@ -1,7 +1,7 @@
-"""A Prefect server that is started again fails no run.
+"""Makes runs survive a restart of the Prefect server.
 
-Prefect 2.20.4 repeats a request whose connection broke, but one that was refused only within two seconds, and a server
-needs ten to start. The run would crash, though all it had to say is that a task has ended.
+Prefect 2.20.4 repeats a request whose connection broke, but repeats a refused connection only for two seconds, and a
+server needs ten to start. The run would crash, although it only had to report the end of a task.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _MARK = "_waits_for_the_server"
 def wait_for_a_restarting_server(
     *, seconds: float = SERVER_CONNECTION.longest_budget, every: float = SERVER_CONNECTION.first_wait
 ) -> None:
-    """Let every Prefect client of this process try to connect for so long, so often. A second call changes nothing.
+    """Make every Prefect client of this process retry connections for that long. A second call changes nothing.
 
     Only requests that never reached a server are sent again, so none can count twice.
     """

@@ -1,4 +1,4 @@
-"""The work pool and its queues. Whoever comes first makes them: the agents, or what registers the deployments."""
+"""The work pool and its queues. The first agent, or the registration of the deployments, creates them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ POOL_TYPE = "prefect-agent"
 
 @dataclass(frozen=True)
 class QueueSpec:
-    """A queue as it is made. `limit` is how many of its runs go on at once, None for as many as agents take."""
+    """A queue as it is created. `limit` is the number of runs at once; with None, the agents decide."""
 
     description: str
     limit: int | None
@@ -32,7 +32,8 @@ QUEUES: Mapping[str, QueueSpec] = {
 
 
 async def ensure_pool(client: PrefectClient) -> None:
-    """Make what is missing of the pool and its queues. What somebody set in the UI stays, but a limit is never none.
+    """Create the missing parts of the pool and its queues. Changes made in the UI stay, except that a limit cannot be
+    removed.
 
     Raises ConfigurationError if a pool of that name is of another type.
     """

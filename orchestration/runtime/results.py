@@ -1,7 +1,7 @@
-"""Results of runs stay in the process that made them; what the API hands out as one is never read.
+"""Refuses results from Prefect's API. Results of runs stay in the process that made them.
 
-Prefect 2 keeps results as pickles: within a state, or as an object that a state names by a block. To read one is to run
-what is in it, and whoever reaches the API can set a state. Our flows keep no results, so nothing is lost.
+Prefect 2 keeps results as pickles: within a state, or as an object that a state names by a block. Reading a pickle runs
+its code, and anybody who reaches the API can set a state. Our flows keep no results, so nothing is lost.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from prefect.results import PersistedResult
 
 
 class ForeignResultError(RuntimeError):
-    """The API handed out a result that this process did not make."""
+    """The API returned a result that this process did not make."""
 
 
 def read_no_results() -> None:
-    """Let this process refuse to read a result that is in a state, or that a state names."""
+    """Make this process refuse to read a result that a state contains or names."""
     DataDocument.decode = _refuse  # type: ignore[method-assign]
     PersistedResult.get = _refuse  # type: ignore[method-assign]
 

@@ -1,8 +1,8 @@
-"""Judges which runs give no sign of life: used by the run that handed a stream out, and by the janitor.
+"""Detects runs without a heartbeat. The run that handed a stream out uses it, and the janitor.
 
-A run of ours gives a sign of life every few seconds, which moves `updated` in the API. It is taken for lost once it was
-seen unmoved for long enough, by this process' own clock: so clocks need not agree. A time in which nobody could look
-counts for nothing, since runs could give no sign of life either.
+Each of our runs sends a heartbeat every few seconds, which moves `updated` in the API. A run counts as lost if it was
+seen unchanged for long enough by this process' own clock, so clocks need not agree. A time in which the API could not
+be read does not count, because runs could send no heartbeat either.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ GAP = timedelta(seconds=10)
 
 @dataclass(frozen=True)
 class _Sight:
-    """A run as it was seen: its state in the API, and since when, in seconds of the monotonic clock."""
+    """The last sight of a run: its state in the API, and since when, in seconds of the monotonic clock."""
 
     state: StateType | None
     updated: datetime | None
@@ -31,7 +31,7 @@ class _Sight:
 
 
 class SilenceWatch:
-    """Remembers the runs' states, and finds those without a recent heartbeat."""
+    """A memory of the runs' states, which finds runs without a recent heartbeat."""
 
     def __init__(self, stale_after: timedelta, *, clock: Callable[[], float] = monotonic) -> None:
         self._stale_after = stale_after
@@ -41,16 +41,19 @@ class SilenceWatch:
 
     @property
     def longest(self) -> timedelta:
-        """After so long without a gap every run that was seen is known to be alive or lost."""
+        """The time after which every watched run is known to be alive or lost, if there was no gap."""
         return self._stale_after + STARTING
 
     @property
     def seen(self) -> dict[UUID, tuple[StateType | None, datetime | None]]:
-        """The last seen state of each run: a change since then is a heartbeat."""
+        """The last seen state of each run. A change since then is a heartbeat."""
         return {run_id: (sight.state, sight.updated) for run_id, sight in self._seen.items()}
 
     def look(self, runs: Sequence[FlowRun]) -> list[FlowRun]:
-        """Those of `runs`, which are all that are watched, that are lost. One that waits for an agent never is."""
+        """Return the lost runs among `runs`, which are all watched runs.
+
+        A run that waits for an agent is never lost.
+        """
         now = self._clock()
         if now - self._looked > GAP.total_seconds():
             self._seen = {}
@@ -59,7 +62,7 @@ class SilenceWatch:
         return [run for run in runs if self._is_lost(run)]
 
     def silence(self, run: FlowRun) -> timedelta:
-        """For how long the run had not moved at the last look."""
+        """Return how long the run had not changed at the last look."""
         return timedelta(seconds=self._looked - self._seen[run.id].since)
 
     def _sight(self, run: FlowRun, now: float) -> _Sight:

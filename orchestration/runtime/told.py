@@ -1,7 +1,8 @@
-"""What this process tells Prefect's server: states, log lines and artifacts, which all who reach its UI can read.
+"""Cleans everything that this process sends to Prefect's server: states, log lines and artifacts, which all UI users
+read.
 
-Prefect puts what an exception says into the run's state by itself, and its handlers send log lines by themselves. So
-their words are made harmless where they leave: in the client's requests.
+Prefect itself puts an exception's text into the run's state, and its handlers send log lines by themselves. So texts
+are cleaned at the last step: in the client's requests.
 """
 
 from __future__ import annotations
@@ -22,7 +23,10 @@ _TEXTS = ("/logs/", "/artifacts/")
 
 
 def tell_what_is_harmless() -> None:
-    """Let every Prefect client of this process send harmless words alone. A second call changes nothing."""
+    """Make every Prefect client of this process remove secrets and control sequences from texts.
+
+    A second call changes nothing.
+    """
     if getattr(PrefectHttpxAsyncClient, _MARK, False):
         return
     setattr(PrefectHttpxAsyncClient, _MARK, True)
@@ -41,7 +45,7 @@ def tell_what_is_harmless() -> None:
 
 
 def harmless_request(request: httpx.Request) -> httpx.Request:
-    """The request, with what it says made harmless. A state's data, a result, is no text and stays as it is."""
+    """Return the request with its texts cleaned. A state's data, which is a result and no text, stays unchanged."""
     path = request.url.path
     if request.method != "POST" or not path.endswith((*_STATES, *_TEXTS)):
         return request

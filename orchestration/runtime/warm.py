@@ -1,8 +1,8 @@
-"""Processes of flow runs, forked from one that has imported Prefect.
+"""Processes of flow runs, forked from a process that has imported Prefect.
 
 Prefect starts each flow run as a new interpreter, and importing Prefect takes two to three seconds of a core: more than
-landing most streams does. Python's fork server imports it once. It must have one thread for a fork to be safe, so it
-imports nothing that starts another, as pyarrow and duckdb do for their memory; those cost a run little.
+landing most streams does. Python's fork server imports it once. A fork is safe only with one thread, so the server
+imports no module that starts another, as pyarrow and duckdb do for their memory. These imports cost a run little.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _IMPORTED = (
 
 
 class WarmProcesses:
-    """Starts flow runs."""
+    """A starter of flow runs in forked processes."""
 
     def __init__(self) -> None:
         self._context: ForkServerContext = multiprocessing.get_context("forkserver")
@@ -45,7 +45,7 @@ class WarmProcesses:
         self._starting = asyncio.Lock()
 
     def warm_up(self) -> None:
-        """Start the fork server, which imports while others wait for work. Raises ConfigurationError.
+        """Start the fork server, which imports Prefect in the background. Raises ConfigurationError.
 
         Its socket is in the temporary directory.
         """
@@ -58,7 +58,7 @@ class WarmProcesses:
             ) from error
 
     async def run(self, infrastructure: Process, task_status: Any) -> ProcessResult:
-        """Run a prepared infrastructure's flow run to its end; `task_status` gets the process's identifier."""
+        """Run a prepared infrastructure's flow run to its end. `task_status` gets the process's identifier."""
         environment: dict[str, str] = infrastructure._get_environment_variables()
         directory = str(infrastructure.working_dir or Path.cwd())
         process = self._context.Process(target=_run_engine, args=(environment, directory))
@@ -84,7 +84,7 @@ async def _end_of(process: ForkServerProcess) -> int:
 
 
 def _run_engine(environment: Mapping[str, str], directory: str) -> None:
-    """Be the flow run's process: what `python -m prefect.engine` does, in that environment and directory."""
+    """Run the flow run in this process, as `python -m prefect.engine` does, in that environment and directory."""
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(directory)
@@ -92,7 +92,7 @@ def _run_engine(environment: Mapping[str, str], directory: str) -> None:
     read_no_results()
     read_certificates_once()
     let_events_log_in()
-    # That the engine is imported already, and that it is old.
+    # Two warnings: that the engine is already imported, and that it is deprecated.
     warnings.filterwarnings("ignore", category=RuntimeWarning, module="runpy")
     warnings.filterwarnings("ignore", category=DeprecationWarning)
     runpy.run_module(_ENGINE, run_name="__main__", alter_sys=True)

@@ -1,12 +1,12 @@
-"""The lake's files into a warehouse, version by version, each exactly once.
+"""Loads the lake's files into a warehouse, version by version, each exactly once.
 
-protocol   what a warehouse must be able to do
-ddl        tables and columns, from the contracts; how a warehouse spells types and names
-fit        what a table lacks of its contract
-ledger     RAW._LOADS: which versions are in
-loader     what is loaded, in which order, in which transaction; the same for every warehouse
+protocol   the interface of a warehouse
+ddl        tables and columns, from the contracts; each warehouse's spelling of types and names
+fit        adds and widens columns that a table lacks of its contract
+ledger     RAW._LOADS: the loaded versions
+loader     the order and the transactions of loading; the same for every warehouse
 connect    the warehouse that the settings name
-answer     the answer to an SQL query, and how it is shown
+answer     the result of an SQL query, and its output
 duckdb     DuckDB as the warehouse
 snowflake  Snowflake as the warehouse
 cli        `python -m orchestration.warehouse load | status | history | query | reload`

@@ -33,7 +33,7 @@ CsvOption = Annotated[bool, typer.Option("--csv", help="CSV in place of a table.
 
 @app.command()
 def load(stream: StreamOption = None, wait: WaitOption = 30.0) -> None:
-    """Load what is new in the lake into RAW."""
+    """Load new versions of the lake into RAW."""
     from orchestration.warehouse.cli import commands
     from orchestration.warehouse.cli.render import print_loads
 
@@ -60,7 +60,7 @@ def reload(
 
 @app.command()
 def mend_snapshots(wait: WaitOption = 30.0) -> None:
-    """Give each key of dbt's snapshots one unbroken history again. What is whole is not touched."""
+    """Give each key of dbt's snapshots one unbroken history again. Unbroken histories are not changed."""
     from orchestration.warehouse.cli import commands
 
     for line in commands.mend_snapshots(wait_seconds=wait, on_wait=_say_waiting):
@@ -84,7 +84,7 @@ def query(
     limit: LimitOption = 50,
     as_csv: CsvOption = False,
 ) -> None:
-    """Run a query on what readers have: DuckDB's published file, or Snowflake's marts by the reader's role."""
+    """Run a query on the readers' data: DuckDB's published file, or Snowflake's marts by the reader's role."""
     from orchestration.warehouse.answer import print_answer, write_csv
     from orchestration.warehouse.cli import commands
 
@@ -99,7 +99,7 @@ def inspect(
     as_csv: CsvOption = False,
     wait: WaitOption = 30.0,
 ) -> None:
-    """For operators: run a query on everything that runs write, RAW and STAGING with their addresses too.
+    """For operators: run a query on all data that runs write, including RAW and STAGING with their addresses.
 
     DuckDB's file takes one process at a time: a run that would write waits until the query has ended.
     """
@@ -132,10 +132,10 @@ def doctor(
         str, typer.Option(help="Which generation of Snowflake's warehouses is wanted: 1 or 2.", metavar="1|2")
     ] = "1",
 ) -> None:
-    """Check the account: logins, grants, warehouses, stage, COPY, claims, masking, times. Changes nothing that lasts.
+    """Check the account: logins, grants, warehouses, stage, COPY, claims, masking, times. Leaves no lasting change.
 
-    It takes about a minute, and what the three warehouses cost for that. Exit code 1 if something is wrong. On DuckDB
-    there is no account: then it looks at the files.
+    It takes about a minute, which the three warehouses bill. Exit code 1 if something is wrong. On DuckDB there is no
+    account, so it checks the files.
     """
     from ingest.findings import are_well, print_findings
     from orchestration.warehouse.cli import commands

@@ -1,4 +1,4 @@
-"""The answer to an SQL query, shown as a table, as records, or as CSV."""
+"""The result of an SQL query, shown as a table, as records, or as CSV."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ANY_WIDTH = 100_000
 
 @dataclass(frozen=True)
 class Answer:
-    """A query's result: column names, whether each is a number, its first rows, and whether there are more."""
+    """A query's result: its column names, whether each is a number, its first rows, and whether there are more."""
 
     columns: tuple[str, ...]
     numeric: tuple[bool, ...]
@@ -31,9 +31,9 @@ class Answer:
 
 
 def print_answer(answer: Answer, *, console: Console | None = None) -> None:
-    """The answer on standard output as a table; as a record a row, where a terminal is too narrow for one.
+    """Print the result on standard output as a table. If a terminal is too narrow, print one record for each row.
 
-    What is no terminal has room for any table.
+    Output that is no terminal has no limit of width.
     """
     from rich.console import Console
 
@@ -83,7 +83,7 @@ def _cell(value: object) -> Text:
 
 
 def write_csv(answer: Answer) -> None:
-    """The answer as CSV on standard output, to the character unless that is a terminal."""
+    """Write the result as CSV to standard output. On a terminal, control characters are escaped."""
     told = spelt if sys.stdout.isatty() else str
     writer = csv.writer(sys.stdout)
     writer.writerow([told(name) for name in answer.columns])

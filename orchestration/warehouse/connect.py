@@ -21,7 +21,7 @@ def duckdb_warehouse(
     wait: timedelta | None = None,
     on_wait: Callable[[str], None] = lambda holder: None,
 ) -> DuckDBWarehouse:
-    """The DuckDB warehouse in WAREHOUSE_DIR. See `open_warehouse`."""
+    """Return the DuckDB warehouse in WAREHOUSE_DIR. See `open_warehouse`."""
     return DuckDBWarehouse(
         settings.warehouse_dir,
         settings.database,
@@ -36,8 +36,11 @@ def duckdb_warehouse(
 def snowflake_warehouse(
     settings: OrchestrationSettings, *, run_id: str, on_wait: Callable[[str], None] = lambda holder: None
 ) -> SnowflakeWarehouse:
-    """The database WAREHOUSE_DATABASE of the account that the SNOWFLAKE_* settings name. See `open_warehouse`."""
-    # Imported here: the connector takes long, and DuckDB's users have no use for it.
+    """Return the database WAREHOUSE_DATABASE of the account that the SNOWFLAKE_* settings name.
+
+    See `open_warehouse`.
+    """
+    # Imported late: the connector's import takes long, and users of DuckDB do not need it.
     from orchestration.warehouse.snowflake.settings import SnowflakeSettings
     from orchestration.warehouse.snowflake.warehouse import SnowflakeWarehouse
 
@@ -47,7 +50,7 @@ def snowflake_warehouse(
 
 
 def snowflake_reader(settings: ReaderSettings) -> Login:
-    """The login that queries the marts, in the account that the SNOWFLAKE_* settings name.
+    """Return the login that queries the marts, in the account that the SNOWFLAKE_* settings name.
 
     Raises ConfigurationError for bad settings.
     """
@@ -64,10 +67,10 @@ def open_warehouse(
     wait: timedelta | None = None,
     on_wait: Callable[[str], None] = lambda holder: None,
 ) -> Warehouse:
-    """The warehouse to load into. Snowflake's history of statements names `run_id`.
+    """Return the warehouse to load into. Snowflake's query history shows `run_id`.
 
-    `wait` is how long to wait for a program that has it open without the lock, such as the dbt of a killed run (None:
-    as long as for the lock); `on_wait` gets the name of the lock's holder. Raises ConfigurationError for bad settings.
+    `wait` limits the wait for a program that has it open without the lock, such as the dbt of a killed run (None: as
+    long as for the lock). `on_wait` gets the name of the lock's holder. Raises ConfigurationError for bad settings.
     """
     if settings.warehouse is WarehouseKind.SNOWFLAKE:
         return snowflake_warehouse(settings, run_id=run_id, on_wait=on_wait)

@@ -1,7 +1,7 @@
-"""RAW's tables as the contracts describe them, and how a warehouse spells them.
+"""RAW's tables by the contracts, and the spelling of their types and names in each warehouse.
 
-`data_table`, `deletes_table`, `ledger_table`, `locks_table` and `claim_table` are the only lists of columns; a
-warehouse adds a `Dialect`.
+`data_table`, `deletes_table`, `ledger_table`, `locks_table` and `claim_table` are the only lists of columns. Each
+warehouse has its own `Dialect`.
 """
 
 from __future__ import annotations
@@ -53,25 +53,25 @@ META_COLUMNS = (
 
 
 def data_table(contract: StreamContract, schema: str) -> Table:
-    """`raw.<stream>`: every landed version of every row."""
+    """Return `raw.<stream>`: every landed version of every row."""
     columns = tuple(TableColumn(column.name, column.landing) for column in contract.columns)
     return Table(schema, contract.stream, columns + META_COLUMNS)
 
 
 def deletes_table(contract: StreamContract, schema: str) -> Table:
-    """`raw.<stream>__deletes`: a tombstone for each time that a key was found to have left the source."""
+    """Return `raw.<stream>__deletes`: a tombstone for each time that a key was found deleted at the source."""
     columns = tuple(TableColumn(column.name, column.landing) for column in contract.key_columns)
     return Table(schema, contract.stream + DELETES_SUFFIX, columns + META_COLUMNS)
 
 
 def stream_tables(contract: StreamContract, schema: str) -> tuple[Table, ...]:
-    """The tables of a stream: its data and, where deletions are found by a keys pass, its tombstones."""
+    """Return the tables of a stream: its data and, if a keys pass finds deletions, its tombstones."""
     data = data_table(contract, schema)
     return (data, deletes_table(contract, schema)) if contract.lands_keys else (data,)
 
 
 def ledger_table(schema: str) -> Table:
-    """`raw._loads`: one row for each version of each stream that was loaded."""
+    """Return `raw._loads`: one row for each version of each stream that was loaded."""
 
     def column(name: str, type_: LandingType, *, nullable: bool = False) -> TableColumn:
         return TableColumn(name, type_, nullable)
@@ -98,7 +98,7 @@ def ledger_table(schema: str) -> Table:
 
 
 def locks_table(schema: str) -> Table:
-    """`raw._locks`: who writes, if the warehouse has no lock of its own."""
+    """Return `raw._locks`: the holder of the writer's lease, for a warehouse that has no lock of its own."""
     return Table(
         schema,
         LOCKS,
@@ -115,45 +115,46 @@ def locks_table(schema: str) -> Table:
 
 
 def claim_table(stream: str, schema: str) -> Table:
-    """`raw._claim_<stream>`: one row, which a load updates to be the only one of its stream.
+    """Return `raw._claim_<stream>`: one row, which a load updates so that it is the only load of its stream.
 
-    A table for each stream, because Snowflake locks a table as a whole for an UPDATE. No stream begins with `_`.
+    Each stream has its own table, because Snowflake locks a whole table for an UPDATE. No stream's name begins with
+    `_`.
     """
     return Table(schema, CLAIM_PREFIX + stream, (TableColumn("run_id", TEXT), TableColumn("since", _TIMESTAMPTZ)))
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """A warehouse's spelling of types and names. `types` covers every Kind but DECIMAL, as its catalog prints them."""
+    """A warehouse's spelling of types and names. `types` maps every Kind but DECIMAL to the name in the catalog."""
 
     name: str
     types: Mapping[Kind, str]
     decimal: str
 
     def type(self, landing: LandingType) -> str:
-        """The warehouse's name of a landing type."""
+        """Return the warehouse's name of a landing type."""
         if landing.kind is Kind.DECIMAL:
             return self.decimal.format(precision=landing.precision, scale=landing.scale)
         return self.types[landing.kind]
 
     def quote(self, name: str) -> str:
-        """A name as an identifier, whatever it is made of."""
+        """Return a name as an identifier, whatever its characters."""
         return quoted(name)
 
     def table(self, table: Table) -> str:
-        """`"schema"."table"`."""
+        """Return `"schema"."table"`."""
         return f"{self.quote(table.schema)}.{self.quote(table.name)}"
 
     def create_schema(self, schema: str) -> str:
-        """CREATE SCHEMA, if there is none."""
+        """Return CREATE SCHEMA IF NOT EXISTS."""
         return f"CREATE SCHEMA IF NOT EXISTS {self.quote(schema)}"
 
     def create_table(self, table: Table) -> str:
-        """CREATE TABLE, if there is none."""
+        """Return CREATE TABLE IF NOT EXISTS."""
         return f"CREATE TABLE IF NOT EXISTS {self.table(table)} ({self._body(table)})"
 
     def create_temporary_table(self, table: Table) -> str:
-        """CREATE TEMPORARY TABLE, in place of one that an earlier use has left."""
+        """Return CREATE OR REPLACE TEMPORARY TABLE, which replaces a table that an earlier use has left."""
         return f"CREATE OR REPLACE TEMPORARY TABLE {self.table(table)} ({self._body(table)})"
 
     def _body(self, table: Table) -> str:
@@ -163,16 +164,18 @@ class Dialect:
         return ", ".join(lines)
 
     def add_column(self, table: Table, column: TableColumn) -> str:
-        """ALTER TABLE ADD COLUMN, nullable, unless another loader has: the rows that are there have no value for it."""
+        """Return ALTER TABLE ADD COLUMN IF NOT EXISTS. The column is nullable, because existing rows have no value for
+        it.
+        """
         name, type_ = self.quote(column.name), self.type(column.type)
         return f"ALTER TABLE {self.table(table)} ADD COLUMN IF NOT EXISTS {name} {type_}"
 
     def widen_column(self, table: Table, change: TypeChange) -> str:
-        """ALTER TABLE to a type that holds every value that is there."""
+        """Return ALTER TABLE to a type that holds every existing value."""
         return f"ALTER TABLE {self.table(table)} ALTER COLUMN {self.quote(change.column)} SET DATA TYPE {change.wanted}"
 
     def parse(self, type_: str) -> LandingType | None:
-        """The landing type that `type` would spell so; None for a type that no landing type has here."""
+        """Return the landing type that the warehouse spells `type`; None if there is none."""
         kinds = {name: kind for kind, name in self.types.items()}
         if type_ in kinds:
             return LandingType(kinds[type_])
@@ -181,12 +184,12 @@ class Dialect:
         return LandingType(Kind.DECIMAL, int(match[1]), int(match[2])) if match else None
 
     def widens(self, narrow: str, wide: str) -> bool:
-        """Whether type `wide` holds every value of type `narrow` as it is; also for equal types."""
+        """Return whether type `wide` holds every value of type `narrow` unchanged. Equal types widen each other."""
         old, new = self.parse(narrow), self.parse(wide)
         return narrow == wide or (old is not None and new is not None and landing_widens(old, new))
 
     def can_widen(self, actual: str, wanted: str) -> bool:
-        """Whether `widen_column` can make a column of type `actual` one of type `wanted`."""
+        """Return whether `widen_column` can change a column of type `actual` to type `wanted`."""
         return self.widens(actual, wanted)
 
     def _definition(self, column: TableColumn) -> str:
@@ -196,7 +199,7 @@ class Dialect:
 
 @dataclass(frozen=True)
 class TypeChange:
-    """A column that is another type in the warehouse than it should be; both as the warehouse spells them."""
+    """A column whose type in the warehouse differs from the wanted one; both in the warehouse's spelling."""
 
     column: str
     actual: str
@@ -205,9 +208,9 @@ class TypeChange:
 
 @dataclass(frozen=True)
 class Differences:
-    """Changes of a table for rows to fit. A wider column is no change.
+    """The changes that a table needs for rows to fit. A column that is already wider needs none.
 
-    `narrower` columns can be widened; for `incompatible` ones nothing can be done.
+    `narrower` columns can be widened; `incompatible` columns cannot be changed.
     """
 
     missing: tuple[TableColumn, ...]
@@ -216,7 +219,7 @@ class Differences:
 
 
 def compare(table: Table, actual: Mapping[str, str], dialect: Dialect) -> Differences:
-    """`table` against the columns that the warehouse has for it: type by name, as the warehouse stores names."""
+    """Compare `table` with the warehouse's columns, which map each name as the warehouse stores it to a type."""
     present = {folded(name): type_ for name, type_ in actual.items()}
     missing = tuple(column for column in table.columns if folded(column.name) not in present)
     pairs = [(column, present[folded(column.name)]) for column in table.columns if column not in missing]

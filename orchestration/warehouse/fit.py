@@ -1,4 +1,7 @@
-"""RAW's tables made to take rows: created, given the columns they lack, and widened. Never narrowed, never cast."""
+"""Makes RAW's tables fit new rows: creates them, adds missing columns, and widens columns.
+
+It never narrows or casts.
+"""
 
 from __future__ import annotations
 
@@ -14,28 +17,31 @@ from orchestration.warehouse.protocol import Session
 
 @dataclass(frozen=True)
 class Fitted:
-    """The changes made: names of columns, and changes such as `quantity: INTEGER to BIGINT`."""
+    """The changes made: names of added columns, and widenings such as `quantity: INTEGER to BIGINT`."""
 
     added: tuple[str, ...] = ()
     widened: tuple[str, ...] = ()
 
     def plus(self, other: Fitted) -> Fitted:
-        """Both, each thing once: a stream's data and its tombstones share columns."""
+        """Return both sets of changes, each change once, because a stream's data and its tombstones share columns."""
         return Fitted(
             tuple(dict.fromkeys((*self.added, *other.added))), tuple(dict.fromkeys((*self.widened, *other.widened)))
         )
 
 
 def fit_contract(session: Session, contract: StreamContract, table: Table) -> Fitted:
-    """Create `table`, or bring it up to the contract. Raises ConfigurationError if a type has changed."""
+    """Create `table`, or change it to fit the contract.
+
+    Raises ConfigurationError if a type has changed incompatibly.
+    """
     return _fit(session, table, contract.stream, f"contract version {contract.version}")
 
 
 def fit_commit(session: Session, contract: StreamContract, schema: str, commit: Commit) -> Fitted:
-    """Bring a stream's tables up to the columns that a commit's rows have, which may be more than the contract's.
+    """Make a stream's tables fit the columns of a commit's rows, which may be more than the contract's.
 
-    Not inside a transaction: some warehouses commit at each DDL statement. A table that is wider than its rows does
-    no harm, whatever becomes of the load. Raises ConfigurationError if a type has changed.
+    Call it outside a transaction, because some warehouses commit at each DDL statement. A table that is wider than its
+    rows does no harm, whether or not the load succeeds. Raises ConfigurationError if a type has changed incompatibly.
     """
     if not commit.columns:
         return Fitted()

@@ -1,7 +1,7 @@
-"""Deletions as older releases landed them: by the set of all keys, in commits of kind `keys` and `raw.<stream>__keys`.
+"""Deletions in the form of older releases: the set of all keys, in commits of kind `keys` and `raw.<stream>__keys`.
 
-A set says that every key with an older row that it lacks is deleted, and that those it has are not. In RAW that becomes
-tombstones: while such a commit is loaded, and once, for the set that an older release has loaded last.
+A key is deleted if the set lacks it and it has an older row; the keys in the set are not deleted. In RAW a set becomes
+tombstones: when such a commit is loaded, and once for the set that an older release has loaded last.
 """
 
 from __future__ import annotations
@@ -19,14 +19,16 @@ _SUFFIX = "__keys"
 
 
 def key_set_table(contract: StreamContract, schema: str) -> Table:
-    """`raw.<stream>__keys`, which has the columns of the tombstones."""
+    """Return `raw.<stream>__keys`, which has the columns of the tombstones."""
     deletes = deletes_table(contract, schema)
     return Table(schema, contract.stream + _SUFFIX, deletes.columns)
 
 
 @dataclass(frozen=True)
 class Applied:
-    """The tombstones that a set has added, and those that it has taken back since their keys were there again."""
+    """The numbers of tombstones that a set has added, and of tombstones that it has removed because their keys came
+    back.
+    """
 
     added: int
     revived: int
@@ -50,7 +52,7 @@ class KeySets:
             self._session.execute(self._session.dialect.create_table(self.table))
 
     def apply(self, load: Callable[[Table], object], *, version: int, batch_id: str, extracted_at: datetime) -> Applied:
-        """Inside a transaction: let `load` fill the table with the set of `version`, and make tombstones of it."""
+        """Inside a transaction, let `load` fill the table with the set of `version`, and make tombstones of it."""
         self._session.execute(f"DELETE FROM {self._keys}")  # noqa: S608
         load(self.table)
         applied = self._apply(version, batch_id, extracted_at)
@@ -58,11 +60,11 @@ class KeySets:
         return applied
 
     def convert(self, newest: KeySetEntry) -> None:
-        """Make tombstones of the set that an older release has loaded as `newest`, and drop its table."""
+        """Make tombstones of the set `newest`, which an older release has loaded, and drop its table."""
         if not self._session.columns(self.table):
             return
         [(rows,)] = self._session.query(f"SELECT count(*) FROM {self._keys}")  # noqa: S608
-        if rows == newest.rows:  # else it is no whole set: it was made into tombstones, or the table was made anew
+        if rows == newest.rows:  # otherwise it was made into tombstones already, or the table is new
             with self._session.transaction():
                 self._session.claim(self._contract.stream)
                 self._apply(newest.version, newest.batch_id, newest.committed_at)

@@ -1,4 +1,4 @@
-"""RAW._LOADS, the ledger: which versions of which stream are in the warehouse. Written with the rows it speaks of."""
+"""RAW._LOADS, the ledger of the loaded versions of each stream. A version's entry is written together with its rows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from orchestration.warehouse.protocol import Session
 
 @dataclass(frozen=True)
 class LedgerEntry:
-    """One loaded version. Field order is the table's column order; `rows` are the commit's own (a replay has none)."""
+    """One loaded version. The fields are the table's columns in their order.
+
+    `rows` are the commit's own (0 for a replay).
+    """
 
     stream: str
     version: int
@@ -31,7 +34,7 @@ class LedgerEntry:
 
     @classmethod
     def of(cls, commit: Commit) -> LedgerEntry:
-        """The entry for a commit that is being loaded now."""
+        """Return the entry for a commit that is being loaded now."""
         return cls(
             stream=commit.stream,
             version=commit.version,
@@ -68,17 +71,17 @@ class Ledger:
         self._rows = session.dialect.quote("rows")
 
     def ensure(self) -> None:
-        """Create the schema and the ledger where they are not there yet."""
+        """Create the schema and the ledger if they do not exist yet."""
         if not self.exists():
             self._session.create_schema(self._table.schema)
             self._session.execute(self._session.dialect.create_table(self._table))
 
     def exists(self) -> bool:
-        """Whether anything was ever loaded into this schema."""
+        """Return whether anything was ever loaded into this schema."""
         return bool(self._session.columns(self._table))
 
     def version(self, stream: str) -> int:
-        """The newest loaded version, 0 for none. Raises FatalError if versions below it are missing."""
+        """Return the newest loaded version, 0 for none. Raises FatalError if versions below it are missing."""
         [(count, newest)] = self._session.query(
             f"SELECT count(*), coalesce(max(version), 0) FROM {self._name} WHERE stream = ?",  # noqa: S608
             [stream],
@@ -92,7 +95,7 @@ class Ledger:
         return int(str(newest))
 
     def newest(self, stream: str, kinds: tuple[str, ...]) -> int:
-        """The newest loaded version of some kinds, 0 for none."""
+        """Return the newest loaded version of some kinds, 0 for none."""
         marks = ", ".join("?" for _ in kinds)
         [(newest,)] = self._session.query(
             f"SELECT coalesce(max(version), 0) FROM {self._name} WHERE stream = ? AND kind IN ({marks})",  # noqa: S608
@@ -101,12 +104,12 @@ class Ledger:
         return int(str(newest))
 
     def streams_with_quarantine(self) -> frozenset[str]:
-        """The streams of which some loaded version refused records."""
+        """Return the streams with a loaded version that refused records."""
         rows = self._session.query(f"SELECT DISTINCT stream FROM {self._name} WHERE quarantined > 0")  # noqa: S608
         return frozenset(str(stream) for (stream,) in rows)
 
     def newest_key_sets(self) -> dict[str, KeySetEntry]:
-        """By stream, the newest key set that was loaded, in a warehouse that an older release has loaded."""
+        """Return each stream's newest loaded key set, for a warehouse that an older release has loaded."""
         found = self._session.query(
             f"SELECT stream, version, {self._rows}, batch_id, committed_at FROM {self._name} WHERE kind = ? "  # noqa: S608
             "ORDER BY version",
@@ -115,9 +118,9 @@ class Ledger:
         return {str(stream): KeySetEntry(*entry) for stream, *entry in found}  # type: ignore[arg-type]
 
     def record(self, entry: LedgerEntry) -> None:
-        """Add a version, inside the transaction that loads it and claimed the stream.
+        """Add a version, inside the transaction that loads it and has claimed the stream.
 
-        Raises ConflictError if it does not follow the newest one: another loader was here.
+        Raises ConflictError if it does not follow the newest version, because another loader has loaded since.
         """
         newest = self.version(entry.stream)
         if newest != entry.version - 1:
@@ -130,7 +133,7 @@ class Ledger:
         self._session.execute(f"INSERT INTO {self._name} VALUES ({marks})", list(astuple(entry)))  # noqa: S608
 
     def holds(self, entry: LedgerEntry) -> bool:
-        """Whether this very entry is there: the load that it is of was committed, whatever became of the answer."""
+        """Return whether this very entry exists. If so, its load was committed, even if the response was lost."""
         found = self._session.query(
             f"SELECT batch_id, loaded_at FROM {self._name} WHERE stream = ? AND version = ?",  # noqa: S608
             [entry.stream, entry.version],
@@ -142,10 +145,10 @@ class Ledger:
         self._session.execute(f"DELETE FROM {self._name} WHERE stream = ?", [stream])  # noqa: S608
 
     def check_against(self, log: CommitLog) -> int:
-        """The newest loaded version, after making sure that it is the lake's own.
+        """Return the newest loaded version, after a check that it is the lake's own.
 
-        Raises FatalError if the lake has no such version, or another batch under its number: the warehouse was
-        loaded from another lake, or the lake was made anew.
+        Raises FatalError if the lake has no such version, or has another batch under its number: the warehouse was
+        loaded from another lake, or the lake was created anew.
         """
         version = self.version(log.stream)
         if version == 0:

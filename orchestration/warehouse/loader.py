@@ -1,10 +1,10 @@
-"""The loader: which versions are loaded, in which order and transaction. The same for every warehouse.
+"""The loader: the order and the transactions in which versions are loaded. The same for every warehouse.
 
-A stream's versions above the ledger's newest one are loaded in order, each in one transaction with its ledger row.
-So a version is in RAW whole, once, and in the ledger; or it is in neither.
+A stream's versions above the ledger's newest one are loaded in order, each in one transaction with its ledger row. So a
+version is completely in RAW, once, and in the ledger; or it is in neither.
 
     data, snapshot, backfill   rows are appended: RAW keeps the history
-    deletes                    tombstones are appended; an older release's `keys` are made into such
+    deletes                    tombstones are appended; an older release's `keys` are made into tombstones
     replay                     the rows of the named versions are deleted and their files loaded again
 """
 
@@ -36,10 +36,11 @@ from orchestration.warehouse.protocol import Session
 
 @dataclass(frozen=True)
 class LoadResult:
-    """One stream's outcome of a load. `version` is the newest in RAW now, `rows` those appended to `raw.<stream>`.
+    """One stream's outcome of a load. `version` is the newest in RAW now, `rows` counts the rows appended to
+    `raw.<stream>`.
 
-    `deletes` are tombstones, and `revived` those taken back by an older release's key set; `reloaded` are rows that
-    replays loaded again, None without any. `backfilled` are those of `rows` that a backfill or a repair landed.
+    `deletes` counts tombstones, `revived` those removed by an older release's key set. `reloaded` counts rows that
+    replays loaded again, None without a replay. `backfilled` counts those of `rows` that a backfill or a repair landed.
     """
 
     stream: str
@@ -59,20 +60,20 @@ class LoadResult:
 
     @property
     def replayed(self) -> bool:
-        """Whether versions were loaded again, which models that only read what is new would not notice."""
+        """Whether versions were loaded again, which incremental models would not notice."""
         return self.reloaded is not None
 
     def changes_the_past(self, contract: StreamContract) -> bool:
-        """Whether models that only read what is new may hold what is no longer true.
+        """Return whether incremental models may now hold outdated rows.
 
-        Their rows of a stream that is append-only by its contract are never taken back, so that one that was landed
-        again, and is another now, would count beside what it was.
+        They never remove rows of a stream that is append-only by its contract. So a row that was landed again with
+        other values would count beside its older version.
         """
         return self.replayed or bool(self.revived) or (bool(self.backfilled) and not contract.lands_keys)
 
 
 class Loader:
-    """Loads streams of one lake into the schema `schema` of one warehouse."""
+    """A loader of streams of one lake into the schema `schema` of one warehouse."""
 
     def __init__(self, store: ObjectStore, schema: str, *, run_id: str, wait_budget_seconds: float = 120.0) -> None:
         self._store = store
@@ -81,10 +82,10 @@ class Loader:
         self._budgets = WaitBudgets(wait_budget_seconds, "LOAD_WAIT_BUDGET_SECONDS")
 
     def prepare(self, session: Session, contracts: Sequence[StreamContract]) -> dict[str, Fitted | PlatformError]:
-        """Create the schema, the ledger and the streams' tables, and bring tables up to their contracts.
+        """Create the schema, the ledger and the streams' tables, and make existing tables fit their contracts.
 
-        Returns what was done by stream; for a stream whose table cannot take its contract, the error instead. What a
-        lost connection left undone is done on the next one: each step looks first at what is there.
+        Returns the changes by stream; for a stream whose table cannot fit its contract, the error instead. After a lost
+        connection the next one finishes the work, because each step first looks at what exists.
         """
         logger = get_logger(run_id=self._run_id)
         for_all = self._budgets.of_all([contract.stream for contract in contracts])
@@ -107,10 +108,10 @@ class Loader:
         return prepared
 
     def load(self, session: Session, contract: StreamContract) -> LoadResult:
-        """Load every version of a prepared stream that RAW does not have yet.
+        """Load every version of a prepared stream that RAW lacks.
 
-        Raises FatalError if rows loaded differ from rows committed, a file is missing, or the lake is not the one
-        that was loaded before; ConfigurationError, AccessError or TransientError where the lake cannot be read.
+        Raises FatalError if the loaded rows differ from the committed ones, a file is missing, or the lake is not the
+        one that was loaded before. Raises ConfigurationError, AccessError or TransientError if the lake cannot be read.
         """
         started = monotonic()
         log = CommitLog(self._store, contract.stream)
@@ -137,7 +138,7 @@ class Loader:
         return total.result(contract.stream, version, monotonic() - started)
 
     def budget(self, stream: str) -> WaitBudget:
-        """The rest of a stream's wait budget, over all tries of this loader."""
+        """Return the rest of a stream's wait budget, over all tries of this loader."""
         return self._budgets.of(stream)
 
     def _retrying(self, policy: RetryPolicy, budget: Budget, logger: FilteringBoundLogger) -> Retrying:
@@ -147,10 +148,10 @@ class Loader:
         return retrying(policy, budget, before_retry=note)
 
     def forget(self, session: Session, contract: StreamContract) -> None:
-        """Drop a stream's tables and its ledger rows; the next load builds them anew from the lake.
+        """Drop a stream's tables and its ledger rows. The next load builds them again from the lake.
 
-        Emptied with the ledger first, then dropped: some warehouses commit at each DDL statement, and whatever happens
-        in between, the rows are those of the ledger.
+        Rows and ledger are deleted in one transaction before the tables are dropped, because some warehouses commit at
+        each DDL statement. So RAW's rows match the ledger at any moment.
         """
         ledger = Ledger(session, self._schema)
         ledger.ensure()
@@ -169,7 +170,7 @@ class Loader:
 
 
 class StreamLoads:
-    """Loads streams that are `prepared`, each through a session of its own. May be called from several threads."""
+    """The loads of `prepared` streams, each through a session of its own. Safe for several threads."""
 
     def __init__(self, loader: Loader, session: Session, prepared: Mapping[str, Fitted | PlatformError]) -> None:
         self._loader = loader
@@ -177,9 +178,9 @@ class StreamLoads:
         self._prepared = prepared
 
     def load(self, contract: StreamContract) -> LoadResult:
-        """Load what is new of one stream; the result names the columns that its preparation added, too.
+        """Load the new versions of one stream. The result includes the columns that its preparation added.
 
-        Raises the error of its preparation, and what `Loader.load` raises.
+        Raises the error of its preparation, and the errors of `Loader.load`.
         """
         fitted = self._prepared[contract.stream]
         if isinstance(fitted, PlatformError):
@@ -193,7 +194,7 @@ class StreamLoads:
 def load_streams(
     loader: Loader, session: Session, contracts: Sequence[StreamContract], *, concurrency: int
 ) -> list[Outcome[LoadResult]]:
-    """Prepare and load streams, `concurrency` at once; a stream that fails does not stop the others."""
+    """Prepare and load streams, `concurrency` at once. A stream that fails does not stop the others."""
     loads = StreamLoads(loader, session, loader.prepare(session, contracts))
     named = {contract.stream: contract for contract in contracts}
     return attempt_all(named, lambda stream: loads.load(named[stream]), at_once=concurrency)
@@ -210,14 +211,14 @@ class _Counted:
 
 
 class _VersionLoad:
-    """Loads one version, in a transaction of its own. Called again after a transient fault."""
+    """The load of one version, in a transaction of its own. It is repeated after a transient fault."""
 
     def __init__(self, session: Session, schema: str, contract: StreamContract, log: CommitLog, commit: Commit) -> None:
         self._session = session
         self._contract = contract
         self._schema = schema
         self._data = data_table(contract, schema)
-        # Tombstones are loaded where the contract has given deletions up, too: it may take them up again.
+        # Tombstones are loaded even if the contract no longer looks for deletions, because it may do so again.
         self._deletes = deletes_table(contract, schema) if contract.key else None
         self._key_sets = KeySets(session, schema, contract) if contract.lands_keys else None
         self._ledger = Ledger(session, schema)
@@ -227,14 +228,14 @@ class _VersionLoad:
         self._tried = False
 
     def make_tables(self) -> None:
-        """Create what only some commits need, outside of the transaction."""
+        """Create tables that only some commits need, outside of the transaction."""
         if self._has(CommitKind.DELETES) and self._deletes and not self._contract.lands_keys:
             fit_contract(self._session, self._contract, self._deletes)
         if self._has(CommitKind.KEYS) and self._key_sets:
             self._key_sets.ensure()
 
     def __call__(self) -> _Counted:
-        if self._tried and self._ledger.holds(self._entry):  # it was committed, and only the answer was lost
+        if self._tried and self._ledger.holds(self._entry):  # it was committed, and only the response was lost
             return self._promised()
         self._tried = True
         with self._session.transaction():
@@ -245,12 +246,12 @@ class _VersionLoad:
             return reduce(_Counted.plus, map(self._apply, self._parts), _Counted())
 
     def _promised(self) -> _Counted:
-        """The counts that a load of this version must have, from the lake."""
+        """Return the counts that a load of this version must have, by the lake."""
         rows = sum(part.rows for part in self._parts if part.kind in APPENDED)
         return _Counted(rows, sum(part.rows for part in self._parts if part.kind is CommitKind.DELETES))
 
     def _replayed(self, log: CommitLog) -> list[Commit]:
-        """Versions from `replay_from` up to this one. They are loaded again from their files."""
+        """Return the versions from `replay_from` up to this one. They are loaded again from their files."""
         first, last = self._commit.replay_from, self._commit.version
         if first is None or not 1 <= first < last:
             raise FatalError(f"version {last} is a replay from version {first}", stream=self._commit.stream)
@@ -286,7 +287,10 @@ class _VersionLoad:
         return _Counted()
 
     def _copy(self, table: Table, commit: Commit) -> int:
-        """Load a commit's files. Raises DamagedLakeError naming a file whose rows are not those committed."""
+        """Load a commit's files.
+
+        Raises DamagedLakeError that names a file with another number of rows than committed.
+        """
         files = [file for file in commit.files if file.rows]
         if not files:
             return 0

@@ -1,4 +1,4 @@
-"""Names of warehouses as parts of the lake's keys."""
+"""Unique names of warehouses, used as parts of the lake's keys."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ _OTHER = re.compile(r"[^A-Za-z0-9._-]")
 
 
 def as_key(*parts: str, digest: str) -> str:
-    """The parts for people, shortened and without what a key had better not hold; the digest makes it unique."""
+    """Return readable parts as a key, shortened and without unsafe characters. The digest makes it unique."""
     return "-".join([*(_OTHER.sub("_", part)[:60] for part in parts), digest[:16]])

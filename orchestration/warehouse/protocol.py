@@ -1,7 +1,7 @@
 """The interface of a warehouse to the loader, the reconciliation and the flow.
 
-SQL that both warehouses understand goes through `Session.execute` and `query` with `?` placeholders; what differs
-(reading files, the catalog, publication) is a method.
+SQL that both warehouses understand goes through `Session.execute` and `query` with `?` placeholders. Operations that
+differ (reading files, the catalog, publication) are methods.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MAX_FILES_PER_STATEMENT = 1000
 
 
 class Purpose(StrEnum):
-    """The purpose of a session: a warehouse with roles gives it the rights of that, and no more."""
+    """The purpose of a session. A warehouse with roles gives the session only the rights for it."""
 
     LOAD = "load"
     AUDIT = "audit"
@@ -48,7 +48,9 @@ class Publication:
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of `tables`, those whose `column` has one of `values`; and all of `views`, which are made of them."""
+    """Rows to publish: rows of `tables` whose `column` has one of `values`, and all rows of `views`, which derive from
+    them.
+    """
 
     tables: frozenset[str]
     views: frozenset[str]
@@ -58,7 +60,7 @@ class Rows:
 
 @dataclass(frozen=True)
 class LockHolder:
-    """The writer of the warehouse."""
+    """The holder of the writer's lock."""
 
     run_id: str
     pid: int
@@ -70,7 +72,7 @@ class LockHolder:
 
 
 class Session(Protocol):
-    """One connection. Not shared by threads: `fork` gives another one to the same warehouse.
+    """One connection. Threads do not share it: `fork` opens another one to the same warehouse.
 
     Every method raises TransientError, AccessError, ConfigurationError or FatalError.
     """
@@ -79,88 +81,93 @@ class Session(Protocol):
     def dialect(self) -> Dialect: ...
 
     def create_schema(self, schema: str) -> None:
-        """Create a schema where there is none."""
+        """Create a schema if it does not exist."""
 
     def about(self, *, stream: str | None = None, version: int | None = None) -> None:
-        """The purpose of the next statements, for a warehouse that keeps a history of statements."""
+        """Name stream and version of the next statements, for a warehouse that keeps a history of statements."""
 
     def prepare_claims(self, names: Sequence[str]) -> None:
-        """Make what `claim` needs for these names, outside of a transaction."""
+        """Create the objects that `claim` needs for these names, outside of a transaction."""
 
     def claim(self, name: str) -> None:
-        """Inside a transaction: wait for other transactions that claimed `name`, and hold back later ones to its end.
+        """Inside a transaction, wait for other transactions that have claimed `name`, and block later ones until its
+        end.
 
-        Raises TransientError if another one keeps it for too long.
+        Raises TransientError if another transaction keeps it for too long.
         """
 
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> int:
-        """Run a statement; the number of rows it changed."""
+        """Run a statement. Return the number of rows it changed."""
 
     def query(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
-        """All rows of a query."""
+        """Return all rows of a query."""
 
     def columns(self, table: Table) -> Mapping[str, str]:
-        """The table's types by column name, both as the warehouse has them; empty if there is no table."""
+        """Return the table's types by column name, both as the warehouse spells them; empty if the table does not
+        exist.
+        """
 
     def transaction(self) -> AbstractContextManager[None]:
-        """Commits at the end, rolls back on any exception."""
+        """Run the block in a transaction. Commit at its end, roll back on any exception."""
 
     def copy(self, table: Table, files: Sequence[DataFile]) -> Mapping[str, int]:
-        """Append the rows of the lake's `files`, matching columns by name; the rows loaded, by file key.
+        """Append the rows of the lake's `files`, matching columns by name. Return the number of rows loaded, by file
+        key.
 
-        A column that a file lacks is null. Raises FatalError naming a file that is missing or unreadable, and
-        ConfigurationError for one with a column or type that the table does not take.
+        A column that a file lacks is null. Raises FatalError that names a missing or unreadable file, and
+        ConfigurationError for a file with a column or type that the table does not accept.
         """
 
     def append(self, table: Table, rows: pa.Table) -> None:
-        """Append rows of this process' memory, matching columns by name. A timestamp without zone is UTC."""
+        """Append rows from memory, matching columns by name. A timestamp without zone is UTC."""
 
     def temporary_table(self, name: str, rows: pa.Table) -> AbstractContextManager[str]:
-        """A table `name` of these rows that only this connection sees; yields it quoted."""
+        """Make a table `name` of these rows that only this connection sees. Yield its quoted name."""
 
     def fork(self) -> AbstractContextManager[Session]:
-        """An independent session."""
+        """Return an independent session."""
 
 
 class Warehouse(Protocol):
-    """A place to load into."""
+    """A warehouse to load the lake into."""
 
     @property
     def name(self) -> str: ...
 
     @property
     def identity(self) -> str:
-        """A name that no other warehouse has, of letters, digits, `.`, `_` and `-`. It is known without a login."""
+        """A unique name of the warehouse, of letters, digits, `.`, `_` and `-`. It is known without a login."""
 
     def unopened_state(self) -> str | None:
-        """What can be said of its state without opening it or logging in: it is another text once anybody has written.
+        """Return a text that changes with every write, obtained without opening the warehouse or logging in.
 
-        A text that never changes where nothing can be said; None where there is nothing that readers could read.
+        The text never changes if no such state is available. Return None if readers have nothing to read.
         """
 
     def lock(self, run_id: str, *, wait: timedelta) -> AbstractContextManager[LockHolder]:
-        """Be the only writer. Raises ConflictError naming the holder when `wait` is over."""
+        """Be the only writer within the block. Raises ConflictError that names the holder after `wait`."""
 
     def connect(self, purpose: Purpose = Purpose.LOAD) -> AbstractContextManager[Session]:
-        """A session on the database that runs write."""
+        """Return a session on the database that runs write."""
 
     def inspect(self, run_id: str, *, wait: timedelta) -> AbstractContextManager[Session]:
-        """A session that only reads, beside a writer where the warehouse can; else as soon as there is none.
+        """Yield a session that only reads. It runs beside a writer if the warehouse allows that, otherwise it waits for
+        its end.
 
-        Raises ConflictError naming the writer when `wait` is over.
+        Raises ConflictError that names the writer after `wait`.
         """
 
     def publish(self, run_id: str) -> Publication:
-        """Show readers the present state. Only under the lock, with no session open."""
+        """Publish the present state to readers. Only under the lock, with no session open."""
 
     def show_rows(self, rows: Rows) -> None:
-        """Show readers these rows of the schema of the marts, and of all else what was published last.
+        """Publish these rows of the marts' schema. For all other rows readers keep the last publication.
 
         Only under the lock, with no session open.
         """
 
     def dbt_environment(self) -> Mapping[str, str]:
-        """The environment variables by which dbt's profile finds the same database."""
+        """Return the environment variables by which dbt's profile finds the same database."""
 
     @property
     def secrets(self) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
-"""The record of a publication, beside the marts: which run made them, when, and which streams it found equal.
+"""The record of a publication, beside the marts: the run, the time, and the streams that the run found equal.
 
-One row in `MART._publication`. Readers see it with the marts that it speaks of: in DuckDB it is in the same file, in
-Snowflake it is written after dbt has replaced the last of them.
+It is one row in `MART._publication`. Readers see it together with its marts: DuckDB has it in the same file, and in
+Snowflake it is written after dbt has replaced the last mart.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ _TIMESTAMP = LandingType(Kind.TIMESTAMP)
 
 @dataclass(frozen=True)
 class PublicationRecord:
-    """What a run says of the marts that it publishes. Times are UTC.
+    """A run's statement about the marts that it publishes. Times are UTC.
 
-    `business_time` is the moment of the shop that the run built them for. Of all `streams`, the `equal` ones were
-    counted at the source and had as many rows there as in the lake, in RAW and in staging; the `uncounted` ones were
-    equal from the lake on, and not counted at the source by this run; of the `failed` ones nothing new was landed.
+    `business_time` is the shop's moment for which the marts were built. Of all `streams`, the `equal` ones had as many
+    rows at the source as in the lake, in RAW and in staging. The `uncounted` ones were equal from the lake on, but this
+    run did not count them at the source. For the `failed` ones this run landed nothing new.
     """
 
     run_id: str
@@ -39,7 +39,7 @@ class PublicationRecord:
 
 
 def publication_table(schema: str) -> Table:
-    """`mart._publication`."""
+    """Return the table `mart._publication`."""
     return Table(
         schema,
         PUBLICATION,
@@ -56,7 +56,7 @@ def publication_table(schema: str) -> Table:
 
 
 def record_publication(session: Session, schema: str, record: PublicationRecord) -> None:
-    """Put the record in the place of the last one, in one transaction. Errors are the session's."""
+    """Replace the last record by this one, in one transaction. Raises the session's errors."""
     table = session.dialect.table(publication_table(schema))
     session.create_schema(schema)
     session.execute(session.dialect.create_table(publication_table(schema)))

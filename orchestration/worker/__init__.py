@@ -1,8 +1,8 @@
 """The containerised ingest worker: a Prefect agent that lands one stream at a time, as other flow runs ask it to.
 
-It imports `ingest` and `orchestration.runtime`, and neither a warehouse nor dbt: its image has neither.
+It imports `ingest` and `orchestration.runtime`, but no warehouse and no dbt, which its image lacks.
 
-stream_flow   the flow that lands one stream; landing does it
+stream_flow   the flow that lands one stream, by means of landing
 verify_flow   the flow that compares whole tables with the lake
-handoff       how a stream's outcome gets back to the run that asked for it: through the lake
+handoff       returns a stream's outcome to the run that asked for it, through the lake
 """

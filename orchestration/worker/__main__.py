@@ -12,7 +12,7 @@ AGENT = "ingest"
 
 
 def main(arguments: list[str], entrypoints: Mapping[str, Mapping[str, str]] = ENTRYPOINTS) -> int:
-    """The exit code. `entrypoints` is what it runs, by queue."""
+    """Run the worker. Return the exit code. `entrypoints` maps each queue to the code that the worker runs."""
     if arguments == ["health"]:
         return health.check(AGENT)
     if arguments:

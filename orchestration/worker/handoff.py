@@ -1,7 +1,7 @@
 """The hand-off: a stream's outcome, as an object in the lake, from the worker to the run that asked for it.
 
-Its rows are in the commit log already; what is handed over is which commits, what was counted at the source, and the
-error if there was one. Prefect's own results would need a disk that both can reach.
+The rows are in the commit log already. The hand-off names the commits, the source's count, and the error if there was
+one. Prefect's own results would need a disk that both processes can reach.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class _Model(BaseModel):
 
 
 class ErrorNote(_Model):
-    """A PlatformError by the name of its class."""
+    """A PlatformError as JSON, with the name of its class."""
 
     kind: str
     message: str
@@ -37,7 +37,7 @@ class ErrorNote(_Model):
 
     @classmethod
     def of(cls, error: PlatformError) -> Self:
-        """The hand-off of `error`."""
+        """Return `error` in the form of the hand-off."""
         note = cls(kind=type(error).__name__, message=error.message, stream=error.stream, hint=error.hint)
         if isinstance(error, TransientError):
             note = note.model_copy(update={"final": error.final, "retry_at": error.retry_at})
@@ -46,7 +46,7 @@ class ErrorNote(_Model):
         return note
 
     def error(self) -> PlatformError:
-        """The error again; one of a class that this release does not know is a FatalError."""
+        """Return the error. An error of a class that this release does not have becomes a FatalError."""
         kind = _kinds(PlatformError).get(self.kind, FatalError)
         error = kind(self.message, stream=self.stream, hint=self.hint)
         if isinstance(error, TransientError):
@@ -57,7 +57,7 @@ class ErrorNote(_Model):
 
 
 class ResultNote(_Model):
-    """A StreamResult without the commits, which are in the log, and with the keys in flight as an Arrow IPC stream."""
+    """A StreamResult as JSON. Its commits are in the log, and its keys in flight are an Arrow IPC stream."""
 
     versions: tuple[int, ...]
     rows_landed: int
@@ -75,7 +75,7 @@ class ResultNote(_Model):
 
     @classmethod
     def of(cls, result: StreamResult) -> Self:
-        """The hand-off of `result`."""
+        """Return `result` in the form of the hand-off."""
         counted = result.source_count
         return cls(
             versions=tuple(commit.version for commit in result.commits),
@@ -94,7 +94,7 @@ class ResultNote(_Model):
         )
 
     def result(self, store: ObjectStore, stream: str) -> StreamResult:
-        """The result again, with its commits read from the log. Raises FatalError if the log has not got one."""
+        """Return the result with its commits from the log. Raises FatalError if the log lacks one."""
         log = CommitLog(store, stream)
         commits = {version: log.read(version) for version in self.versions}
         absent = [version for version, commit in commits.items() if commit is None]
@@ -125,7 +125,7 @@ class ResultNote(_Model):
 class Handoff(_Model):
     """The outcome of one stream in one flow run: a result or an error, with the host.
 
-    `waited_seconds` is what it took from the stream's budget.
+    `waited_seconds` is the time taken from the stream's wait budget.
     """
 
     stream: str
@@ -135,12 +135,15 @@ class Handoff(_Model):
     waited_seconds: float = 0.0
 
     def write(self, store: ObjectStore, flow_run_id: str) -> None:
-        """Leave it for the run that asked for this one."""
+        """Write the hand-off for the run that asked for this one."""
         store.put(layout.outcome_key(flow_run_id), self.model_dump_json().encode())
 
     @classmethod
     def read(cls, store: ObjectStore, flow_run_id: str) -> Self:
-        """The hand-off of that flow run. Raises TransientError if there is none, FatalError if it is another object."""
+        """Return the hand-off of that flow run.
+
+        Raises TransientError if there is none, FatalError for an invalid one.
+        """
         key = layout.outcome_key(flow_run_id)
         body = store.get(key)
         if body is None:
@@ -152,7 +155,7 @@ class Handoff(_Model):
 
 
 def remove_handoffs(store: ObjectStore, *, older_than: datetime) -> int:
-    """Remove what was handed over before `older_than`, by the store's clock; how many there were."""
+    """Remove hand-offs written before `older_than`, by the store's clock. Return their number."""
     old = [item.key for item in store.list(layout.RUNS) if item.modified < older_than]
     if old:
         store.delete(old)

@@ -1,4 +1,4 @@
-"""Landing one stream as part of a flow run's ingestion, with a line in the log now and then."""
+"""Lands one stream as part of a flow run's ingestion, and logs its progress."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _LINE_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class StreamOrder:
-    """An order to land a stream. `run_id` is the run that commits belong to, `shared` its
-    horizon and snapshot, if it has them.
+    """An order to land a stream. `run_id` is the run that the commits belong to.
 
-    `backfill` is a window `[from, to)` of cursors to land again, in place of what is new.
+    `shared` is that run's horizon and snapshot, if it has them. `backfill` is a window `[from, to)` of cursors to land
+    again instead of new data.
     """
 
     stream: str
@@ -43,9 +43,9 @@ def land(
     logger: Logger,
     budgets: WaitBudgets | None = None,
 ) -> StreamResult:
-    """Land a stream, within its budget of `budgets`: the settings' by default.
+    """Land a stream within its wait budget in `budgets`, which are the settings' by default.
 
-    Raises PlatformError, ConflictError if another writer won.
+    Raises PlatformError, including ConflictError if another writer committed first.
     """
     budgets = budgets or WaitBudgets(settings.wait_budget_seconds)
     (contract,) = ContractRegistry.load(settings.contracts_dir).select([order.stream])
@@ -69,7 +69,7 @@ def land(
                 )
             )
 
-        # What happens to an ingestion that was opened, it tries again by itself.
+        # Once it is open, an ingestion retries by itself.
         ingestion = retrying_to_open(budgets, [contract.stream], note)(once)
         if order.backfill is not None:
             start, end = order.backfill
@@ -78,7 +78,7 @@ def land(
 
 
 class ProgressLines:
-    """Says how far a stream is, every few seconds."""
+    """A logger of a stream's progress every few seconds."""
 
     def __init__(self, logger: Logger) -> None:
         self._logger = logger

@@ -1,9 +1,9 @@
 """The flow that lands one stream. The platform's flow hands streams to it, each as a run of its deployment `stream`.
 
-What it did is in the lake when it ends: commits in the log, and a hand-off for the run that asked.
+Its outcome is in the lake when it ends: commits in the log, and a hand-off for the run that asked for it.
 """
 
-# Prefect reads the flow's annotations as they are.
+# Prefect evaluates the flow's annotations, so they must not be strings.
 import re
 import socket
 from collections.abc import Callable
@@ -80,7 +80,7 @@ def land_stream(
 def _landed(
     stream: str, order: Callable[[], StreamOrder], flow_run_id: str, logger: Logger, budget_seconds: float | None
 ) -> Any:
-    """Land the stream and write the hand-off; returns the run's final state. `order` raises ConfigurationError."""
+    """Land the stream, write the hand-off, and return the run's final state. `order` raises ConfigurationError."""
     try:
         settings = IngestSettings.load()
         store = ObjectStore(settings.lake)

@@ -1,10 +1,10 @@
-"""The flow that compares whole tables with the lake, stream by stream. Each run leaves a table of what it found.
+"""The flow that compares whole tables with the lake, stream by stream. Each run leaves a table of its findings.
 
-It runs on a worker, which has what reads the sources; it writes to the lake alone, and the platform's next run loads
-what it landed.
+It runs on a worker, because the worker has the sources' drivers. It writes only to the lake, and the platform's next
+run loads what it landed.
 """
 
-# Prefect reads the flow's annotations as they are.
+# Prefect evaluates the flow's annotations, so they must not be strings.
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
@@ -65,7 +65,7 @@ def verify_streams(streams: list[str] = [], repair: bool = False) -> Any:  # noq
 
 
 class _Verifier:
-    """Compares stream after stream, each in an ingestion of its own, so that no snapshot is kept open for all."""
+    """A verifier of one stream after the other, each in its own ingestion, so that no snapshot is kept open for all."""
 
     def __init__(self, settings: IngestSettings, run_id: str, logger: Logger) -> None:
         self._settings = settings
@@ -75,7 +75,7 @@ class _Verifier:
         self._budgets = WaitBudgets(settings.wait_budget_seconds)
 
     def verify(self, contract: StreamContract, *, repair: bool) -> Verification:
-        """Land what is new in a stream, then compare it. Raises PlatformError."""
+        """Land new data of a stream, then compare it. Raises PlatformError."""
         for _ in range(VERIFY.further_tries):
             try:
                 return self._once(contract, repair=repair)
@@ -109,7 +109,7 @@ class _Verifier:
 
 
 def _ended(verifier: _Verifier, contracts: list[StreamContract], *, repair: bool) -> Any:
-    """Compare all streams and write the table; returns the run's final state."""
+    """Compare all streams, write the table, and return the run's final state."""
     found: list[Verification] = []
     errors: list[PlatformError] = []
     rows: list[dict[str, Any]] = []

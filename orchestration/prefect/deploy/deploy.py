@@ -29,10 +29,10 @@ from orchestration.settings import REPOSITORY, OrchestrationSettings
 
 @asynccontextmanager
 async def server() -> AsyncIterator[PrefectClient]:
-    """A client of the configured server, which answers.
+    """Yield a client of the configured server, once it responds.
 
-    Raises ConfigurationError if none is configured, UnreachableError where it does not answer within a minute,
-    AccessError where it asks for a login, and TransientError for a request that fails within the block.
+    Raises ConfigurationError if none is configured, UnreachableError if it does not respond within a minute,
+    AccessError if it demands a login, and TransientError for a request that fails within the block.
     """
     url = PREFECT_API_URL.value()
     if not url:
@@ -55,7 +55,7 @@ async def server() -> AsyncIterator[PrefectClient]:
 
 
 async def deploy(client: PrefectClient) -> Registered:
-    """Register everything, by the settings of the environment. Raises ConfigurationError."""
+    """Register everything, by the environment's settings. Raises ConfigurationError."""
     settings = DeploySettings.load()
     registry = ContractRegistry.load(OrchestrationSettings.load().contracts_dir)
     with warnings.catch_warnings():
@@ -84,9 +84,10 @@ async def _until_it_answers(client: PrefectClient, url: str) -> None:
 
 
 def deploy_and_run(parameters: Mapping[str, object], console: Console) -> int:
-    """Register everything, run the deployment `full` with `parameters` on the agent, and follow it; the exit code.
+    """Register everything, run the deployment `full` with `parameters` on the agent, and follow it. Return the exit
+    code.
 
-    Raises ConfigurationError for a window: that is what the deployment `backfill` is for.
+    Raises ConfigurationError for a window, because windows belong to the deployment `backfill`.
     """
     if parameters.get("backfill_from") or parameters.get("backfill_to"):
         raise ConfigurationError(

@@ -34,7 +34,7 @@ from orchestration.runtime.names import (
 
 @dataclass(frozen=True)
 class ScheduleSpec:
-    """A schedule as it is made: a cron line, in UTC. While not `on`, its deployment is paused, and run by hand."""
+    """A new deployment's schedule: a cron line in UTC. While it is not `on`, runs are started by hand."""
 
     cron: str
     on: bool
@@ -51,7 +51,7 @@ class Schedules:
 
 @dataclass(frozen=True)
 class DeploymentSpec:
-    """A deployment. `parameters` are its own values, `schema` what a run may be given besides."""
+    """A deployment. `parameters` are its fixed values, `schema` describes the parameters that a run may be given."""
 
     flow: str
     name: str
@@ -65,12 +65,12 @@ class DeploymentSpec:
 
     @property
     def full_name(self) -> str:
-        """The name by which it is run: `flow/deployment`."""
+        """The name that starts a run: `flow/deployment`."""
         return f"{self.flow}/{self.name}"
 
 
 def deployment_specs(registry: ContractRegistry, schedules: Schedules = Schedules()) -> list[DeploymentSpec]:
-    """All deployments, for these contracts and at these times."""
+    """Return all deployments, for these contracts and with these schedules."""
     streams = list(registry)
     with_deletions = [contract.stream for contract in registry.values() if contract.lands_keys]
     with_cursor = [contract.stream for contract in registry.values() if contract.spec.cursor is not None]

@@ -1,4 +1,6 @@
-"""Starts a run of a deployment on its agent, and follows it: a line for each task that ends, then how the run ended."""
+"""Starts a run of a deployment on its agent, and follows it: prints a line for each task that ends, then the
+outcome.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,7 @@ _COLOURS = {StateType.COMPLETED: "green", StateType.FAILED: "red", StateType.CRA
 async def start_and_follow(
     client: PrefectClient, deployment_id: UUID, parameters: Mapping[str, object], console: Console
 ) -> int:
-    """Start a run, follow it to its end, and print what it did. 0 if it completed, else 1."""
+    """Start a run, follow it to its end, and print a summary. Return 0 if it completed, else 1."""
     STARTED.unlink(missing_ok=True)
     run = await client.create_flow_run_from_deployment(deployment_id, parameters=dict(parameters))
     console.print(f"Started run {run.name}: {link(run.id)}", soft_wrap=True)
@@ -57,12 +59,12 @@ async def start_and_follow(
 
 
 def link(flow_run_id: UUID) -> str:
-    """The run's page in the UI."""
+    """Return the run's page in the UI."""
     return f"{PREFECT_UI_URL.value() or ''}/flow-runs/flow-run/{flow_run_id}"
 
 
 class _Follower:
-    """Prints what changes about a run. A server that is away for a while is waited for."""
+    """A printer of the changes of a run. While the server is unavailable, it waits."""
 
     def __init__(self, client: PrefectClient, flow_run_id: UUID, console: Console) -> None:
         self._client = client
@@ -102,7 +104,7 @@ class _Follower:
             STARTED.touch()
 
     async def _newly_ended(self) -> list[TaskRun]:
-        """Task runs that ended and were not returned yet, in the order in which they ended."""
+        """Return the task runs that have ended since the last call, in the order in which they ended."""
         newly: list[TaskRun] = []
         while True:
             page = await self._client.read_task_runs(

@@ -1,8 +1,8 @@
-"""The parameters of the deployments as JSON schemas: the forms of Prefect's UI, and what the API refuses.
+"""The parameters of the deployments as JSON schemas: the forms of Prefect's UI, and the API's validation.
 
-The UI of Prefect 2.20.4 shows `properties` in the order of `position`. What a deployment sets itself, its runs cannot
-change: it stands in `patternProperties`, which the form does not show. The API checks no format, hence the pattern of
-a time.
+The UI of Prefect 2.20.4 shows `properties` in the order of `position`. A run cannot change the parameters that its
+deployment fixes: they stand in `patternProperties`, which the form does not show. The API checks no format, so a time
+has a pattern.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ def form(
     fixed: Mapping[str, object] | None = None,
     together: Sequence[str] = (),
 ) -> Schema:
-    """A form of these fields, in their order. Any other parameter is refused, but `fixed` ones with their values.
+    """Return a form of these fields, in their order. Any other parameter is refused, except `fixed` ones with their
+    values.
 
-    Of the fields that go `together`, one is refused without the others.
+    The fields in `together` are accepted only together.
     """
     schema: Schema = {
         "title": "Parameters",
@@ -35,7 +36,7 @@ def form(
         "properties": {name: {**field, "position": index} for index, (name, field) in enumerate(fields.items())},
         "additionalProperties": False,
     }
-    if required:  # the API takes no empty list
+    if required:  # the API accepts no empty list
         schema["required"] = list(required)
     if together:
         others = {name: [other for other in together if other != name] for name in together}
@@ -48,7 +49,10 @@ def form(
 def fields_of(
     model: type[BaseModel], names: Sequence[str], streams: Sequence[str], *, required: Sequence[str] = ()
 ) -> dict[str, Schema]:
-    """The form's fields for these fields of a flow's parameters: a list chooses among `streams`, text is a moment."""
+    """Return the form's fields for these parameters of a flow.
+
+    A list chooses among `streams`, and a text is a moment.
+    """
     return {name: _field(model.model_fields[name], streams, required=name in required) for name in names}
 
 
@@ -63,7 +67,7 @@ def _field(field: FieldInfo, streams: Sequence[str], *, required: bool) -> Schem
 
 
 def choice(title: str, description: str, names: Sequence[str], *, required: bool = False) -> Schema:
-    """Some of `names`; at least one where it is required, else none at first."""
+    """Return a field that selects some of `names`: at least one if it is required, otherwise none by default."""
     field: Schema = {
         "title": title,
         "description": description,
@@ -75,18 +79,18 @@ def choice(title: str, description: str, names: Sequence[str], *, required: bool
 
 
 def switch(title: str, description: str, *, default: bool = False) -> Schema:
-    """Yes or no."""
+    """Return a yes-or-no field."""
     return {"title": title, "description": description, "type": "boolean", "default": default}
 
 
 def number(title: str, description: str, *, default: float | None = None, minimum: float = 0) -> Schema:
-    """A number from `minimum` on; it may be left out where it has no default."""
+    """Return a field for a number of at least `minimum`. It may be left out if it has no default."""
     field: Schema = {"title": title, "description": description, "type": "number", "minimum": minimum}
     return field if default is None else {**field, "default": default}
 
 
 def time(title: str, description: str) -> Schema:
-    """A date and time, with its zone; UTC where it has none."""
+    """Return a field for a date and time with its zone. Without a zone it is UTC."""
     return {
         "title": title,
         "description": description,

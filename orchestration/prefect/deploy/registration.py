@@ -1,8 +1,8 @@
-"""Registers the platform with Prefect's API: pool, queues, infrastructure, deployments, alerts. It can be repeated.
+"""Registers the platform with Prefect's API: pool, queues, infrastructure, deployments, alerts. It is idempotent.
 
-What was set in the UI stays as it is there: whether a schedule is on, a paused queue, a paused automation, a limit. The
-times of a schedule are those that were changed last, in the settings or in the UI (`schedules.py`). All else is made to
-be what the code says.
+Changes made in the UI stay: a schedule switched on or off, a paused queue, a paused automation, a limit. A schedule's
+times are those changed last, in the settings or in the UI (`schedules.py`). Everything else is set to the code's
+values.
 """
 
 from __future__ import annotations
@@ -36,9 +36,10 @@ class Code:
 
 @dataclass(frozen=True)
 class Registered:
-    """What was registered: the deployments' ids by full name, and the names of the automations that send alerts.
+    """The outcome of a registration: the deployments' ids by full name, and the names of the automations that send
+    alerts.
 
-    `kept` are the times of schedules that somebody set in Prefect, and that stay, by the deployment's full name.
+    `kept` are the times of schedules that somebody set in Prefect and that stay, by the deployment's full name.
     """
 
     deployments: Mapping[str, UUID]
@@ -49,7 +50,7 @@ class Registered:
 async def register(
     client: PrefectClient, specs: Sequence[DeploymentSpec], code: Code, *, alert_url: SecretStr | None
 ) -> Registered:
-    """Tell the API everything. Raises ConfigurationError, and httpx.HTTPError where the API fails."""
+    """Register everything with the API. Raises ConfigurationError, and httpx.HTTPError if the API fails."""
     await ensure_pool(client)
     infrastructure = await _ensure_infrastructure(code)
     made = await MadeSchedules.read(client)
@@ -66,7 +67,10 @@ async def register(
 
 
 async def _ensure_infrastructure(code: Code) -> UUID:
-    """A process in the code's own folder: an agent would copy the code to any other, before each run."""
+    """Register a process block that runs in the code's own folder, and return its id.
+
+    Into any other folder the agent would copy the code before each run.
+    """
     return UUID(str(await process_block(code.root).save(WORK_POOL, overwrite=True)))
 
 

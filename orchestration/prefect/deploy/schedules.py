@@ -1,7 +1,7 @@
 """A schedule's times: the last change wins, whether it was made in the settings or in Prefect's UI.
 
-What the settings said at the last registration is kept in a variable of Prefect. Where they say something else now,
-they were changed since, and the schedule becomes theirs. Where they say the same, whatever Prefect has stays.
+A variable in Prefect keeps the settings of the last registration. If the settings differ from it, they were changed
+since, and the schedule takes their times. If they are the same, Prefect's schedule stays.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class MadeSchedules:
 
     @classmethod
     async def read(cls, client: PrefectClient) -> Self:
-        """The crons in Prefect's variable; empty if there is none, or if it holds another's text."""
+        """Return the cron lines in Prefect's variable; empty if there is none, or if it holds a foreign text."""
         variable = await client.read_variable_by_name(VARIABLE)
         try:
             said = json.loads(str(variable.value)) if variable is not None else {}
@@ -43,7 +43,7 @@ class MadeSchedules:
         return cls({name: cron for name, cron in crons.items() if isinstance(cron, str)})
 
     async def write(self, client: PrefectClient, specs: Sequence[DeploymentSpec]) -> None:
-        """Keep the cron lines of these deployments, beside those of others."""
+        """Write the cron lines of these deployments to the variable, and keep those of other deployments."""
         told = {spec.full_name: spec.schedule.cron for spec in specs if spec.schedule is not None}
         value = json.dumps({**self.crons, **told}, sort_keys=True)
         if await client.read_variable_by_name(VARIABLE) is None:
@@ -54,7 +54,10 @@ class MadeSchedules:
     def wanted(
         self, name: str, schedule: ScheduleSpec | None, existing: Sequence[DeploymentSchedule] | None
     ) -> list[DeploymentScheduleCreate]:
-        """The schedules that deployment `name` is to have; `existing` are those it has, None if it is new."""
+        """Return the schedules that deployment `name` should have.
+
+        `existing` are its present ones, None for a new deployment.
+        """
         ours = [] if schedule is None else [_cron(schedule.cron)]
         if existing is None:
             return ours
@@ -63,18 +66,18 @@ class MadeSchedules:
         return [DeploymentScheduleCreate(schedule=item.schedule, active=item.active) for item in existing]
 
     def is_kept(self, name: str, schedule: ScheduleSpec | None, wanted: Sequence[DeploymentScheduleCreate]) -> bool:
-        """Whether these differ from the settings."""
+        """Return whether the wanted schedules differ from the settings."""
         return schedule is not None and [times_of(item) for item in wanted] != [schedule.cron]
 
     def _was_changed(self, name: str, schedule: ScheduleSpec, existing: Sequence[DeploymentSchedule]) -> bool:
-        """Whether the settings have changed since the last registration."""
+        """Return whether the settings have changed since the last registration."""
         if name in self.crons:
             return self.crons[name] != schedule.cron
         return {times_of(item) for item in existing} <= _OF_OLDER_RELEASES
 
 
 def times_of(item: DeploymentScheduleCreate | DeploymentSchedule) -> str:
-    """When a schedule runs, in a few words; a cron line in UTC as it is."""
+    """Describe when a schedule runs, in a few words. A cron line in UTC is returned unchanged."""
     schedule = item.schedule
     if isinstance(schedule, CronSchedule):
         return schedule.cron if schedule.timezone in (None, "UTC") else f"{schedule.cron} ({schedule.timezone})"

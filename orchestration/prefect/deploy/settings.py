@@ -34,7 +34,7 @@ class DeploySettings(GuardedSettings):
 
     @property
     def schedules(self) -> Schedules:
-        """When deployments run."""
+        """The schedules of the deployments."""
         return Schedules(
             incremental=self.incremental_schedule, maintenance=self.maintenance_schedule, verify=self.verify_schedule
         )

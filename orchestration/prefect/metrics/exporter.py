@@ -1,7 +1,7 @@
-"""The server of `/metrics`, and the reading of what it shows, beside the agent for ever.
+"""The server of `/metrics`, and the continuous reading of its values, beside the agent.
 
-Sources are read one after another, each for a limited time; what is read in a thread and does not come back is not read
-again until it does. Whatever goes wrong is logged once, shown as a metric, and ends nothing.
+Sources are read one after another, each within a time limit. A source is read in a thread; if the read hangs, no second
+one starts until it returns. Every failure is logged once and shown as a metric, and ends nothing.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _logger = get_logger("metrics")
 
 
 async def show_metrics(client: PrefectClient, settings: OrchestrationSettings, agent: str) -> None:
-    """Serve the metrics of `agent`, for ever. Goes on beside an agent; METRICS_PORT=0: it does nothing."""
+    """Serve the metrics of `agent` for ever, beside the agent. With METRICS_PORT=0 it does nothing."""
     if not settings.metrics_port:
         return
     figures = Figures()
@@ -57,19 +57,19 @@ def _serve(figures: Figures, settings: OrchestrationSettings, agent: str) -> boo
 
 
 class Reading:
-    """Reads every source again and again into `figures`."""
+    """A loop that reads every source repeatedly into `figures`."""
 
     def __init__(self, figures: Figures, client: PrefectClient, settings: OrchestrationSettings) -> None:
         self._figures = figures
         self._client = client
         self._settings = settings
         self._sources: _Sources | None = None
-        # Threads of its own: one that hangs takes none away from what else goes on beside the agent.
+        # A separate thread pool, so that a read that hangs takes no thread from other work of the agent.
         self._threads = ThreadPoolExecutor(max_workers=len(Origin), thread_name_prefix="metrics")
         self._in_thread: dict[Origin, asyncio.Future[None]] = {}
 
     async def go_on(self, pause_seconds: float) -> None:
-        """Read, pause, and so on."""
+        """Read all sources, pause, and repeat."""
         while True:
             await self.read_all()
             await asyncio.sleep(pause_seconds)
@@ -85,7 +85,7 @@ class Reading:
         try:
             async with asyncio.timeout(_LONGEST_READ_SECONDS):
                 await read()
-        except Exception as error:  # any: a monitor's fault is no reason to lose the agent, whose tasks end together
+        except Exception as error:  # any error: a fault in monitoring must not end the agent, whose tasks end together
             if was_read:
                 reason = first_line(error) or type(error).__name__
                 _logger.warning("no metrics of %s for now: %s", origin, reason)
@@ -98,11 +98,11 @@ class Reading:
         self._figures.runs = await count_runs(self._client)
 
     async def _threaded(self, origin: Origin, read: Callable[[], None]) -> None:
-        """In a thread, and in one at a time: a read that hangs is waited for, and not started again."""
+        """Read a source in a thread, at most once at a time: a read that hangs is awaited, and not started again."""
         reading = self._in_thread.get(origin)
         if reading is None or reading.done():
             reading = asyncio.get_running_loop().run_in_executor(self._threads, read)
-            reading.add_done_callback(lambda done: done.cancelled() or done.exception())  # also where nobody waits
+            reading.add_done_callback(lambda done: done.cancelled() or done.exception())  # also if nobody awaits it
             self._in_thread[origin] = reading
         await asyncio.shield(reading)
 
@@ -121,7 +121,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class _Sources:
-    """What is read in threads."""
+    """The sources that are read in threads."""
 
     store: ObjectStore
     contracts: Sequence[StreamContract]

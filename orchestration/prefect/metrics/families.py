@@ -1,4 +1,4 @@
-"""The metrics. Ages are counted to the moment of the scrape, so that they grow while nothing can be read."""
+"""The metrics. Ages count up to the moment of the scrape, so that they grow while no source can be read."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ class Families(Collector):
         self._clock = clock
 
     def describe(self) -> list[Metric]:
-        """Nothing: names are known from the first scrape on, and registering must read nothing."""
+        """Return no metrics: their names are known from the first scrape on, and registering must read nothing."""
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """The metrics of what is known. A family without any sample is left out."""
+        """Yield the known metrics. A family without any sample is left out."""
         now = self._clock()
         families = [*self._agent(), *self._runs(), *self._lake(now), *self._latest(now)]
         yield from (family for family in families if family.samples)
 
     def _agent(self) -> Iterator[Metric]:
         polled = _gauge("agent_polled_timestamp_seconds", "When the agent last polled its queues (its heartbeat file).")
-        with suppress(OSError):  # it has not polled yet
+        with suppress(OSError):  # the agent has not polled yet
             polled.add_metric([], self._heartbeat.stat().st_mtime)
         yield polled
         success = _gauge("collection_success", "1 if the last try to read this source succeeded, else 0.", "source")

@@ -1,4 +1,4 @@
-"""What is known of the platform, and as of when. Each source replaces its own part as a whole."""
+"""The known state of the platform, and the time of each part. Each source replaces its own part as a whole."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from orchestration.ops.latest import LatestRun
 
 
 class Origin(StrEnum):
-    """Where figures are read."""
+    """The sources of the figures."""
 
     PREFECT = "prefect"
     LAKE = "lake"
@@ -20,10 +20,10 @@ class Origin(StrEnum):
 
 @dataclass(frozen=True)
 class StreamFigures:
-    """A stream by its log. `rows` and `refused` were committed since the agent began to look.
+    """The state of a stream by its log. `rows` and `refused` were committed since the agent began to watch.
 
-    `stands_at` is the source's present where that stands still (BUSINESS_NOW); None: the clock's. `allowed` is None
-    where the stream's age is not judged.
+    `stands_at` is the source's present if its clock stands still (BUSINESS_NOW), None for the real clock. `allowed` is
+    None if the stream's age is not judged.
     """
 
     stream: str
@@ -38,7 +38,7 @@ class StreamFigures:
 
 @dataclass(frozen=True)
 class LakeFigures:
-    """All streams whose logs are sound, and the names of the others."""
+    """The figures of all streams with a sound log, and the names of the damaged streams."""
 
     streams: tuple[StreamFigures, ...]
     damaged: tuple[str, ...]
@@ -46,14 +46,14 @@ class LakeFigures:
 
 @dataclass(frozen=True)
 class RunCounts:
-    """Flow runs by flow and state."""
+    """The numbers of flow runs by flow and state."""
 
     by_flow: Mapping[str, Mapping[str, int]]
 
 
 @dataclass
 class Figures:
-    """All that was read last. Written by one task, read by scrapes: each field is replaced at once."""
+    """The figures read last. One task writes them and scrapes read them, so each field is replaced as a whole."""
 
     runs: RunCounts | None = None
     lake: LakeFigures | None = None

@@ -1,4 +1,4 @@
-"""How the figures are read: a few requests to each source, whatever the size of the platform's history."""
+"""Reads the figures: a few requests to each source, whatever the size of the platform's history."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _ENDED: Mapping[str, dict[str, Any]] = {
 
 
 async def count_runs(client: PrefectClient) -> RunCounts:
-    """Runs by flow and state. Raises httpx.HTTPError."""
+    """Return the numbers of runs by flow and state. Raises httpx.HTTPError."""
     began = {"after_": (datetime.now(UTC) - _WINDOW).isoformat()}
     asked = [(flow, name, {"state": state}) for flow in FLOWS for name, state in _UNDER_WAY.items()]
     asked += [(flow, name, {"state": state, "start_time": began}) for flow in FLOWS for name, state in _ENDED.items()]
@@ -48,15 +48,15 @@ async def count_runs(client: PrefectClient) -> RunCounts:
 
 
 async def _count(client: PrefectClient, flow: str, runs: dict[str, Any]) -> int:
-    """Prefect's client has no method for it."""
+    """Return the number of flow runs that match a filter. Prefect's client has no method for it."""
     body = {"flows": {"name": {"any_": [flow]}}, "flow_runs": runs}
     return int((await client._client.post("/flow_runs/count", json=body)).json())
 
 
 def latest_of(store: ObjectStore, contracts: Sequence[StreamContract]) -> LatestRun | None:
-    """The note of the newest run, of these streams alone: of one that was given up nothing is to be done.
+    """Return the note of the newest run, limited to these streams. Other streams were given up and need no action.
 
-    Raises what the lake raises where it cannot be read.
+    Raises the object store's errors if the lake cannot be read.
     """
     latest = read_latest(store)
     if latest is None:
@@ -69,7 +69,7 @@ def latest_of(store: ObjectStore, contracts: Sequence[StreamContract]) -> Latest
 
 @dataclass(frozen=True)
 class _Tally:
-    """What was committed since the first look: up to `version`, whose batch is `batch_id`."""
+    """The records committed since the first look, up to `version`, whose batch is `batch_id`."""
 
     version: int
     batch_id: str | None
@@ -78,7 +78,7 @@ class _Tally:
 
 
 class LakeReader:
-    """Reads the logs' heads, and of commits those that are new since the last time."""
+    """A reader of the logs' heads, and of the commits that are new since its last look."""
 
     def __init__(
         self, store: ObjectStore, contracts: Sequence[StreamContract], settings: OrchestrationSettings
@@ -89,7 +89,10 @@ class LakeReader:
         self._tallies: dict[str, _Tally] = {}
 
     def read(self) -> LakeFigures:
-        """Raises TransientError, AccessError or ConfigurationError where the lake cannot be read."""
+        """Read the figures of all streams.
+
+        Raises TransientError, AccessError or ConfigurationError if the lake cannot be read.
+        """
         found = apart(self._contracts, self._stream, at_once=_AT_ONCE)
         return LakeFigures(found.results, tuple(sorted(str(error.stream) for error in found.errors)))
 
@@ -112,7 +115,7 @@ class LakeReader:
         )
 
     def _tallied(self, log: CommitLog, head: Commit | None) -> _Tally:
-        """The tally up to `head`. A log that was begun anew is counted from its head on."""
+        """Return the tally up to `head`. The count of a log that was replaced begins at its head."""
         version, batch_id = (head.version, head.batch_id) if head else (0, None)
         known = self._tallies.get(log.stream)
         if known is None or known.version > version or (known.version == version and known.batch_id != batch_id):

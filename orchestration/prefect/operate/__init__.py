@@ -1,7 +1,7 @@
 """Programs beside the flow.
 
-server       Prefect's server, with the alerts' block; alert_webhook is that block, notifications use it
-api          the configured Prefect API, else the ephemeral one, of which migration makes the tables
-agent        the agent of the platform's and the maintenance's queue; beside it janitor and catch_up
-maintenance  the flow that keeps house; freshness judges how old streams are
+server       Prefect's server, with the block for alerts (alert_webhook), which notifications uses
+api          the configured Prefect API, or else the ephemeral one, whose tables migration makes
+agent        the agent of the queues platform and maintenance; janitor and catch_up run beside it
+maintenance  the flow that cleans up; freshness judges how old streams are
 """

@@ -1,7 +1,7 @@
 """python -m orchestration.prefect.operate.agent: the agent that runs the platform's flow and the maintenance.
 
-Beside it, lost runs are ended (`janitor`) and recorded as crashed (`records`), scheduled ones kept from piling up
-(`catch_up`), and metrics shown.
+Beside it, `janitor` ends lost runs, `records` records them as crashed, `catch_up` keeps scheduled runs from piling up,
+and the metrics are served.
 
 `... health` exits 0 if it polled its queues within a minute.
 """
@@ -18,7 +18,7 @@ AGENT = "prefect_agent"
 
 
 def main(arguments: list[str], entrypoints: Mapping[str, Mapping[str, str]] = ENTRYPOINTS) -> int:
-    """The exit code. `entrypoints` is what it runs, by queue."""
+    """Run the agent. Return the exit code. `entrypoints` maps each queue to the code that the agent runs."""
     if arguments == ["health"]:
         return health.check(AGENT)
     if arguments:
@@ -42,7 +42,7 @@ def _run(entrypoints: Mapping[str, str]) -> int:
     try:
         settings = OrchestrationSettings.load()
         settings.require_salt()
-        IngestSettings.load()  # of the runs: what they would refuse is refused now
+        IngestSettings.load()  # settings of the runs: a bad one is refused now
         janitor = partial(keep_watch, stale_after=settings.stale_run)
         records = partial(keep_records, settings=settings)
         metrics = partial(show_metrics, settings=settings, agent=AGENT)

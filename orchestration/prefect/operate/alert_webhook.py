@@ -1,10 +1,10 @@
 """A Prefect block that calls a webhook with Slack-compatible JSON.
 
-Prefect 2.20.4 has nothing that can: its `call-webhook` action sends a JSON string in place of an object, and its custom
-webhook, where the receiver answers with an error, is called again and again without a pause.
+Prefect 2.20.4 cannot do that: its `call-webhook` action sends a JSON string instead of an object, and its custom
+webhook is called again and again without a pause if the receiver answers with an error.
 
-The server runs the block, so it must know it: `orchestration.prefect.operate.server` does. Another server of the same
-release of Prefect learns it by PREFECT_EXTRA_ENTRYPOINTS=orchestration.prefect.operate.alert_webhook.
+The server runs the block, so it must import it, as `orchestration.prefect.operate.server` does. Another server of the
+same release of Prefect imports it with PREFECT_EXTRA_ENTRYPOINTS=orchestration.prefect.operate.alert_webhook.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class AlertWebhook(NotificationBlock):
     url: SecretStr = Field(default=..., title="Webhook URL", description="Where alerts are sent. It is a secret.")
 
     async def notify(self, body: str, subject: str | None = None) -> None:
-        """Send `body`; what does not reach the receiver is tried again. Raises NotificationError, without the URL."""
+        """Send `body`, with retries. Raises NotificationError, whose message does not show the URL."""
         async with receiver.client(timeout=_TIMEOUT_SECONDS) as client:
             problem = await self._send(client, body)
             for _ in range(ALERT.further_tries):
@@ -44,7 +44,10 @@ class AlertWebhook(NotificationBlock):
         raise NotificationError(f"the alert did not reach its receiver: {problem}")
 
     async def _send(self, client: httpx.AsyncClient, body: str) -> str | None:
-        """Send it once: the problem if there was one that may pass. Raises NotificationError if it was refused."""
+        """Send `body` once. Return the problem if it may pass, else None.
+
+        Raises NotificationError if the receiver refused it.
+        """
         try:
             answer = await client.post(self.url.get_secret_value(), json={"text": body})
         except receiver.ReceiverError as error:

@@ -1,4 +1,4 @@
-"""The configured Prefect API, else the ephemeral one: a server within this process, on a SQLite file.
+"""The configured Prefect API, or else the ephemeral one: a server within this process, on a SQLite file.
 
 Prefect reads its settings when it is imported; `temporary_settings` is its way to change them afterwards.
 """
@@ -32,9 +32,9 @@ _CONSOLE_LEVEL = "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"
 
 @contextmanager
 def prefect_api(*, quiet: bool) -> Iterator[None]:
-    """Within the block, runs are recorded in the configured API, else in an ephemeral one below `.local/prefect`.
+    """Record the runs within the block in the configured API, or else in an ephemeral one below `.local/prefect`.
 
-    `quiet` keeps Prefect's own lines off the terminal; the API gets them all the same.
+    With `quiet`, Prefect's log lines go to the API but not to the terminal.
     """
     with (
         temporary_settings(updates=_ephemeral_settings()),
@@ -47,7 +47,7 @@ def prefect_api(*, quiet: bool) -> Iterator[None]:
 
 
 def quiet_migrations() -> None:
-    """Hide what Prefect's migrations of its SQLite file warn of: that they cannot reflect two of its own indexes."""
+    """Hide the warnings of Prefect's migrations of its SQLite file: they cannot reflect two of its own indexes."""
     warnings.filterwarnings("ignore", "Skipped unsupported reflection of expression-based index", SAWarning)
 
 
@@ -58,18 +58,18 @@ def _ephemeral_settings() -> dict[Any, Any]:
     home.mkdir(parents=True, exist_ok=True)
     settings: dict[Any, Any] = {PREFECT_HOME: home, PREFECT_SERVER_ANALYTICS_ENABLED: False}
     if "PREFECT_API_DATABASE_CONNECTION_URL" not in os.environ:
-        # Said outright: deriving it from the home costs a look at the disk with every request.
+        # Set explicitly, because deriving it from the home costs a disk access with every request.
         settings[PREFECT_API_DATABASE_CONNECTION_URL] = f"{_SQLITE}{home}/prefect.db"
     if PREFECT_API_BLOCKS_REGISTER_ON_START.name not in os.environ:
-        # A run uses none of Prefect's blocks, and a server that shows them makes them when it starts.
+        # A run uses none of Prefect's blocks, and a server that shows them creates them when it starts.
         settings[PREFECT_API_BLOCKS_REGISTER_ON_START] = False
     return settings
 
 
 def _ensure_database() -> None:
-    """Make the ephemeral API's tables where its file is not there yet.
+    """Make the ephemeral API's tables if its file does not exist yet.
 
-    Its server would do that when it starts, but within 30 s, which a busy machine exceeds.
+    Its server would make them when it starts, but within 30 s, which a busy machine exceeds.
     """
     url = PREFECT_API_DATABASE_CONNECTION_URL.value()
     if PREFECT_API_URL.value() or not url.startswith(_SQLITE) or Path(url.removeprefix(_SQLITE)).exists():
@@ -79,7 +79,9 @@ def _ensure_database() -> None:
 
 @contextmanager
 def _console_level(level: str | None) -> Iterator[None]:
-    """Prefect sets its logging up anew at each flow run, from the environment."""
+    """Set the console's log level by an environment variable, because Prefect sets up its logging anew at each flow
+    run.
+    """
     if level is None or _CONSOLE_LEVEL in os.environ:
         yield
         return

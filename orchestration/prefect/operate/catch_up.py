@@ -1,7 +1,7 @@
-"""Scheduled runs do not pile up: of several that are due, only the newest runs.
+"""Prevents scheduled runs from piling up: of several due runs, only the newest one runs.
 
-Each run lands all that is new, so that one does what ten would. Prefect 2.20.4 would run every one that fell due while
-no agent was up, or while a long run held the queue.
+Each run lands all new data, so one run does the work of ten. Prefect 2.20.4 would run every one that fell due while no
+agent was up, or while a long run held the queue.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ _logger = get_logger("catch_up")
 
 
 async def keep_from_catching_up(client: PrefectClient) -> None:
-    """Skip superseded runs, for ever. Goes on beside an agent."""
+    """Skip superseded runs for ever, beside an agent."""
     while True:
         try:
             for run in await skip_superseded(client):
                 _logger.info("the run %s is skipped: a later one is due", run.name)
         except httpx.HTTPError as error:
-            # The agent logs that the server is away.
+            # The agent logs that the server is unavailable.
             _logger.debug("cannot look for superseded runs: %s", error)
         await asyncio.sleep(_LOOK_SECONDS)
 
 
 async def skip_superseded(client: PrefectClient) -> list[FlowRun]:
-    """Cancel runs that a schedule made, that are due, and of whose schedule a later one is due; which they were."""
+    """Cancel due scheduled runs whose deployment has a later due run. Return the cancelled runs."""
     due = await client.read_flow_runs(
         flow_run_filter=FlowRunFilter(
             state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED]), name=None),
@@ -65,7 +65,7 @@ async def skip_superseded(client: PrefectClient) -> list[FlowRun]:
 
 
 def superseded(due: Sequence[FlowRun]) -> list[FlowRun]:
-    """Of runs that are due: all but the latest of each deployment, among those that a schedule made."""
+    """Return all scheduled runs among `due` but the latest of each deployment."""
     latest: dict[UUID | None, FlowRun] = {}
     older = []
     for run in sorted((run for run in due if run.auto_scheduled), key=_start):

@@ -1,6 +1,6 @@
-"""Ends runs whose process is gone: they stay Running for ever otherwise, and keep their queue's slot.
+"""Ends runs whose process is gone. Otherwise they stay Running for ever and keep their queue's slot.
 
-Which those are, says the one judge of silent runs (`silence.py`).
+The detector of silent runs (`silence.py`) decides which runs those are.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ _logger = get_logger("janitor")
 
 
 async def keep_watch(client: PrefectClient, stale_after: timedelta) -> None:
-    """End lost runs, for ever. Goes on beside an agent."""
+    """End lost runs for ever, beside an agent."""
     watch = SilenceWatch(stale_after)
     while True:
         try:
             for run in await sweep(client, watch):
                 _logger.warning("the run %s of %s was lost, and is ended", run.name, run.infrastructure_pid)
         except httpx.HTTPError as error:
-            # The agent logs that the server is away; the watch notices the gap.
+            # The agent logs that the server is unavailable. The watch notices the gap.
             _logger.debug("cannot look for lost runs: %s", error)
         await asyncio.sleep(_LOOK_SECONDS)
 
@@ -39,7 +39,7 @@ async def keep_watch(client: PrefectClient, stale_after: timedelta) -> None:
 async def watch_once(
     client: PrefectClient, stale_after: timedelta, *, look_every: float = _LOOK_SECONDS
 ) -> list[FlowRun]:
-    """Watch until each run that is under way now has given a sign of life, or is lost; the runs that were ended."""
+    """Watch until each running run has given a sign of life or is lost. Return the runs that were ended."""
     watch = SilenceWatch(stale_after)
     ended = await sweep(client, watch)
     silent = watch.seen
@@ -56,7 +56,7 @@ async def watch_once(
 
 
 async def sweep(client: PrefectClient, watch: SilenceWatch) -> list[FlowRun]:
-    """Look once, and end the runs that are lost; those that were ended. One that ends meanwhile keeps its state."""
+    """Look once, and end the lost runs. Return the runs that were ended. A run that ends by itself keeps its state."""
     ended = []
     for run in watch.look(await runs_under_way(client, list(QUEUES))):
         if await end_run(client, run, lost_message(run, watch.silence(run))):
@@ -66,7 +66,7 @@ async def sweep(client: PrefectClient, watch: SilenceWatch) -> list[FlowRun]:
 
 
 def lost_message(run: FlowRun, silence: timedelta) -> str:
-    """The message on a lost run's page."""
+    """Return the message for the page of a lost run."""
     last = f"{run.updated:%Y-%m-%d %H:%M:%S} UTC" if run.updated else "its start"
     where = run.infrastructure_pid or "a process that never began"
     return (

@@ -1,4 +1,4 @@
-"""A login in front of Prefect's server, for API and UI: Prefect 2's open server has none.
+"""A login in front of Prefect's server, for API and UI: Prefect 2's open-source server has none.
 
 A browser asks for user and password (Basic); programs send the same text as Prefect's own clients send an API key
 (Bearer), so `PREFECT_API_KEY` is all that they need.
@@ -20,14 +20,14 @@ _POLICY_VIOLATION = 1008
 
 
 class Login:
-    """An application that answers only whoever knows `secret`, a text of the form `user:password`."""
+    """An ASGI application that passes on only requests with `secret`, a text of the form `user:password`."""
 
     def __init__(self, application: Application, secret: str) -> None:
         self._application = application
         self._secret = secret.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or ask for the login. Whatever is neither HTTP nor a web socket is passed on."""
+        """Pass the request on, or demand the login. Messages other than HTTP and web socket requests are passed on."""
         if scope["type"] not in ("http", "websocket") or self._may(scope):
             await self._application(scope, receive, send)
         elif scope["type"] == "websocket":

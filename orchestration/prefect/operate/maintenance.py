@@ -1,6 +1,6 @@
-"""The flow that keeps house: lost runs, files that nothing reads, streams that are too old. Each leaves a table."""
+"""The maintenance flow: ends lost runs, removes unused files, and reports stale streams. Each part leaves a table."""
 
-# Prefect reads the flow's annotations as they are.
+# Prefect evaluates the flow's annotations, so they must not be strings.
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -32,12 +32,12 @@ from orchestration.worker.handoff import remove_handoffs
 
 Cells = dict[str, Any]
 
-# Prefect types it as a coroutine; called from a flow that is not async, it returns when the artifact is there.
+# Prefect types it as a coroutine. Called from a flow that is not async, it returns after the artifact is written.
 _create_table: Callable[..., object] = create_table_artifact
 
 
 class House:
-    """The lake, the contracts, and the settings. Prefect hands an object of a plain class over as it is."""
+    """The lake, the contracts, and the settings. Prefect passes an object of a plain class on unchanged."""
 
     def __init__(self, settings: OrchestrationSettings, run_id: str) -> None:
         self.settings = settings
@@ -89,7 +89,7 @@ def janitor(house: House) -> Any:
 
 @task(name="gc", task_run_name="gc")
 def gc(house: House, grace: timedelta, handoff_age: timedelta) -> Any:
-    """Remove files that no commit names, and hand-offs that were taken long ago."""
+    """Remove files that no commit names, and old hand-off files."""
     found = apart(
         house.registry.values(),
         lambda contract: remove(
@@ -105,7 +105,7 @@ def gc(house: House, grace: timedelta, handoff_age: timedelta) -> Any:
 
 @task(name="freshness", task_run_name="freshness")
 def freshness(house: House, allowed: timedelta | None) -> Any:
-    """Judge how long ago each stream was read. Raises DataError naming those that are too old."""
+    """Judge how long ago each stream was read. Raises DataError that names the stale streams."""
     judged = apart(
         house.registry.values(),
         lambda contract: freshness_of(house.store, contract, now=present_of(contract, house.settings), default=allowed),
@@ -132,7 +132,7 @@ def _state(part: Any, *arguments: object) -> State[Any]:
 
 
 def _ended(states: Sequence[State[Any]]) -> State[Any]:
-    """The run's final state: its message has all problems, and an alert shows it."""
+    """Return the run's final state. Its message holds all problems, because an alert shows it."""
     problems = [state for state in states if not state.is_completed()]
     if not problems:
         return Completed(message="; ".join(state.message or "" for state in states))

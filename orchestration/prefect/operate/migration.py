@@ -1,7 +1,7 @@
 """Makes the tables of Prefect's SQLite file, by Prefect's own migrations.
 
-They are some thousand statements and reflections, and Prefect runs them over aiosqlite, which carries each call to a
-thread and back: that is half of their time. Here they get an ordinary connection of the same file.
+The migrations are some thousand statements and reflections. Prefect runs them over aiosqlite, which passes each call to
+a thread and back: that is half of their time. Here they use an ordinary connection to the same file.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from prefect.server.database.dependencies import provide_database_interface
 
 @dataclass(frozen=True)
 class _Connection:
-    """As much of an asynchronous connection as the migrations use."""
+    """The methods of an asynchronous connection that the migrations use."""
 
     connection: sa.Connection
 
@@ -27,7 +27,7 @@ class _Connection:
 
 @dataclass(frozen=True)
 class _Engine:
-    """As much of an asynchronous engine."""
+    """The methods of an asynchronous engine that the migrations use."""
 
     engine: sa.Engine
 
@@ -38,12 +38,12 @@ class _Engine:
 
 
 async def make_tables() -> None:
-    """Make all tables in the file of PREFECT_API_DATABASE_CONNECTION_URL, which is one of SQLite."""
+    """Make all tables in the SQLite file of PREFECT_API_DATABASE_CONNECTION_URL."""
     database: Any = provide_database_interface()
     configuration = database.database_config
     url = sa.make_url(configuration.connection_url).set(drivername="sqlite")
     engine = sa.create_engine(url, connect_args={"timeout": configuration.timeout or 5.0}, paramstyle="named")
-    # What Prefect does with each of its connections.
+    # Prefect does the same with each of its connections.
     sa.event.listen(engine, "connect", configuration.setup_sqlite)
     sa.event.listen(engine, "begin", configuration.begin_sqlite_stmt)
 
@@ -54,5 +54,5 @@ async def make_tables() -> None:
     try:
         await database.create_db()
     finally:
-        del configuration.engine  # the class's own is behind it
+        del configuration.engine  # the class's own attribute is behind it
         engine.dispose()

@@ -38,7 +38,7 @@ _CHANGED = f"{WORK_POOL}: the schema of a source has changed"
 
 _TITLE = "{{ flow.name }}: run {{ flow_run.name }}"
 _LINK = "{{ event.resource | ui_url }}"
-# What a message may hold is no markup of the receiver's; the limit keeps an alert readable.
+# The message is escaped, so that its text is no markup for the receiver. The limit keeps an alert readable.
 _PLAIN = "| truncate(600) | replace('&', '&amp;') | replace('<', '&lt;') | replace('>', '&gt;')"
 _MESSAGE = f"{{{{ (flow_run.state.message or '') {_PLAIN} }}}}"
 _CHANGE = f"{{{{ (event.payload.text or '') {_PLAIN} }}}}"
@@ -67,10 +67,10 @@ _DESCRIPTIONS = {
 
 
 async def ensure_alerts(client: PrefectClient, url: SecretStr | None) -> list[str]:
-    """Make the automations as they should be, or remove them where there is no URL; the names of those there are.
+    """Make the automations, or remove them if there is no URL. Return the names of the present ones.
 
-    One that was paused in the UI stays paused. Raises ConfigurationError for a URL that is none, and where the server
-    has no automations.
+    An automation that was paused in the UI stays paused. Raises ConfigurationError for an invalid URL, and if the
+    server has no automations.
     """
     found = {automation.name: automation for automation in await _automations(client)}
     if url is None:
@@ -97,7 +97,7 @@ async def _automations(client: PrefectClient) -> list[Automation]:
 
 
 def check(url: SecretStr) -> None:
-    """Raise ConfigurationError where alerts cannot or may not be sent to it."""
+    """Raise ConfigurationError if alerts cannot or must not be sent to the URL."""
     try:
         parts = urlsplit(url.get_secret_value())
     except ValueError:

@@ -1,8 +1,8 @@
-"""Refuses what a web page of another origin asks of Prefect's server.
+"""Refuses requests of foreign web pages to Prefect's server.
 
 Prefect 2.20.4 answers every Origin and every Host (CVE-2024-8183): any page that a user has open could read blocks and
-start runs. Here a request must name one of our hosts, which ends DNS rebinding; a request of a browser must come from
-a page of this server; and no answer carries a header that shares it with other origins.
+start runs. Here a request must name one of our hosts, which prevents DNS rebinding. A browser's request must come from
+a page of this server. No response carries a header that shares it with other origins.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _AUTH_STRING = re.compile(r"[!-9;-~]+:[!-~]+")
 
 
 class ServerSettings(GuardedSettings):
-    """Settings of Prefect's server that are ours."""
+    """The platform's settings of Prefect's server."""
 
     database: SecretStr | None = Field(default=None, validation_alias="PREFECT_API_DATABASE_CONNECTION_URL")
     """Prefect's own setting, read here for its password."""
@@ -55,21 +55,23 @@ class ServerSettings(GuardedSettings):
 
     @property
     def hosts(self) -> frozenset[str]:
-        """All names by which the server may be reached: loopback, those of the UI's address, and those set."""
+        """All names by which the server may be reached: loopback, the hosts of the UI's addresses, and
+        ALLOWED_HOSTS.
+        """
         addresses = (PREFECT_UI_URL.value(), PREFECT_UI_API_URL.value())
         named = (name.strip().lower() for name in self.allowed_hosts.split(","))
         return _LOOPBACK | {host for host in named if host} | set(filter(None, map(_host_of_url, addresses)))
 
 
 class OwnOrigin:
-    """An application of which only pages of its own origin can ask anything."""
+    """An ASGI application that accepts only requests from pages of its own origin."""
 
     def __init__(self, application: Application, hosts: Iterable[str]) -> None:
         self._application = application
         self._hosts = frozenset(hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Refuse the request, or pass it on. Whatever is neither HTTP nor a web socket is passed on."""
+        """Refuse the request, or pass it on. Messages other than HTTP and web socket requests are passed on."""
         if scope["type"] not in ("http", "websocket"):
             await self._application(scope, receive, send)
         elif refusal := self._refusal(scope["headers"]):
@@ -80,7 +82,7 @@ class OwnOrigin:
     def _refusal(self, headers: Iterable[tuple[bytes, bytes]]) -> str | None:
         hosts = _values(headers, b"host")
         origins = _values(headers, b"origin")
-        # A health check may be too plain to name a host; a browser always does.
+        # A simple health check may name no host, but a browser always does.
         if len(hosts) > 1 or (hosts and _host_of_url(f"//{hosts[0]}") not in self._hosts):
             return "This server is not known by that host. SERVER_ALLOWED_HOSTS names further ones."
         if origins and (len(origins) > 1 or not hosts or urlsplit(origins[0]).netloc.lower() != hosts[0].lower()):

@@ -1,7 +1,7 @@
-"""Where alerts may be sent: not to this machine's own network link, where clouds answer with a machine's credentials.
+"""Restricts where alerts may be sent: not to link-local addresses, where clouds serve a machine's credentials.
 
-The address that was looked up and found harmless is the one that is connected to, so that a name that is looked up
-twice cannot lead elsewhere the second time.
+The client connects to the very address that was looked up and checked, so that a second lookup of the name cannot lead
+elsewhere.
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 class ReceiverError(ValueError):
-    """Alerts may not be sent there. The message names neither the URL nor the address."""
+    """Alerts must not be sent to this receiver. The message names neither the URL nor the address."""
 
 
 class ReceiverSettings(Settings):
-    """What alerts may reach."""
+    """The setting that allows link-local receivers."""
 
     allow_link_local: bool = Field(default=False, validation_alias="ALERT_WEBHOOK_ALLOW_LINK_LOCAL")
     """Whether a receiver of alerts may have a link-local address, or one where clouds keep credentials."""
 
 
 def is_forbidden(address: Address) -> bool:
-    """Whether it is link-local or a cloud's metadata, also where IPv6 only wraps it."""
+    """Return whether an address is link-local or a cloud's metadata address, even if IPv6 wraps it."""
     return any(plain.is_link_local or plain in _METADATA for plain in _unwrapped(address))
 
 
@@ -61,13 +61,13 @@ def _unwrapped(address: Address) -> Sequence[Address]:
 
 
 def addresses_of(host: str) -> list[Address]:
-    """Every address of a name, in any notation that the system takes. Raises OSError where it has none."""
+    """Return every address of a name, in any notation that the system accepts. Raises OSError if it has none."""
     found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     return [ipaddress.ip_address(str(place[0]).partition("%")[0]) for *_, place in found]
 
 
 def require_allowed(host: str) -> Address | None:
-    """The address to connect to; None where the name cannot be looked up here. Raises ReceiverError."""
+    """Return the address to connect to; None if the name cannot be looked up here. Raises ReceiverError."""
     try:
         addresses = addresses_of(host)
     except (OSError, UnicodeError):
@@ -81,12 +81,15 @@ def require_allowed(host: str) -> Address | None:
 
 
 def client(**options: object) -> httpx.AsyncClient:
-    """A client that connects to allowed receivers alone, and follows no redirect."""
+    """Return an HTTP client that connects only to allowed receivers, and follows no redirect."""
     return httpx.AsyncClient(transport=_Allowed(), follow_redirects=False, **options)  # type: ignore[arg-type]
 
 
 class _Allowed(httpx.AsyncBaseTransport):
-    """Connects to the address that was looked up. Through a proxy, which looks names up itself, what is known here."""
+    """A transport that connects to the checked address.
+
+    A proxy looks names up itself, so through a proxy only the addresses known here are checked.
+    """
 
     def __init__(self) -> None:
         self._direct = httpx.AsyncHTTPTransport()
@@ -106,7 +109,7 @@ class _Allowed(httpx.AsyncBaseTransport):
         pinned = httpx.Request(
             request.method,
             request.url.copy_with(host=str(address)),
-            headers=request.headers,  # with the Host that was asked for
+            headers=request.headers,  # with the Host header of the original request
             stream=request.stream,
             extensions=extensions,
         )

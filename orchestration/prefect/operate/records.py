@@ -1,7 +1,7 @@
-"""Completes the records of runs that were killed: as crashed, beside an agent, by what Prefect says of them.
+"""Completes the records of killed runs, as crashed, beside an agent, by their state in Prefect.
 
-A run that is in a final state and whose mark is still in the lake never came to write its record. Where the warehouse
-is free its rows are imported at once, else by the next run.
+A run that is in a final state, and whose mark is still in the lake, has not written its record. If the warehouse is
+free its rows are imported at once, otherwise the next run imports them.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _logger = get_logger("janitor")
 
 
 async def keep_records(client: PrefectClient, settings: OrchestrationSettings) -> None:
-    """Complete the records of killed runs, for ever. Goes on beside an agent."""
+    """Complete the records of killed runs for ever, beside an agent."""
     away = False
     store: ObjectStore | None = None
     while True:
@@ -43,10 +43,10 @@ async def keep_records(client: PrefectClient, settings: OrchestrationSettings) -
             for run_id in await complete_records(client, settings, store):
                 _logger.warning("the run %s was killed: its record says so now", run_id)
         except httpx.HTTPError as error:
-            # The agent logs that the server is away.
+            # The agent logs that the server is unavailable.
             _logger.debug("cannot complete the records of killed runs: %s", error)
         except Exception as error:
-            # Any: the agent is to go on. What could not be done is done the next time.
+            # Any error, because the agent must go on. The next look repeats the work.
             if not away:
                 _logger.warning("cannot complete the records of killed runs, trying on: %s", error)
             away = True
@@ -55,7 +55,7 @@ async def keep_records(client: PrefectClient, settings: OrchestrationSettings) -
 
 
 async def complete_records(client: PrefectClient, settings: OrchestrationSettings, store: ObjectStore) -> list[str]:
-    """Look once; the runs whose record was missing. Raises what lake, warehouse or API raise."""
+    """Look once. Return the runs whose record was missing. Raises errors of lake, warehouse or API."""
     marks = await asyncio.to_thread(RunningMarks(store).all)
     lost = [mark for mark in marks if await _is_lost(client, mark)]
     if not lost:
@@ -67,7 +67,10 @@ async def complete_records(client: PrefectClient, settings: OrchestrationSetting
 
 
 async def _is_lost(client: PrefectClient, mark: RunningMark) -> bool:
-    """Whether the run has ended without removing its mark. Of a run that this server has not, its process decides."""
+    """Return whether the run has ended without removing its mark.
+
+    If this server does not know it, its process decides.
+    """
     try:
         run = await client.read_flow_run(UUID(mark.run_id))
     except (ObjectNotFound, ValueError):
@@ -76,7 +79,7 @@ async def _is_lost(client: PrefectClient, mark: RunningMark) -> bool:
 
 
 def _take_in(store: ObjectStore, settings: OrchestrationSettings) -> None:
-    """Import what waits, where nobody writes the warehouse."""
+    """Import waiting records, unless another process is writing the warehouse."""
     warehouse = open_warehouse(settings, run_id=_WRITER, wait=timedelta(0))
     try:
         with warehouse.lock(_WRITER, wait=timedelta(0)):

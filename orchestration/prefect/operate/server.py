@@ -1,7 +1,7 @@
 """Prefect's server, as the platform runs it: uvicorn --factory orchestration.prefect.operate.server:create_app.
 
-It knows our alerts' block. Its transactions on SQLite wait for each other instead of failing. Pages of other origins
-cannot use it, and with SERVER_AUTH_STRING nobody without that login.
+It includes our alert block. Its transactions on SQLite wait for each other instead of failing. Pages of other origins
+cannot use it. If SERVER_AUTH_STRING is set, it demands that login.
 """
 
 from __future__ import annotations
@@ -19,8 +19,11 @@ from orchestration.prefect.operate.own_origin import Application, OwnOrigin, Ser
 
 
 def create_app() -> OwnOrigin:
-    """The server's application, by Prefect's own settings. Raises ConfigurationError for a bad setting of ours."""
-    # Importing it has registered the block; the server makes one from its document when an alert is due.
+    """Return the server's application, by Prefect's own settings.
+
+    Raises ConfigurationError if a setting of ours is bad.
+    """
+    # The import registers the block. The server makes one from its document when an alert is due.
     assert alert_webhook  # noqa: S101
     quiet_migrations()
     take_write_locks_first()
@@ -32,12 +35,12 @@ def create_app() -> OwnOrigin:
 
 
 def take_write_locks_first() -> None:
-    """Let each transaction of Prefect's on SQLite begin as one that will write.
+    """Make each of Prefect's transactions on SQLite begin as a write transaction.
 
-    Prefect begins most as readers. Of two that read and then write, SQLite refuses the second one at once, whatever the
-    busy timeout ("database is locked"): with a dozen runs under way, clients get 503 and give up. A transaction that is
-    IMMEDIATE from its beginning waits for its turn, up to the minute that Prefect allows. Reads outside of transactions
-    wait for nobody.
+    Prefect begins most of them as readers. If two of them read and then write, SQLite refuses the second one at once,
+    whatever the busy timeout ("database is locked"): with a dozen running runs, clients get 503 and give up. A
+    transaction that is IMMEDIATE from its beginning waits for its turn, up to the minute that Prefect allows. Reads
+    outside of transactions do not wait.
     """
     begin = AioSqliteConfiguration.begin_transaction
 

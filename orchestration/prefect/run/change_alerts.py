@@ -1,6 +1,6 @@
 """Alerts of schema changes: an event for each new one, which the server's automation sends to the alert webhook.
 
-The server sends it, as it does every alert: a run has no need of the webhook's address, which is a secret.
+The server sends it, like every alert, so a run does not need the webhook's address, which is a secret.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from orchestration.warehouse.ops.rows import SchemaChangeRow
 
 
 def send_alerts(rows: Sequence[SchemaChangeRow]) -> None:
-    """Tell the server of these changes; without a server, nobody sends alerts. Raises TransientError."""
+    """Send an event for each of these changes. Without a server, no alert is sent. Raises TransientError."""
     if not rows or not PREFECT_API_URL.value():
         return
     events = [json.loads(_event(row).json()) for row in rows]

@@ -1,4 +1,4 @@
-"""What a run has to build, and the mark that it leaves of what it built."""
+"""Plans a run's build, and writes the mark of what it built."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from orchestration.warehouse.protocol import Purpose, Session, Warehouse
 
 @dataclass
 class Changes:
-    """What has changed since the last publication, for one run, and the mark of what that run publishes."""
+    """The changes since the last publication as one run sees them, and the mark of what that run publishes."""
 
     run_id: str
     parameters: RunParameters
@@ -39,7 +39,7 @@ class Changes:
 
     @classmethod
     def of(cls, run: StepServices) -> Changes:
-        """Those that `run` looks at."""
+        """Return the changes as `run` sees them."""
         return cls(
             run_id=run.run_id,
             parameters=run.parameters,
@@ -55,7 +55,7 @@ class Changes:
         return BuiltMark(self.store, self.warehouse.identity)
 
     def are_none(self) -> bool:
-        """Whether the marts already are what this run would make of them. The warehouse is not asked."""
+        """Return whether the marts already are what this run would build. It makes no request to the warehouse."""
         if not self.parameters.builds_what_is_new:
             return False
         built = self.mark.read()
@@ -66,7 +66,9 @@ class Changes:
         return plan(built, self._seen(self._landed), whole_every=self.settings.build_all_every).is_nothing
 
     def settled(self, session: Session) -> dict[str, StreamVersion]:
-        """The streams that need not be prepared, loaded and compared, by the ledger; none where all is to be built."""
+        """Return the streams that need no preparation, load and comparison, by the ledger; none if everything
+        is built.
+        """
         if not self.parameters.builds_what_is_new or self.warehouse.unopened_state() is None:
             return {}
         built, holdings = self.mark.read(), Holdings.of(session, self.settings.schemas)
@@ -75,7 +77,10 @@ class Changes:
         return {} if whole else settled(built, holdings, self._landed)
 
     def planned(self, loads: Sequence[LoadResult]) -> tuple[Plan, bool]:
-        """What to build after these loads, and whether incremental models are to be built anew. Under the lock."""
+        """Return the plan of the build after these loads, and whether incremental models are built anew.
+
+        It needs the writer's lock.
+        """
         with self.warehouse.connect(Purpose.AUDIT) as session:
             holdings = Holdings.of(session, self.settings.schemas)
         self._built = self.mark.read()
@@ -91,7 +96,10 @@ class Changes:
         return checked(planned, self._built, holdings, loads), False
 
     def begin(self, planned: Plan) -> None:
-        """Note what the next run would not build again, should this one break off. Raises what the lake raises."""
+        """Record the parts of the plan that the next run would not build again if this one breaks off.
+
+        Raises the object store's errors.
+        """
         if not planned.is_of_another_time:
             return
         if self._built is not None:
@@ -99,15 +107,20 @@ class Changes:
             return
         try:
             self.mark.forget()
-        except PlatformError as error:  # there was none that could be read: none is taken for true
+        except PlatformError as error:  # there was no readable mark, so none is assumed
             get_logger(run_id=self.run_id).warning("what is built cannot be noted", error=str(error))
 
     def are_published(self, planned: Plan) -> None:
-        """The marts are what was planned: they were published by this run, or before it where that was nothing."""
+        """Record that the marts match the plan: this run published them, or an earlier one if there was nothing to
+        build.
+        """
         self._published = planned
 
     def note(self) -> None:
-        """Leave the mark of what was published, if anything was. Once the warehouse is closed for the last time."""
+        """Write the mark of the published marts, if there are any.
+
+        Call it after the warehouse is closed for the last time.
+        """
         planned, present, before = self._published, self._present, self._built
         if planned is None or present is None:
             return
@@ -125,7 +138,7 @@ class Changes:
 
     @cached_property
     def _heads(self) -> Heads:
-        """Of all streams, once they were ingested."""
+        """The heads of all streams, read after the ingestion."""
         return read_heads(self.store, list(self.registry.values()))
 
     @property
@@ -134,6 +147,6 @@ class Changes:
 
     def _seen(self, streams: dict[str, StreamVersion]) -> Present:
         now = datetime.now(UTC)
-        # RAW may hold streams that have no contract any more.
+        # RAW may hold streams that no longer have a contract.
         known = {stream: version for stream, version in streams.items() if stream in self.registry}
         return Present(fingerprint(self.settings), business_days(self.settings, now), known, now)

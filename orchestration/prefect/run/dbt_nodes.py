@@ -1,8 +1,8 @@
-"""A Prefect task run for each dbt node: made when the node starts, ended when it ends, linked to what it reads.
+"""A Prefect task run for each dbt node: created when the node starts, ended when it ends, linked to the nodes it reads.
 
-Its log is what dbt says of the node. Nodes are not run as Prefect tasks (dbt runs them), so their runs are recorded
-through the API. That happens in a thread of its own: the thread that listens to dbt is never held up, and the UI is
-behind by no more than an API call.
+Its log holds dbt's messages about the node. dbt runs the nodes, not Prefect, so their task runs are recorded through
+the API. A thread of its own does that: the thread that reads dbt's events is never held up, and the UI is behind by no
+more than an API call.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ _STOPPED_DRAIN_SECONDS = 5.0
 
 
 class NodeTaskRuns:
-    """Records the nodes of one dbt run as task runs of the flow run. Use as a context manager.
+    """A recorder of the nodes of one dbt run as task runs of the flow run. Use as a context manager.
 
-    At the end it waits until all is recorded, and ends the runs of nodes that never finished as cancelled. An API that
-    fails does not fail the build: the first fault is logged.
+    At the end it waits until all is recorded, and ends the runs of unfinished nodes as cancelled. A failing API does
+    not fail the build: only the first fault is logged.
     """
 
     def __init__(
@@ -44,13 +44,15 @@ class NodeTaskRuns:
         logger: logging.Logger | logging.LoggerAdapter[logging.Logger],
         loads: Mapping[str, UUID] | None = None,
     ) -> None:
-        """`loads` are the task runs that loaded streams, by stream: what dbt's sources come from."""
+        """Prepare a recorder. `loads` are the task runs that loaded the streams, by stream: the inputs of dbt's
+        sources.
+        """
         self._flow_run_id = flow_run_id
         self._logger = logger
         self._loads = loads or {}
         self._loop = asyncio.new_event_loop()
         self._queue: asyncio.Queue[NodeEvent | None] = asyncio.Queue()
-        # The context holds Prefect's settings, which say where the API is.
+        # The context holds Prefect's settings, which include the API's address.
         context = copy_context()
         self._thread = threading.Thread(target=context.run, args=(self._record,), name="dbt-nodes", daemon=True)
 
@@ -65,7 +67,7 @@ class NodeTaskRuns:
             self._logger.warning("dbt's nodes are not all recorded: the API is slow")
 
     def tell(self, event: NodeEvent) -> None:
-        """Record an event, soon."""
+        """Record an event in the background."""
         self._put(event)
 
     def _put(self, event: NodeEvent | None) -> None:
@@ -79,7 +81,7 @@ class NodeTaskRuns:
             self._logger.warning("dbt's nodes cannot be recorded: %s", error)
 
     async def _drain(self) -> None:
-        # Without compression: in one process it only costs time.
+        # No compression, which only costs time within one process.
         client = get_client(httpx_settings={"headers": {"accept-encoding": "identity"}})
         if not isinstance(client, PrefectClient):
             raise TypeError(f"Prefect gave a {type(client).__name__}")
@@ -91,7 +93,7 @@ class NodeTaskRuns:
 
 
 class _Recorder:
-    """Turns events into API calls: a node's calls in order, several nodes at once."""
+    """A converter of events to API calls: each node's calls in order, several nodes at once."""
 
     def __init__(self, client: PrefectClient, flow_run_id: UUID, loads: Mapping[str, UUID]) -> None:
         self._client = client
@@ -119,7 +121,7 @@ class _Recorder:
                     self._note(NodeMessage(event.unique_id, logging.INFO, text, datetime.now(UTC)))
 
     async def finish(self) -> None:
-        """Wait for all calls; then end what dbt left unfinished."""
+        """Wait for all calls, then end the runs of nodes that dbt left unfinished."""
         await asyncio.gather(*self._created.values(), *self._ended.values(), *self._noted)
         await self._logs.close()
         left = [unique_id for unique_id in self._created if unique_id not in self._ended]
@@ -156,20 +158,20 @@ class _Recorder:
             await self._client.set_task_run_state(run_id, state, force=True)
 
     def _task(self, resource_type: str) -> Task[Any, Any]:
-        """The tag of this kind of node's runs in Prefect."""
+        """Return the Prefect task that stands for this kind of node."""
         if resource_type not in self._tasks:
             self._tasks[resource_type] = Task(fn=_run_by_dbt, name=f"dbt {resource_type}")
         return self._tasks[resource_type]
 
 
 def _stream(unique_id: str) -> str | None:
-    """The stream of a source such as `source.project.raw.orders__deletes`; None for any other node."""
+    """Return the stream of a source such as `source.project.raw.orders__deletes`; None for any other node."""
     kind, _, rest = unique_id.partition(".")
     return rest.rpartition(".")[2].removesuffix(DELETES_SUFFIX) if kind == "source" else None
 
 
 def _run_by_dbt() -> None:
-    """Stands for a node in Prefect's records; dbt is what runs it."""
+    """Stand for a node in Prefect's records. dbt runs the node itself."""
 
 
 def _state(node: NodeFinished) -> State[Any]:

@@ -1,7 +1,7 @@
-"""Handing streams out: each becomes a run of the worker's deployment, on whichever worker is free, and is followed.
+"""Hands streams out: each becomes a run of the worker's deployment, on any free worker, and is followed.
 
 A worker that dies leaves a run that stays Running for ever. Its heartbeat stops, so the run is marked as crashed and
-the stream is handed out again; the next worker goes on from what the first one had committed.
+the stream is handed out again. The next worker continues after the first one's commits.
 """
 
 from __future__ import annotations
@@ -48,8 +48,10 @@ _HANDED_OUT_AT_ONCE = 3
 
 @dataclass(frozen=True)
 class DispatchSettings:
-    """`deployment` is `flow/deployment`. A run without a sign of life for `stale` is lost; one that no worker has taken
-    for `start_within` is given up."""
+    """The settings of handing out streams. `deployment` is a name `flow/deployment`.
+
+    A run without a sign of life for `stale` is lost. A run that no worker has taken within `start_within` is given up.
+    """
 
     deployment: str
     stale: timedelta
@@ -57,7 +59,7 @@ class DispatchSettings:
 
 
 def require_server() -> None:
-    """Raises ConfigurationError if there is no server that workers could take streams from."""
+    """Raise ConfigurationError if there is no server from which workers could take streams."""
     if not PREFECT_API_URL.value():
         raise ConfigurationError(
             "INGEST_DEPLOYMENT is set, but PREFECT_API_URL is not: there is no server that workers take streams from",
@@ -66,10 +68,10 @@ def require_server() -> None:
 
 
 class StreamDispatcher:
-    """Lands streams by runs of a deployment, those that are quick `here`. Thread-safe.
+    """Lands streams by runs of a deployment, and quick ones by `here`, in this process. Thread-safe.
 
-    Handing a stream out costs two seconds of a core, whatever there is to land. Leaving its context cancels what has
-    not ended.
+    Handing a stream out costs two seconds of a core, however little there is to land. On exit of the context,
+    unfinished runs are cancelled.
     """
 
     def __init__(
@@ -112,7 +114,7 @@ class StreamDispatcher:
                     _end(client, flow_run_id, stream, Cancelling(message=message), logger)
 
     def ingest(self, stream: str) -> StreamOutcome:
-        """Land one stream. That another writer won is an outcome; everything else that fails is raised."""
+        """Land one stream. A conflict with another writer is an outcome; any other failure is raised."""
         if self._here.is_quick(stream):
             return self._here.ingest(stream)
         self._progress.stream_started(stream)
@@ -122,7 +124,7 @@ class StreamDispatcher:
         return outcome
 
     def _landed(self, stream: str) -> StreamOutcome:
-        """Hand the stream out, again where a worker died of it; so often in all, however often its task is tried."""
+        """Hand the stream out, and again if a worker died. The limit counts over all tries of the stream's task."""
         logger = get_run_logger()
         while self._handed_out[stream] <= HAND_OUT.further_tries:
             self._handed_out[stream] += 1
@@ -155,7 +157,7 @@ class StreamDispatcher:
             "backfill_to": end.isoformat() if end else None,
             "keys": keys,
             "wait_budget_seconds": max(self._budgets.of(stream).seconds, 0.0),
-            # Without a keys pass, rows deleted at the source are still in the lake: counts could not be compared.
+            # Without a keys pass, rows deleted at the source are still in the lake, so counts cannot be compared.
             "count": self._backfill is None and (keys or not contract.lands_keys),
         }
         try:
@@ -173,20 +175,20 @@ class StreamDispatcher:
         return flow_run
 
     def _start(self, stream: str, parameters: dict[str, Any]) -> FlowRun:
-        # Prefect types it as a coroutine; called from a task that is not async, it returns when the run is there.
+        # Prefect types it as a coroutine. Called from a task that is not async, it returns after the run is created.
         start: Callable[..., Any] = run_deployment
         flow_run: FlowRun = start(
             self._settings.deployment,
             parameters=parameters,
             flow_run_name=stream,
             timeout=0,
-            # A busy server may create the run and report a failure; the client then asks again.
+            # A busy server may create the run and report a failure. The client then asks again.
             idempotency_key=f"{self._run_id}-{stream}-{uuid4()}",
         )
         return flow_run
 
     def _follow(self, client: SyncPrefectClient, stream: str, flow_run_id: UUID, logger: Logger) -> FlowRun:
-        """Wait until the flow run has ended, or is found to be lost and marked so."""
+        """Wait until the flow run has ended, or until it is lost and marked so."""
         watch = SilenceWatch(self._settings.stale)
         host, pause = None, _FIRST_POLL_SECONDS
         while True:
@@ -218,7 +220,9 @@ class StreamDispatcher:
             pause = min(pause * 1.25, _POLL_SECONDS)
 
     def _read(self, client: SyncPrefectClient, flow_run_id: UUID, stream: str, logger: Logger) -> FlowRun:
-        """The flow run as the API has it. An API that fails is asked again: the worker goes on meanwhile."""
+        """Return the flow run from the API. A failing API is asked again, because the worker goes on in the
+        meantime.
+        """
         for _ in range(SERVER_ANSWER.further_tries + 1):
             try:
                 return client.read_flow_run(flow_run_id)
@@ -255,7 +259,7 @@ class StreamDispatcher:
 
 
 def _refused(error: httpx.HTTPError, stream: str) -> PlatformError:
-    """The error for a stream that the API refused: 409 and 422 stand for refused parameters."""
+    """Return the error for a stream that the API refused: 409 and 422 stand for refused parameters."""
     if isinstance(error, httpx.HTTPStatusError) and error.response.status_code in (409, 422):
         return ConfigurationError(
             f"the deployment refuses the stream: {_detail(error.response)}",
@@ -266,7 +270,7 @@ def _refused(error: httpx.HTTPError, stream: str) -> PlatformError:
 
 
 def _detail(answer: httpx.Response) -> str:
-    """The API's detail, in one line."""
+    """Return the API's detail, in one line."""
     try:
         said = answer.json().get("detail", answer.text)
     except (ValueError, AttributeError):
@@ -275,7 +279,7 @@ def _detail(answer: httpx.Response) -> str:
 
 
 def _name(task_run_id: UUID, stream: str) -> None:
-    """Name the task run that stands for a run elsewhere; replaces Prefect's random name. It is only a name."""
+    """Name the task run that stands for a remote run, instead of Prefect's random name. A failure is ignored."""
 
     async def name() -> None:
         async with async_client() as client:
@@ -288,9 +292,9 @@ def _name(task_run_id: UUID, stream: str) -> None:
 
 
 def _end(client: SyncPrefectClient, flow_run_id: UUID, stream: str, state: State[Any], logger: Logger) -> None:
-    """Set the state of a flow run, unless it has ended or was deleted. An API that fails is logged, and ends nothing.
+    """Set the state of a flow run, unless it has ended or was deleted. A failure of the API is only logged.
 
-    A run that is not ended so does no harm: of two that commit one version one wins, and the janitor ends what is lost.
+    A run that stays Running does no harm: of two that commit one version one wins, and the janitor ends lost runs.
     """
     try:
         current = client.read_flow_run(flow_run_id).state

@@ -1,6 +1,6 @@
-"""The final state of a flow run in Prefect: its message is a summary, or the failure and what to do.
+"""The final state of a flow run in Prefect. Its message is a summary, or the failure and the remedy.
 
-A raised exception would do as well, but Prefect puts words of its own before the message.
+A raised exception would work as well, but Prefect puts words of its own before the message.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ from orchestration.report import RunFailedError, RunReport
 
 
 def ended(report: RunReport) -> State[Any]:
-    """Show the run's artifacts; the state for its end. Its result is the report, or a RunFailedError that has it."""
+    """Write the run's artifacts, and return its final state.
+
+    The state's result is the report, or a RunFailedError with it.
+    """
     artifacts.show(report)
     if not report.problems:
         return Completed(message=artifacts.headline(report), data=report)
@@ -25,13 +28,16 @@ def ended(report: RunReport) -> State[Any]:
 
 
 def refused(error: PlatformError) -> State[Any]:
-    """The state for a run that could not begin: bad parameters or settings."""
+    """Return the final state of a run that could not begin because of bad parameters or settings."""
     artifacts.show_refusal(error)
     return Failed(message=f"The run could not begin: {error}", data=error)
 
 
 def failure_message(problems: Sequence[PlatformError]) -> str:
-    """A failed state's message. Lists show its first line alone: what failed and, where that fits, what to do."""
+    """Return a failed state's message.
+
+    Lists show only its first line: the failure and, if it fits, the remedy.
+    """
     told = list(dict.fromkeys(str(problem).strip() for problem in problems))
     if len(told) == 1 and "\n" not in told[0]:
         return told[0]
@@ -40,7 +46,7 @@ def failure_message(problems: Sequence[PlatformError]) -> str:
 
 
 def _subject(problem: PlatformError) -> str:
-    """What failed, in a few words."""
+    """Return a short name of what failed."""
     if isinstance(problem, DbtFailure) and problem.failed:
         first, *more = [f"{node.resource_type} {node.name}" for node in problem.failed]
         return f"dbt {first}{f' and {len(more)} more' if more else ''}"

@@ -1,8 +1,8 @@
-"""The ingest step: every selected stream at once, over one open ingestion for each kind of source.
+"""The ingest step: lands all selected streams at once, over one open ingestion for each kind of source.
 
-Streams are landed by this process, or with INGEST_DEPLOYMENT by workers elsewhere, which join it; those that are quick,
-without news most often, by this process all the same. A source that cannot be opened fails its own streams; a stream
-that fails stops no other.
+This process lands streams. With INGEST_DEPLOYMENT, workers elsewhere join the ingestion and land them, except quick
+streams, most often those without new rows. If a source cannot be opened, its own streams fail. A stream that fails
+stops no other.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ class _Waiting:
 
 
 def ingest(run: StepServices) -> list[StreamOutcome]:
-    """Land every selected stream; each one's outcome, in the order of the contracts."""
+    """Land every selected stream. Return the outcomes in the order of the contracts."""
     run.progress.step("ingest", f"{len(run.selected)} streams")
-    # The heads come first: what another writer commits from here on is seen to be another's.
+    # The heads are read first, so that any later commit of another writer is recognised.
     heads = read_heads(run.store, run.selected)
     versions = {contract.stream: heads.version(contract.stream) for contract in run.selected}
     sound = replace(run, selected=tuple(each for each in run.selected if each.stream in heads.commits))
@@ -62,7 +62,7 @@ def ingest(run: StepServices) -> list[StreamOutcome]:
 
 
 def _with_keys(run: StepServices) -> frozenset[str]:
-    """The streams in which deletions are looked for: all where the run is asked to, else those that are due."""
+    """Return the streams in which deletions are looked for: all if the run is asked to, otherwise the due ones."""
     with_deletions = [contract.stream for contract in run.selected if contract.lands_keys]
     if run.parameters.keys or run.parameters.backfill is not None:
         return frozenset(with_deletions)
@@ -80,7 +80,7 @@ def _with_keys(run: StepServices) -> frozenset[str]:
 def _work(
     run: StepServices, versions: Mapping[str, int], with_keys: frozenset[str], opened: ExitStack, waiting: _Waiting
 ) -> tuple[StreamWork, dict[str, PlatformError]]:
-    """The landing of streams, and the errors of those whose source cannot be opened."""
+    """Return the object that lands streams, and the errors of streams whose source cannot be opened."""
     deployment = run.settings.ingest_deployment
     if deployment:
         return _handed_out(run, deployment, versions, with_keys, opened, waiting)
@@ -90,7 +90,7 @@ def _work(
 def _here(
     run: StepServices, versions: Mapping[str, int], with_keys: frozenset[str], opened: ExitStack, waiting: _Waiting
 ) -> tuple[IngestWork, dict[str, PlatformError]]:
-    """Lands streams in this process."""
+    """Return the object that lands streams in this process, and the errors of streams whose source cannot be opened."""
     ingestions: dict[str, Ingestion] = {}
     failed: dict[str, PlatformError] = {}
     for contracts in _by_source(run.selected).values():
@@ -118,7 +118,7 @@ def _handed_out(
     opened: ExitStack,
     waiting: _Waiting,
 ) -> tuple[StreamDispatcher, dict[str, PlatformError]]:
-    """Has streams landed by workers, at one snapshot that is kept open here meanwhile."""
+    """Return the object that hands streams to workers, at one snapshot that this process keeps open, and the errors."""
     require_server()
     here, failed = _here(run, versions, with_keys, opened, waiting)
     work = StreamDispatcher(
@@ -141,7 +141,7 @@ def _handed_out(
 
 
 def error_of(state: State[Any]) -> PlatformError | None:
-    """The PlatformError that ended a task, None for a task that completed. Any other exception is raised."""
+    """Return the PlatformError that ended a task, None for a completed task. Any other exception is raised."""
     if state.is_completed():
         return None
     error = state.result(raise_on_failure=False)
@@ -159,7 +159,10 @@ def _opened(
     opened: ExitStack,
     waiting: _Waiting,
 ) -> Ingestion | None:
-    """The ingestion of `contracts`; where it cannot be opened, its error goes to `failed` for each of them."""
+    """Open the ingestion of `contracts`.
+
+    If that fails, return None and store the error in `failed` for each of them.
+    """
 
     def once() -> Ingestion:
         return opened.enter_context(

@@ -15,7 +15,7 @@ from ingest.run.window import Bounds, window
 
 
 class RunParameters(BaseModel):
-    """The flow's parameters. `streams` empty means all; a time without a zone is UTC."""
+    """The flow's parameters. An empty `streams` means all streams; a time without a zone is UTC."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -65,13 +65,13 @@ class RunParameters(BaseModel):
 
     @property
     def builds_what_is_new(self) -> bool:
-        """Whether dbt may leave out what would be built to what it is. Other runs build and check everything."""
+        """Whether dbt may leave out nodes whose result would not change. Other runs build and check everything."""
         asked = self.keys or self.full_refresh or self.backfill is not None
         return not (asked or self.skip_load or self.skip_dbt or self.skip_publish)
 
     @classmethod
     def of(cls, **given: object) -> RunParameters:
-        """Parameters as they were given. Raises ConfigurationError saying which one is wrong."""
+        """Return the parameters as given. Raises ConfigurationError that names the first wrong one."""
         try:
             return cls.model_validate(given)
         except ValidationError as error:

@@ -1,9 +1,9 @@
-"""Records what a run did: its document in the outbox, then all that wait there into the warehouse's tables.
+"""Records a run: writes its document to the outbox, then imports all waiting documents into the warehouse's tables.
 
-Runs on this host that were killed are completed as crashed on that occasion.
+It also completes the records of killed runs of this host as crashed.
 
-Nothing that goes wrong here fails a run, or hides its own error: it is logged, shown as a remark on the run, and the
-outbox keeps the document for the next run; or RUNS_DIR, where the lake is what went wrong.
+No fault here fails a run or hides the run's own error. It is logged and shown as a remark on the run, and the outbox
+keeps the document for the next run. If the lake itself fails, RUNS_DIR keeps it.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ T = TypeVar("T")
 def record_refusal(
     run_id: str, run_name: str | None, given: Mapping[str, object], error: PlatformError, logger: Logger
 ) -> None:
-    """Leave the record of a run that could not begin, where its settings say in which lake."""
+    """Write the record of a run that could not begin, if its settings name a lake."""
     try:
         settings = OrchestrationSettings.load()
         facts = RunFacts(
@@ -57,12 +57,12 @@ def record_refusal(
         record = bare_record(facts, state="refused", ended_at=facts.started_at, problem=str(error))
         _put(Outbox(ObjectStore(settings.lake)), Spool(settings.runs_dir), record)
     except PlatformError as problem:
-        # The setting that is wrong may be the lake's own.
+        # The bad setting may be the lake's own.
         logger.warning("the platform's own data: the refused run has no record: %s", problem)
 
 
 def _put(outbox: Outbox, spool: Spool, record: RunRecord) -> None:
-    """Put it into the outbox; what the lake does not take is kept here, and the error raised."""
+    """Put the record into the outbox. If the lake does not take it, keep it on local disk and raise the error."""
     try:
         outbox.put(record)
     except PlatformError:
@@ -72,7 +72,7 @@ def _put(outbox: Outbox, spool: Spool, record: RunRecord) -> None:
 
 @dataclass
 class Recorder:
-    """The record of one run. `remarks` are what went wrong with it."""
+    """The recorder of one run. `remarks` are the faults of recording."""
 
     facts: RunFacts
     outbox: Outbox
@@ -87,7 +87,7 @@ class Recorder:
 
     @classmethod
     def of(cls, run: StepServices, started_at: datetime, logger: Logger) -> Recorder:
-        """The recorder of a run that began at `started_at`."""
+        """Return the recorder of a run that began at `started_at`."""
         facts = RunFacts(
             run_id=run.run_id,
             run_name=run.run_name,
@@ -100,7 +100,7 @@ class Recorder:
         return cls(facts, Outbox(run.store), run.warehouse, logger, run.store)
 
     def begin(self) -> None:
-        """Mark the run as under way, in the background: a lake that is away holds the run up once, not twice."""
+        """Mark the run as running, in the background, so that an unavailable lake delays the run once, not twice."""
         facts = self.facts
         mark = RunningMark.here(
             run_id=facts.run_id,
@@ -119,19 +119,19 @@ class Recorder:
         self._marking.start()
 
     def prepare(self) -> bool:
-        """Make the tables, which dbt reads; note which streams have quarantine. Whether the tables are there.
+        """Make the tables that dbt reads, and find the streams with quarantine. Return whether the tables exist.
 
-        Only under the writer's lock.
+        It needs the writer's lock.
         """
         self._attempt("its tables are not there", self._prepare)
         return self._has_tables
 
     def write(self, report: RunReport, state: RunState) -> RunRecord | None:
-        """Leave the run's document in the outbox; None where it could not be."""
+        """Write the run's document to the outbox, and return it; None if it could not be written."""
         return self._attempt("the run's record was not written", lambda: self._write(report, state))
 
     def take_in(self, record: RunRecord | None) -> None:
-        """Import all that waits, `record` among it, and show it to readers. Only under the writer's lock."""
+        """Import all waiting records, including `record`, and show them to readers. It needs the writer's lock."""
         self._attempt("the records of runs wait in the lake for the next run", lambda: self._take_in(record))
 
     @property
@@ -167,17 +167,18 @@ class Recorder:
         return record
 
     def _with_landed(self, record: RunRecord) -> RunRecord:
-        """The record of a run that was broken off while streams landed, with those that the log has."""
+        """Return the record of a run that was aborted while streams landed, completed with the commits in the log."""
         rows = landed_rows(self.store, self.facts.registry, self.facts.run_id, self.facts.started_at)
         landed, refused = (sum(getattr(row, name) or 0 for row in rows) for name in ("rows_landed", "rows_quarantined"))
         counts = {"streams": len(rows), "rows_landed": landed, "rows_quarantined": refused}
         return record.model_copy(update={"run": record.run.model_copy(update=counts), "streams": rows})
 
     def _quarantine(self, report: RunReport) -> tuple[QuarantineRow, ...]:
-        """Of all streams that have some; of a run that has not come as far as the warehouse, where it landed some.
+        """Return the quarantine rows of all streams that have some.
 
-        To count them is to read the streams' whole logs. So a run that builds a part counts where what it loaded may
-        have changed something; one that builds everything counts all.
+        A run that has not reached the warehouse returns only the rows of streams in which it landed some. Counting
+        reads the streams' whole logs. So a run that builds a part counts only streams whose quarantine its loads may
+        have changed, and a run that builds everything counts all streams.
         """
         own = {each.stream for each in report.streams if each.result is not None and each.result.rows_quarantined}
         registry = self.facts.registry
@@ -192,7 +193,7 @@ class Recorder:
         return quarantine_rows(self.store, contracts, self.facts.run_id)
 
     def _changes(self, report: RunReport) -> tuple[SchemaChangeRow, ...]:
-        """All of them. A record that is written again says the same."""
+        """Return the rows of all schema changes. A record that is written again has the same rows."""
         found = changes_of(report)
         if self._change_rows is None and found:
             known = KnownChanges.read(self.store)
@@ -201,7 +202,9 @@ class Recorder:
         return self._change_rows or ()
 
     def _tell(self, known: KnownChanges, found: Changes) -> None:
-        """Alerts first, then the note that they were sent: a fault in between sends one twice, not never."""
+        """Send the alerts first, then record that they were sent: a fault in between sends an alert twice,
+        not never.
+        """
         send_alerts([row for row in self._change_rows or () if row.is_new])
         after = known.after(found)
         if after != known:
@@ -222,11 +225,11 @@ class Recorder:
         )
 
     def _attempt(self, consequence: str, work: Callable[[], T]) -> T | None:
-        """Do it; None where it failed."""
+        """Do `work`, and return its result; None if it failed."""
         try:
             return work()
         except Exception as error:
-            # Any: a fault in the record of a run is no reason to lose the run.
+            # Any error: a fault in recording must not fail the run.
             self.logger.warning("the platform's own data: %s: %s", consequence, error, exc_info=True)
             self.remarks.append(f"The platform's own data: {consequence}: {first_line(error)}")
             return None

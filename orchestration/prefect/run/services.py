@@ -1,4 +1,4 @@
-"""Services that the steps of one run share."""
+"""The services that the steps of one run share."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from orchestration.warehouse.protocol import Warehouse
 
 @dataclass(frozen=True)
 class StepServices:
-    """Settings, contracts and connections of a run. `selected` are the streams it was asked for."""
+    """Settings, contracts and connections of a run. `selected` are the contracts of the requested streams."""
 
     run_id: str
     parameters: RunParameters
@@ -34,7 +34,10 @@ class StepServices:
     def for_run(
         cls, run_id: str, parameters: RunParameters, progress: Progress, *, run_name: str | None = None
     ) -> StepServices:
-        """Services by the environment's settings. Raises ConfigurationError for a bad one, or an unknown stream."""
+        """Return services by the environment's settings.
+
+        Raises ConfigurationError for a bad setting or an unknown stream.
+        """
         settings = OrchestrationSettings.load()
         registry = ContractRegistry.load(settings.contracts_dir)
         return cls(

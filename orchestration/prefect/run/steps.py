@@ -1,8 +1,9 @@
-"""The steps of a run, and their order: ingest, load, dbt, reconcile, publish.
+"""The steps of a run in their order: ingest, load, dbt, reconcile, publish.
 
-dbt writes and audits; only what passed its tests and the reconciliation is published. A stream whose ingestion failed
-holds nothing up: what the others committed is loaded, built and published, and the run fails at its end. A load that
-failed does: models over a half-loaded RAW are not worth building. Where nothing is new the warehouse is left alone.
+dbt writes and tests; only data that passed its tests and the reconciliation is published. A failed ingestion does not
+stop the run: the other streams' commits are loaded, built and published, and the run fails at its end. A failed load
+stops it, because models over a half-loaded RAW are not worth building. If there is nothing new, the warehouse is not
+used.
 """
 
 from __future__ import annotations
@@ -54,10 +55,10 @@ _TABLES = ("table", "incremental", "snapshot", "seed")
 
 @dataclass
 class _Draft:
-    """The report as it grows.
+    """The report while it grows.
 
-    `load_runs` are the task runs that loaded streams, `leaves_out` is what dbt is not to build. Of the streams that are
-    `settled` the warehouse has all that the lake has, by its ledger. `recorded` is what was written down of it.
+    `load_runs` are the task runs that loaded streams, `leaves_out` is dbt's exclusion. For `settled` streams the ledger
+    shows that the warehouse has all that the lake has. `recorded` is the record that was written.
     """
 
     run_id: str
@@ -80,7 +81,7 @@ class _Draft:
 
     @contextmanager
     def timed(self, step: str) -> Iterator[None]:
-        """Note how long the step takes, one that fails too."""
+        """Record how long the step takes, even if it fails."""
         started = monotonic()
         try:
             yield
@@ -88,7 +89,7 @@ class _Draft:
             self.step_seconds[step] = monotonic() - started
 
     def report(self, remarks: Sequence[str] = ()) -> RunReport:
-        """The report so far."""
+        """Return the report so far."""
         return RunReport(
             run_id=self.run_id,
             seconds=monotonic() - self.started,
@@ -108,7 +109,10 @@ class _Draft:
 
 
 def execute(run: StepServices, flow_run_id: UUID, logger: Logger) -> RunReport:
-    """Do what the parameters ask for, and record it. Problems are in the report; only a bug is raised."""
+    """Run the steps that the parameters ask for, and record the run.
+
+    The report holds problems; only a bug is raised.
+    """
     recorder = Recorder.of(run, datetime.now(UTC), logger)
     recorder.begin()
     draft = _Draft(run.run_id)
@@ -158,7 +162,7 @@ def _steps(
 
 @contextmanager
 def _writing(run: StepServices, draft: _Draft) -> Iterator[None]:
-    """The writer's lock."""
+    """Hold the writer's lock within the block."""
     with ExitStack() as stack:
         with draft.timed("wait"):
             stack.enter_context(run.warehouse.lock(run.run_id, wait=run.settings.lock_wait))
@@ -178,7 +182,7 @@ def _in_warehouse(
     flow_run_id: UUID,
     logger: Logger,
 ) -> None:
-    """The steps that need the writer's lock. A step that fails ends them."""
+    """Run the steps that need the writer's lock. A step that fails ends them."""
     parameters = run.parameters
     if not parameters.skip_dbt:
         dbt.start()
@@ -187,7 +191,7 @@ def _in_warehouse(
             if not _load(run, draft, changes):
                 return
     if not parameters.skip_dbt:
-        # Models read only what is new: after a load that changes the past they are built anew.
+        # Incremental models read only new versions, so they are built anew after a load that changes the past.
         draft.plan, draft.full_refresh = changes.planned(draft.loads)
         if not draft.plan.is_nothing:
             draft.leaves_out = () if recorder.prepare() else OWN_DATA
@@ -217,7 +221,7 @@ def _load(run: StepServices, draft: _Draft, changes: Changes) -> bool:
     )
     with run.warehouse.connect() as session:
         draft.settled = changes.settled(session)
-        # All other tables, whichever streams were asked for: dbt reads them all.
+        # All other tables, whichever streams were selected, because dbt reads them all.
         to_prepare = [contract for contract in run.registry.values() if contract.stream not in draft.settled]
         prepared = loader.prepare(session, to_prepare) if to_prepare else {}
         errors = [error for error in prepared.values() if isinstance(error, PlatformError)]
@@ -255,7 +259,7 @@ def _build(run: StepServices, draft: _Draft, planned: Plan, dbt: RunDbt, flow_ru
             if isinstance(event, NodeStarted):
                 run.progress.dbt_started(event)
             elif isinstance(event, NodeFinished):
-                draft.nodes.append(event)  # at once: the build may be broken off
+                draft.nodes.append(event)  # recorded at once, because the build may be aborted
                 run.progress.dbt_finished(event)
 
         try:
@@ -273,7 +277,7 @@ def _build(run: StepServices, draft: _Draft, planned: Plan, dbt: RunDbt, flow_ru
 
 
 def _with_rows(run: StepServices, nodes: Sequence[NodeFinished]) -> list[NodeFinished]:
-    """The nodes, each table with its number of rows, which not every warehouse returns to dbt."""
+    """Return the nodes, each table with its number of rows, because not every warehouse reports it to dbt."""
     with run.warehouse.connect(Purpose.AUDIT) as session:
         return [
             replace(node, rows=int(str(session.query(f"SELECT count(*) FROM {node.relation}")[0][0])))  # noqa: S608
@@ -318,7 +322,7 @@ def _compared(run: StepServices, draft: _Draft, work: Reconciling) -> bool:
 
 
 def _reconciler(run: StepServices) -> Reconciler:
-    # A run that is asked to check everything sees again that all files of the lake are there.
+    # A run that must check everything also checks that all files of the lake exist.
     kept = KeptCounts(run.settings.runs_dir, anew=not run.parameters.builds_what_is_new)
     return Reconciler(run.store, run.settings.schemas, concurrency=run.settings.load_concurrency, kept=kept)
 
@@ -328,7 +332,9 @@ def _sources(draft: _Draft) -> dict[str, SourceSide]:
 
 
 def _were_deletions_looked_for(run: StepServices, outcome: StreamOutcome) -> bool:
-    """A stream that has deletions is counted at the source where they were looked for."""
+    """Return whether the stream has no keys pass, or its rows were counted at the source after a search for
+    deletions.
+    """
     return run.registry[outcome.stream].lands_keys and _source_side(outcome) is not None
 
 

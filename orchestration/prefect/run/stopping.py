@@ -1,11 +1,11 @@
-"""Ending a process whose run was stopped by Ctrl-C or SIGTERM.
+"""Ends a process whose run was stopped by Ctrl-C or SIGTERM.
 
-By the time the exception has left the flow, dbt is ended, the warehouse is closed and the lock released. What may
-remain are Prefect's worker threads: it stops them by raising in them wherever they are, and one that is stopped in the
-middle of an import never ends, and keeps the interpreter from ending. So the process is left without asking them.
+When the exception has left the flow, dbt has ended, the warehouse is closed and the lock is released. Prefect's worker
+threads may remain. Prefect stops them by raising in them at any point, and a thread that is stopped in the middle of an
+import never ends and keeps the interpreter alive. So the process exits without waiting for them.
 
-Now and then the exception never leaves the flow: Prefect's engine waits for a task that is no more. So somebody else
-watches for the signal too, and leaves the process when the time to close things is over.
+Now and then the exception never leaves the flow, because Prefect's engine waits for a task that no longer exists. So a
+second thread watches for the signal too, and exits the process when the time to close resources is over.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ _STOPPED = "Stopped. Nothing was half-committed; the next run goes on from here.
 
 @contextmanager
 def leave_when_stopped(say: Callable[[str], object], *, unwind_seconds: float = _UNWIND_SECONDS) -> Iterator[None]:
-    """Leave the process where the block is stopped: exit code 130 for Ctrl-C, SIGTERM's own end for SIGTERM.
+    """Exit the process if the block is stopped: exit code 130 for Ctrl-C, death by SIGTERM for SIGTERM.
 
-    What is not closed after `unwind_seconds` is left as it is; the exit code of SIGTERM is 143 then. Further Ctrl-C are
-    ignored: the first one's work is bounded in time. For the main thread.
+    Resources that are not closed after `unwind_seconds` are abandoned; the exit code of SIGTERM is 143 then. A second
+    Ctrl-C is ignored, because the first one's work is bounded in time. Only for the main thread.
     """
 
     def interrupt(number: int, frame: FrameType | None) -> None:
@@ -60,7 +60,9 @@ def leave_when_stopped(say: Callable[[str], object], *, unwind_seconds: float = 
 
 @contextmanager
 def _after_stop_signal(seconds: float, work: Callable[[int], None]) -> Iterator[None]:
-    """Do `work` so long after the first SIGINT or SIGTERM, whatever handler Prefect set; not once the block ended."""
+    """Do `work` that long after the first SIGINT or SIGTERM, whatever handler Prefect set, unless the block
+    has ended.
+    """
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
@@ -82,7 +84,7 @@ def _after_stop_signal(seconds: float, work: Callable[[int], None]) -> Iterator[
 
 
 def _first_stop_signal(reader: int) -> int | None:
-    """The number of the first one that comes over the pipe; None once the other end is closed."""
+    """Return the number of the first stop signal in the pipe; None after the other end is closed."""
     while number := os.read(reader, 1):
         if number[0] in (signal.SIGINT, signal.SIGTERM):
             return number[0]
@@ -90,9 +92,9 @@ def _first_stop_signal(reader: int) -> int | None:
 
 
 def stop_signal(error: BaseException) -> int | None:
-    """The signal that an exception, or one in its group, stands for; None if it stands for none.
+    """Return the signal that an exception, or one in its group, stands for; None if there is none.
 
-    Prefect groups it with what else breaks when a run is stopped.
+    Prefect groups it with other exceptions that a stopped run raises.
     """
     if isinstance(error, KeyboardInterrupt):
         return signal.SIGINT

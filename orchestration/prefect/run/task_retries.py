@@ -1,4 +1,4 @@
-"""Prefect's retries of a task: after a fault of the moment alone, and with waits that the stream's budget pays."""
+"""Prefect's retries of a task: only after a transient fault, and with waits taken from the stream's budget."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from orchestration.settings import OrchestrationSettings
 
 
 def is_transient(task: Any, task_run: TaskRun, state: State[Any]) -> bool:
-    """Whether another try may help: the retry loop reads the type of the error, and whether it is final."""
+    """Return whether another try may help. The error's type decides, and whether it is final."""
     return may_be_retried(state.result(raise_on_failure=False))
 
 
@@ -31,21 +31,21 @@ class TaskRetries:
         self._lock = threading.Lock()
 
     def of(self, task: Task[Any, Any]) -> Task[Any, Any]:
-        """The task with these retries; its `retry_condition_fn` lets transient faults alone through."""
+        """Return the task with these retries. Its `retry_condition_fn` retries only transient faults."""
         if not self._waits:
             return task
         retried: Task[Any, Any] = task.with_options(
             retries=len(self._waits),
             retry_delay_seconds=self._waits,
-            task_run_name=task.task_run_name,  # else forgotten
+            task_run_name=task.task_run_name,  # otherwise it is forgotten
         )
         return retried
 
     @contextmanager
     def paid_by(self, budget: Budget, stream: str) -> Iterator[None]:
-        """One try of a stream's task: Prefect's wait before the next one is taken from `budget`.
+        """Run one try of a stream's task. Prefect's wait before the next one is taken from `budget`.
 
-        An error after which it does not fit in becomes final, and is not tried again.
+        If that wait does not fit, the error becomes final, and the task is not tried again.
         """
         try:
             yield

@@ -1,7 +1,7 @@
-"""One stream's ingestion, one stream's load, the reconciliation and the publication, as Prefect tasks.
+"""Prefect tasks: one stream's ingestion, one stream's load, the reconciliation and the publication.
 
-A task takes its work as an object of a plain class: Prefect looks into dataclasses, models and collections for
-futures, and hands everything else over as it is. Only a TransientError is worth another try.
+A task takes its work as an object of a plain class: Prefect searches dataclasses, models and collections for futures,
+and passes any other object on unchanged. Only a TransientError is retried.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class IngestWork:
         self._slots = threading.BoundedSemaphore(slots)
 
     def ingest(self, stream: str) -> StreamOutcome:
-        """Land one stream. That another writer won is an outcome; everything else that fails is raised."""
+        """Land one stream. A conflict with another writer is an outcome; any other failure is raised."""
         with self._slots:
             self._progress.stream_started(stream)
             try:
@@ -71,14 +71,14 @@ class IngestWork:
             return outcome
 
     def is_quick(self, stream: str) -> bool:
-        """Whether landing it reads nothing, or a small table. Raises what a look at the source raises."""
+        """Return whether landing the stream reads nothing or a small table. Raises errors of the source."""
         if self._backfill is not None or stream in self._with_keys:
             return False
         with self._slots, self._retries.paid_by(self._budgets.of(stream), stream):
             return self._ingestions[stream].is_quick(stream)
 
     def shared(self, stream: str) -> SharedIngestion:
-        """The ingestion that others join to land it."""
+        """Return the ingestion that other processes join to land the stream."""
         return self._ingestions[stream].shared(stream)
 
     def _landed(self, stream: str) -> StreamOutcome:
@@ -87,7 +87,7 @@ class IngestWork:
             start, end = self._backfill
             result = ingestion.backfill(stream, start=start, end=end)
         else:
-            # Without a keys pass, rows deleted at the source are still in the lake: counts could not be compared.
+            # Without a keys pass, rows deleted at the source are still in the lake, so counts cannot be compared.
             keys = stream in self._with_keys
             result = ingestion.ingest(stream, keys=keys, count=keys or not self._contracts[stream].lands_keys)
         version = result.commits[-1].version if result.commits else self._versions[stream]
@@ -95,7 +95,7 @@ class IngestWork:
 
 
 class StreamWork(Protocol):
-    """Lands one stream, wherever that is."""
+    """An object that lands one stream, in this process or elsewhere."""
 
     def ingest(self, stream: str) -> StreamOutcome: ...
 
@@ -141,14 +141,14 @@ class LoadWork:
 
 @task(name="load", task_run_name="load {stream}", retry_condition_fn=is_transient)
 def load_stream(stream: str, work: LoadWork) -> Any:
-    """Load what is new of one stream into RAW. The state's data is its LoadResult."""
+    """Load new versions of one stream into RAW. The state's data is its LoadResult."""
     result = work.load(stream)
     message = f"{result.rows:,} rows of {len(result.commits)} versions; at version {result.version}"
     return Completed(message=message, data=result)
 
 
 class Reconciling(Protocol):
-    """Counts and compares."""
+    """An object that counts and compares streams."""
 
     results: list[Reconciliation]
 
@@ -156,7 +156,7 @@ class Reconciling(Protocol):
 
 
 class ReconcileWork:
-    """Reconciles; `results` are there even where they differ."""
+    """The reconciliation of a run. `results` are available even if counts differ."""
 
     def __init__(
         self,
@@ -179,7 +179,7 @@ class ReconcileWork:
         self.results: list[Reconciliation] = []
 
     def reconcile(self) -> None:
-        """Count all streams, the settled ones in the lake alone. Raises ReconciliationError if counts differ."""
+        """Count all streams, the settled ones only in the lake. Raises ReconciliationError if counts differ."""
         with self._warehouse.connect(Purpose.AUDIT) as session:
             self.results = self._reconciler.reconcile(
                 session,
@@ -193,7 +193,7 @@ class ReconcileWork:
 
 
 class ReconcileLakeWork:
-    """Reconciles source and lake alone, of the streams that were counted at the source."""
+    """The reconciliation of only source and lake, for streams that were counted at the source."""
 
     def __init__(
         self,
@@ -209,7 +209,7 @@ class ReconcileLakeWork:
         self.results: list[Reconciliation] = []
 
     def reconcile(self) -> None:
-        """Count them in the lake. Raises ReconciliationError if counts differ."""
+        """Count the streams in the lake. Raises ReconciliationError if counts differ."""
         self.results = self._reconciler.reconcile_without_warehouse(
             self._contracts, self._sources, on_done=self._progress.reconciled
         )
@@ -224,7 +224,7 @@ def reconcile_streams(work: Reconciling) -> Any:
 
 
 class PublishWork:
-    """Publishes the marts, in the schema `mart`, with a record of what the run has proved of them."""
+    """The publication of the marts, the schema `mart`, with a record of what the run has proved about them."""
 
     def __init__(self, warehouse: Warehouse, mart: str, record: PublicationRecord) -> None:
         self._warehouse = warehouse
@@ -232,7 +232,7 @@ class PublishWork:
         self._record = record
 
     def publish(self) -> Publication:
-        """Show readers the present state."""
+        """Publish the present state to readers."""
         with self._warehouse.connect(Purpose.PUBLISH) as session:
             record_publication(session, self._mart, self._record)
         return self._warehouse.publish(self._record.run_id)
@@ -240,6 +240,6 @@ class PublishWork:
 
 @task(name="publish", task_run_name="publish")
 def publish_warehouse(work: PublishWork) -> Any:
-    """Show readers what was built and audited. The state's data is its Publication."""
+    """Publish the tested marts to readers. The state's data is its Publication."""
     publication = work.publish()
     return Completed(message=publication.location, data=publication)

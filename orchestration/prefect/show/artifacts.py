@@ -31,13 +31,13 @@ from orchestration.report import RunReport, StreamOutcome
 SUMMARY = "run-summary"
 _SLOWEST = 5
 
-# Prefect types them as coroutines; called from a flow that is not async, they return when the artifact is there.
+# Prefect types them as coroutines. Called from a flow that is not async, they return after the artifact is written.
 _create_markdown: Callable[..., object] = create_markdown_artifact
 _create_table: Callable[..., object] = create_table_artifact
 
 
 def show(report: RunReport) -> None:
-    """Write all artifacts of a run. Parts that the run did not reach have none."""
+    """Write all artifacts of a run. Steps that the run did not reach have none."""
     tables: Sequence[tuple[str, str, list[Cells]]] = (
         (
             "run-streams",
@@ -80,7 +80,7 @@ _WHEN_COMPARED = (
 
 
 def headline(report: RunReport) -> str:
-    """A run's outcome, in one line."""
+    """Return a run's outcome in one line."""
     parts = [
         "nothing to do" if report.is_idle else "",
         f"{_total(report.streams, _landed):,} rows landed" if report.streams else "",
@@ -96,7 +96,7 @@ def headline(report: RunReport) -> str:
 
 
 def summary(report: RunReport) -> str:
-    """The run as one page of markdown: what failed, the numbers, streams, reconciliation, dbt."""
+    """Return the run as one page of Markdown: failures, numbers, streams, reconciliation, dbt."""
     lines = [f"# Run {'failed' if report.problems else 'completed'} in {report.seconds:,.0f} s", ""]
     if report.problems:
         lines += [*_problems(report.problems), "## What was done", ""]
@@ -122,7 +122,7 @@ def _problems(problems: Sequence[PlatformError]) -> list[str]:
 
 
 def _shown(problem: str) -> str:
-    """One line is prose, and wraps; several lines keep their own layout."""
+    """Return a problem in Markdown. One line is prose, and wraps; several lines keep their layout."""
     return markdown.code(problem) if "\n" in problem else f"> {markdown.text(problem)}"
 
 
@@ -166,7 +166,7 @@ def _slowest(report: RunReport) -> list[Any]:
 
 
 def _notes(outcome: StreamOutcome) -> list[str]:
-    """Errors are among the problems already."""
+    """Return the stream's remarks. Errors are left out, because they are among the problems already."""
     return [] if outcome.error is not None else notes(outcome)
 
 
@@ -175,7 +175,7 @@ def _equal(report: RunReport) -> int:
 
 
 def _left_out(report: RunReport) -> str:
-    """The number of them that are equal without the source."""
+    """Return the sentence about streams that were not compared with the source, and how many are equal otherwise."""
     count = sum(item.source is None for item in report.reconciliations)
     return f" ({count} of them not compared with the source)" if count else ""
 

@@ -10,7 +10,10 @@ _FENCE = re.compile(r"`{3,}")
 
 
 def table(rows: Sequence[Mapping[str, str]]) -> list[str]:
-    """Lines of a table with the first row's keys as its head. A column of numbers alone is aligned to the right."""
+    """Return the lines of a table with the first row's keys as its head.
+
+    Columns of numbers are aligned to the right.
+    """
     if not rows:
         return []
     names = list(rows[0])
@@ -24,14 +27,14 @@ def table(rows: Sequence[Mapping[str, str]]) -> list[str]:
 
 
 def code(content: str) -> str:
-    """A block that shows the text as it is, whatever is in it."""
+    """Return a block that shows the text unchanged, whatever its characters."""
     longest = max((len(fence) for fence in _FENCE.findall(content)), default=2)
     fence = "`" * (longest + 1)
     return f"{fence}\n{content}\n{fence}"
 
 
 def text(line: str) -> str:
-    """A line of prose as it is, but for `code`, which is shown as such."""
+    """Return a line of prose unchanged, except that `code` is shown as code."""
     parts = re.split(r"(`[^`]+`)", line)
     return "".join(part if part.startswith("`") else _escaped(part) for part in parts)
 
@@ -45,5 +48,5 @@ def _cell(content: str) -> str:
 
 
 def _escaped(content: str) -> str:
-    """Escape whatever Markdown reads as emphasis, code, a link or a tag."""
+    """Escape characters that Markdown reads as emphasis, code, a link or a tag."""
     return re.sub(r"([\\`*_\[\]])", r"\\\1", content).replace("<", "&lt;")

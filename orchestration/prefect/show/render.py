@@ -40,10 +40,10 @@ class Lines:
         self._line(f"[bold]{name}[/] {escape(detail)}")
 
     def stream_started(self, stream: str) -> None:
-        """Nothing is logged: the end's event has it all."""
+        """Print nothing, because the event at the end has all facts."""
 
     def stream_read(self, stream: str, records: int) -> None:
-        """Nothing is logged: the end's event has it all."""
+        """Print nothing, because the event at the end has all facts."""
 
     def stream_finished(self, outcome: StreamOutcome) -> None:
         if outcome.error is not None:
@@ -61,7 +61,7 @@ class Lines:
         )
 
     def dbt_started(self, node: NodeStarted) -> None:
-        """Nothing is logged: the end's event has it all."""
+        """Print nothing, because the event at the end has all facts."""
 
     def dbt_finished(self, node: NodeFinished) -> None:
         colour = _COLOURS.get(node.status, "red" if node.failed else "green")
@@ -71,7 +71,7 @@ class Lines:
         self._line(f"  [{colour}]{node.status}[/] {kind} {escape(node.name)}{rows} in {node.seconds:.1f} s")
 
     def reconciled(self, reconciliation: Reconciliation) -> None:
-        """Nothing is logged: the table shows it."""
+        """Print nothing, because the table shows it."""
 
     def published(self, publication: Publication) -> None:
         self._line(f"  {escape(publication.location)}")
@@ -81,7 +81,7 @@ class Lines:
 
 
 def print_report(report: RunReport) -> None:
-    """The streams and the reconciliation as tables, and how it ended."""
+    """Print the streams and the reconciliation as tables, and the outcome."""
     console = Console()
     _print_table(console, stream_rows(report), leave_out=("bytes", "files", "seconds", "watermark, UTC", "lag, s"))
     _print_table(console, reconciliation_rows(report.reconciliations), leave_out=_of_no_interest(report))
@@ -100,7 +100,7 @@ def print_report(report: RunReport) -> None:
 
 
 def print_warnings(console: Console, report: RunReport) -> None:
-    """The source's oddities that the run found, a line for each kind; before them, what went wrong beside the run."""
+    """Print the run's own faults, then the oddities of the source that it found, one line for each kind."""
     for remark in report.remarks:
         console.print(f"[yellow]Warning[/] {escape(remark)}", soft_wrap=True)
     for row in warning_rows(report):
@@ -110,7 +110,7 @@ def print_warnings(console: Console, report: RunReport) -> None:
 
 
 def _of_no_interest(report: RunReport) -> list[str]:
-    """Columns that are shown only if they differ, or are not zero."""
+    """Return the columns to hide, because they are shown only if they differ or are not zero."""
     items = report.reconciliations
     landed = [] if landed_rows_differ(items) else [*HISTORY]
     return landed if any(item.in_flight for item in items) else [*landed, "in flight"]

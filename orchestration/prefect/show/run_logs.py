@@ -1,6 +1,4 @@
-"""Filters a run's log in Prefect's UI: our lines, each at its task; none without content; no traceback for an
-expected error.
-"""
+"""Filters a run's log in Prefect's UI: our lines appear at their task, empty lines and expected tracebacks do not."""
 
 from __future__ import annotations
 
@@ -28,7 +26,7 @@ _FINISHED = re.compile(r"""Finished in state (?P<name>[\w ]+)\((?P<message>['"].
 
 
 class RunLogger(logging.LoggerAdapter[Any]):
-    """The log of the task in which a line is written; outside of tasks, the flow run's."""
+    """The logger of the task in which a line is written; outside of tasks, of the flow run."""
 
     def __init__(self, flow_run_logger: Logger) -> None:
         super().__init__(flow_run_logger)
@@ -39,7 +37,7 @@ class RunLogger(logging.LoggerAdapter[Any]):
 
 
 class _Readable(logging.Filter):
-    """Drops lines of no interest, and writes Prefect's others for people."""
+    """A filter that drops irrelevant lines, and rewrites Prefect's other lines for people."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         text = str(record.msg)
@@ -47,7 +45,7 @@ class _Readable(logging.Filter):
             return False
         finished = _FINISHED.match(text)
         if finished:
-            # The state's message as a literal hid its control characters.
+            # The state's message was a literal, which hid its control characters.
             message = harmless(ast.literal_eval(finished["message"]))
             record.msg, record.args = "%s: %s", (finished["name"], message)
         error = record.exc_info[1] if record.exc_info else None
@@ -61,7 +59,7 @@ _FILTER = _Readable()
 
 
 def readable_logs() -> None:
-    """Set up Prefect's run loggers; a second call changes nothing."""
+    """Set up Prefect's run loggers. A second call changes nothing."""
     keep_records_harmless()
     for name in _LOGGERS:
         logging.getLogger(name).addFilter(_FILTER)

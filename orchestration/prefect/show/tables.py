@@ -1,6 +1,6 @@
 """A run's report as tables: one row for each stream, dbt node or reconciliation, with plain numbers in its cells.
 
-Whoever shows them decides on the wording of a number: `readable` is that of Prefect's UI.
+The caller decides how numbers are written. `readable` writes them for Prefect's UI.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ NOTHING_TO_DO = "Nothing to do: the marts were built from what is there. The war
 
 
 def of_what(report: RunReport) -> str:
-    """What dbt was to build, where that was not everything."""
+    """Return the part of the project that dbt was to build; empty if it was everything."""
     return f" of {report.plan}" if report.plan is not None and not report.plan.whole else ""
 
 
 def stream_rows(report: RunReport) -> list[Cells]:
-    """One row for each stream that was ingested or loaded."""
+    """Return one row for each stream that was ingested or loaded."""
     streams = {outcome.stream: outcome for outcome in report.streams}
     loads = {load.stream: load for load in report.loads}
     return [_stream_row(name, streams.get(name), loads.get(name)) for name in dict.fromkeys([*streams, *loads])]
 
 
 def node_rows(nodes: Sequence[NodeFinished]) -> list[Cells]:
-    """One row for each dbt node; failures first, then warnings, then the slowest. Long names come last."""
+    """Return one row for each dbt node; failures first, then warnings, then the slowest. Long names come last."""
     ordered = sorted(nodes, key=lambda node: (not node.failed, not node.warned, -node.seconds))
     return [
         {
@@ -55,7 +55,7 @@ def node_rows(nodes: Sequence[NodeFinished]) -> list[Cells]:
 
 
 def warning_rows(report: RunReport) -> list[Cells]:
-    """One row for each test that warned: how many rows it found, and what they are."""
+    """Return one row for each test that warned: the number of rows it found, and their meaning."""
     return [
         {
             "rows": node.failures or 0,
@@ -68,7 +68,7 @@ def warning_rows(report: RunReport) -> list[Cells]:
 
 
 def reconciliation_rows(reconciliations: Sequence[Reconciliation]) -> list[Cells]:
-    """One row for each stream."""
+    """Return one row for each reconciled stream."""
     return [
         {
             "stream": item.stream,
@@ -88,7 +88,7 @@ def reconciliation_rows(reconciliations: Sequence[Reconciliation]) -> list[Cells
 
 
 def not_compared(reconciliations: Sequence[Reconciliation]) -> str:
-    """Streams of which lake and source were not compared, by why; empty if all of them were."""
+    """Return the streams whose lake was not compared with the source, by reason; empty if all were."""
     streams: dict[str, list[str]] = {}
     for item in reconciliations:
         if item.source is None:
@@ -97,7 +97,7 @@ def not_compared(reconciliations: Sequence[Reconciliation]) -> str:
 
 
 def notes(outcome: StreamOutcome) -> list[str]:
-    """Remarks on a stream, beside its numbers."""
+    """Return remarks on a stream, which go beside its numbers."""
     if outcome.error is not None:
         return [str(outcome.error)]
     if outcome.overtaken is not None:
@@ -109,12 +109,12 @@ def notes(outcome: StreamOutcome) -> list[str]:
 
 
 def landed_rows_differ(reconciliations: Sequence[Reconciliation]) -> bool:
-    """Whether the columns HISTORY are of interest."""
+    """Return whether the columns HISTORY must be shown."""
     return any(item.raw_history not in (None, item.lake_history) for item in reconciliations)
 
 
 def readable(rows: Sequence[Cells], *, leave_out: Sequence[str] = ()) -> list[dict[str, str]]:
-    """The rows with numbers as people write them, without columns that are empty in each row."""
+    """Return the rows with numbers as people write them. Columns that are empty in each row are left out."""
     names = [name for name in (rows[0] if rows else ()) if name not in leave_out]
     told = [name for name in names if any(row[name] != "" and (row[name] or name not in _SELDOM) for row in rows)]
     return [{name: _text(name, row[name]) for name in told} for row in rows]
@@ -146,7 +146,7 @@ def _text(name: str, cell: Any) -> str:
 
 
 def size(count: int) -> str:
-    """Bytes as people write them: 512 B, 1.1 MB."""
+    """Return a number of bytes as people write it: 512 B, 1.1 MB."""
     if count < 1000:
         return f"{count:,} B"
     for unit in ("kB", "MB"):

@@ -1,7 +1,7 @@
 """Log lines of task runs that are recorded through the API: sent in batches, so that many lines cost few calls.
 
-Prefect's own handler has a batch too, but it only takes lines that belong to a flow run, and shows all of them in the
-flow run's log. A line that belongs to a task run alone is on that task run's page, and nowhere else.
+Prefect's own handler batches too, but it only takes lines that belong to a flow run, and shows all of them in the
+flow run's log. Here a line that belongs only to a task run appears only on that task run's page.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ _CHARACTERS_A_LINE = 20_000
 
 
 class TaskRunLogs:
-    """Collects lines and sends them, a second's at a time. Not thread-safe: one event loop's."""
+    """A buffer of log lines, sent once a second. Not thread-safe: it belongs to one event loop."""
 
     def __init__(self, client: PrefectClient, *, name: str) -> None:
-        """`name` is the logger that the UI shows beside each line."""
+        """Prepare a buffer. `name` is the logger that the UI shows beside each line."""
         self._client = client
         self._name = name
         self._lines: list[LogCreate] = []
@@ -31,7 +31,7 @@ class TaskRunLogs:
         self._sending: asyncio.Task[None] | None = None
 
     def add(self, task_run_id: UUID, level: int, text: str, at: datetime) -> None:
-        """Send a line soon. `level` is one of the logging module's; a very long line is cut."""
+        """Send a line soon. `level` is a level of the logging module. A very long line is cut."""
         self._lines.append(
             LogCreate(
                 name=self._name,
@@ -46,7 +46,7 @@ class TaskRunLogs:
             self._sending = asyncio.create_task(self._send_soon())
 
     async def close(self) -> None:
-        """Send what is left. Raises what the API answered where a line could not be sent."""
+        """Send the remaining lines. Raises the API's error if a line could not be sent."""
         self._closing.set()
         if self._sending is not None:
             await self._sending

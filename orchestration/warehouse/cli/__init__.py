@@ -1,1 +1,1 @@
-"""The commands of `python -m orchestration.warehouse`, and what they print."""
+"""The commands of `python -m orchestration.warehouse`, and their output."""

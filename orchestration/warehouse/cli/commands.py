@@ -31,7 +31,7 @@ Waiting = Callable[[str], None]
 
 
 def load(streams: Sequence[str], *, wait_seconds: float, on_wait: Waiting) -> list[Outcome[LoadResult]]:
-    """Load streams (all for none). Raises PlatformError if nothing could be loaded."""
+    """Load streams (an empty list means all). Raises PlatformError if nothing could be loaded."""
     settings = OrchestrationSettings.load()
     contracts = ContractRegistry.load(settings.contracts_dir).select(streams)
     run_id = run_id_now()
@@ -42,7 +42,7 @@ def load(streams: Sequence[str], *, wait_seconds: float, on_wait: Waiting) -> li
 
 
 def reload(stream: str, *, wait_seconds: float, on_wait: Waiting) -> list[Outcome[LoadResult]]:
-    """Drop a stream's tables and load it whole. Killed in between, the next load finishes it."""
+    """Drop a stream's tables and load it whole. If it is killed in between, the next load finishes it."""
     settings = OrchestrationSettings.load()
     [contract] = ContractRegistry.load(settings.contracts_dir).select([stream])
     run_id = run_id_now()
@@ -55,7 +55,7 @@ def reload(stream: str, *, wait_seconds: float, on_wait: Waiting) -> list[Outcom
 
 
 def mend_snapshots(*, wait_seconds: float, on_wait: Waiting) -> tuple[str, ...]:
-    """Mend the histories of dbt's snapshots that are broken; a line for each snapshot. Raises PlatformError."""
+    """Repair broken histories of dbt's snapshots. Return a line for each snapshot. Raises PlatformError."""
     from orchestration.dbt.project import dbt_project
     from orchestration.dbt.runner import DbtRunner
 
@@ -70,14 +70,14 @@ def mend_snapshots(*, wait_seconds: float, on_wait: Waiting) -> tuple[str, ...]:
 
 
 def _forget_what_was_built(settings: OrchestrationSettings, warehouse: Warehouse) -> None:
-    """Let the next run build everything, since no version of a stream shows what is done here."""
+    """Make the next run build everything, because no version of a stream shows this command's change."""
     from orchestration.built.mark import BuiltMark
 
     BuiltMark(ObjectStore(settings.lake), warehouse.identity).forget()
 
 
 def status(streams: Sequence[str], *, wait_seconds: float, on_wait: Waiting) -> Apart[StreamStatus]:
-    """The status of streams (all for none)."""
+    """Return the status of streams (an empty list means all)."""
     settings = OrchestrationSettings.load()
     contracts = ContractRegistry.load(settings.contracts_dir).select(streams)
     run_id = run_id_now()
@@ -88,7 +88,7 @@ def status(streams: Sequence[str], *, wait_seconds: float, on_wait: Waiting) -> 
 
 
 def history(streams: Sequence[str], *, days: int) -> list[HistoryCheck]:
-    """The ledger of streams (all for none) against Snowflake's COPY_HISTORY."""
+    """Compare the ledger of streams (an empty list means all) with Snowflake's COPY_HISTORY."""
     settings = OrchestrationSettings.load()
     if settings.warehouse is not WarehouseKind.SNOWFLAKE:
         raise ConfigurationError(
@@ -106,7 +106,7 @@ def history(streams: Sequence[str], *, days: int) -> list[HistoryCheck]:
 def doctor(
     streams: Sequence[str], *, generation: str, on_check: Waiting, on_note: Callable[[str], None]
 ) -> list[Finding]:
-    """What is found in the warehouse that the settings name. `on_note` gets what is to be said beside it."""
+    """Return the findings on the warehouse that the settings name. `on_note` gets remarks to print beside them."""
     settings = OrchestrationSettings.load()
     contracts = ContractRegistry.load(settings.contracts_dir).select(streams)
     store = ObjectStore(settings.lake)
@@ -130,7 +130,7 @@ def doctor(
 
 
 def query(sql: str, *, limit: int | None) -> Answer:
-    """One SQL query on what readers have: DuckDB's published file, Snowflake's marts."""
+    """Return the result of one SQL query on the readers' data: DuckDB's published file, Snowflake's marts."""
     settings = ReaderSettings.load()
     if settings.warehouse is WarehouseKind.SNOWFLAKE:
         from orchestration.warehouse.snowflake.query import run_query as run_in_snowflake
@@ -141,9 +141,9 @@ def query(sql: str, *, limit: int | None) -> Answer:
 
 
 def inspect(sql: str, *, limit: int | None, wait_seconds: float, on_wait: Waiting) -> Answer:
-    """One SQL query on everything that runs write, RAW and STAGING too; nothing is written.
+    """Return the result of one SQL query on all data that runs write, including RAW and STAGING. Nothing is written.
 
-    In DuckDB no run can write meanwhile: its file takes one process at a time.
+    With DuckDB no run can write during the query, because its file takes one process at a time.
     """
     settings = OrchestrationSettings.load()
     run_id = run_id_now()

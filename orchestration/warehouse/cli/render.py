@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def print_loads(results: Sequence[LoadResult]) -> None:
-    """A load's outcome, one line per stream."""
+    """Print a load's outcomes, one line per stream."""
     table = _table("stream", "versions>", "rows>", "deletes>", "quarantined>", "files>", "MB>", "seconds>", "now at>")
     for result in results:
         table.add_row(
@@ -43,7 +43,7 @@ def print_loads(results: Sequence[LoadResult]) -> None:
 
 
 def print_statuses(statuses: Sequence[StreamStatus]) -> None:
-    """Ledger against lake, one line per stream."""
+    """Print ledger against lake, one line per stream."""
     table = _table("stream", "lake>", "RAW>", "behind>", "rows>", "watermark (UTC)", "loaded (UTC)")
     for status in statuses:
         table.add_row(
@@ -59,7 +59,7 @@ def print_statuses(statuses: Sequence[StreamStatus]) -> None:
 
 
 def print_history(checks: Sequence[HistoryCheck]) -> None:
-    """Ledger against Snowflake's history of loads, one line per stream, and each file that they do not agree on."""
+    """Print ledger against Snowflake's history of loads, one line per stream, and each file on which they disagree."""
     table = _table("stream", "versions>", "files>", "rows>", "COPY_HISTORY")
     for check in checks:
         agrees = "[green]agrees[/]" if check.agrees else "[red]differs[/]"
@@ -74,7 +74,7 @@ def print_history(checks: Sequence[HistoryCheck]) -> None:
 
 
 def _table(*columns: str) -> Table:
-    """A table; a name that ends in `>` is a column of numbers."""
+    """Return an empty table. A column whose name ends in `>` is numeric."""
     table = Table(header_style="bold")
     for column in columns:
         table.add_column(column.removesuffix(">"), justify="right" if column.endswith(">") else "left")

@@ -36,7 +36,7 @@ class StreamStatus:
 def stream_statuses(
     store: ObjectStore, session: Session, schema: str, contracts: Sequence[StreamContract]
 ) -> Apart[StreamStatus]:
-    """The status of each stream. Raises FatalError for a ledger with gaps."""
+    """Return the status of each stream. Raises FatalError for a ledger with gaps."""
     heads = read_heads(store, contracts)
     sound = (contract for contract in contracts if contract.stream in heads.commits)
     statuses = tuple(_status(session, schema, contract, heads.commits[contract.stream]) for contract in sound)

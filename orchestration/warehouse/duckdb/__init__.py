@@ -1,1 +1,3 @@
-"""DuckDB as the warehouse: `lock` (one writer), `lake_reader`, `publish` (a copy for readers) and `query` (on that)."""
+"""DuckDB as the warehouse: `lock` (one writer), `lake_reader`, `publish` (a copy for readers), `query` (on
+the copy).
+"""

@@ -1,4 +1,4 @@
-"""`python -m orchestration.warehouse doctor` on DuckDB: there is no account, but a file, a lock, a disk and a lake."""
+"""`python -m orchestration.warehouse doctor` on DuckDB: it has no account, but a file, a lock, a disk and a lake."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LEAST_FREE = 2**30
 
 
 def checks(warehouse: DuckDBWarehouse, store: ObjectStore) -> Iterator[Check]:
-    """All of them."""
+    """Yield all checks of the DuckDB warehouse."""
     yield Check("account", "WAREHOUSE=snowflake, where there is one", _no_account)
     yield Check("file", "opens, or is in use by a run", partial(_opens, warehouse))
     yield Check("published copy", "answers a query", partial(_answers, warehouse.published_path))

@@ -1,4 +1,4 @@
-"""A name for a DuckDB file that no other one has."""
+"""A unique name for a DuckDB file."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _SUFFIX = ".id"
 
 
 def identity_of(path: Path) -> str:
-    """The name of the database at `path`, made of its path and of a file beside it, which is made where there is none.
+    """Return the name of the database at `path`, made of the path and of a file beside it, which is created if missing.
 
-    The path alone would be that of another machine's file, and the file alone that of a copy of the folder.
-    Raises ConfigurationError where the folder cannot be written.
+    The path alone could be a path of another machine, and the file alone could be in a copy of the folder. Raises
+    ConfigurationError if the folder cannot be written.
     """
     own = _own_id(path.with_name(f"{path.name}{_SUFFIX}"))
     return as_key("duckdb", path.stem, digest=hashlib.sha256(f"{own} {path.resolve()}".encode()).hexdigest())

@@ -1,7 +1,7 @@
-"""Files of the lake on local disk: what is loaded are the very bytes that were committed.
+"""Verified copies of the lake's files on local disk, so that exactly the committed bytes are loaded.
 
-A warehouse that read `s3://` itself would trust whatever arrives. So each file is fetched once, hashed while it is
-written, and only then read; the next files are fetched meanwhile. At most two groups are on disk at any time.
+A warehouse that read `s3://` itself would trust whatever arrives. So each file is downloaded once, hashed while it is
+written, and only then read. The next files are downloaded in the meantime. At most two groups are on disk at any time.
 """
 
 from __future__ import annotations
@@ -26,28 +26,28 @@ _FETCHERS = 4
 
 @dataclass(frozen=True)
 class LocalFile:
-    """A committed file, and where its verified copy is."""
+    """A committed file, and the path of its verified copy."""
 
     file: DataFile
     path: Path
 
 
 class LakeFiles:
-    """Fetches files of one lake into `directory`, which belongs to it alone."""
+    """A downloader of files of one lake into `directory`, which only it uses."""
 
     def __init__(self, settings: LakeSettings, directory: Path) -> None:
         self._settings = settings
         self._directory = directory
 
     def remove_leftovers(self) -> None:
-        """Remove what killed processes left behind."""
+        """Remove files that killed processes have left."""
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def groups(self, files: Sequence[DataFile]) -> Generator[list[LocalFile]]:
-        """Verified copies of `files`, in order, some at a time; a group is removed when the next one is asked for.
+        """Yield verified copies of `files` in order, in groups. A group is removed when the next one is requested.
 
-        Raises FatalError for a file that is missing or is not what was committed, TransientError or AccessError where
-        it cannot be read, ConfigurationError where the disk is full.
+        Raises FatalError for a missing or altered file, TransientError or AccessError if it cannot be read,
+        ConfigurationError if the disk is full.
         """
         with disk_errors(self._directory):
             self._directory.mkdir(parents=True, exist_ok=True)
@@ -81,7 +81,7 @@ def _file_name(at: int) -> str:
 
 
 def _grouped(files: Sequence[LocalFile]) -> Iterator[list[LocalFile]]:
-    """Cut into groups of about _GROUP_BYTES, and of no more files than one statement may name."""
+    """Split files into groups of about _GROUP_BYTES, with no more files than one statement may name."""
     group: list[LocalFile] = []
     size = 0
     for local in files:

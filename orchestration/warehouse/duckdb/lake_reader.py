@@ -1,6 +1,6 @@
-"""DuckDB reading `s3://`: the extension from its wheel, credentials from botocore, errors in the platform's taxonomy.
+"""DuckDB's access to `s3://`: its extension from a wheel, credentials from botocore, errors as the platform's errors.
 
-Nothing is installed from the network: autoloading is switched off, and the extension is the installed package's file.
+Nothing is downloaded: autoloading is switched off, and the extension is a file of the installed package.
 """
 
 from __future__ import annotations
@@ -36,10 +36,7 @@ DESCRIBE_PARQUET = f"DESCRIBE SELECT * FROM {PARQUET}"  # noqa: S608 - a constan
 def open_duckdb(
     path: Path | None, *, read_only: bool = False, memory_limit: str | None = None
 ) -> duckdb.DuckDBPyConnection:
-    """A DuckDB database (in memory for None), in UTC, that fetches no extension from anywhere.
-
-    Raises duckdb.Error.
-    """
+    """Open a DuckDB database (in memory for None) in UTC. It downloads no extension. Raises duckdb.Error."""
     config: dict[str, str | bool | int | float | list[str]] = {
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
@@ -52,7 +49,7 @@ def open_duckdb(
 
 
 class LakeAccess:
-    """Gives connections the right to read the lake, and renews it where the credentials are temporary."""
+    """A giver of the lake's credentials to connections. It renews temporary credentials."""
 
     def __init__(self, settings: LakeSettings) -> None:
         self._settings = settings
@@ -61,7 +58,7 @@ class LakeAccess:
         self._one_at_a_time = Lock()
 
     def load_extension(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Load httpfs. Raises ConfigurationError if its wheel is missing or made for another DuckDB."""
+        """Load httpfs. Raises ConfigurationError if its wheel is missing or was built for another DuckDB."""
         try:
             resource = files(_EXTENSION_PACKAGE) / "extensions" / f"v{duckdb.__version__}" / "httpfs.duckdb_extension"
         except ModuleNotFoundError as error:
@@ -72,7 +69,7 @@ class LakeAccess:
             connection.execute(f"LOAD '{escaped(str(path))}'")
         connection.execute(f"SET http_retries = {LAKE_SCAN.further_tries}")
         connection.execute(f"SET http_retry_wait_ms = {LAKE_SCAN.first_wait * 1000:.0f}")
-        # Files never change, so what was read of their footers stays true.
+        # Files never change, so cached footers stay true.
         connection.execute("SET parquet_metadata_cache = true")
 
     def grant(self, connection: duckdb.DuckDBPyConnection) -> None:
@@ -120,7 +117,7 @@ class LakeAccess:
 
 @contextmanager
 def lake_errors(settings: LakeSettings, stream: str | None, doing: str) -> Iterator[None]:
-    """Turn DuckDB's error about a read from the lake into a PlatformError about `stream`."""
+    """Turn DuckDB's errors about reading the lake into a PlatformError about `stream`."""
     try:
         yield
     except duckdb.Error as error:
@@ -128,7 +125,7 @@ def lake_errors(settings: LakeSettings, stream: str | None, doing: str) -> Itera
 
 
 def lake_error(error: duckdb.Error, settings: LakeSettings, stream: str | None, doing: str) -> PlatformError:
-    """The PlatformError for a DuckDB error raised while reading files of the lake."""
+    """Return the PlatformError for a DuckDB error raised while reading files of the lake."""
     reason = first_line(error)
     found = _URI.search(str(error))
     place = found[0] if found else f"s3://{settings.bucket}"
@@ -167,7 +164,7 @@ def _is_network(text: str) -> bool:
 
 
 def escaped(text: str) -> str:
-    """`text` for between the quotes of a literal, where DuckDB binds no parameter."""
+    """Return `text` for use between the quotes of a literal, where DuckDB accepts no parameter."""
     return text.replace("'", "''")
 
 

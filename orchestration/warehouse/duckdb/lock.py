@@ -1,6 +1,6 @@
-"""One writer at a time. The operating system holds the lock, so it ends with its process, however that dies.
+"""One writer at a time. The operating system holds the lock, so it ends with its process, however the process ends.
 
-Beside the lock file stands a JSON file that says who holds it. It is for people: a stale one means nothing.
+Beside the lock file, a JSON file names the holder. It is only for people: a stale one means nothing.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _POLL_SECONDS = 0.2
 
 
 class WriterLock:
-    """The lock file `writer.lock` of a directory, and `writer.json`, its holder."""
+    """The lock file `writer.lock` of a directory, and `writer.json`, which names its holder."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -31,7 +31,7 @@ class WriterLock:
         self._holder_path = directory / "writer.json"
 
     def holder(self) -> LockHolder | None:
-        """The holder that the lock's file names; None if it names none or cannot be read."""
+        """Return the holder that the lock's file names; None if it names none or cannot be read."""
         try:
             content = json.loads(self._holder_path.read_text(encoding="utf-8"))
             return LockHolder(
@@ -47,10 +47,9 @@ class WriterLock:
     def hold(
         self, run_id: str, *, wait: timedelta, on_wait: Callable[[str], None] = lambda holder: None
     ) -> Iterator[LockHolder]:
-        """Hold the lock. If another has it, `on_wait` gets the holder once.
+        """Hold the lock. If another process has it, `on_wait` gets the holder once.
 
-        Raises ConflictError naming the holder when `wait` is over, ConfigurationError for a directory that cannot be
-        written.
+        Raises ConflictError that names the holder after `wait`, ConfigurationError if the directory cannot be written.
         """
         lock = self._acquire(wait, on_wait)
         try:

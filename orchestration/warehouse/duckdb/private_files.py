@@ -1,7 +1,7 @@
-"""Files that hold RAW are their owner's alone: the database, its log, what it spills, and the lake's files beside it.
+"""Restricts files with RAW data to their owner: the database, its log, its spill files, and the lake's files beside it.
 
-DuckDB makes its files with the rights that the process gives new files, at moments of its own. So those rights are
-narrowed for as long as a database is open.
+DuckDB creates files with the process' default permissions, at any time. So these are restricted while a database is
+open.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _before = 0
 
 @contextmanager
 def private_files() -> Iterator[None]:
-    """What this process makes meanwhile, in any thread, is for its own user alone."""
+    """Restrict all files that any thread of this process creates within the block to its own user."""
     global _users, _before
     with _lock:
         if _users == 0:
@@ -38,6 +38,6 @@ def private_files() -> Iterator[None]:
 
 
 def make_private(path: Path) -> None:
-    """Close a file of older days to others. One that belongs to another user is for that user to close."""
+    """Remove other users' access to an existing file. A file of another user is left to that user."""
     with suppress(FileNotFoundError, PermissionError):
         path.chmod(0o600)

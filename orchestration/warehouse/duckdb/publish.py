@@ -1,8 +1,8 @@
-"""The file that readers open: the schema MART alone. It is swapped in whole by rename, while the old one may be read.
+"""The file that readers open: only the schema MART. A rename swaps it in as a whole, while the old one may be read.
 
-The file is written anew, relation by relation, so that nothing of another schema can be in it: neither in its tables
-nor in blocks that the database has given up. Views become tables, since what they read is not there. NOT NULL and
-comments are kept. Keys are not: their indexes have to fit into memory, and nobody writes the copy.
+The file is written anew, relation by relation, so that it holds nothing of another schema, neither in its tables nor in
+freed blocks. Views become tables, because the tables they read are not in the file. NOT NULL and comments are kept.
+Keys are not: their indexes have to fit into memory, and nobody writes the copy.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _UNTOUCHED = "The old copy is untouched."
 
 
 def published_file(directory: Path, database: str) -> Path:
-    """The file that readers open, of the warehouse in `directory`. DuckDB names the database after it."""
+    """Return the file that readers open, for the warehouse in `directory`. DuckDB names the database after the file."""
     return directory / "published" / f"{database}.duckdb"
 
 
@@ -40,7 +40,7 @@ class _Column:
 
 @dataclass(frozen=True)
 class _Relation:
-    """A table or view of the schema that is published, its names as the catalog spells them."""
+    """A table or view of the published schema, with names as the catalog spells them."""
 
     schema: str
     name: str
@@ -51,9 +51,9 @@ class _Relation:
 def publish_schema(
     connect: Callable[[], AbstractContextManager[duckdb.DuckDBPyConnection]], schema: str, target: Path
 ) -> Publication:
-    """Make `target` a database of the tables and views of `schema` alone, in one step. Raises FatalError.
+    """Make `target` a database of only the tables and views of `schema`, atomically. Raises FatalError.
 
-    `connect` opens the database that they are in. Drafts that a killed run left behind are removed. Call it under the
+    `connect` opens the database with the schema. Drafts that a killed run has left are removed. Call it under the
     writer's lock.
     """
     started = monotonic()
@@ -70,9 +70,9 @@ def republish_rows(
     target: Path,
     rows: Rows,
 ) -> bool:
-    """Swap in a copy of `target` in which only `rows` are new; whether there is a `target`. Raises FatalError.
+    """Swap in a copy of `target` in which only `rows` are new. Return False if there is no `target`. Raises FatalError.
 
-    What else it holds stays as it was published. Call it under the writer's lock.
+    The rest of the copy stays as it was published. Call it under the writer's lock.
     """
     if not target.exists():
         return False
@@ -94,7 +94,7 @@ def republish_rows(
 
 @contextmanager
 def _draft_of(target: Path) -> Iterator[Path]:
-    """A path to write a database to, which takes the place of `target` at the end of the block."""
+    """Yield a path for a new database, which replaces `target` at the end of the block."""
     draft = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -103,7 +103,7 @@ def _draft_of(target: Path) -> Iterator[Path]:
         yield draft
         draft.chmod(mode)
         _flush(draft)
-        # A log of changes that is not ours would be read with the new file.
+        # A log that does not belong to the new file would be read with it.
         target.with_name(f"{target.name}.wal").unlink(missing_ok=True)
         draft.replace(target)
         _flush(target.parent)
@@ -117,7 +117,7 @@ def _draft_of(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def _attached(connection: duckdb.DuckDBPyConnection, draft: Path) -> Iterator[str]:
-    """The database in the file `draft` by a name of its own, whole on the disk at the end of the block."""
+    """Attach the database in the file `draft` and yield its name. At the end of the block it is completely on disk."""
     [(database,)] = connection.execute("SELECT current_database()").fetchall()
     copy = f"{database}__published"
     connection.execute(f"ATTACH '{escaped(str(draft))}' AS {quoted(copy)}")
@@ -161,7 +161,7 @@ def _copy(connection: duckdb.DuckDBPyConnection, relation: _Relation, table: str
 
 
 def _relations(connection: duckdb.DuckDBPyConnection, schema: str, *, database: str | None = None) -> list[_Relation]:
-    """Those of `database`, by default the one that the connection opened."""
+    """Return the tables and views of a schema in `database`, by default the database that the connection opened."""
     found = connection.execute(
         "SELECT database_name, schema_name, table_name, comment FROM duckdb_tables() "
         "WHERE database_name = coalesce($2, current_database()) AND NOT temporary AND lower(schema_name) = lower($1) "
@@ -179,7 +179,7 @@ def _relations(connection: duckdb.DuckDBPyConnection, schema: str, *, database: 
 def _columns(
     connection: duckdb.DuckDBPyConnection, schema: str, database: str | None
 ) -> Mapping[tuple[str, str, str], list[_Column]]:
-    """All at once, by database, schema and relation."""
+    """Return the columns of all relations, by database, schema and relation."""
     found = connection.execute(
         "SELECT database_name, schema_name, table_name, column_name, is_nullable, comment FROM duckdb_columns() "
         "WHERE database_name = coalesce($2, current_database()) AND lower(schema_name) = lower($1) "
@@ -193,7 +193,7 @@ def _columns(
 
 
 def _mode_of_new_files(beside: Path) -> int:
-    """The permissions that this process gives new files in a folder: readers of others' are the operator's choice."""
+    """Return the permissions of new files in a folder. The operator decides by them who may read published files."""
     probe = beside.with_name(f"{beside.name}.mode")
     probe.touch()
     try:

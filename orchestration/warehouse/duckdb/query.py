@@ -1,6 +1,6 @@
-"""One SQL query on one file. It reads that file and nothing else, within limits of memory and time.
+"""One SQL query on one file. It reads only that file, within limits of memory and time.
 
-Readers ask the published file, operators the one that runs write.
+Readers query the published file, operators the file that runs write.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ _EXPLAIN = re.compile(
 
 @dataclass(frozen=True)
 class QueryLimits:
-    """The means of one query: `memory` as DuckDB writes it (`4GB`; None for its default), and `seconds`."""
+    """The limits of one query: `memory` in DuckDB's form (`4GB`; None for its default), and `seconds`."""
 
     memory: str | None = None
     seconds: float = 300.0
 
 
 def run_query(published: Path, sql: str, *, limit: int | None, limits: QueryLimits = QueryLimits()) -> Answer:
-    """The first `limit` rows (all for None) of a query on the published file.
+    """Return the first `limit` rows (all for None) of a query on the published file.
 
-    Raises ConfigurationError if nothing was published yet, and as `answer_from`.
+    Raises ConfigurationError if nothing was published yet, and the errors of `answer_from`.
     """
     if not published.exists():
         raise ConfigurationError(
@@ -49,7 +49,7 @@ def run_query(published: Path, sql: str, *, limit: int | None, limits: QueryLimi
 
 @contextmanager
 def _open_to_read(path: Path, *, memory: str | None) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The database, read-only, without access to other files or the network, and without a spill to the disk.
+    """Open the database read-only, without access to other files or the network, and without spilling to disk.
 
     Raises FatalError if it is no database, ConflictError while another program writes it.
     """
@@ -66,7 +66,7 @@ def _open_to_read(path: Path, *, memory: str | None) -> Iterator[duckdb.DuckDBPy
             connection.execute("SET memory_limit = ?", [memory])
         connection.execute("SET temp_directory = ''")
         connection.execute("SET enable_external_access = false")
-        # Without it the copy itself, and the log beside it, may still be written by COPY.
+        # Without it, COPY could still write the copy itself and the log beside it.
         connection.execute("SET disabled_filesystems = 'LocalFileSystem'")
         connection.execute("SET lock_configuration = true")
         yield connection
@@ -75,10 +75,10 @@ def _open_to_read(path: Path, *, memory: str | None) -> Iterator[duckdb.DuckDBPy
 
 
 def answer_from(path: Path, sql: str, *, limit: int | None, limits: QueryLimits) -> Answer:
-    """The first `limit` rows (all for None) of a query on the database `path`.
+    """Return the first `limit` rows (all for None) of a query on the database `path`.
 
     Raises ConfigurationError for anything but one SELECT, SHOW, DESCRIBE or EXPLAIN, for a query beyond its `limits`,
-    and for SQL that DuckDB refuses, with its own words and the place in the text.
+    and for SQL that DuckDB refuses, with DuckDB's message and the position.
     """
     with _open_to_read(path, memory=limits.memory) as connection:
         timer = Timer(limits.seconds, connection.interrupt)
@@ -111,7 +111,7 @@ def answer_from(path: Path, sql: str, *, limit: int | None, limits: QueryLimits)
 
 
 def _reading_statement(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.Statement:
-    """The one statement of `sql`, which only reads: DuckDB parses SHOW, DESCRIBE and SUMMARIZE as SELECT."""
+    """Return the one statement of `sql`, which must only read. DuckDB parses SHOW, DESCRIBE and SUMMARIZE as SELECT."""
     statements = connection.extract_statements(sql)
     if len(statements) == 1 and _reads(connection, statements[0]):
         return statements[0]

@@ -1,4 +1,4 @@
-"""DuckDB as the warehouse: one file that runs write, and a copy of its marts that everybody reads."""
+"""DuckDB as the warehouse: one file that runs write, and a copy of its marts for readers."""
 
 from __future__ import annotations
 
@@ -61,31 +61,31 @@ class DuckDBSession:
         self._lake_files = lake_files
 
     def create_schema(self, schema: str) -> None:
-        """Create a schema where there is none."""
+        """Create a schema if it does not exist."""
         self.execute(DIALECT.create_schema(schema))
 
     def about(self, *, stream: str | None = None, version: int | None = None) -> None:
-        """Nothing: DuckDB keeps no history of statements."""
+        """Do nothing, because DuckDB keeps no history of statements."""
 
     def prepare_claims(self, names: Sequence[str]) -> None:
-        """Nothing: see `claim`."""
+        """Do nothing. See `claim`."""
 
     def claim(self, name: str) -> None:
-        """Nothing: one process at a time has the file open, and it loads a stream once at a time."""
+        """Do nothing: one process at a time has the file open, and it loads each stream once at a time."""
 
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> int:
-        """Run a statement; the number of rows it changed (0 for one that changes none)."""
+        """Run a statement. Return the number of rows it changed (0 for one that changes none)."""
         with _statement_errors():
             answer = self._connection.execute(sql, list(parameters)).fetchall()
         return int(answer[0][0]) if answer and isinstance(answer[0][0], int) else 0
 
     def query(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
-        """All rows of a query."""
+        """Return all rows of a query."""
         with _statement_errors():
             return self._connection.execute(sql, list(parameters)).fetchall()
 
     def columns(self, table: Table) -> Mapping[str, str]:
-        """Type by column name; empty if there is no table."""
+        """Return the types by column name; empty if the table does not exist."""
         rows = self.query(
             "SELECT column_name, data_type FROM duckdb_columns() WHERE database_name = current_database() "
             "AND lower(schema_name) = lower(?) AND lower(table_name) = lower(?) ORDER BY column_index",
@@ -95,7 +95,7 @@ class DuckDBSession:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Commits at the end, rolls back on any exception."""
+        """Run the block in a transaction. Commit at its end, roll back on any exception."""
         self.execute("BEGIN TRANSACTION")
         try:
             yield
@@ -105,7 +105,10 @@ class DuckDBSession:
         self.execute("COMMIT")
 
     def copy(self, table: Table, files: Sequence[DataFile]) -> Mapping[str, int]:
-        """Append the rows of `files`, by column name; the rows loaded by file key. See `Session.copy`."""
+        """Append the rows of `files`, by column name.
+
+        Return the number of rows loaded by file key. See `Session.copy`.
+        """
         loaded: dict[str, int] = {}
         try:
             with closing(self._lake_files.groups(files)) as groups:
@@ -117,7 +120,7 @@ class DuckDBSession:
         return loaded
 
     def append(self, table: Table, rows: pa.Table) -> None:
-        """Append rows of this process' memory, by column name."""
+        """Append rows from memory, by column name."""
         with _statement_errors():
             self._connection.register(_APPENDED, rows)
         try:
@@ -127,7 +130,7 @@ class DuckDBSession:
 
     @contextmanager
     def temporary_table(self, name: str, rows: pa.Table) -> Iterator[str]:
-        """A table `name` of these rows that only this connection sees; yields it quoted."""
+        """Make a table `name` of these rows that only this connection sees. Yield its quoted name."""
         quoted, source = DIALECT.quote(name), DIALECT.quote(f"{name}__rows")
         with _statement_errors():
             self._connection.register(f"{name}__rows", rows)
@@ -140,7 +143,7 @@ class DuckDBSession:
 
     @contextmanager
     def fork(self) -> Iterator[DuckDBSession]:
-        """An independent session on the same open database."""
+        """Yield an independent session on the same open database."""
         cursor = self._connection.cursor()
         try:
             yield DuckDBSession(cursor, self._lake_files)
@@ -168,7 +171,7 @@ class DuckDBSession:
         return rows
 
     def _check_columns(self, table: Table, group: Sequence[LocalFile]) -> None:
-        """Refuse what an INSERT would cast: only equal or losslessly wider types are taken."""
+        """Refuse columns that an INSERT would cast: only equal or losslessly wider types are accepted."""
         wanted = {folded(name): type_ for name, type_ in self.columns(table).items()}
         if not self._misfits(wanted, group):
             return
@@ -194,9 +197,9 @@ class DuckDBSession:
 
 
 class DuckDBWarehouse:
-    """`directory`/<database>.duckdb, written by one run at a time, and `directory`/published/<database>.duckdb.
+    """A DuckDB database file that one run at a time writes, `directory`/<database>.duckdb, and its published copy.
 
-    The published file holds the schema `mart` alone.
+    The copy, `directory`/published/<database>.duckdb, holds only the schema `mart`.
     """
 
     name = "duckdb"
@@ -232,11 +235,16 @@ class DuckDBWarehouse:
 
     @property
     def identity(self) -> str:
-        """By its path, and by a file beside it: a path may be another disk's, and a file may be copied."""
+        """A name made of the file's path and of a file beside it: a path may exist on another disk, and a file may be
+        copied.
+        """
         return identity_of(self.path)
 
     def unopened_state(self) -> str | None:
-        """Which file it is, how large, and when it was last written. Opening it to read changes nothing of that."""
+        """Return a text of the file's inode, size and time of the last write.
+
+        Opening it to read changes none of them.
+        """
         try:
             found, _ = self.path.stat(), self.published_path.stat()
         except FileNotFoundError:
@@ -251,37 +259,40 @@ class DuckDBWarehouse:
 
     @contextmanager
     def inspect(self, run_id: str, *, wait: timedelta) -> Iterator[DuckDBSession]:
-        """A session under the lock: the file takes one process at a time."""
+        """Yield a session under the lock, because the file takes one process at a time."""
         with self.lock(run_id, wait=wait), self.connect() as session:
             yield session
 
     @contextmanager
     def connect(self, purpose: Purpose = Purpose.LOAD) -> Iterator[DuckDBSession]:
-        """A session on the file that runs write; it is made where there is none. DuckDB has no roles."""
+        """Yield a session on the file that runs write, which is created if missing. DuckDB has no roles."""
         self._directory.mkdir(parents=True, exist_ok=True)
         lake_files = LakeFiles(self._lake, self._directory / f"{self._database}.loading")
         with self._connection() as connection:
-            lake_files.remove_leftovers()  # DuckDB lets one process at a time open the file: nobody is loading
+            lake_files.remove_leftovers()  # DuckDB lets one process at a time open the file, so nobody is loading
             yield DuckDBSession(connection, lake_files)
             lake_files.remove_leftovers()
 
     def publish(self, run_id: str) -> Publication:
-        """Write the marts anew, swap. See `Warehouse.publish`."""
+        """Write the marts to a new file and swap it in. See `Warehouse.publish`."""
         if not self.path.exists():
             raise FatalError(f"there is no database {self.path} to publish")
         return publish_schema(self._connection, self._mart, self.published_path)
 
     def show_rows(self, rows: Rows) -> None:
-        """Swap in a copy of what is published, with these rows. Before the first publication readers have no file."""
+        """Swap in a copy of the published file with these rows.
+
+        Before the first publication there is no file to change.
+        """
         republish_rows(self._connection, self._mart, self.published_path, rows)
 
     def dbt_environment(self) -> Mapping[str, str]:
-        """The path of the file for dbt."""
+        """Return the environment variable with the file's path for dbt."""
         return {"DUCKDB_PATH": str(self.path)}
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """None: the path of a file is no secret."""
+        """No values, because the path of a file is no secret."""
         return ()
 
     @contextmanager
@@ -296,9 +307,9 @@ class DuckDBWarehouse:
                 connection.close()
 
     def _open(self) -> duckdb.DuckDBPyConnection:
-        """Open the file; a dbt whose run was killed may hold it for a moment longer.
+        """Open the file. The dbt of a killed run may hold it for a moment longer.
 
-        Raises ConflictError if another process keeps it open, FatalError where it is no DuckDB database.
+        Raises ConflictError if another process keeps it open, FatalError if it is no DuckDB database.
         """
         deadline = time.monotonic() + self._open_wait.total_seconds()
         told = False
@@ -333,7 +344,10 @@ def _statement_errors() -> Iterator[None]:
 
 @contextmanager
 def _load_errors(table: Table, keys: Mapping[str, str]) -> Iterator[None]:
-    """DuckDB's message about local copies, with the names of the lake's files. `keys` maps the one to the other."""
+    """Convert DuckDB's errors about local copies, with the names of the lake's files in their messages.
+
+    `keys` maps the paths of the copies to the files' keys.
+    """
     try:
         yield
     except duckdb.Error as error:

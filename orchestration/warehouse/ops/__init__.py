@@ -1,1 +1,1 @@
-"""The platform's own data in MART: what each run did, as rows. The platform writes these tables, dbt describes them."""
+"""The platform's own data in MART: rows about each run. The platform writes these tables, dbt describes them."""

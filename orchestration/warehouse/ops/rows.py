@@ -1,7 +1,7 @@
-"""One run's rows in the tables `ops_*`: a model for each table, whose fields are its columns in their order.
+"""One run's rows in the tables `ops_*`: a pydantic model for each table, whose fields are its columns in their order.
 
-`RunRecord` is all of one run. As JSON it is the document in the lake's outbox. Moments are instants here, and UTC
-without a zone in the tables. dbt/models/marts/ops/_ops.yml says what each column means.
+`RunRecord` holds all rows of one run. As JSON it is the document in the lake's outbox. Moments are instants here, and
+UTC without a zone in the tables. dbt/models/marts/ops/_ops.yml describes each column.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ StreamState = Literal["landed", "unchanged", "overtaken", "failed", "not_ingeste
 
 
 class OpsRow(BaseModel):
-    """A row. `table` is the table's name, `key` its primary key."""
+    """A row of a table `ops_*`. `table` is the table's name, `key` its primary key."""
 
-    # A document of a later release may say more.
+    # A document of a later release may have more fields.
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     table: ClassVar[str]
@@ -28,7 +28,7 @@ class OpsRow(BaseModel):
 
 
 class RunRow(OpsRow):
-    """The run. Seconds of a step that it did not reach are None."""
+    """The row of a run. The seconds of a step that it did not reach are None."""
 
     table: ClassVar[str] = "ops_runs"
     key: ClassVar[tuple[str, ...]] = ("run_id",)
@@ -63,7 +63,7 @@ class RunRow(OpsRow):
 
 
 class StreamRow(OpsRow):
-    """One stream of the run: what was landed and loaded, and how fresh it is."""
+    """One stream of the run: the rows landed and loaded, and its freshness."""
 
     table: ClassVar[str] = "ops_run_streams"
     key: ClassVar[tuple[str, ...]] = ("run_id", "stream")
@@ -133,7 +133,7 @@ class DbtResultRow(OpsRow):
 
 
 class QuarantineRow(OpsRow):
-    """Refused records of one version of a stream and one reason, as they stood at the run's end."""
+    """Refused records of one version of a stream with one reason, as of the run's end."""
 
     table: ClassVar[str] = "ops_quarantine"
     key: ClassVar[tuple[str, ...]] = ("run_id", "stream", "version", "reason")
@@ -187,7 +187,7 @@ class RunRecord(BaseModel):
     schema_changes: tuple[SchemaChangeRow, ...] = ()
 
     def rows(self, kind: type[OpsRow]) -> tuple[OpsRow, ...]:
-        """The rows for the table of `kind`."""
+        """Return the rows for the table of `kind`."""
         every: tuple[OpsRow, ...] = (
             self.run,
             *self.streams,

@@ -1,4 +1,4 @@
-"""The tables `ops_*` in MART: their columns by the models of their rows, and the import of runs into them."""
+"""The tables `ops_*` in MART: their columns, taken from the models of their rows, and the import of runs into them."""
 
 from __future__ import annotations
 
@@ -28,23 +28,20 @@ READERS_VIEWS = frozenset({"ops_freshness"})
 
 
 def ops_table(kind: type[OpsRow], schema: str) -> Table:
-    """The table of a kind of row.
+    """Return the table of a kind of row.
 
-    Its key is tested by dbt and not declared: an index over every node of every run would cost more than it is worth.
+    dbt tests its key, but the table declares none: an index over every node of every run would cost more than it gains.
     """
     return Table(schema, kind.table, tuple(_column(name, field) for name, field in kind.model_fields.items()))
 
 
 def ops_tables(schema: str) -> tuple[Table, ...]:
-    """All of them."""
+    """Return all tables `ops_*`."""
     return tuple(ops_table(kind, schema) for kind in ROW_TYPES)
 
 
 def ensure_ops_tables(session: Session, schema: str) -> None:
-    """Create the schema and the tables that are not there, and add columns that a later release has.
-
-    Errors are the session's.
-    """
+    """Create the schema and missing tables, and add columns of a later release. Raises the session's errors."""
     session.create_schema(schema)
     found = session.query(
         "SELECT lower(table_name), lower(column_name) FROM information_schema.columns "
@@ -63,10 +60,10 @@ def ensure_ops_tables(session: Session, schema: str) -> None:
 
 
 def import_records(session: Session, schema: str, records: Sequence[RunRecord], *, keep: timedelta) -> None:
-    """Put the runs' rows in the place of those that they have, and remove runs that ended longer than `keep` ago.
+    """Replace the runs' rows by those of `records`, and remove runs that ended longer than `keep` ago.
 
-    A run that is said to have crashed keeps the rows that it has: it wrote them itself. One transaction: all of it, or
-    nothing. Errors are the session's.
+    If a record says that its run crashed and the run has rows already, these stay, because the run itself wrote them.
+    Everything happens in one transaction. Raises the session's errors.
     """
     newest = _newest(session, schema, records)
     oldest = datetime.now(UTC).replace(tzinfo=None) - keep
@@ -74,7 +71,7 @@ def import_records(session: Session, schema: str, records: Sequence[RunRecord], 
     marks = ", ".join("?" for _ in newest)
     named = f"run_id IN ({marks}) OR " if newest else ""
     with session.transaction():
-        # Runs last: what is too old is judged by them.
+        # Runs come last, because their ends decide which rows are too old.
         for kind in reversed(ROW_TYPES):
             table = session.dialect.table(ops_table(kind, schema))
             expired = f"run_id IN (SELECT run_id FROM {runs} WHERE ended_at < ?)"  # noqa: S608
@@ -86,7 +83,7 @@ def import_records(session: Session, schema: str, records: Sequence[RunRecord], 
 
 
 def _newest(session: Session, schema: str, records: Sequence[RunRecord]) -> dict[str, RunRecord]:
-    """The records to import, by run."""
+    """Return the newest record of each run."""
     newest = {record.run.run_id: record for record in records}
     crashed = [run_id for run_id, record in newest.items() if record.run.state == "crashed"]
     if not crashed:
@@ -109,7 +106,7 @@ def _value(value: object) -> object:
 
 
 def _column(name: str, field: FieldInfo) -> TableColumn:
-    """A field as a column: nullable where it may be None."""
+    """Return a field as a column. It is nullable if the field may be None."""
     members = get_args(field.annotation) if isinstance(field.annotation, UnionType) else (field.annotation,)
     [member] = [each for each in members if each is not NoneType]
     landing = TEXT if get_origin(member) is Literal else _TYPES[member]

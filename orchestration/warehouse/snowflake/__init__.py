@@ -1,4 +1,4 @@
-"""Snowflake as the warehouse: settings, login and session; COPY; a lease in place of a lock; what its errors mean.
+"""Snowflake as the warehouse: settings, login and session; COPY; a lease in place of a lock; translation of its errors.
 
-copy_history holds the ledger against Snowflake's own history of loads.
+copy_history compares the ledger with Snowflake's own history of loads.
 """

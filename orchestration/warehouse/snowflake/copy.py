@@ -1,4 +1,4 @@
-"""COPY INTO from the stage: the statement, and its answer read file by file."""
+"""COPY INTO from the stage: the statement, and the check of its result file by file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ the same transaction; nothing may be left out because a file of this name was lo
 
 
 def copy_statement(target: str, stage: str, files: Sequence[DataFile]) -> str:
-    """COPY of these files of the stage, matching columns by name; `target` and `stage` are quoted already."""
+    """Return the COPY of these files of the stage, matching columns by name.
+
+    `target` and `stage` are quoted already.
+    """
     names = ", ".join(literal(file.key) for file in files)
     return f"COPY INTO {target} FROM @{stage} FILES = ({names}) {_OPTIONS}"
 
@@ -30,13 +33,13 @@ def copy_statement(target: str, stage: str, files: Sequence[DataFile]) -> str:
 def copied_rows(
     table: Table, files: Sequence[DataFile], columns: Sequence[str], rows: Sequence[tuple[Any, ...]]
 ) -> Mapping[str, int]:
-    """Rows loaded by file key, from what COPY answered: a row a file.
+    """Return the number of loaded rows by file key, from COPY's result with one row for each file.
 
-    Raises FatalError for a file that it does not speak of, or of which it did not load all that it read.
+    Raises FatalError for a file that the result lacks, or of which COPY did not load all rows that it read.
     """
     place = {name.lower(): index for index, name in enumerate(columns)}
     if "file" not in place or "rows_loaded" not in place:
-        # COPY answers so where it had nothing to do.
+        # COPY returns this if it had nothing to do.
         raise FatalError(f"COPY loaded none of {len(files)} files: {rows[0][0] if rows else 'no answer'}")
     loaded: dict[str, int] = {}
     for row in rows:
@@ -53,13 +56,13 @@ def copied_rows(
 
 
 def literal(text: str) -> str:
-    """A string constant: the places that Snowflake takes no bound value in are file names, stages and tags."""
+    """Return a string constant, for file names, stages and tags, where Snowflake accepts no bound value."""
     escaped = text.replace("\\", "\\\\").replace("'", "''")
     return f"'{escaped}'"
 
 
 def _key(name: str, files: Sequence[DataFile]) -> str:
-    """The file that COPY means: it names files by their URL or by their path below the stage's."""
+    """Return the key of the file that COPY names by its URL or by its path below the stage's."""
     for file in files:
         if name == file.key or name.endswith(f"/{file.key}"):
             return file.key

@@ -1,8 +1,8 @@
-"""The ledger against Snowflake's own history of loads: two witnesses of the same fact, kept by different hands.
+"""Compares the ledger with Snowflake's own history of loads: two independent records of the same fact.
 
-A file that the ledger counts as loaded must be in COPY_HISTORY with its rows; a file there that no loaded version
-names came into RAW by another hand. COPY_HISTORY of INFORMATION_SCHEMA takes a START_TIME within the last 14 days
-(https://docs.snowflake.com/en/sql-reference/functions/copy_history), and may be some minutes late.
+A file that the ledger counts as loaded must be in COPY_HISTORY with its rows. A file in COPY_HISTORY that no loaded
+version names was loaded into RAW by somebody else. COPY_HISTORY of INFORMATION_SCHEMA takes a START_TIME within the
+last 14 days (https://docs.snowflake.com/en/sql-reference/functions/copy_history), and may lag by some minutes.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ _LONGEST = timedelta(days=14) - _MARGIN - timedelta(minutes=1)
 
 @dataclass(frozen=True)
 class HistoryCheck:
-    """One stream: the versions loaded since then, their files, and what the two witnesses do not agree on."""
+    """The check of one stream: the versions loaded in the period, their files, and the files on which both records
+    disagree.
+    """
 
     stream: str
     versions: int
@@ -43,14 +45,17 @@ class HistoryCheck:
 
     @property
     def agrees(self) -> bool:
-        """Whether both are equal."""
+        """Whether both records are equal."""
         return not (self.missing or self.foreign)
 
 
 def check_history(
     store: ObjectStore, session: SnowflakeSession, schema: str, contract: StreamContract, *, days: int
 ) -> HistoryCheck:
-    """Compare the last `days` days of a stream, 14 less an hour at most. Raises FatalError for a ledger with gaps."""
+    """Compare the last `days` days of a stream, at most 14 days minus an hour.
+
+    Raises FatalError for a ledger with gaps.
+    """
     session.about(stream=contract.stream)
     if not Ledger(session, schema).exists():
         return HistoryCheck(contract.stream, 0, 0, 0)
@@ -72,7 +77,7 @@ def check_history(
 
 
 class _Loads:
-    """The versions that the ledger counts as loaded, and their files as the lake's log names them."""
+    """The versions that the ledger counts as loaded, and their files by the lake's log."""
 
     def __init__(self, store: ObjectStore, session: SnowflakeSession, schema: str, contract: StreamContract) -> None:
         self._log = CommitLog(store, contract.stream)
@@ -84,23 +89,26 @@ class _Loads:
         self._loaded_at = {int(str(version)): at for version, at in rows if isinstance(at, datetime)}
 
     def since(self, moment: datetime) -> list[int]:
-        """Versions loaded from then on, in order."""
+        """Return the versions loaded since `moment`, in order."""
         return sorted(version for version, at in self._loaded_at.items() if at >= moment)
 
     def files(self, version: int) -> Iterator[DataFile]:
-        """The files with rows that loading this version copies: a replay's are those of the versions it names."""
+        """Return the files with rows that loading this version copies.
+
+        A replay copies the files of the versions it names.
+        """
         commit = self._log.required(version)
         if commit.kind is CommitKind.REPLAY:
             replayed = [self._log.required(earlier) for earlier in range(commit.replay_from or 1, version)]
             commits = replayed
         else:
             commits = [commit]
-        # An older release's key set passes through a table of its own, and is left out here.
+        # An older release's key set is loaded into a table of its own, and is left out here.
         copied = [item for item in commits if item.kind in (*APPENDED, CommitKind.DELETES)]
         return (file for item in copied for file in item.files if file.rows)
 
     def know(self, key: str) -> bool:
-        """Whether a loaded version names this file, however long ago it was loaded."""
+        """Return whether any loaded version names this file."""
         version = layout.file_version(key)
         if version not in self._loaded_at:
             return False
@@ -108,7 +116,7 @@ class _Loads:
 
 
 def _copied(session: SnowflakeSession, table: Table, since: datetime) -> Iterator[tuple[str, int]]:
-    """Files and rows copied into a table, by Snowflake's COPY_HISTORY."""
+    """Yield each file copied into a table, and its rows, by Snowflake's COPY_HISTORY."""
     name = literal(session.qualified(table))
     seconds = int((datetime.now(UTC) - since + _MARGIN).total_seconds())
     rows = session.query(
@@ -128,6 +136,6 @@ def _missing(wanted: Mapping[str, int], copied: Mapping[str, set[int]]) -> Itera
 
 
 def _key(name: str, contract: StreamContract) -> str:
-    """The file's key in the bucket, from its URL or its path below the stage's."""
+    """Return the file's key in the bucket, from its URL or its path below the stage's."""
     start = name.find(f"{contract.spec.prefix}/{contract.stream}/")
     return name[start:] if start >= 0 else name

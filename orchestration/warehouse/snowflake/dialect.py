@@ -16,21 +16,29 @@ _SHORTEST = {"VARCHAR": 16_777_216, "BINARY": 8_388_608, "TIMESTAMP_NTZ": 6, "TI
 
 @dataclass(frozen=True)
 class SnowflakeDialect(Dialect):
-    """All names in upper case, so that dbt and people need no quotes; one NUMBER for all integers."""
+    """Snowflake's dialect: all names in upper case, so that dbt and people need no quotes, and one NUMBER for all
+    integers.
+    """
 
     def quote(self, name: str) -> str:
-        """A name as an identifier, whatever it is made of. A letter that has no one capital of its own stays (ß)."""
+        """Return a name as an identifier, whatever its characters.
+
+        A letter without a single capital letter (ß) stays.
+        """
         return super().quote("".join(map(_capital, name)))
 
     def widens(self, narrow: str, wide: str) -> bool:
-        """Whether type `wide` holds every value of type `narrow` as it is; also for equal types."""
+        """Return whether type `wide` holds every value of type `narrow` unchanged. Equal types widen each other."""
         old, new = _number(narrow), _number(wide)
         if old and new:
             return new[1] >= old[1] and new[0] - new[1] >= old[0] - old[1]
         return narrow == wide
 
     def can_widen(self, actual: str, wanted: str) -> bool:
-        """Only a NUMBER's precision can be raised in place: not its scale."""
+        """Return whether a type can be widened in place.
+
+        Snowflake can only raise a NUMBER's precision, not its scale.
+        """
         old, new = _number(actual), _number(wanted)
         return bool(old and new and old[1] == new[1] and new[0] >= old[0])
 
@@ -46,7 +54,9 @@ def _number(type_: str) -> tuple[int, int] | None:
 
 
 def declared_type(described: str) -> str:
-    """A type as DESCRIBE TABLE prints it, as the dialect spells it: without a length that is no limit to us."""
+    """Return a type printed by DESCRIBE TABLE in the dialect's spelling, without a length that does not limit our
+    values.
+    """
     match = _DEFAULT_LENGTHS.match(described)
     return match[1] if match and int(match[2]) >= _SHORTEST[match[1]] else described
 

@@ -1,6 +1,6 @@
-"""Snowflake's errors as ours: what happened, to which stream, and what to do, by number rather than by text.
+"""Turns Snowflake's errors into the platform's errors, by number rather than by text.
 
-Numbers: 390xxx are of the login, 250xxx to 253xxx of the connector itself, the rest of the statement.
+Numbers: 390xxx are errors of the login, 250xxx to 253xxx of the connector itself, the rest of the statement.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ _STAGE_UNREADABLE = (91003, 3167)
 _LOCATION_REFUSED = 3127
 _QUOTA = 90073
 
-# Some refusals of a login come as 250001, the connector's own number, with the words of Snowflake's: hence both.
+# Some refused logins come as 250001, a number of the connector, with Snowflake's text: hence number and text.
 _KEY_WORDS = re.compile(r"(?i)JWT token is invalid|JWT_TOKEN_")
 _ROLE_WORDS = re.compile(r"(?i)\brole '[^']*' specified in the connect string\b")
 _PLACE_WORDS = re.compile(r"(?i)is not allowed to access snowflake|\bnetwork policy\b")
@@ -72,7 +72,7 @@ _PARTS = {"SCHEMA": 2, "TABLE": 3, "VIEW": 3, "STAGE": 3, "FILE FORMAT": 3}
 
 
 class LockedError(TransientError):
-    """Another transaction has held a lock for all of the time that a statement may wait for it (000625)."""
+    """Another transaction held a lock for longer than the statement may wait for it (000625)."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Caller:
     statement: str = ""
 
     def running(self, statement: str) -> Caller:
-        """The same caller, running `statement`."""
+        """Return a caller that is running `statement`, otherwise the same."""
         return replace(self, statement=statement)
 
     @property
@@ -97,7 +97,10 @@ class Caller:
         return " ".join(self.statement.split()[:4]).upper()
 
     def in_full(self, kind: str, name: str) -> str:
-        """An object's name with its database and schema: Snowflake's messages leave them out, a GRANT needs them."""
+        """Return an object's name with its database and schema.
+
+        A GRANT needs them, and Snowflake's messages omit them.
+        """
         parts = _PARTS.get(kind, 1)
         if name.count(".") < parts - 1:
             pattern = rf'(?<![\w"])((?:"?\w+"?\.)*)"?{re.escape(name)}"?(?!\w)'
@@ -107,14 +110,14 @@ class Caller:
 
 
 def is_connection_lost(error: connector.Error) -> bool:
-    """Whether the session is gone, and with it its open transaction."""
+    """Return whether the session is gone, and with it its open transaction."""
     if isinstance(error, connector.InterfaceError):
         return True
     return error.errno in _CONNECTION or error.errno in _SESSION_GONE
 
 
 def is_refusal(error: PlatformError) -> bool:
-    """Whether Snowflake, or S3 behind it, refused a statement for want of a right."""
+    """Return whether Snowflake, or S3 behind it, refused a statement because a right is missing."""
     cause = error.__cause__
     numbers = (*_NO_OBJECT, *_NO_PRIVILEGE, *_STAGE_UNREADABLE, _LOCATION_REFUSED)
     return isinstance(cause, connector.Error) and (
@@ -123,7 +126,7 @@ def is_refusal(error: PlatformError) -> bool:
 
 
 def statement_error(error: connector.Error, caller: Caller) -> PlatformError:
-    """A statement's error."""
+    """Return the platform's error for a failed statement."""
     text = _text(error)
     translated = _account_error(error, text, caller) or _object_error(error, text, caller)
     if translated is None:
@@ -134,12 +137,12 @@ def statement_error(error: connector.Error, caller: Caller) -> PlatformError:
 
 
 def is_key_refused(error: connector.Error) -> bool:
-    """Whether a login failed because of its key, so that another key may do."""
+    """Return whether a login failed because of its key, so that another key may work."""
     return error.errno in _KEY_REFUSED or bool(_KEY_WORDS.search(_text(error)))
 
 
 def login_error(error: connector.Error, caller: Caller) -> PlatformError:
-    """A login's error."""
+    """Return the platform's error for a failed login."""
     text, user = _text(error), caller.user
     if is_key_refused(error):
         failure = _FAILURE.search(text)
@@ -179,7 +182,7 @@ def login_error(error: connector.Error, caller: Caller) -> PlatformError:
 
 
 def _account_error(error: connector.Error, text: str, caller: Caller) -> PlatformError | None:
-    """Errors of the connection, the warehouse and the clock: not of what the statement speaks of."""
+    """Return the error if it is about the connection, the warehouse or the clock, not about the statement's objects."""
     if is_connection_lost(error):
         return TransientError(f"the connection to Snowflake was lost: {text}")
     if isinstance(error, _HTTP_STATUS):
@@ -218,7 +221,7 @@ def _account_error(error: connector.Error, text: str, caller: Caller) -> Platfor
 
 
 def _object_error(error: connector.Error, text: str, caller: Caller) -> PlatformError | None:
-    """Errors of the objects that a statement speaks of: tables, the stage, its files."""
+    """Return the error if it is about objects that a statement names: tables, the stage, its files."""
     if error.errno == _FILE_GONE:
         return DamagedLakeError(
             f"a file that the lake's log names is gone: {text}",
@@ -264,7 +267,7 @@ def _object_error(error: connector.Error, text: str, caller: Caller) -> Platform
 
 
 def _privilege(kind: str, statement: str) -> str:
-    """The privilege that the statement needs on an object of this kind."""
+    """Return the privilege that the statement needs on an object of this kind."""
     if kind in ("table", "view"):
         for verb, privilege in (
             ("COPY", "INSERT"),
@@ -287,7 +290,7 @@ def _privilege(kind: str, statement: str) -> str:
 
 
 def _text(error: connector.Error) -> str:
-    """The message in one line, without the connector's own prefix and without the statement."""
+    """Return the message in one line, without the connector's prefix and without the statement."""
     text = _PREFIX.sub("", error.raw_msg or error.msg or type(error).__name__)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return " ".join(lines[:3]).rstrip(".")

@@ -1,12 +1,12 @@
-"""One writer at a time, wherever it runs: a lease in RAW._LOCKS, renewed by a thread of its own.
+"""One writer at a time, on any host: a lease in RAW._LOCKS, renewed by a thread of its own.
 
-Snowflake ends no lock with the process that took it, hence the lease: a writer that died is waited for until it
-expires. All times are Snowflake's own clock. A take-over is decided in a transaction that first updates the row, which
-lets one transaction in at a time, and then reads it.
+Snowflake does not release a lock with the process that took it, hence the lease: other writers wait until a dead
+writer's lease expires. All times are of Snowflake's clock. A transaction decides a take-over: it first updates the row,
+which lets one transaction in at a time, and then reads it.
 
 No load touches the table: Snowflake locks it as a whole for each UPDATE, and a load that held it would keep the holder
-from prolonging its lease. A statement here waits seconds for a lock (`Login.lock_seconds`): whoever does not get it in
-time is told that another one is at it.
+from renewing its lease. A statement here waits only seconds for a lock (`Login.lock_seconds`). If it does not get the
+lock in time, another writer is taking the lease.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _POLL_SECONDS = 2.0
 
 
 class WriterLease:
-    """The row `writer` of RAW._LOCKS, through sessions that `open_session` gives."""
+    """The row `writer` of RAW._LOCKS, through sessions from `open_session`."""
 
     def __init__(self, session: Session, schema: str, *, lease: timedelta) -> None:
         self._session = session
@@ -45,7 +45,7 @@ class WriterLease:
         self._has_claims = False
 
     def ensure(self) -> None:
-        """Create the schema, the table and the row where they are not there yet."""
+        """Create the schema, the table and the row if they do not exist yet."""
         _retrying()(self._ensure)
 
     def _ensure(self) -> None:
@@ -59,9 +59,9 @@ class WriterLease:
 
     @contextmanager
     def hold(self, run_id: str, *, wait: timedelta, on_wait: Callable[[str], None]) -> Iterator[LockHolder]:
-        """Hold the lease. If another has it, `on_wait` gets the holder once.
+        """Hold the lease. If another run has it, `on_wait` gets the holder once.
 
-        Raises ConflictError naming the holder when `wait` is over, and at the end where the lease was lost meanwhile.
+        Raises ConflictError that names the holder after `wait`, and at the end if the lease was lost.
         """
         me = LockHolder(run_id, os.getpid(), socket.gethostname(), datetime.now(UTC))
         self._acquire(me, wait, on_wait)
@@ -79,7 +79,7 @@ class WriterLease:
             )
 
     def _give_back(self, run_id: str) -> None:
-        """End the lease now; where Snowflake does not answer, it ends by itself."""
+        """Release the lease now. If Snowflake does not answer, it expires by itself."""
         try:
             _retrying()(self._release, run_id)
         except TransientError as error:
@@ -107,7 +107,7 @@ class WriterLease:
             time.sleep(min(_POLL_SECONDS, max(deadline - time.monotonic(), 0.1)))
 
     def _try(self, me: LockHolder) -> str | None:
-        """Take the lease; who holds it, where somebody does. A lease that is held is read and not locked."""
+        """Take the lease. Return its holder if somebody else has it, else None. A held lease is read without a lock."""
         if (holder := self._holder(me)) is not None:
             return str(holder)
         try:
@@ -131,7 +131,10 @@ class WriterLease:
         return None
 
     def _holder(self, me: LockHolder) -> LockHolder | None:
-        """Who holds the lease and is not us: it may be ours, where it was taken and the answer was lost."""
+        """Return the holder of the lease, None if it is free or ours.
+
+        It is ours if we took it but the response was lost.
+        """
         held = self._session.query(
             f"SELECT run_id, pid, host, since FROM {self._name} "  # noqa: S608
             "WHERE name = ? AND run_id IS NOT NULL AND expires_at > current_timestamp() "
@@ -145,7 +148,7 @@ class WriterLease:
         return LockHolder(str(run_id), int(str(pid)), str(host), moment.astimezone(UTC))
 
     def _renewer(self, session: Session, run_id: str) -> Callable[[], bool]:
-        """Prolongs the lease; False if it is another's by now."""
+        """Return a function that renews the lease, and returns False if another run has it by now."""
 
         def renew() -> bool:
             return bool(
@@ -160,7 +163,7 @@ class WriterLease:
 
 
 class _Renewal:
-    """Calls `renew` four times a lease, in a thread."""
+    """A thread that calls `renew` four times in the duration of a lease."""
 
     def __init__(self, renew: Callable[[], bool], lease: timedelta) -> None:
         self._renew = renew
@@ -177,7 +180,7 @@ class _Renewal:
         self.stop()
 
     def stop(self) -> None:
-        """End the thread. A renewal under way is waited for."""
+        """End the thread. A running renewal is awaited."""
         self._stopped.set()
         self._thread.join()
 

@@ -1,4 +1,4 @@
-"""Logging in to Snowflake: by a key pair, and by a password to an emulator on this machine."""
+"""Logs in to Snowflake: with a key pair, or with a password to an emulator on this machine."""
 
 from __future__ import annotations
 
@@ -28,25 +28,25 @@ after 5 minutes (ABORT_DETACHED_QUERY), and an idle transaction after 5 in which
 
 
 class Connection(SnowflakeConnection):
-    """A connection that gives up a request after `network_timeout` seconds, and not a statement.
+    """A connection that gives up a request after `network_timeout` seconds, but not a statement.
 
-    The connector takes `network_timeout` for both: a statement without a timeout of its own is cancelled after it,
-    however well it does. Here a statement has the timeout that it is run with, and a request the network's.
+    The connector uses `network_timeout` for both: it cancels a statement without a timeout of its own after that time,
+    even if it is running well. Here a statement has its own timeout, and a request the network's.
     """
 
     def cmd_query(self, *args: Any, **options: Any) -> dict[str, Any]:
-        """Run a query; a request that gets no answer is tried again for `network_timeout` seconds."""
+        """Run a query. A request without a response is repeated for `network_timeout` seconds."""
         return super().cmd_query(*args, **options | {"timeout": self.network_timeout})
 
 
 def quiet_connector() -> None:
-    """Keep the connector from logging, traceback and all, the very errors that it then raises."""
+    """Keep the connector from logging errors, with tracebacks, that it raises as well."""
     logging.getLogger("snowflake.connector.network").setLevel(logging.CRITICAL)
 
 
 @dataclass(frozen=True)
 class Key:
-    """A private key as DER, and where it is from: a file or a text, with its passphrase."""
+    """A private key as DER, and its origin: a file or a text, with its passphrase."""
 
     der: bytes = field(repr=False)
     path: Path | None
@@ -56,7 +56,7 @@ class Key:
 
 @dataclass(frozen=True)
 class Login:
-    """A login: user, role and keys. `keys` are tried in order; without any, `settings.password` is used."""
+    """A login: user, role and keys. `keys` are tried in order. Without keys, `settings.password` is used."""
 
     settings: SnowflakeSettings
     database: str
@@ -69,14 +69,14 @@ class Login:
 
     @property
     def caller(self) -> Caller:
-        """What messages name."""
+        """User, role, warehouse, host and database, for error messages."""
         host = self.settings.host or f"{self.settings.account}.snowflakecomputing.com"
         return Caller(self.user, self.role, self.warehouse, host, self.database)
 
     def accepted_key(self) -> Key | None:
-        """The key to give to a program that knows of one alone; None if there is a password.
+        """Return the key for a program that can use only one; None if there is a password.
 
-        Raises as `connect`, which is only asked where there are two.
+        If there are two keys, it logs in to find the accepted one, and raises the errors of `connect`.
         """
         if len(self.keys) < 2:
             return self.keys[0] if self.keys else None
@@ -89,9 +89,9 @@ class Login:
         return self.keys[-1]
 
     def connect(self) -> Connection:
-        """A session in UTC that commits nothing by itself.
+        """Return a session in UTC without autocommit.
 
-        Raises AccessError for a refused key, user or role, UnreachableError where nothing answers.
+        Raises AccessError for a refused key, user or role, UnreachableError if nothing answers.
         """
         quiet_connector()
         if not self.keys:
@@ -132,7 +132,7 @@ class Login:
             "paramstyle": "qmark",
             "autocommit": False,
             "application": APPLICATION,
-            "platform_detection_timeout_seconds": 0.0,  # else each login asks the clouds' metadata addresses
+            "platform_detection_timeout_seconds": 0.0,  # otherwise each login asks the clouds' metadata addresses
             "session_parameters": {
                 "TIMEZONE": "UTC",
                 "STATEMENT_TIMEOUT_IN_SECONDS": settings.statement_timeout_seconds,
@@ -144,14 +144,14 @@ class Login:
 
 
 def loader_login(settings: SnowflakeSettings, database: str) -> Login:
-    """The loader's user as the loader's role. Raises ConfigurationError for a key that cannot be read."""
+    """Return the login of the loader's user in the loader's role. Raises ConfigurationError for an unreadable key."""
     return Login(
         settings, database, settings.user, settings.loader_role, settings.load_warehouse, _keys(settings, loader=True)
     )
 
 
 def dbt_login(settings: SnowflakeSettings, database: str, *, role: str, warehouse: str) -> Login:
-    """dbt's user, which is the loader's where it has none of its own."""
+    """Return the login of dbt's user, or of the loader's user if dbt has none of its own."""
     own = settings.dbt_user is not None
     return Login(
         settings, database, settings.dbt_user or settings.user, role, warehouse, _keys(settings, loader=not own)
@@ -159,7 +159,9 @@ def dbt_login(settings: SnowflakeSettings, database: str, *, role: str, warehous
 
 
 def reader_login(settings: SnowflakeSettings, database: str) -> Login:
-    """The reader's own user where it has a key, else dbt's; in the role of readers, on the warehouse of BI."""
+    """Return the login in the role of readers, on the warehouse of BI: the reader's own user if it has a key, else
+    dbt's.
+    """
     role, warehouse = settings.reader_role, settings.bi_warehouse
     if not settings.readers_own_keys:
         return dbt_login(settings, database, role=role, warehouse=warehouse)
@@ -190,7 +192,7 @@ def _keys(settings: SnowflakeSettings, *, loader: bool) -> tuple[Key, ...]:
 
 
 def _read_file(setting: str, of_text: str, path: Path) -> bytes:
-    """The file's content. Raises ConfigurationError without the path: a key may stand in its place."""
+    """Return the file's content. Raises ConfigurationError without the path, because a key may stand in its place."""
     if "PRIVATE KEY" in str(path) or len(str(path).splitlines()) > 1:
         raise ConfigurationError(
             f"{setting} holds a key, and not the path of a file", hint=f"The key itself belongs in {of_text}."
@@ -206,12 +208,12 @@ def _read_file(setting: str, of_text: str, path: Path) -> bytes:
 
 
 def _read(setting: str, path: Path | None, text: SecretStr | None, passphrase: SecretStr | None) -> Key | None:
-    """The key of a file or of a text. Raises ConfigurationError naming the setting, never what is in it."""
+    """Return the key in a file or in a text. Raises ConfigurationError that names the setting, never its value."""
     if path is not None:
         pem = _read_file(f"{setting}_PATH", setting, path)
         setting = f"{setting}_PATH"
     elif text is not None:
-        # An environment variable cannot hold line breaks everywhere.
+        # Not every environment variable can hold line breaks.
         pem = text.get_secret_value().replace("\\n", "\n").encode()
     else:
         return None

@@ -1,4 +1,4 @@
-"""One SQL query in Snowflake, by whatever login: the reader's on the marts, the auditor's on everything."""
+"""One SQL query in Snowflake, with any login: the reader's on the marts, the auditor's on everything."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _READING = re.compile(
 
 
 def run_reading_query(login: Login, sql: str, *, limit: int | None) -> Answer:
-    """As `run_query`, for a login that could write: raises ConfigurationError for what does not begin as a read.
+    """Run a query like `run_query`, for a login that could write.
 
-    And for what goes on as another statement, by Snowflake's `->>`.
+    Raises ConfigurationError for SQL that does not begin as a read, or that goes on as another statement by `->>`.
     """
     if not _READING.match(sql) or "->>" in sql:
         raise ConfigurationError("this is no SELECT, SHOW, DESCRIBE, LIST or EXPLAIN; it was not run")
@@ -33,9 +33,10 @@ def run_reading_query(login: Login, sql: str, *, limit: int | None) -> Answer:
 
 
 def run_query(login: Login, sql: str, *, limit: int | None) -> Answer:
-    """The first `limit` rows (all for None) of one statement.
+    """Return the first `limit` rows (all for None) of one statement.
 
-    Raises ConfigurationError for SQL that Snowflake refuses, with its own words, AccessError where the role may not.
+    Raises ConfigurationError for SQL that Snowflake refuses, with Snowflake's message, AccessError if the role lacks a
+    right.
     """
     with closing(login.connect()) as connection:
         cursor = connection.cursor()

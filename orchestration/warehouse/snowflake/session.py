@@ -1,4 +1,4 @@
-"""A session of Snowflake: statements, transactions, COPY; every error one of ours."""
+"""A session of Snowflake: statements, transactions, COPY. Every error is raised as one of the platform's."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _CHANGES = ("INSERT", "UPDATE", "DELETE")
 
 @dataclass(frozen=True)
 class Place:
-    """A session's places: RAW's schema, the stage in it, and a schema in which its role may make tables."""
+    """The schemas of a session: RAW, the stage in it, and a schema in which its role may make tables."""
 
     database: str
     raw_schema: str
@@ -58,11 +58,10 @@ class Place:
 
 
 class SnowflakeSession:
-    """A connection that is made when it is first needed, and made again after it was lost.
+    """A connection that is opened when it is first needed, and opened again after it was lost.
 
-    It does not commit by itself: a statement that strayed out of its transaction is rolled back with the session.
-
-    Never made again inside a transaction or while a temporary table is in use: both are gone with the old one.
+    It does not commit by itself: a statement outside a transaction is rolled back with the session. It is never opened
+    again inside a transaction or while a temporary table is in use, because both are lost with the old connection.
     """
 
     dialect = SNOWFLAKE
@@ -80,7 +79,7 @@ class SnowflakeSession:
         self._tag = ""
 
     def create_schema(self, schema: str) -> None:
-        """Create a schema where there is none: a right that is only needed then."""
+        """Create a schema if it does not exist. Only then does the role need the right."""
         [(count,)] = self.query(
             "SELECT count(*) FROM information_schema.schemata WHERE schema_name = ?", [schema.upper()]
         )
@@ -88,12 +87,12 @@ class SnowflakeSession:
             self.execute(SNOWFLAKE.create_schema(schema))
 
     def about(self, *, stream: str | None = None, version: int | None = None) -> None:
-        """Name stream and version in the QUERY_TAG of the statements to come, beside the run, and in messages."""
+        """Put stream and version into messages and into the QUERY_TAG of the next statements, beside the run."""
         self._caller = replace(self._login.caller, stream=stream)
         self._wanted_tag = query_tag(self._run_id, stream, version)
 
     def prepare_claims(self, names: Sequence[str]) -> None:
-        """Make the tables of claims that are not there yet: a right that is only needed then."""
+        """Create the missing tables of claims. Only then does the role need the right."""
         schema = self._place.raw_schema
         rows = self.query("SELECT table_name FROM information_schema.tables WHERE table_schema = ?", [schema.upper()])
         present = {quoted(str(name)) for (name,) in rows}
@@ -105,11 +104,11 @@ class SnowflakeSession:
     def claim(self, name: str) -> None:
         """Hold RAW._CLAIM_<NAME> until the transaction ends. See `Session.claim`.
 
-        Snowflake enforces no key and reads what is committed as of each statement: without this, two loaders would
-        both find a version missing and both load it. An UPDATE locks its whole table to the transaction's end
-        (https://docs.snowflake.com/en/sql-reference/transactions, "Resource locking"), hence a table for each stream.
-        Its row must be a committed one: of rows that two transactions insert, each sees and holds its own alone. So
-        another session inserts it, once in a stream's life; where two did, both rows are held together from then on.
+        Snowflake enforces no key, and each statement reads the committed state: without this, two loaders would both
+        find a version missing and both load it. An UPDATE locks its whole table to the transaction's end
+        (https://docs.snowflake.com/en/sql-reference/transactions, "Resource locking"), so each stream has its own
+        table. Its row must be committed: if two transactions each insert a row, each sees and locks only its own. So
+        another session inserts it, once in a stream's life. If two sessions did, later claims lock both rows together.
         """
         table = claim_table(name, self._place.raw_schema)
         update = f"UPDATE {SNOWFLAKE.table(table)} SET run_id = ?, since = current_timestamp()"  # noqa: S608
@@ -124,11 +123,11 @@ class SnowflakeSession:
         self.execute(f"INSERT INTO {SNOWFLAKE.table(table)} (run_id) VALUES (NULL)")  # noqa: S608
 
     def qualified(self, table: Table) -> str:
-        """`"DATABASE"."SCHEMA"."TABLE"`."""
+        """Return `"DATABASE"."SCHEMA"."TABLE"`."""
         return f"{SNOWFLAKE.quote(self._place.database)}.{SNOWFLAKE.table(table)}"
 
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> int:
-        """Run a statement; the number of rows it changed."""
+        """Run a statement. Return the number of rows it changed."""
         try:
             with self._cursor(sql, parameters) as cursor:
                 changed = cursor.rowcount or 0
@@ -141,18 +140,20 @@ class SnowflakeSession:
         return changed
 
     def query(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
-        """All rows of a query."""
+        """Return all rows of a query."""
         with self._cursor(sql, parameters) as cursor:
             return [tuple(row) for row in cursor.fetchall()]
 
     def records(self, sql: str) -> list[dict[str, object]]:
-        """All rows of a statement, by the lower-case names of its columns: SHOW gains columns in the middle."""
+        """Return all rows of a statement as mappings by lower-case column name, because SHOW gains columns in the
+        middle.
+        """
         with self._cursor(sql, ()) as cursor:
             names = [column.name.lower() for column in cursor.description or []]
             return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
     def columns(self, table: Table) -> Mapping[str, str]:
-        """Type by column name; empty if there is no table or view, or none that the role may see."""
+        """Return the types by column name; empty if the table or view does not exist or the role may not see it."""
         try:
             with self._cursor(f"DESCRIBE TABLE {SNOWFLAKE.table(table)}", ()) as cursor:
                 rows = cursor.fetchall()
@@ -164,7 +165,7 @@ class SnowflakeSession:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Commits at the end, rolls back on any exception."""
+        """Run the block in a transaction. Commit at its end, roll back on any exception."""
         self._run("BEGIN")
         with self._pin():
             self._in_transaction = True
@@ -178,7 +179,10 @@ class SnowflakeSession:
                 self._in_transaction = False
 
     def copy(self, table: Table, files: Sequence[DataFile]) -> Mapping[str, int]:
-        """Append the rows of `files`, by column name; the rows loaded by file key. See `Session.copy`."""
+        """Append the rows of `files`, by column name.
+
+        Return the number of rows loaded by file key. See `Session.copy`.
+        """
         loaded: dict[str, int] = {}
         for group in _groups(files, MAX_FILES_PER_STATEMENT):
             with self._cursor(copy_statement(self.qualified(table), self._place.stage_name, group), ()) as cursor:
@@ -187,7 +191,7 @@ class SnowflakeSession:
         return loaded
 
     def append(self, table: Table, rows: pa.Table) -> None:
-        """Append rows of this process' memory, by column name, as many in a statement as its placeholders allow."""
+        """Append rows from memory, by column name. Each statement takes as many rows as its placeholders allow."""
         names = ", ".join(map(SNOWFLAKE.quote, rows.column_names))
         row = f"({', '.join('?' for _ in rows.column_names)})"
         values = list(zip(*(column.to_pylist() for column in rows.columns), strict=True))
@@ -197,9 +201,9 @@ class SnowflakeSession:
 
     @contextmanager
     def temporary_table(self, name: str, rows: pa.Table) -> Iterator[str]:
-        """A table `name_<random>` of these rows that only this connection sees; yields it quoted."""
+        """Make a table `name_<random>` of these rows that only this connection sees. Yield its quoted name."""
         columns = tuple(TableColumn(field.name, LandingType.of(field.type)) for field in rows.schema)
-        # A name of its own: sessions at once would otherwise replace each other's, where temporary tables are shared.
+        # A unique name, because concurrent sessions could replace each other's table where temporary tables are shared.
         table = Table(self._place.scratch_schema, f"{name}_{uuid4().hex}", columns)
         spelt = SNOWFLAKE.table(table)
         values = list(zip(*(column.to_pylist() for column in rows.columns), strict=True))
@@ -215,7 +219,7 @@ class SnowflakeSession:
 
     @contextmanager
     def fork(self) -> Iterator[SnowflakeSession]:
-        """An independent session."""
+        """Yield an independent session."""
         session = SnowflakeSession(self._login, self._place, self._run_id)
         try:
             yield session
@@ -223,7 +227,7 @@ class SnowflakeSession:
             session.close()
 
     def close(self) -> None:
-        """Log out; what is not committed is rolled back, a temporary table is dropped."""
+        """Log out. Uncommitted changes are rolled back, and temporary tables are dropped."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -234,7 +238,10 @@ class SnowflakeSession:
 
     @contextmanager
     def _cursor(self, sql: str, parameters: Sequence[object]) -> Iterator[SnowflakeCursor]:
-        """A cursor that has run the statement. Raises as `Session`; a lost connection is a TransientError."""
+        """Run the statement and yield its cursor.
+
+        Raises the errors of `Session`; a lost connection is a TransientError.
+        """
         connection = self._ensure_connected()
         try:
             if self._tag != self._wanted_tag:
@@ -247,13 +254,13 @@ class SnowflakeSession:
             raise statement_error(error, self._caller.running(sql)) from error
         try:
             yield cursor
-        except connector.Error as error:  # of fetching
+        except connector.Error as error:  # errors of fetching
             raise statement_error(error, self._caller.running(sql)) from error
         finally:
             cursor.close()
 
     def _run_on(self, connection: Connection, sql: str, parameters: Sequence[object] = ()) -> SnowflakeCursor:
-        """A cursor that has run the statement. Raises the connector's errors."""
+        """Run the statement and return its cursor. Raises the connector's errors."""
         cursor = connection.cursor()
         timeout = self._login.settings.statement_timeout_seconds + _GRACE_SECONDS
         cursor.execute(sql, [_bound(value) for value in parameters] or None, timeout=timeout)
@@ -272,11 +279,12 @@ class SnowflakeSession:
         return self._connection
 
     def _end_lost_session(self, connection: Connection, session_id: int) -> None:
-        """End the session that we lost, so that its transaction holds nobody up until Snowflake finds out."""
+        """End a session that we lost, so that its transaction blocks nobody until Snowflake notices."""
         try:
             self._run_on(connection, f"SELECT SYSTEM$ABORT_SESSION({session_id})")
         except connector.Error as error:
-            # It may have ended by itself, or the role may not: its transaction then ends by Snowflake's own timeout.
+            # It may have ended by itself, or the role may lack the right. Snowflake's own timeout then ends its
+            # transaction.
             get_logger(run_id=self._run_id).warning("could not end the lost session", error=error.raw_msg)
 
     def _lose(self) -> None:
@@ -286,7 +294,7 @@ class SnowflakeSession:
 
     @contextmanager
     def _pin(self) -> Iterator[None]:
-        """Nothing in here may run on another connection than the first statement did."""
+        """Keep all statements within the block on the first one's connection."""
         self._pinned += 1
         try:
             yield
@@ -294,31 +302,34 @@ class SnowflakeSession:
             self._pinned -= 1
 
     def _rollback(self) -> None:
-        """Roll back; where the connection is lost, Snowflake does."""
+        """Roll back. If the connection is lost, Snowflake does."""
         if self._connection is None:
             return
         try:
             self._run_on(self._connection, "ROLLBACK")
         except connector.Error as error:
-            # The error that led here is the one to raise. A session that cannot even roll back is not used again.
+            # The original error is the one to raise. A session that cannot even roll back is not used again.
             get_logger(run_id=self._run_id).warning("could not roll back", error=error.raw_msg)
             self._lose()
 
 
 def _is_made_by_another(sql: str, error: PlatformError) -> bool:
-    """Whether the object is there that was to be made if missing: two sessions may both find it missing."""
+    """Return whether another session has just created the object: both may have found it missing."""
     cause = error.__cause__
     return isinstance(cause, connector.Error) and cause.errno == _ALREADY_THERE and bool(_IF_MISSING.match(sql))
 
 
 def query_tag(run_id: str, stream: str | None = None, version: int | None = None) -> str:
-    """The query tag of each statement in Snowflake's query history, as JSON."""
+    """Return the query tag of each statement in Snowflake's query history, as JSON."""
     tag = {"app": APPLICATION, "run": run_id, "stream": stream, "version": version}
     return json.dumps({name: value for name, value in tag.items() if value is not None})
 
 
 def _bound(value: object) -> object:
-    """A value as the connector binds it: it would take an instant for a time without zone."""
+    """Return a value in the form that the connector binds correctly.
+
+    It would bind an instant as a time without zone.
+    """
     if isinstance(value, datetime):
         return ("TIMESTAMP_TZ", value.astimezone(UTC)) if value.tzinfo else ("TIMESTAMP_NTZ", value)
     return value

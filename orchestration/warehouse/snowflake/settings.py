@@ -24,7 +24,7 @@ _NAME = re.compile(r"[A-Za-z0-9._-]+|\[?[0-9A-Fa-f:.]+\]?")
 class SnowflakeSettings(Settings):
     """The account, the service users and their keys, and the names that Terraform made.
 
-    A password is taken for an emulator on this machine alone; an account is logged in to with a key pair.
+    A password is accepted only for an emulator on this machine. An account needs a key pair.
     """
 
     account: str = Field(default="", validation_alias="SNOWFLAKE_ACCOUNT")
@@ -91,7 +91,7 @@ class SnowflakeSettings(Settings):
     @classmethod
     def _is_a_name(cls, value: str | None) -> str | None:
         if value and not _NAME.fullmatch(value):
-            raise ValueError("it is no name of an account or a host")  # what it is may be a secret
+            raise ValueError("it is no name of an account or a host")  # the value may be a secret
         return value
 
     @model_validator(mode="after")
@@ -107,7 +107,7 @@ class SnowflakeSettings(Settings):
 
     @property
     def readers_own_keys(self) -> tuple[Path | SecretStr, ...]:
-        """The key of the reader's own user; empty where dbt's user queries in the role of readers."""
+        """The keys of the reader's own user; empty if dbt's user queries in the role of readers."""
         return tuple(key for key in (self.reader_private_key_path, self.reader_private_key) if key is not None)
 
     @property
@@ -122,23 +122,23 @@ class SnowflakeSettings(Settings):
 
     @classmethod
     def load(cls) -> SnowflakeSettings:
-        """Settings from the environment, enough of them to log in.
+        """Return settings from the environment, complete enough to log in.
 
-        Raises ConfigurationError naming the variable, never its value.
+        Raises ConfigurationError that names the variable, never its value.
         """
         return cls._complete(cls)
 
     @classmethod
     def load_for_reader(cls) -> SnowflakeSettings:
-        """Settings from the environment, enough of them to query the marts: the reader's key will do.
+        """Return settings from the environment, complete enough to query the marts. The reader's key is sufficient.
 
-        Raises as `load`.
+        Raises the same errors as `load`.
         """
         return cls._complete(cls, reader=True)
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> SnowflakeSettings:
-        """Settings from these variables alone. Raises as `load`."""
+        """Return settings from only these variables. Raises the same errors as `load`."""
         named = {
             name: environment[str(field.validation_alias)]
             for name, field in cls.model_fields.items()

@@ -1,4 +1,4 @@
-"""Suspends a warehouse at the end of a run, so that nobody pays for what it idles until it suspends itself."""
+"""Suspends a warehouse at the end of a run, so that nobody pays for its idle time until it suspends itself."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _NOT_RUNNING = 90064
 
 
 def suspend(session: Session, warehouse: str) -> None:
-    """Suspend `warehouse`, as the role of `session`, which needs OPERATE on it. Statements that still run end first.
+    """Suspend `warehouse` in the role of `session`, which needs OPERATE on it. Running statements finish first.
 
-    What stands in its way is logged and fails nothing: the warehouse then suspends itself, after its AUTO_SUSPEND.
+    An error is only logged: then the warehouse suspends itself, after its AUTO_SUSPEND.
     """
     try:
         session.execute(f"ALTER WAREHOUSE {SNOWFLAKE.quote(warehouse)} SUSPEND")

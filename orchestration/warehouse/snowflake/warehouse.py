@@ -48,7 +48,7 @@ class SnowflakeWarehouse:
 
     @property
     def identity(self) -> str:
-        """By the account, the database and its schemas, and the roles that decide who sees what is built."""
+        """A name made of the account, the database and its schemas, and the roles that decide who sees the results."""
         settings = self._settings
         place = (
             settings.account.upper(),
@@ -62,12 +62,12 @@ class SnowflakeWarehouse:
         return as_key("snowflake", settings.account, self._database, digest=digest)
 
     def unopened_state(self) -> str:
-        """Nothing can be said of it without a login."""
+        """Return a constant, because the state is not known without a login."""
         return ""
 
     @contextmanager
     def lock(self, run_id: str, *, wait: timedelta) -> Iterator[LockHolder]:
-        """Be the only writer; at its end the writer suspends the warehouses that it worked on. See `Warehouse.lock`."""
+        """Be the only writer. At the end, suspend the warehouses that the run has used. See `Warehouse.lock`."""
         login = replace(self._login(Purpose.LOAD), lock_seconds=_LEASE_LOCK_SECONDS)
         with self._session(login, self._schemas.raw) as session, ExitStack() as afterwards:
             lease = WriterLease(session, self._schemas.raw, lease=self._lease)
@@ -77,7 +77,9 @@ class SnowflakeWarehouse:
                 yield holder
 
     def _suspend_warehouses(self, loader: SnowflakeSession) -> None:
-        """Those of loads and of dbt, each by the role that uses it; never the readers'."""
+        """Suspend the warehouses of loads and of dbt, each with the role that uses it, but never the readers'
+        warehouse.
+        """
         settings = self._settings
         if not settings.suspend_warehouses:
             return
@@ -89,7 +91,10 @@ class SnowflakeWarehouse:
 
     @contextmanager
     def connect(self, purpose: Purpose = Purpose.LOAD) -> Iterator[SnowflakeSession]:
-        """A session as the loader; else as the transformer, who may read every schema and write the marts."""
+        """Yield a session of the loader, or for other purposes of the transformer.
+
+        The transformer may read every schema and write the marts.
+        """
         schemas = self._schemas
         scratch = schemas.raw if purpose is Purpose.LOAD else schemas.staging
         with self._session(self._login(purpose), scratch) as session:
@@ -106,19 +111,22 @@ class SnowflakeWarehouse:
 
     @contextmanager
     def inspect(self, run_id: str, *, wait: timedelta) -> Iterator[SnowflakeSession]:
-        """A session beside the writer's: readers see what is committed."""
+        """Yield a session beside the writer's. It sees only committed data."""
         with self.connect(Purpose.LOAD) as session:
             yield session
 
     def publish(self, run_id: str) -> Publication:
-        """Nothing is copied: dbt replaces each table of MART in one statement, and readers have it from then on."""
+        """Return the publication.
+
+        Nothing is copied: dbt replaces each table of MART in one statement, visible at once.
+        """
         return Publication(f"{self._database}.{self._schemas.mart}", path=None, bytes=None, seconds=0.0)
 
     def show_rows(self, rows: Rows) -> None:
-        """Nothing: readers see the tables themselves."""
+        """Do nothing, because readers see the tables themselves."""
 
     def dbt_environment(self) -> Mapping[str, str]:
-        """The environment variables of the target `snowflake` in dbt's profile."""
+        """Return the environment variables of the target `snowflake` in dbt's profile."""
         settings, login, key = self._settings, self._login(Purpose.AUDIT), self._dbt_key
         path, text, passphrase = (key.path, key.text, key.passphrase) if key else (None, None, None)
         values = {
@@ -159,7 +167,7 @@ class SnowflakeWarehouse:
 
     @cached_property
     def _dbt_key(self) -> Key | None:
-        """dbt takes one key: while keys rotate, the one that is accepted."""
+        """The accepted key, because dbt takes only one. While keys rotate, there are two."""
         return self._login(Purpose.AUDIT).accepted_key()
 
     def _login(self, purpose: Purpose) -> Login:

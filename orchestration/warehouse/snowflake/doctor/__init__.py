@@ -1,5 +1,6 @@
-"""`python -m orchestration.warehouse doctor`: what an account is, against what the platform takes it to be.
+"""`python -m orchestration.warehouse doctor`: checks that an account is as the platform assumes.
 
-One module for each family of checks; `account` has the sessions of the three roles, and tables that do not last.
-`examination` puts them in order. A check does what the platform does, and looks: a grant is tried, not read.
+Each family of checks has its own module. `account` has the sessions of the three roles, and temporary scratch tables.
+`examination` puts the checks in order. A check does what the platform does, and looks at the outcome: a grant is tried,
+not read.
 """

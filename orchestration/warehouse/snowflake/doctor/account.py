@@ -1,4 +1,4 @@
-"""The account that is looked at: a session for each role, and scratch objects that are dropped when a check is over."""
+"""The account under examination: a session for each role, and scratch objects that are dropped after a check."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SCRATCH_PREFIX = "__DOCTOR_"
 
 
 class Role(StrEnum):
-    """Who the platform is in the account."""
+    """The platform's roles in the account."""
 
     LOADER = "loader"
     TRANSFORMER = "transformer"
@@ -35,7 +35,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True)
 class Patience:
-    """How long checks wait for what takes time, in seconds."""
+    """The longest waits of checks, in seconds."""
 
     lock_seconds: int = 3
     history: RetryPolicy = COPY_HISTORY
@@ -43,7 +43,7 @@ class Patience:
 
 @dataclass
 class Account:
-    """One database of one account, seen by the three roles that the settings name."""
+    """One database of one account, seen with the three roles that the settings name."""
 
     settings: SnowflakeSettings
     database: str
@@ -72,7 +72,7 @@ class Account:
         }
 
     def in_full(self, schema: str) -> str:
-        """A schema with its database, as a GRANT needs it."""
+        """Return a schema's name with its database, as a GRANT needs it."""
         return f"{self.database}.{schema}"
 
     @property
@@ -81,30 +81,33 @@ class Account:
         return Place(self.database, self.schemas.raw, self.settings.stage, self.schemas.raw).stage_name
 
     def log_in(self, role: Role) -> SnowflakeSession:
-        """The session of a role. Raises PlatformError where the login is refused."""
+        """Return the session of a role. Raises PlatformError if the login is refused."""
         if role not in self._sessions:
             self._refused.add(role)
             session = self._new_session(role)
-            session.query("SHOW PARAMETERS LIKE 'TIMEZONE' IN SESSION")  # logs in, and needs no warehouse
+            session.query("SHOW PARAMETERS LIKE 'TIMEZONE' IN SESSION")  # logs in without using a warehouse
             self._sessions[role] = session
             self._refused.discard(role)
         return self._sessions[role]
 
     def session(self, role: Role) -> SnowflakeSession:
-        """The same for a check of something else. Raises NotSeenError where the role could not log in."""
+        """Return the session of a role for a check of something else.
+
+        Raises NotSeenError if the role could not log in.
+        """
         if role in self._refused:
             raise NotSeenError(f"the {role} cannot log in", advice=f"See `login: {role}`.")
         return self.log_in(role)
 
     @contextmanager
     def apart(self, role: Role) -> Iterator[SnowflakeSession]:
-        """A session of its own, for what would change the common one."""
+        """Yield a separate session, for a check that would change the shared one."""
         with self.session(role).fork() as session:
             yield session
 
     @contextmanager
     def scratch_table(self, role: Role, schema: str, columns: Sequence[TableColumn]) -> Iterator[Table]:
-        """A table of a name that nobody has, owned by `role`; dropped at the end."""
+        """Yield a table with a unique name that `role` owns. It is dropped at the end."""
         session = self.session(role)
         table = Table(schema, f"{SCRATCH_PREFIX}{uuid4().hex[:12].upper()}", tuple(columns))
         session.execute(SNOWFLAKE.create_table(table))
@@ -115,7 +118,7 @@ class Account:
 
     @contextmanager
     def scratch_view(self, role: Role, schema: str, query: str) -> Iterator[str]:
-        """A secure view of a name that nobody has, as dbt makes them; dropped at the end. Yields its quoted name."""
+        """Make a secure view with a unique name, as dbt makes them. Yield its quoted name. It is dropped at the end."""
         session = self.session(role)
         name = SNOWFLAKE.table(Table(schema, f"{SCRATCH_PREFIX}{uuid4().hex[:12].upper()}", ()))
         session.execute(f"CREATE SECURE VIEW {name} AS {query}")
@@ -135,7 +138,10 @@ class Account:
 
 
 def refusal(act: Callable[[], object]) -> PlatformError | None:
-    """The error by which Snowflake refuses `act` for want of a right; None where it does not. Raises other errors."""
+    """Return the error by which Snowflake refuses `act` for a missing right; None if it does not.
+
+    Raises other errors.
+    """
     try:
         act()
     except ConfigurationError as error:
@@ -146,12 +152,12 @@ def refusal(act: Callable[[], object]) -> PlatformError | None:
 
 
 class _Back(Exception):
-    """Leave a transaction by its ROLLBACK."""
+    """Leaves a transaction by its ROLLBACK."""
 
 
 @contextmanager
 def rolled_back(session: SnowflakeSession) -> Iterator[None]:
-    """A transaction of which nothing stays."""
+    """Run the block in a transaction that is rolled back."""
     with suppress(_Back), session.transaction():
         yield
         raise _Back

@@ -1,4 +1,4 @@
-"""COPY: of one landed file, rolled back; of texts, times and numbers that a loader may never alter."""
+"""Checks of COPY: of one landed file, rolled back; of texts, times and numbers that a loader must never alter."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _REPORT = "Report it: the loader reads an answer of another form (`orchestration
 
 
 def checks(account: Account) -> Iterator[Check]:
-    """All of them."""
+    """Yield all checks of COPY."""
     yield Check(
         "COPY: a landed file", "its rows, told for the file, and gone after ROLLBACK", partial(_landed, account)
     )
@@ -155,7 +155,7 @@ def _rounding(account: Account) -> Seen:
 
 
 def _landed_file(account: Account) -> tuple[StreamContract, DataFile]:
-    """The smallest file of the newest commits of a stream that has any. Raises NotSeenError where nothing is landed."""
+    """Return the smallest file of a stream's newest commits. Raises NotSeenError if nothing is landed."""
     for contract in account.contracts:
         log = CommitLog(account.store, contract.stream)
         head = log.head()
@@ -170,7 +170,7 @@ def _landed_file(account: Account) -> tuple[StreamContract, DataFile]:
 
 
 def _copied(account: Account, rows: pa.Table, columns: Sequence[TableColumn]) -> list[tuple[Any, ...]]:
-    """What RAW would hold of these rows, in the order of their first column. Nothing of it stays."""
+    """Return the rows as RAW would hold them, in the order of their first column. The load is rolled back."""
     session = account.session(Role.LOADER)
     names = ", ".join(SNOWFLAKE.quote(column.name) for column in columns)
     with (
@@ -184,9 +184,9 @@ def _copied(account: Account, rows: pa.Table, columns: Sequence[TableColumn]) ->
 
 @contextmanager
 def _probe_file(account: Account, rows: pa.Table) -> Iterator[DataFile]:
-    """A file of these rows where no stream has its own; deleted at the end, as far as the credentials may.
+    """Yield a file of these rows at a place that no stream uses. It is deleted at the end, if the credentials may.
 
-    Its name is of its content, so that what must be left is one small file, however often this is run. It expires.
+    Its name depends only on its content, so that at most one small file remains, however often this runs. It expires.
     """
     buffer = io.BytesIO()
     pq.write_table(rows, buffer, compression="zstd")
@@ -207,7 +207,10 @@ def _probe_file(account: Account, rows: pa.Table) -> Iterator[DataFile]:
 
 
 def _delete(account: Account, key: str) -> None:
-    """The writer of the lake may not delete: then the file stays until it expires; nothing reads it."""
+    """Delete the file if the credentials may.
+
+    The lake's writer may not: then the file stays until it expires, unread.
+    """
     try:
         account.store.delete([key])
     except (AccessError, TransientError):
@@ -224,7 +227,7 @@ def _count(session: SnowflakeSession, table: Table) -> int:
 
 
 def _told(session: SnowflakeSession, table: Table) -> int:
-    """How many files COPY_HISTORY knows of a table."""
+    """Return the number of files that COPY_HISTORY shows for a table."""
     name = literal(session.qualified(table))
     minutes = int(timedelta(hours=1).total_seconds() // 60)
     [(files,)] = session.query(

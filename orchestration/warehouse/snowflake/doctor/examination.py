@@ -1,4 +1,4 @@
-"""All that is looked at in an account, in its order."""
+"""The list of all checks of an account, in their order."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from orchestration.warehouse.snowflake.doctor.account import Account
 
 
 def checks(account: Account, *, generation: str) -> Iterator[Check]:
-    """The checks; logins come first. Raises ConfigurationError for a key that cannot be read."""
+    """Return the checks. Logins come first. Raises ConfigurationError for a key that cannot be read."""
     return chain(
         logins.checks(account),
         warehouses.checks(account, generation=generation),

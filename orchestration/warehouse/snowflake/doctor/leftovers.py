@@ -1,4 +1,4 @@
-"""What a doctor that was killed has left: scratch tables and views, dropped here once they are old."""
+"""Drops old scratch tables and views that a killed doctor has left."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PREFIXES = (SCRATCH_PREFIX, f"{CLAIM_PREFIX}{SCRATCH_PREFIX}".upper())
 
 
 def checks(account: Account) -> Iterator[Check]:
-    """All of them."""
+    """Yield the check that drops leftovers."""
     for role in (Role.LOADER, Role.TRANSFORMER):
         yield Check(f"left by a doctor before: {role}", "nothing, or dropped now", partial(_dropped, account, role))
 

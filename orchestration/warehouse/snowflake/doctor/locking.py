@@ -1,4 +1,4 @@
-"""Claims: two sessions on one, as two loads of a stream would be, and what LOCK_TIMEOUT makes of the one that waits."""
+"""Checks of claims: two sessions claim one stream, as two loads would, and LOCK_TIMEOUT ends the wait of the second."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ADVICE = "Do not run two loads at once in this account, and report it."
 
 
 def checks(account: Account) -> Iterator[Check]:
-    """All of them."""
+    """Yield all checks of claims."""
     seconds = account.patience.lock_seconds
     yield Check(
         "claim: two sessions on one", f"the second is refused after LOCK_TIMEOUT, {seconds} s", partial(_one, account)
@@ -90,7 +90,7 @@ def _after(account: Account) -> Seen:
 
 @contextmanager
 def _claim_table(account: Account) -> Iterator[str]:
-    """The claim of a stream that nobody has, with its table; dropped at the end."""
+    """Yield the claim of a stream with a unique name, and its table. Both are dropped at the end."""
     session, name = account.session(Role.LOADER), f"{SCRATCH_PREFIX}{uuid4().hex[:12]}".lower()
     session.prepare_claims([name])
     try:
@@ -101,7 +101,7 @@ def _claim_table(account: Account) -> Iterator[str]:
 
 @contextmanager
 def _impatient(account: Account) -> Iterator[SnowflakeSession]:
-    """A session that waits for a lock as long as the check does, and for a statement a little longer."""
+    """Yield a session that waits for a lock as long as the check does, and for a statement a little longer."""
     limit = account.patience.lock_seconds
     with account.apart(Role.LOADER) as session:
         session.execute(f"ALTER SESSION SET LOCK_TIMEOUT = {limit}")

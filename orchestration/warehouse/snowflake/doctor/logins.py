@@ -1,4 +1,4 @@
-"""Logging in: who one is then, with which rights beside the role's, and which parameters a session begins with."""
+"""Checks of the logins: their user and role, rights beside the role's, and the session's initial parameters."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _OF_DBT = {"TIMEZONE": "UTC", "TIMESTAMP_TYPE_MAPPING": "TIMESTAMP_NTZ", "TIMEST
 
 
 def checks(account: Account) -> Iterator[Check]:
-    """All of them."""
+    """Yield all checks of logins."""
     for role, login in account.logins.items():
         expected = f"{login.user} as {login.role} with {login.warehouse} and {account.database}"
         yield Check(f"login: {role}", expected, partial(_login, account, role))
@@ -64,7 +64,7 @@ def _secondary(account: Account, role: Role) -> Seen:
 
 def _parameters(account: Account) -> Seen:
     with account.apart(Role.TRANSFORMER) as session:
-        session.execute("ALTER SESSION UNSET TIMEZONE")  # which our own logins set
+        session.execute("ALTER SESSION UNSET TIMEZONE")  # parameters that our own logins set
         found = {}
         for name in _OF_DBT:
             rows = session.query(f"SHOW PARAMETERS LIKE '{name}' IN SESSION")

@@ -1,4 +1,6 @@
-"""Behind RAW: what dbt builds, and what readers see of it: the marts alone, by future grants, masked by their role."""
+"""Checks of the schemas behind RAW: dbt can build, and readers see only the marts, by future grants, masked for their
+role.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ _COLUMNS = (TableColumn("NAME", TEXT),)
 
 
 def checks(account: Account) -> Iterator[Check]:
-    """All of them."""
+    """Yield all checks of staging and marts."""
     schemas = account.schemas
     built = (schemas.staging, schemas.intermediate, schemas.mart, schemas.snapshots)
     for schema in built:
@@ -105,7 +107,7 @@ def _not_written(account: Account) -> Seen:
 
 
 def _masked(account: Account) -> Seen:
-    """As staging masks a person's column: `dbt/macros/dialect/personal.sql`."""
+    """Check the masking of personal columns as staging does it: `dbt/macros/dialect/personal.sql`."""
     transformer = account.settings.transformer_role.upper()
     query = f"SELECT CASE WHEN current_role() = '{transformer}' THEN 'seen' ELSE '********' END AS shown"
     with account.scratch_view(Role.TRANSFORMER, account.schemas.mart, query) as view:

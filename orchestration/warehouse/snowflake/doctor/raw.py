@@ -1,4 +1,4 @@
-"""RAW: the loader's tables, which the transformer reads, and nobody else."""
+"""Checks of RAW: the loader's tables, which only the transformer may read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ROWS_LOOKED_AT = 1000
 
 
 def checks(account: Account) -> Iterator[Check]:
-    """All of them."""
+    """Yield all checks of RAW."""
     yield Check("RAW: owner of its tables", f"{account.settings.loader_role}", partial(_owners, account))
     yield Check("RAW: a new table", "made and dropped by the loader", partial(_made, account))
     yield Check(
@@ -34,7 +34,9 @@ def checks(account: Account) -> Iterator[Check]:
 
 
 def _owners(account: Account) -> Seen:
-    """As loader and transformer see them: an owner's tables are hidden from a role that may do nothing with them."""
+    """Check the tables' owners with loader and transformer, because a table is hidden from a role without
+    rights on it.
+    """
     owners: dict[str, str] = {}
     for role in (Role.LOADER, Role.TRANSFORMER):
         rows = account.session(role).query(
@@ -115,7 +117,7 @@ def _schemas(account: Account, role: Role, *expected: str) -> Seen:
 
 
 def schemas_seen(account: Account, role: Role, *expected: str) -> Seen:
-    """Whether a role sees these of the platform's schemas, and no other."""
+    """Check that a role sees these of the platform's schemas, and no other."""
     rows = account.session(role).query("SELECT schema_name FROM information_schema.schemata")
     ours = {name.upper() for name in account.schemas.model_dump().values()}
     found = {str(name) for (name,) in rows} & ours
@@ -133,7 +135,9 @@ def schemas_seen(account: Account, role: Role, *expected: str) -> Seen:
 
 
 def _personal(account: Account) -> Seen:
-    """Texts that a contract classifies as personal: a policy that names other roles would mask them for ours, too."""
+    """Check texts that a contract classifies as personal: a policy that names other roles would mask them for ours,
+    too.
+    """
     looked = 0
     for contract in account.contracts:
         table = data_table(contract, account.schemas.raw)

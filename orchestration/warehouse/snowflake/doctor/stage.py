@@ -1,7 +1,7 @@
-"""The stage: what the loader lists, place by place, and what nobody lists.
+"""Checks of the stage: the prefixes that the loader may list, and those that nobody may list.
 
-Each list is of a place that holds nothing, so that it costs nothing however large the lake is. Whether it may be listed
-is decided before.
+Each list is of an empty prefix, so it costs nothing, however large the lake is. Snowflake decides on the right to list
+before it looks for files.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _CLOSED = {
 
 
 def checks(account: Account) -> Iterator[Check]:
-    """All of them."""
+    """Yield all checks of the stage."""
     for prefix in sorted({contract.spec.prefix for contract in account.contracts}):
         yield Check(
             f"stage: {prefix}/",

@@ -1,4 +1,6 @@
-"""Casts of times, as staging writes them (`dbt/macros/dialect/timestamps.sql`), with the transformer's session."""
+"""Checks of casts of times, as staging writes them (`dbt/macros/dialect/timestamps.sql`), in the transformer's
+session.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,7 @@ CASTS: tuple[tuple[str, object], ...] = (
 
 
 def checks(account: Account) -> Iterator[Check]:
-    """All of them."""
+    """Yield all checks of casts."""
     yield Check("casts of times", "as in the models' tests", partial(_casts, account))
     yield Check("times that are bound", "the same moment comes back", partial(_bound, account))
     yield Check("clock of the account", "within 30 s of this machine's", partial(_clock, account))

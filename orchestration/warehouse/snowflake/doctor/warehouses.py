@@ -1,4 +1,4 @@
-"""The three warehouses: what an hour of them costs, and what ends it."""
+"""Checks of the three warehouses: the price of an hour, and the limits that stop them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _Judge = Callable[[str, Mapping[str, str]], Seen]
 
 
 def checks(account: Account, *, generation: str) -> Iterator[Check]:
-    """All of them; `generation` is the one that is wanted."""
+    """Yield all checks of the warehouses. `generation` is the wanted generation."""
     kinds: tuple[tuple[str, str, _Judge], ...] = (
         ("generation", f"{generation}, as COST.md reckons", partial(_generation, generation)),
         ("acceleration", "off: serverless, beside the warehouse's own credits", _acceleration),
