@@ -6,7 +6,7 @@ from local.interrupts import Interrupted, raised_signals
 
 
 def main() -> None:
-    """Run the command line; a stop signal, from the first moment on, ends it in one line."""
+    """Run the command line. A stop signal at any moment ends it with one line."""
     try:
         with raised_signals():
             from ingest.terminal import fit_output
@@ -15,7 +15,7 @@ def main() -> None:
             fit_output()
             app()
     except Interrupted as interruption:
-        # Not by rich: its console may have been interrupted in the middle of a line.
+        # Not printed by rich, whose console may have been interrupted in the middle of a line.
         print("\nStopped: every process that was started has ended.", flush=True)
         raise SystemExit(interruption.exit_code) from None
 

@@ -1,4 +1,4 @@
-"""The operating-system account that Postgres runs as: it refuses to run as root."""
+"""The operating-system account that Postgres runs as, because Postgres refuses to run as root."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Account:
 
 
 def unprivileged_account() -> Account | None:
-    """The account for Postgres where this process is root; None if it is not, and runs Postgres itself.
+    """Return the account for Postgres if this process is root; None if it is not, and runs Postgres itself.
 
-    initdb looks its own user up, so that the account must exist by name.
+    initdb looks up its own user, so the account must exist by name.
     """
     if os.geteuid() != 0:
         return None

@@ -44,7 +44,7 @@ Now = Annotated[
 
 @app.command()
 def demo(scale: Scale = 1.0, warehouse: Warehouse = WarehouseKind.DUCKDB, now: Now = "") -> None:
-    """Run the whole line twice, source to mart, and show what came of it."""
+    """Run the whole pipeline twice, from source to mart, and show the results."""
     from local.demo.command import demo as run
 
     _tell_errors(lambda console: run(console, scale=scale, warehouse=warehouse, now=parse_moment(now)))
@@ -59,7 +59,7 @@ def up(scale: Scale = 1.0, now: Now = "") -> None:
 
 
 def _tell_errors(run: Callable[[Console], None]) -> None:
-    """Run, with errors reduced to a few words."""
+    """Run a command, and reduce its errors to a short message."""
     try:
         run(Console(highlight=False))
     except (LocalStackError, PlatformError) as error:

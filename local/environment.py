@@ -1,4 +1,4 @@
-"""The environment of the children: ours, without what would send them elsewhere than to this machine."""
+"""The environment of child processes: ours, without variables that would direct them to other machines."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ _LOCAL_HOSTS = "127.0.0.1,localhost"
 
 
 def clean_environment(additions: Mapping[str, str] | None = None) -> dict[str, str]:
-    """This process's environment without accounts and endpoints of the user, plus `additions`.
+    """Return this process's environment without accounts and endpoints of the user, plus `additions`.
 
-    It is `dev`, whose secrets the stack has. Files and paths are UTF-8 in it, whatever the locale is.
-
+    ENVIRONMENT is `dev`, because the stack uses the demo's secrets. Files and paths are UTF-8, whatever the locale is.
     A configured proxy is bypassed for this machine's own addresses.
     """
     kept = {

@@ -1,4 +1,4 @@
-"""Errors of the embedded stack: each one message with what, where, and what to do."""
+"""Errors of the embedded stack. Each has one message: the fault, its place, and the remedy."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _TAIL_LINES = 12
 
 
 class LocalStackError(Exception):
-    """A part of the stack cannot start, or ended by itself. `exit_code` is what the command ends with."""
+    """A part of the stack cannot start, or ended by itself. `exit_code` is the command's exit code."""
 
     exit_code = 1
 
@@ -22,7 +22,7 @@ class LocalStackError(Exception):
 
 
 def tail(log: Path, lines: int = _TAIL_LINES) -> str:
-    """The last lines of a log file, indented; empty if there is no such file."""
+    """Return the last lines of a log file, indented; empty if there is no such file."""
     if not log.exists():
         return ""
     return "\n".join(f"  {line}" for line in log.read_text(errors="replace").splitlines()[-lines:])

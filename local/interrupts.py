@@ -1,4 +1,4 @@
-"""Ctrl-C and its relatives, as one exception that unwinds the stack once."""
+"""Stop signals, such as Ctrl-C, turned into one exception that stops the stack once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupted(BaseException):
-    """Somebody asked this program to stop. Not an Exception, so that nothing retries or logs it on its way."""
+    """A signal asked this program to stop. It is no Exception, so that no handler on its way retries or logs it."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -25,10 +25,10 @@ class Interrupted(BaseException):
 
 @contextmanager
 def raised_signals() -> Iterator[None]:
-    """Within the block, the first stop signal raises Interrupted in the main thread; further ones are ignored.
+    """Raise Interrupted in the main thread at the first stop signal within the block. Ignore further signals.
 
-    A second Ctrl-C must not interrupt the stopping of children, which is bounded in time. A hang-up that `nohup` has
-    set to be ignored stays ignored.
+    A second Ctrl-C must not interrupt the stopping of children, which is bounded in time. If `nohup` ignores the
+    hang-up signal, it stays ignored.
     """
 
     def first(number: int, _frame: FrameType | None) -> None:

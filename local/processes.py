@@ -1,4 +1,4 @@
-"""Children of this process, each under `supervise.py`: they stop on request, and when this process ends."""
+"""Child processes, each under `supervise.py`: they stop on request, and when this process ends."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _EXIT_GRACE_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Stop:
-    """One step of stopping: a signal's name without SIG, and the seconds to wait for the end."""
+    """One step of stopping a process: a signal's name without SIG, and the seconds to wait for its end."""
 
     name: str
     seconds: float
@@ -55,20 +55,17 @@ class Process:
         return self._supervisor.pid
 
     def output(self) -> bytes:
-        """The command's output so far, without the log's former content."""
+        """Return the command's output so far, without the log's former content."""
         with self.command.log.open("rb") as log:
             log.seek(self._log_start)
             return log.read()
 
     def poll(self) -> int | None:
-        """The exit code, or None while it runs."""
+        """Return the exit code, or None while it runs."""
         return self._supervisor.poll()
 
     def wait(self, seconds: float) -> int:
-        """Wait for the command to end by itself; return its exit code.
-
-        Raises LocalStackError if it takes longer.
-        """
+        """Wait for the command to end by itself. Return its exit code. Raises LocalStackError if it takes longer."""
         try:
             return self._supervisor.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -77,10 +74,7 @@ class Process:
             ) from None
 
     def wait_until(self, ready: Callable[[], bool], seconds: float) -> None:
-        """Poll `ready` until it returns True.
-
-        Raises LocalStackError if the process ends before, or the time is over.
-        """
+        """Poll `ready` until it returns True. Raises LocalStackError if the process ends before, or after `seconds`."""
         deadline = time.monotonic() + seconds
         while not ready():
             code = self.poll()
@@ -98,7 +92,7 @@ class Process:
             self._supervisor.stdin.close()
 
     def stop(self) -> None:
-        """Stop the command and wait for its end. It is gone afterwards, whatever it says."""
+        """Stop the command and wait for its end. Afterwards it is gone, whatever its exit code."""
         self.ask_to_stop()
         patience = sum(step.seconds for step in self.command.stop) + _EXIT_GRACE_SECONDS
         try:
@@ -116,14 +110,17 @@ class Spawner(Protocol):
 
 @dataclass
 class ProcessGroup:
-    """All children of one stack. Stopped together: asked all at once, then waited for, the latest first."""
+    """All child processes of one stack.
+
+    On stop, all get the request at once, and are awaited in reverse order of their start.
+    """
 
     held_lock: int
     """Descriptor that supervisors inherit: the run directory's lock is free only when they are gone too."""
     _processes: list[Process] = field(default_factory=list)
 
     def spawn(self, command: Command) -> Process:
-        """Start `command`, its output appended to its log."""
+        """Start `command`. Its output is appended to its log."""
         command.log.parent.mkdir(parents=True, exist_ok=True)
         with command.log.open("ab") as log:
             log_start = log.tell()
@@ -142,7 +139,7 @@ class ProcessGroup:
         return process
 
     def stop(self) -> None:
-        """Stop all that still run."""
+        """Stop all running children."""
         running = list(reversed(self._processes))
         for process in running:
             process.ask_to_stop()
@@ -160,12 +157,13 @@ def _supervised(command: Command) -> list[str]:
 
 @contextmanager
 def process_group(held_lock: int) -> Iterator[ProcessGroup]:
-    """A group that is stopped at the end, however the block ends."""
+    """Yield a group of processes that is stopped at the end, however the block ends."""
     group = ProcessGroup(held_lock)
     try:
         yield group
     finally:
-        # A Ctrl-C that arrives now is delivered afterwards: the stopping is bounded in time, and must be whole.
+        # A Ctrl-C that arrives now is delivered afterwards, because the stopping must be complete, and is bounded in
+        # time.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
         try:
             group.stop()

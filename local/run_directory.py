@@ -1,8 +1,8 @@
-"""The throw-away directory of one stack, under the system's temporary directory.
+"""The temporary directory of one stack.
 
-It is mode 711, so that an unprivileged Postgres can reach its data directory inside. A lock file in it is held by the
-stack's process and, through inheritance, by the supervisor of each of its children: a directory whose lock is free
-belongs to nobody alive. Each new stack removes such directories first, so that a killed run leaves nothing for long.
+It is mode 711, so that an unprivileged Postgres can reach its data directory inside. The stack's process holds a lock
+on a file in it and, through inheritance, so does the supervisor of each child: a directory whose lock is free has no
+living owner. Each new stack removes such directories first, so that the remains of a killed run do not stay for long.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class RunDirectory:
 
 @contextmanager
 def open_run_directory(parent: Path | None = None) -> Iterator[RunDirectory]:
-    """Make a run directory in `parent` (default: a world-reachable temporary directory); remove it at the end.
+    """Make a run directory in `parent` (default: a world-reachable temporary directory). Remove it at the end.
 
     Directories of killed runs are removed first.
     """
@@ -47,7 +47,7 @@ def open_run_directory(parent: Path | None = None) -> Iterator[RunDirectory]:
 
 
 def _create_held_lock(path: Path) -> int:
-    """Create the lock file under another name and rename it once held: nobody ever sees it free."""
+    """Create the lock file under another name and rename it once it is locked, so that nobody ever sees it unlocked."""
     draft = path / f"{_LOCK_NAME}.new"
     lock = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -56,15 +56,15 @@ def _create_held_lock(path: Path) -> int:
 
 
 def temporary_directory() -> Path:
-    """The directory for what another user must reach: /tmp, or TMPDIR where we are not root (macOS: our own).
+    """Return a directory that another user can reach: /tmp for root, otherwise TMPDIR (on macOS a private one).
 
-    Under root TMPDIR may well be a private directory, and its parents too.
+    For root, TMPDIR or one of its parents may be private.
     """
     return Path("/tmp") if os.geteuid() == 0 else Path(tempfile.gettempdir())  # noqa: S108 - mkdtemp follows
 
 
 def sweep(base: Path) -> tuple[Path, ...]:
-    """Remove this user's run directories in `base` that nobody alive holds; return them."""
+    """Remove this user's run directories in `base` without a living owner. Return them."""
     return tuple(path for path in sorted(base.glob(f"{PREFIX}*")) if _remove_if_abandoned(path))
 
 

@@ -26,5 +26,5 @@ class LocalSettings(BaseSettings):
     @field_validator("state")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
-        """Children run in another directory."""
+        """Return the absolute path, because child processes run in another directory."""
         return value.expanduser().absolute()

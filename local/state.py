@@ -16,7 +16,7 @@ from orchestration.runs import PARSED
 
 @dataclass(frozen=True)
 class State:
-    """The directories of one use of the stack, `demo` or `stack`."""
+    """The directories of one kind of use of the stack, `demo` or `stack`."""
 
     root: Path
 
@@ -38,12 +38,15 @@ class State:
 
     @property
     def prefect_made(self) -> Path:
-        """Exists once Prefect's database has all its tables; what a killed first run left half made is thrown away."""
+        """A file that exists once Prefect's database has all its tables.
+
+        A database that a killed run left unfinished is deleted.
+        """
         return self.root / "prefect.made"
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables by which the flow and dbt keep to these directories, without telemetry."""
+        """The variables that keep the flow and dbt within these directories, without telemetry."""
         return {
             "WAREHOUSE": "duckdb",
             "WAREHOUSE_DIR": str(self.warehouse),
@@ -56,9 +59,10 @@ class State:
 
 @contextmanager
 def open_state(root: Path) -> Iterator[State]:
-    """The state under `root`, emptied but for Prefect's database and dbt's parsing, whose making takes seconds.
+    """Yield the state under `root`, emptied except for Prefect's database and dbt's parsing, which take seconds to
+    make.
 
-    The lake lives in memory and is gone with its stack, so that an older warehouse would know commits that no longer
+    The lake lives in memory and is gone with its stack, so an older warehouse would contain commits that no longer
     exist. Raises LocalStackError if another process uses `root`.
     """
     root.mkdir(parents=True, exist_ok=True)
@@ -89,5 +93,5 @@ def _empty(state: State) -> None:
 
 
 def _runs(state: State) -> list[Path]:
-    """What former runs have left."""
+    """Return the folders that former runs have left."""
     return [path for path in state.runs.iterdir() if path.name != PARSED] if state.runs.exists() else []

@@ -1,4 +1,4 @@
-"""Run one command, and stop it as soon as standard input closes.
+"""Runs one command, and stops it as soon as standard input closes.
 
     python -I -S supervise.py --stop INT:10,KILL:1 [--user UID:GID] -- command argument...
 
@@ -7,12 +7,12 @@ ends, by closing the pipe, by an exception or by SIGKILL, the kernel closes that
 needs no prctl (whose signal follows the starting thread, not the process), works the same on Linux and macOS, and
 leaves no moment between start and registration in which a child could be lost.
 
-The command runs in a session of its own, so that a terminal's Ctrl-C reaches the parent alone, which then stops its
-children in order. `--stop` lists signals and the seconds to wait after each one. What the command has started and left
-behind is killed at the end, sessions of its own or not: on Linux this process adopts the orphans among its descendants.
-The exit code is the command's, or 128 + n where signal n ended it.
+The command runs in a session of its own, so that a terminal's Ctrl-C reaches only the parent, which then stops its
+children in order. `--stop` lists signals and the seconds to wait after each one. Processes that the command has left
+behind are killed at the end, even in other sessions: on Linux this process adopts the orphans among its descendants.
+The exit code is the command's, or 128 + n if signal n ended it.
 
-Standard library only: it starts in some 20 ms, also where the environment's packages cannot be imported.
+Standard library only: it starts in some 20 ms, even if the environment's packages cannot be imported.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _PR_SET_CHILD_SUBREAPER = 36
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the command of `argv`; return its exit code."""
+    """Run the command of `argv`. Return its exit code."""
     options = _parse(argv)
     wakeup = _wake_on_signals()
     _adopt_orphans()
@@ -86,7 +86,7 @@ def _arrived(_number: int, _frame: FrameType | None) -> None:
 
 
 def _adopt_orphans() -> None:
-    """Linux: become the parent of descendants whose parents end, so that none can be lost by a session of its own."""
+    """On Linux, become the parent of descendants whose parents end, so that none is lost in a session of its own."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
@@ -108,7 +108,10 @@ def _start(command: Sequence[str], user: tuple[int, int] | None) -> subprocess.P
 
 
 def _wait(child: subprocess.Popen[bytes], wakeup: int, *, watch_lifeline: bool, seconds: float | None) -> bool:
-    """Wait for the child's end. True if it still runs: the lifeline closed, a stop was asked for, or time is up."""
+    """Wait for the child's end.
+
+    Return True if it still runs because the lifeline closed, a stop was requested, or time is up.
+    """
     deadline = None if seconds is None else time.monotonic() + seconds
     watched = [wakeup, LIFELINE] if watch_lifeline else [wakeup]
     while child.poll() is None:
@@ -124,13 +127,13 @@ def _wait(child: subprocess.Popen[bytes], wakeup: int, *, watch_lifeline: bool, 
 
 
 def _signal_group(child: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    """Signal the child's group. It may be gone or, on macOS, hold only ended processes."""
+    """Send a signal to the child's group. The group may be gone or, on macOS, hold only ended processes."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, number)
 
 
 def _kill_all(child: subprocess.Popen[bytes]) -> int:
-    """Kill the child and all its descendants, and bury them; return the child's exit code."""
+    """Kill the child and all its descendants, and reap them. Return the child's exit code."""
     while True:
         for pid in _descendants(os.getpid()):
             with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -141,7 +144,7 @@ def _kill_all(child: subprocess.Popen[bytes]) -> int:
 
 
 def _bury_adopted() -> bool:
-    """Wait for one adopted process to end, and bury it. False if there is none left."""
+    """Wait for one adopted process to end, and reap it. Return False if none is left."""
     try:
         os.waitpid(-1, 0)
     except ChildProcessError:
@@ -160,12 +163,12 @@ def _descendants(ancestor: int) -> list[int]:
 
 
 def _processes() -> Iterator[tuple[int, int]]:
-    """Every process's id and its parent's."""
+    """Yield the id of every process and of its parent."""
     if sys.platform == "linux":
         for entry in os.scandir("/proc"):
             if entry.name.isdigit():
                 with contextlib.suppress(OSError), open(f"/proc/{entry.name}/stat", "rb") as stat:  # noqa: PTH123
-                    # The second field, the program's name in parentheses, may hold anything.
+                    # The second field, the program's name in parentheses, may hold any characters.
                     yield int(entry.name), int(stat.read().rpartition(b")")[2].split()[1])
     else:
         listing = subprocess.run(["/bin/ps", "-A", "-o", "pid=,ppid="], capture_output=True, check=True)

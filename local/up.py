@@ -1,4 +1,4 @@
-"""`make stack`: the sources and the S3 endpoint, kept up until Ctrl-C, for use by hand."""
+"""`make stack`: the sources and the S3 endpoint, running until Ctrl-C, for use by hand."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ The business's time stands at {now}. To move it on by a day, let the day go by i
 
 
 def up(console: Console, *, scale: float, now: datetime | None = None) -> None:
-    """Start the stack, write `stack.env`, and wait until a signal or the end of one of the parts.
+    """Start the stack, write `stack.env`, and wait until a signal comes or one of the parts ends.
 
-    The business's time stands at `now` where that is given; else it is the clock's.
+    The business's time stands still at `now` if it is given; otherwise it is the clock's.
 
     Raises LocalStackError if a part does not start, or ends by itself.
     """
@@ -73,16 +73,16 @@ def up(console: Console, *, scale: float, now: datetime | None = None) -> None:
 
 
 def relative(path: Path) -> Path:
-    """The path as a person in the current directory would type it."""
+    """Return the path as a person in the current directory would type it."""
     here = Path.cwd()
     return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def write_env_file(path: Path, variables: Mapping[str, str]) -> None:
-    """Write `export` lines for a shell to `source`; only this user can read them, for they hold passwords.
+    """Write `export` lines for a shell to `source`. Only this user can read the file, because it holds passwords.
 
-    The user's own AWS profile would win over our keys in some programs, and BUSINESS_NOW may be left from a stack
-    before: they are unset.
+    It also unsets two variables. The user's own AWS profile would override our keys in some programs, and BUSINESS_NOW
+    may be left from an earlier stack.
     """
     lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
     text = "\n".join(["unset AWS_PROFILE AWS_SESSION_TOKEN BUSINESS_NOW", *lines, ""])
@@ -113,7 +113,7 @@ def _environment(stack: LocalStack, state: State) -> dict[str, str]:
 
 
 def _wait(stack: LocalStack) -> None:
-    """Wait for a signal, which raises, looking now and then whether all parts live."""
+    """Wait for a signal, which raises. Check now and then that all parts live."""
     while True:
         stack.require_alive()
         time.sleep(_CHECK_SECONDS)

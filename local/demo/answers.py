@@ -10,7 +10,7 @@ from orchestration.warehouse.answer import Answer
 
 @dataclass(frozen=True)
 class Question:
-    """A question in words, and in SQL that reads MART alone. `reading` says how to read the answer."""
+    """A question in words, and the SQL that answers it from MART alone. `reading` says how to read the answer."""
 
     words: str
     reading: str
@@ -139,7 +139,7 @@ CHANGED_PRODUCT = Question(
 
 
 def price_history(product_id: int, name: str) -> Question:
-    """The versions of one product (SCD2), with what was sold under each."""
+    """Return the question for the versions of one product (SCD2), with the sales under each version."""
     return Question(
         f"The history of {name}, whose price changed between the runs",
         "Each order line points at the version that was valid when the database recorded it, by its own clock.",
@@ -169,8 +169,10 @@ class MartTable:
 
 
 def marts(ask: Callable[[str], Answer]) -> Sequence[MartTable]:
-    """The tables of MART, with their rows, without the platform's own. Raises ConfigurationError if nothing is
-    published."""
+    """Return the tables of MART with their rows, without the platform's own tables.
+
+    Raises ConfigurationError if nothing is published.
+    """
     names = ask(
         "select lower(table_name) from information_schema.tables "
         "where table_schema = 'MART' and left(table_name, 1) <> '_' and lower(left(table_name, 4)) <> 'ops_' order by 1"

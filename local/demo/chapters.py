@@ -34,7 +34,7 @@ ONE_DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Stage:
-    """What the demo has started before anything is shown."""
+    """The processes and directories that the demo has prepared before it shows anything."""
 
     settings: LocalSettings
     state: State
@@ -64,10 +64,10 @@ Try next:
 def show(
     console: Console, stage: Stage, *, scale: float, warehouse: WarehouseKind, now: datetime | None, begin: float
 ) -> None:
-    """Start the stack, run the flow, let a day go by, run it again, and show what came of it since `begin`.
+    """Start the stack, run the flow, advance by a day, run it again, and show the results since `begin`.
 
-    Raises LocalStackError if a part does not start or ends, FlowFailedError where a run fails, ConfigurationError
-    for a Snowflake account that cannot be used.
+    Raises LocalStackError if a part does not start or ends, FlowFailedError if a run fails, ConfigurationError for a
+    Snowflake account that cannot be used.
     """
     state, run, processes = stage.state, stage.run, stage.processes
     chosen = choose_warehouse(warehouse, state, processes, run)
@@ -144,6 +144,6 @@ def _let_a_day_go_by(display: Display, stack: LocalStack, options: StackOptions)
     stack.saas.advance_clock(ONE_DAY)
     for words in day_in_words(happened):
         display.say(words)
-    # Rows younger than the margin wait for the run after the next: the demo has none.
+    # Rows younger than the margin wait for the run after the next, which the demo does not have.
     sleep(IngestSettings.model_fields["horizon_margin_seconds"].default)
     display.say("E-mail     campaigns edited; a day's events, some of them hours late, some twice")

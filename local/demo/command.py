@@ -22,12 +22,12 @@ def demo(
     warehouse: WarehouseKind = WarehouseKind.DUCKDB,
     now: datetime | None = None,
 ) -> None:
-    """Start the stack, run the flow, let a day go by, run it again, and show what came of it.
+    """Start the stack, run the flow, advance by a day, run it again, and show the results.
 
-    The business's day ends at `now`, by default the clock's: the same one gives the same business rows.
+    The business's day ends at `now`, by default the clock's time. The same `now` gives the same business rows.
 
-    Raises LocalStackError if a part does not start or ends, FlowFailedError where a run fails, ConfigurationError
-    for a Snowflake account that cannot be used.
+    Raises LocalStackError if a part does not start or ends, FlowFailedError if a run fails, ConfigurationError for a
+    Snowflake account that cannot be used.
     """
     begin = monotonic()
     settings = LocalSettings()
@@ -36,7 +36,7 @@ def demo(
         open_run_directory() as run,
         process_group(run.lock) as processes,
     ):
-        # The flow's imports take seconds: they go on while our own do, and while the stack starts.
+        # The flow's imports take seconds. They run in parallel with our own and with the start of the stack.
         flow = FlowProcess.start(processes, state, run.path)
         from local.demo.chapters import Stage, show
 

@@ -1,6 +1,6 @@
-"""Progress of a run on the terminal: a line for each stream and model that is done, below it what is under way.
+"""Progress of a run on the terminal: a line for each finished stream and model, below them the running ones.
 
-Without a terminal the lines alone are printed.
+Without a terminal only the lines of finished work are printed.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _NAMES_SHOWN = 3
 
 
 class Display:
-    """Prints what happens. Implements `orchestration.progress.Progress`."""
+    """A printer of the demo's events. Implements `orchestration.progress.Progress`."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -45,7 +45,7 @@ class Display:
 
     @contextmanager
     def live(self, words: str) -> Iterator[None]:
-        """Keep a line of what is under way at the bottom; on a terminal only."""
+        """Keep a line about running work at the bottom, on a terminal only."""
         with self._console.status(escape(words), spinner="dots") as status:
             self._status = status
             try:
@@ -54,18 +54,18 @@ class Display:
                 self._status = None
 
     def chapter(self, title: str) -> None:
-        """The demo's next part, with the time since its beginning."""
+        """Print the title of the demo's next part, with the time since its beginning."""
         self._end_of_tests()
         minutes, seconds = divmod(round(monotonic() - self._begin), 60)
         self._console.print()
         self._console.rule(f"[bold]{title}[/] [dim]{minutes}:{seconds:02}[/]", align="left")
 
     def started(self, part: Started) -> None:
-        """A part of the stack is up."""
+        """Print that a part of the stack is up."""
         self.say(f"[green]✓[/] {part.part:<16} [dim]{part.detail:<50} {part.seconds:>6.1f} s[/]")
 
     def say(self, words: str) -> None:
-        """A line of its own."""
+        """Print a line."""
         self._console.print(f"  {words}", soft_wrap=True)
 
     def step(self, name: str, detail: str = "") -> None:
@@ -153,7 +153,7 @@ class Display:
 
 
 class _TestCount:
-    """The tests of one build that did not fail; `seconds` is their sum, though several run at once."""
+    """The number of tests of one build that did not fail. `seconds` is their sum, although several run at once."""
 
     def __init__(self) -> None:
         self.done = 0

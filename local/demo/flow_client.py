@@ -1,4 +1,4 @@
-"""Our end of the socket to the process that runs the flow."""
+"""The demo's end of the socket to the process that runs the flow."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from local.errors import LocalStackError
 from local.processes import Command, Process, Spawner, Stop
 from local.state import State
 
-if TYPE_CHECKING:  # they take long to import, and the process is to begin before
+if TYPE_CHECKING:  # they take long to import, and the process must start before that
     from orchestration.progress import Progress
     from orchestration.report import RunReport
 
@@ -26,7 +26,7 @@ _END_SECONDS = 10.0
 
 
 class FlowFailedError(LocalStackError):
-    """The flow ended with an error; `exit_code` is the one that its own command would have ended with."""
+    """The flow ended with an error. `exit_code` is the exit code that its own command would have."""
 
     def __init__(self, failed: FlowFailed, logs: Path) -> None:
         super().__init__(f"{failed.message}\nLogs: {logs}")
@@ -36,10 +36,10 @@ class FlowFailedError(LocalStackError):
 
 @dataclass
 class FlowProcess:
-    """The process that runs the flow: started early, for its imports take seconds. Use as a context manager.
+    """The process that runs the flow, started early because its imports take seconds. Use as a context manager.
 
-    A process of its own, because Prefect's threads and dbt must end at once on Ctrl-C, and because whatever they write
-    to a terminal goes to a log in place of the demo's picture.
+    It is a separate process for two reasons. Prefect's threads and dbt must end at once on Ctrl-C, and their output
+    must go to a log instead of into the demo's picture.
     """
 
     process: Process
@@ -48,7 +48,7 @@ class FlowProcess:
 
     @classmethod
     def start(cls, spawner: Spawner, state: State, directory: Path) -> Self:
-        """Start it and return at once; its socket is in `directory`, its log in the state's."""
+        """Start the process and return at once. Its socket is in `directory`, its log in the state's."""
         private = directory / "flow"
         private.mkdir(mode=0o700)
         address = private / "socket"
@@ -61,7 +61,7 @@ class FlowProcess:
             state.logs / "flow.log",
             clean_environment(state.environment),
             directory,
-            # What it leaves half done belongs to this demo alone, and goes with it.
+            # Its unfinished work belongs only to this demo, and is removed with it.
             stop=(Stop("KILL", 5.0),),
         )
         return cls(spawner.spawn(command), listener)
@@ -75,14 +75,14 @@ class FlowProcess:
         self._listener.close()
 
     def ready(self) -> None:
-        """Wait until it can run the flow. Raises LocalStackError if it ends before."""
+        """Wait until the process can run the flow. Raises LocalStackError if it ends before."""
         self.process.wait_until(self._accept, _CONNECT_SECONDS)
         self._receive()
 
     def run(self, environment: Mapping[str, str], progress: Progress) -> RunReport:
         """Run the flow once, and pass its events to `progress`.
 
-        Raises FlowFailedError if the flow fails, LocalStackError where its process ends.
+        Raises FlowFailedError if the flow fails, LocalStackError if its process ends.
         """
         self._connected.send(RunFlow(environment))
         while True:

@@ -23,7 +23,7 @@ Send = Callable[[object], None]
 
 
 class SentProgress:
-    """Sends each event of a run to the other end. Threads take turns."""
+    """A listener that sends each event of a run to the other end. A lock serialises threads."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -87,7 +87,7 @@ def _run_once(send: Send, run: Callable[[], RunReport]) -> FlowFinished | FlowFa
 
 
 def main() -> None:
-    """Connect first, so that the other end need not wait for the imports to know that we live."""
+    """Run the process. It connects before its imports, so that the other end soon knows that it lives."""
     end = socket.socket(socket.AF_UNIX)
     end.connect(sys.argv[1])
     connection = Connection(end.detach())

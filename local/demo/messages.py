@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # it takes long to import, and who starts the flow's process has no report yet
+if TYPE_CHECKING:  # it takes long to import, and the demo that starts the process has no report yet
     from orchestration.report import RunReport
 
 
@@ -35,14 +35,14 @@ class FlowEvent:
 
 @dataclass(frozen=True)
 class FlowFinished:
-    """The run went well."""
+    """The run succeeded."""
 
     report: RunReport
 
 
 @dataclass(frozen=True)
 class FlowFailed:
-    """The run ended with an error. `report` is what it had done, None if it had not begun."""
+    """The run ended with an error. `report` covers the work until then, None if the run had not begun."""
 
     message: str
     exit_code: int

@@ -14,7 +14,7 @@ from orchestration.report import RunReport
 
 
 def prepare() -> None:
-    """Have the ephemeral API make its tables: at the first demo of a clone that takes seconds."""
+    """Make the tables of the ephemeral API, which takes seconds at the first demo of a clone."""
     with prefect_api(quiet=True):
         asyncio.run(_greet())
 
@@ -25,5 +25,5 @@ async def _greet() -> None:
 
 
 def run() -> RunReport:
-    """Run the flow. Raises RunFailedError, with the report, where anything failed."""
+    """Run the flow. Raises RunFailedError, with the report, if anything failed."""
     return run_once()

@@ -37,7 +37,7 @@ class StreamLine:
 
 
 def stream_lines(report: RunReport) -> dict[str, StreamLine]:
-    """A run's outcome, by stream."""
+    """Return a run's outcome, by stream."""
     loaded = {load.stream: load.rows for load in report.loads}
     return {
         outcome.stream: StreamLine(
@@ -49,7 +49,7 @@ def stream_lines(report: RunReport) -> dict[str, StreamLine]:
 
 
 def print_runs(console: Console, first: RunReport, second: RunReport) -> None:
-    """Rows landed, loaded and quarantined, by stream, of both runs."""
+    """Print the rows landed, loaded and quarantined in both runs, by stream."""
     table = _table("Stream")
     for title in ("run 1\nlanded", "\nloaded", "\nquarantined", "run 2\nlanded", "\nloaded", "\nquarantined"):
         table.add_column(title, justify="right")
@@ -65,7 +65,9 @@ def print_runs(console: Console, first: RunReport, second: RunReport) -> None:
 def print_reconciliation(
     console: Console, after: Sequence[Reconciliation], *, before: Sequence[Reconciliation]
 ) -> None:
-    """The counts that must be equal, by stream, after the second run; and in a line, whether they were before."""
+    """Print the counts that must be equal, by stream, after the second run, and a line on whether they were equal
+    before.
+    """
     table = _table("Stream")
     for column in ("source", "refused", "lake", "RAW", "staging"):
         table.add_column(column, justify="right")
@@ -80,7 +82,10 @@ def print_reconciliation(
 
 
 def print_warnings(console: Console, report: RunReport) -> None:
-    """The source's oddities that the run found, landed as they are and published. Nothing if it found none."""
+    """Print the source's oddities that the run found.
+
+    They are landed and published unchanged. Print nothing if there are none.
+    """
     if not report.warnings:
         return
     table = _table("Rows")
@@ -91,7 +96,7 @@ def print_warnings(console: Console, report: RunReport) -> None:
 
 
 def print_marts(console: Console, tables: Sequence[MartTable]) -> None:
-    """The marts, with their rows."""
+    """Print the marts and their rows."""
     table = _table("Table")
     table.add_column("rows", justify="right")
     for mart in tables:
@@ -100,7 +105,7 @@ def print_marts(console: Console, tables: Sequence[MartTable]) -> None:
 
 
 def print_answer(console: Console, question: Question, answer: Answer) -> None:
-    """One question's answer, and how to read it."""
+    """Print one question's answer, and how to read it."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for name, numeric in zip(answer.columns, answer.numeric, strict=True):
         table.add_column(name.replace("_", " "), justify="right" if numeric else "left")
@@ -110,7 +115,7 @@ def print_answer(console: Console, question: Question, answer: Answer) -> None:
 
 
 def print_answers(console: Console, ask: Callable[[str], Answer]) -> None:
-    """The marts, what they answer, and one product's history."""
+    """Print the marts, the answers to the demo's questions, and one product's history."""
     print_marts(console, marts(ask))
     for question in QUESTIONS:
         print_answer(console, question, ask(question.sql))
@@ -121,7 +126,7 @@ def print_answers(console: Console, ask: Callable[[str], Answer]) -> None:
 
 
 def day_in_words(report: ActivityReport) -> Sequence[str]:
-    """The shop's activity between the runs, a line for each kind."""
+    """Return the shop's activity between the runs, a line for each kind."""
     return (
         f"Orders     {report.orders_placed} placed, {report.orders_shipped} shipped, "
         f"{report.orders_delivered} delivered, {report.orders_cancelled} cancelled",

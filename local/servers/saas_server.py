@@ -1,4 +1,4 @@
-"""Start the mock e-mail provider, with a clock of its own that can be moved on."""
+"""Starts the mock e-mail provider, whose clock can be advanced."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ _LISTENS = re.compile(rb"mock_saas listens on (http://\S+)\n")
 
 @dataclass(frozen=True)
 class SaasOptions:
-    """The provider's world. History begins at `epoch`.
+    """The options of the provider. Its history begins at `epoch`.
 
-    Its clock is real time plus `clock_offset`; or it stands at `business_now` plus that, until it is advanced.
+    Its clock is real time plus `clock_offset`. With `business_now`, it stands at that moment plus `clock_offset` until
+    it is advanced.
     """
 
     epoch: datetime
@@ -59,7 +60,7 @@ class SaasServer:
 
     @property
     def visits_url(self) -> str:
-        """Where it tells the visits to the shop; takes the admin key."""
+        """The URL at which the shop asks for visits, with the admin key."""
         return f"{self.base_url}/admin/visits"
 
     def advance_clock(self, span: timedelta) -> None:
@@ -69,21 +70,21 @@ class SaasServer:
             json={"advance_seconds": span.total_seconds()},
             headers={"Authorization": f"Bearer {self.admin_key}"},
             timeout=_ADMIN_SECONDS,
-            trust_env=False,  # a proxy of the user's has no business here
+            trust_env=False,  # the user's proxy must not be used here
         )
         answer.raise_for_status()
 
 
 @dataclass(frozen=True)
 class StartingSaasServer:
-    """A provider whose process was started; `ready` waits for it."""
+    """A provider whose process was started. `ready` waits for it."""
 
     process: Process
     api_key: str = field(repr=False)
     admin_key: str = field(repr=False)
 
     def ready(self) -> SaasServer:
-        """Wait until it accepts connections. Raises LocalStackError if it does not."""
+        """Wait until the provider accepts connections. Raises LocalStackError if it does not."""
         self.process.wait_until(lambda: _LISTENS.search(self.process.output()) is not None, _READY_SECONDS)
         found = _LISTENS.search(self.process.output())
         assert found is not None  # noqa: S101 - just waited for

@@ -1,4 +1,4 @@
-"""The operational shop on the stack's Postgres: created, seeded, and later advanced."""
+"""The operational shop on the stack's Postgres: it is created, seeded, and later advanced."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DATABASE = "shop"
 
 @dataclass(frozen=True)
 class Shop:
-    """A shop's database, by the logins of its owner and of ingest. The DSNs hold passwords.
+    """A shop's database, with the logins of its owner and of ingest. The DSNs hold passwords.
 
     Its customers follow the links of `visits`.
     """
@@ -28,19 +28,19 @@ class Shop:
     visits: Visits = field(default=NO_VISITS, repr=False)
 
     def seed(self, *, business_now: datetime, scale: float, seed: int) -> SeedReport:
-        """Fill the empty shop with a past that ends at `business_now`."""
+        """Fill the empty shop with a history that ends at `business_now`."""
         with connected(self.owner_dsn, application_name="local-stack") as connection:
             return seed_shop(connection, business_now=business_now, scale=scale, seed=seed, visits=self.visits)
 
     def advance(self, *, business_now: datetime, span: timedelta, seed: int) -> ActivityReport:
-        """Let the shop live through `span` after `business_now`."""
+        """Simulate the shop's activity for `span` after `business_now`."""
         with connected(self.owner_dsn, application_name="local-stack") as connection:
             return advance(connection, business_now=business_now, span=span, seed=seed, visits=self.visits)
 
 
 @dataclass(frozen=True)
 class ShopPasswords:
-    """The passwords of the two roles; roles belong to the cluster, so that all its shops share them."""
+    """The passwords of the two roles. Roles belong to the cluster, so all its shops share them."""
 
     owner: str = field(repr=False)
     ingest: str = field(repr=False)
@@ -57,7 +57,7 @@ def make_shop(server: PostgresServer, passwords: ShopPasswords, database: str = 
 
 
 def shop_of(server: PostgresServer, passwords: ShopPasswords, database: str = DATABASE) -> Shop:
-    """The logins to a shop that exists."""
+    """Return the logins to an existing shop."""
     return Shop(
         owner_dsn=dsn(server.port, OWNER_ROLE, passwords.owner, database),
         ingest_dsn=dsn(server.port, INGEST_ROLE, passwords.ingest, database),

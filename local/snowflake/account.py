@@ -1,6 +1,6 @@
-"""The objects that our Terraform makes in a Snowflake account, as SQL for an emulated one: names, owners, grants.
+"""SQL that makes in an emulated account the objects that our Terraform makes in a real one: names, owners, grants.
 
-A real account is provisioned by Terraform (terraform/modules/warehouse) and by nothing else.
+Only Terraform (terraform/modules/warehouse) provisions a real account.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _BLOCKED = ("_keys/", "_log/", "_quarantine/", "_runs/", "_ops/", "_built/")
 
 
 def provision(environment: Mapping[str, str], *, bucket: str) -> None:
-    """Make the account that `environment` (SNOWFLAKE_*) names ready for the loader and dbt. Safe to repeat.
+    """Prepare the account that `environment` (SNOWFLAKE_*) names for the loader and dbt. It is idempotent.
 
-    Raises ConfigurationError for an account that is not an emulated one on this machine.
+    Raises ConfigurationError if the account is not an emulated one on this machine.
     """
     import snowflake.connector
 
@@ -56,7 +56,10 @@ def provision(environment: Mapping[str, str], *, bucket: str) -> None:
 def provision_statements(
     settings: SnowflakeSettings, database: str, schemas: Schemas, bucket: str, *, user: str
 ) -> tuple[str, ...]:
-    """The statements, for ACCOUNTADMIN, in order. `user` gets the three roles. Names are plain, as Terraform's are."""
+    """Return the statements in order, to run as ACCOUNTADMIN. `user` gets the three roles.
+
+    Names are unquoted, as Terraform's.
+    """
     integration = integration_of(bucket)
     return tuple(
         chain(
@@ -71,12 +74,15 @@ def provision_statements(
 def database_statements(
     settings: SnowflakeSettings, database: str, schemas: Schemas, bucket: str, *, integration: str
 ) -> tuple[str, ...]:
-    """A database as Terraform's, for SYSADMIN in an account that has the roles, the warehouses and the integration."""
+    """Return the statements that make a database as Terraform does.
+
+    They run as SYSADMIN in an account that has the roles, the warehouses and the integration.
+    """
     return tuple(
         chain(
             _database(settings, database, schemas),
             _stage(settings, database, schemas, bucket, integration),
-            # Before other grants on the schemas, which would stand in the way.
+            # These grants come before others on the schemas, which would otherwise conflict.
             _building_grants(settings, database, schemas),
             _raw_grants(settings, database, schemas),
             _mart_grants(settings, database, schemas),
@@ -85,8 +91,11 @@ def database_statements(
 
 
 def integration_of(bucket: str) -> str:
-    """Terraform's integration for the bucket of the documents; for another bucket one of its own, so that an account
-    can hold the databases of several lakes."""
+    """Return the name of the integration for a bucket: Terraform's name for the documented bucket, else a name of its
+    own.
+
+    So an account can hold the databases of several lakes.
+    """
     if bucket == LakeSettings.model_fields["bucket"].default:
         return INTEGRATION
     return f"{INTEGRATION}_{re.sub('[^A-Z0-9]', '_', bucket.upper())}"
@@ -124,7 +133,7 @@ def _database(settings: SnowflakeSettings, database: str, schemas: Schemas) -> I
 
 
 def _integration(settings: SnowflakeSettings, integration: str, bucket: str) -> Iterator[str]:
-    """The raw bucket, its data alone."""
+    """Yield the statements that make the integration of the raw bucket, limited to its data."""
     allowed = f"STORAGE_ALLOWED_LOCATIONS = ('s3://{bucket}/')"
     closed = ", ".join(f"'s3://{bucket}/{prefix}'" for prefix in _BLOCKED)
     blocked = f"STORAGE_BLOCKED_LOCATIONS = ({closed})"
@@ -149,7 +158,7 @@ def _stage(
 
 
 def _raw_grants(settings: SnowflakeSettings, database: str, schemas: Schemas) -> Iterator[str]:
-    """The loader makes RAW's tables, and so owns them; the transformer reads them."""
+    """Yield grants on RAW: the loader makes its tables, and so owns them; the transformer reads them."""
     raw = f"SCHEMA {database}.{schemas.raw}"
     yield f"GRANT USAGE, CREATE TABLE ON {raw} TO ROLE {settings.loader_role}"
     yield f"GRANT USAGE ON {raw} TO ROLE {settings.transformer_role}"
@@ -158,7 +167,7 @@ def _raw_grants(settings: SnowflakeSettings, database: str, schemas: Schemas) ->
 
 
 def _mart_grants(settings: SnowflakeSettings, database: str, schemas: Schemas) -> Iterator[str]:
-    """Readers see the marts alone."""
+    """Yield grants of the marts, the only tables that readers see."""
     mart = f"SCHEMA {database}.{schemas.mart}"
     yield f"GRANT USAGE ON {mart} TO ROLE {settings.reader_role}"
     for kind in ("TABLES", "VIEWS"):
@@ -167,7 +176,7 @@ def _mart_grants(settings: SnowflakeSettings, database: str, schemas: Schemas) -
 
 
 def _building_grants(settings: SnowflakeSettings, database: str, schemas: Schemas) -> Iterator[str]:
-    """dbt fills four schemas and owns what it makes there, but no schema: under managed access it grants nothing."""
+    """Yield grants for dbt, which fills four schemas. It owns its tables but no schema, so it cannot grant anything."""
     role = settings.transformer_role
     for schema in (schemas.staging, schemas.intermediate, schemas.mart, schemas.snapshots):
         yield f"GRANT USAGE, CREATE TABLE, CREATE VIEW ON SCHEMA {database}.{schema} TO ROLE {role}"

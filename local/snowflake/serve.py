@@ -1,4 +1,4 @@
-"""Serve an emulated Snowflake account on 127.0.0.1: `.venv-emulator/bin/python -m local.snowflake.serve`.
+"""Serves an emulated Snowflake account on 127.0.0.1: `.venv-emulator/bin/python -m local.snowflake.serve`.
 
 Its state is in memory. Stages read S3 through boto3 with this process's environment (AWS_ENDPOINT_URL, AWS_*).
 """

@@ -1,4 +1,4 @@
-"""Start the emulated Snowflake account (`local/snowflake/emulator`), in the environment of its own that it needs."""
+"""Starts the emulated Snowflake account (`local/snowflake/emulator`) in its own Python environment."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ class SnowflakeEmulator:
 
 @dataclass(frozen=True)
 class StartingSnowflakeEmulator:
-    """An account whose process was started; `ready` waits for it."""
+    """An account whose process was started. `ready` waits for it."""
 
     process: Process
     port_file: Path
 
     def ready(self) -> SnowflakeEmulator:
-        """Wait until it accepts connections. Raises LocalStackError if it does not."""
+        """Wait until the account accepts connections. Raises LocalStackError if it does not."""
         self.process.wait_until(self.port_file.exists, _READY_SECONDS)
         return SnowflakeEmulator(int(self.port_file.read_text()), self.process)
 
@@ -63,8 +63,8 @@ def start_snowflake_emulator(
 ) -> StartingSnowflakeEmulator:
     """Start an account on a free port, and return at once.
 
-    Its stages read S3 as `s3_environment` says (AWS_ENDPOINT_URL and credentials). Its files, `<name>.port` in
-    `directory` and `<name>.log` in `logs`, are its own as long as `name` is. Each COPY takes at least `copy_seconds`.
+    Its stages read S3 by `s3_environment` (AWS_ENDPOINT_URL and credentials). Its files are `<name>.port` in
+    `directory` and `<name>.log` in `logs`, so `name` must be unique. Each COPY takes at least `copy_seconds`.
 
     Raises ConfigurationError if its environment is not installed.
     """
@@ -81,6 +81,6 @@ def start_snowflake_emulator(
         logs / f"{name}.log",
         clean_environment(s3_environment),
         REPOSITORY,
-        stop=(Stop("KILL", 5.0),),  # all in memory: nothing to finish
+        stop=(Stop("KILL", 5.0),),  # all state is in memory, so nothing needs to finish
     )
     return StartingSnowflakeEmulator(spawner.spawn(command), port_file)

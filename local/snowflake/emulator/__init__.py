@@ -1,1 +1,1 @@
-"""An emulated Snowflake account: what it is, and is not, is in README.md. `protocol.http` is its entrance."""
+"""An emulated Snowflake account. README.md describes its scope and its limits. `protocol.http` is its entry point."""

@@ -1,6 +1,6 @@
-"""What the account answers when it refuses: Snowflake's error number, SQLSTATE and words.
+"""The account's errors: Snowflake's error number, SQLSTATE and text.
 
-Every error that leaves the emulator is one of these: the connector retries an HTTP 500 for ever.
+Every error that leaves the emulator is one of these, because the connector retries an HTTP 500 for ever.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ def syntax_error(detail: str) -> SnowflakeError:
 
 
 def unsupported(what: str) -> SnowflakeError:
-    """What Snowflake may well have, and this emulator has not."""
+    """Return the error for a feature that the emulator lacks, although Snowflake may have it."""
     return SnowflakeError(2, "0A000", f"Unsupported feature '{what}' (of the emulated account).")
 
 
 def unknown_function(name: str) -> SnowflakeError:
-    """Also for a function of Snowflake's that is not listed in `sql.strictness`."""
+    """Return the error for an unknown function, including Snowflake's functions that `sql.strictness` does not list."""
     return SnowflakeError(
         2140,
         "42601",
@@ -43,7 +43,10 @@ def invalid_identifier(name: str) -> SnowflakeError:
 
 
 def no_such_object(kind: str, name: str) -> SnowflakeError:
-    """Snowflake does not distinguish a missing object from one that the role may not see."""
+    """Return the error for an object that does not exist or that the role may not see.
+
+    Snowflake does not distinguish these.
+    """
     errno, state = (2043, "02000") if kind in _ACCOUNT_OBJECTS else (2003, "42S02" if kind in _RELATIONS else "02000")
     return SnowflakeError(errno, state, f"SQL compilation error:\n{kind} '{name}' does not exist or not authorized.")
 
@@ -69,7 +72,7 @@ def no_current(kind: str, doing: str) -> SnowflakeError:
 
 
 def operation_cannot_be_performed() -> SnowflakeError:
-    """What USE and SHOW say of a place that is not there."""
+    """Return the error of USE and SHOW for a database or schema that does not exist."""
     return SnowflakeError(
         2043, "02000", "SQL compilation error:\nObject does not exist, or operation cannot be performed."
     )

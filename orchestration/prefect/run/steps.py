@@ -332,9 +332,7 @@ def _sources(draft: _Draft) -> dict[str, SourceSide]:
 
 
 def _were_deletions_looked_for(run: StepServices, outcome: StreamOutcome) -> bool:
-    """Return whether the stream has no keys pass, or its rows were counted at the source after a search for
-    deletions.
-    """
+    """Return whether this run has looked for deletions of the stream. Only then are its rows counted at the source."""
     return run.registry[outcome.stream].lands_keys and _source_side(outcome) is not None
 
 

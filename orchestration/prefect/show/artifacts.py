@@ -175,7 +175,7 @@ def _equal(report: RunReport) -> int:
 
 
 def _left_out(report: RunReport) -> str:
-    """Return the sentence about streams that were not compared with the source, and how many are equal otherwise."""
+    """Return a remark on the number of streams that were not compared with the source; empty if there are none."""
     count = sum(item.source is None for item in report.reconciliations)
     return f" ({count} of them not compared with the source)" if count else ""
 

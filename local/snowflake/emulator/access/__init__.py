@@ -1,1 +1,1 @@
-"""Who may do what: keys, roles, users, warehouses, integrations, grants, and what a session uses."""
+"""Access control: keys, roles, users, warehouses, integrations, grants, and the role and warehouse of a session."""

@@ -97,7 +97,7 @@ def create_integration(context: Context, *, replace: bool) -> Result:
 
 
 def _check_cloud(integration: StorageIntegration) -> None:
-    """Role, provider and places must be of one of AWS' partitions, each of which Snowflake calls by another name."""
+    """Check that role, provider and locations belong to one AWS partition. Snowflake has a provider name for each."""
     partition, scheme = _CLOUDS[integration.provider]
     if not integration.role_arn.startswith(f"arn:{partition}:"):
         raise invalid_property(integration.role_arn, "STORAGE_AWS_ROLE_ARN")
@@ -110,7 +110,7 @@ _CLOUDS = {"S3": ("aws", "s3://"), "S3CHINA": ("aws-cn", "s3china://"), "S3GOV":
 
 
 def create_monitor(context: Context, *, replace: bool) -> Result:
-    """CREATE RESOURCE MONITOR, which counts nothing here."""
+    """CREATE RESOURCE MONITOR. The monitor counts nothing here."""
     tokens = context.tokens
     if_missing = tokens.accept("IF", "NOT", "EXISTS")
     name = tokens.identifier()
@@ -124,7 +124,7 @@ def create_monitor(context: Context, *, replace: bool) -> Result:
 
 
 def alter_user(context: Context) -> Result:
-    """ALTER USER name SET options, which count for sessions to come."""
+    """ALTER USER name SET options. They apply to later sessions."""
     name = context.tokens.identifier()
     context.tokens.emulated("ALTER USER", "SET")
     _assign(context.tokens, context.account.user(name), _USER)
@@ -191,7 +191,10 @@ Setter = Callable[[Tokens, Any], None]
 
 
 def _assign(tokens: Tokens, target: Any, options: dict[str, Setter]) -> None:
-    """`OPTION = value ...` to the end. Raises SnowflakeError for an option that is not known, or not emulated."""
+    """Parse `OPTION = value ...` to the end, and set the options on `target`.
+
+    Raises SnowflakeError for an unknown option, or one that is not emulated.
+    """
     while not tokens.done:
         tokens.accept(",")
         name = tokens.identifier()
@@ -239,7 +242,7 @@ def _monitor(tokens: Tokens, target: Warehouse) -> None:
 
 
 def _secondary_roles(tokens: Tokens, target: User) -> None:
-    """`('ALL')` or `()`."""
+    """Parse `('ALL')` or `()`."""
     roles = [role.upper() for role in texts(tokens)]
     if roles not in ([], ["ALL"]):
         raise invalid_property(", ".join(roles), "DEFAULT_SECONDARY_ROLES")
@@ -247,7 +250,7 @@ def _secondary_roles(tokens: Tokens, target: User) -> None:
 
 
 def _parameter(name: str) -> Setter:
-    """A session parameter of a user."""
+    """Return the setter of a user's session parameter."""
 
     def assign(tokens: Tokens, target: User) -> None:
         target.parameters[name] = tokens.value()
@@ -256,7 +259,7 @@ def _parameter(name: str) -> Setter:
 
 
 def _choice(name: str, *allowed: str) -> Setter:
-    """One of few words, which changes nothing here."""
+    """Return the setter of an option with a few allowed words, which has no effect here."""
 
     def check(tokens: Tokens, _: Any) -> None:
         if (value := tokens.value().upper()) not in allowed:
@@ -266,7 +269,7 @@ def _choice(name: str, *allowed: str) -> Setter:
 
 
 def _one_of(field: str, *allowed: str) -> Setter:
-    """One of few words, which is kept."""
+    """Return the setter of an option with a few allowed words, which stores the word in `field`."""
 
     def assign(tokens: Tokens, target: Any) -> None:
         if (value := tokens.value().upper()) not in allowed:

@@ -19,7 +19,7 @@ _KINDS = ("DATABASE", "SCHEMA", "TABLE", "VIEW", "WAREHOUSE", "STAGE", "FILE FOR
 
 @dataclass(frozen=True)
 class _Target:
-    """What a GRANT is on: objects that are there, or (`future`) those to come in a schema."""
+    """The target of a GRANT: existing objects, or (`future`) the later objects of a schema."""
 
     kind: str
     names: tuple[str, ...]
@@ -96,7 +96,7 @@ def _revoke_role(context: Context) -> Result:
 
 
 def _privileges(tokens: Tokens) -> list[str]:
-    """The words up to ON, split at commas."""
+    """Return the words up to ON, split at commas."""
     found, words = [], []
     while not tokens.accept("ON"):
         if tokens.done:
@@ -144,7 +144,7 @@ def _existing(context: Context, kind: str, scope: str) -> Iterator[str]:
 
 
 def _object(context: Context, kind: str, parts: tuple[str, ...]) -> str:
-    """The full name of an object that is there."""
+    """Return the full name of an object that is there."""
     account = context.account
     if kind == "DATABASE":
         return account.catalog.database(parts[0]).name
@@ -166,7 +166,9 @@ def _object(context: Context, kind: str, parts: tuple[str, ...]) -> str:
 
 
 def _check_may_grant(context: Context, target: _Target) -> None:
-    """With managed access, only the schema's owner and SECURITYADMIN grant; elsewhere the object's owner does."""
+    """Check the right to grant: with managed access the schema's owner and SECURITYADMIN have it, else the object's
+    owner.
+    """
     actor = context.actor
     if actor.all_powerful or "SECURITYADMIN" in actor.roles:
         return

@@ -19,7 +19,9 @@ CLOCK_SKEW_SECONDS = 60
 
 
 def check_public_key(text: str) -> str:
-    """A public key as ALTER USER takes it: base64 of its DER form, without the PEM's first and last line."""
+    """Check a public key in the form that ALTER USER takes, and return it: base64 of its DER form, without the PEM's
+    frame.
+    """
     try:
         _public_key(text)
     except (ValueError, UnsupportedAlgorithm):
@@ -30,13 +32,13 @@ def check_public_key(text: str) -> str:
 
 
 def fingerprint(text: str) -> str:
-    """`SHA256:` and the base64 of the hash of the key, as DESCRIBE USER shows it."""
+    """Return the key's fingerprint as DESCRIBE USER shows it: `SHA256:` and the base64 of its hash."""
     digest = hashlib.sha256(base64.b64decode(text)).digest()
     return f"SHA256:{base64.b64encode(digest).decode()}"
 
 
 class TokenRefused(Exception):
-    """A token that logs nobody in. `reason` is what SYSTEM$GET_LOGIN_FAILURE_DETAILS says of it."""
+    """A login token was refused. `reason` is the text that SYSTEM$GET_LOGIN_FAILURE_DETAILS returns."""
 
     def __init__(self, reason: str = "JWT_TOKEN_INVALID") -> None:
         super().__init__(reason)
@@ -44,7 +46,7 @@ class TokenRefused(Exception):
 
 
 def verify_token(token: str, user: User | None) -> None:
-    """Raise TokenRefused unless one of the user's keys signed the token for this account and user, lately."""
+    """Raise TokenRefused unless one of the user's keys has recently signed the token for this account and user."""
     if user is None:
         raise TokenRefused("JWT_TOKEN_INVALID_USER_IN_ISSUER")
     if _claimed_account(token) not in (None, ACCOUNT):
@@ -67,7 +69,7 @@ def verify_token(token: str, user: User | None) -> None:
 
 
 def _claimed_account(token: str) -> str | None:
-    """The account that a token says it is for, before anything of it is checked."""
+    """Return the account that a token names, before any of the token is checked."""
     try:
         claims = jwt.decode(token, options={"verify_signature": False})
     except jwt.PyJWTError:

@@ -68,7 +68,7 @@ def use_role(context: Context, name: str) -> None:
 
 
 def may_assume(context: Context, role: str) -> bool:
-    """Whether the session's user has a role, itself or by inheritance."""
+    """Return whether the session's user has a role, directly or by inheritance."""
     session = context.session
     if session.all_powerful or role == "PUBLIC":
         return True
@@ -158,7 +158,7 @@ def rollback(context: Context) -> Result:
 
 
 def end_transaction(context: Context, *, keep: bool) -> None:
-    """Commit or roll back, and give back the locks."""
+    """Commit or roll back, and release the locks."""
     transaction = context.session.transaction
     try:
         transaction.commit() if keep else transaction.rollback()
@@ -219,5 +219,5 @@ def _login_failure(context: Context, failure: str) -> str:
 
 
 def is_system_function(tokens: Tokens) -> bool:
-    """Whether the statement is `SELECT SYSTEM$...`."""
+    """Return whether the statement is `SELECT SYSTEM$...`."""
     return tokens.word() == "SELECT" and tokens.word(1).startswith("SYSTEM$")

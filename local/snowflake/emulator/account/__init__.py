@@ -1,1 +1,1 @@
-"""What the account holds, and what its sessions share. Knows no statement."""
+"""The account's objects, and the state that its sessions share. This package knows no statements."""

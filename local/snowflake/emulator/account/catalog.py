@@ -1,4 +1,4 @@
-"""Databases, schemas and what is in them: what DuckDB does not keep of a Snowflake object.
+"""Databases, schemas and the objects in them: properties of a Snowflake object that DuckDB does not keep.
 
 DDL commits by itself in Snowflake, so this needs no transactions: a statement that fails changes nothing here.
 """
@@ -79,7 +79,7 @@ class Catalog:
                 yield relation
 
     def check_free(self, name: ObjectName) -> None:
-        """Raise where an object of that name is there, or one that DuckDB would take for it."""
+        """Raise if an object of that name exists, or one whose name DuckDB would confuse with it."""
         with self.lock:
             if name in self._relations:
                 raise already_exists(str(name))

@@ -1,4 +1,4 @@
-"""What a statement's handler gets: the account, the session, and the statement."""
+"""The context of a statement's handler: the account, the session, and the statement."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Values = Sequence[exp.Expression]
 
 @dataclass
 class Context:
-    """`values` are the bindings of `?`."""
+    """The context of one statement. `values` are the bindings of `?`."""
 
     account: Account
     session: Session
@@ -37,7 +37,7 @@ class Context:
         return self._actor
 
     def forget_actor(self) -> None:
-        """The session has taken another role."""
+        """Forget the actor, because the session has taken another role."""
         self._actor = None
 
     @property
@@ -45,7 +45,7 @@ class Context:
         return self.session.role
 
     def relation(self, name: ObjectName, kind: str = "Object") -> Relation:
-        """A table or view that the session sees; its temporary tables hide others."""
+        """Return a table or view that the session sees. Its temporary tables hide others of the same name."""
         if temporary := self.session.temporary.get(name):
             return temporary
         self.require_schema(name.database, name.schema)
@@ -55,7 +55,7 @@ class Context:
         return self.session.temporary.get(name) or self.account.catalog.find(name)
 
     def require_schema(self, database: str, schema: str) -> None:
-        """The schema is there, and may be used."""
+        """Raise unless the schema exists and may be used."""
         db = self.account.catalog.database(database)
         found = self.account.catalog.schema(database, schema)
         if not self.actor.all_powerful:
@@ -76,7 +76,7 @@ class Context:
             self.actor.require(privilege, relation.kind, str(relation.name), owner=relation.owner, label="Object")
 
     def require_warehouse(self) -> None:
-        """Raise where a statement that needs a warehouse has none (000606), or none that runs (000608)."""
+        """Raise if a statement that needs a warehouse has none (000606), or none that runs (000608)."""
         session = self.session
         if session.warehouse is None:
             if session.all_powerful:
@@ -96,7 +96,7 @@ class Context:
             warehouse.suspended = False
 
     def lock(self, name: ObjectName, mode: LockMode) -> None:
-        """Take a lock until the transaction's end."""
+        """Take a lock until the transaction ends."""
         doubts, parameters = self.account.doubts, self.session.parameters
         if mode is LockMode.WRITE and Doubt.UPDATES_CONFLICT_AT_ONCE in doubts:
             return

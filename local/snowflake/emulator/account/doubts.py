@@ -1,7 +1,7 @@
-"""What Snowflake may do otherwise than this account does: doubts that no documentation settles, one name each.
+"""Possible differences of a real account: behaviour that no documentation settles, each with a name.
 
 `ALTER ACCOUNT SET EMULATED_DOUBTS = 'COPY_ROUNDS'` makes the account behave in that other way, and '' in the usual one.
-So tests see that `python -m orchestration.warehouse doctor` would find it out.
+So tests show that `python -m orchestration.warehouse doctor` would detect the difference.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Doubt(Enum):
 
 
 class Doubts:
-    """Those that are set."""
+    """The doubts that are set."""
 
     def __init__(self) -> None:
         self._set: frozenset[Doubt] = frozenset()
@@ -42,7 +42,7 @@ class Doubts:
         return doubt in self._set
 
     def set(self, names: str) -> None:
-        """The doubts of these names, blanks between them. Raises SnowflakeError for one that is not known."""
+        """Set the doubts named in `names`, separated by blanks. Raises SnowflakeError for an unknown one."""
         for name in names.split():
             if name not in Doubt.__members__:
                 raise invalid_property(name, PARAMETER)

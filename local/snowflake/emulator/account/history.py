@@ -1,4 +1,4 @@
-"""What was run and what was loaded: QUERY_HISTORY and COPY_HISTORY."""
+"""The histories of statements and loads: QUERY_HISTORY and COPY_HISTORY."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Query:
 
 
 class QueryHistory:
-    """The newest statements, in order."""
+    """The newest statements in order."""
 
     def __init__(self) -> None:
         self._queries: deque[Query] = deque(maxlen=KEPT_QUERIES)
@@ -63,7 +63,7 @@ class LoadedFile:
 
 
 class LoadHistory:
-    """What COPY did. It belongs to a table object: a table made anew has none."""
+    """The load history of one table object. A table that is created anew has an empty one."""
 
     def __init__(self) -> None:
         self.keeps_rolled_back = False

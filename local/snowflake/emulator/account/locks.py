@@ -1,7 +1,7 @@
 """Locks on tables, held to the end of a transaction.
 
-Snowflake's INSERT and COPY only add micro-partitions and wait for nobody; UPDATE, DELETE and MERGE lock what they
-change, taken here as the whole table; DDL excludes both.
+Snowflake's INSERT and COPY only add micro-partitions and wait for nobody. UPDATE, DELETE and MERGE lock the partitions
+that they change; here they lock the whole table. DDL excludes both.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _COMPATIBLE = {
 
 
 class Locks:
-    """Which session holds what."""
+    """The locks of all sessions."""
 
     def __init__(self) -> None:
         self._changed = Condition()
@@ -41,7 +41,7 @@ class Locks:
         self._keeping: set[int] = set()
 
     def acquire(self, session: int, name: ObjectName, mode: LockMode, *, seconds: float) -> None:
-        """Wait for a lock. Raises SnowflakeError 000625 where it is not to be had in time."""
+        """Wait for a lock. Raises SnowflakeError 000625 if it is not free within `seconds`."""
         deadline = monotonic() + seconds
         with self._changed:
             while holder := self._in_the_way(session, name, mode):
@@ -60,7 +60,7 @@ class Locks:
             self._held[name].setdefault(session, set()).add(mode)
 
     def release(self, session: int) -> None:
-        """Give back all that a session holds, unless it keeps it."""
+        """Release all locks of a session, unless it keeps them."""
         with self._changed:
             if session in self._keeping:
                 return
@@ -69,24 +69,24 @@ class Locks:
             self._changed.notify_all()
 
     def keep(self, session: int) -> None:
-        """Let a session hold to its end what it holds."""
+        """Make a session keep its locks until the session ends."""
         with self._changed:
             self._keeping.add(session)
 
     def end(self, session: int) -> None:
-        """The session's end: nothing is kept."""
+        """Release all locks of a session that ends."""
         with self._changed:
             self._keeping.discard(session)
         self.release(session)
 
     def cancel(self, session: int) -> None:
-        """Wake a session that waits, with an error."""
+        """Wake a waiting session with an error."""
         with self._changed:
             self._aborted.add(session)
             self._changed.notify_all()
 
     def begin(self, session: int) -> None:
-        """A new statement: an earlier cancellation is over."""
+        """Begin a new statement, for which an earlier cancellation no longer counts."""
         with self._changed:
             self._aborted.discard(session)
 

@@ -1,4 +1,4 @@
-"""The objects of an account that are in no database."""
+"""Objects of an account that belong to no database."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class Role:
 
 @dataclass
 class User:
-    """A user, with up to two public keys. `all_powerful` is the emulator's own `test`.
+    """A user with up to two public keys. `all_powerful` is the emulator's own user `test`.
 
-    Where `secondary_roles` is set, a session has the privileges of all roles of its user, whichever it is in: that is
+    With `secondary_roles`, a session has the privileges of all roles of its user, whichever role it is in. That is
     Snowflake's default since the behaviour change of 2024_08.
     """
 
@@ -33,7 +33,7 @@ class User:
 
 @dataclass
 class Warehouse:
-    """A warehouse. All that it is made of is only told: none computes, and none is suspended by itself."""
+    """A warehouse. Its properties are only stored: no warehouse computes, and none suspends itself."""
 
     name: str
     owner: str
@@ -66,10 +66,10 @@ class StorageIntegration:
     provider: str = "S3"
 
     def allows(self, url: str) -> bool:
-        """Whether a stage of this integration may point at `url`."""
+        """Return whether a stage of this integration may point at `url`."""
         inside = any(location == "*" or url.startswith(location) for location in self.allowed_locations)
         return self.enabled and inside and not self.blocks(url)
 
     def blocks(self, url: str) -> bool:
-        """Whether a file or a place is one that no stage of this integration may read."""
+        """Return whether a stage of this integration must not read `url`."""
         return any(url.startswith(location) for location in self.blocked_locations)

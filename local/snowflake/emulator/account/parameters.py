@@ -1,4 +1,4 @@
-"""Session parameters: those that mean something here, and those that may be set and change nothing that we emulate."""
+"""Session parameters: those with an effect here, and those that may be set without an effect on what we emulate."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ EMULATED_LOCK_TIMEOUT = "20"
 
 @dataclass(frozen=True)
 class Parameter:
-    """`fixed` ones may only be given their default: another value would change results, and is not emulated."""
+    """A session parameter. A `fixed` one accepts only its default, because another value would change results."""
 
     kind: str
     default: str
@@ -51,21 +51,21 @@ class Parameters:
         self._of_user: dict[str, str] = {}
 
     def begin_with(self, values: Mapping[str, str]) -> None:
-        """The user's own values, which hold where the session sets none."""
+        """Set the user's own values, which hold unless the session sets others."""
         self._of_user = dict(values)
 
     def __getitem__(self, name: str) -> str:
         return self._set.get(name) or self._of_user.get(name) or PARAMETERS[name].default
 
     def unset(self, name: str) -> None:
-        """Back to the user's own value, or the default. Raises SnowflakeError for an unknown parameter."""
+        """Return to the user's own value, or to the default. Raises SnowflakeError for an unknown parameter."""
         if name not in PARAMETERS:
             raise invalid_parameter(name)
         self._set.pop(name, None)
 
     @property
     def not_emulated(self) -> str | None:
-        """A value that would change results, as a user may have been given one; None where there is none."""
+        """A parameter whose value, given to the user, would change results; None if there is none."""
         for name, parameter in PARAMETERS.items():
             if parameter.fixed and self[name].upper() not in _same(name, parameter):
                 return f"a session with {name} = {self[name]}"
@@ -78,7 +78,7 @@ class Parameters:
         return self[name] == "true"
 
     def set(self, name: str, value: str) -> None:
-        """Raises SnowflakeError for an unknown parameter, or a value that it cannot have."""
+        """Set a parameter. Raises SnowflakeError for an unknown parameter, or a value that it cannot have."""
         name = name.upper()
         if name.startswith(_CLIENT):
             return

@@ -1,8 +1,8 @@
-"""Grants: who may do what with which object.
+"""Grants: the privileges of roles on objects.
 
-Enforced for sessions whose role is not ACCOUNTADMIN or SYSADMIN: USAGE on databases, schemas, warehouses, stages,
-file formats and integrations, privileges on tables and views, CREATE ... on schemas and databases, ownership, the
-role hierarchy and future grants. Not enforced: who may grant (but in managed schemas, the schema's owner), global
+They are enforced for sessions whose role is not ACCOUNTADMIN or SYSADMIN: USAGE on databases, schemas, warehouses,
+stages, file formats and integrations, privileges on tables and views, CREATE ... on schemas and databases, ownership,
+the role hierarchy and future grants. Not enforced are the right to grant (except in managed schemas), global
 privileges, and MONITOR.
 """
 
@@ -38,7 +38,10 @@ PRIVILEGES = {
 
 @dataclass(frozen=True)
 class Grant:
-    """`privilege` on the `kind` called `name` to `role`. `future` grants name a database or schema in `name`."""
+    """A grant of `privilege` on the `kind` called `name` to `role`.
+
+    A `future` grant names a database or schema in `name`.
+    """
 
     privilege: str
     kind: str
@@ -67,7 +70,7 @@ class Grants:
                 del self._grants[found]
 
     def forget_object(self, kind: str, name: str) -> None:
-        """What was granted on a dropped object goes with it."""
+        """Remove the grants on a dropped object."""
         with self._lock:
             for found in [
                 found for found in self._grants if not found.future and (found.kind, found.name) == (kind, name)
@@ -99,7 +102,7 @@ class Grants:
             return set(self._user_roles.get(user, ()))
 
     def effective(self, roles: Iterable[str]) -> set[str]:
-        """Roles with all that they inherit."""
+        """Return the roles and all roles that they inherit."""
         found, waiting = set(), [*roles, "PUBLIC"]
         while waiting:
             role = waiting.pop()
@@ -109,7 +112,7 @@ class Grants:
         return found
 
     def apply_future(self, kind: str, name: ObjectName) -> None:
-        """Give a new object what future grants promise. A schema's own take precedence over its database's."""
+        """Give a new object the privileges of future grants. A schema's own take precedence over its database's."""
         for scope in (f"{name.database}.{name.schema}", name.database):
             promised = [grant for grant in self.future_in(scope) if grant.kind == kind]
             for grant in promised:
@@ -120,7 +123,7 @@ class Grants:
 
 @dataclass(frozen=True)
 class Actor:
-    """Who acts: the roles whose privileges count, with all that they inherit."""
+    """The roles whose privileges count for a session, including all inherited roles."""
 
     role: str
     roles: frozenset[str]
@@ -131,7 +134,7 @@ class Actor:
         return bool(self.roles & ALL_POWERFUL)
 
     def held(self, kind: str, name: str, owner: str | None = None) -> set[str]:
-        """The privileges held on an object; all of them for its owner."""
+        """Return the privileges held on an object. Its owner holds all of them."""
         if self.all_powerful or owner in self.roles:
             return {"OWNERSHIP"} | PRIVILEGES[kind]
         found = {grant.privilege for grant in self.grants.on(kind, name) if grant.role in self.roles}
@@ -140,7 +143,10 @@ class Actor:
     def require(
         self, privilege: str, kind: str, name: str, *, owner: str | None = None, label: str | None = None
     ) -> None:
-        """Raise unless held: "does not exist" for one who holds nothing on it, else "insufficient privileges"."""
+        """Raise unless the privilege is held.
+
+        The error is "does not exist" if no privilege on the object is held, else "insufficient privileges".
+        """
         held = self.held(kind, name, owner)
         if privilege in held:
             return

@@ -1,4 +1,4 @@
-"""One session: who is there, in which role, what it uses, and its transaction."""
+"""One session: its user and role, its database, schema and warehouse, and its transaction."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ REMEMBERED_REQUESTS = 4
 
 @dataclass
 class Session:
-    """A session on a DuckDB connection of its own. `id` is what CURRENT_SESSION() says."""
+    """A session on a DuckDB connection of its own. `id` is the value of CURRENT_SESSION()."""
 
     id: int
     token: str
@@ -50,7 +50,10 @@ class Session:
         self.transaction = Transaction(self.connection, self.loads)
 
     def resolve(self, parts: tuple[str, ...], doing: str = "SELECT") -> ObjectName:
-        """A name of one to three parts as a full one. Raises SnowflakeError where nothing is in use."""
+        """Return the full form of a name of one to three parts.
+
+        Raises SnowflakeError if no database or schema is in use.
+        """
         if len(parts) == 3:
             return ObjectName(*parts)
         if self.database is None:
@@ -62,7 +65,7 @@ class Session:
         return ObjectName(self.database, self.schema, parts[0])
 
     def resolve_schema(self, parts: tuple[str, ...], doing: str = "USE") -> tuple[str, str]:
-        """A schema's name of one or two parts as database and schema."""
+        """Return database and schema for a schema's name of one or two parts."""
         if len(parts) == 2:
             return parts[0], parts[1]
         if self.database is None:
@@ -70,23 +73,23 @@ class Session:
         return self.database, parts[0]
 
     def interrupt(self, reason: SnowflakeError) -> None:
-        """Stop the statement that is running, with this error."""
+        """Stop the running statement with this error."""
         self.interrupted_by = reason
         self._interrupted.set()
         self.connection.interrupt()
 
     def resume(self) -> None:
-        """A new statement: an earlier interruption is over."""
+        """Begin a new statement, for which an earlier interruption no longer counts."""
         self.interrupted_by = None
         self._interrupted.clear()
 
     def spend(self, seconds: float) -> None:
-        """Take that long. Raises SnowflakeError as soon as the statement is to stop."""
+        """Wait for `seconds`. Raises SnowflakeError as soon as the statement must stop."""
         self._interrupted.wait(seconds)
         self.check_interrupted()
 
     def check_interrupted(self) -> None:
-        """For work outside DuckDB. Raises SnowflakeError where the statement is to stop."""
+        """Raise SnowflakeError if the statement must stop. For work outside DuckDB."""
         if self.interrupted_by is not None:
             raise self.interrupted_by
 
@@ -97,7 +100,7 @@ class Session:
 
 
 class StatementTimer:
-    """STATEMENT_TIMEOUT_IN_SECONDS over a `with` block."""
+    """A timer that enforces STATEMENT_TIMEOUT_IN_SECONDS over a `with` block."""
 
     def __init__(self, session: Session) -> None:
         self._seconds = session.parameters.number("STATEMENT_TIMEOUT_IN_SECONDS")

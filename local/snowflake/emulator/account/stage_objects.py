@@ -1,4 +1,4 @@
-"""Stages and file formats: their options, all of which are known or refused."""
+"""Stages and file formats. Each of their options is either known or refused."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _OTHER_TYPES = ("CSV", "JSON", "AVRO", "ORC", "XML")
 
 @dataclass(frozen=True)
 class ParquetOptions:
-    """How Parquet is read; Snowflake's defaults."""
+    """The options for reading Parquet, with Snowflake's defaults."""
 
     binary_as_text: bool = True
     use_logical_type: bool = False
@@ -36,7 +36,7 @@ class ParquetOptions:
 
     @classmethod
     def of(cls, options: Options) -> ParquetOptions:
-        """From `{option: value}`. Raises SnowflakeError for what is unknown."""
+        """Return the options for `{option: value}`. Raises SnowflakeError for an unknown option."""
         for name, value in options.items():
             if name == "NULL_IF":
                 continue
@@ -67,7 +67,7 @@ class FileFormat:
 
 @dataclass
 class Stage:
-    """An external stage. `format` are the options of its files' format; None for none."""
+    """An external stage. `format` holds the options of its files' format, None if it has none."""
 
     name: ObjectName
     owner: str
@@ -85,7 +85,10 @@ class Stage:
 
 
 def format_options(tokens: Tokens) -> Options:
-    """`(TYPE = PARQUET OPTION = value ...)`. Raises SnowflakeError for another type, and for the name of a format."""
+    """Parse `(TYPE = PARQUET OPTION = value ...)`.
+
+    Raises SnowflakeError for another type, and for the name of a format.
+    """
     if not tokens.accept("("):
         raise unsupported("a file format by its name")
     options: Options = {}
@@ -103,12 +106,12 @@ def format_options(tokens: Tokens) -> Options:
 
 
 def option_value(tokens: Tokens, name: str) -> str | tuple[str, ...]:
-    """The value of a format's option."""
+    """Return the value of a format's option."""
     return tuple(texts(tokens)) if name == "NULL_IF" else tokens.value()
 
 
 def check_type(options: Options) -> None:
-    """Only Parquet is emulated."""
+    """Raise SnowflakeError unless the type is Parquet, the only emulated one."""
     type_ = options.get("TYPE")
     if type_ is None:
         raise invalid_parameter("FILE_FORMAT without TYPE")

@@ -1,4 +1,4 @@
-"""The account: everything that its sessions share."""
+"""The account: the state that all its sessions share."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Account:
     """What SYSTEM$GET_LOGIN_FAILURE_DETAILS says of a refused token, by the id in the refusal."""
 
     def note_login_failure(self, user: str, reason: str) -> str:
-        """The id by which an administrator learns why a token was refused."""
+        """Record why a token was refused. Return the id by which an administrator can look the reason up."""
         failure = str(uuid.uuid4())
         self.login_failures[failure] = {"username": user, "errorCode": reason}
         return failure
@@ -95,7 +95,7 @@ class Account:
         return session
 
     def end_session(self, session: Session) -> None:
-        """Roll back, give back the locks, and close. Waits for the statement that is running."""
+        """Roll back, release the locks, and close. It waits for the running statement."""
         with self.lock:
             self.sessions.pop(session.token, None)
             session.ended = True
@@ -105,7 +105,7 @@ class Account:
             session.connection.close()
 
     def actor(self, session: Session) -> Actor:
-        """Who acts in a session: its role and, where secondary roles are on, all that its user has."""
+        """Return the roles that count in a session: its role and, with secondary roles, all roles of its user."""
         others = self.grants.roles_of(session.user) if session.secondary_roles else ()
         return Actor(session.role, frozenset(self.grants.effective([session.role, *others])), self.grants)
 

@@ -1,11 +1,11 @@
-"""A session's transaction, with Snowflake's meaning on DuckDB.
+"""A session's transaction: Snowflake's semantics on DuckDB.
 
-- READ COMMITTED: each statement of a transaction that has not written sees what is committed by then (DuckDB's
-  snapshot is renewed); after its first write a transaction keeps the snapshot that it wrote in.
-- A statement that fails does not end a Snowflake transaction, but it ends DuckDB's. Statements are therefore bound on
-  another connection first, so that most mistakes never reach the transaction. Where one does, and rows were written
-  before it, the transaction is lost: every statement but ROLLBACK is refused, so that nothing commits by itself.
-- Load metadata (what COPY has loaded) is kept or forgotten with the rows.
+- READ COMMITTED: each statement of a transaction that has not written sees the data committed by then (DuckDB's
+  snapshot is renewed). After its first write, a transaction keeps the snapshot that it wrote in.
+- A failed statement does not end a Snowflake transaction, but it ends DuckDB's. So statements are bound on another
+  connection first, and most mistakes never reach the transaction. If one does after rows were written, the transaction
+  is lost: every statement but ROLLBACK is refused, so that nothing commits by itself.
+- Load metadata (the files that COPY has loaded) is kept or discarded together with the rows.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ class Transaction:
         self.pending_loads: list[LoadedFile] = []
 
     def begin(self) -> None:
-        """BEGIN; nested ones are ignored, as Snowflake does."""
+        """Run BEGIN. Nested ones are ignored, as in Snowflake."""
         self.explicit = True
 
     def before_statement(self) -> None:
-        """Open DuckDB's transaction for the next statement. Raises SnowflakeError where the open one is lost."""
+        """Open DuckDB's transaction for the next statement. Raises SnowflakeError if the open one is lost."""
         if self._lost is not None:
             raise SnowflakeError(
                 603,
@@ -48,13 +48,13 @@ class Transaction:
             self._running = True
 
     def after_statement(self, *, wrote: bool) -> None:
-        """Note a success; outside an explicit transaction it is committed."""
+        """Record a success. Outside an explicit transaction the statement is committed."""
         self._written |= wrote
         if not self.explicit:
             self.commit()
 
     def after_error(self, message: str) -> None:
-        """Note a failure."""
+        """Record a failure."""
         if not self._running:
             return
         if not self.explicit:
@@ -68,11 +68,11 @@ class Transaction:
 
     @property
     def would_be_lost(self) -> bool:
-        """Whether a statement that fails in DuckDB would take earlier changes with it."""
+        """Whether a statement that fails in DuckDB would discard earlier changes."""
         return self.explicit and self._written
 
     def commit(self) -> None:
-        """Commit, if there is anything. Raises SnowflakeError where the transaction is lost."""
+        """Commit, if a transaction is open. Raises SnowflakeError if it is lost."""
         if self._lost is not None:
             self.before_statement()
         try:
@@ -85,7 +85,7 @@ class Transaction:
             self._reset()
 
     def rollback(self) -> None:
-        """Roll back, if there is anything."""
+        """Roll back, if a transaction is open."""
         if self._loads.keeps_rolled_back:
             self._loads.add(self.pending_loads)
         try:

@@ -1,1 +1,1 @@
-"""Requests, logins, bindings, and which statement goes to which handler."""
+"""Requests, logins, bindings, and the choice of a statement's handler."""

@@ -1,4 +1,4 @@
-"""Values that the connector sends beside a statement, as literals."""
+"""Bound values, which the connector sends beside a statement, as literals."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def positional(bindings: dict[str, Any] | None, doubts: Doubts) -> list[exp.Expression]:
-    """The values of `?`, in order. Raises SnowflakeError for many rows of them, as `executemany` sends."""
+    """Return the values of `?` in order. Raises SnowflakeError for several rows of them, which `executemany` sends."""
     if not bindings:
         return []
     ordered = [bindings[str(at)] for at in range(1, len(bindings) + 1)]
@@ -25,7 +25,7 @@ def positional(bindings: dict[str, Any] | None, doubts: Doubts) -> list[exp.Expr
 
 
 def literal(type_: str, value: str | None) -> exp.Expression:
-    """One value. Raises SnowflakeError for a type that is not emulated."""
+    """Return one value as a literal. Raises SnowflakeError for a type that is not emulated."""
     if value is None:
         return exp.Null()
     if type_ in ("FIXED", "REAL"):

@@ -1,4 +1,4 @@
-"""Which statement goes to which handler; what nobody handles is an error."""
+"""The choice of a statement's handler. A statement without a handler is an error."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Handler = Callable[[Context], Result]
 
 
 def execute(context: Context) -> tuple[str, Result]:
-    """Run one statement; returns its query id and result. Raises SnowflakeError."""
+    """Run one statement. Return its query id and result. Raises SnowflakeError."""
     session = context.session
     query = Query(
         str(uuid.uuid4()), context.sql, session.id, session.user, session.role, session.warehouse, session.database,
@@ -68,7 +68,10 @@ def _dispatch(context: Context) -> Result:
 
 
 def _parsed(context: Context) -> Result:
-    """A query, a change of rows, or CREATE of a table or view. Raises SnowflakeError 000002 for anything else."""
+    """Run a query, a change of rows, or the CREATE of a table or view.
+
+    Raises SnowflakeError 000002 for anything else.
+    """
     if what := context.session.parameters.not_emulated:
         raise unsupported(what)
     expression = parse(context.sql)
@@ -99,7 +102,7 @@ _CREATIONS: dict[str, Callable[..., Result]] = {"TABLE": create_table, "VIEW": c
 
 
 def _create(context: Context) -> Result:
-    """CREATE [OR REPLACE] of what is neither a table nor a view."""
+    """Run CREATE [OR REPLACE] of an object that is neither a table nor a view."""
     tokens = context.tokens
     replace = tokens.accept("OR", "REPLACE")
     for words, create in _OTHER_CREATIONS.items():

@@ -1,4 +1,4 @@
-"""The account over HTTP, as the connector speaks to one: fakesnow's routes and more, and never an HTTP 500."""
+"""The account over HTTP, with the connector's protocol: fakesnow's routes and more, and never an HTTP 500."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Answer = dict[str, Any]
 
 
 class _Running:
-    """A request that is being answered; a client that sends it again waits for the same answer."""
+    """A request that is being answered. If a client repeats it, it waits for the same response."""
 
     def __init__(self) -> None:
         self.done = Event()
@@ -38,7 +38,7 @@ class _Running:
 
 
 class Endpoint:
-    """The routes over one account."""
+    """The HTTP routes of one account."""
 
     def __init__(self, account: Account) -> None:
         self._account = account
@@ -66,8 +66,8 @@ class Endpoint:
             except Exception as error:
                 _LOG.exception("the emulator failed")
                 answered = _refusal(_bug(error))
-            # On a connection that stays open, each request of the connector waits 40 ms for a delayed acknowledgement:
-            # it sends a request in two parts and leaves Nagle's algorithm on.
+            # On a connection that stays open, each request of the connector would wait 40 ms for a delayed
+            # acknowledgement, because it sends a request in two parts and leaves Nagle's algorithm on.
             return JSONResponse(answered, headers={"Connection": "close"})
 
         return answer
@@ -90,7 +90,7 @@ class Endpoint:
                 "parameters": [
                     {"name": "AUTOCOMMIT", "value": session.parameters.flag("AUTOCOMMIT")},
                     {"name": "CLIENT_SESSION_KEEP_ALIVE_HEARTBEAT_FREQUENCY", "value": 3600},
-                    # No staging of bindings: they are always sent with the statement.
+                    # Bindings are not staged: they are always sent with the statement.
                     {"name": "CLIENT_STAGE_ARRAY_BINDING_THRESHOLD", "value": 0},
                     {"name": "TIMEZONE", "value": "UTC"},
                 ],

@@ -17,7 +17,7 @@ from local.snowflake.emulator.sql.tokens import Tokens
 def login(account: Account, data: dict[str, Any], query: dict[str, str]) -> Session:
     """Open a session. Raises SnowflakeError 390100, 390144, 390101 or 390186.
 
-    A database, schema or warehouse that is not there, or that the role may not use, is left unset, as Snowflake does.
+    A database, schema or warehouse that does not exist, or that the role may not use, stays unset, as in Snowflake.
     """
     user = _authenticate(account, data)
     session = account.open_session(user, _role(account, user, query.get("roleName")))

@@ -1,1 +1,1 @@
-"""Snowflake's SQL as DuckDB's: reading, checking, translating, types, results. Knows nothing of accounts."""
+"""Snowflake's SQL as DuckDB's: reading, checking, translating, types, results. This package knows no accounts."""

@@ -1,7 +1,7 @@
-"""Casts to text and times, by what is known of the value.
+"""Casts to text and times, chosen by the value's type as far as it is known.
 
-A macro of `macros` decides by `typeof` and repeats its argument for each type. Nested in one another they would grow
-without bound, so where a value's type can be seen in the statement the one right conversion is written.
+A macro of `macros` decides by `typeof` and repeats its argument for each type. Nested macros would grow without bound,
+so if a value's type is visible in the statement, only the one right conversion is written.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _BY_TYPE = {
 
 
 def known_type(node: exp.Expression) -> str | None:
-    """DuckDB's type of an expression that has been rewritten, where it can be seen."""
+    """Return DuckDB's type of a rewritten expression; None if it is not visible."""
     if found := node.meta.get("emulated_type"):
         return str(found)
     if isinstance(node, exp.Paren):
@@ -48,7 +48,7 @@ def known_type(node: exp.Expression) -> str | None:
 
 
 def as_text(value: exp.Expression) -> exp.Expression:
-    """A value as Snowflake prints it."""
+    """Return a value as Snowflake prints it."""
     known = known_type(value)
     if known == TEXT:
         return value
@@ -58,7 +58,7 @@ def as_text(value: exp.Expression) -> exp.Expression:
 
 
 def to_naive(value: exp.Expression) -> exp.Expression:
-    """TIMESTAMP_NTZ: the clock that a text or an instant shows, without its offset."""
+    """Return a cast to TIMESTAMP_NTZ: the clock time of a text or an instant, without its offset."""
     known = known_type(value)
     if known == NAIVE:
         return value
@@ -72,14 +72,14 @@ def to_naive(value: exp.Expression) -> exp.Expression:
 
 
 def try_to_naive(value: exp.Expression) -> exp.Expression:
-    """TRY_CAST of a text to TIMESTAMP_NTZ."""
+    """Return the TRY_CAST of a text to TIMESTAMP_NTZ."""
     if known_type(value) in (TEXT, JSON):
         return _cast(_replace(as_text(value), _OFFSET, r"\1"), NAIVE, safe=True)
     return _typed(call("try_to_naive", value), NAIVE)
 
 
 def to_instant(value: exp.Expression) -> exp.Expression:
-    """TIMESTAMP_TZ; what has no offset is UTC, the session's zone."""
+    """Return a cast to TIMESTAMP_TZ. A value without offset is in UTC, the session's zone."""
     known = known_type(value)
     if known == INSTANT:
         return value

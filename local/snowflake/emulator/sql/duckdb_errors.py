@@ -1,4 +1,4 @@
-"""What DuckDB says, in Snowflake's numbers."""
+"""Translates DuckDB's errors into Snowflake's."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _RULES: tuple[tuple[str, int, str, str], ...] = (
 
 
 def snowflake_error(error: duckdb.Error) -> SnowflakeError:
-    """The error that Snowflake would give, or one that says that the emulator has none for it."""
+    """Return the error that Snowflake would raise, or an error which says that the emulator knows none."""
     text = str(error).partition("\n\nLINE")[0]
     for pattern, errno, state, message in _RULES:
         if match := re.search(pattern, text):

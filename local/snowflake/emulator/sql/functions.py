@@ -1,4 +1,4 @@
-"""How functions that DuckDB has under other rules are written for it; sqlglot writes the others."""
+"""Rewrites functions that behave differently in DuckDB. sqlglot rewrites all others."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _FORMAT_PARTS = re.compile(
 
 
 def variable(name: str) -> str:
-    """The DuckDB variable of a session value."""
+    """Return the DuckDB variable of a session value."""
     return f"emulator_{name}"
 
 
 def users_variable(name: str) -> str:
-    """The DuckDB variable of a session variable that a user set, by its name as the account keeps it."""
+    """Return the DuckDB variable of a user's session variable, by its name in the account."""
     return f"session_{name}"
 
 
@@ -106,13 +106,13 @@ def _to_char(node: exp.ToChar) -> exp.Expression:
 
 
 def _time_to_text(node: exp.TimeToStr) -> exp.Expression:
-    """TO_CHAR of what sqlglot sees to be a time; a format in one piece is translated already."""
+    """Rewrite TO_CHAR of a value that sqlglot knows to be a time. A format in one piece is translated already."""
     form = node.args["format"]
     return node if isinstance(form, exp.Literal) else _to_char(exp.ToChar(this=node.this, format=form))
 
 
 def _date_part(form: str, part: str) -> str:
-    """One element of a date's format, a text in quotes, or what stands between."""
+    """Return one element of a date's format, a quoted text, or the text between elements."""
     if part.startswith('"'):
         return part[1:-1]
     if known := _DATE_FORMATS.get(part.upper()):
@@ -123,7 +123,7 @@ def _date_part(form: str, part: str) -> str:
 
 
 def _literal_text(node: exp.Expression) -> list[str]:
-    """A constant text, also one joined by `||`."""
+    """Return the parts of a constant text, which may be joined by `||`."""
     if isinstance(node, exp.DPipe):
         return [*_literal_text(node.this), *_literal_text(node.expression)]
     if isinstance(node, exp.Literal) and node.is_string:
@@ -138,7 +138,7 @@ def _array_size(node: exp.ArraySize) -> exp.Expression:
 
 
 def _lateral(node: exp.Lateral) -> exp.Expression:
-    """FLATTEN of an array into its elements, the column VALUE. An object and null have none in this mode."""
+    """Rewrite FLATTEN of an array into its elements, the column VALUE. An object and null have none in this mode."""
     flatten = node.this
     named = [flatten.this, *flatten.expressions] if isinstance(flatten, exp.Explode) else []
     given = {item.name.upper(): item.expression for item in named if isinstance(item, exp.Kwarg)}
@@ -192,7 +192,7 @@ def _round(node: exp.Round) -> exp.Expression:
 
 
 def _average(node: exp.Avg) -> exp.Expression:
-    """A quotient: with six more digits after the point than the values have, and NULL of no value."""
+    """Return the average as a quotient with six more decimals than the values, and NULL if there is no value."""
     if isinstance(node.parent, exp.Window):
         raise unsupported("AVG over a window")
     values = node.this
@@ -230,11 +230,11 @@ REWRITES: dict[type[exp.Expression], Callable[..., exp.Expression]] = {
 
 
 def rewrite_anonymous(node: exp.Anonymous) -> exp.Expression:
-    """A function that sqlglot has no class for."""
+    """Rewrite a function for which sqlglot has no class."""
     name = node.name.upper()
     arguments = node.expressions
     if name == "GETVARIABLE" and len(arguments) == 1 and isinstance(arguments[0], exp.Literal):
-        # Null where the session has none, and always text here.
+        # Null if the session has no database or schema. It is always text here.
         found = exp.Anonymous(this="getvariable", expressions=[exp.Literal.string(users_variable(arguments[0].name))])
         return _cast(found, "VARCHAR")
     if name == "TO_TIMESTAMP_NTZ" and len(arguments) == 1:

@@ -1,4 +1,4 @@
-"""VARCHAR(n): a text that is too long for its column is refused where it would be stored."""
+"""VARCHAR(n): a text that is too long for its column is refused when it would be stored."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from local.snowflake.emulator.sql.types import MAX_VARCHAR, text_length
 
 
 def checked(relation: Relation, column: str, value: exp.Expression) -> exp.Expression:
-    """A value on its way into a column."""
+    """Return the expression of a value to be stored in a column, with a check of its length."""
     found = relation.column(column)
     length = text_length(found.type) if found is not None else None
     if length is None or length >= MAX_VARCHAR:
@@ -19,13 +19,13 @@ def checked(relation: Relation, column: str, value: exp.Expression) -> exp.Expre
 
 
 def check_assignments(relation: Relation, assignments: list[exp.Expression]) -> None:
-    """`column = value` of UPDATE and MERGE."""
+    """Check `column = value` of UPDATE and MERGE."""
     for assignment in assignments:
         assignment.set("expression", checked(relation, assignment.this.name, assignment.expression))
 
 
 def check_insert(relation: Relation, insert: exp.Insert) -> None:
-    """The rows of INSERT ... SELECT and INSERT ... VALUES."""
+    """Check the rows of INSERT ... SELECT and INSERT ... VALUES."""
     named = insert.this.expressions if isinstance(insert.this, exp.Schema) else []
     names = [column.name for column in named] or [column.name for column in relation.columns]
     places = [exp.to_identifier(f"C{at}", quoted=True) for at in range(len(names))]
@@ -43,7 +43,7 @@ def check_insert(relation: Relation, insert: exp.Insert) -> None:
 
 
 def check_merged(relation: Relation, insert: exp.Insert) -> None:
-    """The one row of MERGE's INSERT."""
+    """Check the one row of MERGE's INSERT."""
     names = [column.name for column in insert.this.expressions] if insert.this is not None else []
     names = names or [column.name for column in relation.columns]
     row = insert.expression

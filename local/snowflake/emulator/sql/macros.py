@@ -62,5 +62,5 @@ CREATE MACRO {SCHEMA}.to_instant(x) AS
 
 
 def call(name: str, *arguments: exp.Expression) -> exp.Expression:
-    """A call of one of the macros."""
+    """Return a call of one of the macros."""
     return exp.Anonymous(this=f"{SCHEMA}.{name}", expressions=list(arguments))

@@ -1,4 +1,4 @@
-"""A full name, a column, a table or view: with what DuckDB does not keep of it, and its name there."""
+"""Full names, columns, tables and views, with properties that DuckDB does not keep, and their names in DuckDB."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 @dataclass(frozen=True, order=True)
 class ObjectName:
-    """A full name: of a table, view, stage or file format."""
+    """The full name of a table, view, stage or file format."""
 
     database: str
     schema: str
@@ -24,7 +24,7 @@ class ObjectName:
 
 @dataclass
 class Column:
-    """A column; `type` as Snowflake prints it."""
+    """A column. `type` is in Snowflake's spelling."""
 
     name: str
     type: str
@@ -34,7 +34,7 @@ class Column:
 
 @dataclass
 class Relation:
-    """A table or view. `temporary` ones are a session's own and not in the catalog."""
+    """A table or view. A `temporary` one belongs to a session and is not in the catalog."""
 
     name: ObjectName
     kind: str
@@ -52,7 +52,7 @@ class Relation:
 
     @property
     def duckdb(self) -> str:
-        """Its name in DuckDB."""
+        """The relation's name in DuckDB."""
         return f"temp.main.{quoted(str(self.name))}" if self.temporary else self.name.duckdb
 
     def column(self, name: str) -> Column | None:
@@ -60,7 +60,7 @@ class Relation:
 
 
 def quoted(name: str) -> str:
-    """A name as an identifier in double quotes."""
+    """Return a name as an identifier in double quotes."""
     return '"' + name.replace('"', '""') + '"'
 
 

@@ -1,4 +1,4 @@
-"""A statement's result, and how it travels: Arrow as Snowflake lays it out, or text for counts of changed rows."""
+"""A statement's result and its transport: Arrow in Snowflake's layout, or text for counts of changed rows."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _LOGICAL = {
 
 @dataclass(frozen=True)
 class ResultColumn:
-    """A column of a result; `type` as Snowflake prints types."""
+    """A column of a result. `type` is in Snowflake's spelling."""
 
     name: str
     type: str
@@ -46,7 +46,7 @@ class ResultColumn:
         return _LOGICAL[self.type.partition("(")[0]]
 
     def described(self) -> dict[str, Any]:
-        """The column in the answer's `rowtype`."""
+        """Return the column's entry in the response's `rowtype`."""
         number = number_parts(self.type)
         length = text_length(self.type)
         timed = self.logical.startswith("time")
@@ -67,7 +67,10 @@ class ResultColumn:
 
 @dataclass(frozen=True)
 class Result:
-    """Columns and rows. `counts` marks the answer of INSERT, UPDATE, DELETE and MERGE: numbers of rows."""
+    """A statement's columns and rows.
+
+    `counts` marks the result of INSERT, UPDATE, DELETE and MERGE: numbers of rows.
+    """
 
     columns: tuple[ResultColumn, ...]
     table: pa.Table
@@ -75,7 +78,7 @@ class Result:
     counts: bool = False
 
     def payload(self) -> dict[str, Any]:
-        """The part of the answer that describes and carries the rows."""
+        """Return the part of the response that describes and carries the rows."""
         common = {
             "rowtype": [column.described() for column in self.columns],
             "total": self.table.num_rows,
@@ -99,14 +102,14 @@ class Result:
 
 
 def status(message: str, statement: int = statement_type.DDL) -> Result:
-    """One row, one column: what was done."""
+    """Return a result of one row and one column with a message."""
     return text_rows(["status"], [(message,)], statement)
 
 
 def text_rows(
     names: Sequence[str], rows: Sequence[Sequence[str | None]], statement: int = statement_type.UNKNOWN
 ) -> Result:
-    """Rows of text, as SHOW and DESCRIBE give them."""
+    """Return a result with rows of text, as SHOW and DESCRIBE give it."""
     return typed_rows([(name, "VARCHAR(16777216)") for name in names], rows, statement)
 
 
@@ -123,7 +126,7 @@ _ARROW = {
 def typed_rows(
     columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[Any]], statement: int = statement_type.UNKNOWN
 ) -> Result:
-    """Rows of Python values, by `(name, type)` of their columns."""
+    """Return a result with rows of Python values, by `(name, type)` of their columns."""
     arrays = [
         pa.chunked_array([pa.array([row[at] for row in rows], type=_ARROW[type_.partition("(")[0]])])
         for at, (_, type_) in enumerate(columns)
@@ -133,13 +136,13 @@ def typed_rows(
 
 
 def named_columns(text: str) -> tuple[tuple[str, str], ...]:
-    """Columns by their names, in one text: `name`, `name:n` for a number and `name:t` for a time."""
+    """Parse columns from one text of names: `name`, `name:n` for a number and `name:t` for a time."""
     types = {"": "VARCHAR(16777216)", "n": "NUMBER(38,0)", "t": "TIMESTAMP_LTZ(9)"}
     return tuple((name, types[type_]) for name, _, type_ in (word.partition(":") for word in text.split()))
 
 
 def counts(names: Sequence[str], values: Sequence[int], statement: int) -> Result:
-    """How many rows were changed."""
+    """Return a result with the numbers of changed rows."""
     columns = tuple(ResultColumn(name, "NUMBER(38,0)", nullable=False) for name in names)
     return Result(
         columns, pa.table({name: [value] for name, value in zip(names, values, strict=True)}), statement, True
@@ -183,7 +186,7 @@ def _fixed(array: pa.ChunkedArray, number: tuple[int, int]) -> pa.ChunkedArray:
 
 
 def _timestamp(array: pa.ChunkedArray, *, offset: bool) -> pa.Array:
-    """Seconds since the epoch and nanoseconds of the second, as a struct that may be null."""
+    """Return seconds since the epoch and nanoseconds of the second, as a struct that may be null."""
     micros = array.cast(pa.timestamp("us", array.type.tz)).cast(pa.int64()).combine_chunks()
     if isinstance(micros, pa.ChunkedArray):
         micros = pa.concat_arrays(micros.chunks) if micros.num_chunks else pa.array([], pa.int64())
@@ -200,7 +203,7 @@ def _timestamp(array: pa.ChunkedArray, *, offset: bool) -> pa.Array:
 
 
 def _modulo(values: pa.Array, divisor: int) -> pa.Array:
-    """The remainder, never negative."""
+    """Return the remainder, never negative."""
     remainder = pc.subtract(values, pc.multiply(pc.divide(values, divisor), divisor))
     return pc.if_else(pc.less(remainder, 0), pc.add(remainder, divisor), remainder)
 

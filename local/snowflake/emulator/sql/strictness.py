@@ -1,4 +1,4 @@
-"""What DuckDB would take, and Snowflake would not, or would understand otherwise."""
+"""Refuses SQL that DuckDB accepts but Snowflake refuses or understands otherwise."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _NOT_EMULATED: dict[type[exp.Expression], str] = {
 
 
 def check(sql: str, expression: exp.Expression) -> None:
-    """Raise where a statement is not one that the account understands as Snowflake does."""
+    """Raise if the account would not understand a statement as Snowflake does."""
     tokens = sqlglot.tokenize(sql, read="snowflake")
     if tokens and tokens[0].token_type is TokenType.FROM:
         raise syntax_error("unexpected 'FROM'")
@@ -62,9 +62,9 @@ def check(sql: str, expression: exp.Expression) -> None:
 
 
 def _check_functions(tokens: list[sqlglot.tokens.Token], expression: exp.Expression) -> None:
-    """Raise where a function is called that is not known to be Snowflake's, by the name that was written.
+    """Raise if a statement calls a function that is not known to be Snowflake's, by the written name.
 
-    A word before a bracket is a call unless the statement has it as the name of a table, an alias or the like.
+    A word before a bracket is a call, unless the statement uses it as the name of a table, an alias or the like.
     """
     names = {identifier.name.upper() for identifier in expression.find_all(exp.Identifier)}
     known = KNOWN | TYPES | _GRAMMAR | names

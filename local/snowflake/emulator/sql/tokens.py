@@ -1,4 +1,4 @@
-"""A reader of tokens, for the statements that name account objects, stages and options."""
+"""A token reader for statements that name account objects, stages and options."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _TEXT = {TokenType.STRING, TokenType.RAW_STRING, TokenType.HEREDOC_STRING}
 
 
 class Tokens:
-    """The tokens of one statement, read from left to right; keywords are case-insensitive."""
+    """The tokens of one statement, read from left to right. Keywords are case-insensitive."""
 
     def __init__(self, sql: str) -> None:
         try:
@@ -32,15 +32,15 @@ class Tokens:
         return self._tokens[at] if at < len(self._tokens) else None
 
     def word(self, ahead: int = 0) -> str:
-        """The token's text in upper case, empty at the end, for a quoted name and for text."""
+        """Return the next token's text in upper case. It is empty at the end, for a quoted name and for text."""
         token = self.peek(ahead)
         if token is None or token.token_type in _TEXT or token.token_type is TokenType.IDENTIFIER:
             return ""
         return token.text.upper()
 
     def accept(self, *words: str) -> bool:
-        """Take these keywords or symbols, if all of them are next."""
-        # Some keywords are one token of several words for sqlglot ("MASKING POLICY" is not, "FILE FORMAT" may be).
+        """Consume these keywords or symbols if all of them come next. Return whether they did."""
+        # sqlglot reads some keywords of several words as one token ("MASKING POLICY" is not, "FILE FORMAT" may be).
         at, wanted = 0, list(words)
         while wanted:
             parts = self.word(at).split()
@@ -62,7 +62,10 @@ class Tokens:
         raise self.unexpected(f"expected one of {', '.join(words)}")
 
     def emulated(self, statement: str, *words: str) -> str:
-        """The one of `words` that is next. Raises SnowflakeError 000002 for what the account has not."""
+        """Consume and return the next token, which must be one of `words`.
+
+        Raises SnowflakeError 000002 for any other.
+        """
         for word in words:
             if self.accept(*word.split()):
                 return word
@@ -78,7 +81,7 @@ class Tokens:
         return token.text.upper()
 
     def name(self) -> tuple[str, ...]:
-        """A dotted name of one to three parts."""
+        """Return a dotted name of one to three parts."""
         parts = [self.identifier()]
         while self.accept("."):
             parts.append(self.identifier())
@@ -105,14 +108,16 @@ class Tokens:
         return int(token.text)
 
     def value(self) -> str:
-        """A word, number or text, as the value of an option; words in upper case."""
+        """Return a word, number or text, as the value of an option. Words are in upper case."""
         if self.at_text():
             return self.text()
         token = self._take("a value")
         return token.text if token.token_type is TokenType.IDENTIFIER else token.text.upper()
 
     def path(self) -> str:
-        """`/a/b=1/c.parquet` up to the next blank or bracket, as it was written; empty where there is none."""
+        """Return a path such as `/a/b=1/c.parquet` up to the next blank or bracket, unchanged; empty if there
+        is none.
+        """
         token = self.peek()
         if token is None or token.text != "/":
             return ""
@@ -123,7 +128,7 @@ class Tokens:
         return self._sql[start + 1 : end]
 
     def rest(self) -> str:
-        """What is left, as it was written."""
+        """Return the remaining text unchanged."""
         token = self.peek()
         self._at = len(self._tokens)
         return self._sql[token.start :].rstrip().rstrip(";") if token else ""
@@ -145,7 +150,7 @@ class Tokens:
 
 
 def texts(tokens: Tokens) -> list[str]:
-    """`('a', 'b')`."""
+    """Parse a list of texts: `('a', 'b')`."""
     tokens.expect("(")
     found: list[str] = []
     while not tokens.accept(")"):

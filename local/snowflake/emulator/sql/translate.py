@@ -1,4 +1,4 @@
-"""Snowflake's SQL as DuckDB's: names, types, values of bindings and functions."""
+"""Translates Snowflake's SQL into DuckDB's: names, types, bound values and functions."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _POSITION = "position"
 
 
 def parse(sql: str) -> exp.Expression:
-    """One statement. Raises SnowflakeError 001003."""
+    """Parse one statement. Raises SnowflakeError 001003."""
     try:
         found = [statement for statement in sqlglot.parse(_numbered(sql), read="snowflake") if statement is not None]
     except SqlglotError as error:
@@ -53,7 +53,7 @@ def parse(sql: str) -> exp.Expression:
 
 
 def _numbered(sql: str) -> str:
-    """The statement with a name for each `?`, since sqlglot keeps no place of one, and no tree their order."""
+    """Return the statement with a name for each `?`, because sqlglot keeps neither their positions nor their order."""
     tokens = sqlglot.tokenize(sql, read="snowflake")
     places = [token.start for token in tokens if token.token_type is TokenType.PLACEHOLDER]
     pieces = [sql[start:end] for start, end in pairwise([0, *(place + 1 for place in places), len(sql)])]
@@ -62,7 +62,7 @@ def _numbered(sql: str) -> str:
 
 
 def bind(expression: exp.Expression, values: Sequence[exp.Expression]) -> exp.Expression:
-    """Put values in the place of `?`. Raises SnowflakeError where their numbers differ."""
+    """Replace each `?` by its value. Raises SnowflakeError if their numbers differ."""
     places = sorted(expression.find_all(exp.Placeholder), key=lambda place: int(place.meta[_POSITION]))
     if len(places) != len(values):
         raise SnowflakeError(
@@ -76,7 +76,7 @@ def bind(expression: exp.Expression, values: Sequence[exp.Expression]) -> exp.Ex
 
 
 def upper_case(expression: exp.Expression) -> exp.Expression:
-    """Unquoted names in upper case; all are then exact, and quoted for DuckDB."""
+    """Convert unquoted names to upper case. All names are then exact, and quoted for DuckDB."""
     for identifier in expression.find_all(exp.Identifier):
         if not identifier.quoted:
             identifier.set("this", identifier.name.upper())
@@ -86,7 +86,7 @@ def upper_case(expression: exp.Expression) -> exp.Expression:
 
 @dataclass(frozen=True)
 class TableReference:
-    """A table that a statement names, with what it is."""
+    """A table that a statement names, and its relation."""
 
     node: exp.Table
     relation: Relation
@@ -94,7 +94,7 @@ class TableReference:
 
 @dataclass
 class Names:
-    """Finds what a statement's tables are, and writes DuckDB's names over them."""
+    """A resolver of a statement's tables, which replaces their names by DuckDB's."""
 
     resolve: Callable[[tuple[str, ...]], ObjectName]
     find: Callable[[ObjectName], Relation]
@@ -144,7 +144,7 @@ def _rename(table: exp.Table, parts: tuple[str, str, str], alias: str) -> None:
 
 
 def _is_cte(table: exp.Table) -> bool:
-    """Whether an unqualified name is that of a CTE in scope there."""
+    """Return whether an unqualified name is the name of a CTE in scope."""
     if table.args.get("db"):
         return False
     node: exp.Expression = table
@@ -166,9 +166,9 @@ def _names(ctes: Sequence[exp.Expression], name: str) -> bool:
 
 
 def check_case(expression: exp.Expression, references: Sequence[TableReference], others: Iterable[str]) -> None:
-    """Raise where a column is named in the wrong case, which DuckDB would let pass.
+    """Raise if a column is named in the wrong case, which DuckDB would accept.
 
-    `others` are columns of what is no table of the catalog.
+    `others` are columns of tables outside the catalog.
     """
     known = {column.name for reference in references for column in reference.relation.columns} | set(others)
     known |= {alias.alias for alias in expression.find_all(exp.Alias)}
@@ -182,7 +182,7 @@ def check_case(expression: exp.Expression, references: Sequence[TableReference],
 
 
 def rewrite(expression: exp.Expression) -> exp.Expression:
-    """Types and functions, from the leaves up."""
+    """Rewrite types and functions, from the leaves up."""
     for node in reversed(list(expression.walk(bfs=True))):
         replacement = _rewritten(node)
         if replacement is not node:
@@ -207,7 +207,10 @@ def _rewritten(node: exp.Expression) -> exp.Expression:
 
 
 def _cast(node: exp.Cast) -> exp.Expression:
-    """A cast to one of Snowflake's types. Text is printed as Snowflake does and cut or refused by its length."""
+    """Rewrite a cast to one of Snowflake's types.
+
+    Text is printed as Snowflake does, and cut or refused by its length.
+    """
     safe = isinstance(node, exp.TryCast)
     type_ = node.to
     if not isinstance(type_, DataType) or isinstance(type_.this, str) or type_.meta.get("duckdb"):
@@ -229,7 +232,7 @@ def _cast(node: exp.Cast) -> exp.Expression:
 
 
 def _values(node: exp.Values) -> exp.Expression:
-    """VALUES in a FROM has the columns COLUMN1, COLUMN2 and so on."""
+    """Name the columns of VALUES in a FROM: COLUMN1, COLUMN2 and so on."""
     rows = node.expressions
     if node.find_ancestor(exp.From, exp.Join) is None or not rows or (node.alias and node.args["alias"].columns):
         return node
@@ -239,7 +242,7 @@ def _values(node: exp.Values) -> exp.Expression:
 
 
 def name_columns(expression: exp.Expression) -> None:
-    """Columns without a name are called by their text, as Snowflake does."""
+    """Name columns without a name by their text, as Snowflake does."""
     select = expression
     while isinstance(select, exp.SetOperation | exp.Subquery):
         select = select.this
@@ -253,7 +256,7 @@ def name_columns(expression: exp.Expression) -> None:
 
 
 def generate(expression: exp.Expression) -> str:
-    """DuckDB's text. Raises SnowflakeError where sqlglot knows no way to say it."""
+    """Return the statement in DuckDB's SQL. Raises SnowflakeError if sqlglot cannot express it."""
     try:
         return expression.sql("duckdb", unsupported_level=sqlglot.ErrorLevel.RAISE)
     except UnsupportedError as error:

@@ -1,9 +1,9 @@
-"""Types: as Snowflake prints them, and as DuckDB stores them.
+"""Types in Snowflake's spelling, and the DuckDB types that store them.
 
     NUMBER(p,s) DECIMAL(p,s)    FLOAT DOUBLE    VARCHAR(n) VARCHAR    BINARY(n) BLOB    VARIANT, OBJECT, ARRAY JSON
     DATE, TIME, BOOLEAN alike   TIMESTAMP_NTZ TIMESTAMP    TIMESTAMP_TZ, TIMESTAMP_LTZ TIMESTAMP WITH TIME ZONE
 
-What differs: timestamps have microseconds, not nanoseconds; TIMESTAMP_TZ keeps the instant and not the offset; the
+Differences: timestamps have microseconds, not nanoseconds; TIMESTAMP_TZ keeps the instant and not the offset; the
 session's time zone is UTC. Whole numbers that no type was declared for (count, literals) print as NUMBER(38,0).
 """
 
@@ -45,7 +45,7 @@ _PRINTED = {
 
 
 def duckdb_type(type_: DataType) -> DataType:
-    """DuckDB's type for one of Snowflake's. Raises SnowflakeError for a type that is not emulated."""
+    """Return DuckDB's type for one of Snowflake's. Raises SnowflakeError for a type that is not emulated."""
     kind = type_.this
     if kind in _WHOLE:
         return DataType.build("DECIMAL(38, 0)", dialect="duckdb")
@@ -70,7 +70,7 @@ def duckdb_type(type_: DataType) -> DataType:
 
 
 def declared_type(type_: DataType) -> str:
-    """A declared type as Snowflake prints it."""
+    """Return a declared type as Snowflake prints it."""
     kind = type_.this
     if kind in _WHOLE:
         return "NUMBER(38,0)"
@@ -98,7 +98,7 @@ def declared_type(type_: DataType) -> str:
 
 
 def printed_type(duckdb: str) -> str:
-    """What DuckDB calls a column's type, as Snowflake prints it."""
+    """Return Snowflake's spelling of a column type that DuckDB reports."""
     if match := re.fullmatch(r"DECIMAL\((\d+),\s*(\d+)\)", duckdb):
         return f"NUMBER({match[1]},{match[2]})"
     if duckdb in _DUCKDB_WHOLE:
@@ -125,7 +125,7 @@ def number_parts(printed: str) -> tuple[int, int] | None:
 
 
 def text_length(printed: str) -> int | None:
-    """The declared length of a printed VARCHAR; None for another type."""
+    """Return the declared length of a printed VARCHAR; None for another type."""
     match = re.fullmatch(r"VARCHAR\((\d+)\)", printed)
     return int(match[1]) if match else None
 

@@ -44,7 +44,7 @@ _COLUMNS = (
 
 @dataclass
 class _Copy:
-    """A COPY statement as it was written."""
+    """A parsed COPY statement."""
 
     target: ObjectName
     stage: Stage
@@ -57,7 +57,7 @@ class _Copy:
 
 
 def copy_into(context: Context) -> Result:
-    """COPY INTO name FROM @stage[/path] options. Raises SnowflakeError naming the file, with nothing loaded."""
+    """COPY INTO name FROM @stage[/path] options. Raises SnowflakeError that names the file; then nothing is loaded."""
     statement = _parse(context)
     relation = context.relation(statement.target, "Table")
     if relation.kind != "TABLE":
@@ -150,7 +150,7 @@ def _choice(tokens: Tokens, name: str, allowed: tuple[str, ...]) -> str:
 
 
 def _format_options(statement: _Copy) -> Options:
-    """The options of the statement's format, else of the stage's."""
+    """Return the options of the statement's format, or else of the stage's."""
     chosen = statement.format if statement.format is not None else statement.stage.format
     if chosen is None:
         raise unsupported("file format CSV, which is what a stage without FILE_FORMAT has")
@@ -176,5 +176,5 @@ def _insert(context: Context, statement: _Copy, relation: Relation, loaded: list
 
 
 def _reported(stage: Stage, file: StagedFile) -> str:
-    """A file as COPY's answer names it: by its whole URL."""
+    """Return a file's name in COPY's result: its whole URL."""
     return f"s3://{stage.bucket}/{file.key}"

@@ -1,4 +1,4 @@
-"""LIST @stage/path: the files below it, for who may use the stage and its integration."""
+"""LIST @stage/path: the files below it, if the role may use the stage and its integration."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _COLUMNS = (("name", _TEXT), ("size", _NUMBER), ("md5", _TEXT), ("last_modified"
 
 
 def list_files(context: Context) -> Result:
-    """Files by their whole URL, in the order of their keys. It needs no warehouse."""
+    """Return the files by their whole URL, in the order of their keys. It needs no warehouse."""
     stage, path = stage_and_path(context, context.tokens, "LIST")
     if not context.tokens.done:
         raise unsupported(f"LIST with {context.tokens.rest()[:60]}")

@@ -1,7 +1,7 @@
-"""A Parquet file as the rows of a table: columns found by name, each value checked against the column's type.
+"""A Parquet file as rows of a table: columns matched by name, each value checked against the column's type.
 
-Stricter than Snowflake where Snowflake would round or convert: a value of another kind, or with more digits after the
-point than the column has, is refused.
+It is stricter than Snowflake where Snowflake would round or convert: a value of another kind, or with more decimals
+than the column, is refused.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from local.snowflake.emulator.stage.s3 import StagedFile
 def read_file(
     content: bytes, file: StagedFile, relation: Relation, options: ParquetOptions, *, exact_case: bool, doubts: Doubts
 ) -> pa.Table:
-    """The file's rows with all columns of the table, in its order. Raises SnowflakeError naming the file."""
+    """Return the file's rows with all columns of the table, in its order. Raises SnowflakeError that names the file."""
     try:
         table = pq.read_table(pa.BufferReader(content))
     except (pa.ArrowInvalid, OSError) as error:
@@ -43,7 +43,7 @@ def read_file(
 
 
 class _Place:
-    """Where a value stands, for the error about it."""
+    """The position of a value, for its error message."""
 
     def __init__(self, file: StagedFile, relation: Relation, column: Column, position: int) -> None:
         self._file, self._relation, self._column, self._position = file, relation, column, position
@@ -60,7 +60,7 @@ class _Place:
 
 
 def arrow_type(printed: str) -> pa.DataType:
-    """How a column's values lie in Arrow."""
+    """Return the Arrow type of a column's values."""
     kind = family(printed)
     if number := number_parts(printed):
         return pa.decimal128(*number)
@@ -91,7 +91,7 @@ def _sources(table: pa.Table, file: StagedFile, *, exact_case: bool) -> dict[str
 
 
 def _in_doubt(array: pa.ChunkedArray, column: Column, place: _Place, doubts: Doubts) -> pa.ChunkedArray:
-    """The values as COPY may see them by the doubts that are set."""
+    """Return the values as COPY reads them under the doubts that are set."""
     if pa.types.is_string(array.type):
         empty = pc.equal(array, "")
         if Doubt.COPY_REFUSES_EMPTY_TEXT in doubts and pc.any(empty).as_py():
@@ -128,7 +128,7 @@ def _fit(array: pa.ChunkedArray, column: Column, place: _Place, options: Parquet
 
 
 def _without(array: pa.ChunkedArray, texts: tuple[str, ...]) -> pa.ChunkedArray:
-    """The array with NULL in the place of these texts."""
+    """Return the array with NULL in place of these texts."""
     if not texts or not (pa.types.is_string(array.type) or pa.types.is_large_string(array.type)):
         return array
     named = pc.is_in(array, value_set=pa.array(texts, type=array.type))
@@ -145,7 +145,7 @@ def _cast(array: pa.ChunkedArray, wanted: pa.DataType, column: Column, place: _P
 
 
 def _exact(array: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:
-    """A cast that loses nothing, or ArrowInvalid."""
+    """Return a lossless cast. Raises ArrowInvalid if it would lose anything."""
     if pa.types.is_integer(array.type) and pa.types.is_decimal(wanted):
         array = (
             array.cast(pa.decimal128(20, 0))

@@ -1,7 +1,7 @@
-"""The buckets behind stages, through boto3, with the endpoint and the credentials of this process's environment.
+"""The buckets behind stages, read with boto3 by this process's endpoint and credentials.
 
-In a real account Snowflake assumes the integration's role. Here the process's own credentials stand for it, within what
-that role may do (`storage_role`).
+In a real account Snowflake assumes the integration's role. Here the process's own credentials stand for it, limited to
+the role's rights (`storage_role`).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from local.snowflake.emulator.stage.storage_role import StorageRole
 
 @dataclass(frozen=True)
 class StagedFile:
-    """An object below a stage. `key` is whole, `path` is below the stage's URL."""
+    """An object below a stage. `key` is its whole key, `path` the part below the stage's URL."""
 
     key: str
     path: str
@@ -45,7 +45,7 @@ class Listing:
         self._client = boto3.client("s3", config=config)
 
     def head(self, path: str) -> StagedFile:
-        """One file. Raises SnowflakeError 091016 where it is not there."""
+        """Return one file. Raises SnowflakeError 091016 if it does not exist."""
         key = self._stage.prefix + path.lstrip("/")
         self._check_not_blocked(key)
         if not self._role.may_read(key):
@@ -61,7 +61,7 @@ class Listing:
         return self._file(key, found | {"Size": found["ContentLength"]})
 
     def below(self, path: str) -> Iterator[StagedFile]:
-        """The files below a path, by key. Raises SnowflakeError where the place is blocked, or S3 says no."""
+        """Yield the files below a path, by key. Raises SnowflakeError if the location is blocked, or if S3 refuses."""
         prefix = self._stage.prefix + path.lstrip("/")
         self._check_not_blocked(prefix)
         if not self._role.may_list(prefix):
@@ -75,7 +75,7 @@ class Listing:
             raise self._refused(prefix, error) from None
 
     def read(self, file: StagedFile) -> bytes:
-        """A file's bytes. Raises SnowflakeError."""
+        """Return a file's bytes. Raises SnowflakeError."""
         try:
             body = self._client.get_object(Bucket=self._stage.bucket, Key=file.key)["Body"]
             return bytes(body.read())
@@ -99,7 +99,7 @@ class Listing:
         return self._unreadable("Access Denied (Status Code: 403; Error Code: AccessDenied)", key)
 
     def _refused(self, key: str, error: ClientError | BotoCoreError) -> SnowflakeError:
-        """S3 said no, or nothing."""
+        """Return the error for a request that S3 refused or did not answer."""
         cause = str(error)
         if isinstance(error, ClientError):
             code, status = error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]

@@ -71,17 +71,17 @@ def _option(tokens: Tokens) -> str:
 
 
 def _check_location(context: Context, stage: Stage) -> None:
-    """The integration must be there, usable, and allow the place."""
+    """Check that the integration exists, is usable, and allows the location."""
     integration = usable_integration(context, stage)
     if not integration.allows(stage.url):
         raise location_not_allowed(stage.url, integration.name)
 
 
 def usable_integration(context: Context, stage: Stage) -> StorageIntegration:
-    """The stage's integration, which the role must be allowed to use.
+    """Return the stage's integration, which the role must be allowed to use.
 
-    Not only to make the stage: a role that copies from it or lists it must have USAGE on both ("you must use a role
-    that has or inherits the USAGE privilege on the storage integration": "COPY INTO <table>", usage notes).
+    That holds not only for making the stage: a role that copies from it or lists it needs USAGE on both ("you must use
+    a role that has or inherits the USAGE privilege on the storage integration": "COPY INTO <table>", usage notes).
     """
     if stage.integration is None:
         raise unsupported("a stage without a STORAGE_INTEGRATION")
@@ -105,7 +105,10 @@ def drop_stage(context: Context, *, if_exists: bool) -> Result:
 
 
 def stage_and_path(context: Context, tokens: Tokens, doing: str) -> tuple[Stage, str]:
-    """`@stage/path`: the stage, which the role may use, and the path below it. Quoted parts may hold anything."""
+    """Parse `@stage/path`. Return the stage, which the role may use, and the path below it.
+
+    Quoted parts may hold anything.
+    """
     tokens.expect("@")
     if tokens.accept("~") or tokens.accept("%"):
         raise unsupported("user and table stages")

@@ -1,8 +1,8 @@
-"""What the AWS role of a storage integration may do, whatever the credentials may that stand for it here.
+"""The rights of a storage integration's AWS role, whatever the rights of the credentials that stand for it here.
 
-A role that is called as Terraform calls it has the rights of terraform/modules/raw_lake/snowflake.tf: objects of the
-data prefixes, and lists of what is below one of them. A condition on the prefix binds its list, so that a list of the
-whole bucket is denied. Any other role may read and list everything.
+A role with Terraform's name has the rights of terraform/modules/raw_lake/snowflake.tf: objects of the data prefixes,
+and lists below one of them. A condition on the prefix restricts lists, so that a list of the whole bucket is denied.
+Any other role may read and list everything.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _OURS = "-snowflake-storage"
 
 @dataclass(frozen=True)
 class StorageRole:
-    """Prefixes of keys that the role may read and list; empty for all."""
+    """The key prefixes that the role may read and list; empty for all."""
 
     prefixes: tuple[str, ...] = ()
 

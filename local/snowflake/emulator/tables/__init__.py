@@ -1,1 +1,1 @@
-"""Statements on databases, schemas, tables and views: asking, changing, creating, describing."""
+"""Statements on databases, schemas, tables and views: queries, changes, creation, description."""

@@ -113,7 +113,9 @@ def _alter_column(context: Context, tokens: Tokens, relation: Relation, column: 
 
 
 def _change_type(context: Context, tokens: Tokens, relation: Relation, column: Column) -> None:
-    """Only to a wider VARCHAR, or a NUMBER of the same scale and no smaller precision: as Snowflake allows."""
+    """Change a type, as Snowflake allows: to a wider VARCHAR, or to a NUMBER of the same scale and no smaller
+    precision.
+    """
     type_ = data_type(tokens)
     new = declared_type(type_)
     if family(new) != family(column.type):
@@ -172,7 +174,7 @@ def _column(relation: Relation, name: str) -> Column:
 
 
 def data_type(tokens: Tokens) -> DataType:
-    """A type's words, with its parameters in brackets."""
+    """Parse a type's words, with its parameters in brackets."""
     text = tokens.identifier()
     for more in ("PRECISION", "VARYING"):
         if tokens.accept(more):

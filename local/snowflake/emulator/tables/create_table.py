@@ -114,9 +114,9 @@ def drop_relation(context: Context, parts: tuple[str, ...], kind: str, *, if_exi
 def _taken(
     context: Context, expression: exp.Create, name: ObjectName, existing: Relation | None, kind: str, *, temporary: bool
 ) -> Result | None:
-    """Whether there is nothing to do. Raises where the name is taken, or may not be used."""
+    """Return a result if there is nothing to create. Raises SnowflakeError if the name is taken or may not be used."""
     if temporary:
-        # Needs no CREATE privilege.
+        # It needs no CREATE privilege.
         context.require_schema(name.database, name.schema)
     else:
         context.require_create(kind, name.database, name.schema)
@@ -138,7 +138,7 @@ def _taken(
 
 
 def _create_as(context: Context, expression: exp.Create, relation: Relation, declared: bool) -> None:
-    """CREATE TABLE ... AS: with the declared columns, or those of the query."""
+    """Run CREATE TABLE ... AS, with the declared columns, or with those of the query."""
     context.require_warehouse()
     query = expression.expression
     name_columns(query)
@@ -164,7 +164,7 @@ def _create_as(context: Context, expression: exp.Create, relation: Relation, dec
             f"{quoted(column.name)} {_stored(column.type)}{'' if column.nullable else ' NOT NULL'}"
             for column in relation.columns
         )
-        # One statement to its readers: the table appears with its rows.
+        # Readers see one statement: the table appears together with its rows.
         run(context, f"CREATE OR REPLACE {_kind(relation)} {relation.duckdb} ({lines})", wrote=True)
         try:
             run(context, f"INSERT INTO {relation.duckdb} {sql}", wrote=True, uses_temporary=temporary)
@@ -192,7 +192,7 @@ def _register(context: Context, relation: Relation, existing: Relation | None, *
 
 
 def _target(context: Context, expression: exp.Create) -> tuple[ObjectName, list[exp.ColumnDef], list[exp.Expression]]:
-    """The name, the column definitions and the table constraints."""
+    """Return the name, the column definitions and the table constraints."""
     schema = expression.this if isinstance(expression.this, exp.Schema) else None
     table = schema.this if schema is not None else expression.this
     upper_case(table)
@@ -254,7 +254,10 @@ def _columns(definitions: list[exp.ColumnDef]) -> list[Column]:
 
 
 def _primary_key(definitions: list[exp.ColumnDef], constraints: list[exp.Expression]) -> tuple[str, ...]:
-    """Its columns: recorded, and not null; not enforced, as in Snowflake."""
+    """Return the columns of the primary key.
+
+    It is recorded and makes them not null, but is not enforced, as in Snowflake.
+    """
     inline = [
         definition.name
         for definition in definitions
@@ -316,7 +319,7 @@ DDL = statement_type.DDL
 
 
 def _owner_if_role(node: exp.Expression, owner: str) -> exp.Expression:
-    """CURRENT_ROLE() as the view's owner has it."""
+    """Replace CURRENT_ROLE() by the view's owner."""
     if isinstance(node, exp.Anonymous) and node.expressions and node.expressions[0].name == variable("role"):
         return exp.Literal.string(owner)
     return node

@@ -1,4 +1,4 @@
-"""Running a translated statement in the session's transaction."""
+"""Runs a translated statement in the session's transaction."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from local.snowflake.emulator.tables.table_functions import replace_table_functi
 
 
 def prepare(context: Context, expression: exp.Expression, *, values: bool = True) -> tuple[exp.Expression, Names]:
-    """Names, bindings, functions and types of a statement. Raises SnowflakeError, before DuckDB is touched."""
+    """Translate names, bindings, functions and types of a statement. Raises SnowflakeError before DuckDB is used."""
     if values:
         expression = bind(expression, context.values)
     upper_case(expression)
@@ -39,14 +39,14 @@ def prepare(context: Context, expression: exp.Expression, *, values: bool = True
 
 
 def require_select(context: Context, references: list[TableReference], targets: set[int]) -> None:
-    """SELECT on all that is read: the references but those of `targets` (ids of their nodes)."""
+    """Require SELECT on all tables that are read: the references except `targets` (ids of their nodes)."""
     for reference in references:
         if id(reference.node) not in targets:
             context.require_relation(reference.relation, "SELECT")
 
 
 def run(context: Context, sql: str, *, wrote: bool, uses_temporary: bool = False) -> pa.Table:
-    """Run one statement of DuckDB's. Raises SnowflakeError."""
+    """Run one DuckDB statement. Raises SnowflakeError."""
     session = context.session
     session.check_interrupted()
     transaction = session.transaction
@@ -71,19 +71,19 @@ def run(context: Context, sql: str, *, wrote: bool, uses_temporary: bool = False
 
 def _arrow(cursor: duckdb.DuckDBPyConnection) -> pa.Table:
     with warnings.catch_warnings():
-        # DuckDB advises to use relations, which would run a statement a second time.
+        # DuckDB recommends relations, which would run a statement a second time.
         warnings.filterwarnings("ignore", "Arrow output on a DB-API result", UserWarning)
         return cursor.to_arrow_table() if cursor.description else pa.table({})
 
 
 def describe(context: Context, sql: str) -> tuple[ResultColumn, ...]:
-    """The columns that a query would give."""
+    """Return the columns of a query's result."""
     rows = run(context, f"DESCRIBE {sql}", wrote=False).to_pylist()
     return tuple(ResultColumn(row["column_name"], printed_type(row["column_type"])) for row in rows)
 
 
 def _secondary_roles(context: Context) -> str:
-    """As CURRENT_SECONDARY_ROLES() prints them."""
+    """Return the value of CURRENT_SECONDARY_ROLES()."""
     session = context.session
     if not session.secondary_roles:
         return json.dumps({"roles": "", "value": ""}, separators=(",", ":"))

@@ -1,4 +1,4 @@
-"""INFORMATION_SCHEMA: TABLES, COLUMNS and SCHEMATA, as far as the role sees them."""
+"""INFORMATION_SCHEMA: TABLES, COLUMNS and SCHEMATA, limited to objects that the role sees."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _SCHEMATA = pa.schema(
 
 
 def view(context: Context, database: str, name: str) -> str:
-    """Register one view's rows on the session's connection; returns DuckDB's name of it."""
+    """Register one view's rows on the session's connection. Return its name in DuckDB."""
     context.account.catalog.database(database)
     if name not in _ROWS:
         raise unsupported(f"INFORMATION_SCHEMA.{name}")
@@ -51,14 +51,14 @@ def view(context: Context, database: str, name: str) -> str:
 
 
 def register(context: Context, name: str, schema: pa.Schema, rows: list[Row]) -> str:
-    """Let this statement read `rows` under `name`."""
+    """Make `rows` readable under `name` for this statement."""
     arrays = [pa.array([row[at] for row in rows], type=field.type) for at, field in enumerate(schema)]
     context.session.views[name] = pa.Table.from_arrays(arrays, schema=schema)
     return name
 
 
 def visible(context: Context, database: str | None = None, schema: str | None = None) -> Iterator[Relation]:
-    """Tables and views on which the role holds anything, and the session's temporary ones."""
+    """Yield tables and views on which the role holds a privilege, and the session's temporary ones."""
     for relation in context.account.catalog.relations(database, schema):
         if context.actor.held(relation.kind, str(relation.name), relation.owner):
             yield relation

@@ -41,7 +41,7 @@ def insert(context: Context, expression: exp.Insert) -> Result:
 
 
 def _overwrite(context: Context, expression: exp.Insert, target: TableReference, names: Names) -> int:
-    """INSERT OVERWRITE ... SELECT in one statement of DuckDB's, whose query sees the rows that it replaces."""
+    """Run INSERT OVERWRITE ... SELECT as one DuckDB statement, because its query must see the rows that it replaces."""
     query = expression.expression
     if not isinstance(query, exp.Query):
         raise unsupported("INSERT OVERWRITE of VALUES")
@@ -128,7 +128,7 @@ def _columns(table: pa.Table) -> tuple[ResultColumn, ...]:
 
 
 def _arrow_type(field: pa.Field) -> str:
-    """The printed type of a column of DuckDB's Arrow result."""
+    """Return the printed type of a column of DuckDB's Arrow result."""
     type_ = field.type
     if isinstance(type_, pa.BaseExtensionType):
         return "VARIANT" if "json" in type_.extension_name else "NUMBER(38,0)"

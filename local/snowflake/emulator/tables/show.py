@@ -1,4 +1,6 @@
-"""SHOW: OBJECTS, SCHEMAS, USER FUNCTIONS and GRANTS ON, as dbt asks; WAREHOUSES and PARAMETERS, as the doctor asks."""
+"""SHOW: OBJECTS, SCHEMAS, USER FUNCTIONS and GRANTS ON, which dbt uses; WAREHOUSES and PARAMETERS, which the doctor
+uses.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,7 @@ Rows = Iterator[tuple[Any, ...]]
 
 @dataclass
 class _Filter:
-    """What a SHOW is limited to. `database` and `schema` are None for all."""
+    """The filter of a SHOW. `database` and `schema` are None for all."""
 
     database: str | None = None
     schema: str | None = None
@@ -89,7 +91,7 @@ def _filter(context: Context, kind: str) -> _Filter:
 
 
 def _like(pattern: str) -> re.Pattern[str]:
-    """SHOW's LIKE, which looks at no case."""
+    """Return the pattern of SHOW's LIKE, which ignores case."""
     parts = {"%": ".*", "_": "."}
     return re.compile("".join(parts.get(letter) or re.escape(letter) for letter in pattern), re.IGNORECASE | re.DOTALL)
 
@@ -177,7 +179,7 @@ _GRANTS = named_columns("created_on:t privilege granted_on name granted_to grant
 
 
 def _grants(context: Context) -> Result:
-    """SHOW GRANTS ON [TABLE | VIEW] name: a view may be called a table, which is how dbt asks."""
+    """SHOW GRANTS ON [TABLE | VIEW] name. A view may be called a table, as dbt does."""
     tokens = context.tokens
     tokens.emulated("SHOW GRANTS", "ON")
     tokens.accept("TABLE") or tokens.accept("VIEW")

@@ -35,7 +35,7 @@ _QUERIES = pa.schema(
 
 
 def replace_table_functions(context: Context, expression: exp.Expression) -> None:
-    """Put rows in the place of the table functions that the account knows."""
+    """Replace the table functions that the account knows by their rows."""
     for node in list(expression.find_all(exp.TableFromRows)):
         called = node.this
         if isinstance(called, exp.Dot):
@@ -80,8 +80,8 @@ def _copy_history(context: Context, arguments: dict[str, exp.Expression]) -> str
     context.relation(table)
     since = _instant(context, arguments["START_TIME"])
     if since <= datetime.now(UTC) - COPY_HISTORY:
-        # "A timestamp within the last 14 days" (COPY_HISTORY in Snowflake's reference); what touches the bound is
-        # refused, as others have found. No number of this error is published.
+        # "A timestamp within the last 14 days" (COPY_HISTORY in Snowflake's reference). A value at the bound itself is
+        # refused, as users have reported. No number of this error is published.
         raise SnowflakeError(1014, "22023", f"Cannot retrieve data from more than {COPY_HISTORY.days} days ago")
     until = _instant(context, arguments["END_TIME"]) if "END_TIME" in arguments else datetime.now(UTC)
     late = Doubt.HISTORY_IS_LATE in context.account.doubts
@@ -112,7 +112,7 @@ def _query_history(context: Context, arguments: dict[str, exp.Expression]) -> st
 
 
 def _instant(context: Context, expression: exp.Expression) -> datetime:
-    """The value of a constant expression."""
+    """Return the value of a constant expression."""
     import duckdb
 
     from local.snowflake.emulator.sql.translate import generate, rewrite
