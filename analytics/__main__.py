@@ -1,7 +1,6 @@
-"""Start the page, or ask whether one renders.
+"""Starts the page, or checks whether it renders.
 
-python -m analytics [--host 127.0.0.1] [--port 8501]
-python -m analytics health [--port 8501]
+python -m analytics [--host 127.0.0.1] [--port 8501] python -m analytics health [--port 8501]
 """
 
 from __future__ import annotations
@@ -20,10 +19,10 @@ _RENDERED_AGAIN_SECONDS = 300
 
 
 def serve(host: str, port: int) -> int:
-    """Run until it is stopped; the exit code. Streamlit's own settings are in `.streamlit/config.toml`."""
+    """Run until the page is stopped. Return the exit code. Streamlit's own settings are in `.streamlit/config.toml`."""
     from streamlit.web.cli import main
 
-    # The first visitor does not wait for its imports.
+    # The first visitor need not wait for these imports.
     import analytics.app  # noqa: F401
 
     print(f"The page over the marts: http://localhost:{port}", flush=True)
@@ -34,9 +33,9 @@ def serve(host: str, port: int) -> int:
 
 
 def health(port: int, rendered: Path) -> int:
-    """0 where the server answers and the first page renders without an exception. Raises OSError where none answers.
+    """Return 0 if the server answers and the first page renders without an exception. Raises OSError if none answers.
 
-    To render is dear: a page that rendered stands for those of the next five minutes. `rendered` keeps when it did.
+    Rendering is expensive, so a page that rendered counts for the next five minutes. `rendered` keeps the time of it.
     """
     connection = HTTPConnection("127.0.0.1", port, timeout=5)
     connection.request("GET", "/_stcore/health")
@@ -54,7 +53,7 @@ def health(port: int, rendered: Path) -> int:
 
 
 def main() -> int:
-    """The exit code."""
+    """Run the command. Return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m analytics", description="The page over the marts.")
     parser.add_argument("command", nargs="?", choices=["serve", "health"], default="serve")
     parser.add_argument("--host", default="127.0.0.1")

@@ -1,7 +1,7 @@
 """The entry of the page: `python -m analytics` runs it.
 
-Every page has on top of which publication its figures are. A page that is open looks every few seconds whether there is
-a newer one, where that costs nothing, and is then drawn anew.
+Every page shows at the top which publication its figures are from. If a look costs nothing, an open page looks every
+few seconds whether there is a newer publication, and is then drawn again.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pandas as pd
 import streamlit as st
 from PIL import Image, ImageDraw
 
-# Streamlit runs this file as a script: its package is found from beside the folder.
+# Streamlit runs this file as a script, so the package must be found from the parent folder.
 if str(Path(__file__).parents[1]) not in sys.path:
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -63,7 +63,7 @@ def _source(settings: Settings) -> Source:
 
 
 def draw(entry: _Entry) -> None:
-    """One page: its title, the publication, the filters, its parts; or why there is nothing to show."""
+    """Draw one page: its title, the publication, the filters, its parts; or the reason why there is nothing to show."""
     st.title(entry.title, anchor=False)
     for _ in range(_TRIES):
         try:
@@ -80,14 +80,14 @@ def draw(entry: _Entry) -> None:
 
 
 def _last_days() -> Filters:
-    """30 days up to today. What is chosen for other pages is kept for them."""
+    """Return filters for the 30 days up to today. The choice for other pages is kept."""
     keep_choice()
     today = clock.now().date()
     return Filters(today - timedelta(days=29), today)
 
 
 def _header(published: Marts) -> None:
-    """Data as of when, of which run, and whether all streams were equal."""
+    """Draw the publication's time and run, and whether all streams were equal."""
     try:
         record = published.frame("publication")
     except Incomplete:
@@ -102,7 +102,7 @@ def _header(published: Marts) -> None:
     if equal == streams:
         state = f":green-badge[:material/check: all {streams} streams equal to the source]"
     else:
-        # Not to count every source in every run is the rule: the schedule does so once in COMPARE_EVERY_HOURS.
+        # As a rule a run does not count every source: the schedule counts them once in COMPARE_EVERY_HOURS.
         badge = ":orange-badge[:material/warning:" if row["failed_streams"] else ":blue-badge[:material/check:"
         state = f"{badge} no difference found, {equal} of {streams} streams compared with the source]"
         if row["uncounted_streams"]:
@@ -126,7 +126,7 @@ def _look_for_newer(source: Source, shown: str) -> None:
         try:
             newer = source.publication_id() != shown
         except Unavailable:
-            # A page that is shown stays; the next click says what is wrong.
+            # The shown page stays. The next click reports the fault.
             newer = False
         if newer:
             st.rerun()
@@ -135,7 +135,10 @@ def _look_for_newer(source: Source, shown: str) -> None:
 
 
 def _icon() -> Image.Image:
-    """The mark in the browser's tab, drawn here: a name of a symbol would be fetched from another host."""
+    """Return the icon of the browser's tab.
+
+    It is drawn here, because a symbol's name would be fetched from another host.
+    """
     icon = Image.new("RGBA", (64, 64))
     draw_on = ImageDraw.Draw(icon)
     for position, height in enumerate((22, 38, 54)):
@@ -145,7 +148,7 @@ def _icon() -> Image.Image:
 
 
 def main() -> None:
-    """Navigation, and the page that is open."""
+    """Draw the navigation and the open page."""
     st.set_page_config(page_title="Mailblaze analytics", page_icon=_icon(), layout="wide")
 
     def opened(entry: _Entry) -> Callable[[], None]:

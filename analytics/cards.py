@@ -22,7 +22,7 @@ def cards(
     *,
     lines: Mapping[str, Sequence[float]] | None = None,
 ) -> None:
-    """A card for each metric. `lines` are the values over the period, by metric."""
+    """Draw a card for each metric. `lines` are the values over the period, by metric."""
     for start in range(0, len(chosen), _A_ROW):
         for column, name in zip(st.columns(_A_ROW), chosen[start : start + _A_ROW], strict=False):
             with column:
@@ -58,13 +58,13 @@ def _card(
 
 
 def figures(shown: Mapping[str, tuple[str, str]]) -> None:
-    """A card for each label, with its figure as it is written, and what it means; compared with nothing."""
+    """Draw a card for each label, with its formatted figure and its meaning, without a comparison."""
     for column, (label, (figure, meaning)) in zip(st.columns(_A_ROW), shown.items(), strict=False):
         column.metric(label, figure, help=meaning, border=True, height="stretch")
 
 
 def totals(frame: pd.DataFrame) -> dict[str, float | None]:
-    """The one row of a query of totals, by column."""
+    """Return the one row of a query of totals, by column."""
     if frame.empty:
         return {}
     return {str(column): _known(value) for column, value in frame.iloc[0].items()}

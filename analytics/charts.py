@@ -1,4 +1,4 @@
-"""Charts, all of one make: a title, a subtitle with the unit, few lines, a description for screen readers."""
+"""Charts in one style: a title, a subtitle with the unit, few lines, a description for screen readers."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ _HEIGHT = 280
 
 
 def text_colour(theme: str | None = None) -> str:
-    """Of words within a chart, as the reader's theme (light or dark) has it."""
+    """Return the colour of words within a chart, by the reader's theme (light or dark)."""
     return "#e6eaf0" if (theme or st.context.theme.type) == "dark" else "#0f1620"
 
 
 def muted_colour(theme: str | None = None) -> str:
-    """Of words that matter less. Colours of lines are too bright for words."""
+    """Return the colour of less important words. Colours of lines are too bright for words."""
     return "#a3adbb" if (theme or st.context.theme.type) == "dark" else "#5b6675"
 
 
 def nothing(title: str, why: str) -> None:
-    """In place of a chart that would be empty."""
+    """Draw a message in place of an empty chart."""
     with st.container(border=True, height="stretch"):
         st.markdown(f"**{title}**")
         st.caption(why)
 
 
 def draw(chart: alt.TopLevelMixin, title: str, unit: str) -> None:
-    """A chart in a card. `unit` says what is drawn, and in which unit."""
+    """Draw a chart in a card. `unit` describes the values and their unit."""
     with st.container(border=True, height="stretch"):
         st.altair_chart(
             chart.properties(
@@ -61,7 +61,7 @@ def over_time(
     bars: Sequence[str] = (),
     rules: Mapping[str, tuple[float, str]] | None = None,
 ) -> None:
-    """Columns of `frame` over time. `series` has label and colour by column; those in `bars` are drawn as bars.
+    """Draw columns of `frame` over time. `series` has label and colour by column; columns in `bars` are drawn as bars.
 
     `rules` are horizontal lines: value and colour by label.
     """
@@ -127,7 +127,10 @@ def ranked(
     sort: str | Sequence[str] = "-x",
     labels: bool = True,
 ) -> None:
-    """Horizontal bars, a row for each `name`. `ticks` is a column, drawn as a mark across the bar, and its label."""
+    """Draw horizontal bars, a row for each `name`.
+
+    `ticks` is a column, drawn as a mark across the bar, and its label.
+    """
     if frame.empty or frame[list(series)].fillna(0).to_numpy().sum() == 0:
         nothing(title, "Nothing in this period, under these filters.")
         return
@@ -138,7 +141,7 @@ def ranked(
     colours = [colour for _, colour in series.values()]
     if ticks is not None:
         domain, colours = [*domain, ticks[1]], [*colours, AMBER]
-    # One below the other beside long names: on a small screen there is no room for both.
+    # Charts are placed one below the other beside long names, because a small screen has no room for both.
     direction: Literal["horizontal", "vertical"] = "horizontal" if ticks is None else "vertical"
     legend = alt.Legend(orient="top", title=None, direction=direction) if len(domain) > 1 else None
     base = alt.Chart(long).encode(
@@ -194,9 +197,9 @@ def stacked(
     *,
     label_length: int,
 ) -> None:
-    """Bars side by side in the order of `frame`, one for each `name`, each made of the columns of `series`.
+    """Draw bars side by side in the order of `frame`, one for each `name`, each made of the columns of `series`.
 
-    The first `label_length` characters of a name are written below its bar, where there is room.
+    The first `label_length` characters of a name are written below its bar, if there is room.
     """
     if frame.empty or frame[list(series)].astype(float).fillna(0).to_numpy().sum() == 0:
         nothing(title, "Nothing in this period.")
@@ -230,7 +233,7 @@ def stacked(
 
 
 def _axis(kind: Unit) -> alt.Axis:
-    """Of values. Things that are counted have no halves; a zero has no thousands."""
+    """Return the axis of values. Counts have no fractions, and a zero has no thousands."""
     number = "datum.value, ',.3~f'"
     if kind is Unit.SHARE:
         number = "datum.value, '.2~%'"
@@ -241,7 +244,7 @@ def _axis(kind: Unit) -> alt.Axis:
 
 
 def _from_zero(values: pd.Series) -> alt.Scale:
-    """Where all is zero there is still an axis."""
+    """Return a scale from zero, with an axis even if all values are zero."""
     return alt.Scale(domain=[0, 1]) if not values.fillna(0).astype(float).any() else alt.Scale()
 
 

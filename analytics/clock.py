@@ -1,4 +1,4 @@
-"""The present, in one place."""
+"""The present, defined in one place."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from datetime import UTC, datetime
 
 
 def now() -> datetime:
-    """In UTC and without a zone, as the marts have times."""
+    """Return the present in UTC without a zone, in the form of the marts' times."""
     return datetime.now(UTC).replace(tzinfo=None)

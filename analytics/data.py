@@ -1,4 +1,4 @@
-"""The rows of a query on one publication: asked once, kept until there is a newer publication."""
+"""The rows of a query on one publication: queried once, and cached until there is a newer publication."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _KEPT_ANSWERS = 1000
 
 
 class Marts:
-    """The marts of one publication, for one run of a page. A session is opened with the first question."""
+    """The marts of one publication, for one run of a page. The first query opens a session."""
 
     def __init__(self, source: Source, publication_id: str, stack: ExitStack) -> None:
         self._source = source
@@ -27,13 +27,13 @@ class Marts:
         self.publication_id = publication_id
 
     def frame(self, query: str, values: Mapping[str, object] | None = None) -> pd.DataFrame:
-        """The rows of `queries/<query>.sql`. Raises Unavailable, Incomplete or Republished."""
+        """Return the rows of `queries/<query>.sql`. Raises Unavailable, Incomplete or Republished."""
         statement = sql.statement(query, values or {})
         rows: pd.DataFrame = _answer(self.publication_id, statement.sql, statement.values, self)
         return rows
 
     def ask(self, text: str, values: tuple[object, ...]) -> Rows:
-        """The rows of a statement, from the warehouse."""
+        """Return the rows of a statement, from the warehouse."""
         if self._session is None:
             self._session = self._stack.enter_context(self._source.session(self.publication_id))
         return self._session.query(text, values)
@@ -41,7 +41,7 @@ class Marts:
 
 @contextmanager
 def marts(source: Source) -> Iterator[Marts]:
-    """The marts as they are now. Nothing stays open afterwards. Raises Unavailable."""
+    """Yield the present marts. Nothing stays open afterwards. Raises Unavailable."""
     with ExitStack() as stack:
         yield Marts(source, source.publication_id(), stack)
 

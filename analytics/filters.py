@@ -1,4 +1,7 @@
-"""The filters of all pages: days, campaigns, categories, countries. They carry over, and are in the address."""
+"""The filters of all pages: days, campaigns, categories, countries.
+
+They stay when the page changes, and are in the URL.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ _KEYS = ("period", "days", "campaign", "category", "country", "currency")
 
 @dataclass(frozen=True)
 class Filters:
-    """What is asked for. Both days are included; an empty choice is no filter."""
+    """The filters that the reader has chosen. Both days are included; an empty choice is no filter."""
 
     first_day: date
     last_day: date
@@ -35,22 +38,22 @@ class Filters:
 
     @property
     def days(self) -> int:
-        """How many days the range has."""
+        """The number of days in the range."""
         return (self.last_day - self.first_day).days + 1
 
     @property
     def before(self) -> Filters:
-        """The same for the period before: as many days, up to the day before the first one."""
+        """The filters for the preceding period: as many days, up to the day before the first one."""
         length = timedelta(days=self.days)
         return replace(self, first_day=self.first_day - length, last_day=self.last_day - length)
 
     @property
     def grain(self) -> str:
-        """By what time is drawn: a day, a week or a month, so that there are about a hundred points at most."""
+        """The unit of time of charts: day, week or month, so that a chart has at most about a hundred points."""
         return "day" if self.days <= 100 else "week" if self.days <= 700 else "month"
 
     def values(self, **more: object) -> Mapping[str, object]:
-        """The values of a query's parameters."""
+        """Return the values of a query's parameters."""
         return {
             "first_day": self.first_day,
             "last_day": self.last_day,
@@ -71,7 +74,7 @@ class Filters:
 
 
 def choose(marts: Marts) -> Filters:
-    """Draw the filters in the sidebar; what is chosen. Raises Unavailable."""
+    """Draw the filters in the sidebar. Return the reader's choice. Raises Unavailable."""
     last_day = _the_day(marts.frame("calendar_end"), "last_day") or date(1970, 1, 1)
     with st.sidebar:
         first_day, until = _range(last_day, lambda: _the_day(marts.frame("first_order"), "first_day"))
@@ -90,14 +93,17 @@ def choose(marts: Marts) -> Filters:
 
 
 def keep_choice() -> None:
-    """On a page without filters: Streamlit forgets the choice of a widget that a page does not draw."""
+    """Keep the reader's choice on a page without filters.
+
+    Streamlit forgets the choice of a widget that a page does not draw.
+    """
     for key in _KEYS:
         if key in st.session_state:
             st.session_state[key] = st.session_state[key]
 
 
 def _as_of(marts: Marts) -> pd.Timestamp | None:
-    """The shop's moment that the marts were built for; None where they do not say."""
+    """Return the shop's moment that the marts were built for; None if they do not record it."""
     try:
         published = marts.frame("publication")
     except Incomplete:
@@ -124,7 +130,7 @@ def _range(last_day: date, first_order: Callable[[], date | None]) -> tuple[date
         format="YYYY-MM-DD",
     )  # fmt: skip
     days = given if isinstance(given, tuple) else (given,)
-    # Between the two clicks there is one day only.
+    # Between the two clicks there is only one day.
     return (days[0], days[-1]) if days else (last_day, last_day)
 
 
@@ -134,7 +140,7 @@ def _several(label: str, key: str, options: Sequence[str], name: Callable[[str],
 
 
 def _currency(currencies: Sequence[str]) -> str:
-    """The shop's currency, or one of several: amounts of two currencies are never added up."""
+    """Return the shop's currency, or one of several, because amounts in two currencies are never added up."""
     if len(currencies) < 2:
         return currencies[0] if currencies else "EUR"
     return str(st.selectbox("Currency", currencies, key="currency", bind="query-params"))

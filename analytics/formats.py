@@ -1,6 +1,6 @@
-"""How numbers are written, alike on every page.
+"""The format of numbers, the same on every page.
 
-Money has no cents from 1,000 on; a share has one decimal, a small one two.
+Money has no cents from 1,000 on. A share has one decimal, a small share two.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ _SYMBOLS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥"}
 
 
 def symbol(currency: str) -> str:
-    """The sign before an amount: € for EUR; the code and a blank where there is no sign."""
+    """Return the sign before an amount: € for EUR; for a currency without a sign its code and a blank."""
     return _SYMBOLS.get(currency, f"{currency} ")
 
 
 def number(value: float | None, unit: Unit, currency: str = "EUR") -> str:
-    """A value with its unit. None and NaN are written as a dash."""
+    """Return a value with its unit. None and NaN become a dash."""
     if value is None or math.isnan(value):
         return NOTHING
     if unit is Unit.MONEY:
@@ -46,7 +46,10 @@ def _money(value: float, sign: str) -> str:
 
 
 def change(now: float | None, before: float | None, unit: Unit) -> str | None:
-    """The change from the period before: of shares in points, of all else in percent; None where it cannot be told."""
+    """Return the change from the preceding period: of shares in points, otherwise in percent.
+
+    Return None if it cannot be computed.
+    """
     if now is None or before is None or math.isnan(now) or math.isnan(before):
         return None
     if unit is Unit.SHARE:
@@ -56,11 +59,11 @@ def change(now: float | None, before: float | None, unit: Unit) -> str | None:
 
 
 def _signed(value: float, decimals: int, unit: str) -> str:
-    """With its sign, unless nothing is left of it but zeros."""
+    """Return a number with its sign. If it rounds to zero, it has no sign."""
     written = f"{value:+.{decimals}f}"
     return f"{written if float(written) else written[1:]}{unit}"
 
 
 def day(value: date) -> str:
-    """29 Nov 2026."""
+    """Return a date as text such as `29 Nov 2026`."""
     return f"{value.day} {value:%b %Y}"

@@ -1,11 +1,10 @@
-"""Every metric, as dbt's semantic models define it: its name, its unit, and the SQL that sums it up.
+"""Every metric, as dbt's semantic models define it: its name, its unit, and its SQL aggregate.
 
-The files of `dbt/models/semantic/` are the one place of definition; MetricFlow reads them, too. A metric of the
-semantic model `orders` is an aggregate over rows of `queries/relations/orders.sql`, which has the columns that its
-measure names.
+The files of `dbt/models/semantic/` are the only definition; MetricFlow reads them, too. A metric of the semantic model
+`orders` is an aggregate over rows of `queries/relations/orders.sql`, which has the columns that its measure names.
 
 Queries write `{{ revenue }}` for the expression. Ratios divide aggregates, so that they are right for any group of
-rows, and are null where there is nothing to divide by.
+rows, and are null if the divisor is zero.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ _BETTER = {"up": True, "down": False, "neither": None}
 
 
 class Unit(StrEnum):
-    """What a number counts, and so how it is written."""
+    """The unit of a number, which decides its format."""
 
     MONEY = "money"
     COUNT = "count"
@@ -35,10 +34,10 @@ class Unit(StrEnum):
 
 @dataclass(frozen=True)
 class Metric:
-    """`expression` aggregates rows of `relation`. `up_is_good` is None where neither way is better.
+    """A metric. `expression` aggregates rows of `relation`. `up_is_good` is None if neither direction is better.
 
-    A metric that is `summed_in` another relation is a sum there: of a column of its name, in which the relation has
-    `expression` for each of its rows.
+    A metric that is `summed_in` another relation is a sum there. That relation has a column with the metric's name,
+    whose values are `expression` for each of its rows.
     """
 
     name: str
@@ -52,7 +51,7 @@ class Metric:
 
 
 def _aggregate(measure: Mapping[str, str]) -> str:
-    """MetricFlow's aggregations, in the SQL of both warehouses. Raises KeyError for one that no page needs."""
+    """Return a MetricFlow aggregation in the SQL of both warehouses. Raises KeyError for one that no page needs."""
     expression = measure.get("expr", measure["name"])
     return {
         "sum": f"sum({expression})",
@@ -85,7 +84,7 @@ def _read(folder: Path) -> Mapping[str, Metric]:
 
 
 def _simple_first(documents: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """A ratio is one of two simple metrics."""
+    """Yield the documents of simple metrics before ratios, because a ratio divides two simple metrics."""
     found = [metric for document in documents for metric in document.get("metrics", [])]
     yield from sorted(found, key=lambda metric: metric["type"] != "simple")
 

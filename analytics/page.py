@@ -1,4 +1,4 @@
-"""What every page is given, and how one of its parts says that it cannot be shown."""
+"""The data that every page gets, and the message of a part that cannot be shown."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from analytics.warehouse.source import Incomplete, Unavailable
 
 @dataclass(frozen=True)
 class Page:
-    """The marts, and the filters that were chosen."""
+    """The marts, and the chosen filters."""
 
     marts: Marts
     filters: Filters
 
     def frame(self, query: str, **values: object) -> pd.DataFrame:
-        """The rows of a query under the filters."""
+        """Return the rows of a query under the filters."""
         return self.marts.frame(query, self.filters.values(**values))
 
     def before(self, query: str, **values: object) -> pd.DataFrame:
-        """The same for the period before."""
+        """Return the rows of a query under the filters for the preceding period."""
         return self.marts.frame(query, self.filters.before.values(**values))
 
 
 @contextmanager
 def part() -> Iterator[None]:
-    """A part of a page: where a mart of it is missing, the others are shown all the same."""
+    """Draw a part of a page. If one of its marts is missing, the other parts are still shown."""
     try:
         yield
     except Incomplete as problem:
@@ -40,17 +40,17 @@ def part() -> Iterator[None]:
 
 
 def say(problem: Unavailable) -> None:
-    """What is wrong, and what to do."""
+    """Draw a problem and its remedy."""
     st.warning(f"{_plain(problem.message)}\n\n{_plain(problem.remedy)}", icon=":material/info:")
 
 
 def _plain(text: str) -> str:
-    """Foreign text within Markdown: as it is, without control characters, not too long."""
+    """Return foreign text for Markdown: escaped, without control characters, not too long."""
     shown = "".join(character if character.isprintable() else " " for character in text)[:600]
     return "".join(f"\\{character}" if character in r"\`*_{}[]<>#$~|" else character for character in shown)
 
 
 def incomplete(reasons: list[str]) -> None:
-    """A line under the header that says what the figures leave out."""
+    """Draw a line under the header on the data that the figures leave out."""
     if reasons:
         st.caption(" · ".join(reasons))

@@ -1,4 +1,4 @@
-"""Settings: the environment variables by which the platform's own readers find the marts."""
+"""The page's settings: the environment variables by which the platform's own readers find the marts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PREFIX = "DP_MAILBLAZE_DEMO_DEV"
 
 @dataclass(frozen=True)
 class SnowflakeLogin:
-    """The reader's account, user, key and warehouse. A password is taken for an emulator on this machine alone."""
+    """The reader's account, user, key and warehouse. A password is accepted only for an emulator on this machine."""
 
     account: str
     user: str
@@ -33,7 +33,7 @@ class SnowflakeLogin:
 
 @dataclass(frozen=True)
 class Settings:
-    """Where the marts are, and what one query may take: memory as DuckDB writes it, and seconds.
+    """The location of the marts, and the limits of one query: memory in DuckDB's form, and seconds.
 
     `snowflake` is None for DuckDB.
     """
@@ -52,7 +52,10 @@ class Settings:
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> Settings:
-        """Settings from environment variables; an empty one is as good as none. Raises Unavailable for a bad one."""
+        """Return settings from environment variables.
+
+        An empty variable counts as unset. Raises Unavailable for a bad one.
+        """
 
         def get(name: str, default: str) -> str:
             return environment.get(name) or default

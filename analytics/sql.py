@@ -1,9 +1,9 @@
-"""From a file of `queries/` to a statement: metrics and relations are put in, names become `?` with their values.
+"""Turns a file of `queries/` into a statement: inserts metrics and relations, and replaces names by `?` with values.
 
 A file is SQL that DuckDB and Snowflake both read, with three additions:
 
-    {{ revenue }}                     a metric, over rows of the relation that it is of
-    {{ each message_revenue }}        of a metric that is summed in another relation: what is summed there
+    {{ revenue }}                     a metric, over rows of its relation
+    {{ each message_revenue }}        for a metric that is summed in another relation: the summed expression
     {{ relation orders }}             the SELECT in relations/orders.sql
     :first_day, (:countries)          a value; a list of values, of any length
 """
@@ -35,29 +35,29 @@ class Statement:
 
 
 def names() -> list[str]:
-    """The names of all queries."""
+    """Return the names of all queries."""
     return sorted(path.stem for path in QUERIES.glob("*.sql"))
 
 
 @cache
 def text(name: str) -> str:
-    """A query with its metrics and relations put in, its values still named."""
+    """Return a query with its metrics and relations inserted. Its values are still named."""
     return _expanded((QUERIES / f"{name}.sql").read_text(encoding="utf-8"))
 
 
 def parameters(name: str) -> frozenset[str]:
-    """The names of a query's values."""
+    """Return the names of a query's values."""
     return frozenset(_NAMED.findall(text(name)))
 
 
 def statement(name: str, values: Mapping[str, object]) -> Statement:
-    """A query with its values: of `values` those that it names. Raises KeyError for one that is missing."""
+    """Return a query with the values of the parameters that it names. Raises KeyError for a missing value."""
     ordered: list[object] = []
 
     def placeholder(match: re.Match[str]) -> str:
         value = values[match[1]]
         if isinstance(value, Sequence) and not isinstance(value, str):
-            # No value is in an empty list: nothing equals null.
+            # An empty list matches nothing, because nothing equals null.
             members = list(value) or [None]
             ordered.extend(members)
             return ", ".join("?" * len(members))
@@ -75,5 +75,5 @@ def _expanded(sql: str) -> str:
         metric = METRICS[name]
         return f"sum({name})" if metric.summed_in and kind is None else metric.expression
 
-    # Comments first: what they say is not SQL, and may hold a colon.
+    # Comments first: their text is not SQL, and may hold a colon.
     return _INSERTED.sub(inserted, _COMMENT.sub("", sql)).strip()

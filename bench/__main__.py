@@ -1,4 +1,4 @@
-"""`python -m bench`: run the cases, keep their results, write the page."""
+"""`python -m bench`: runs the cases, keeps their results, writes the page."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _SCRATCH = REPOSITORY / ".local" / "bench"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Exit code 1 if a case could not be measured; a target that was missed is no failure."""
+    """Run the benchmark. Return exit code 1 if a case could not be measured. A missed target is no failure."""
     options = _parse(arguments)
     if options.list:
         _list([CASES[name] for name in options.cases or CASES])
@@ -68,7 +68,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _list(cases: Sequence[Case]) -> None:
-    """The cases, and how long each took when the page was last written."""
+    """Print the cases, and how long each took when the page was last written."""
     taken = Results.read(_DOCS / "benchmarks.json").cases
     for case in cases:
         seconds = f"{taken[case.name].seconds:>5.0f} s" if case.name in taken else " " * 7
@@ -76,7 +76,7 @@ def _list(cases: Sequence[Case]) -> None:
 
 
 def _measure(case: Case, world: World) -> CaseResult:
-    """One case's result. An error is printed and kept, and the other cases go on."""
+    """Measure one case and return its result. An error is printed and kept, and the other cases go on."""
     _tell(f"{case.name}: {case.title}")
     started = monotonic()
     measured, error = Measured((), ()), None
@@ -144,7 +144,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that everything is cleaned up then too
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that everything is cleaned up in that case too
     try:
         raise SystemExit(main(sys.argv[1:]))
     except KeyboardInterrupt:

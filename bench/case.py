@@ -11,9 +11,9 @@ from bench.world import World
 
 @dataclass(frozen=True)
 class Measured:
-    """What a case found: series, targets, figures by name, tables and pictures.
+    """The measurements of a case: series, targets, figures by name, tables and pictures.
 
-    `profile` are the CPU seconds of one run of ours by stage.
+    `profile` holds the CPU seconds of one of our runs by stage.
     """
 
     series: tuple[Series, ...]
@@ -26,9 +26,9 @@ class Measured:
 
 @dataclass(frozen=True)
 class Case:
-    """One case. `measure` raises BenchError where something cannot be measured.
+    """One case. `measure` raises BenchError if it cannot measure something.
 
-    A case with `by_name` is measured where it is named; `make bench` leaves what is recorded of it as it is.
+    A case with `by_name` is measured only if it is named; `make bench` keeps its recorded result.
     """
 
     name: str
@@ -39,10 +39,10 @@ class Case:
 
 
 def wall_of(series: tuple[Series, ...], name: str) -> float:
-    """The median seconds of one contender."""
+    """Return the median seconds of one contender."""
     return find(series, name).wall
 
 
 def find(series: tuple[Series, ...], name: str) -> Series:
-    """One contender's series."""
+    """Return one contender's series."""
     return next(item for item in series if item.name == name)

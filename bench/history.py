@@ -1,4 +1,4 @@
-"""RAW in a DuckDB file with a long history, written by SQL (history.sql): what years of loading leave behind."""
+"""RAW in a DuckDB file with a long history, written by SQL (history.sql), as years of loading would leave it."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _EVENTS_AN_ORDER = 100
 
 
 class History:
-    """A database with `events` events and all that belongs to them. Each call opens and closes it."""
+    """A database with `events` events and the rows that belong to them. Each call opens and closes it."""
 
     def __init__(self, folder: Path, events: int) -> None:
         self.path = folder / FILE_NAME
         self._events = events
 
     def write(self) -> None:
-        """The history, in a fresh file."""
+        """Write the history to a fresh file."""
         with self._writer(version=None) as writer:
             writer.create_tables()
             writer.land("customers", "customers", 0, _CUSTOMERS)
@@ -40,7 +40,7 @@ class History:
             writer.land_activity(0, self._events, deletes_version=_VERSIONS + 1)
 
     def add(self, share: float) -> None:
-        """One version more, of `share` as many events, orders and movements as there are."""
+        """Append one version with new events, orders and movements, whose number is `share` of the existing ones."""
         with self._writer(version=_VERSIONS + 2) as writer:
             last = self._events + int(self._events * share)
             writer.land_activity(self._events, last, deletes_version=_VERSIONS + 3)
@@ -70,7 +70,7 @@ class _Writer:
             self._connection.execute(DIALECT.create_table(table))
 
     def land_activity(self, first: int, last: int, *, deletes_version: int) -> None:
-        """Events `first` to `last`, the orders placed meanwhile, and then keys passes that find nothing gone."""
+        """Append events `first` to `last` and the orders placed meanwhile, then keys passes that find no deletion."""
         self.land("email_events", "email_events", first, last)
         for stream in ("orders", "order_items", "stock_movements"):
             self.land(stream, stream, first // _EVENTS_AN_ORDER, last // _EVENTS_AN_ORDER)
@@ -92,7 +92,7 @@ class _Writer:
         self._land_rows(stream, f"from {macro}({first}, {last})", stream=stream, kind=kind)
 
     def _land_rows(self, table: str, rows: str, *, stream: str, kind: str) -> None:
-        """Append rows that end with their version and row number, and note the versions in the ledger."""
+        """Append rows that end with their version and row number, and record the versions in the ledger."""
         self._connection.execute(f"create temp table landing as {rows}")
         self._connection.execute(
             f"insert into RAW.{table} select * exclude (v, r), 'batch-' || v, v, r, landed() from landing"  # noqa: S608

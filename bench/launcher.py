@@ -1,4 +1,4 @@
-"""Run one command to its end and say what it cost: wall clock, CPU and peak memory of its whole tree.
+"""Runs one command to its end and writes its cost: wall clock, CPU and peak memory of its whole process tree.
 
     python -I -S launcher.py RESULT.json -- command argument...
 
@@ -36,7 +36,7 @@ def main(arguments: list[str]) -> int:
     cost = {
         "wall_seconds": wall,
         "cpu_seconds": used.ru_utime + used.ru_stime,
-        # The kernel's peak is exact and of the largest process alone; the sampled one is of all of them together.
+        # The kernel's peak is exact but covers only the largest process. The sampled peak covers all of them together.
         "peak_bytes": max(used.ru_maxrss * unit, tree.peak),
     }
     Path(result).write_text(json.dumps(cost))
@@ -44,7 +44,7 @@ def main(arguments: list[str]) -> int:
 
 
 class _TreeMemory(threading.Thread):
-    """Samples the resident memory of a process and all its descendants, where there are several (Linux)."""
+    """A sampler of the resident memory of a process and its descendants, if there are several (Linux)."""
 
     def __init__(self, pid: int) -> None:
         super().__init__(daemon=True)
@@ -75,7 +75,10 @@ def _tree(pid: int) -> list[int]:
 
 
 def _resident(pid: int) -> int:
-    """Bytes of memory that are the process's own: what it shares with its parent after a fork is counted once."""
+    """Return the private resident memory of a process in bytes.
+
+    Memory shared with its parent after a fork counts once.
+    """
     try:
         _, resident, shared, *_ = Path(f"/proc/{pid}/statm").read_text().split()
     except (OSError, ValueError):

@@ -23,7 +23,7 @@ _LIBRARIES = (
 
 
 class Machine(BaseModel):
-    """Hardware, and the versions of what takes part."""
+    """The hardware, and the versions of the software involved."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -41,7 +41,7 @@ class Machine(BaseModel):
 
     @classmethod
     def here(cls, *, postgres: str, folder: Path, peers: Path | None) -> Machine:
-        """This machine. `folder` is where the servers keep their data; `peers` the environment of the peers."""
+        """Return this machine. `folder` is the servers' data folder; `peers` the environment of the peers."""
         versions = {name: metadata.version(name) for name in _LIBRARIES}
         if peers is not None:
             versions |= _installed(peers, ("dlt", "connectorx", "sling-linux-amd64"))
@@ -67,7 +67,7 @@ def _cpu_model() -> str:
 
 
 def _disk(folder: Path) -> str:
-    """The device and file system under `folder`: a virtual disk, an NVMe or memory make a difference."""
+    """Return the device and file system under `folder`, because a virtual disk, an NVMe and memory differ."""
     try:
         mounts = [line.split()[:3] for line in Path("/proc/mounts").read_text().splitlines()]
     except OSError:

@@ -1,4 +1,4 @@
-"""A published file with MART of a long history, written by SQL (marts.sql), of the columns that dbt describes."""
+"""A published file with MART of a long history, written by SQL (marts.sql), with the columns that dbt describes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MODELS = REPOSITORY / "dbt" / "models" / "marts"
 
 
 def write_marts(warehouse: Path, events: int) -> None:
-    """Publish marts of `events` events of e-mails in the warehouse's folder."""
+    """Publish marts of `events` e-mail events in the warehouse's folder."""
     file = warehouse / "published" / FILE_NAME
     file.parent.mkdir(parents=True)
     with duckdb.connect(str(file)) as connection:
@@ -36,7 +36,7 @@ def write_marts(warehouse: Path, events: int) -> None:
 
 
 def _described() -> Iterator[tuple[str, list[str]]]:
-    """Each mart and each table of the platform's own data, with its columns and their types."""
+    """Yield each mart and each table of the platform's own data, with its columns and their types."""
     for path in sorted(_MODELS.rglob("*.yml")):
         document = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
         written = [table for source in document.get("sources", []) for table in source["tables"]]

@@ -1,4 +1,4 @@
-"""Measures contenders in turn: A B C A B C, so that what else the machine does falls on all of them alike."""
+"""Measures contenders in turn (A B C A B C), so that other load on the machine affects all of them alike."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _SHOWN_OUTPUT = 2_000
 
 
 class BenchError(Exception):
-    """A measurement that could not be made, in one sentence."""
+    """A measurement could not be made. The message is one sentence."""
 
 
 class Sample(BaseModel):
-    """What one run of a process and its children cost."""
+    """The cost of one run of a process and its children."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -35,7 +35,7 @@ class Sample(BaseModel):
 
 @dataclass(frozen=True)
 class Command:
-    """What to run. `environment` is the whole environment."""
+    """A command to run. `environment` is its whole environment."""
 
     arguments: Sequence[object]
     environment: Mapping[str, str]
@@ -46,7 +46,7 @@ class Command:
 class Contender:
     """One competitor. `trial` is entered before each run and left after it: a fresh bucket, a copied database.
 
-    What it yields is run and measured; `warmup` is run once instead of the first trial, where a smaller one will do.
+    It yields the command to run and measure. `warmup` replaces the first trial, if a smaller one is sufficient.
     """
 
     name: str
@@ -79,7 +79,7 @@ def interleave(
 
 
 def run(command: Command) -> Sample:
-    """Run a command to its end. Raises BenchError with the end of its output where it fails."""
+    """Run a command to its end. Raises BenchError with the end of its output if it fails."""
     arguments = [str(argument) for argument in command.arguments]
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         result, output = Path(folder) / "cost.json", Path(folder) / "output"
@@ -104,7 +104,7 @@ def run(command: Command) -> Sample:
 
 
 def _kill_session(launcher: subprocess.Popen[bytes]) -> None:
-    """End whatever is left of the measured tree."""
+    """End the remaining processes of the measured tree."""
     try:
         os.killpg(launcher.pid, signal.SIGKILL)
     except ProcessLookupError:

@@ -1,4 +1,4 @@
-"""What of a time is start-up, and what grows with the work."""
+"""Splits a time into start-up and the part that grows with the work."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ _MILLION = 1e6
 
 
 def parts(unit: str, points: Sequence[tuple[int, Series]], names: Sequence[str] = ("",)) -> Table:
-    """The straight line through the smallest and the largest size: where it begins, and what `unit` (a million) adds.
+    """Return the straight line through the smallest and the largest size: its start, and the increase for a `unit` (a
+    million).
 
-    `points` are sizes with what was measured at them; where there are several `names`, those of one contender are the
-    ones whose series begins with it.
+    `points` are sizes with their measurements. If there are several `names`, each one's contender is the one whose
+    series begins with the name.
     """
     rows = []
     for name in names:

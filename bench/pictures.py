@@ -1,4 +1,4 @@
-"""Draws curves as SVG: the same figures give the same file. They stand on light ground, whatever is around them."""
+"""Draws curves as SVG. Equal figures give equal files. They have a light background on every page."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _DARK = "#333"
 
 
 def file_name(picture: Picture) -> str:
-    """Where it is drawn to, beside the page."""
+    """Return the name of the picture's file, relative to the page."""
     return f"{FOLDER}/{picture.name}.svg"
 
 
 def draw(picture: Picture, folder: Path) -> None:
-    """Draw it below `folder`. Nothing but this writes such a file."""
+    """Draw the picture to a file below `folder`. Only this function writes such files."""
     for name in ("title_font_family", "legend_font_family", "axis_title_font_family", "tick_font_family"):
         setattr(theme, name, _FONT)
     for name in ("axis_title_color", "label_color", "legend_color"):

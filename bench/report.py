@@ -1,4 +1,7 @@
-"""Writes docs/BENCHMARKS.md from the results, and from the notes beside this file. Nothing on that page is typed."""
+"""Writes docs/BENCHMARKS.md from the results, and from the notes beside this file.
+
+No figure on that page is typed by hand.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ processes of the tree together where that is more.
 
 
 def render(results: Results, order: Sequence[str]) -> str:
-    """The page."""
+    """Return the page's text."""
     cases = [results.cases[name] for name in order if name in results.cases]
     return "\n".join(_lines(cases, targets.checks(results))).rstrip() + "\n"
 

@@ -1,4 +1,4 @@
-"""Measurements, kept as JSON after each case, so a run can be interrupted and resumed."""
+"""Measurements, kept as JSON after each case, so that a benchmark can be interrupted and resumed."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Series(_Model):
 
 
 class Check(_Model):
-    """One target. It is met where `value` is at most `limit`."""
+    """One target. It is met if `value` is at most `limit`."""
 
     what: str
     value: float
@@ -61,7 +61,7 @@ class Check(_Model):
 
 
 class Table(_Model):
-    """A table as the page shows it, below a line of its own."""
+    """A table of the page, below its caption."""
 
     title: str
     head: tuple[str, ...]
@@ -76,7 +76,7 @@ class Line(_Model):
 
 
 class Picture(_Model):
-    """Curves over one another, drawn to a file of this `name`. `across` and `up` are the axes' units."""
+    """Curves in one diagram, drawn to a file of this `name`. `across` and `up` are the axes' units."""
 
     name: str
     title: str
@@ -88,8 +88,8 @@ class Picture(_Model):
 class CaseResult(_Model):
     """One case: its contenders' series and its targets, or the error that ended it.
 
-    `profile` are the CPU seconds of one run of ours by stage, where a target asks for an explanation. `figures` are
-    what was counted beside the clock: rows, files, bytes, requests.
+    `profile` holds the CPU seconds of one of our runs by stage, if a target needs an explanation. `figures` hold other
+    measures than time: rows, files, bytes, requests.
     """
 
     name: str
@@ -114,7 +114,7 @@ class Results(_Model):
 
     @classmethod
     def read(cls, path: Path) -> Results:
-        """The results in a file; none where there is no file."""
+        """Return the results in a file; none if there is no file."""
         return cls.model_validate_json(path.read_bytes()) if path.exists() else cls()
 
     def plus(self, case: CaseResult) -> Results:
@@ -122,7 +122,7 @@ class Results(_Model):
         return Results(cases={**self.cases, case.name: case})
 
     def write(self, path: Path) -> None:
-        """Write the file, whole or not at all."""
+        """Write the file atomically."""
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_suffix(".new")
         draft.write_text(self.model_dump_json(indent=1) + "\n")
@@ -130,6 +130,6 @@ class Results(_Model):
 
 
 def series_of(samples: Mapping[str, Sequence[Sample]], notes: Mapping[str, str] | None = None) -> tuple[Series, ...]:
-    """A series for each contender."""
+    """Return a series for each contender."""
     notes = notes or {}
     return tuple(Series(name=name, samples=tuple(runs), note=notes.get(name, "")) for name, runs in samples.items())

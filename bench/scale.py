@@ -1,4 +1,4 @@
-"""The sizes at which is measured."""
+"""The sizes of the benchmark."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bench.week.rhythm import RUNS_A_DAY, RUNS_A_WEEK
 
 @dataclass(frozen=True)
 class Scale:
-    """The sizes of one benchmark run. `full` is what the targets speak of; `small` proves that the harness works."""
+    """The sizes of one benchmark run. The targets are for `full`; `small` proves that the harness works."""
 
     rounds: int
     rows: int

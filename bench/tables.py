@@ -1,4 +1,4 @@
-"""The table that is read: a ledger of stock movements, 9 columns, about 115 bytes a row in Postgres."""
+"""The table that the benchmark reads: a ledger of stock movements, 9 columns, about 115 bytes a row in Postgres."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ create table stock_movements (
   created_at timestamptz not null default now()
 )
 """
-# Spread over 30 days that ended an hour ago; the values repeat as a shop's do, the costs and references do not.
+# Spread over 30 days that ended an hour ago. Values repeat as in a shop, except costs and references.
 _FILL = """
 insert into stock_movements
 select
@@ -54,7 +54,7 @@ insert into {table} select n, 'name ' || n, n * 1.25, n % 2 = 0 from generate_se
 
 
 class Movements:
-    """Databases that each hold one `stock_movements`; made when first asked for."""
+    """Databases that each hold one table `stock_movements`. Each is made when it is first requested."""
 
     def __init__(self, server: PostgresServer, tell: Callable[[str], None]) -> None:
         self._server = server
@@ -62,7 +62,7 @@ class Movements:
         self._made: set[int] = set()
 
     def dsn(self, rows: int) -> str:
-        """The superuser's DSN of the database whose table has `rows` rows."""
+        """Return the superuser's DSN of the database whose table has `rows` rows."""
         found = dsn(self._server.port, SUPERUSER, self._server.password, f"movements_{rows}")
         if rows not in self._made:
             started = monotonic()
@@ -81,17 +81,17 @@ class Movements:
 
 
 def create_database(server: PostgresServer, name: str) -> str:
-    """Make an empty database; the superuser's DSN."""
+    """Make an empty database. Return the superuser's DSN."""
     with closing(psycopg2.connect(server.admin_dsn)) as admin:
         admin.autocommit = True
-        # A case that failed half-way may be asked again by another one.
+        # A case that failed half-way may have left the database.
         admin.cursor().execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
         admin.cursor().execute(sql.SQL("create database {}").format(sql.Identifier(name)))
     return dsn(server.port, SUPERUSER, server.password, name)
 
 
 def make_small_tables(where: str, tables: int, rows: int) -> list[str]:
-    """Make `tables` tables of `rows` rows; their names with their schema."""
+    """Make `tables` tables of `rows` rows. Return their names with their schema."""
     names = [f"small_{number:03d}" for number in range(tables)]
     with closing(psycopg2.connect(where)) as connection:
         connection.autocommit = True
@@ -102,7 +102,7 @@ def make_small_tables(where: str, tables: int, rows: int) -> list[str]:
 
 
 def _fill(where: str, rows: int) -> int:
-    """Create and fill the table; its size in bytes, without indexes."""
+    """Create and fill the table. Return its size in bytes, without indexes."""
     with closing(psycopg2.connect(where)) as connection:
         connection.autocommit = True
         cursor = connection.cursor()

@@ -30,30 +30,30 @@ _READY_SECONDS = 300.0
 
 @dataclass(frozen=True)
 class Lake:
-    """A bucket of its own."""
+    """A bucket for one measurement."""
 
     bucket: str
     server: S3Server
     environment: Mapping[str, str]
 
     def requests(self) -> Counter[str]:
-        """How many requests the bucket has had, by what S3 charges for them: `put` (and LIST), `get` or `free`."""
+        """Return the numbers of the bucket's requests by price class: `put` (and LIST), `get` or `free`."""
         answer = httpx.get(f"{self.server.endpoint_url}/-/requests/{self.bucket}", trust_env=False)
         return Counter(answer.raise_for_status().json())
 
     def drop(self) -> None:
-        """Remove the bucket with all that is in it."""
+        """Remove the bucket with all its objects."""
         url = f"{self.server.endpoint_url}/-/bucket/{self.bucket}"
         httpx.delete(url, timeout=300, trust_env=False).raise_for_status()
 
     def put_directly(self, objects: Mapping[str, str]) -> None:
-        """Objects by key, put there without a request of S3's."""
+        """Put objects, by key, without a counted S3 request."""
         url = f"{self.server.endpoint_url}/-/objects/{self.bucket}"
         httpx.post(url, json=dict(objects), timeout=300, trust_env=False).raise_for_status()
 
 
 class World:
-    """Servers of one benchmark run; they stop with `processes`."""
+    """The servers of one benchmark run. They stop with `processes`."""
 
     def __init__(
         self,
@@ -74,14 +74,14 @@ class World:
 
     @cached_property
     def postgres(self) -> PostgresServer:
-        """A cluster of the embedded stack's settings."""
+        """A Postgres cluster with the settings of the embedded stack."""
         account = unprivileged_account()
         binaries = find_binaries(LocalSettings().postgres_bin, account)
         return start_postgres(self.processes, binaries, account, self.directory.path, self.logs)
 
     @cached_property
     def movements(self) -> Movements:
-        """The databases with a `stock_movements` of some size."""
+        """The databases whose table `stock_movements` has some size."""
         return Movements(self.postgres, self.tell)
 
     @cached_property
@@ -92,7 +92,7 @@ class World:
         return StartingS3Server(process, port_file).ready()
 
     def events_api(self, events: int) -> str:
-        """Start an event API with that many events; its base URL."""
+        """Start an event API with that many events. Return its base URL."""
         folder = self.directory.path / f"events-{events}"
         if not folder.exists():
             folder.mkdir()
@@ -103,7 +103,10 @@ class World:
 
     @contextmanager
     def lake(self) -> Iterator[Lake]:
-        """An empty bucket, gone afterwards with all that is in it: the endpoint keeps everything in memory."""
+        """Yield an empty bucket.
+
+        It is removed afterwards with all its objects, because the endpoint keeps everything in memory.
+        """
         self._lakes += 1
         lake = Lake(f"bench-{self._lakes}", self.s3, self.s3.environment | {"RAW_BUCKET": f"bench-{self._lakes}"})
         self.s3.create_bucket(lake.bucket)
@@ -113,13 +116,13 @@ class World:
             lake.drop()
 
     def environment(self, *additions: Mapping[str, str]) -> dict[str, str]:
-        """The environment of a measured program: nothing of the user's accounts."""
+        """Return the environment of a measured program, without any account of the user."""
         merged = {name: value for addition in additions for name, value in addition.items()}
         return clean_environment({"PYTHONPATH": str(REPOSITORY), "LOG_FORMAT": "json", **merged})
 
     @contextmanager
     def folder(self, name: str) -> Iterator[Path]:
-        """A folder that is removed afterwards."""
+        """Yield a folder that is removed afterwards."""
         import shutil
 
         path = self.directory.path / name
@@ -143,11 +146,11 @@ class World:
 
 @contextmanager
 def open_world(scale: Scale, peers: Path | None, logs: Path, tell: Callable[[str], None]) -> Iterator[World]:
-    """A world whose processes and files are gone at the end, however it ends."""
+    """Yield a world whose processes and files are removed at the end, however the block ends."""
     with open_run_directory() as directory, process_group(directory.lock) as processes:
         yield World(processes, directory, logs, scale, peers, tell)
 
 
 def python() -> str:
-    """The interpreter of the project's environment."""
+    """Return the interpreter of the project's environment."""
     return os.fspath(sys.executable)

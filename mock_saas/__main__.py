@@ -17,7 +17,7 @@ EXIT_BAD_INPUT = 2
 
 
 def main() -> int:
-    """Runs the server; the exit code."""
+    """Run the server. Return the exit code."""
     arguments = _arguments()
     try:
         settings = Settings(**_overrides(arguments))
@@ -40,7 +40,7 @@ def main() -> int:
 
 
 def _overrides(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The settings that the command line gives."""
+    """Return the settings that the command line gives."""
     overrides: dict[str, Any] = {}
     if arguments.access_log:
         overrides["access_log"] = arguments.access_log
@@ -85,7 +85,7 @@ def _scale(text: str) -> float:
 
 
 def _explain(error: ValidationError) -> str:
-    """The problem of each setting; never the value, which may be a key."""
+    """Return the problem of each setting, but never its value, which may be a key."""
     return "; ".join(
         _named(".".join(str(part) for part in each["loc"]).upper(), each["msg"].removeprefix("Value error, "))
         for each in error.errors(include_input=False, include_url=False)

@@ -9,15 +9,15 @@ from mock_saas.timestamps import MICROSECONDS, to_us
 
 
 class ProviderClock:
-    """Real time plus an offset that can only grow; it never runs backwards.
+    """Real time plus an offset that can only grow. It never runs backwards.
 
-    A host clock that is set back would let a campaign that was just edited vanish and come again; so this clock
-    stands still until the host's has caught up.
+    If the host's clock were set back, a campaign that was just edited would vanish and come again. So this clock stands
+    still until the host's has caught up.
 
     Args:
         offset_seconds: added to real time; may be negative.
         read_ns: the host's clock, nanoseconds since the Unix epoch.
-        keep: gets the new offset (seconds) before the clock is moved.
+        keep: gets the new offset (seconds) before the clock is advanced.
     """
 
     def __init__(
@@ -39,14 +39,16 @@ class ProviderClock:
         offset_seconds: float,
         keep: Callable[[float], None] | None = None,
     ) -> "ProviderClock":
-        """The clock that stands ``offset_seconds`` after ``business_now`` until it is advanced; None: real time."""
+        """Return a clock that stands ``offset_seconds`` after ``business_now`` until it is advanced; None:
+        real time.
+        """
         if business_now is None:
             return cls(offset_seconds, keep=keep)
         stands_at_ns = to_us(business_now) * 1000
         return cls(offset_seconds, lambda: stands_at_ns, keep)
 
     def now_us(self) -> int:
-        """Microseconds since the Unix epoch."""
+        """Return the time in microseconds since the Unix epoch."""
         with self._lock:
             self._latest_us = max(self._latest_us, self._read_ns() // 1000 + self._offset_us)
             return self._latest_us
@@ -67,5 +69,5 @@ class ProviderClock:
 
     @property
     def offset_seconds(self) -> float:
-        """The offset from real time, or from the moment at which the clock stood first."""
+        """The offset from real time, or from the moment at which the clock first stood."""
         return self._offset_us / MICROSECONDS

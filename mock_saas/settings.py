@@ -33,14 +33,14 @@ def _is_numbered(pattern: str) -> str:
 
 
 def _is_bearer(key: SecretStr) -> SecretStr:
-    # What RFC 6750 lets a client send after "Bearer"; any other key could never be presented.
+    # The characters that RFC 6750 lets a client send after "Bearer". A key with any other could never be presented.
     if not _BEARER.fullmatch(key.get_secret_value()):
         raise ValueError("only letters, digits and -._~+/ (then =) can be sent as a Bearer key")
     return key
 
 
 def _moment(value: object) -> object:
-    # Left to itself, pydantic takes digits for seconds since 1970.
+    # Without this, pydantic would take digits for seconds since 1970.
     if isinstance(value, str):
         return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=parse_rfc3339(value))
     return value

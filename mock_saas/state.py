@@ -1,7 +1,8 @@
-"""State that outlives a restart: the history's begin, the clock's offset, and the kind of world.
+"""State that survives a restart: the beginning of history, the clock's offset, and the settings that decide all
+records.
 
-History follows from these alone. A provider that forgot them would have another history than before, under the same
-identifiers, to clients who rely on a record being final.
+History follows from these alone. A provider that lost them would serve another history under the same identifiers, to
+clients who rely on a record being final.
 """
 
 from datetime import UTC, datetime
@@ -15,7 +16,7 @@ from mock_saas.settings import Settings
 
 
 class StateError(ValueError):
-    """The state file cannot be read or written, or is of another world."""
+    """The state file cannot be read or written, or belongs to other settings."""
 
 
 class World(BaseModel):
@@ -45,7 +46,7 @@ class State(BaseModel):
 
     @classmethod
     def begin(cls, settings: Settings, epoch_us: int) -> Self:
-        """The state at the first start."""
+        """Return the state at the first start."""
         return cls(
             epoch=datetime.fromtimestamp(epoch_us / 1_000_000, UTC),
             clock_offset_seconds=settings.clock_offset_seconds,
@@ -61,9 +62,9 @@ class StateFile:
         self._path = path
 
     def resume(self, settings: Settings, first_epoch_us: int) -> tuple[Settings, ProviderClock]:
-        """Settings and clock that go on where the file left off; `first_epoch_us` counts where there is no file yet.
+        """Return settings and clock that continue from the file. `first_epoch_us` is used if there is no file yet.
 
-        The clock writes the file whenever it is moved.
+        The clock writes the file whenever it is advanced.
         """
         state = self._read() or self._write(State.begin(settings, first_epoch_us))
         for name, value in state.world:
@@ -86,7 +87,7 @@ class StateFile:
         )
 
     def _offset(self, state: State, settings: Settings) -> float:
-        """The clock's distance from its begin. A later BUSINESS_NOW moves it on; none moves it back."""
+        """Return the clock's distance from its beginning. A later BUSINESS_NOW advances it; nothing moves it back."""
         begun, given = state.business_now, settings.business_now
         if begun is None and given is None:
             return state.clock_offset_seconds

@@ -22,18 +22,18 @@ _RFC3339 = re.compile(
 
 
 def to_us(moment: datetime) -> int:
-    """Microseconds since the Unix epoch of an aware datetime."""
+    """Return the microseconds since the Unix epoch of an aware datetime."""
     return (moment - _UNIX_EPOCH) // _MICROSECOND
 
 
 def parse_rfc3339(text: str) -> int:
-    """Microseconds since the Unix epoch of an RFC 3339 timestamp with an offset and at most six fraction digits.
+    """Return microseconds since the Unix epoch of an RFC 3339 timestamp with an offset and at most six fraction digits.
 
     Raises:
         ValueError: the text is no such timestamp, or no such moment exists in the years 1 to 9999 (UTC).
     """
     if not _RFC3339.fullmatch(text):
-        # A "+" of an offset, not percent-encoded in a query, arrives as a space: the commonest mistake here.
+        # A "+" of an offset that is not percent-encoded in a query arrives as a space: the commonest mistake here.
         hint = " (write the + of an offset as %2B in a URL)" if " " in text else ""
         raise ValueError(f"not an RFC 3339 timestamp with an offset, such as 2025-01-31T08:00:00.000000Z{hint}")
     try:
@@ -43,12 +43,12 @@ def parse_rfc3339(text: str) -> int:
 
 
 def format_us(us: int) -> str:
-    """``2025-01-31T08:00:00.000000Z`` of microseconds since the Unix epoch."""
+    """Return microseconds since the Unix epoch as text such as ``2025-01-31T08:00:00.000000Z``."""
     second, fraction = divmod(us, MICROSECONDS)
     return f"{_format_second(second)}{fraction:06d}Z"
 
 
 @lru_cache(maxsize=65_536)
 def _format_second(second: int) -> str:
-    # Not strftime, which does not pad the years before 1000.
+    # Not strftime, which does not pad years before 1000.
     return (_UNIX_EPOCH + timedelta(seconds=second)).replace(tzinfo=None).isoformat() + "."

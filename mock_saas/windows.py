@@ -1,21 +1,21 @@
-"""Shared by both listings: the requested window, a position in it, and a page of it."""
+"""Types of both listings: the requested window, a position in it, and a page of it."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Window:
-    """A half-open interval ``[from_us, until_us)``; None: from the beginning, up to now (a now that moves on)."""
+    """A half-open interval ``[from_us, until_us)``. None means from the beginning, and up to a now that moves on."""
 
     from_us: int | None
     until_us: int | None
 
     def start(self) -> int:
-        """The inclusive lower bound."""
+        """Return the inclusive lower bound."""
         return 0 if self.from_us is None else self.from_us
 
     def end(self, now_us: int) -> int:
-        """The exclusive upper bound: nothing at or beyond ``now_us`` is ever shown."""
+        """Return the exclusive upper bound. No record at or beyond ``now_us`` is ever shown."""
         return now_us if self.until_us is None else min(self.until_us, now_us)
 
 
@@ -29,7 +29,7 @@ class Position:
 
 @dataclass(frozen=True)
 class Page:
-    """Records as JSON texts, the position of the last one (None: no records), and whether the window goes on."""
+    """Records as JSON texts, the position of the last one (None: no records), and whether the window continues."""
 
     records: list[str]
     last: Position | None
@@ -38,7 +38,7 @@ class Page:
 
 @dataclass(frozen=True)
 class Count:
-    """The number of records, and of different ones."""
+    """The number of records, and the number of distinct ones."""
 
     records: int
     distinct: int

@@ -1,4 +1,4 @@
-"""Loading many rows at once: foreign keys and indexes are checked and built once, not row by row."""
+"""Bulk loading: foreign keys are checked and indexes built once, not row by row."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ _FOREIGN_KEYS = """
     where contype = 'f' and conrelid = any(%s::regclass[])
     order by conrelid::regclass::text, conname
 """
-# Indexes behind a primary key or a unique constraint stay: other tables' foreign keys may need them.
+# Indexes of primary keys and unique constraints stay, because other tables' foreign keys may need them.
 _INDEXES = """
     select format('drop index %%s', indexrelid::regclass), pg_get_indexdef(indexrelid)
     from pg_index
@@ -26,10 +26,10 @@ _INDEXES = """
 
 @contextmanager
 def deferred_checks(cursor: Cursor, tables: Sequence[str]) -> Iterator[None]:
-    """Drop the tables' foreign keys and plain indexes, and put them back as they were at the end of the block.
+    """Drop the tables' foreign keys and plain indexes, and restore them at the end of the block.
 
-    To be used inside one transaction: it locks the tables, and a failure, also one of putting a foreign key back
-    (psycopg2.errors.ForeignKeyViolation), has to roll all of it back.
+    Use it inside one transaction, because it locks the tables. Any failure must roll the transaction back, also a
+    failure to restore a foreign key (psycopg2.errors.ForeignKeyViolation).
     """
     cursor.execute(_FOREIGN_KEYS, (list(tables),))
     foreign_keys = cursor.fetchall()

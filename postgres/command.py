@@ -1,4 +1,4 @@
-"""Shared by the shop's commands: reporting of errors, required settings, parameter types."""
+"""Helpers of the shop's commands: error reporting, required settings, parameter types."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -28,7 +28,7 @@ _FIRST_INSTANT, _LAST_INSTANT = datetime(2020, 1, 1, tzinfo=UTC), datetime(2100,
 def reported_errors() -> Iterator[None]:
     """Turn errors into one line on stderr and an exit code.
 
-    2: the caller can put it right (ShopError, missing tables or privileges). 1: the database failed.
+    2: the caller can correct it (ShopError, missing tables or privileges). 1: the database failed.
     """
     try:
         yield
@@ -43,7 +43,7 @@ def reported_errors() -> Iterator[None]:
 
 
 def required(setting: SecretStr | None, variable: str) -> str:
-    """The setting. Raises ShopError where it is empty."""
+    """Return the setting. Raises ShopError if it is empty."""
     value = setting.get_secret_value() if setting else ""
     if not value:
         raise ShopError(f"{variable} is not set: set {variable}")
@@ -53,7 +53,10 @@ def required(setting: SecretStr | None, variable: str) -> str:
 def required_dsn(
     option: str | None, setting: SecretStr | None, option_name: str, variable: str, environment: str
 ) -> str:
-    """The option, else the setting. Raises ShopError where neither holds anything, or the option what it must not."""
+    """Return the option, or else the setting.
+
+    Raises ShopError if both are empty, or if the option holds a forbidden secret.
+    """
     if not option:
         if not setting or not setting.get_secret_value():
             raise ShopError(f"{variable} is not set: give {option_name} or set {variable}")
@@ -93,7 +96,10 @@ def parse_instant(text: str) -> datetime:
 
 
 def told_visits() -> Visits:
-    """The visits by links in e-mails, where SHOP_VISITS_URL says who tells them. Raises ShopError for a bad one."""
+    """Return the visits by links in e-mails from SHOP_VISITS_URL, or none if it is not set.
+
+    Raises ShopError for a bad setting.
+    """
     settings = ShopSettings.load()
     if not settings.visits_url:
         return NO_VISITS
@@ -101,7 +107,10 @@ def told_visits() -> Visits:
 
 
 def the_business_now() -> datetime | None:
-    """BUSINESS_NOW, where the business's time stands; None if it is the clock's. Raises ShopError for a bad one."""
+    """Return BUSINESS_NOW, at which the business's time stands; None if it is the clock's.
+
+    Raises ShopError for a bad value.
+    """
     text = ShopSettings.load().business_now
     try:
         return parse_instant(text) if text else None
@@ -117,7 +126,7 @@ def print_counts(title: str, counts: Mapping[str, int]) -> None:
 
 
 def _first(error: BaseException) -> BaseException:
-    """The error that began it: rolling back on a connection that has just been lost fails in its turn."""
+    """Return the original error. A rollback on a lost connection raises a second one."""
     while isinstance(error.__context__, psycopg2.Error):
         error = error.__context__
     return error

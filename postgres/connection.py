@@ -1,4 +1,4 @@
-"""Connections to Postgres whose failures can be shown to anybody: no message holds a password."""
+"""Connections to Postgres with safe error messages: none holds a password."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,9 +15,9 @@ CONNECT_TIMEOUT_SECONDS = 10
 
 @contextmanager
 def connected(dsn: str, *, application_name: str) -> Iterator[Connection]:
-    """A connection, closed at the end; what is not committed by then is rolled back.
+    """Yield a connection, which is closed at the end. Uncommitted changes are rolled back.
 
-    Raises ShopError if the DSN is malformed or the server cannot be reached or refuses the login.
+    Raises ShopError if the DSN is malformed, or if the server cannot be reached or refuses the login.
     """
     connection = connect(dsn, application_name=application_name)
     try:
@@ -40,19 +40,19 @@ def connect(dsn: str, *, application_name: str) -> Connection:
 
 
 def with_database(dsn: str, database: str, *, user: str | None = None, password: str | None = None) -> str:
-    """The same server as `dsn`, another database and optionally another login."""
+    """Return the DSN of another database on the same server, optionally with another login."""
     changes = {"dbname": database, "user": user, "password": password}
     return make_dsn(None, **{**_parsed(dsn), **{key: value for key, value in changes.items() if value is not None}})
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of a driver's message, harmless, without the full stop."""
+    """Return the first line of a driver's message without control characters, secrets and the full stop."""
     lines = harmless(error).strip().splitlines()
     return lines[0].rstrip(".") if lines else type(error).__name__
 
 
 def _parsed(dsn: str) -> dict[str, str]:
-    # libpq quotes the text it cannot parse, which may hold the password: its message is not passed on.
+    # libpq quotes the text that it cannot parse, which may hold the password. So its message is not passed on.
     try:
         parameters = parse_dsn(dsn)
     except psycopg2.ProgrammingError:

@@ -15,10 +15,10 @@ Row = TypeVar("Row", bound=NamedTuple)
 
 
 def copy_rows(cursor: Cursor, table: str, rows: Iterable[Row]) -> int:
-    """Append rows to a table and return how many there were; fields name the columns.
+    """Append rows to a table. Return their number. The rows' fields name the columns.
 
-    None is written as NULL. Text may not be empty: it would be read as NULL, which the shop's tables refuse.
-    Memory stays bounded: rows go out in chunks of 20,000.
+    None is written as NULL. Text must not be empty: it would be read as NULL, which the shop's tables refuse. Memory is
+    bounded, because rows are sent in chunks of 20,000.
     """
     copied = 0
     for chunk in _chunks(rows):

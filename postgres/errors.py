@@ -2,7 +2,7 @@
 
 
 class ShopError(Exception):
-    """Something the caller can put right: the message says what is wrong, where, and what to do.
+    """An error that the caller can correct. The message names the fault, its place, and the remedy.
 
     The commands report it in one line and exit with code 2. It never holds a password.
     """

@@ -1,4 +1,4 @@
-"""Fills an empty shop with a past, the same one for the same arguments. `python -m postgres.seed --help`."""
+"""Fills an empty shop with a history. Equal arguments give the same history. `python -m postgres.seed --help`."""
 
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -57,15 +57,15 @@ def seed_shop(
 ) -> SeedReport:
     """Fill an empty shop in one transaction: all rows or none.
 
-    Scale 1 is about 500 products, 6 warehouses, 3,000 stock levels, 5,000 customers, 20,000 orders, 50,000 order
-    items and 80,000 movements; the warehouses stay 6. Every time in the rows lies before `business_now` (with an
-    offset); orders spread over the 90 days before it. Some orders come of `visits` (postgres/shop/response.py). Equal
+    Scale 1 is about 500 products, 6 warehouses, 3,000 stock levels, 5,000 customers, 20,000 orders, 50,000 order items
+    and 80,000 movements; the warehouses stay 6. Every time in the rows lies before `business_now` (with an offset);
+    orders spread over the 90 days before it. Some orders come from `visits` (postgres/shop/response.py). Equal
     arguments write equal rows.
 
-    created_at and updated_at are the database's: where `business_now` is ahead of its clock, they lie as much earlier
-    than the business times, and before what the clock writes from now on.
+    created_at and updated_at are the database's times. If `business_now` is ahead of the database's clock, they lie
+    earlier than the business times by the same lead, and before any time that the clock writes later.
 
-    Raises ShopError if the shop is not empty, an argument is out of range, or the visits cannot be had.
+    Raises ShopError if the shop is not empty, an argument is out of range, or the visits are not available.
     """
     _check(business_now, scale)
     business_now = business_now.astimezone(UTC)
@@ -95,9 +95,9 @@ def _require_empty(cursor: Cursor) -> None:
 
 
 def _ahead_of_the_database(cursor: Cursor, business_now: datetime) -> timedelta:
-    """The business time's lead over the database's clock, or nothing.
+    """Return the business time's lead over the database's clock, at least zero.
 
-    A cursor column in the future of that clock would be taken for a row in flight until the clock has got there.
+    A row whose cursor is in the future of that clock would count as in flight until the clock has reached it.
     """
     cursor.execute("select greatest(%s - now(), interval '0')", (business_now,))
     ((ahead,),) = cursor.fetchall()
@@ -139,7 +139,7 @@ def _load(
 
 
 def _continue_identity(cursor: Cursor, table: str, column: str) -> None:
-    """Let the identity column go on after its highest value: COPY does not advance it."""
+    """Make the identity column continue after its highest value, because COPY does not advance it."""
     statement = sql.SQL(
         "select setval(pg_get_serial_sequence(%s, %s), coalesce(max({column}), 1), max({column}) is not null)"
         " from {table}"

@@ -11,7 +11,7 @@ from postgres.errors import ShopError
 
 
 class GuardedSettings(BaseSettings):
-    """Settings that take no secret of the demo's, unless ENVIRONMENT is dev."""
+    """Settings that refuse the demo's secrets, unless ENVIRONMENT is dev."""
 
     model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True, hide_input_in_errors=True)
 
@@ -19,7 +19,10 @@ class GuardedSettings(BaseSettings):
 
     @classmethod
     def load(cls) -> Self:
-        """Settings from the environment, whose secrets no message shows. Raises ShopError for a placeholder."""
+        """Return settings from the environment, and register their secrets so that no message shows them.
+
+        Raises ShopError if a setting is a secret of the demo outside dev.
+        """
         settings = cls()
         values = {
             str(field.validation_alias): value.get_secret_value()

@@ -21,26 +21,26 @@ from postgres.settings import SetupSettings
 OWNER_ROLE = "shop"
 INGEST_ROLE = "ingest"
 
-# Roles belong to the cluster: two set-ups at once would collide in them. Any number serves as the key.
+# Roles belong to the cluster, so two set-ups at once would collide in them. The key is an arbitrary number.
 _SETUP_LOCK = 7_238_401
 
 
 @dataclass(frozen=True, slots=True)
 class ShopLogins:
-    """DSNs of a shop's two roles. They hold passwords, and so are left out of the repr."""
+    """DSNs of a shop's two roles. They hold passwords, so the repr leaves them out."""
 
     owner: str = field(repr=False)
     ingest: str = field(repr=False)
 
 
 def create_shop(admin_dsn: str, database: str = "shop", *, owner_password: str, ingest_password: str) -> ShopLogins:
-    """Create `database` with the shop's schema in it, empty, and the roles `shop` (owner) and `ingest`.
+    """Create `database` with the shop's schema, empty, and the roles `shop` (owner) and `ingest`.
 
-    `admin_dsn` is a superuser's login to any other database of the cluster. The roles may exist already; both
-    get the passwords given. The server is sent SCRAM verifiers only, never a password.
+    `admin_dsn` is a superuser's login to any other database of the cluster. If the roles exist, both get the given
+    passwords. The server receives only SCRAM verifiers, never a password.
 
-    Raises ShopError if the database exists, the login fails, or the server refuses a step; a database that
-    could not be completed is dropped.
+    Raises ShopError if the database exists, the login fails, or the server refuses a step. An incomplete database is
+    dropped.
     """
     if not owner_password or not ingest_password:
         raise ShopError("a password is empty: give both roles of the shop one")

@@ -1,4 +1,4 @@
-"""The shop's web server, as far as it is simulated: the visits by links in e-mails, told by whoever sent these."""
+"""The simulated web server of the shop: the visits by links in e-mails, as the e-mail provider reports them."""
 
 import json
 import re
@@ -30,13 +30,13 @@ class WebLog:
             raise ShopError(f"SHOP_VISITS_URL {url!r} is no address: it begins with http:// or https://")
         self._url = url
         self._key = key
-        # A proxy of the user's has no business between two parts of a demo.
+        # The user's proxy must not be used between two parts of a demo.
         self._opener = build_opener(ProxyHandler({}))
 
     def between(self, start: datetime, end: datetime) -> Iterator[Visit]:
-        """The visits to products' pages in [start, end), in order.
+        """Yield the visits to products' pages in [start, end), in order.
 
-        Raises ShopError where the provider does not answer.
+        Raises ShopError if the provider does not answer.
         """
         while start < end:
             until = min(start + _AT_ONCE, end)

@@ -1,4 +1,4 @@
-"""Campaigns: how far messages got, what they brought in against their budget, how soon they were read."""
+"""The page on campaigns: the funnel of messages, revenue against budget, and the time until messages are opened."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ def show(page: Page) -> None:
 
 
 def _totals(frame: Callable[[str], pd.DataFrame]) -> dict[str, float | None]:
-    """Of the messages, and of the orders that are attributed to them."""
+    """Return the totals of the messages, and of the orders that are attributed to them."""
     return totals(frame("message_totals")) | totals(frame("attribution_totals"))
 
 
 def funnel(now: dict[str, float | None]) -> None:
-    """The stages, each with its share of what was sent."""
+    """Draw the stages, each with its share of the sent messages."""
     sent = now.get("sent") or 0
     rows = [(METRICS[name].label, now.get(name) or 0) for name in _FUNNEL]
     frame = pd.DataFrame(
@@ -69,7 +69,7 @@ def funnel(now: dict[str, float | None]) -> None:
 
 
 def campaign_table(table: pd.DataFrame, currency: str) -> None:
-    """All campaigns of the period: sorts by a click on a column, and downloads."""
+    """Draw all campaigns of the period as a table. A click on a column sorts it, and it can be downloaded."""
     with st.container(border=True):
         heading, button = st.columns([4, 1], vertical_alignment="center")
         heading.markdown(f"**All campaigns of the period** &nbsp; {len(table):,}")

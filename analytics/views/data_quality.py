@@ -1,4 +1,4 @@
-"""Data quality: what each check found last, how fresh the marts are, what was refused, what differs by contract."""
+"""The page on data quality: last results of the checks, freshness of the marts, refused records, schema changes."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def show(page: Page) -> None:
 
 
 def recorded(page: Page) -> bool:
-    """Whether the platform has written down any run; where not, the page says so."""
+    """Return whether the platform has recorded any run. If not, the page says so."""
     try:
         runs = page.marts.frame("recorded_runs")["runs"].iloc[0]
     except Incomplete:
@@ -63,7 +63,7 @@ def recorded(page: Page) -> bool:
 
 
 def table(title: str, frame: pd.DataFrame, empty: str, columns: dict[str, object], *, caption: str = "") -> None:
-    """Rows in a card: those of `columns` alone, in their order. `empty` is said where there is none."""
+    """Draw rows in a card, with only the `columns`, in their order. `empty` is the text if there are no rows."""
     if frame.empty:
         charts.nothing(title, empty)
         return
@@ -129,7 +129,7 @@ def _checks(page: Page) -> None:
 
 
 def _state(status: str, left_out: bool) -> str:
-    """What the check said last; and where it could not run since, that too."""
+    """Return the last status of a check in words, with a remark if it could not run since."""
     said = _STATES.get(status, f"promise broken ({status})")
     return f"{said}, not run since" if left_out and status not in ("pass", "skipped") else said
 

@@ -1,4 +1,4 @@
-"""List health: bounces, complaints and unsubscribes, against what mailbox providers accept."""
+"""The page on list health: bounces, complaints and unsubscribes, against the limits of mailbox providers."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def show(page: Page) -> None:
 
 
 def _by_code(frame: pd.DataFrame) -> pd.DataFrame:
-    """A row for each code, hard and soft side by side, the most frequent first."""
+    """Return a row for each code, hard and soft bounces side by side, the most frequent code first."""
     if frame.empty:
         return pd.DataFrame(columns=["code", "hard", "soft"])
     named = frame.assign(

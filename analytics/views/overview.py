@@ -1,4 +1,4 @@
-"""Overview: what was sold and what was sent, each against the period before."""
+"""The overview page: sales and sent messages, each against the preceding period."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def show(page: Page) -> None:
 
 
 def immaturity(page: Page) -> list[str]:
-    """What the figures on messages leave out."""
+    """Return remarks on the messages and categories that the figures on messages leave out."""
     sent = totals(page.frame("immature_messages"))
     notes = []
     if sent.get("sent") and sent.get("immature"):

@@ -1,4 +1,4 @@
-"""Price history: a product's list price, version by version, over the units that were sold."""
+"""The page on price history: a product's list price, version by version, above the units sold."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def show(page: Page) -> None:
 
 
 def _product(page: Page) -> tuple[int, str] | None:
-    """The chosen product, its key and name; by default the one with the most price changes."""
+    """Return the key and name of the chosen product, by default the one with the most price changes."""
     products = page.frame("price_products")
     if products.empty:
         return None
@@ -104,7 +104,9 @@ def _history(page: Page, product_id: int, name: str) -> None:
 
 
 def _steps(versions: pd.DataFrame, first_day: object, last_day: object) -> pd.DataFrame:
-    """The list price from the first to the last day: a point where it begins, changes, and ends."""
+    """Return the list price from the first to the last day: a point at its beginning, at each change, and at
+    its end.
+    """
     start = datetime.combine(pd.Timestamp(str(first_day)).date(), time())
     end = datetime.combine(pd.Timestamp(str(last_day)).date(), time()) + timedelta(days=1)
     rows = []

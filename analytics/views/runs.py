@@ -1,4 +1,6 @@
-"""Runs: how each one ended, how long its steps took, what it landed and loaded, which nodes are slowest."""
+"""The page on runs: the outcome of each run, its steps' durations, landed and loaded rows, and the slowest
+dbt nodes.
+"""
 
 from __future__ import annotations
 
@@ -74,7 +76,7 @@ def _cards(page: Page, runs: pd.DataFrame) -> None:
 
 
 def _steps_by_run(runs: pd.DataFrame) -> None:
-    """The newest runs side by side, the oldest of them first."""
+    """Draw the newest runs side by side, the oldest of them first."""
     drawn = runs.head(_DRAWN_RUNS).iloc[::-1]
     charts.stacked(
         drawn.assign(run=_named(drawn)), "Steps of the newest runs", "Seconds, run by run", Unit.SECONDS, "run", _STEPS,
@@ -83,7 +85,7 @@ def _steps_by_run(runs: pd.DataFrame) -> None:
 
 
 def _named(runs: pd.DataFrame) -> list[str]:
-    """When a run began, and its name: two runs may have begun within one minute."""
+    """Return a label for each run: its start and its name, because two runs may have begun within one minute."""
     return [f"{started:%d %b %H:%M} {name}" for started, name in zip(runs["started_at"], runs["run_name"], strict=True)]
 
 
@@ -113,7 +115,7 @@ def _list(runs: pd.DataFrame) -> None:
 
 
 def _one(page: Page, runs: pd.DataFrame) -> None:
-    """A run that is chosen, stream by stream and node by node."""
+    """Draw a chosen run, stream by stream and node by node."""
     names = dict(zip(runs["run_id"], _named(runs), strict=True))
     if not names:
         return

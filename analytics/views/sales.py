@@ -1,4 +1,4 @@
-"""Sales: categories, list and charged prices, discounts, cancellations, and who comes back."""
+"""The page on sales: categories, list and charged prices, discounts, cancellations, and returning customers."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def show(page: Page) -> None:
 
 
 def by_category(frame: pd.DataFrame, currency: str) -> None:
-    """What was ordered of each category. An order of two categories counts in both."""
+    """Draw the orders of each category. An order with lines of two categories counts in both."""
     if frame.empty:
         return
     money, column = f"{formats.symbol(currency)}%,.0f", st.column_config
@@ -77,7 +77,7 @@ def by_category(frame: pd.DataFrame, currency: str) -> None:
 
 
 def cohorts(frame: pd.DataFrame) -> None:
-    """Of those who signed up in a month, the share that ordered in each month since."""
+    """Draw, for the customers who signed up in each month, the share that ordered in each later month."""
     title, unit = (
         "Who orders, by month of sign-up",
         "Share of the customers who signed up in the month, by month of the order",

@@ -1,4 +1,4 @@
-"""Stock: what is left in each warehouse, for how long, and what has run out."""
+"""The page on stock: units in each warehouse, days of supply, and products that have run out."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _warehouses(page: Page) -> tuple[str, ...]:
 
 
 def _cards(page: Page, values: dict[str, object]) -> None:
-    """Figures at the end of the period, against the end of the period before."""
+    """Draw the figures at the end of the period, against the end of the preceding period."""
     now = page.frame("stock_totals", **values).drop(columns="inventory_date")
     before = page.before("stock_totals", **values).drop(columns="inventory_date")
     cards(_CARDS, totals(now), totals(before), page.filters)

@@ -1,1 +1,1 @@
-"""Where the marts are read: `duckdb_file`, the published file, or `snowflake_account`, as the reader."""
+"""The sources of the marts: `duckdb_file`, the published file, or `snowflake_account`, read in the reader's role."""

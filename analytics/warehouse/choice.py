@@ -8,10 +8,10 @@ from analytics.warehouse.source import Source
 
 
 def open_source(settings: Settings) -> Source:
-    """The published file, or the account."""
+    """Return the source that the settings name: the published file, or the account."""
     if settings.snowflake is None:
         return DuckDBFile(settings)
-    # A second of imports that only its users wait for.
+    # These imports take a second, which only their users should wait for.
     from analytics.warehouse.snowflake_account import SnowflakeAccount
 
     return SnowflakeAccount(settings, settings.snowflake)

@@ -1,8 +1,8 @@
-"""The published DuckDB file. It is opened for the queries of one look at a page, and closed again.
+"""The published DuckDB file. It is opened for the queries of one drawing of a page, and closed again.
 
-Runs swap a new file in by rename. Whoever kept the old one open would keep its disk space and read old figures; and
-DuckDB gives a second connection to a path the database that the process has open already, whatever file is there now.
-So the file is attached to a database in memory that belongs to one look alone.
+Runs swap in a new file by rename. A reader that kept the old one open would keep its disk space in use and read old
+figures. DuckDB also gives a second connection to a path the database that the process has already opened, whatever file
+is there now. So the file is attached to an in-memory database that only one drawing uses.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class DuckDBFile:
         self._file = settings.file
 
     def publication_id(self) -> str:
-        """Inode, time and size of the file. See `Source.publication_id`."""
+        """Return inode, time and size of the file. See `Source.publication_id`."""
         try:
             found = self._file.stat()
         except FileNotFoundError:
@@ -42,7 +42,7 @@ class DuckDBFile:
 
     @contextmanager
     def session(self, publication_id: str) -> Iterator[DuckDBSession]:
-        """The file, read-only, without access to other files or the network. See `Source.session`."""
+        """Open the file read-only, without access to other files or the network. See `Source.session`."""
         connection = duckdb.connect(":memory:")
         try:
             self._attach(connection)
@@ -72,7 +72,7 @@ class DuckDBFile:
 
 
 class DuckDBSession:
-    """See `Session`."""
+    """A session on the published file. See `Session`."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, seconds: float) -> None:
         self._connection = connection

@@ -1,7 +1,7 @@
-"""The marts in Snowflake, as the reader, by key pair, on the warehouse of BI.
+"""The marts in Snowflake, read in the reader's role, with a key pair, on the warehouse of BI.
 
-One connection for all sessions: a login takes a second, and the warehouse that answers is paid by the minute. So an
-open page does not ask by itself whether there is something new; whoever clicks does, at most once a minute.
+All sessions share one connection: a login takes a second, and the warehouse is paid by the minute. So an open page does
+not look for news by itself. A click does, at most once a minute.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class SnowflakeAccount:
         self._asked_at = -_ASK_AGAIN_SECONDS
 
     def publication_id(self) -> str:
-        """Of the last publication and the last run, at most a minute old. See `Source.publication_id`."""
+        """Return the last publication and the last run, at most a minute old. See `Source.publication_id`."""
         if monotonic() - self._asked_at >= _ASK_AGAIN_SECONDS:
             self._known = " ".join(self._newest(question) for question in _STATE)
             self._asked_at = monotonic()
@@ -57,11 +57,14 @@ class SnowflakeAccount:
 
     @contextmanager
     def session(self, publication_id: str) -> Iterator[SnowflakeAccount]:
-        """See `Source.session`. dbt replaces table by table: what is asked is as it is then."""
+        """Yield a session. dbt replaces table by table, so each query reads its table's present state.
+
+        See `Source.session`.
+        """
         yield self
 
     def query(self, sql: str, values: Sequence[object]) -> Rows:
-        """See `Session.query`. A connection that was lost is made again, once."""
+        """Return the rows of a query. A lost connection is opened again, once. See `Session.query`."""
         with self._lock:
             known = self._connection is not None
             try:
@@ -94,7 +97,7 @@ class SnowflakeAccount:
 
     def _connect(self) -> Any:
         login = self._login
-        # It logs, traceback and all, the errors that it then raises.
+        # The connector logs errors, with tracebacks, that it raises as well.
         logging.getLogger("snowflake.connector").setLevel(logging.CRITICAL)
         place = {"host": login.host, "port": login.port, "protocol": login.protocol} if login.host else {}
         proof: dict[str, object] = (

@@ -1,4 +1,4 @@
-"""What a page asks of a warehouse: the state of what is published, and rows."""
+"""The interface of a page to its warehouse: the state of the publication, and rows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MAX_ROWS = 10_000
 
 
 class Unavailable(Exception):
-    """Something that a reader can read and do: one sentence of what is wrong, one of what helps."""
+    """A fault with a message for the reader: one sentence on the fault, one on the remedy."""
 
     def __init__(self, message: str, remedy: str) -> None:
         super().__init__(message)
@@ -21,26 +21,26 @@ class Unavailable(Exception):
 
 
 class Incomplete(Unavailable):
-    """A mart is not there, or lacks a column: this part of the page cannot be shown, others can."""
+    """A mart or one of its columns is missing, so this part of the page cannot be shown."""
 
 
 class Republished(Exception):
-    """What was asked for has been replaced meanwhile: ask again, of the new publication."""
+    """The publication was replaced in the meantime. Repeat the query on the new one."""
 
 
 @dataclass(frozen=True)
 class Rows:
-    """An answer: names of the columns in lower case, and rows."""
+    """The result of a query: column names in lower case, and rows."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[object, ...], ...]
 
 
 class Session(Protocol):
-    """One look at one publication."""
+    """A session on one publication."""
 
     def query(self, sql: str, values: Sequence[object]) -> Rows:
-        """The rows of a SELECT with `?` placeholders. Raises Unavailable, Incomplete or Republished."""
+        """Return the rows of a SELECT with `?` placeholders. Raises Unavailable, Incomplete or Republished."""
 
 
 class Source(Protocol):
@@ -50,14 +50,14 @@ class Source(Protocol):
     """Whether asking for the publication costs nothing, so that an open page may ask every few seconds."""
 
     def publication_id(self) -> str:
-        """What changes with every publication. Raises Unavailable where nothing is published."""
+        """Return a text that changes with every publication. Raises Unavailable if nothing is published."""
 
     def session(self, publication_id: str) -> AbstractContextManager[Session]:
-        """A session that reads this publication. Raises Unavailable, or Republished where there is a newer one."""
+        """Return a session that reads this publication. Raises Unavailable, or Republished if there is a newer one."""
 
 
 def too_many(columns: int) -> Unavailable:
-    """For a query of more than MAX_ROWS rows."""
+    """Return the error for a query with more than MAX_ROWS rows."""
     return Unavailable(
         f"The answer has more than {MAX_ROWS:,} rows of {columns} columns.", "Choose a shorter range, or filter more."
     )

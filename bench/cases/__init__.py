@@ -1,4 +1,4 @@
-"""One module for each thing that is measured, and the list of them."""
+"""The cases: one module each, and their list."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""dbt after new events have come, beside building everything anew, over histories of several lengths."""
+"""dbt after new events have arrived, and a full refresh for comparison, over histories of several lengths."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LONG = 1_000_000
 
 
 def measure(world: World) -> Measured:
-    """One history after the other, each removed before the next is written."""
+    """Measure one history after the other. Each is removed before the next is written."""
     series: list[Series] = []
     for events in world.scale.history_events:
         with world.folder(f"history-{events}") as folder:
@@ -81,8 +81,10 @@ def _measure_one(world: World, folder: Path, events: int) -> tuple[Series, ...]:
 
 @contextmanager
 def _trial(world: World, built: Path, database: Path, full: bool) -> Iterator[Command]:
-    """The same database each time, in the same place, with which dbt's parsing holds: built over the history, with the
-    new rows in RAW."""
+    """Yield a build on the same database in the same place, so that dbt's kept parsing is valid.
+
+    The database is built over the history and has the new rows in RAW.
+    """
     shutil.copy(built, database)
     try:
         yield _build(world, database, database.parent, full=full)
@@ -91,9 +93,10 @@ def _trial(world: World, built: Path, database: Path, full: bool) -> Iterator[Co
 
 
 def _build(world: World, database: Path, folder: Path, *, full: bool) -> Command:
-    """`dbt build` as the flow runs it, an incremental run or one of everything, but for what it says of its own runs.
+    """Return the command `dbt build` as the flow runs it, incremental or full, except for its messages about its own
+    runs.
 
-    What dbt parsed is kept in `folder`, as the flow keeps it.
+    dbt's parsing is kept in `folder`, as the flow keeps it.
     """
     variables = {
         "DUCKDB_PATH": str(database),

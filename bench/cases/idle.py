@@ -24,7 +24,7 @@ _SETTLING_RUNS = 3
 
 
 class _Idle:
-    """A lake on which a run finds nothing new, and the S3 requests that its runs made."""
+    """A lake on which a run finds nothing new, and the S3 requests of its runs."""
 
     def __init__(self, world: World, lake: Lake, variables: dict[str, str]) -> None:
         self._lake = lake
@@ -49,7 +49,7 @@ class _Idle:
             raise BenchError("the run found something new")
 
     def _lengthen(self, stream: str, length: int) -> None:
-        """Commits of no rows on top of the log, each as if a keys pass had just found the same set of keys."""
+        """Append commits without rows to the log, each as if a keys pass had just found the same key set."""
         head = newest(self._lake, stream)
         empty = head.model_copy(update={"files": (), "counts": Counts(read=0, landed=0, quarantined=0)})
         following = [
@@ -61,12 +61,12 @@ class _Idle:
         self._lake.put_directly(objects | {layout.latest_key(stream): f'{{"version":{last}}}'})
 
     def _versions(self) -> dict[str, int]:
-        """The newest version of each stream."""
+        """Return the newest version of each stream."""
         return {stream: newest(self._lake, stream).version for stream in ContractRegistry.load()}
 
 
 def measure(world: World) -> Measured:
-    """Short logs and long ones in turn."""
+    """Measure short logs and long ones in turn."""
     few, many = world.scale.idle_commits
     variables = _sources(world)
     with world.lake() as short_lake, world.lake() as long_lake:
@@ -113,12 +113,12 @@ def measure(world: World) -> Measured:
 
 
 def _moved(mark: KeySetMark | None, version: int) -> KeySetMark | None:
-    """The same set of keys, as that of another version."""
+    """Return the mark of the same key set, as of another version."""
     return mark.model_copy(update={"version": version}) if mark else None
 
 
 def _sources(world: World) -> dict[str, str]:
-    """A small shop and a provider in which nothing happens for a while."""
+    """Return the variables of a small shop and a provider in which nothing happens for a while."""
     shop = make_shop(world.postgres, ShopPasswords.generate(), "idle_shop")
     now = datetime.now(UTC)
     shop.seed(business_now=now, scale=0.02, seed=1)

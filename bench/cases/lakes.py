@@ -20,14 +20,14 @@ from local.servers.s3_server import REGION
 
 @contextmanager
 def ingest_movements_anew(world: World, rows: int) -> Iterator[Command]:
-    """`ingest run` of the movements into an empty lake; afterwards all rows must be committed."""
+    """Yield `ingest run` of the movements into an empty lake. Afterwards all rows must be committed."""
     with world.lake() as lake:
         yield ingest_movements(world, lake, rows)
         require_rows(lake, STREAM, rows)
 
 
 def ingest_movements(world: World, lake: Lake, rows: int) -> Command:
-    """`ingest run` over the table of `rows` rows."""
+    """Return `ingest run` over the table of `rows` rows."""
     variables = {"POSTGRES_DSN": world.movements.dsn(rows), "CONTRACTS_DIR": str(CONTRACTS)}
     return Command([python(), "-m", "ingest", "run"], world.environment(lake.environment, variables))
 
@@ -50,12 +50,12 @@ def require_parquet_rows(lake: Lake, prefix: str, rows: int) -> None:
 
 
 def commits(lake: Lake, stream: str) -> list[Commit]:
-    """All commits of a stream."""
+    """Return all commits of a stream."""
     return list(_log(lake, stream).since(0))
 
 
 def newest(lake: Lake, stream: str) -> Commit:
-    """The newest commit of a stream that has some."""
+    """Return the newest commit of a stream that has at least one."""
     head = _log(lake, stream).head()
     if head is None:
         raise BenchError(f"{stream} has no commit")

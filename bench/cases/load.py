@@ -1,4 +1,4 @@
-"""The lake to DuckDB's RAW, beside one bare INSERT from the same files."""
+"""Loading the lake into DuckDB's RAW, and one bare INSERT from the same files for comparison."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BARE = "INSERT INTO ... SELECT * FROM read_parquet(...)"
 
 
 def measure(world: World) -> Measured:
-    """Both from the same lake into fresh databases."""
+    """Measure both, from the same lake into fresh databases."""
     rows = world.scale.rows
     with world.lake() as lake:
         run(ingest_movements(world, lake, rows))

@@ -23,7 +23,7 @@ Look = Mapping[str, Any]
 
 
 def measure(world: World) -> Measured:
-    """One history, looked at `rounds` times by a fresh process each time."""
+    """Draw the pages over one history `rounds` times, each time in a fresh process."""
     if not PYTHON.exists():
         raise BenchError("the pages are not installed: `make bench` installs them")
     events = world.scale.page_events
@@ -61,7 +61,7 @@ def _series(looks: Sequence[Look]) -> Iterator[Series]:
 
 
 def _slowest_queries(looks: Sequence[Look]) -> dict[str, float]:
-    """Seconds of the slowest query of each page."""
+    """Return seconds of the slowest query of each page."""
     slowest: dict[str, Look] = {}
     for look in looks:
         known = slowest.get(look["page"])

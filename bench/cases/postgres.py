@@ -1,4 +1,4 @@
-"""One large table from Postgres to S3, beside the tools that people would use instead."""
+"""One large table from Postgres to S3, compared with alternative tools."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _FEWER_ROUNDS = {ADBC_LOOP: 2, DLT_CONNECTORX: 3, DLT_ARROW: 1, SLING: 1}
 
 
 def measure(world: World) -> Measured:
-    """Everyone on the same table, the same endpoint."""
+    """Measure all tools on the same table and the same endpoint."""
     rows = world.scale.rows
     few = max(rows // _WARMUP_SHARE, 1_000)
     trials: dict[str, Callable[[int], AbstractContextManager[Command]]] = {
@@ -48,7 +48,7 @@ def measure(world: World) -> Measured:
             trials[name] = partial(_in_lake, world, partial(_dlt, world, backend))
         if tools.has_sling(world.peers):
             trials[SLING] = partial(_in_lake, world, partial(_sling, world))
-    # The large table is read once by the ceiling's warm-up; the others load their libraries on a small one.
+    # The ceiling's warm-up reads the large table once. The others only load their libraries, on a small table.
     contenders = [
         Contender(
             name,
@@ -63,7 +63,7 @@ def measure(world: World) -> Measured:
 
 
 def measure_memory(world: World) -> Measured:
-    """Ours at several sizes."""
+    """Measure our own memory at several sizes."""
     series: list[Series] = []
     for rows in world.scale.memory_rows:
         contender = Contender(
@@ -85,7 +85,7 @@ def measure_memory(world: World) -> Measured:
 
 
 def _curves(points: Sequence[tuple[int, Series]]) -> tuple[Picture, ...]:
-    """Seconds and memory against rows."""
+    """Return pictures of seconds and memory against rows."""
     million = [rows / 1e6 for rows, _ in points]
 
     def line(name: str, values: Iterable[float]) -> Line:
@@ -119,7 +119,7 @@ def _ceiling(world: World, rows: int) -> Iterator[Command]:
 
 @contextmanager
 def _in_lake(world: World, make: Callable[[dict[str, str], Path], Command], rows: int) -> Iterator[Command]:
-    """A peer's command on an empty bucket and an empty folder; afterwards something must be in the bucket."""
+    """Yield a peer's command on an empty bucket and an empty folder. Afterwards the bucket must not be empty."""
     with world.lake() as lake, tempfile.TemporaryDirectory(prefix="bench-peer-") as folder:
         variables = world.environment(lake.environment, {"POSTGRES_DSN": world.movements.dsn(rows)})
         yield make(variables, Path(folder))
@@ -129,7 +129,7 @@ def _in_lake(world: World, make: Callable[[dict[str, str], Path], Command], rows
 
 @contextmanager
 def _duckdb(world: World, peers: Path, rows: int) -> Iterator[Command]:
-    """DuckDB's copy into an empty bucket; afterwards all rows must be in its file."""
+    """Yield DuckDB's copy into an empty bucket. Afterwards all rows must be in its file."""
     with world.lake() as lake:
         variables = world.environment(lake.environment, {"POSTGRES_DSN": world.movements.dsn(rows)})
         yield tools.duckdb_copy(peers, variables)
@@ -145,7 +145,7 @@ def _sling(world: World, variables: dict[str, str], folder: Path) -> Command:
 
 
 def world_peers(world: World) -> Path:
-    """The environment of the peers. Raises BenchError if it is not installed."""
+    """Return the environment of the peers. Raises BenchError if it is not installed."""
     if world.peers is None:
         raise BenchError("the peers are not installed")
     return world.peers

@@ -1,4 +1,4 @@
-"""The event list of the e-mail provider to S3, beside a loop that fetches the same pages and decodes nothing."""
+"""The event list of the e-mail provider to S3, compared with a loop that fetches the same pages and decodes nothing."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _FAR_ROUNDS = 2
 
 
 def measure(world: World) -> Measured:
-    """Without latency, beside dlt too; then with some on each page."""
+    """Measure without latency, with dlt for comparison, then with a latency on each page."""
     near = _contenders(world, world.scale.events, 0)
     far = _contenders(world, world.scale.latency_events, _LATENCY_MS)
     peers = [] if world.peers is None else [_dlt_contender(world, world.peers, world.scale.events)]
@@ -50,7 +50,7 @@ def _check(series: tuple[Series, ...], mine: Contender, other: Contender, over: 
 
 
 def _each(series: tuple[Series, ...], mine: Contender, loop: Contender) -> Check:
-    """What an event costs beyond start-up."""
+    """Return the check of the cost of an event beyond start-up."""
     ours = wall_of(series, mine.name) - wall_of(series, START)
     bare = max(wall_of(series, loop.name) - wall_of(series, LOOP_START), _LEAST)
     return Check(what=f"Beyond start-up, {mine.name}, over the {LOOP}", value=ours / bare, limit=2.0, unit="x")
@@ -74,7 +74,7 @@ def _contenders(world: World, events: int, latency_ms: int) -> tuple[Contender, 
 
 
 def _profile(world: World) -> dict[str, float]:
-    """Where the CPU goes, at the size of the first pair."""
+    """Return the CPU seconds by stage, at the size of the first pair."""
     with world.lake() as lake, world.folder("profile") as folder:
         variables = {"SAAS_BASE_URL": _base_url(world, world.scale.events, 0), "SAAS_API_KEY": "bench"}
         arguments = [python(), "-m", "bench.programs.profile_events", folder / "stages.json"]
@@ -85,7 +85,7 @@ def _profile(world: World) -> dict[str, float]:
 
 @contextmanager
 def _ours(world: World, events: int, latency_ms: int) -> Iterator[Command]:
-    """`ingest run` into an empty lake; afterwards all events must be committed."""
+    """Yield `ingest run` into an empty lake. Afterwards all events must be committed."""
     with world.lake() as lake:
         variables = {"SAAS_BASE_URL": f"{_base_url(world, events, latency_ms)}", "SAAS_API_KEY": "bench"}
         command = [python(), "-m", "ingest", "run", "--stream", STREAM]
@@ -104,7 +104,7 @@ def _dlt_contender(world: World, peers: Path, events: int) -> Contender:
 
 @contextmanager
 def _dlt(world: World, peers: Path, events: int) -> Iterator[Command]:
-    """dlt's pipeline into an empty bucket; afterwards all events must be in its files."""
+    """Yield dlt's pipeline into an empty bucket. Afterwards all events must be in its files."""
     with world.lake() as lake, tempfile.TemporaryDirectory(prefix="bench-peer-") as folder:
         variables = world.environment(lake.environment, {"SAAS_BASE_URL": _base_url(world, events, 0)})
         yield tools.dlt_rest_api(peers, variables, Path(folder))

@@ -1,4 +1,4 @@
-"""Many small tables in one run: what a stream costs, whatever is in it."""
+"""Many small tables in one run: the fixed cost of a stream."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ROUNDS = 3
 
 
 def measure(world: World) -> Measured:
-    """All tables in one run, and a process that only starts."""
+    """Measure a run of all tables, and a process that only starts."""
     tables = world.scale.tables
     where = create_database(world.postgres, "small_tables")
     names = make_small_tables(where, tables, _ROWS)

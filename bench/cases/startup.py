@@ -1,4 +1,4 @@
-"""The command line, before it does anything."""
+"""The start-up of the command line."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _COMMANDS: dict[str, Sequence[str]] = {
 
 
 def measure(world: World) -> Measured:
-    """Each in turn."""
+    """Measure each command in turn."""
     contenders = [Contender(name, partial(_run, world, arguments)) for name, arguments in _COMMANDS.items()]
     series = series_of(interleave(contenders, world.scale.rounds, world.tell))
     names = ("import ingest.cli.app", "ingest --help")

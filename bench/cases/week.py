@@ -1,6 +1,6 @@
-"""A week of the demo's shop, a run every quarter of an hour: what each kind of run reads, writes and asks for.
+"""A week of the demo's shop with a run every quarter of an hour: the cost of each kind of run.
 
-docs/COST.md is worked out from it.
+docs/COST.md is computed from it.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ _MAIL = {"campaigns", "email_events"}
 
 
 def a_day(world: World) -> Measured:
-    """The first day, and how the targets are met in it."""
+    """Measure the first day, and check the targets on it."""
     return _measured(world, world.scale.day_runs, "")
 
 
 def a_week(world: World) -> Measured:
-    """The whole week."""
+    """Measure the whole week."""
     return _measured(world, world.scale.week_runs, "A week: ")
 
 
 def _measured(world: World, runs: int, prefix: str) -> Measured:
-    """So many runs in a process of their own. `prefix` begins the names of the targets."""
+    """Measure `runs` runs in a process of their own. `prefix` begins the names of the targets."""
     options = StackOptions(logs=world.logs, business_now=FIRST, time_stands=True, scale=world.scale.shop)
     saas = start_saas(world.processes, options.saas, world.directory.path, world.logs).ready()
     passwords = ShopPasswords.generate()
@@ -132,7 +132,7 @@ def _figures(week: Week) -> dict[str, float]:
 
 
 def _bytes(runs: Sequence[Run]) -> tuple[float, float]:
-    """Bytes of a file without rows, and of a row, that fit all runs best (least squares)."""
+    """Return the bytes of a file without rows, and of one row, that fit all runs best (least squares)."""
     landed = [run for run in runs if run.files]
     files, rows, sizes = ([getattr(run, name) for run in landed] for name in ("files", "rows", "bytes"))
 
@@ -148,7 +148,7 @@ def _bytes(runs: Sequence[Run]) -> tuple[float, float]:
 
 
 def _kinds(week: Week) -> Table:
-    """A run of each kind on average; of several days also the first one's beside the last one's."""
+    """Return the table of the average run of each kind. For several days, it compares the first day with the last."""
     groups = {"idle": list(week.of(Kind.IDLE)), **_partial(week), "whole": list(week.of(Kind.WHOLE))}
     if len(week.runs) > week.runs_a_day:
         days = {"the first day": week.runs[: week.runs_a_day], "the last day": week.runs[-week.runs_a_day :]}
@@ -160,7 +160,7 @@ def _kinds(week: Week) -> Table:
 
 
 def _partial(week: Week) -> dict[str, list[Run]]:
-    """Partial runs by which sources had news."""
+    """Return partial runs by the sources that had new rows."""
     groups: dict[str, list[Run]] = {}
     for run in week.of(Kind.PARTIAL):
         mail, shop = bool(_MAIL & set(run.news)), bool(set(run.news) - _MAIL)

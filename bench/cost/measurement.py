@@ -19,7 +19,7 @@ NEW_SHARE = 0.01
 
 @dataclass(frozen=True)
 class RunOf:
-    """A run of one kind, on the average of the week. `statements` are dbt's."""
+    """The average run of one kind in the week. `statements` are dbt's."""
 
     versions: float
     files: float
@@ -34,8 +34,8 @@ class Measurement:
     """Counts of the demo's shop: for everything, for a day of the week, and for a run of each kind. Seconds are
     DuckDB's.
 
-    `day_keys` are tombstones, and `key_bytes` all that is landed to find deletions: those, and the parts of the sets
-    of keys that have changed. `idle` is the share of runs without news by the number of runs a day.
+    `day_keys` counts tombstones. `key_bytes` counts all bytes landed to find deletions: tombstones, and changed parts
+    of key sets. `idle` is the share of runs without new rows by the number of runs a day.
     """
 
     rows: float
@@ -56,7 +56,10 @@ class Measurement:
 
     @classmethod
     def of(cls, results: Results) -> Measurement:
-        """Raises BenchError if one of the cases `week`, `load` and `dbt` was not measured."""
+        """Return the counts from the results.
+
+        Raises BenchError if one of the cases `week`, `load` and `dbt` was not measured.
+        """
         figures = _case(results, week.CASE.name).figures
         days = figures["afterwards: runs"] / RUNS_A_DAY
         loaded = find(_case(results, load.CASE.name).series, load.OURS).wall / FULL.rows
@@ -99,10 +102,11 @@ def _run_of(kind: Kind, figures: Mapping[str, float]) -> RunOf:
 
 
 def _dbt_rates(case: CaseResult) -> tuple[float, float]:
-    """Seconds that each new row, and each row that was there before, adds to a build.
+    """Return the seconds that each new row, and each existing row, adds to a build.
 
-    From how full refreshes, in which every row is new, and builds of 1 % new rows grow between the shortest and the
-    longest history; what does not grow drops out. An event counts for itself and for what came with it.
+    They follow from the growth of two kinds of build between the shortest and the longest history: full refreshes, in
+    which every row is new, and builds with 1 % new rows. Constant costs drop out. An event counts together with its
+    orders and movements.
     """
     sizes = sorted({int(item.name.split(", ", 1)[1].split()[0].replace(",", "")) for item in case.series})
     short, long = sizes[0], sizes[-1]

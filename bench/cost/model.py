@@ -1,9 +1,9 @@
 """A month's bill at a size (1: the demo's shop; 10: ten times its rows) and a number of runs a day.
 
-A run is idle, partial or whole. An idle one asks nothing of the warehouse; a partial one loads what is new and builds
-what depends on it; a whole one, once a day, builds everything. Rows, bytes and keys grow with the size; statements,
-files and resumes do not. A factor that no measurement without an account can give has a low and a high end, and so has
-every sum that it goes into.
+A run is idle, partial or whole. An idle run makes no request to the warehouse. A partial run loads new rows and builds
+the nodes that depend on them. A whole run, once a day, builds everything. Rows, bytes and keys grow with the size;
+statements, files and resumes do not. A factor that cannot be measured without an account has a low and a high end, and
+so has every sum that contains it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _GB, _TB = 1e9, 1e12
 
 @dataclass(frozen=True)
 class Span:
-    """A low and a high end."""
+    """A range with a low and a high end."""
 
     low: float
     high: float
@@ -39,7 +39,7 @@ class Span:
 
 
 def exactly(value: float) -> Span:
-    """A span without width."""
+    """Return a span without width."""
     return Span(value, value)
 
 
@@ -48,7 +48,7 @@ _NOTHING = exactly(0.0)
 
 @dataclass(frozen=True)
 class Assumptions:
-    """What was not measured, and what is chosen."""
+    """The factors that were not measured, and the choices."""
 
     seconds_a_statement: Span = Span(0.2, 1.0)
     """A statement on an XSMALL that finds next to no data: compilation, queue, metadata, the way there and back."""
@@ -78,11 +78,11 @@ class Assumptions:
 
 @dataclass(frozen=True)
 class Plan:
-    """How the platform is run: `runs_a_day`, of which the share `idle` finds nothing new.
+    """The schedule of the platform: `runs_a_day`, of which the share `idle` finds nothing new.
 
-    `whole_a_day` of the others build everything (all of them where that is more), the rest what depends on what is new.
-    `shared` loads and transforms on one warehouse, one after the other. A run suspends at its end what it worked on,
-    unless the warehouses are `left_running` until they suspend themselves.
+    `whole_a_day` of the others build everything (all of them if there are fewer), the rest build what depends on new
+    rows. With `shared`, loads and transformations use one warehouse, one after the other. A run suspends at its end the
+    warehouses that it used, unless they are `left_running` until they suspend themselves.
     """
 
     size: float = 1.0
@@ -118,9 +118,10 @@ class Plan:
 
 @dataclass(frozen=True)
 class Month:
-    """One month's bill in dollars, and the quantities behind it. Storage is that of the last month of a first year.
+    """One month's bill in dollars, and the quantities behind it. Storage is taken from the last month of the first
+    year.
 
-    `credits` are those of the three warehouses, which are what a resource monitor counts.
+    `credits` are the credits of the three warehouses, which a resource monitor counts.
     """
 
     load: Span
@@ -137,19 +138,19 @@ class Month:
 
     @property
     def total(self) -> Span:
-        """The sum."""
+        """The sum of all parts."""
         return self.pipeline + self.bi
 
     @property
     def pipeline(self) -> Span:
-        """Everything but the readers' warehouse."""
+        """The sum of all parts except the readers' warehouse."""
         storage = self.warehouse_storage + self.s3_storage + self.s3_requests
         return self.load + self.transform + self.cloud_services + storage
 
 
 @dataclass(frozen=True)
 class CostModel:
-    """The model over one measurement."""
+    """The cost model over one measurement."""
 
     measured: Measurement
     assumed: Assumptions = Assumptions()
@@ -157,7 +158,7 @@ class CostModel:
     s3: S3Prices = field(default=S3)
 
     def month(self, plan: Plan) -> Month:
-        """The bill of one month."""
+        """Return the bill of one month."""
         load, transform = self._run_credits(plan)
         bi_credits = self._bi_credits()
         services = self._cloud_services(plan, load + transform)
@@ -177,7 +178,9 @@ class CostModel:
         )
 
     def a_run(self, kind: Kind, plan: Plan) -> Span:
-        """Dollars for one more run of a kind: warehouses, cloud services before what is free of them, and requests."""
+        """Return the dollars for one more run of a kind: warehouses, cloud services before the free allowance, and
+        requests.
+        """
         requests = exactly(self._requests_of(kind))
         if kind is Kind.IDLE:
             return requests
@@ -186,7 +189,7 @@ class CostModel:
         return (one[0] + one[1] + services) * self.snowflake.credit + requests
 
     def load_seconds(self, kind: Kind, plan: Plan) -> Span:
-        """Seconds of an XSMALL that one load takes."""
+        """Return seconds of an XSMALL that one load takes."""
         if kind is Kind.IDLE:
             return _NOTHING
         waiting = self.assumed.seconds_a_statement * (self._load_statements(kind) / self.assumed.threads)
@@ -194,7 +197,7 @@ class CostModel:
         return waiting + rows * self.assumed.xsmall_over_duckdb
 
     def transform_seconds(self, kind: Kind, plan: Plan) -> Span:
-        """Seconds of an XSMALL that one dbt build takes at the end of the first year."""
+        """Return seconds of an XSMALL that one dbt build takes at the end of the first year."""
         if kind is Kind.IDLE:
             return _NOTHING
         statements = self._of(kind).statements + self.assumed.statements_beside_dbt
@@ -204,12 +207,15 @@ class CostModel:
         return waiting + (new + old) * self.assumed.xsmall_over_duckdb
 
     def snowpipe(self, plan: Plan) -> float:
-        """Dollars a month where Snowpipe loads the data; tombstones need the loader. It bills bytes, no warehouse."""
+        """Return the dollars a month if Snowpipe loads the data; tombstones need the loader.
+
+        It bills bytes, no warehouse.
+        """
         loaded = self._data_bytes_a_month(plan) / _GB
         return loaded * self.snowflake.snowpipe_credits_a_gb * self.snowflake.credit
 
     def as_many_runs(self, plan: Plan, idle: float) -> float:
-        """How many runs a day, of which the share `idle` finds nothing, cost as much as `plan`; at most 1,440."""
+        """Return how many runs a day, with the share `idle` of them, cost as much as `plan`; at most 1,440."""
         wanted = self.month(plan).pipeline.high
         low, high = 0.0, 1_440.0
         for _ in range(40):
@@ -225,24 +231,24 @@ class CostModel:
         return self.assumed.statements_a_load + self._of(kind).versions * self.assumed.statements_a_version
 
     def _statements(self, kind: Kind) -> float:
-        """Of both warehouses."""
+        """Return the number of statements of one run, on both warehouses."""
         if kind is Kind.IDLE:
             return 0.0
         return self._load_statements(kind) + self._of(kind).statements + self.assumed.statements_beside_dbt
 
     def _rows_a_run(self, plan: Plan) -> float:
-        """Of a run that writes."""
+        """Return the number of rows of a run that writes."""
         return self.measured.day_rows * plan.size * plan.hours / _HOURS_A_DAY
 
     def _keys_a_run(self, plan: Plan) -> float:
-        """Tombstones that one run that writes lands."""
+        """Return the number of tombstones that a run that writes lands."""
         return self.measured.day_keys * plan.size * plan.hours / _HOURS_A_DAY
 
     def _rows_after_a_year(self, plan: Plan) -> float:
         return plan.size * (self.measured.rows + self.measured.day_rows * _DAYS_A_MONTH * _MONTHS)
 
     def _run_credits(self, plan: Plan) -> tuple[Span, Span]:
-        """Credits of a month's loads and transformations."""
+        """Return credits of a month's loads and transformations."""
         load = transform = _NOTHING
         for kind, runs in plan.runs.items():
             if kind is not Kind.IDLE:
@@ -251,9 +257,10 @@ class CostModel:
         return load, transform
 
     def _credits_of(self, kind: Kind, plan: Plan) -> tuple[Span, Span]:
-        """Credits of one run's load and transformation. Sharing a warehouse, they share its resume and its idling.
+        """Return the credits of one run's load and transformation. On a shared warehouse they share its resume and its
+        idle time.
 
-        A warehouse of loads alone runs until the run ends, as the writer prolongs its lease on it.
+        A warehouse used only for loads runs until the run ends, because the writer renews its lease on it.
         """
         load, transform = self.load_seconds(kind, plan), self.transform_seconds(kind, plan)
         if not plan.shared:
@@ -263,7 +270,9 @@ class CostModel:
         return both * share, both * (1 - share)
 
     def _credits(self, busy: Span, plan: Plan) -> Span:
-        """Credits of a warehouse that is resumed, is busy, idles until it is suspended; at most all the time."""
+        """Return the credits of a warehouse that is resumed, is busy, and idles until it is suspended; at most all the
+        time.
+        """
         return self._billed(busy, self.assumed.suspend_seconds if plan.left_running else 0.0, plan.hours)
 
     def _billed(self, busy: Span, suspend: float, hours_between: float) -> Span:
@@ -278,7 +287,7 @@ class CostModel:
         return self._billed(self.assumed.bi_seconds, self.assumed.suspend_seconds, hours) * openings
 
     def _cloud_services(self, plan: Plan, warehouses: Span) -> Span:
-        """Credits above what is free."""
+        """Return the credits of cloud services above the free allowance."""
         statements = sum(self._statements(kind) * runs for kind, runs in plan.runs.items())
         spent = self.assumed.cloud_credits_a_statement * statements
         free = self.snowflake.free_cloud_services
@@ -288,23 +297,27 @@ class CostModel:
         return sum(self._of(kind).files * runs for kind, runs in plan.runs.items())
 
     def _data_bytes_a_month(self, plan: Plan) -> float:
-        """Of the data that a month's runs land."""
+        """Return the bytes of data that a month's runs land."""
         rows = self.measured.day_rows * plan.size * _DAYS_A_MONTH
         return self._files_a_month(plan) * self.measured.bytes_a_file + rows * self.measured.bytes_a_row
 
     def _lake_bytes(self, plan: Plan) -> tuple[float, float]:
-        """Bytes of data, and of all that deletions take, after a year."""
+        """Return the bytes of data, and of all files for deletions, after a year."""
         first = plan.size * (self.measured.bytes + self.measured.key_bytes)
         keys = self.measured.day_key_bytes * plan.size * _DAYS_A_MONTH * _MONTHS
         return first + self._data_bytes_a_month(plan) * _MONTHS, keys
 
     def _warehouse_bytes(self, plan: Plan) -> Span:
-        """RAW, staging and marts after a year: as large as DuckDB's file, and what merges replaced."""
+        """Return the bytes of RAW, staging and marts after a year: the size of DuckDB's file, plus rows that merges
+        replaced.
+        """
         live = self.measured.warehouse_bytes * self._rows_after_a_year(plan) / self.measured.warehouse_rows
         return self.assumed.time_travel * live
 
     def _storage(self, data: float, keys: float, plan: Plan) -> float:
-        """Dollars for the lake in the last month of the first year, older files in Standard-IA where they may go."""
+        """Return the dollars for the lake in the last month of the first year, with older files in Standard-IA if that
+        is allowed.
+        """
         total, files = data + keys, self._files_a_month(plan)
         may_go = files > 0 and total / (files * _MONTHS) >= self.s3.infrequent_minimum_bytes
         old = total * (1 - self.assumed.infrequent_after_months / _MONTHS) if may_go else 0.0
@@ -316,7 +329,7 @@ class CostModel:
         return sum(self._requests_of(kind) * runs for kind, runs in plan.runs.items())
 
     def _requests_of(self, kind: Kind) -> float:
-        """Dollars for one run's requests, those of Snowflake's COPY among them."""
+        """Return the dollars for one run's requests, including the requests of Snowflake's COPY."""
         run = self._of(kind)
         reads = run.get + run.files * self.assumed.snowflake_gets_a_file
         return (run.put * self.s3.put_per_thousand + reads * self.s3.get_per_thousand) / 1000

@@ -1,4 +1,4 @@
-"""docs/COST.md: its prose is written by hand, its tables between markers by this module and nothing else."""
+"""docs/COST.md: its prose is written by hand, and only this module writes the tables between its markers."""
 
 from __future__ import annotations
 
@@ -24,10 +24,9 @@ _BLOCK = re.compile(r"(<!-- table: (?P<name>[a-z]+) -->\n).*?(<!-- end -->)", re
 
 
 def render(page: str, results: Results) -> str:
-    """The page with its tables as the model gives them for these results.
+    """Return the page with its tables, computed by the model from these results.
 
-    Where a case that the model needs is missing from them, its tables say so. Raises BenchError for a table that there
-    is no such of.
+    If a case that the model needs is missing, its tables say so. Raises BenchError for an unknown table.
     """
     try:
         model, missing = CostModel(Measurement.of(results)), ""
@@ -46,7 +45,7 @@ def render(page: str, results: Results) -> str:
 
 
 def write(path: Path, results: Results) -> None:
-    """Write the page again. Raises BenchError."""
+    """Write the page with new tables. Raises BenchError."""
     path.write_text(render(path.read_text(encoding="utf-8"), results), encoding="utf-8")
 
 
@@ -162,7 +161,7 @@ def _month(model: CostModel) -> str:
 
 
 def _idle(model: CostModel) -> str:
-    """A month of the demo's shop by the share of runs that are idle, and its share of the former month."""
+    """Return a month of the demo's shop by the share of idle runs, and each bill's share of the former month's."""
 
     def cell(plan: Plan) -> str:
         month = model.month(plan).pipeline
@@ -177,14 +176,14 @@ def _idle(model: CostModel) -> str:
 
 
 def _run(model: CostModel) -> str:
-    """One run more of each kind."""
+    """Return the cost of one more run of each kind."""
     plan = Plan(runs_a_day=OFTEN, idle=HALF)
     rows = [[f"{kind}", *(_small(model.a_run(kind, _set(plan, way))) for way in WAYS.values())] for kind in Kind]
     return _table(["one run more, USD", *WAYS], rows)
 
 
 def _schedule(model: CostModel) -> str:
-    """How many runs a day are worth one an hour that builds everything each time."""
+    """Return how many runs a day cost as much as one run an hour that always builds everything."""
     hourly = Plan(runs_a_day=24, whole_a_day=24)
     rows = [
         [f"{share:.0%}", *(f"{model.as_many_runs(_set(hourly, way), share):,.0f}" for way in WAYS.values())]
@@ -194,7 +193,7 @@ def _schedule(model: CostModel) -> str:
 
 
 def _set(plan: Plan, way: Plan) -> Plan:
-    """The plan on the warehouses of `way`."""
+    """Return the plan on the warehouses of `way`."""
     return replace(plan, shared=way.shared, left_running=way.left_running)
 
 
@@ -261,7 +260,7 @@ def _seconds(span: Span) -> str:
 
 
 def _source(prices: type) -> str:
-    """A price list's own words on where it is from."""
+    """Return a price list's own statement of its source."""
     text = " ".join((prices.__doc__ or "").split())
     return text.partition("Source: ")[2].rstrip(".")
 

@@ -1,4 +1,4 @@
-"""What a month was to come to, and whether it does."""
+"""The targets for a month's bill, and whether they are met."""
 
 from __future__ import annotations
 
@@ -24,12 +24,14 @@ WAYS = {
 
 
 def over_the_former(span: Span) -> float:
-    """A month's bill over the former one's, by the end at which that is more."""
+    """Return a month's bill divided by the former one's, at the end of the span where the ratio is greater."""
     return max(span.low / FORMER.low, span.high / FORMER.high)
 
 
 def checks(results: Results) -> list[Check]:
-    """Half of the runs idle, each way; none where the model's cases were not measured."""
+    """Return the checks with half of the runs idle, on each kind of warehouse; none if the model's cases were not
+    measured.
+    """
     try:
         model = CostModel(Measurement.of(results))
     except BenchError:

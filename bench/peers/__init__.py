@@ -1,1 +1,1 @@
-"""Tools that people would use instead. The scripts run in an environment of their own (requirements/bench.txt)."""
+"""Alternative tools for comparison. The scripts run in an environment of their own (requirements/bench.txt)."""

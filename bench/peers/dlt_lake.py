@@ -1,4 +1,4 @@
-"""Where dlt's pipelines of the benchmarks write: Parquet in the bucket that the environment names."""
+"""The destination of dlt's pipelines in the benchmarks: Parquet in the bucket that the environment names."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dlt.destinations import filesystem  # type: ignore[import-not-found]
 
 
 def run(name: str, source: Any, pipelines_dir: str) -> None:
-    """Run one pipeline over `source`, a resource or source of dlt's. RAW_BUCKET and AWS_* are in the environment."""
+    """Run one pipeline over `source`, a dlt resource or source. RAW_BUCKET and AWS_* are in the environment."""
     destination = filesystem(
         bucket_url=f"s3://{os.environ['RAW_BUCKET']}/dlt",
         credentials={

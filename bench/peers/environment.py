@@ -1,4 +1,4 @@
-"""The environment that the peers are installed in, and how each is run."""
+"""The environment in which the peers are installed, and the command of each."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ _QUIET = {
 
 
 def adbc_loop(peers: Path, environment: Mapping[str, str]) -> Command:
-    """The plain loop over ADBC."""
+    """Return the plain loop over ADBC."""
     return Command([peers / "bin/python", _SCRIPTS / "adbc_loop.py"], environment)
 
 
 def dlt_pipeline(peers: Path, backend: str, environment: Mapping[str, str], folder: Path) -> Command:
-    """dlt with one of its backends; it keeps its state in `folder`."""
+    """Return dlt with one of its backends. It keeps its state in `folder`."""
     arguments = [peers / "bin/python", _SCRIPTS / "dlt_postgres.py", backend, folder / "pipelines"]
     return Command(arguments, {**environment, **_QUIET, "DLT_DATA_DIR": str(folder)})
 
 
 def dlt_rest_api(peers: Path, environment: Mapping[str, str], folder: Path) -> Command:
-    """dlt's source for REST APIs; it keeps its state in `folder`."""
+    """Return dlt's source for REST APIs. It keeps its state in `folder`."""
     arguments = [peers / "bin/python", _SCRIPTS / "dlt_rest_api.py", folder / "pipelines"]
     return Command(arguments, {**environment, **_QUIET, "DLT_DATA_DIR": str(folder)})
 
 
 def duckdb_copy(peers: Path, environment: Mapping[str, str]) -> Command:
-    """DuckDB's extension for Postgres."""
+    """Return a copy by DuckDB's extension for Postgres."""
     return Command([peers / "bin/python", _SCRIPTS / "duckdb_postgres.py"], environment)
 
 
 def sling(peers: Path, environment: Mapping[str, str], folder: Path) -> Command:
-    """Sling to CSV with zstd; its path to Parquet downloads another program."""
+    """Return Sling to CSV with zstd, because its path to Parquet downloads another program."""
     variables = {
         **environment,
         **_QUIET,
@@ -63,7 +63,7 @@ def sling(peers: Path, environment: Mapping[str, str], folder: Path) -> Command:
 
 
 def has_sling(peers: Path) -> bool:
-    """Sling's program is packaged for Linux on x86-64 alone."""
+    """Return whether Sling is available. Its program is packaged only for Linux on x86-64."""
     return (peers / _SLING).exists()
 
 

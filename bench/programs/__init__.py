@@ -1,1 +1,1 @@
-"""Programs that are measured beside ours, in the environment of the project."""
+"""Programs that are measured for comparison, in the environment of the project."""

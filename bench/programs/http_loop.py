@@ -1,8 +1,8 @@
-"""The floor for reading the API: fetch the same pages, one after the other, and decode nothing.
+"""The lower bound for reading the API: fetches the same pages, one after the other, and decodes nothing.
 
     python -m bench.programs.http_loop BASE_URL PAGES
 
-One page after the other, since a cursor is only known once the page before has arrived.
+One page after the other, because a cursor is only known once the page before has arrived.
 """
 
 from __future__ import annotations

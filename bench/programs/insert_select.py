@@ -1,4 +1,4 @@
-"""The floor for loading: one INSERT from the Parquet files, into a table that a statement before has made.
+"""The lower bound for loading: one INSERT from the Parquet files, into a table that an earlier statement has made.
 
 python -m bench.programs.insert_select DATABASE.duckdb TABLE URI...    boto3's variables in the environment
 """

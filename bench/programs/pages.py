@@ -1,9 +1,9 @@
-"""Looks at every page over the marts, in the pages' own environment and without a browser, and notes how long it took.
+"""Draws every page over the marts, in the pages' own environment and without a browser, and records the time it took.
 
 <.venv-analytics>/bin/python -m bench.programs.pages RESULT.json
 
-The marts are those that WAREHOUSE_DIR names. Each page is opened, then its filters are changed one after the other.
-Nothing is answered from the cache but the lists that filters choose from: no question is asked twice.
+WAREHOUSE_DIR names the marts. Each page is opened, then its filters are changed one after the other.
+The cache answers only the lists that filters choose from, because no query is repeated.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _OWN_DATA = ("data-quality", "runs")
 
 
 def _changes(path: str) -> Mapping[str, Callable[[AppTest], None]]:
-    """What is done to a page, one after the other."""
+    """Return the changes to make on a page, one after the other."""
     common = {"opened": {}} if path in _OWN_DATA else _CHANGES
     changes = {change: _filtering(choice) for change, choice in common.items()}
     if path in _OF_ONE_PAGE:
@@ -70,7 +70,7 @@ def _picking(key: str, place: int) -> Callable[[AppTest], None]:
 
 
 def main() -> None:
-    """Write the result: a list of looks, each with its page, what was changed, seconds and the slowest query."""
+    """Write the result: a list of drawings, each with its page, the change, the seconds and the slowest query."""
     asked: list[tuple[float, str]] = []
     frame = Marts.frame
 

@@ -1,8 +1,8 @@
-"""Where the CPU of landing the event list goes, by stage.
+"""Measures the CPU time of landing the event list, by stage.
 
     python -m bench.programs.profile_events RESULT.json    the settings of `ingest` in the environment
 
-CPU seconds of the calling threads, so that waiting and the work of other threads are left out.
+It counts CPU seconds of the calling threads, so that waiting and the work of other threads are left out.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ STREAM = "email_events"
 
 
 class Stages:
-    """CPU seconds by stage; a stage inside another one counts for itself alone."""
+    """CPU seconds by stage. A stage inside another one counts only for itself."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
         self._inner = threading.local()
 
     def watch(self, owner: type, method: str, stage: str) -> None:
-        """Count what `owner.method` takes as `stage`."""
+        """Count the time in `owner.method` for `stage`."""
         original: Callable[..., Any] = getattr(owner, method)
 
         def watched(*arguments: Any, **options: Any) -> Any:

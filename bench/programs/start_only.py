@@ -16,7 +16,7 @@ from ingest.run.runner import ingest_all  # noqa: F401
 
 
 def main() -> None:
-    """Begin."""
+    """Do the start-up and end."""
     loaded = options.settings()
     list(options.contracts(loaded))
     make_client(loaded.lake)

@@ -2,7 +2,7 @@
 
 python -m bench.programs.week PLAN.json RESULT.json    the sources, the lake and the warehouse by the environment
 
-What is heavy is imported by `main`: dbt's forks import this module, and nothing else of ours.
+`main` does the heavy imports, because dbt's forks import this module and nothing else of ours.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from pydantic import BaseModel, ConfigDict
 
 
 class WeekPlan(BaseModel):
-    """What to play: how many runs, how many a day, and in how many of those that write dbt is run (one in
-    `build_every`).
+    """The plan of a simulated week: the number of runs, and of runs a day.
 
-    `owner_dsn` and the provider's `admin_key` are for whoever plays the business; `requests_url` counts S3's.
+    dbt runs in one of `build_every` runs that write. `owner_dsn` and the provider's `admin_key` serve to simulate the
+    business. `requests_url` returns the count of S3's requests.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -35,7 +35,7 @@ class WeekPlan(BaseModel):
 
 
 def main(plan_file: str, result_file: str) -> None:
-    """Play it, judge it, and write what was counted (bench.week.facts.Week)."""
+    """Simulate the week, check it, and write its counts (bench.week.facts.Week)."""
     import logging
 
     from bench.week.play import play

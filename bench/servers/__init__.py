@@ -1,1 +1,1 @@
-"""Servers that the measured programs talk to."""
+"""Servers that the measured programs use."""

@@ -1,10 +1,10 @@
-"""The e-mail provider's event list, rendered beforehand and served from a file: quick enough to be measured against.
+"""The e-mail provider's event list, rendered beforehand and served from a file, so that it does not limit a client.
 
     python -m bench.servers.events_api --events N --folder DIR --port-file FILE
 
-The records are those of the real provider in shape and size. Its cursor is the number of the page, so that a loop which
-decodes nothing can ask for the same pages. A request path that begins with `/<n>ms` is answered n milliseconds later,
-where it is for a page.
+The records have the shape and size of the mock provider's. A cursor is the number of the page, so that a loop which
+decodes nothing can request the same pages. A request for a page whose path begins with `/<n>ms` is answered n
+milliseconds later.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _LATENCY = re.compile(r"^/(\d+)ms(/.*)$")
 
 
 class Pages:
-    """All pages in one file, and where each begins."""
+    """All pages in one file, and the offset of each."""
 
     def __init__(self, folder: Path, events: int) -> None:
         self.offsets = [0]

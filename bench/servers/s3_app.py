@@ -1,10 +1,10 @@
-"""The local S3 endpoint with three doors more, for what would take too long through the front.
+"""The local S3 endpoint with three more routes, for operations that would take too long through S3's API.
 
 python -m bench.servers.s3_app --port-file FILE
 
 GET    /-/requests/<bucket>   how many requests the bucket has had, as S3 prices them: {"put": 1, "get": 2, "free": 0}
 POST   /-/objects/<bucket>    put objects, a JSON object of bodies by key
-DELETE /-/bucket/<bucket>     remove the bucket with all that is in it
+DELETE /-/bucket/<bucket>     remove the bucket with all its objects
 """
 
 from __future__ import annotations
@@ -50,7 +50,9 @@ class BackDoors:
 
 
 def _tier(environ: Environ) -> str:
-    """Which price a request has: PUT, POST, COPY and LIST have one, GET and HEAD another, DELETE none."""
+    """Return the price class of a request: PUT, POST, COPY and LIST are `put`, GET and HEAD are `get`, DELETE is
+    `free`.
+    """
     method = environ["REQUEST_METHOD"]
     if method == "DELETE":
         return "free"

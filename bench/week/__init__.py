@@ -1,10 +1,10 @@
-"""A week of the shop in fast motion: a run every quarter of an hour of business time, 672 in all.
+"""A simulated week of the shop: a run every quarter of an hour of business time, 672 in all.
 
-rhythm      what goes on before each run: the business's time is an input, and no clock is read
-builds      dbt in a process that stays warm, with the statements of each node, as Snowflake is sent them
-statements  how many those are, by what a node is
-selection   which nodes a run's plan selects, by dbt's manifest
+rhythm      the business's activity before each run: its time is an input, and no clock is read
+builds      dbt in a warm process, with the statements that dbt would send Snowflake for each node
+statements  the number of these statements, by the kind of node
+selection   the nodes that a run's plan selects, by dbt's manifest
 line        the steps of a run as the flow takes them, without Prefect
-judgement   whether source, lake, RAW and marts are the same at the end
-facts       what is counted of a run, and of the lake
+judgement   the check that source, lake, RAW and marts are the same at the end
+facts       the counts of a run, and of the lake
 """

@@ -1,6 +1,6 @@
-"""dbt's builds, each in a fork of a process that has imported dbt, and the statements that Snowflake would be sent.
+"""dbt's builds, each in a fork of a process that has imported dbt, and the statements that dbt would send Snowflake.
 
-A process of its own, as the flow's dbt is: in ours it would hold DuckDB's file open.
+It is a separate process, as the flow's dbt is: in ours it would keep DuckDB's file open.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _SECONDS = 600.0
 
 @dataclass(frozen=True)
 class Build:
-    """A build's nodes by how they ended, and by node the statements that Snowflake would be sent ("": of no node).
+    """A build's nodes with their status, and by node the statements that dbt would send Snowflake ("": outside a node).
 
-    `of_news` are those of a build that looks at what is new alone, as this one may be.
+    `of_news` are the statements of a build that reads only new rows, as this one may be.
     """
 
     nodes: Mapping[str, str]
@@ -36,14 +36,14 @@ class Build:
 
 @dataclass(frozen=True)
 class Builder:
-    """Builds one project. `target` keeps what dbt has parsed between builds, as the flow does."""
+    """A builder of one project. `target` keeps dbt's parsing between builds, as the flow does."""
 
     project: Path
     target: Path
     threads: int
 
     def build(self, environment: Mapping[str, str], options: Sequence[str]) -> Build:
-        """`dbt build` with these options and this environment. Raises BenchError where a node fails."""
+        """Run `dbt build` with these options and this environment. Raises BenchError if a node fails."""
         arguments = [
             "--no-use-colors",
             "--log-level=none",
@@ -76,7 +76,7 @@ class Builder:
 
 
 def _build(answer: Connection, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
-    """In the fork: build, and send what came of it once the database is closed."""
+    """In the fork: build, and send the result after the database is closed."""
     from dbt.cli.main import dbtRunner
 
     os.environ.clear()
@@ -86,7 +86,7 @@ def _build(answer: Connection, arguments: Sequence[str], environment: Mapping[st
     results = {result.node.unique_id: str(result.status) for result in built}
     nodes = {name: how for name, how in results.items() if not name.startswith(_NOTHING_TO_BUILD)}
     problem = "" if done.success else str(done.exception or [name for name, how in nodes.items() if how in _FAILED])
-    atexit._run_exitfuncs()  # as the end of an interpreter does: DuckDB's adapter closes its file so
+    atexit._run_exitfuncs()  # as the end of an interpreter does, by which DuckDB's adapter closes its file
     sent = [result.node.to_dict() for result in built if result.node.unique_id in nodes]
     everything = environment.get("FULL_TESTS") != "false"
     answer.send((problem, nodes, *(_statements(sent, everything=looked) for looked in (everything, False))))

@@ -1,4 +1,4 @@
-"""What is counted: of each run, and of the lake at the end. Written by the program, read by the case."""
+"""The counts of each run, and of the lake at the end. The program writes them, and the case reads them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Kind(StrEnum):
-    """What a run did in the warehouse."""
+    """The kind of a run, by its work in the warehouse."""
 
     IDLE = "idle"
     PARTIAL = "partial"
@@ -21,10 +21,10 @@ class _Model(BaseModel):
 
 
 class Run(_Model):
-    """One run. `statements` are dbt's, None where `dbt` was not run; `selected` are the nodes that its plan names.
+    """One run. `statements` are dbt's, None if `dbt` was not run. `selected` are the nodes that its plan selects.
 
-    `keys` are tombstones; `key_bytes` all that was landed to find deletions. `requests` are S3's, by step and price
-    (`put`, `get`); `seconds` by step.
+    `keys` counts tombstones, `key_bytes` all bytes landed to find deletions. `requests` counts S3's requests by step
+    and price class (`put`, `get`), `seconds` the time by step.
     """
 
     number: int
@@ -44,17 +44,17 @@ class Run(_Model):
 
     @property
     def put(self) -> int:
-        """Requests that cost what a PUT costs."""
+        """Number of requests with the price of a PUT."""
         return sum(step.get("put", 0) for step in self.requests.values())
 
     @property
     def get(self) -> int:
-        """Requests that cost what a GET costs."""
+        """Number of requests with the price of a GET."""
         return sum(step.get("get", 0) for step in self.requests.values())
 
     @property
     def total_seconds(self) -> float:
-        """Of all its steps."""
+        """Seconds of all steps."""
         return sum(self.seconds.values())
 
 
@@ -66,15 +66,18 @@ class Kept(_Model):
 
 
 class Alone(_Model):
-    """What dbt runs where one stream alone has news."""
+    """The number of nodes and statements of dbt if only one stream has new rows."""
 
     nodes: int
     statements: int
 
 
 class Week(_Model):
-    """All of it. `first` is the run that landed, loaded and built everything; `removable` is what `ingest gc` would
-    remove; `nodes` all of dbt's, of which `alone` are those that depend on one stream.
+    """The counts of a whole week.
+
+    `first` is the run that landed, loaded and built everything. `removable` are the objects that `ingest gc` would
+    remove. `nodes` counts all dbt nodes; `alone` counts, by stream, the nodes that run if only that stream has new
+    rows.
     """
 
     first: Run
@@ -90,11 +93,11 @@ class Week(_Model):
     marts: int
 
     def of(self, kind: Kind) -> tuple[Run, ...]:
-        """The runs of one kind, the first one not among them."""
+        """Return the runs of one kind, without the first run."""
         return tuple(run for run in self.runs if run.kind is kind)
 
 
 def mean(values: Iterable[float]) -> float:
-    """The mean, 0 of nothing."""
+    """Return the mean, 0 if there are no values."""
     found = list(values)
     return sum(found) / len(found) if found else 0.0

@@ -1,4 +1,4 @@
-"""The end of the week: is all that the source has in the lake and in RAW, and are the marts what they would be anew?"""
+"""Checks the end of the week: lake and RAW hold all rows of the source, and the marts equal a full refresh."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _NOT_OF_MODELS = "ops\\_%"
 
 
 def rows_at_the_source(line: Line) -> int:
-    """Compare every row at the sources with the lake's by key and content. Their number.
+    """Compare every row at the sources with the lake's by key and content. Return the number of rows.
 
-    Raises BenchError naming the streams that differ.
+    Raises BenchError that names the streams that differ.
     """
     with open_ingestion(line.ingest_settings, list(line.registry.values()), "judgement", store=line.store) as ingestion:
         found = [ingestion.verify(stream) for stream in line.registry]
@@ -35,7 +35,9 @@ def rows_at_the_source(line: Line) -> int:
 
 
 def tables(path: Path) -> dict[str, list[tuple[object, ...]]]:
-    """The rows of each table above STAGING, sorted, without columns that keep an incremental model's own state."""
+    """Return the sorted rows of each table above STAGING, without columns that hold an incremental model's
+    own state.
+    """
     with duckdb.connect(str(path), read_only=True) as connection:
         connection.execute("set TimeZone = 'UTC'")
         columns: dict[str, list[str]] = {}
@@ -53,14 +55,14 @@ def tables(path: Path) -> dict[str, list[tuple[object, ...]]]:
 
 
 def require_same(built: Mapping[str, object], anew: Mapping[str, object]) -> None:
-    """Raise BenchError naming the tables that a full refresh makes others of."""
+    """Raise BenchError that names the tables with other rows after a full refresh."""
     different = sorted(table for table in built.keys() | anew.keys() if built.get(table) != anew.get(table))
     if different:
         raise BenchError(f"a full refresh makes others of {', '.join(different)}")
 
 
 def kept(line: Line) -> dict[str, Kept]:
-    """What lies in the lake, by what it is."""
+    """Return the objects in the lake by kind."""
     found: dict[str, list[int]] = {}
     for item in line.store.list(""):
         top = item.key.partition("/")[0]
@@ -69,7 +71,7 @@ def kept(line: Line) -> dict[str, Kept]:
 
 
 def removable(line: Line) -> Kept:
-    """What `ingest gc` would remove, once it is old enough."""
+    """Return the objects that `ingest gc` would remove once they are old enough."""
     sizes = [
         item.bytes
         for contract in line.registry.values()
@@ -79,6 +81,6 @@ def removable(line: Line) -> Kept:
 
 
 def keys_kept(line: Line) -> int:
-    """How many keys the newest sets of all streams hold."""
+    """Return the number of keys in the newest key sets of all streams."""
     heads = (CommitLog(line.store, stream).head() for stream in line.registry)
     return sum(head.key_set.rows for head in heads if head is not None and head.key_set is not None)

@@ -1,7 +1,7 @@
 """One shop, one lake and one warehouse, and the runs over them: the flow's steps in their order, without Prefect.
 
-Where dbt is not run, the run notes its publication all the same, so that the next one plans as if it had been; what it
-left out is built by the next build.
+A run that skips dbt still records a publication, so that the next run plans as if it had built. The next build also
+builds the skipped nodes.
 """
 
 from __future__ import annotations
@@ -58,7 +58,10 @@ _LOGGER = logging.getLogger("bench.week")
 
 @dataclass
 class Line:
-    """`requests` counts S3's so far. Each run is one call of `run`."""
+    """The shop, lake and warehouse of a simulated week.
+
+    `requests` returns S3's count of requests. Call `run` for each run.
+    """
 
     settings: OrchestrationSettings
     ingest_settings: IngestSettings
@@ -73,7 +76,7 @@ class Line:
 
     @cached_property
     def registry(self) -> ContractRegistry:
-        """All streams."""
+        """The contracts of all streams."""
         return ContractRegistry.load(self.settings.contracts_dir)
 
     @cached_property
@@ -83,21 +86,21 @@ class Line:
 
     @property
     def graph(self) -> Graph:
-        """dbt's, after the first build."""
+        """dbt's graph, which is known after the first build."""
         if self._graph is None:
             self._graph = Graph.read(self.builder.target)
         return self._graph
 
     def alone(self, stream: str) -> Alone:
-        """What news of one stream have dbt run, with the statements that these nodes would send."""
+        """Return the nodes that dbt runs if only one stream has new rows, and the number of their statements."""
         nodes = self.graph.selected(Plan(streams=(stream,)), list(self.registry.values()))
         statements = sum(count for name, count in self._of_news.items() if not name or name in nodes)
         return Alone(nodes=len(nodes), statements=statements)
 
     def run(self, quarter: Quarter, number: int, *, builds: bool) -> Run:
-        """One run at the quarter's moment; with `builds`, dbt is run where there is something to build.
+        """Run the flow's steps at the quarter's moment. With `builds`, dbt is run if there is something to build.
 
-        Raises PlatformError and BenchError for whatever goes wrong.
+        Raises PlatformError and BenchError for any failure.
         """
         self._spent, self._seconds = {}, {}
         run = self._services(quarter)
@@ -124,7 +127,10 @@ class Line:
         return self._facts(number, planned, build, outcomes)
 
     def _services(self, quarter: Quarter) -> StepServices:
-        """A scheduled run's: at the business's moment, and with those waits over that are over by then."""
+        """Return the services of a scheduled run, at the business's moment.
+
+        Waits that would be over by then are over.
+        """
         settings = self.settings.model_copy(
             update={
                 "business_now": quarter.at,
@@ -191,7 +197,7 @@ class Line:
         return planned, build
 
     def _load(self, run: StepServices, changes: Changes) -> tuple[list[LoadResult], Mapping[str, StreamVersion]]:
-        """What was loaded, and the streams of which there is nothing to load, at their versions."""
+        """Load new versions. Return the results, and the versions of streams that have nothing to load."""
         loader = Loader(run.store, run.settings.schemas.raw, run_id=run.run_id)
         with self.warehouse.connect() as session:
             settled = changes.settled(session)
@@ -201,7 +207,7 @@ class Line:
         return [*loaded, *(LoadResult(stream, version.version) for stream, version in settled.items())], settled
 
     def _build(self, run: StepServices, planned: Plan, outcomes: Sequence[StreamOutcome]) -> Build:
-        """Build what is planned, and what was left out before. Raises BenchError where dbt runs other nodes."""
+        """Build the planned nodes and the nodes skipped before. Raises BenchError if dbt runs other nodes."""
         waiting, self._not_built = self._not_built, []
         both = replace(
             planned,
@@ -215,7 +221,7 @@ class Line:
             raise BenchError(f"dbt ran other nodes than those of {both}: {', '.join(sorted(others)[:5])}")
         if both.whole:
             self._of_news = built.of_news
-        # Counted are the statements of this run's own plan: of the same nodes, where it built more.
+        # Only the statements of this run's own plan are counted: those of the same nodes, if it built more.
         own = self.graph.selected(planned, list(run.registry.values()))
         statements = {name: count for name, count in built.statements.items() if not name or name in own}
         return replace(
@@ -231,7 +237,7 @@ class Line:
         return self.builder.build(environment, [f"--target={project.target}", *options, *exclude])
 
     def build_anew(self, quarter: Quarter) -> None:
-        """Build all models as a full refresh does, from the same RAW and the same snapshots."""
+        """Build all models by a full refresh, from the same RAW and the same snapshots."""
         run = self._services(quarter)
         self._run_dbt(run, ["--full-refresh", "--exclude=resource_type:snapshot"], full_tests=True)
 
@@ -298,7 +304,7 @@ class Line:
         )
 
     def _beside(self, stream: str, commits: Sequence[Commit]) -> list[int]:
-        """Bytes of each object that these commits have put beside the log for the keys passes to come."""
+        """Return the bytes of each object that these commits have put beside the log for later keys passes."""
         versions = {commit.version for commit in commits if commit.stream == stream}
         if not versions:
             return []

@@ -1,4 +1,4 @@
-"""Plays a week: the business lives on, a run follows, and so on; then all is compared."""
+"""Simulates a week: the business advances, a run follows, and so on; at the end everything is compared."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _TIMEOUT_SECONDS = 60.0
 
 
 def play(plan: WeekPlan) -> Week:
-    """All runs. Raises BenchError where something is not the same at the end, PlatformError where a run fails."""
+    """Simulate all runs. Raises BenchError if something differs at the end, PlatformError if a run fails."""
     with httpx.Client(timeout=_TIMEOUT_SECONDS, trust_env=False) as client:
         return _played(plan, _line(plan, client), _Business(plan, client))
 
@@ -76,13 +76,13 @@ def _line(plan: WeekPlan, client: httpx.Client) -> Line:
     def requests() -> Mapping[str, int]:
         return Counter(client.get(plan.requests_url).raise_for_status().json())
 
-    # No transaction of anybody else's is open, and all of the provider's records are final where its time stands.
+    # No other transaction is open, and all of the provider's records are final, because its time stands still.
     ingest_settings = IngestSettings.load().model_copy(update={"horizon_margin_seconds": 0.0})
     return Line(settings, ingest_settings, duckdb_warehouse(settings), builder, requests)
 
 
 class _Business:
-    """The shop and its e-mail provider, each at the moment that it has lived to."""
+    """The shop and its e-mail provider, each at its own present."""
 
     def __init__(self, plan: WeekPlan, client: httpx.Client) -> None:
         self._plan = plan
@@ -91,7 +91,7 @@ class _Business:
         self._shop_at = FIRST
 
     def live(self, quarter: Quarter) -> None:
-        """Live on as the quarter says; the provider first, whose mails lead to orders."""
+        """Advance both by the quarter's spans. The provider comes first, because its mails lead to orders."""
         if quarter.provider:
             answer = self._client.post(
                 f"{self._plan.saas_url}/admin/clock",

@@ -1,4 +1,4 @@
-"""What goes on between two runs: busy hours, quiet nights, a quieter weekend."""
+"""The business's activity between two runs: busy hours, quiet nights, a quieter weekend."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _STANDS = timedelta(0)
 
 @dataclass(frozen=True)
 class Quarter:
-    """A run at the moment `at`, and how long the shop and the provider have lived before it since they last did.
+    """A run at the moment `at`, and the spans by which the shop and the provider advance before it.
 
-    At night both stand still, and the first run of a morning brings all that the night would have brought. `is_whole`
-    is the one that builds everything, once a day. It and the one at noon look for deletions.
+    At night both stand still, and the first run of a morning brings all of the night's activity. `is_whole` marks the
+    one run a day that builds everything. That run and the one at noon look for deletions.
     """
 
     at: datetime
@@ -34,7 +34,7 @@ class Quarter:
 
 
 def week(runs: int = RUNS_A_WEEK, runs_a_day: int = RUNS_A_DAY) -> Iterator[Quarter]:
-    """The runs after FIRST, in order. The fewer a day, the more each of them brings."""
+    """Yield the runs after FIRST, in order. The fewer runs a day, the more each of them brings."""
     every = timedelta(days=1) / runs_a_day
     shop_at = provider_at = FIRST
     for number in range(1, runs + 1):
@@ -48,9 +48,10 @@ def week(runs: int = RUNS_A_WEEK, runs_a_day: int = RUNS_A_DAY) -> Iterator[Quar
 def _awake(
     at: datetime, every: timedelta, shop_at: datetime, provider_at: datetime
 ) -> tuple[tuple[datetime, bool], ...]:
-    """Since when each has stood, and whether it lives on before a run: mail from 6, orders from 8 to 22.
+    """Return for each of both since when it has stood still, and whether it advances before a run.
 
-    On Saturdays and Sundays something happens once an hour, from 9 to 20.
+    Mail is sent from 6 o'clock on, and orders come from 8 to 22. On Saturdays and Sundays something happens once an
+    hour, from 9 to 20.
     """
     began = at - every
     if began.weekday() >= _SATURDAY:
@@ -60,8 +61,10 @@ def _awake(
 
 
 def share_of_idle(idle: Sequence[bool], cadence: int, runs_a_day: int = RUNS_A_DAY) -> float:
-    """The share of runs that would have found nothing, had there been `cadence` a day, or all where there were fewer:
-    `idle` are those of the week."""
+    """Return the share of runs that would have found nothing if there had been `cadence` runs a day.
+
+    `idle` says for each run of the week whether it found nothing. If there were fewer runs a day, all of them count.
+    """
     each = max(runs_a_day // cadence, 1)
     spans = [all(idle[first : first + each]) for first in range(0, len(idle), each)]
     return sum(spans) / len(spans)

@@ -1,4 +1,4 @@
-"""The nodes that a plan selects: what is below the sources with news in dbt's graph, with its tests."""
+"""The nodes that a plan selects: all nodes, with their tests, that depend in dbt's graph on sources with new rows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from orchestration.built.plan import BUSINESS_DAY, Plan
 
 @dataclass(frozen=True)
 class Graph:
-    """A manifest's nodes by their children, and those with the tag of the day."""
+    """A manifest's nodes by their children, and the nodes with the tag of the day."""
 
     children: dict[str, list[str]]
     nodes: frozenset[str]
@@ -22,7 +22,7 @@ class Graph:
 
     @classmethod
     def read(cls, target: Path) -> Graph:
-        """The manifest that a build left in its folder `target`."""
+        """Return the graph in the manifest that a build left in its folder `target`."""
         document: dict[str, Any] = json.loads((target / "manifest.json").read_text(encoding="utf-8"))
         nodes = {name: node for name, node in document["nodes"].items() if node["resource_type"] != "unit_test"}
         return cls(
@@ -32,7 +32,7 @@ class Graph:
         )
 
     def selected(self, planned: Plan, contracts: Sequence[StreamContract]) -> frozenset[str]:
-        """What a build of the plan runs, as `Plan.selection` says it to dbt."""
+        """Return the nodes that a build of the plan runs, by `Plan.selection`."""
         if planned.whole:
             return self.nodes
         sources = {item.removeprefix("source:").removesuffix("+") for item in planned.selection(contracts)}

@@ -1,7 +1,7 @@
-"""How many statements dbt sends Snowflake: of each node by what it is, whatever it finds.
+"""The number of statements that dbt sends Snowflake for each node. It depends only on the kind of node.
 
-The week builds in DuckDB, to which dbt says other things. These are what an emulated account was sent, and
-tests/snowflake/dbt/test_statements.py holds them to that.
+The simulated week builds in DuckDB, to which dbt sends other statements. The numbers were counted in an emulated
+account, and tests/snowflake/dbt/test_statements.py checks them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _OF_ALL = {"view": 3, "incremental": 13, "replaced": 5, "contract": 7, "table": 
 
 
 def statements(node: Mapping[str, Any], *, everything: bool) -> int:
-    """Those of a node, as dbt's manifest has it, with those of its own hooks; of one that is there already."""
+    """Return the number of statements of an existing node of dbt's manifest, with those of its own hooks."""
     if node["resource_type"] == "test":
         return 1
     config = node["config"]
@@ -31,13 +31,13 @@ def statements(node: Mapping[str, Any], *, everything: bool) -> int:
     if not everything:
         return count + _OF_NEWS["contract" if (kind == "table" or is_replaced) and is_promised else kind]
     if kind == "incremental":
-        # A contract is compared by two statements, and a mart's grants are looked at.
+        # Two statements compare a contract, and one looks up a mart's grants.
         return count + _OF_ALL["replaced" if is_replaced else kind] + 3 * is_promised
     return count + _OF_ALL["contract" if is_promised else kind]
 
 
 def _own_hooks(config: Mapping[str, Any]) -> int:
-    """Hooks of the model's own that send a statement each time."""
+    """Return the number of the model's own hooks that send a statement each time."""
     hooks = [
         hook["sql"] if isinstance(hook, Mapping) else str(hook) for hook in (*_of(config, "pre"), *_of(config, "post"))
     ]

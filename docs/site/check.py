@@ -1,7 +1,7 @@
-"""Check the built site: each link leads to a page and an anchor that are there; nothing is loaded from another host.
+"""Checks the built site: each link leads to an existing page and anchor; nothing is loaded from another host.
 
-`python docs/site/check.py FOLDER [ADDRESS]`, where it will be published at ADDRESS. Nothing is asked of the network:
-where a link to another host leads is not looked at.
+`python docs/site/check.py FOLDER [ADDRESS]`. ADDRESS is where the site will be published. It uses no network, so links
+to other hosts are not checked.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ FETCHED = re.compile(r"(?:url\(|@import\s+)\s*['\"]?((?:https?:)?//[^'\")\s]+)",
 
 
 def main(site: Path, address: str = "") -> int:
-    """Print what is wrong; the exit code is 1 where something is."""
+    """Print the faults. Return the exit code, which is 1 if there are any."""
     found = [*foreign(site), *broken(site, urlsplit(address).path or "/")]
     for line in found:
         print(line, file=sys.stderr)
@@ -45,7 +45,7 @@ def main(site: Path, address: str = "") -> int:
 
 
 def foreign(site: Path) -> Iterator[str]:
-    """A line for each thing that a page or a style sheet loads from another host."""
+    """Yield a line for each thing that a page or a style sheet loads from another host."""
     for page in sorted(site.rglob("*.html")):
         name = page.relative_to(site)
         for element, attribute, address in _loads(page):
@@ -59,7 +59,10 @@ def foreign(site: Path) -> Iterator[str]:
 
 
 def broken(site: Path, root: str = "/") -> Iterator[str]:
-    """A line for each link, and each thing that is loaded, that is not on the site, whose first page is at `root`."""
+    """Yield a line for each link, and each loaded file, whose target is not on the site.
+
+    `root` is the path of its first page.
+    """
     pages = [page for page in sorted(site.rglob("*.html")) if page.relative_to(site).as_posix() not in APART]
     if not pages:
         yield f"{site}: there is no page"

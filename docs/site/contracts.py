@@ -1,4 +1,4 @@
-"""Judge the contracts by the schema of the Open Data Contract Standard, and write a page of each.
+"""Checks the contracts against the schema of the Open Data Contract Standard, and writes a page for each.
 
 `python docs/site/contracts.py FOLDER [CONTRACTS]`, in the environment that has datacontract-cli. The
 schema is in its wheel: no network.
@@ -27,8 +27,8 @@ columns they have, and how they land. [Data contracts](../docs/DATA_CONTRACTS.md
 
 
 def main(folder: Path, contracts: Path = OURS) -> int:
-    """Write the pages of all contracts; the exit code is 1, and none is written, where one is not of the standard."""
-    # What datacontract-cli logs of a fault, it returns, too.
+    """Write the pages of all contracts. Return 1, without writing any, if a contract does not follow the standard."""
+    # datacontract-cli logs each fault that it returns as well.
     logging.disable()
     paths = sorted(contracts.glob("*.odcs.yaml"))
     broken = [line for path in paths for line in _faults(path)]

@@ -1,6 +1,6 @@
-"""mkdocs' pages are the repository's own files, where they are, and its links lead to pages, or to the sources.
+"""Makes the repository's own files, in their places, the pages of mkdocs. Their links lead to pages, or to sources.
 
-mkdocs calls the functions `on_...`, in the order in which they stand here
+mkdocs calls the functions `on_...` in their order in this file
 (https://www.mkdocs.org/dev-guide/plugins/#events).
 """
 
@@ -31,7 +31,7 @@ MERMAID = Path(mermaidx.__file__).parent / "assets" / "mermaid.js"
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Fill the parts of the navigation that are folders, and follow links that lead out of the documentation."""
+    """Fill the folders in the navigation with their pages, and make links that leave the documentation work."""
     decisions = REPOSITORY / "docs" / "decisions"
     config.nav = [
         {"Contracts": _pages(PARTS, "contracts/*.md", first="contracts/index.md")}
@@ -47,7 +47,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the pages that the navigation names, whatever lies in docs/, and the parts."""
+    """Add the pages that the navigation names, wherever they lie in the repository, and the parts."""
     named = {path for path in _paths(config.nav) if (REPOSITORY / path).is_file()}
     documentation = {path.as_posix() for path in _below(REPOSITORY, "docs/**/*") if path.suffix in PUBLISHED}
     for path in sorted(named | documentation - {"docs/decisions/template.md"}):
@@ -63,7 +63,10 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Say to the links whose page they are on; the first page stands alone in its part of the navigation."""
+    """Tell the link extension which page it processes.
+
+    Hide the navigation on the first page, which is alone in its part.
+    """
     config.extra["links"].page = page.file.src_uri
     if page.is_homepage:
         page.meta["hide"] = ["navigation"]
@@ -76,10 +79,10 @@ FIRST = {"README.md", "contracts/index.md", "docs/decisions/README.md"}
 
 
 class LinksOut(Extension):
-    """Relative links to files that are no pages lead to the repository, or, where none is configured, are text.
+    """Rewrites relative links to files that are no pages: to the repository, or, if none is configured, to plain text.
 
-    A link that is called by its page's path is called by its title. A target that is nowhere is left to mkdocs, which
-    warns.
+    A link whose text is its page's path gets the page's title. A link without an existing target is left to mkdocs,
+    which warns.
     """
 
     def __init__(self, repository: str, ref: str) -> None:
@@ -89,7 +92,7 @@ class LinksOut(Extension):
         self.titles: dict[str, str] = {}
 
     def address(self, path: str) -> str:
-        """Where a file or folder of the repository is to be seen."""
+        """Return the URL of a file or folder of the repository."""
         kind = "tree" if (REPOSITORY / path).is_dir() else "blob"
         return f"{self.repository}/{kind}/{self.ref}/{path}"
 
@@ -127,7 +130,7 @@ class _Links(Treeprocessor):
 
 
 class _NamedFiles(Treeprocessor):
-    """A file of the repository that is named as code leads to it, where a repository is configured."""
+    """Links the name of a repository's file in code to the file, if a repository is configured."""
 
     def __init__(self, md: Markdown, out: LinksOut) -> None:
         super().__init__(md)
@@ -158,14 +161,14 @@ def _is_path(text: str) -> bool:
 
 
 def _is_ours(path: str) -> bool:
-    """Whether the repository has this file or folder, which a path such as `/dev/null` or `../x` is not."""
+    """Return whether the repository has this file or folder. A path such as `/dev/null` or `../x` is none."""
     path = posixpath.normpath(path)
     return path in _repository() if _repository() else not path.startswith(("/", "..")) and (REPOSITORY / path).exists()
 
 
 @cache
 def _repository() -> frozenset[str]:
-    """Its files and folders, without what runs leave behind; nothing where this is no clone."""
+    """Return the repository's files and folders, without files that runs leave behind; none if this is no clone."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)  # noqa: S603
     files = [Path(name) for name in listed.stdout.split("\0") if name]
@@ -175,13 +178,13 @@ def _repository() -> frozenset[str]:
 def _file(path: str, folder: Path, config: MkDocsConfig) -> File:
     file = File(path, str(folder), config.site_dir, config.use_directory_urls, dest_uri=_address(path))
     if path not in FIRST and Path(path).stem in ("README", "index"):
-        # A page beside others: the navigation would take it for the heading of its part.
+        # For a page beside others, because the navigation would take it for the heading of its part.
         file.name = Path(path).parent.name
     return file
 
 
 def _address(path: str) -> str:
-    """Where a file of the repository is on the site: `docs/DATA_CONTRACTS.md` at `data-contracts/`."""
+    """Return the address of a repository's file on the site: `docs/DATA_CONTRACTS.md` is at `data-contracts/`."""
     place = path.removeprefix("docs/")
     if not place.endswith(".md"):
         return place
@@ -195,7 +198,7 @@ def _address(path: str) -> str:
 
 
 def _groups_of_decisions(index: Path) -> Iterator[dict[str, list[str]]]:
-    """The records of each section of the index, in its order."""
+    """Yield the records of each section of the index, in its order."""
     for section in index.read_text(encoding="utf-8").split("\n## ")[1:]:
         title, _, table = section.partition("\n")
         records = re.findall(r"^\| \[\d{4}\]\((\d{4}-[\w-]+\.md)\)", table, re.MULTILINE)

@@ -1,1 +1,3 @@
-"""The API: `app` puts all together, `routes` and `admin` answer, `pager` pages, `access` checks keys and rates."""
+"""The API: `app` assembles the application, `routes` and `admin` answer, `pager` pages, `access` checks keys
+and rates.
+"""

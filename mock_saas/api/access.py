@@ -23,14 +23,14 @@ class BearerKeyCheck:
     """A dependency that admits requests with ``Authorization: Bearer <key>``.
 
     Raises:
-        ProblemError: 401 where there is no Bearer key in the request, 403 where it is another key.
+        ProblemError: 401 if the request has no Bearer key, 403 if it has another key.
     """
 
     def __init__(self, key: str) -> None:
         self._key = key.encode()
 
     async def __call__(self, request: Request) -> str:
-        """The key that the request presented."""
+        """Return the key that the request presented."""
         header = request.headers.get("authorization")
         if header is None:
             raise _unauthorized("No Authorization header: send `Authorization: Bearer <API key>`.", None)
@@ -43,13 +43,15 @@ class BearerKeyCheck:
 
 
 def _unauthorized(detail: str, error: str | None) -> ProblemError:
-    # RFC 6750, section 3.1: no error code where the request holds no authentication information at all.
+    # RFC 6750, section 3.1: no error code if the request holds no authentication information at all.
     challenge = f'Bearer realm="{REALM}"' + (f', error="{error}"' if error else "")
     return ProblemError(HTTPStatus.UNAUTHORIZED, detail, headers={"WWW-Authenticate": challenge})
 
 
 class TokenBuckets:
-    """One token bucket per key: ``burst`` requests at once, and ``rate`` a second in the long run (0: no limit)."""
+    """One token bucket for each key: ``burst`` requests at once, and ``rate`` a second in the long run (0: no
+    limit).
+    """
 
     def __init__(self, rate: float, burst: int, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._rate = rate
@@ -59,7 +61,7 @@ class TokenBuckets:
         self._lock = Lock()
 
     def take(self, key: str) -> float:
-        """Takes a token of the key: 0 if there is one, else the seconds until there will be."""
+        """Take a token of the key. Return 0 if there was one, else the seconds until the next one."""
         if not self._rate:
             return 0.0
         with self._lock:
@@ -75,7 +77,7 @@ class RateLimitedCaller:
     """A dependency that admits a known key within its rate.
 
     Raises:
-        ProblemError: 401 or 403 as :class:`BearerKeyCheck`, 429 with Retry-After where the key's bucket is empty.
+        ProblemError: 401 or 403 as :class:`BearerKeyCheck`, 429 with Retry-After if the key's bucket is empty.
     """
 
     def __init__(self, check: BearerKeyCheck, buckets: TokenBuckets) -> None:
@@ -83,7 +85,7 @@ class RateLimitedCaller:
         self._buckets = buckets
 
     async def __call__(self, request: Request) -> None:
-        """Admits the request, or raises."""
+        """Admit the request, or raise."""
         wait = self._buckets.take(await self._check(request))
         if wait:
             seconds = math.ceil(wait)

@@ -1,4 +1,4 @@
-"""The admin routes: faults, the clock, visits to the shop. They exist only where an admin key is set."""
+"""The admin routes: faults, the clock, visits to the shop. They exist only if an admin key is set."""
 
 from http import HTTPStatus
 from typing import Annotated
@@ -24,7 +24,7 @@ VisitsUntil = Annotated[Moment, Query(alias="until", description="exclusive; at 
 
 
 class ClockAdvance(BaseModel):
-    """How far to move the clock."""
+    """The seconds by which to advance the clock."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -41,7 +41,7 @@ class ClockReading(BaseModel):
 def make_admin_api(
     registry: FaultRegistry, clock: ProviderClock, visits: VisitList, check: BearerKeyCheck
 ) -> APIRouter:
-    """The routes under /admin."""
+    """Return the routes under /admin."""
     router = APIRouter(
         prefix="/admin",
         tags=["admin"],
@@ -61,7 +61,7 @@ def make_admin_api(
 
     @router.post("/faults", status_code=HTTPStatus.CREATED, summary="Switch a fault on")
     async def post_fault(fault: FaultSpec) -> InstalledFault:
-        """Of several faults that meet a request, latencies add up, and the first other one applies."""
+        """Switch a fault on. If several faults meet a request, latencies add up, and the first other fault applies."""
         return registry.install(fault)
 
     @router.delete("/faults", status_code=HTTPStatus.NO_CONTENT, summary="Switch all faults off")
@@ -84,7 +84,10 @@ def make_admin_api(
 
     @router.get("/visits", summary="The visits to the shop by links in messages")
     def get_visits(from_us: VisitsFrom, until_us: VisitsUntil) -> list[Visit]:
-        """For a simulated shop, whose customers follow the links. It may live ahead of the provider's clock."""
+        """Return the visits of a window, for a simulated shop whose customers follow the links.
+
+        The window may lie ahead of the provider's clock.
+        """
         if until_us - from_us > MAX_VISITS_US:
             raise ProblemError(HTTPStatus.BAD_REQUEST, "The window is longer than a week: ask for less.")
         return list(visits.between(from_us, until_us))

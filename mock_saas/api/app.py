@@ -1,4 +1,4 @@
-"""Puts the application together."""
+"""Assembles the application."""
 
 from fastapi import FastAPI
 
@@ -28,10 +28,10 @@ DEFAULT_HISTORY_DAYS = 10
 
 
 def create_app(settings: Settings, clock: ProviderClock | None = None) -> FastAPI:
-    """The provider's API as an ASGI application.
+    """Return the provider's API as an ASGI application.
 
     Args:
-        clock: the provider's clock; default: the one of the settings.
+        clock: the provider's clock; by default the clock of the settings.
     """
     clock = clock or ProviderClock.of(settings.business_now, settings.clock_offset_seconds)
     randomness = Randomness(settings.seed)
@@ -54,7 +54,7 @@ def create_app(settings: Settings, clock: ProviderClock | None = None) -> FastAP
 
     install_problem_handlers(app)
     install_openapi(app)
-    # The last one added is the outermost.
+    # The middleware added last is the outermost.
     app.add_middleware(FaultMiddleware, registry=registry, clock=clock)
     app.add_middleware(OneLengthMiddleware)
     app.add_middleware(RequestContextMiddleware, clock=clock)
@@ -62,7 +62,9 @@ def create_app(settings: Settings, clock: ProviderClock | None = None) -> FastAP
 
 
 def make_lists(settings: Settings, randomness: Randomness, epoch: int) -> tuple[CampaignList, EventList, VisitList]:
-    """The listings, and the visits, of a history that begins at ``epoch`` (microseconds since the Unix epoch)."""
+    """Return the listings, and the visits, of a history that begins at ``epoch`` (microseconds since the Unix
+    epoch).
+    """
     campaigns = CampaignList(CampaignFactory(settings, randomness), epoch)
     audience = Audience.of(settings, randomness)
     cells = CellFactory(
@@ -87,7 +89,7 @@ def make_lists(settings: Settings, randomness: Randomness, epoch: int) -> tuple[
 
 
 def epoch_us(settings: Settings, clock: ProviderClock) -> int:
-    """The begin of the history: as set, else the start of the provider's day ten days ago."""
+    """Return the beginning of history: as set, else the start of the provider's day ten days ago."""
     if settings.epoch is not None:
         return to_us(settings.epoch)
     return (clock.now_us() // DAY_US - DEFAULT_HISTORY_DAYS) * DAY_US

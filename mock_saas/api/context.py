@@ -1,4 +1,4 @@
-"""Middleware of every request: its identifier, the provider's Date, unhandled errors, the access log."""
+"""The middleware of every request: its identifier, the provider's Date, unhandled errors, the access log."""
 
 import asyncio
 import logging
@@ -20,19 +20,19 @@ from mock_saas.timestamps import MICROSECONDS
 logger = logging.getLogger("mock_saas")
 access_logger = logging.getLogger("mock_saas.api.access")
 
-# What a client may choose; anything else could break a log line or be there to do so.
+# The characters that a client may use. Others could break a log line, perhaps on purpose.
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@\-]{1,128}", re.ASCII)
 
 
 class ConnectionDroppedError(Exception):
-    """Ends a connection in the middle of a response, where the server offers no way to cut it."""
+    """Ends a connection in the middle of a response, if the server offers no way to cut it."""
 
 
 class RequestContextMiddleware:
     """The outermost layer of the application.
 
-    It gives each request an identifier (the client's X-Request-Id if it is a sane one), sends it back together
-    with the provider's Date, turns an unhandled error into a problem with status 500, and writes the access log.
+    It gives each request an identifier (the client's X-Request-Id if it is well-formed), sends it back together with
+    the provider's Date, turns an unhandled error into a problem with status 500, and writes the access log.
     """
 
     def __init__(self, app: ASGIApp, clock: ProviderClock, monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -41,7 +41,7 @@ class RequestContextMiddleware:
         self._monotonic = monotonic
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serves one request."""
+        """Serve one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -65,8 +65,8 @@ class RequestContextMiddleware:
         except asyncio.CancelledError:
             if status is not None:
                 raise
-            # The server is stopping and waits no longer. This is the end of the request's task: nothing above
-            # needs the cancellation any more, but the client needs an answer.
+            # The server is stopping and waits no longer. The request's task ends here: no caller needs the cancellation
+            # any more, but the client needs a response.
             response = problem_response(
                 scope, HTTPStatus.SERVICE_UNAVAILABLE, "The service is stopping; try again.", slug="stopping"
             )
@@ -88,7 +88,7 @@ class RequestContextMiddleware:
         if access_logger.isEnabledFor(logging.INFO):
             fields = {
                 "method": scope["method"],
-                # Percent-encoded: a decoded path could hold a line break.
+                # Percent-encoded, because a decoded path could hold a line break.
                 "path": quote(scope["path"]),
                 "query": scope["query_string"].decode("latin-1"),
                 "status": status,

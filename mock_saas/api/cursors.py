@@ -15,21 +15,22 @@ _SEAL_BYTES = 12
 
 
 class Listing(StrEnum):
-    """The listing that a cursor walks."""
+    """The listings that a cursor may belong to."""
 
     CAMPAIGNS = "campaigns"
     EVENTS = "events"
 
 
 class InvalidCursorError(ValueError):
-    """The text is no cursor of ours."""
+    """The text is not a cursor of this provider."""
 
 
 @dataclass(frozen=True)
 class Cursor:
-    """The place at which a walk continues: behind ``after`` (None: at the start) in the window of a listing.
+    """The place at which a walk continues: after the position ``after`` (None: at the start) in the window of a
+    listing.
 
-    ``nonce`` distinguishes two cursors to the same place, as the page faults need them.
+    ``nonce`` makes two cursors to the same place different, as the page faults need them.
     """
 
     listing: Listing
@@ -39,17 +40,17 @@ class Cursor:
 
 
 class CursorSealer:
-    """Writes cursors as text and reads them back.
+    """Encodes cursors as text, and decodes them.
 
     Args:
-        key: the same key reads what another process wrote: cursors survive a restart.
+        key: a process with the same key reads another's cursors, so that cursors survive a restart.
     """
 
     def __init__(self, key: bytes) -> None:
         self._key = key
 
     def seal(self, cursor: Cursor) -> str:
-        """The cursor as URL-safe text."""
+        """Return the cursor as URL-safe text."""
         after = cursor.after
         body = orjson.dumps(
             [
@@ -63,10 +64,10 @@ class CursorSealer:
         return base64.urlsafe_b64encode(self._seal_of(body) + body).rstrip(b"=").decode()
 
     def unseal(self, text: str) -> Cursor:
-        """The cursor that :meth:`seal` wrote.
+        """Return the cursor that :meth:`seal` encoded.
 
         Raises:
-            InvalidCursorError: it did not write this text, to the character.
+            InvalidCursorError: :meth:`seal` did not write exactly this text.
         """
         try:
             sealed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
@@ -78,7 +79,7 @@ class CursorSealer:
         listing, from_us, until_us, after, nonce = orjson.loads(body)
         cursor = Cursor(Listing(listing), Window(from_us, until_us), Position(*after) if after else None, nonce)
         if self.seal(cursor) != text:
-            # Base64 has several spellings of the same bytes; only ours is a cursor.
+            # Base64 has several spellings of the same bytes. Only ours is a cursor.
             raise InvalidCursorError("not a cursor of this API, or changed since")
         return cursor
 

@@ -1,4 +1,4 @@
-"""Refuses a request that says its length twice."""
+"""Refuses a request that states its length twice."""
 
 from http import HTTPStatus
 
@@ -12,8 +12,8 @@ _LENGTHS = (b"content-length", b"transfer-encoding")
 class OneLengthMiddleware:
     """Answers 400 to a request with both Content-Length and Transfer-Encoding, and closes its connection.
 
-    The parser takes Transfer-Encoding, as RFC 9112 (6.3) allows. A server on the way that takes the other one sees two
-    requests where this one sees one, and the second may be anybody's.
+    The parser uses Transfer-Encoding, as RFC 9112 (6.3) allows. A server on the way that uses Content-Length sees two
+    requests where this one sees one, and the second may come from anybody.
     """
 
     def __init__(self, app: ASGIApp) -> None:

@@ -1,4 +1,4 @@
-"""The OpenAPI document: what holds for all of the API, and its problems."""
+"""The OpenAPI document: its introduction, and the problems that every route may return."""
 
 from http import HTTPStatus
 from typing import Any
@@ -16,7 +16,7 @@ _REF_TEMPLATE = "#/components/schemas/{model}"
 
 
 def describe(settings: Settings) -> str:
-    """The introduction of the document, in Markdown."""
+    """Return the introduction of the document, in Markdown."""
     if settings.rate_limit_per_second:
         rate = f"{settings.rate_limit_per_second:g} requests a second, {settings.rate_limit_burst} at once"
     else:
@@ -55,7 +55,7 @@ or as a date.
 
 
 def problem_responses(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
-    """The ``responses`` of routes that may end in problems with these statuses."""
+    """Return the ``responses`` of routes that may end in problems with these statuses."""
     schema = {"$ref": _REF_TEMPLATE.format(model=Problem.__name__)}
     return {
         status.value: {"description": status.phrase, "content": {PROBLEM_MEDIA_TYPE: {"schema": schema}}}
@@ -64,7 +64,7 @@ def problem_responses(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
 
 
 def install_openapi(app: FastAPI) -> None:
-    """Makes the application's document hold the schema of problems, which no response model names."""
+    """Make the application's document include the schema of problems, which no response model names."""
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:

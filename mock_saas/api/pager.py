@@ -1,4 +1,4 @@
-"""Answers page requests: query in, page as JSON out."""
+"""Answers page requests: turns a query into a page of JSON."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,15 +17,17 @@ class RecordList(Protocol):
     """A listing that can be paged and counted."""
 
     def page(self, window: Window, after: Position | None, limit: int, now_us: int) -> Page:
-        """Up to ``limit`` records of the window, behind ``after``."""
+        """Return up to ``limit`` records of the window, after the position ``after``."""
 
     def counting(self, window: Window, now_us: int) -> Iterator[Count]:
-        """The number of records of a walk over the window: grows to the answer, in steps of bounded work."""
+        """Yield the growing number of records of a walk over the window, up to the final number, in steps of bounded
+        work.
+        """
 
 
 @dataclass(frozen=True)
 class PageRequest:
-    """The query of a page, as it came."""
+    """The query of a page request, not yet checked."""
 
     from_us: int | None
     until_us: int | None
@@ -43,10 +45,10 @@ class Pager:
     clock: ProviderClock
 
     def answer(self, request: PageRequest, fault: PageFault | None) -> bytes:
-        """The page as JSON.
+        """Return the page as JSON.
 
         Raises:
-            ProblemError: 400, for a cursor that is not one, or contradicts the window; or for a reversed window.
+            ProblemError: 400 for an invalid cursor, for one that contradicts the window, and for a reversed window.
         """
         cursor = self._cursor(request)
         page = self.records.page(cursor.window, cursor.after, request.limit, self.clock.now_us())
@@ -90,10 +92,10 @@ def _bad_cursor(detail: str) -> ProblemError:
 
 
 def window_of(from_us: int | None, until_us: int | None) -> Window:
-    """The window of a query.
+    """Return the window of a query.
 
     Raises:
-        ProblemError: 400, where it ends before it begins.
+        ProblemError: 400 if it ends before it begins.
     """
     if from_us is not None and until_us is not None and from_us > until_us:
         raise ProblemError(HTTPStatus.BAD_REQUEST, "`from` is later than `until`.", slug="reversed-window")
@@ -101,7 +103,7 @@ def window_of(from_us: int | None, until_us: int | None) -> Window:
 
 
 def _page_json(records: list[str], next_cursor: str | None) -> bytes:
-    # Sealed cursors are URL-safe text, which JSON takes as it is.
+    # Sealed cursors are URL-safe text, which needs no escaping in JSON.
     cursor = "null" if next_cursor is None else f'"{next_cursor}"'
     has_more = "false" if next_cursor is None else "true"
     return f'{{"data":[{",".join(records)}],"next_cursor":{cursor},"has_more":{has_more}}}'.encode()

@@ -1,4 +1,4 @@
-"""Errors as problem details (RFC 9457): the one shape of every error of the API."""
+"""Errors as problem details (RFC 9457), the one form of every error of the API."""
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -43,7 +43,7 @@ class ProblemError(Exception):
     """Ends a request with a problem.
 
     Args:
-        slug: names the type of problem within this API; None: the status says it all (`about:blank`).
+        slug: names the type of problem within this API; None: the status is sufficient (`about:blank`).
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class ProblemError(Exception):
 
 
 def request_id_of(scope: Mapping[str, Any]) -> str:
-    """The identifier of the request, as the context middleware set it."""
+    """Return the identifier of the request, as the context middleware set it."""
     request_id: str = scope.get("state", {}).get("request_id", "")
     return request_id
 
@@ -76,7 +76,7 @@ def problem_response(
     headers: Mapping[str, str] | None = None,
     errors: Sequence[ParameterError] | None = None,
 ) -> Response:
-    """A problem as a response to the request of an ASGI scope."""
+    """Return a problem as a response to the request of an ASGI scope."""
     title = HTTPStatus(status).phrase
     problem = Problem(
         type=TYPE_PREFIX + slug if slug else "about:blank",
@@ -92,7 +92,7 @@ def problem_response(
 
 
 def _methods_at(request: Request) -> list[str]:
-    """The methods of all routes at the path of a request: the framework names those of the first alone."""
+    """Return the methods of all routes at the path of a request. The framework names only those of the first route."""
     app: FastAPI = request.app
     return [
         method
@@ -102,7 +102,7 @@ def _methods_at(request: Request) -> list[str]:
 
 
 def install_problem_handlers(app: FastAPI) -> None:
-    """Answers every error that the framework or a route raises with a problem."""
+    """Answer every error that the framework or a route raises with a problem."""
 
     @app.exception_handler(ProblemError)
     async def _of_ours(request: Request, error: ProblemError) -> Response:

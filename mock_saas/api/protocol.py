@@ -1,6 +1,6 @@
-"""HTTP/1.1 on one connection, with limits to how long a request may take to arrive.
+"""HTTP/1.1 on one connection, with limits to the time in which a request must arrive.
 
-uvicorn waits for the rest of a request for as long as the client likes, so a few hundred half-sent ones hold as many
+uvicorn waits for the rest of a request without a limit, so a few hundred half-sent requests would hold as many
 connections for ever.
 """
 
@@ -20,7 +20,9 @@ _TIMED_OUT = (
 
 @dataclass(frozen=True)
 class Limits:
-    """Seconds that a request's head (its line and headers) and its body may take to arrive, each as a whole."""
+    """The limits, in seconds, for the arrival of a request's head (its line and headers) and of its body, each as a
+    whole.
+    """
 
     head_seconds: float = 10.0
     body_seconds: float = 20.0
@@ -30,7 +32,7 @@ DEFAULT_LIMITS = Limits()
 
 
 class _Arriving(Enum):
-    """The part of a request that is under way."""
+    """The part of a request that is arriving."""
 
     NOTHING = "nothing"
     HEAD = "head"
@@ -40,7 +42,7 @@ class _Arriving(Enum):
 class LimitedH11Protocol(H11Protocol):
     """uvicorn's protocol, which gives up a request that does not arrive.
 
-    It leaves the connection in the request's state: ASGI has no message to cut it, which a fault needs.
+    It stores the connection in the request's state, because ASGI has no message to cut it, which a fault needs.
     """
 
     limits: ClassVar[Limits] = DEFAULT_LIMITS
@@ -51,23 +53,25 @@ class LimitedH11Protocol(H11Protocol):
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begins a connection. Its first request has to come: nobody needs to connect long before."""
+        """Begin a connection. Its first request must arrive within the limit, because no client needs to connect long
+        before.
+        """
         super().connection_made(transport)
         self.app_state = {**self.app_state, "connection": transport}
         self._expect(_Arriving.HEAD)
 
     def data_received(self, data: bytes) -> None:
-        """Takes what came, and goes on waiting for the rest."""
+        """Take the received bytes, and go on waiting for the rest."""
         super().data_received(data)
         self._look()
 
     def on_response_complete(self) -> None:
-        """Waits for the next request, of which a part may be there already."""
+        """Wait for the next request, a part of which may have arrived already."""
         super().on_response_complete()
         self._look()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Ends the connection."""
+        """End the connection."""
         self._expect(_Arriving.NOTHING)
         super().connection_lost(exc)
 

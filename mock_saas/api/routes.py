@@ -51,16 +51,16 @@ CursorText = Annotated[
 def page_request(
     from_us: From = None, until_us: Until = None, limit: Limit = DEFAULT_LIMIT, cursor: CursorText = None
 ) -> PageRequest:
-    """The query of both listings."""
+    """Return the query of both listings."""
     return PageRequest(from_us, until_us, limit, cursor)
 
 
 def make_api(
     campaigns: RecordList, events: RecordList, sealer: CursorSealer, clock: ProviderClock, caller: RateLimitedCaller
 ) -> APIRouter:
-    """The routes under /v1.
+    """Return the routes under /v1.
 
-    Pages and the steps of a count are made in threads, as they are work: they do not hold up other requests.
+    Pages and the steps of a count are computed in threads, so that they do not delay other requests.
     """
     router = APIRouter(
         prefix="/v1",
@@ -80,43 +80,42 @@ def make_api(
 
     @router.get("/campaigns", response_model=CampaignPage, summary="Campaigns, by last change", tags=["campaigns"])
     def get_campaigns(request: Request, query: Annotated[PageRequest, Depends(page_request)]) -> Response:
-        """The campaigns that exist now and were last changed within the window, by (updated_at, campaign_id).
+        """Return the campaigns that exist now and were last changed within the window, by (updated_at, campaign_id).
 
         A campaign that is edited moves to the end of the order. Without `until`, a walk meets every campaign that
-        exists from its first page to its last, and an edited one perhaps twice. With `until`, a campaign that is
-        edited during the walk may leave the window: it is in the next one. Campaigns that were never sent can be
-        deleted: they are gone, without a trace. Changes are visible at once.
+        exists from its first page to its last, and an edited one perhaps twice. With `until`, a campaign that is edited
+        during the walk may leave the window: it is in the next one. Campaigns that were never sent can be deleted: they
+        are gone, without a trace. Changes are visible at once.
         """
         return _json(campaign_pager.answer(query, page_fault_of(request.scope)))
 
     @router.get("/campaigns/stats", response_model=Stats, summary="How many campaigns", tags=["campaigns"])
     async def get_campaign_stats(request: Request, until_us: Until = None) -> Stats:
-        """The number of campaigns that exist now and were last changed before `until`."""
+        """Return the number of campaigns that exist now and were last changed before `until`."""
         return await _counted(request, campaigns.counting(window_of(None, until_us), clock.now_us()))
 
     @router.get("/events", response_model=EventPage, summary="Events, as received", tags=["events"])
     def get_events(request: Request, query: Annotated[PageRequest, Depends(page_request)]) -> Response:
-        """The events received within the window, by (received_at, event_id).
+        """Return the events received within the window, by (received_at, event_id).
 
-        `occurred_at` may be hours or days before `received_at`. About one event in a hundred is delivered twice:
-        the same record, with the same `event_id`, but a later `received_at`. A few records are malformed.
+        `occurred_at` may be hours or days before `received_at`. About one event in a hundred is delivered twice: the
+        same record, with the same `event_id`, but a later `received_at`. A few records are malformed.
 
-        A record may appear up to the settling time after its `received_at`, in its place in the order. So poll
-        windows that end no later than the `Date` header less the settling time: what they hold is complete and
-        never changes.
+        A record may appear up to the settling time after its `received_at`, in its place in the order. So poll windows
+        that end no later than the `Date` header less the settling time: what they hold is complete and never changes.
         """
         return _json(event_pager.answer(query, page_fault_of(request.scope)))
 
     @router.get("/events/stats", response_model=Stats, summary="How many events", tags=["events"])
     async def get_event_stats(request: Request, from_us: From = None, until_us: Until = None) -> Stats:
-        """The number of records that a walk over the window would return now. Longer windows take longer."""
+        """Return the number of records that a walk over the window would return now. Longer windows take longer."""
         return await _counted(request, events.counting(window_of(from_us, until_us), clock.now_us()))
 
     return router
 
 
 async def _counted(request: Request, counting: Iterator[Count]) -> Stats:
-    """The last of the growing counts. A count may take minutes: it ends early when nobody waits for it any more."""
+    """Return the last of the growing counts. A count may take minutes, so it ends early if the client has gone."""
     total = Count(0, 0)
     async for total_so_far in iterate_in_threadpool(counting):
         total = total_so_far

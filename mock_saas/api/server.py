@@ -1,4 +1,4 @@
-"""Runs the application on a socket, until a signal asks it to stop."""
+"""Runs the application on a socket, until a signal stops it."""
 
 import logging
 import signal
@@ -20,22 +20,22 @@ KEEP_ALIVE_SECONDS = 75
 
 
 class JsonAccessFormatter(logging.Formatter):
-    """An access log line as a JSON object."""
+    """A formatter of access log lines as JSON objects."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line."""
+        """Return the line."""
         fields: dict[str, Any] = {"level": record.levelname, "message": record.getMessage()}
         return orjson.dumps({**fields, **getattr(record, "request", {})}).decode()
 
 
 class PlainAccessFormatter(logging.Formatter):
-    """An access log line for people."""
+    """A formatter of access log lines for people."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(message)s %(milliseconds).1f ms %(request_id)s")
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line."""
+        """Return the line."""
         request = getattr(record, "request", {})
         record.milliseconds = 1000 * request.get("seconds", 0.0)
         record.request_id = request.get("request_id", "-")
@@ -43,9 +43,9 @@ class PlainAccessFormatter(logging.Formatter):
 
 
 def configure_logging(access_log: str) -> None:
-    """Warnings and errors to standard error, and the access log if it is wanted (``off``, ``plain``, ``json``)."""
+    """Send warnings and errors to standard error, and the access log if it is wanted (``off``, ``plain``, ``json``)."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    # A fault that cuts a connection is a wish, not an error of the server's to report.
+    # A fault that cuts a connection is intended, not an error that the server should report.
     access_logger.propagate = False
     if access_log != "off":
         handler = logging.StreamHandler()
@@ -55,7 +55,7 @@ def configure_logging(access_log: str) -> None:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 takes a free one.
+    """Return a listening socket. Port 0 takes a free one.
 
     Raises:
         OSError: the address cannot be resolved or bound.
@@ -73,7 +73,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def make_server(app: FastAPI, given: Limits = DEFAULT_LIMITS) -> uvicorn.Server:
-    """The server of the application: its Date and Server headers are the application's business."""
+    """Return the server of the application. The application itself sets the headers Date and Server."""
 
     class Protocol(LimitedH11Protocol):
         """The protocol within these limits."""
@@ -96,11 +96,11 @@ def make_server(app: FastAPI, given: Limits = DEFAULT_LIMITS) -> uvicorn.Server:
 
 
 def serve(app: FastAPI, settings: Settings, listener: socket.socket) -> None:
-    """Serves until SIGINT or SIGTERM, then answers what is under way and returns."""
+    """Serve until SIGINT or SIGTERM, then finish the running requests and return."""
     configure_logging(settings.access_log)
 
     def stopped(_signal: int, _frame: FrameType | None) -> None:
-        """The server raises the signal again once it has stopped; a requested stop is no failure."""
+        """Do nothing. The server raises the signal again after it has stopped, but a requested stop is no failure."""
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stopped)

@@ -1,1 +1,1 @@
-"""Faults on demand: `injection` selects the answers that fail, `middleware` makes them fail."""
+"""Injected faults: `injection` selects the responses that fail, `middleware` makes them fail."""

@@ -1,4 +1,4 @@
-"""Faults that can be switched on: what each is, and which one meets a request."""
+"""The faults that can be switched on, and the decision which of them meets a request."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -46,20 +46,20 @@ class ErrorFault(_Fault):
 
 
 class LatencyFault(_Fault):
-    """The answer comes later; other faults still apply."""
+    """A delayed response. Other faults still apply."""
 
     kind: Literal["latency"]
     seconds: Annotated[float, Field(gt=0, le=3600)]
 
 
 class TruncateFault(_Fault):
-    """The connection closes in the middle of the body, short of its Content-Length."""
+    """The connection closes in the middle of the body, before Content-Length is reached."""
 
     kind: Literal["truncate"]
 
 
 class InvalidJsonFault(_Fault):
-    """A complete response whose body stops being JSON half way."""
+    """A complete response whose body stops being valid JSON half way."""
 
     kind: Literal["invalid_json"]
 
@@ -104,7 +104,7 @@ FaultSpec = Annotated[
 
 
 class InstalledFault(BaseModel):
-    """A fault that is switched on, and what it has done."""
+    """A fault that is switched on, and the numbers of requests that it has seen and met."""
 
     id: int
     seen: Annotated[int, Field(description="requests on its path since it was switched on")]
@@ -114,7 +114,7 @@ class InstalledFault(BaseModel):
 
 @dataclass(frozen=True)
 class Verdict:
-    """The faults of a request: first the latency, then at most one other."""
+    """The faults of a request: the latencies, then at most one other fault."""
 
     latency_seconds: float = 0.0
     fault: TransportFault | PageFault | None = None
@@ -128,9 +128,9 @@ class _Counter:
 
 @dataclass
 class FaultRegistry:
-    """The faults that are switched on, in the order in which they were. Deterministic for a seed.
+    """The faults that are switched on, in the order of their installation. Deterministic for a seed.
 
-    Whether the n-th request meets the i-th fault depends on the seed, n and i alone.
+    Whether the n-th request meets the i-th fault depends only on the seed, n and i.
     """
 
     randomness: Randomness
@@ -139,14 +139,14 @@ class FaultRegistry:
     _lock: Lock = field(default_factory=Lock)
 
     def install(self, fault: FaultSpec) -> InstalledFault:
-        """Switches a fault on."""
+        """Switch a fault on."""
         with self._lock:
             fault_id, self._next_id = self._next_id, self._next_id + 1
             self._installed[fault_id] = fault, _Counter()
         return InstalledFault(id=fault_id, seen=0, fired=0, fault=fault)
 
     def installed(self) -> Sequence[InstalledFault]:
-        """All faults that are switched on."""
+        """Return all faults that are switched on."""
         with self._lock:
             return [
                 InstalledFault(id=fault_id, seen=counter.seen, fired=counter.fired, fault=fault)
@@ -154,18 +154,18 @@ class FaultRegistry:
             ]
 
     def remove(self, fault_id: int) -> bool:
-        """Switches one fault off; whether there was one."""
+        """Switch one fault off. Return whether it was on."""
         with self._lock:
             return self._installed.pop(fault_id, None) is not None
 
     def clear(self) -> None:
-        """Switches all faults off and starts their numbers again, so that the same faults act the same again."""
+        """Switch all faults off and restart their numbers, so that the same faults act in the same way again."""
         with self._lock:
             self._installed.clear()
             self._next_id = 1
 
     def judge(self, path: str) -> Verdict:
-        """The faults of the next request on a path; counts it."""
+        """Return the faults of the next request on a path, and count the request."""
         latency = 0.0
         with self._lock:
             for fault in self._firing(path):

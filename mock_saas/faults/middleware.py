@@ -1,4 +1,4 @@
-"""Puts faults between the client and the API."""
+"""Injects faults between the client and the API."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -74,7 +74,7 @@ class FaultMiddleware:
                 await self._app(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive) -> tuple[Message, bytes]:
-        """The application's response: its start message and its whole body."""
+        """Return the application's response: its start message and its whole body."""
         messages: list[Message] = []
 
         async def keep(message: Message) -> None:
@@ -99,13 +99,13 @@ class FaultMiddleware:
 
 
 def page_fault_of(scope: Scope) -> PageFault | None:
-    """The fault that the page of this request shall have."""
+    """Return the fault that the page of this request must have."""
     fault: PageFault | None = scope["state"].get("page_fault")
     return fault
 
 
 async def _cut(scope: Scope, receive: Receive, *, flush: bool) -> None:
-    """Closes the connection; ``flush``: once what was sent has left."""
+    """Close the connection. With ``flush``, wait until the sent bytes have left."""
     connection: asyncio.Transport | None = scope["state"].get("connection")
     if connection is None:
         raise ConnectionDroppedError("an injected fault cut the connection")
@@ -113,6 +113,6 @@ async def _cut(scope: Scope, receive: Receive, *, flush: bool) -> None:
         connection.close()
     else:
         connection.abort()
-    # The server takes an application that returns before the client is gone for a broken one.
+    # If an application returns before the client is gone, the server takes it for a broken one.
     while (await receive())["type"] != "http.disconnect":
         pass

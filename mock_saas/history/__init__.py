@@ -1,1 +1,1 @@
-"""The provider's history, computed from a seed: the same for every request."""
+"""The provider's history, computed from a seed, so that every request sees the same one."""

@@ -1,7 +1,7 @@
-"""The mailing list, and who leaves it: after a hard bounce, an unsubscription or a complaint, nothing more is sent.
+"""The mailing list, and its members' departures: nothing is sent after a hard bounce, an unsubscription or a complaint.
 
-The list is in the order in which its members leave. So who is left at a moment is an end of the list, and any part of
-history can be made without looking at what came before: the message by which a member leaves is the last one to them.
+The list is in the order in which its members leave. So the members at any moment are a suffix of the list, and any part
+of history can be computed without the part before it: the message by which a member leaves is the last one to them.
 """
 
 from itertools import count
@@ -15,12 +15,12 @@ from mock_saas.settings import Settings
 _DIGITS = 10
 _GOLDEN = 0.618
 
-# So many of four members leave, as long as history lasts: somebody must be left to write to.
+# Of four members this many leave in all of history, because somebody must be left to write to.
 _LEAVERS_OF_FOUR = 3
 
 
 class Audience:
-    """The members of the list: customers 1 to ``recipients`` of the shop, less those who gave no consent to mail.
+    """The members of the list: customers 1 to ``recipients`` of the shop, without those who gave no consent to mail.
 
     Args:
         no_consent: the last digits of the numbers of customers who gave none.
@@ -34,25 +34,25 @@ class Audience:
         if self._size == 0:
             raise ValueError("nobody is on the mailing list")
         self._offset = randomness.word(SPACE_AUDIENCE, 0) % self._size
-        # Without a common divisor with the size, steps of this length reach every place once.
+        # The step has no common divisor with the size, so that it reaches every position once.
         self._stride = next(stride for stride in count(int(self._size * _GOLDEN)) if gcd(stride, self._size) == 1)
 
     @classmethod
     def of(cls, settings: Settings, randomness: Randomness) -> Self:
-        """The list of a provider with these settings."""
+        """Return the list of a provider with these settings."""
         return cls(settings.recipients, settings.no_consent_endings, randomness)
 
     def __len__(self) -> int:
         return self._size
 
     def number(self, position: int) -> int:
-        """The customer's number of a member, by the place in the order of leaving."""
+        """Return the customer number of a member, by the position in the order of leaving."""
         block, index = divmod((position * self._stride + self._offset) % self._size, len(self._listed))
         return block * _DIGITS + self._listed[index]
 
 
 class Departures:
-    """When members leave: in the rhythm of the traffic, at an even rate, from the begin of history on."""
+    """The times at which members leave: from the beginning of history, at a constant rate relative to the traffic."""
 
     def __init__(self, audience: Audience, leavers_per_day: float, epoch_us: int) -> None:
         self._most = len(audience) * _LEAVERS_OF_FOUR // 4
@@ -60,6 +60,6 @@ class Departures:
         self._epoch_us = epoch_us
 
     def before(self, us: int) -> int:
-        """How many have left by then: those at the positions below."""
+        """Return the number of members who have left by then. They are at the positions below it."""
         left = int(self._per_day * days_of_traffic(self._epoch_us, us))
         return min(max(left, 0), self._most)

@@ -1,4 +1,4 @@
-"""The listing of campaigns: those that exist now, in the order of their last change."""
+"""The listing of campaigns: all that exist now, in the order of their last change."""
 
 from collections.abc import Iterator
 from functools import lru_cache
@@ -13,7 +13,7 @@ _CACHED_HOURS = 4096
 
 
 class CampaignList:
-    """Campaigns from ``epoch_us`` on, and the ones before that which send beyond it."""
+    """Campaigns from ``epoch_us`` on, and earlier ones that still send after it."""
 
     def __init__(self, factory: CampaignFactory, epoch_us: int) -> None:
         self._factory = factory
@@ -23,10 +23,10 @@ class CampaignList:
         self.sending_in_hour = lru_cache(_CACHED_HOURS)(self._sending_in_hour)
 
     def page(self, window: Window, after: Position | None, limit: int, now_us: int) -> Page:
-        """Up to ``limit`` campaigns that were last changed within the window, behind ``after``.
+        """Return up to ``limit`` campaigns that were last changed within the window, after the position ``after``.
 
-        A campaign that changes moves to the end of the order, where a walk without an upper bound meets it again;
-        so such a walk misses none that exists from its first page to its last.
+        A campaign that changes moves to the end of the order, where a walk without an upper bound meets it again. So
+        such a walk misses no campaign that exists from its first page to its last.
         """
         found = list(islice(self._walk(window, after, now_us), limit + 1))
         return Page(
@@ -36,7 +36,7 @@ class CampaignList:
         )
 
     def counting(self, window: Window, now_us: int) -> Iterator[Count]:
-        """The number of campaigns that a walk would return now; each is one record."""
+        """Yield the number of campaigns that a walk would return now. Each campaign is one record."""
         records = sum(1 for _ in self._walk(window, None, now_us))
         yield Count(records, records)
 
@@ -54,7 +54,7 @@ class CampaignList:
                 and start_us <= version.updated_us < end_us
                 and (after is None or _position(version) > after)
             ]
-            # Later days only hold campaigns changed later than this: what is older is complete.
+            # Later days hold only campaigns that changed later, so all older ones are known.
             complete_us = (day + 1) * DAY_US
             pending.sort(key=_position)
             ready = [version for version in pending if version.updated_us < complete_us]
@@ -72,7 +72,7 @@ class CampaignList:
         return life.created_us >= self._epoch_us or sends_beyond
 
     def _sending_in_hour(self, hour: int) -> tuple[CampaignLife, ...]:
-        """The campaigns that send throughout an hour (hours since the Unix epoch)."""
+        """Return the campaigns that send throughout an hour (hours since the Unix epoch)."""
         start_us, end_us = hour * HOUR_US, (hour + 1) * HOUR_US
         day = start_us // DAY_US
         return tuple(

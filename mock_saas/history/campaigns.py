@@ -1,4 +1,4 @@
-"""The lives of campaigns: created, edited, sent, archived, drafts perhaps deleted. A pure function of seed and day."""
+"""The lives of campaigns: created, edited, sent, archived, some drafts deleted. A pure function of seed and day."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -42,10 +42,10 @@ class Version:
 
 @dataclass(frozen=True)
 class CampaignLife:
-    """All that ever happens to a campaign.
+    """All versions of a campaign.
 
-    ``sending_us`` is the half-open interval of time in which it sends messages, None for one never sent; its
-    bounds are whole hours. From ``deleted_us`` on it does not exist.
+    ``sending_us`` is the half-open interval of time in which it sends messages, None if it never sends. Its bounds are
+    whole hours. From ``deleted_us`` on the campaign does not exist.
     """
 
     campaign_id: str
@@ -55,22 +55,22 @@ class CampaignLife:
 
     @property
     def created_us(self) -> int:
-        """When the campaign was created."""
+        """The time of the campaign's creation."""
         return self.versions[0].updated_us
 
     @property
     def promoted_skus(self) -> tuple[str, ...]:
-        """The products it promotes; they never change."""
+        """The products that the campaign promotes. They never change."""
         return self.versions[0].campaign.promoted_skus
 
     def at(self, now_us: int) -> Version | None:
-        """Its version at ``now_us``; None if it does not exist yet or any more."""
+        """Return the campaign's version at ``now_us``; None if it does not exist at that time."""
         if self.deleted_us is not None and self.deleted_us <= now_us:
             return None
         return next((version for version in reversed(self.versions) if version.updated_us <= now_us), None)
 
     def sends_throughout(self, start_us: int, end_us: int) -> bool:
-        """Whether it sends during all of the interval."""
+        """Return whether the campaign sends during all of the interval."""
         return self.sending_us is not None and self.sending_us[0] <= start_us and end_us <= self.sending_us[1]
 
 
@@ -86,7 +86,9 @@ class _Timetable:
     sending_us: tuple[int, int] | None
 
     def before_sending(self, share: float) -> int:
-        """The moment at ``share`` of the way from creation to sending (or a day, if it is never sent)."""
+        """Return the moment at ``share`` of the way from creation to sending (or to a day later, if it is
+        never sent).
+        """
         end = self.sending_us[0] if self.sending_us else self.created_us + DAY_US
         return self.created_us + int((end - self.created_us) * share)
 
@@ -99,7 +101,7 @@ class CampaignFactory:
         self._randomness = randomness
 
     def created_on(self, day: int) -> tuple[CampaignLife, ...]:
-        """The campaigns created on a day (days since the Unix epoch): two to four."""
+        """Return the campaigns created on a day (days since the Unix epoch): two to four."""
         count = 2 + self._randomness.word(SPACE_CAMPAIGN, day) % 3
         return tuple(self._life(day, number) for number in range(count))
 
@@ -140,7 +142,7 @@ class CampaignFactory:
 
 
 class _Dice:
-    """A few random choices in a row, for one campaign."""
+    """The random choices for one campaign, in order."""
 
     def __init__(self, words: Iterable[int]) -> None:
         self._words = iter(words)
@@ -158,8 +160,8 @@ class _Dice:
 def _timetable(day: int, number: int, dice: _Dice) -> _Timetable:
     start_of_day = day * DAY_US
     if number == 0:
-        # The day's first campaign sends from 02:00 until at least 04:00 of the next day: without it, an hour
-        # could pass with no campaign to send for.
+        # The day's first campaign sends from 02:00 until at least 04:00 of the next day. Without it, an hour could pass
+        # in which no campaign sends.
         start = start_of_day + 2 * HOUR_US
         end = start + dice.between(26, 31) * HOUR_US
         return _Timetable(start_of_day + dice.below(40 * MINUTE_US), (start, end))
@@ -171,7 +173,7 @@ def _timetable(day: int, number: int, dice: _Dice) -> _Timetable:
 
 
 def _deletion(timetable: _Timetable, dice: _Dice) -> int | None:
-    # What was sent is archived, never deleted: its messages are opened, clicked and bought from for weeks.
+    # Sent campaigns are archived, never deleted, because their messages are opened, clicked and bought from for weeks.
     if timetable.sending_us is not None or not dice.chance(60):
         return None
     return timetable.created_us + dice.between(DAY_US, 5 * DAY_US)

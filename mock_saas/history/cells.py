@@ -28,8 +28,8 @@ RECORDS_PER_CELL = 2_500
 # Divisors of an hour, in seconds: no cell straddles two hours.
 _CELL_SECONDS = (1, 2, 5, 10, 15, 20, 30, 60, 120, 180, 300, 600, 900, 1200, 1800, 3600)
 
-# The 32-bit words that decide about a message: to whom it goes, its other traits, for each step its delay (or place
-# in the cell), and for each step its receive lag.
+# The 32-bit words that decide about a message: its recipient, its other traits, the delay (or place in the cell) of
+# each step, and the receive lag of each step.
 _WORD_RECIPIENT, _WORD_TRAITS, _WORD_DELAYS = 0, 1, 2
 _WORD_LAGS = _WORD_DELAYS + MAX_STEPS
 _WORDS = _WORD_LAGS + MAX_STEPS
@@ -38,12 +38,12 @@ _CACHED_SENDS = 65_536
 
 
 class Occurrence(NamedTuple):
-    """A record of the feed, not yet rendered; occurrences sort in the order of the listing.
+    """A record of the feed, not yet rendered. Occurrences sort in the order of the listing.
 
-    ``event`` is a 64-bit identifier, ``message`` the address of one; ``first_us`` is when a repeated delivery first
-    arrived, else equal to ``received_us``; ``recipient`` is a position in the audience; ``sending_hour`` and ``traits``
-    lead to the campaign and other details.
-    ``plain``: given on time and only once, and not ``broken``.
+    ``event`` is a 64-bit identifier, ``message`` a message's address. ``first_us`` is the arrival of the first
+    delivery, and equals ``received_us`` unless the delivery is repeated. ``recipient`` is a position in the audience.
+    ``sending_hour`` and ``traits`` decide the campaign and other details. ``plain`` records arrive on time and once,
+    and are not ``broken``.
     """
 
     received_us: int
@@ -62,9 +62,9 @@ class Occurrence(NamedTuple):
 
 @dataclass(frozen=True)
 class Sends:
-    """The messages sent in a cell: how many, and where they fall among the patterns (a 32-bit fraction).
+    """The messages sent in a cell: their number, and a 32-bit fraction that rotates their assignment to patterns.
 
-    ``count`` is without those by which the members at the positions ``leavers`` leave the audience, one each.
+    ``count`` excludes the messages by which the members at the positions ``leavers`` leave the audience, one each.
     """
 
     count: int
@@ -73,25 +73,25 @@ class Sends:
 
 
 def cell_seconds(events_per_day: int) -> int:
-    """The length of a cell."""
+    """Return the length of a cell."""
     wanted = RECORDS_PER_CELL * DAY_US / MICROSECONDS / events_per_day
     return max((seconds for seconds in _CELL_SECONDS if seconds <= wanted), default=_CELL_SECONDS[0])
 
 
 def messages_per_day(events_per_day: int) -> float:
-    """The number of messages that make so many records."""
+    """Return the number of messages a day that make ``events_per_day`` records."""
     events_per_message = sum(pattern.weight * len(pattern.steps) for pattern in PATTERNS) / WEIGHT_TOTAL
     return events_per_day / (events_per_message * (1 + sum(share for share, _ in REDELIVERY_LAGS)))
 
 
 class CellFactory:
-    """Makes cells; their number counts from the Unix epoch, so that a cell does not depend on where history begins.
+    """Makes cells. They are numbered from the Unix epoch, so that a cell does not depend on where history begins.
 
     Args:
         events_per_day: average number of records a day.
         broken_rate: share of the records that break the contract.
         epoch_us: no message is sent before.
-        audience: to whom they are sent.
+        audience: the recipients of the messages.
     """
 
     def __init__(
@@ -118,11 +118,11 @@ class CellFactory:
         self._sends = lru_cache(_CACHED_SENDS)(self._plan_sends)
 
     def occurrences(self, cell: int) -> list[Occurrence]:
-        """All records received in a cell, in order."""
+        """Return all records received in a cell, in order."""
         return self._found(self._tracks, cell)
 
     def clicks(self, cell: int) -> list[Occurrence]:
-        """All clicks that occur in a cell, in order: each once, at its moment."""
+        """Return all clicks that occur in a cell, in order. Each appears once, at its moment."""
         return self._found(self._clicks, cell)
 
     def _found(self, tracks: tuple[Track, ...], cell: int) -> list[Occurrence]:
@@ -135,7 +135,7 @@ class CellFactory:
         return found
 
     def campaign_of(self, occurrence: Occurrence) -> CampaignLife:
-        """The campaign that the message of a record belongs to."""
+        """Return the campaign of the record's message."""
         sending = self._campaigns.sending_in_hour(occurrence.sending_hour)
         return sending[(occurrence.traits & 0xFFFF) * len(sending) >> 16]
 
@@ -147,11 +147,11 @@ class CellFactory:
         word = self._randomness.word(SPACE_SENDS, cell)
         mean = self._messages_per_cell * intensity(hour)
         leavers = range(self._departures.before(start_us), self._departures.before(start_us + self.cell_us))
-        # Rounded up or down so that the mean is kept, however few messages a cell holds.
+        # Rounded up or down at random, so that the mean is kept even if a cell holds few messages.
         return Sends(int(mean + (word >> 32) / 2**32), word & MASK_32, leavers)
 
     def _collect(self, track: Track, shifted: int, cell: int, found: list[Occurrence]) -> None:
-        """Adds the records of a track whose shifts lead from the cell ``shifted`` into ``cell``."""
+        """Add the records of a track whose shifts lead from the cell ``shifted`` into ``cell``."""
         held, path = track.held, track.path
         occurred_cell = held.source(shifted) if isinstance(held, Shift) else shifted
         sent_cell = occurred_cell
@@ -159,18 +159,18 @@ class CellFactory:
             sent_cell = shift.source(sent_cell)
         sends = self._sends(sent_cell)
 
-        # Message i lives the pattern within whose interval (i + phase) / count falls: any pattern's messages
-        # are a range, and each pattern gets its share to within one.
+        # Message i follows the pattern within whose interval (i + phase) / count falls. So each pattern's messages are
+        # a contiguous range, and each pattern gets its share to within one.
         leavers, is_last = sends.leavers, track.is_last
         first, beyond = _members(track.weights, len(leavers) if is_last else sends.count, sends.phase)
         size = beyond - first
         if size <= 0:
             return
-        # Any of those who stay gets one of the other messages; these are numbered first.
+        # A random remaining member gets each of the other messages. These are numbered first.
         leaver, stay, staying = leavers.start + first, leavers.stop, len(self._audience) - leavers.stop
         if is_last:
             first += sends.count
-        # The same again, turned by a random number, for the manner in which the step's events arrive.
+        # The arrival manners of the step's events are assigned in the same way, rotated by a random number.
         word = self._randomness.word(SPACE_MANNER, (sent_cell << 5 | track.pattern) << 3 | track.step)
         phase, turn = word & MASK_32, word >> 32
         low, high = _members(track.picks, size, phase)
@@ -223,6 +223,6 @@ class CellFactory:
 
 
 def _members(interval: tuple[int, int], count: int, phase: int) -> tuple[int, int]:
-    """The range of the i for which (i + phase / 2**32) / count falls in the interval, in 32-bit fractions."""
+    """Return the range of the i for which (i + phase / 2**32) / count falls in the interval, in 32-bit fractions."""
     low, high = interval
     return (low * count - phase + MASK_32) >> 32, (high * count - phase + MASK_32) >> 32

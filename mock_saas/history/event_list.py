@@ -1,4 +1,4 @@
-"""The listing of events: every record of the feed that is visible now, in the order in which it was received."""
+"""The listing of events: every record of the feed that is visible now, in the order of receipt."""
 
 from bisect import bisect_left
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ class _Cell:
         if self.flaws is None:
             return [self.renderer.render(occurrence) for occurrence in self.occurrences]
         flaws, drawn_us = self.flaws.of_cell(self.number), self.flaws.drawn_from(self.number) * self.cell_us
-        # By the first time that an event is received, so that each repetition is equal.
+        # Decided by the first receipt of an event, so that each repetition is equal.
         return [
             self.renderer.render(occurrence, flaws.get(n), drawn=occurrence.first_us >= drawn_us)
             for n, occurrence in enumerate(self.occurrences)
@@ -47,9 +47,9 @@ class EventList:
     """The feed from ``epoch_us`` on.
 
     Args:
-        settling_seconds: a record becomes visible up to this long after its received_at, though half of them do
-            so at once; from then on it never changes and nothing new appears before it.
-        flawed: whether some of the first records break the contract for certain, in every way.
+        settling_seconds: a record becomes visible up to this long after its received_at, half of them at once. After
+            that time it never changes and no new record appears before it.
+        flawed: whether some of the first records certainly break the contract, in every way.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class EventList:
         self._cell = lru_cache(_CACHED_RECORDS // records_per_cell)(self._make_cell)
 
     def page(self, window: Window, after: Position | None, limit: int, now_us: int) -> Page:
-        """Up to ``limit`` records received within the window and visible now, behind ``after``."""
+        """Return up to ``limit`` records received within the window and visible now, after the position ``after``."""
         texts: list[str] = []
         last: Occurrence | None = None
         for piece in self._slices(window, after, now_us):
@@ -86,7 +86,9 @@ class EventList:
         return Page(texts, _position(last), has_more=False)
 
     def counting(self, window: Window, now_us: int) -> Iterator[Count]:
-        """The number of records of a walk now, and of different ones: grows to the answer, cell by cell."""
+        """Yield the growing numbers of records and of distinct records of a walk now, cell by cell, up to the final
+        numbers.
+        """
         records = repeated = 0
         for piece in self._slices(window, None, now_us):
             for index in self._visible(piece, now_us):

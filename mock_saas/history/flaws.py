@@ -1,6 +1,6 @@
-"""The records that break the contract for certain, so that a history does not depend on luck to show each breakage.
+"""The records that certainly break the contract, so that each kind of breakage occurs in every history.
 
-Others are drawn (`BROKEN_RATE`) among the records that are first received behind them.
+Further broken records are drawn at random (`BROKEN_RATE`) among the records first received after them.
 """
 
 from collections.abc import Callable
@@ -23,11 +23,11 @@ record of it is broken: hence none is drawn before."""
 
 @dataclass
 class FlawPlan:
-    """The flaws of a history's records: of the 40th, the 120th, and so on, of those given once, on time.
+    """The flaws of a history's records: the 40th, the 120th, and so on, of the records that arrive once and on time.
 
     Args:
-        occurrences: all records received in a cell, in order.
-        first_cell: where history begins.
+        occurrences: returns all records received in a cell, in order.
+        first_cell: the first cell of history.
     """
 
     occurrences: Callable[[int], list[Occurrence]]
@@ -40,7 +40,7 @@ class FlawPlan:
         self._lock = Lock()
 
     def of_cell(self, number: int) -> dict[int, Flaw]:
-        """The flaws in a cell, by the index of their record."""
+        """Return the flaws in a cell, by the index of their record."""
         with self._lock:
             while self._given < len(FLAWS) and self._next_cell <= number:
                 self._placed[self._next_cell] = dict(self._place(self._next_cell))
@@ -48,7 +48,9 @@ class FlawPlan:
         return self._placed.get(number, {})
 
     def drawn_from(self, number: int) -> int:
-        """The first cell whose records break the contract by chance, as far as a reader of this cell can know it."""
+        """Return the first cell whose records break the contract at random, as far as it is known when this cell is
+        read.
+        """
         self.of_cell(number)
         return self._next_cell
 

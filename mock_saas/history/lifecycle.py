@@ -1,7 +1,7 @@
-"""A message's lifecycle: its patterns, how common each is, and how long each step takes.
+"""A message's lifecycle: its patterns, the frequency of each, and the duration of each step.
 
-Rates are those of an ordinary permission-based sender: 97 % delivered, a third opened, one in sixteen clicked,
-a few in ten thousand complain.
+Rates are those of an ordinary permission-based sender: 97 % delivered, a third opened, one in sixteen clicked, a few in
+ten thousand complain.
 """
 
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ class Delay:
 
 @dataclass(frozen=True)
 class Step:
-    """One event of a life, ``delay`` after the one before it."""
+    """One event of a message, ``delay`` after the event before it."""
 
     type: EventType
     delay: Delay
@@ -47,7 +47,10 @@ class Step:
 
 @dataclass(frozen=True)
 class Pattern:
-    """A life: its steps in order, each caused by the one before, and how many of WEIGHT_TOTAL messages live it."""
+    """A possible life of a message: its steps in order, and the number of messages of WEIGHT_TOTAL that follow it.
+
+    Each step is caused by the step before it.
+    """
 
     weight: int
     steps: tuple[Step, ...]
@@ -55,7 +58,7 @@ class Pattern:
 
     @property
     def is_last(self) -> bool:
-        """Whether the recipient leaves the mailing list by it: a provider sends nothing more to them."""
+        """Whether the recipient leaves the mailing list by it, so that the provider sends nothing more to them."""
         return self.hard_bounce or self.steps[-1].type in (EventType.UNSUBSCRIBED, EventType.COMPLAINED)
 
 
@@ -138,5 +141,5 @@ PATTERNS = _patterns()
 
 
 def total_weight(patterns: Sequence[Pattern], *, is_last: bool) -> int:
-    """Of WEIGHT_TOTAL messages, those that are, or are not, the last one to their recipient."""
+    """Return how many of WEIGHT_TOTAL messages are (or are not) the last message to their recipient."""
     return sum(pattern.weight for pattern in patterns if pattern.is_last is is_last)

@@ -18,7 +18,7 @@ Timestamp = Annotated[
 
 
 class CampaignStatus(StrEnum):
-    """Where a campaign stands."""
+    """The state of a campaign."""
 
     DRAFT = "draft"
     SCHEDULED = "scheduled"
@@ -53,7 +53,7 @@ class Link(BaseModel):
 
 
 class Bounce(BaseModel):
-    """Why a message could not be delivered."""
+    """The reason why a message could not be delivered."""
 
     bounce_class: Annotated[Literal["hard", "soft"], Field(alias="class")]
     code: Annotated[int, Field(description="the SMTP reply code")]
@@ -61,7 +61,7 @@ class Bounce(BaseModel):
 
 
 class Event(BaseModel):
-    """Something that happened to a message."""
+    """An event of a message."""
 
     event_id: Annotated[str, Field(description="the same on every delivery of the event")]
     type: EventType
@@ -93,7 +93,7 @@ class EventPage(_Page):
 
 
 class Stats(BaseModel):
-    """The result of a walk over a window now."""
+    """The number of records of a walk over a window now."""
 
     records: Annotated[int, Field(description="number of records, repeated deliveries and malformed ones included")]
     distinct: Annotated[int, Field(description="number of different ones: a repeated delivery counts once")]

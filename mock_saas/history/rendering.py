@@ -1,4 +1,4 @@
-"""Records as JSON text, those that break the contract included."""
+"""Renders records as JSON text, including records that break the contract."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ class Breakage(IntEnum):
 
 @dataclass(frozen=True)
 class Flaw:
-    """One way of breaking the contract: its kind, and which of the kind's variants."""
+    """One way of breaking the contract: its kind, and the variant of this kind."""
 
     kind: Breakage
     variant: int
@@ -54,10 +54,10 @@ NULL = Flaw(Breakage.NOT_AN_OBJECT, 4)
 
 
 class Renderer:
-    """Turns occurrences into the JSON texts of the API.
+    """Renders occurrences as the JSON texts of the API.
 
-    Formatting by hand is several times as fast as building objects and serialising them. It is safe because the
-    settings only admit addresses and codes that JSON and URLs take as they are.
+    Formatting by hand is several times faster than building and serialising objects. It is safe because the settings
+    only admit addresses and codes that need no escaping in JSON and URLs.
     """
 
     def __init__(self, settings: Settings, audience: Audience, randomness: Randomness, cells: CellFactory) -> None:
@@ -74,7 +74,9 @@ class Renderer:
         }
 
     def render(self, occurrence: Occurrence, flaw: Flaw | None = None, *, drawn: bool = True) -> str:
-        """The JSON text of a record: broken by ``flaw``, or, where ``drawn``, as its own numbers say."""
+        """Return the JSON text of a record: broken by ``flaw``, or, if ``drawn``, broken if its own random numbers say
+        so.
+        """
         text = self._render_whole(occurrence)
         word = remix32(occurrence.traits)
         if flaw is None and drawn and occurrence.broken:
@@ -82,7 +84,7 @@ class Renderer:
         return text if flaw is None else orjson.dumps(break_record(orjson.loads(text), flaw, word)).decode()
 
     def url(self, click: Occurrence) -> str:
-        """The link that was clicked."""
+        """Return the link that was clicked."""
         return _target(click, self._cells.campaign_of(click), self._message_id(click.message))[0]
 
     def _message_id(self, message: int) -> str:
@@ -116,7 +118,7 @@ def _link(occurrence: Occurrence, campaign: CampaignLife, message_id: str) -> st
 
 
 def _target(occurrence: Occurrence, campaign: CampaignLife, message_id: str) -> tuple[str, str]:
-    """Where a click leads to, and the product shown there."""
+    """Return the URL that a click leads to, and the product shown there."""
     skus = campaign.promoted_skus
     sku = skus[(occurrence.traits >> 24) * len(skus) >> 8]
     return f"https://shop.example/p/{sku}?utm_source=email&utm_campaign={campaign.campaign_id}&m={message_id}", sku
@@ -130,12 +132,12 @@ def _bounce(occurrence: Occurrence, _campaign: CampaignLife, _message_id: str) -
 
 
 def drawn_flaw(word: int) -> Flaw:
-    """The flaw that a 32-bit word draws."""
+    """Return the flaw that a 32-bit word draws."""
     return Flaw(Breakage(scale(word, len(Breakage))), word & 0xFF)
 
 
 def break_record(record: dict[str, Any], flaw: Flaw, word: int) -> Any:
-    """The record with its contract broken; wrong values come from a 32-bit word."""
+    """Return the record with its contract broken. A 32-bit word decides the wrong values."""
     variant = flaw.variant
     match flaw.kind:
         case Breakage.NO_EVENT_ID:

@@ -27,13 +27,13 @@ from mock_saas.history.lifecycle import (
 from mock_saas.history.randomness import MASK_64, ONE_32, mix64
 from mock_saas.timestamps import MICROSECONDS
 
-# Odd, hence invertible modulo any power of two; and it spreads neighbours far apart.
+# Odd, hence invertible modulo any power of two; it also spreads neighbours far apart.
 _MULTIPLIER = 0x9E37_79B1
 
 
 @dataclass(frozen=True)
 class Shift:
-    """Moves cells by ``cells`` and shuffles them within blocks of ``block`` (a power of two).
+    """A bijection that moves cells by ``cells`` and shuffles them within blocks of ``block`` (a power of two).
 
     The shuffle spreads a delay over up to twice the block's length. It is affine modulo ``block`` with an odd
     multiplier, hence a bijection.
@@ -44,7 +44,7 @@ class Shift:
     salt: int
 
     def source(self, cell: int) -> int:
-        """The cell that this shift moves to ``cell``; less than ``block`` away from ``cell - cells``."""
+        """Return the cell that this shift moves to ``cell``. It is less than ``block`` away from ``cell - cells``."""
         number, index = divmod(cell - self.cells, self.block)
         offset = mix64((number ^ self.salt) & MASK_64)
         return number * self.block + (index + offset) * _MULTIPLIER % self.block
@@ -52,14 +52,14 @@ class Shift:
 
 @dataclass(frozen=True)
 class Jitter:
-    """``low`` to ``low + span - 1`` microseconds."""
+    """A random delay of ``low`` to ``low + span - 1`` microseconds."""
 
     low: int
     span: int
 
     @property
     def high(self) -> int:
-        """The most it can be."""
+        """The greatest delay, in microseconds."""
         return self.low + self.span - 1
 
 
@@ -77,12 +77,12 @@ class Path:
 
     @property
     def least(self) -> int:
-        """The earliest the step can occur, in microseconds from the start of its cell."""
+        """The earliest time at which the step can occur, in microseconds from the start of its cell."""
         return sum(jitter.low for jitter in self.jitters)
 
     @property
     def most(self) -> int:
-        """The distance beyond its cell at which the step can occur, in microseconds."""
+        """The farthest beyond its cell at which the step can occur, in microseconds."""
         return sum(jitter.high for jitter in self.jitters)
 
 
@@ -90,10 +90,10 @@ class Path:
 class Track:
     """One step of one pattern, arriving in one manner.
 
-    ``weights`` is the pattern's interval of [0, ONE_32) among messages: among the last ones to their recipients, where
-    it ``is_last``, else among all others. ``picks`` is the manner's among the events of the step, ``broken`` where the
-    events that break the contract begin, ``plain`` where those begin that arrive on time and only once. What is held
-    up arrives by ``held`` later than on time; ``redelivery``: it was on time as well.
+    ``weights`` is the pattern's interval of [0, ONE_32) among messages: among the last messages to their recipients if
+    it ``is_last``, else among all others. ``picks`` is the manner's interval among the events of the step. In it,
+    events that break the contract begin at ``broken``, and events that arrive once and on time begin at ``plain``. A
+    delayed event arrives later by ``held``. A ``redelivery`` has also arrived on time.
     """
 
     pattern: int
@@ -123,7 +123,7 @@ _AS_IT_OCCURS = _Manner((0, ONE_32), lag=Delay(0, 0))
 
 
 def plan_tracks(cell_us: int, broken_rate: float, patterns: Sequence[Pattern] = PATTERNS) -> tuple[Track, ...]:
-    """All tracks, for cells of ``cell_us`` microseconds."""
+    """Return all tracks, for cells of ``cell_us`` microseconds."""
     manners = _manners()
     broken = round((1 - broken_rate) * ONE_32)
     plain = max(manner.picks[1] for manner in manners if manner.held is not None)
@@ -133,7 +133,7 @@ def plan_tracks(cell_us: int, broken_rate: float, patterns: Sequence[Pattern] = 
 
 
 def plan_clicks(cell_us: int, patterns: Sequence[Pattern] = PATTERNS) -> tuple[Track, ...]:
-    """The tracks of all clicks as they occur: once each, whenever and however often we receive them."""
+    """Return the tracks of all clicks as they occur: each click once, however late or often it is received."""
     return tuple(
         _track(cell_us, place, _AS_IT_OCCURS, broken=ONE_32, plain=0)
         for place in _places(cell_us, patterns)
@@ -143,7 +143,7 @@ def plan_clicks(cell_us: int, patterns: Sequence[Pattern] = PATTERNS) -> tuple[T
 
 @dataclass(frozen=True)
 class _Place:
-    """One step of one pattern, and the way to it."""
+    """One step of one pattern, and the path to it."""
 
     pattern: int
     step: int
@@ -159,7 +159,7 @@ def _places(cell_us: int, patterns: Sequence[Pattern]) -> Iterator[_Place]:
 
 
 def _intervals(patterns: Sequence[Pattern]) -> Iterator[tuple[Pattern, tuple[int, int]]]:
-    """The share of each pattern among those that are last messages, or among those that are not."""
+    """Yield each pattern's interval among the last messages, or among those that are not last."""
     wholes = {is_last: total_weight(patterns, is_last=is_last) for is_last in (False, True)}
     totals = {False: 0, True: 0}
     for pattern in patterns:
@@ -174,7 +174,7 @@ def _manners() -> tuple[_Manner, ...]:
     for share, lag in LATE_LAGS:
         held.append(_Manner(_interval(low, low + share), lag))
         low += share
-    # What is delivered again was first delivered on time.
+    # A repeated delivery was first delivered on time.
     on_time = _Manner(_interval(low, 1))
     for share, lag in REDELIVERY_LAGS:
         held.append(_Manner(_interval(low, low + share), lag, redelivery=True))
@@ -187,7 +187,7 @@ def _interval(low: float, high: float) -> tuple[int, int]:
 
 
 def _paths(pattern: Pattern, number: int, cell_us: int) -> Iterator[Path]:
-    """The path of each step; the events of a message share it as far as they share steps."""
+    """Yield the path of each step. Steps share the beginning of their paths."""
     path = Path()
     yield path
     for index, step in enumerate(pattern.steps[1:], start=1):
@@ -234,14 +234,14 @@ def _track(
 
 
 def _undoable(delay: Delay, beyond_us: int, cell_us: int, salt: int) -> Shift | Jitter:
-    """A delay of an event that occurs up to ``beyond_us`` beyond its cell, in a form that can be undone."""
+    """Return the delay of an event that occurs up to ``beyond_us`` beyond its cell, in a form that can be undone."""
     jitter = _jitter(delay)
     halves = jitter.span // (2 * cell_us)
     if halves < 1:
         return jitter
     block = 1 << (halves.bit_length() - 1)
-    # From any place in the cell and beyond to any place in the new one is at least delay.low, even where the
-    # shuffle moves the cell back by block - 1.
+    # The distance from any place in the cell, and beyond it, to any place in the new one is at least delay.low, even if
+    # the shuffle moves the cell back by block - 1.
     cells = -(-(jitter.low + beyond_us) // cell_us) + block
     return Shift(block, cells, mix64(salt))
 

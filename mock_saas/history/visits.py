@@ -1,7 +1,7 @@
-"""The visits that clicks lead to: what the shop's own web server sees of the provider's messages.
+"""The visits that clicks lead to, as the shop's own web server sees them.
 
-We receive a click late or twice, or in a malformed record; the browser that follows the link is at the shop at once,
-and once.
+The provider may report a click late, twice, or in a malformed record. But the browser that follows the link visits the
+shop at once, and once.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from mock_saas.timestamps import format_us
 
 
 class Visit(BaseModel):
-    """A visitor who came by a link."""
+    """A visit to the shop by a link in a message."""
 
     at: Timestamp
     recipient: Annotated[str, Field(description="e-mail address of who followed the link")]
@@ -24,7 +24,7 @@ class Visit(BaseModel):
 
 
 class VisitList:
-    """All visits of a history that begins at ``epoch_us``, whether the provider's clock has got there or not."""
+    """All visits of a history that begins at ``epoch_us``, including those ahead of the provider's clock."""
 
     def __init__(self, cells: CellFactory, renderer: Renderer, epoch_us: int) -> None:
         self._cells = cells
@@ -32,7 +32,7 @@ class VisitList:
         self._epoch_us = epoch_us
 
     def between(self, from_us: int, until_us: int) -> Iterator[Visit]:
-        """The visits of a half-open span, in order."""
+        """Yield the visits of a half-open span, in order."""
         from_us, cell_us = max(from_us, self._epoch_us), self._cells.cell_us
         for cell in range(from_us // cell_us, -(-until_us // cell_us)):
             for click in self._cells.clicks(cell):

@@ -1,4 +1,4 @@
-"""Keeps the shop alive: advances it by spans of business time, in realistic transactions."""
+"""Simulates the shop's activity: advances it by spans of business time, in realistic transactions."""
 
 from postgres.activity.advance import advance, latest_business_time
 from postgres.activity.report import ActivityReport

@@ -99,9 +99,9 @@ def _for_ever(
 
 
 def _behind_the_clock(connection: Connection) -> timedelta:
-    """The business time's distance behind the clock, if BUSINESS_NOW is set.
+    """Return how far the business time lies behind the clock, if BUSINESS_NOW is set.
 
-    A shop that has lived on since goes on from there.
+    A shop that has been advanced since continues from its latest business time.
     """
     standing = the_business_now()
     return timedelta(0) if standing is None else _now() - max(standing, _latest(connection))

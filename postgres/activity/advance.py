@@ -20,7 +20,7 @@ from postgres.shop.response import purchases
 from postgres.shop.rhythm import OFFICE, SHOPPING, Rhythm, arrivals
 from postgres.shop.visits import NO_VISITS, Visits
 
-# Two advances of one shop would base their decisions on each other's past. Any number serves as the key.
+# Two advances of one shop would base their decisions on each other's past. The key is an arbitrary number.
 _ADVANCE_LOCK = 7_238_402
 
 
@@ -32,19 +32,19 @@ def advance(
     seed: int = 1,
     visits: Visits = NO_VISITS,
 ) -> ActivityReport:
-    """Advance the shop over the business time (business_now, business_now + span]; returns what happened.
+    """Advance the shop over the business time (business_now, business_now + span]. Return what happened.
 
     Every event is a transaction of its own, committed before the next begins, in the order of business times.
-    placed_at, moved_at and signed_up_at are business times; created_at and updated_at are the database's.
-    Rates follow the shop's size: at scale 1 a day brings about 220 orders with 550 lines, 15 price changes,
-    12 sign-ups, 4 erasures of customers, and now and then the deletion of a discontinued product. Further orders come
-    of `visits` (postgres/shop/response.py).
+    placed_at, moved_at and signed_up_at are business times; created_at and updated_at are the database's. Rates follow
+    the shop's size: at scale 1 a day brings about 220 orders with 550 lines, 15 price changes, 12 sign-ups, 4 erasures
+    of customers, and now and then the deletion of a discontinued product. Further orders come from `visits`
+    (postgres/shop/response.py).
 
     Equal shops, sequences included, and equal arguments give equal rows, except for created_at and updated_at.
 
-    `connection` must not be in a transaction. Raises ShopError if it is, where the shop is empty or another
-    advance is at work in it, where an argument is out of range, and where the visits cannot be had. After a failure
-    what was committed stays, and the next advance goes on from there.
+    `connection` must not be in a transaction. Raises ShopError if it is, if the shop is empty or another advance is
+    running in it, if an argument is out of range, and if the visits are not available. After a failure, committed
+    changes stay, and the next advance continues from there.
     """
     _check(connection, business_now, span)
     start = business_now.astimezone(UTC)
@@ -61,7 +61,10 @@ def advance(
 
 
 def latest_business_time(connection: Connection) -> datetime | None:
-    """The latest business time in the shop's rows (UTC): where an advance goes on. None in an empty shop."""
+    """Return the latest business time in the shop's rows (UTC), from which an advance continues.
+
+    None for an empty shop.
+    """
     with connection, connection.cursor() as cursor:
         cursor.execute(
             "select greatest((select max(placed_at) from orders), (select max(moved_at) from stock_movements),"
@@ -89,7 +92,7 @@ def _alone(connection: Connection) -> Iterator[None]:
     try:
         yield
     finally:
-        # A connection that is gone has taken its lock with it.
+        # A connection that is lost has released its lock.
         if not connection.closed:
             with connection, connection.cursor() as cursor:
                 cursor.execute("select pg_advisory_unlock(%s)", (_ADVANCE_LOCK,))

@@ -14,13 +14,13 @@ from postgres.activity.advance import advance
 from postgres.activity.report import ActivityReport
 from postgres.shop.visits import NO_VISITS, Visits
 
-# Waits up to so many seconds and returns whether to stop.
+# Waits up to that many seconds, and returns whether to stop.
 Wait = Callable[[float], bool]
 
 
 @contextmanager
 def until_signalled() -> Iterator[Wait]:
-    """Yields a wait that ends early, and returns True, once the process has got SIGINT or SIGTERM.
+    """Yield a wait that ends early, and returns True, after the process has received SIGINT or SIGTERM.
 
     A signal does not interrupt work in progress: it is noticed at the next wait. Only for the main thread.
     """
@@ -51,8 +51,8 @@ def keep_advancing(
 ) -> None:
     """Advance the shop at intervals until `wait` returns True.
 
-    Each time by `step`; without one, up to the time of `clock`, so that the shop lives in real time.
-    `on_advanced` gets the business time reached and what happened.
+    Each advance is by `step`; without a step, up to the time of `clock`, so that the shop lives in real time.
+    `on_advanced` gets the business time reached and the report.
     """
     while not wait(every.total_seconds()):
         until = business_now + step if step is not None else clock()
@@ -63,4 +63,4 @@ def keep_advancing(
 
 
 def _ignore(number: int, frame: FrameType | None) -> None:
-    """The wake-up descriptor carries the signal."""
+    """Do nothing, because the wake-up descriptor carries the signal."""

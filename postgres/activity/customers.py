@@ -1,4 +1,4 @@
-"""Customers: who orders, sign-ups, changes of consent, erasures."""
+"""Events of customers: the choice of an orderer, sign-ups, changes of consent, erasures."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,26 +13,26 @@ from postgres.shop.world import draw_full_name, draw_market
 
 @dataclass(frozen=True, slots=True)
 class Shopper:
-    """A customer who acts now."""
+    """A customer who takes part in an event."""
 
     customer_id: int
     country: str
 
 
 def draw_orderer(simulation: Simulation, cursor: Cursor) -> Shopper | None:
-    """A customer who orders, regulars more often than others; None if no customer is left."""
+    """Return a random customer who orders, regulars more often than others. None if no customer is left."""
     return _shopper_from(cursor, draw_customer_number(simulation.rng, simulation.highest_customer_id))
 
 
 def find_shopper(cursor: Cursor, email: str) -> Shopper | None:
-    """The customer with an address. The row is locked against erasure by others."""
+    """Return the customer with an address. The row is locked against erasure by others."""
     cursor.execute("select customer_id, country from customers where email = %s for key share", (email,))
     row = cursor.fetchone()
     return None if row is None else Shopper(*row)
 
 
 def sign_up(simulation: Simulation, cursor: Cursor, at: datetime) -> ActivityReport:
-    """A new customer registers."""
+    """Register a new customer."""
     rng = simulation.rng
     market = draw_market(rng)
     customer_id = next_identity(cursor, "customers", "customer_id")
@@ -56,7 +56,7 @@ def sign_up(simulation: Simulation, cursor: Cursor, at: datetime) -> ActivityRep
 
 
 def change_consent(simulation: Simulation, cursor: Cursor, at: datetime) -> ActivityReport:
-    """A customer gives or withdraws the consent to campaigns."""
+    """Let a customer give or withdraw the consent to campaigns."""
     shopper = _draw_any(simulation, cursor)
     if shopper is None:
         return NOTHING
@@ -68,7 +68,7 @@ def change_consent(simulation: Simulation, cursor: Cursor, at: datetime) -> Acti
 
 
 def erase(simulation: Simulation, cursor: Cursor, at: datetime) -> ActivityReport:
-    """A customer asks to be erased: the row is deleted, orders stay and forget who placed them."""
+    """Erase a customer on request: delete the row. Orders stay, without their customer."""
     shopper = _draw_any(simulation, cursor)
     if shopper is None:
         return NOTHING
@@ -77,7 +77,7 @@ def erase(simulation: Simulation, cursor: Cursor, at: datetime) -> ActivityRepor
 
 
 def next_identity(cursor: Cursor, table: str, column: str) -> int:
-    """The next number of an identity column, for rows whose other columns hold it too."""
+    """Return the next number of an identity column, for rows that use it in other columns, too."""
     cursor.execute("select nextval(pg_get_serial_sequence(%s, %s))", (table, column))
     ((number,),) = cursor.fetchall()
     return int(number)
@@ -88,9 +88,9 @@ def _draw_any(simulation: Simulation, cursor: Cursor) -> Shopper | None:
 
 
 def _shopper_from(cursor: Cursor, number: int) -> Shopper | None:
-    """The customer with this number, else the next higher one, else the lowest one.
+    """Return the customer with this number, else with the next higher one, else with the lowest one.
 
-    A point look-up, whatever the number of customers. The row is locked against erasure by others.
+    It is a point look-up, whatever the number of customers. The row is locked against erasure by others.
     """
     for lowest in (number, 0):
         cursor.execute(

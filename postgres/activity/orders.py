@@ -27,14 +27,14 @@ _BEFORE = {
 
 
 class OrderDesk:
-    """Handles the orders of one advance. Orders that ship or arrive at the same time do so in one transaction."""
+    """The handling of orders in one advance. Orders that ship or arrive at the same time share one transaction."""
 
     def __init__(self, simulation: Simulation) -> None:
         self._simulation = simulation
         self._due: dict[tuple[OrderStatus, datetime], list[int]] = {}
 
     def expect_next_step(self, order: OpenOrder) -> None:
-        """Schedule what comes next for an order."""
+        """Schedule the next step of an order."""
         step = next_step(order.order_id, order.placed_at, order.status)
         if step is None:
             return
@@ -47,14 +47,14 @@ class OrderDesk:
         due.append(order.order_id)
 
     def place(self, cursor: Cursor, at: datetime) -> ActivityReport:
-        """A customer orders what is in stock; lines that no warehouse can ship are left out."""
+        """Place an order of a random customer for products in stock. Lines that no warehouse can ship are left out."""
         simulation = self._simulation
         basket = draw_basket(simulation.rng, simulation.assortment)
         shopper = draw_orderer(simulation, cursor)
         return NOTHING if shopper is None else self._sell(cursor, shopper, basket, at)
 
     def respond(self, purchase: Purchase, cursor: Cursor, at: datetime) -> ActivityReport:
-        """A customer who came by a link orders; an erased one does not."""
+        """Place the order of a customer who came by a link. An erased customer places none."""
         shopper = find_shopper(cursor, purchase.email)
         if shopper is None:
             return NOTHING
@@ -75,7 +75,7 @@ class OrderDesk:
         return ActivityReport(orders_placed=1, order_lines=len(allocations), lines_without_stock=without_stock)
 
     def _hand_over(self, status: OrderStatus, due_at: datetime, cursor: Cursor, at: datetime) -> ActivityReport:
-        """The carrier collects orders (shipped) or reports them delivered, many at a time."""
+        """Let the carrier collect orders (shipped) or report them delivered, many at a time."""
         moved_on = _advance_status(cursor, self._due.pop((status, due_at)), status)
         for order in moved_on:
             self.expect_next_step(order)
@@ -84,7 +84,7 @@ class OrderDesk:
         return ActivityReport(orders_delivered=len(moved_on))
 
     def _cancel(self, order_id: int, cursor: Cursor, at: datetime) -> ActivityReport:
-        """The customer cancels before the order ships: its lines go back to where they came from."""
+        """Cancel an order before it ships. Its lines return to their warehouses."""
         if not _advance_status(cursor, [order_id], OrderStatus.CANCELLED):
             return NOTHING
         cursor.execute(
@@ -106,7 +106,7 @@ def _product_of(cursor: Cursor, sku: str) -> int | None:
 
 
 def _locked_prices(cursor: Cursor, product_ids: Sequence[int]) -> dict[int, Decimal]:
-    """Prices of those products that are on sale, locked: an order and a price change cannot overlap."""
+    """Return the prices of the products that are on sale, locked so that an order and a price change cannot overlap."""
     cursor.execute(
         """
         select product_id, price from products
@@ -120,7 +120,7 @@ def _locked_prices(cursor: Cursor, product_ids: Sequence[int]) -> dict[int, Deci
 
 
 def _locked_stock(cursor: Cursor, product_ids: Sequence[int]) -> dict[int, dict[int, int]]:
-    """Units on hand by product and warehouse, locked until the order is written."""
+    """Return the units on hand by product and warehouse, locked until the order is written."""
     cursor.execute(
         """
         select product_id, warehouse_id, on_hand from stock_levels
@@ -182,7 +182,7 @@ def _sale(allocation: Allocation, order_id: int) -> Move:
 
 
 def _advance_status(cursor: Cursor, order_ids: Sequence[int], status: OrderStatus) -> list[OpenOrder]:
-    """Set the status of those orders that are in the one before; return them by number."""
+    """Set the status of those of the orders that have the preceding status. Return these orders by number."""
     cursor.execute(
         "update orders set status = %s where order_id = any(%s) and status = %s returning order_id, placed_at",
         (status.value, list(order_ids), _BEFORE[status].value),

@@ -1,4 +1,4 @@
-"""Products: price changes, announcements, launches, discontinuations, deletions."""
+"""Events of products: price changes, announcements, launches, discontinuations, deletions."""
 
 import json
 from datetime import datetime
@@ -15,12 +15,12 @@ from postgres.shop.basket import expected_units
 from postgres.shop.catalogue import changed_price, draw_product, sku
 from postgres.shop.world import demand_share
 
-# Most of what is discontinued was announced and never sold.
+# Most discontinued products were announced and never sold.
 _ANNOUNCED_OF_DISCONTINUED = 0.75
 
 
 def change_price(simulation: Simulation, cursor: Cursor, at: datetime) -> ActivityReport:
-    """A product on sale gets another price."""
+    """Change the price of a product on sale."""
     (product_id,) = simulation.assortment.sample(simulation.rng, 1)
     cursor.execute("select price from products where product_id = %s for update", (product_id,))
     ((price,),) = cursor.fetchall()
@@ -30,7 +30,7 @@ def change_price(simulation: Simulation, cursor: Cursor, at: datetime) -> Activi
 
 
 def announce(simulation: Simulation, cursor: Cursor, at: datetime) -> ActivityReport:
-    """A product enters the catalogue; every warehouse gets a shelf for it, empty."""
+    """Add a product to the catalogue, with an empty shelf in every warehouse."""
     draft = draw_product(simulation.rng)
     product_id = next_identity(cursor, "products", "product_id")
     cursor.execute(
@@ -59,7 +59,7 @@ def announce(simulation: Simulation, cursor: Cursor, at: datetime) -> ActivityRe
 
 
 def launch(simulation: Simulation, cursor: Cursor, at: datetime) -> ActivityReport:
-    """An announced product comes into stock and goes on sale."""
+    """Stock an announced product and put it on sale."""
     announced = _never_stocked(cursor, is_active=True)
     if not announced:
         return NOTHING
@@ -90,7 +90,7 @@ def launch(simulation: Simulation, cursor: Cursor, at: datetime) -> ActivityRepo
 
 
 def discontinue(simulation: Simulation, cursor: Cursor, at: datetime) -> ActivityReport:
-    """A product leaves the catalogue: announced and never stocked, or sold until now. The last one stays."""
+    """Discontinue a product, which was announced and never stocked, or on sale until now. The last product stays."""
     rng = simulation.rng
     announced = _never_stocked(cursor, is_active=True)
     if announced and rng.random() < _ANNOUNCED_OF_DISCONTINUED:
@@ -105,7 +105,7 @@ def discontinue(simulation: Simulation, cursor: Cursor, at: datetime) -> Activit
 
 
 def delete_discontinued(simulation: Simulation, cursor: Cursor, at: datetime) -> ActivityReport:
-    """A discontinued product that was never in stock is deleted, and its empty shelves with it."""
+    """Delete a discontinued product that was never in stock, and its empty shelves."""
     deletable = _never_stocked(cursor, is_active=False)
     if not deletable:
         return NOTHING
@@ -115,7 +115,7 @@ def delete_discontinued(simulation: Simulation, cursor: Cursor, at: datetime) ->
 
 
 def _never_stocked(cursor: Cursor, *, is_active: bool) -> list[int]:
-    """Products without movements and without orders, by number."""
+    """Return products without movements and without orders, by number."""
     cursor.execute(
         """
         select product_id from products

@@ -6,7 +6,10 @@ from dataclasses import dataclass, fields
 
 @dataclass(frozen=True, slots=True)
 class ActivityReport:
-    """Counts of what happened; reports add up. Tuples hold the keys concerned, in order of business time."""
+    """The counts of an advance's events.
+
+    Reports can be added. Tuples hold the keys concerned, in order of business time.
+    """
 
     transactions: int = 0
     orders_placed: int = 0
@@ -32,7 +35,7 @@ class ActivityReport:
         )
 
     def counts(self) -> Iterator[tuple[str, int]]:
-        """Name and number of each thing that can happen."""
+        """Yield name and number of each kind of event."""
         for field in fields(self):
             value = getattr(self, field.name)
             yield field.name, len(value) if isinstance(value, tuple) else value

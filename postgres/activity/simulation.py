@@ -1,4 +1,4 @@
-"""The state of one advance: what is known of the shop, and what is still to happen."""
+"""The state of one advance: the known facts of the shop, and the events that are scheduled."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from postgres.shop.lifecycle import OrderStatus
 from postgres.shop.rates import Rates
 from postgres.shop.rhythm import MICROSECOND, Timeline
 
-# One transaction: given a cursor and its business time, it changes the shop and returns what it did.
+# One transaction: it gets a cursor and its business time, changes the shop and returns a report.
 Event = Callable[[Cursor, datetime], ActivityReport]
 
 
@@ -28,7 +28,7 @@ class Depot:
 
 @dataclass(frozen=True, slots=True)
 class OpenOrder:
-    """An order that is not at the end of its course."""
+    """An order with further steps."""
 
     order_id: int
     placed_at: datetime
@@ -37,10 +37,10 @@ class OpenOrder:
 
 @dataclass(slots=True)
 class Simulation:
-    """State of one advance over the business time (start, end].
+    """The state of one advance over the business time (start, end].
 
-    Only one advance runs in a shop at a time, so what is held here stays true between transactions. Everything
-    was read in the order of a key: equal shops give equal simulations.
+    Only one advance runs in a shop at a time, so this state stays true between transactions. Everything was read in the
+    order of a key, so equal shops give equal simulations.
     """
 
     rng: Random
@@ -53,18 +53,18 @@ class Simulation:
     timeline: Timeline[Event] = field(default_factory=Timeline)
 
     def schedule(self, at: datetime, event: Event) -> None:
-        """Let an event happen at a time; overdue ones happen first of all, later ones than the end never."""
+        """Schedule an event. Overdue events happen first, and events after the end never happen."""
         at = max(at, self.start + MICROSECOND)
         if at <= self.end:
             self.timeline.push(at, event)
 
     def home_depot(self, code: str | None) -> int | None:
-        """Number of the warehouse with a code, None if there is none."""
+        """Return the number of the warehouse with a code, None if there is none."""
         return next((depot.warehouse_id for depot in self.depots if depot.code == code), None)
 
 
 def load_simulation(cursor: Cursor, rng: Random, start: datetime, end: datetime) -> Simulation:
-    """Read what an advance needs to know. Raises ShopError if the shop has nothing to sell or nobody to buy."""
+    """Read the facts that an advance needs. Raises ShopError if the shop has no products or no customers."""
     customers, highest_customer_id = _customers(cursor)
     on_sale, products = _products_on_sale(cursor)
     depots = _depots(cursor)
@@ -82,7 +82,7 @@ def load_simulation(cursor: Cursor, rng: Random, start: datetime, end: datetime)
 
 
 def open_orders(cursor: Cursor) -> list[OpenOrder]:
-    """Orders that were placed or shipped and nothing more, in the order of their numbers."""
+    """Return orders with the status placed or shipped, in the order of their numbers."""
     cursor.execute(
         "select order_id, placed_at, status from orders where status in ('placed', 'shipped') order by order_id"
     )
@@ -96,7 +96,7 @@ def _customers(cursor: Cursor) -> tuple[int, int]:
 
 
 def _products_on_sale(cursor: Cursor) -> tuple[list[int], int]:
-    """Products in the assortment (active, and restocked somewhere), and the number of all products."""
+    """Return the products in the assortment (active, and restocked somewhere), and the number of all products."""
     cursor.execute(
         """
         select product_id,

@@ -1,4 +1,4 @@
-"""Stock: the one place that changes it, deliveries, cycle counts."""
+"""Changes of stock, which only this module makes; deliveries and cycle counts."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from postgres.shop import replenishment
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A change of stock: `quantity` units, signed, for a reason as in stock_movements.reason."""
+    """A change of stock by `quantity` units (signed), for a reason as in stock_movements.reason."""
 
     warehouse_id: int
     product_id: int
@@ -25,10 +25,9 @@ class Move:
 
 
 def move_stock(cursor: Cursor, moves: Sequence[Move], at: datetime) -> None:
-    """Change levels and write the movements, so that levels stay the sum of their movements.
+    """Change stock levels and write the movements, so that levels stay the sum of their movements.
 
-    Raises RuntimeError if a pair has no stock level, psycopg2.errors.CheckViolation where one would become
-    negative.
+    Raises RuntimeError if a pair has no stock level, psycopg2.errors.CheckViolation if a level would become negative.
     """
     if not moves:
         return
@@ -58,7 +57,7 @@ def move_stock(cursor: Cursor, moves: Sequence[Move], at: datetime) -> None:
 
 
 def deliver(simulation: Simulation, warehouse_id: int, cursor: Cursor, at: datetime) -> ActivityReport:
-    """A delivery fills up every active product of a warehouse that is below its reorder point."""
+    """Deliver to a warehouse: fill up every active product that is below its reorder point."""
     cursor.execute(
         """
         select stock_levels.product_id, on_hand, reorder_point
@@ -78,7 +77,7 @@ def deliver(simulation: Simulation, warehouse_id: int, cursor: Cursor, at: datet
 
 
 def count_shelves(simulation: Simulation, cursor: Cursor, at: datetime) -> ActivityReport:
-    """A cycle count in one warehouse finds some shelves off and corrects them."""
+    """Make a cycle count in one warehouse: find some levels wrong, and correct them."""
     rng = simulation.rng
     warehouse_id = rng.choice(simulation.depots).warehouse_id
     products = simulation.assortment.sample(rng, replenishment.PAIRS_PER_COUNT)

@@ -21,7 +21,7 @@ _DISCOUNT = Weighted(tuple(map(Decimal, _DISCOUNTS)), _DISCOUNTS.values())
 
 @dataclass(frozen=True, slots=True)
 class BasketLine:
-    """A wish for `quantity` units of a product, with the discount granted."""
+    """A line of a basket: `quantity` units of a product, with the discount granted."""
 
     product_id: int
     quantity: int
@@ -29,9 +29,9 @@ class BasketLine:
 
 
 def draw_basket(rng: Random, assortment: Assortment, wanted: int | None = None) -> tuple[BasketLine, ...]:
-    """Lines for different products, one line each; empty if nothing is on sale.
+    """Return the lines of a random basket, one for each product; empty if nothing is on sale.
 
-    The first is the product that is `wanted`, where that is on sale.
+    The first line is the product `wanted`, if it is on sale.
     """
     if not len(assortment):
         return ()
@@ -39,11 +39,11 @@ def draw_basket(rng: Random, assortment: Assortment, wanted: int | None = None) 
     drawn = [assortment.draw(rng) for _ in range(count)]
     if wanted is not None and wanted in assortment:
         drawn[0] = wanted
-    # A product drawn twice is one line: dict.fromkeys keeps the order.
+    # A product drawn twice makes one line; dict.fromkeys keeps the order.
     products = dict.fromkeys(drawn)
     return tuple(BasketLine(product_id, _QUANTITY.draw(rng), _DISCOUNT.draw(rng)) for product_id in products)
 
 
 def expected_units(orders: float) -> float:
-    """Units of all products together that so many orders ask for."""
+    """Return the number of units of all products together in that many orders."""
     return orders * _MEAN_LINES * _MEAN_QUANTITY

@@ -1,4 +1,4 @@
-"""Products: what they are called, what they cost, how popular they are, how their prices move."""
+"""The catalogue: names, prices and popularity of products, and changes of their prices."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -11,13 +11,13 @@ from postgres.shop.chance import Weighted, fraction
 CENT = Decimal("0.01")
 LOWEST_PRICE = Decimal("0.99")
 
-# JSON objects as psycopg2 and json take them.
+# JSON objects in the form that psycopg2 and json accept.
 Attributes = dict[str, object]
 
 
 @dataclass(frozen=True, slots=True)
 class Category:
-    """A shelf of the catalogue. `typical_price` is the median price in euros, `weight_grams` the range."""
+    """A category of the catalogue. `typical_price` is the median price in euros, `weight_grams` the range."""
 
     name: str
     nouns: tuple[str, ...]
@@ -50,13 +50,13 @@ _ADJECTIVES = ("Amber", "Brisk", "Calm", "Dune", "Ember", "Fjord", "Grove", "Hav
 _COLOURS = ("black", "white", "sand", "moss", "navy", "rust", "grey")
 _TAGS = ("gift", "limited", "organic", "refurbished", "repairable", "vegan")
 
-# A Pareto distribution, cut off: a few products sell up to thirty times as much as the others.
+# A truncated Pareto distribution: a few products sell up to thirty times as much as the others.
 _POPULARITY_EXPONENT = -0.55
 _HIGHEST_POPULARITY = 30.0
 
 
 def draw_product(rng: Random) -> ProductDraft:
-    """A new product, made up. Prices are log-normal around the category's typical one."""
+    """Return a new random product. Prices are log-normal around the category's typical one."""
     category = rng.choice(CATEGORIES)
     material = rng.choice(category.materials)
     name = f"{rng.choice(_ADJECTIVES)} {material.title()} {rng.choice(category.nouns)}"
@@ -65,24 +65,27 @@ def draw_product(rng: Random) -> ProductDraft:
 
 
 def sku(product_id: int) -> str:
-    """The stock-keeping unit of a product: `SKU-00001`, five digits at least."""
+    """Return the stock-keeping unit of a product: `SKU-00001`, five digits at least."""
     return f"SKU-{product_id:05d}"
 
 
 def changed_price(rng: Random, price: Decimal) -> Decimal:
-    """Another price for a product: a mark-down of up to 25 % or a rise of up to 15 %, never the same price."""
+    """Return a new price for a product: a mark-down of up to 25 % or a rise of up to 15 %, never the same price."""
     factor = 1 + (rng.uniform(-0.25, -0.03) if rng.random() < 0.55 else rng.uniform(0.02, 0.15))
     proposed = _shelf_price(float(price) * factor)
     return proposed if proposed != price else price + CENT
 
 
 def line_total(quantity: int, unit_price: Decimal, discount_rate: Decimal) -> Decimal:
-    """The price of a line, rounded half away from zero as Postgres rounds numeric. Arguments are not negative."""
+    """Return the price of a line, rounded half away from zero as Postgres rounds numeric.
+
+    Arguments must not be negative.
+    """
     return (quantity * unit_price * (1 - discount_rate)).quantize(CENT, ROUND_HALF_UP)
 
 
 def popularity(product_id: int) -> float:
-    """Relative chance that a shopper picks the product; a lasting trait of it, 1 to 30."""
+    """Return the relative chance that a shopper picks the product, 1 to 30. It never changes."""
     return min(math.pow(1 - fraction("popularity", product_id), _POPULARITY_EXPONENT), _HIGHEST_POPULARITY)
 
 
@@ -104,11 +107,11 @@ class Assortment:
         return iter(self._ids)
 
     def draw(self, rng: Random) -> int:
-        """A product by popularity. Raises IndexError if nothing is on sale."""
+        """Return a random product by popularity. Raises IndexError if nothing is on sale."""
         return self._by_popularity.draw(rng)
 
     def sample(self, rng: Random, count: int) -> list[int]:
-        """Up to `count` different products, each as likely as the others, ascending."""
+        """Return up to `count` different products in ascending order, each as likely as the others."""
         return sorted(rng.sample(self._ids, min(count, len(self._ids))))
 
     def share(self, product_id: int) -> float:
@@ -116,16 +119,16 @@ class Assortment:
         return popularity(product_id) / self._by_popularity.total
 
     def with_product(self, product_id: int) -> "Assortment":
-        """The same with one more product on sale."""
+        """Return the assortment with one more product."""
         return Assortment((*self._ids, product_id))
 
     def without_product(self, product_id: int) -> "Assortment":
-        """The same without a product, whether it was on sale or not."""
+        """Return the assortment without a product. It need not have been on sale."""
         return Assortment(other for other in self._ids if other != product_id)
 
 
 def _shelf_price(amount: float) -> Decimal:
-    """The nearest price that ends in 9 cents."""
+    """Return the nearest price that ends in 9 cents."""
     tens_of_cents = max(round(amount * 10), 1)
     return max(Decimal(tens_of_cents * 10 - 1).scaleb(-2), LOWEST_PRICE)
 

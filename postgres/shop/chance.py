@@ -1,4 +1,4 @@
-"""Repeatable chance: seeded generators, and numbers that depend on a key alone."""
+"""Repeatable randomness: seeded generators, and numbers that depend only on a key."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
@@ -11,21 +11,21 @@ Value = TypeVar("Value")
 
 
 def generator(*key: object) -> Random:
-    """A random generator that depends on the key alone, the same on every machine and in every process."""
+    """Return a random generator that depends only on the key. It is the same on every machine and in every process."""
     return Random(":".join(map(str, key)))  # noqa: S311 - made-up business data, nothing secret
 
 
 def fraction(purpose: str, number: int) -> float:
-    """A number in [0, 1) that looks random but depends on the two arguments alone.
+    """Return a number in [0, 1) that looks random but depends only on the two arguments.
 
-    For facts that outlive a process without being stored, such as how popular product 17 is.
+    It serves for facts that outlive a process without being stored, such as the popularity of product 17.
     """
     digest = blake2b(f"{purpose}:{number}".encode(), digest_size=8).digest()
     return (int.from_bytes(digest, "big") >> 11) / 2**53
 
 
 class Weighted(Generic[Value]):
-    """Values drawn in proportion to their weights; quicker than `Random.choices`, which sums them every time."""
+    """Values drawn in proportion to their weights. It is faster than `Random.choices`, which sums them every time."""
 
     def __init__(self, values: Sequence[Value], weights: Iterable[float]) -> None:
         self._values = values
@@ -39,7 +39,7 @@ class Weighted(Generic[Value]):
         return self._cumulative[-1] if self._cumulative else 0.0
 
     def draw(self, rng: Random) -> Value:
-        """A value. Raises IndexError if there is none, or none with a weight."""
+        """Return a random value. Raises IndexError if there is none, or none with a weight."""
         if self.total <= 0:
             raise IndexError("nothing to draw from")
         point = rng.random() * self.total

@@ -1,4 +1,4 @@
-"""Fulfilment: the warehouse that ships each line of a basket."""
+"""Fulfilment: the choice of the warehouse that ships each line of a basket."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,19 +17,19 @@ class Allocation:
 def allocate(
     basket: Sequence[BasketLine], home: int | None, on_hand: Mapping[int, Mapping[int, int]]
 ) -> list[Allocation]:
-    """Give every line a warehouse; lines that no warehouse can ship whole are left out.
+    """Give every line a warehouse. Lines that no warehouse can ship completely are left out.
 
-    `home` is the customer's own warehouse. `on_hand` maps product to warehouse to units; a product that it does
-    not hold is out of stock. Lines are for different products, so they do not compete for stock.
+    `home` is the customer's own warehouse. `on_hand` maps product to warehouse to units; a product that it lacks is out
+    of stock. Lines are for different products, so they do not compete for stock.
     """
     chosen = ((line, choose_warehouse(home, on_hand.get(line.product_id, {}), line.quantity)) for line in basket)
     return [Allocation(line, warehouse_id) for line, warehouse_id in chosen if warehouse_id is not None]
 
 
 def choose_warehouse(home: int | None, on_hand: Mapping[int, int], quantity: int) -> int | None:
-    """The warehouse that ships `quantity` units: the customer's own, else the fullest; None if none has enough.
+    """Return the warehouse that ships `quantity` units: the customer's own, else the one with most units.
 
-    `on_hand` maps warehouse to units; of equally full ones the lowest number wins.
+    Return None if none has enough. `on_hand` maps warehouse to units; of equal ones the lowest number wins.
     """
     if home is not None and on_hand.get(home, 0) >= quantity:
         return home

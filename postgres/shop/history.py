@@ -1,4 +1,4 @@
-"""The shop's past: orders and stock movements of the 90 days before `business_now`, day by day."""
+"""The shop's history: orders and stock movements of the 90 days before `business_now`, day by day."""
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
@@ -31,7 +31,7 @@ Event = Callable[[datetime], None]
 
 @dataclass(slots=True)
 class Batch:
-    """Rows written in a stretch of time; orders come before what refers to them."""
+    """Rows written in one stretch of time. Orders come before rows that refer to them."""
 
     orders: list[Order] = field(default_factory=list)
     order_items: list[OrderItem] = field(default_factory=list)
@@ -39,9 +39,9 @@ class Batch:
 
 
 class ShopHistory:
-    """Plays 90 days of the shop in memory, by the rules that `activity` later follows in the database.
+    """A simulation of 90 days of the shop in memory, by the rules that `activity` later follows in the database.
 
-    Rows are numbered in the order of their business times and carry these as created_at and updated_at, all
+    Rows are numbered in the order of their business times, which are also their created_at and updated_at. All lie
     before `business_now`.
     """
 
@@ -78,7 +78,7 @@ class ShopHistory:
             self._timeline.push(purchase.at, partial(self._respond, purchase))
 
     def batches(self) -> Iterator[Batch]:
-        """The first stocking, then a batch a day. To be used up once, before `stock_levels`."""
+        """Yield the first stocking, then a batch for each day. Exhaust it once, before `stock_levels`."""
         yield self._played_until(self._start)
         last = self._business_now - MICROSECOND
         begin = self._start
@@ -89,7 +89,7 @@ class ShopHistory:
             begin = end
 
     def stock_levels(self) -> Iterator[StockLevel]:
-        """Levels at `business_now`, once every batch has been taken."""
+        """Yield the levels at `business_now`, after every batch has been taken."""
         return self._stock.rows()
 
     def _open_pairs(self) -> None:

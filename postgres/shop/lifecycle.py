@@ -1,7 +1,7 @@
 """The lifecycle of an order.
 
-The course of an order is a function of its number and the time it was placed, so that history can be written in
-one go and later be carried on by another process without anything stored in between.
+An order's steps are a function of its number and the time it was placed. So history can be written in one go and later
+be continued by another process without any stored state.
 """
 
 from collections.abc import Iterator
@@ -32,9 +32,9 @@ class Step:
 
 
 def steps(order_id: int, placed_at: datetime) -> tuple[Step, ...]:
-    """The steps of an order after it was placed, in order of time.
+    """Return the steps of an order after it was placed, in order of time.
 
-    Either cancelled, ten minutes to three hours later; or shipped 4 to 36 hours later and delivered 20 to 96
+    It is either cancelled, ten minutes to three hours later; or shipped 4 to 36 hours later and delivered 20 to 96
     hours after that. Carriers collect and report on the full hour (UTC), so that orders share these times.
     """
     if fraction("cancelled", order_id) < _CANCELLED_SHARE:
@@ -46,7 +46,7 @@ def steps(order_id: int, placed_at: datetime) -> tuple[Step, ...]:
 
 
 def next_step(order_id: int, placed_at: datetime, status: OrderStatus) -> Step | None:
-    """The status after `status`; None if that is the end."""
+    """Return the step after `status`; None if that status is final."""
     if status is OrderStatus.PLACED:
         return steps(order_id, placed_at)[0]
     if status is OrderStatus.SHIPPED:
@@ -55,12 +55,12 @@ def next_step(order_id: int, placed_at: datetime, status: OrderStatus) -> Step |
 
 
 def steps_before(order_id: int, placed_at: datetime, now: datetime) -> Iterator[Step]:
-    """The steps that lie before `now`."""
+    """Yield the steps that lie before `now`."""
     return (step for step in steps(order_id, placed_at) if step.at < now)
 
 
 def _after_shipping(order_id: int, placed_at: datetime) -> Step | None:
-    # An order shipped by hand, though its course was to be cancelled, has no course of its own.
+    # An order that was shipped by hand, although its steps say cancelled, has no further steps.
     return next((step for step in steps(order_id, placed_at) if step.status is OrderStatus.DELIVERED), None)
 
 

@@ -1,4 +1,4 @@
-"""The seed's products, warehouses and customers, with their own past."""
+"""The seed's products, warehouses and customers, each with its history."""
 
 import json
 from collections.abc import Sequence
@@ -23,14 +23,14 @@ _FEWEST_CUSTOMERS = 10
 
 
 def draw_warehouses() -> tuple[Warehouse, ...]:
-    """The shop's warehouses: they are given, whatever the seed."""
+    """Return the shop's warehouses, which are the same for every seed."""
     return tuple(_warehouse(number) for number in range(1, len(SITES) + 1))
 
 
 def draw_products(rng: Random, scale: float, business_now: datetime) -> tuple[Product, ...]:
-    """Products by age: the launched ones, then about 5 % that are announced and have never been in stock.
+    """Return products by age: the launched ones, then about 5 % that are announced and have never been in stock.
 
-    One in five of the announced has been withdrawn again (is_active false).
+    One in five of the announced ones has been withdrawn again (is_active false).
     """
     count = max(_FEWEST_PRODUCTS, round(rates.PRODUCTS * scale))
     announced = max(1, round(count * _ANNOUNCED_SHARE))
@@ -53,12 +53,12 @@ def draw_products(rng: Random, scale: float, business_now: datetime) -> tuple[Pr
 
 
 def is_launched(product: Product, business_now: datetime) -> bool:
-    """Whether a product of the seed has been in stock; the others are announced only."""
+    """Return whether a product of the seed has been in stock. All other products are only announced."""
     return product.created_at < business_now - _LAUNCHED_BEFORE
 
 
 def draw_customers(rng: Random, scale: float, business_now: datetime) -> Sequence[Customer]:
-    """Customers in the order of their sign-up over two years; the first one signs up on the first day."""
+    """Return customers in the order of their sign-up over two years. The first one signs up on the first day."""
     count = max(_FEWEST_CUSTOMERS, round(rates.CUSTOMERS * scale))
     opening = business_now - _PAST
     signed_up = [opening, *_times(rng, opening, business_now, count - 1)]
@@ -105,7 +105,7 @@ def _customer(rng: Random, number: int, signed_up_at: datetime, business_now: da
 
 
 def _times(rng: Random, start: datetime, end: datetime, count: int) -> list[datetime]:
-    """So many times in [start, end), ascending."""
+    """Return `count` times in [start, end), ascending."""
     return sorted(_time(rng, start, end) for _ in range(count))
 
 

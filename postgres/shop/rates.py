@@ -26,7 +26,7 @@ class Rates:
 
     @classmethod
     def of(cls, *, customers: float, products: float) -> "Rates":
-        """The rates of a shop with so many customers and products."""
+        """Return the rates of a shop with that many customers and products."""
         customer_scale, product_scale = customers / CUSTOMERS, products / PRODUCTS
         return cls(
             orders=HISTORY_ORDERS / HISTORY_DAYS * customer_scale,

@@ -1,4 +1,4 @@
-"""Stock rules shared by the shop's history and its daily life: when to reorder, how much, when it comes."""
+"""The rules of replenishment that history and activity share: when to reorder, how much, and the time of deliveries."""
 
 import math
 from collections.abc import Iterator
@@ -7,29 +7,29 @@ from random import Random
 
 from postgres.shop.chance import Weighted
 
-# Every warehouse gets a delivery every four hours; they are staggered so that one comes about every 37 minutes.
+# Every warehouse gets a delivery every four hours. They are staggered, so that one comes about every 37 minutes.
 _DELIVERY_EVERY = timedelta(hours=4)
 _STAGGER = timedelta(minutes=37)
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 _LEAD_DAYS = 3
-# Pairs that are counted and found to be wrong in one cycle count.
+# The number of pairs that one cycle count finds wrong.
 PAIRS_PER_COUNT = 4
 _DIFFERENCE = Weighted((1, 2, 3), (0.75, 0.2, 0.05))
 
 
 def reorder_point(units_per_day: float) -> int:
-    """The stock below which a pair is restocked: three days of demand, two units at least."""
+    """Return the stock below which a pair is restocked: three days of demand, at least two units."""
     return max(2, math.ceil(_LEAD_DAYS * units_per_day))
 
 
 def order_up_to(reorder_point: int) -> int:
-    """The stock that a delivery fills a pair up to."""
+    """Return the stock that a delivery fills a pair up to."""
     return reorder_point + 1 + reorder_point // 4
 
 
 def first_stock(reorder_point: int) -> int:
-    """The stock with which a pair is launched."""
+    """Return the stock with which a pair is launched."""
     return 2 * order_up_to(reorder_point)
 
 
@@ -43,6 +43,6 @@ def deliveries(warehouse_id: int, start: datetime, end: datetime) -> Iterator[da
 
 
 def draw_count_difference(rng: Random) -> int:
-    """The difference at a shelf's count: never 0, more often too little than too much."""
+    """Return the difference found by a count of a shelf: never 0, and more often negative than positive."""
     size = _DIFFERENCE.draw(rng)
     return -size if rng.random() < 0.65 else size

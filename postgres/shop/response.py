@@ -1,7 +1,7 @@
-"""How customers respond to links in e-mails: some who came by one order, soon, and often what the page showed.
+"""The response of customers to links in e-mails: some visitors order soon, often the product that the page showed.
 
-What comes of a visit is a function of the visit, so that history can be written in one go and later be carried on by
-another process: neither loses a purchase at their border, nor makes one twice.
+The purchase of a visit is a function of the visit. So history can be written in one go and later be continued by
+another process: at the boundary no purchase is lost or made twice.
 """
 
 import math
@@ -18,13 +18,13 @@ _CHECKOUT = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """The parameters. Orders that come of visits are on top of those that the shop has anyway.
+    """The parameters of the response. Orders from visits come in addition to the shop's other orders.
 
     Args:
-        order_share: of the visits, lead to an order.
-        mean_delay: from the visit to its order; the delay is exponential, a minute at least.
-        longest_delay: no order comes later.
-        promoted_share: of these orders, hold the product of the page, if it is to be had.
+        order_share: the share of visits that lead to an order.
+        mean_delay: the mean delay from the visit to its order; the delay is exponential, at least a minute.
+        longest_delay: the longest delay.
+        promoted_share: the share of these orders with the product of the page, if it is on sale.
     """
 
     order_share: float = 0.25
@@ -38,7 +38,8 @@ RESPONSE = Response()
 
 @dataclass(frozen=True, slots=True)
 class Purchase:
-    """A customer with this address wants to order at a business time; `sku`: among other things that product.
+    """The wish of the customer with this address to order at a business time. The order includes the product `sku`, if
+    set.
 
     `rng` draws the rest of the basket.
     """
@@ -50,7 +51,7 @@ class Purchase:
 
 
 def purchases(visits: Visits, start: datetime, end: datetime, response: Response = RESPONSE) -> Iterator[Purchase]:
-    """The purchases in (start, end] that come of visits then or before."""
+    """Yield the purchases in (start, end] that come from visits in that span or before."""
     for visit in visits.between(start - response.longest_delay, end):
         purchase = _purchase(visit, response)
         if purchase is not None and start < purchase.at <= end:
@@ -66,7 +67,7 @@ def _purchase(visit: Visit, response: Response) -> Purchase | None:
 
 
 def _delay(rng: Random, response: Response) -> timedelta:
-    """Exponential, cut off where the share of longer delays would begin."""
+    """Return an exponential delay, cut off where the share of longer delays would begin."""
     longest = response.longest_delay - _CHECKOUT
     within = 1 - math.exp(-(longest / response.mean_delay))
     return _CHECKOUT + min(longest, response.mean_delay * -math.log(1 - rng.random() * within))

@@ -1,4 +1,4 @@
-"""When things happen: arrivals that follow the hours of the day and the days of the week; events in their order."""
+"""The times of events: arrivals that follow the hours of the day and the days of the week; a queue by time."""
 
 import heapq
 from collections.abc import Iterator
@@ -26,13 +26,13 @@ class Rhythm:
     weekdays: tuple[float, ...]
 
     def intensity(self, at: datetime) -> float:
-        """Intensity in the hour of `at` (UTC), 1.0 being the average of a week."""
+        """Return the intensity in the hour of `at` (UTC). 1.0 is the average of a week."""
         hours, weekdays = self.hours, self.weekdays
         mean = (sum(hours) / len(hours)) * (sum(weekdays) / len(weekdays))
         return hours[at.hour] * weekdays[at.weekday()] / mean
 
 
-# A web shop for Europe: a low at night, a hump at lunch, the peak in the evening; Sunday and Monday are strong.
+# A web shop for Europe: low at night, a hump at lunch, the peak in the evening; Sunday and Monday are strong.
 SHOPPING = Rhythm(
     hours=(
         *(1.5, 0.9, 0.6, 0.5, 0.6, 1.2),
@@ -47,10 +47,10 @@ OFFICE = Rhythm(hours=(0.0,) * 7 + (1.0,) * 11 + (0.0,) * 6, weekdays=(1.0,) * 7
 
 
 def arrivals(rng: Random, start: datetime, end: datetime, per_day: float, rhythm: Rhythm) -> list[datetime]:
-    """Times in (start, end], ascending, at `per_day` on the average day of the rhythm's week.
+    """Return times in (start, end], ascending, at `per_day` on the average day of the rhythm's week.
 
-    How many is the expected number, rounded up or down by chance so that short spans come out right on the
-    whole; a day varies by its weekday only. `start` and `end` are UTC.
+    Their number is the expected number, rounded up or down at random, so that many short spans give the right total. A
+    day varies only by its weekday. `start` and `end` are UTC.
     """
     slices = list(_hours_between(start, end))
     weights = [rhythm.intensity(begin) * ((until - begin) / _DAY) for begin, until in slices]
@@ -72,19 +72,19 @@ def _hours_between(start: datetime, end: datetime) -> Iterator[tuple[datetime, d
 
 
 class Timeline(Generic[Event]):
-    """A queue by time. Events of the same time come out in the order in which they went in."""
+    """A queue by time. Events with the same time leave it in the order in which they were added."""
 
     def __init__(self) -> None:
         self._heap: list[tuple[datetime, int, Event]] = []
         self._pushed = 0
 
     def push(self, at: datetime, event: Event) -> None:
-        """Add an event. While `until` runs, it must not lie before the event handed out last."""
+        """Add an event. While `until` runs, it must not lie before the event yielded last."""
         heapq.heappush(self._heap, (at, self._pushed, event))
         self._pushed += 1
 
     def until(self, end: datetime) -> Iterator[tuple[datetime, Event]]:
-        """Take out every event up to and including `end`, also those pushed meanwhile."""
+        """Remove and yield every event up to and including `end`, also those that are added in the meantime."""
         while self._heap and self._heap[0][0] <= end:
             at, _, event = heapq.heappop(self._heap)
             yield at, event

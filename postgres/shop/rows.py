@@ -1,4 +1,4 @@
-"""Rows of the shop's tables: field names and order are those of the columns."""
+"""Rows of the shop's tables. Names and order of the fields are those of the columns."""
 
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
@@ -11,7 +11,7 @@ Row = TypeVar("Row", bound=NamedTuple)
 
 
 def stamped_earlier(rows: Iterable[Row], by: timedelta) -> Iterator[Row]:
-    """The rows with the times that are the database's, created_at and updated_at, set earlier."""
+    """Yield the rows with an earlier created_at and updated_at, the database's times."""
     if not by:
         yield from rows
         return

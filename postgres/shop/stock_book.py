@@ -1,4 +1,4 @@
-"""Stock kept in memory while history is written: every change is a movement, and levels are their sum."""
+"""The stock in memory while history is written: every change is a movement, and levels are the sum of movements."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ class _Level:
 
 
 class StockBook:
-    """Levels by product and warehouse. Movements are numbered in the order in which they are made, from 1."""
+    """Stock levels by product and warehouse. Movements are numbered from 1 in the order in which they are made."""
 
     def __init__(self) -> None:
         self._levels: dict[int, dict[int, _Level]] = {}
@@ -30,19 +30,19 @@ class StockBook:
         return self._moved
 
     def open(self, warehouse_id: int, product_id: int, reorder_point: int, at: datetime) -> None:
-        """Add an empty pair. It is not low before its first movement."""
+        """Add an empty pair. It does not count as low before its first movement."""
         self._levels.setdefault(product_id, {})[warehouse_id] = _Level(0, reorder_point, at, at)
 
     def on_hand(self, product_id: int) -> dict[int, int]:
-        """Units of a product by warehouse."""
+        """Return units of a product by warehouse."""
         return {warehouse_id: level.on_hand for warehouse_id, level in self._levels[product_id].items()}
 
     def reorder_point(self, warehouse_id: int, product_id: int) -> int:
-        """The stock below which the pair is low."""
+        """Return the stock below which the pair is low."""
         return self._levels[product_id][warehouse_id].reorder_point
 
     def low(self, warehouse_id: int) -> list[int]:
-        """Products below their reorder point in a warehouse, ascending."""
+        """Return products below their reorder point in a warehouse, ascending."""
         return sorted(self._low[warehouse_id])
 
     def move(
@@ -65,7 +65,7 @@ class StockBook:
         return StockMovement(self._moved, warehouse_id, product_id, quantity, reason, order_id, at, at)
 
     def rows(self) -> Iterator[StockLevel]:
-        """Every pair, by warehouse and product."""
+        """Yield every pair, by warehouse and product."""
         pairs = ((warehouse, product) for product, levels in self._levels.items() for warehouse in levels)
         for warehouse_id, product_id in sorted(pairs):
             level = self._levels[product_id][warehouse_id]

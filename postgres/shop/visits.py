@@ -16,17 +16,17 @@ class Visit:
 
 
 class Visits(Protocol):
-    """Where visits are known. What it says of a span never changes."""
+    """A source of visits. Its visits of a span never change."""
 
     def between(self, start: datetime, end: datetime) -> Iterable[Visit]:
-        """The visits in [start, end), in order."""
+        """Return the visits in [start, end), in order."""
 
 
 class NoVisits:
-    """Nobody comes by a link: a shop without campaigns."""
+    """A source without visits, for a shop without campaigns."""
 
     def between(self, start: datetime, end: datetime) -> Iterable[Visit]:
-        """None at all."""
+        """Return no visits."""
         return ()
 
 

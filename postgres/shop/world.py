@@ -1,4 +1,4 @@
-"""The places the shop works in: warehouses, and the countries its customers live in."""
+"""The places of the shop: its warehouses, and the countries of its customers."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -9,7 +9,7 @@ from postgres.shop.chance import Weighted
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A warehouse as the shop plans it. `code` is unique; `country` is ISO 3166-1 alpha-2."""
+    """A planned warehouse of the shop. `code` is unique; `country` is ISO 3166-1 alpha-2."""
 
     code: str
     name: str
@@ -20,7 +20,7 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """A country customers live in: its share of them, the warehouse that serves it, and how people are named."""
+    """A country of customers: its share of them, the warehouse that serves it, and the names of its people."""
 
     country: str
     share: float
@@ -109,20 +109,20 @@ _HOMES = {market.country: market.home for market in MARKETS}
 
 
 def draw_market(rng: Random) -> Market:
-    """A market, by its share of the customers."""
+    """Return a random market, by its share of the customers."""
     return _MARKET.draw(rng)
 
 
 def draw_full_name(rng: Random, market: Market) -> str:
-    """A name as it is usual in the market."""
+    """Return a random name that is usual in the market."""
     return f"{rng.choice(market.given_names)} {rng.choice(market.family_names)}"
 
 
 def home_site(country: str) -> str | None:
-    """Code of the warehouse that serves a country first; None for a country that is no market."""
+    """Return the code of the first-choice warehouse of a country; None for a country that is no market."""
     return _HOMES.get(country)
 
 
 def demand_share(code: str) -> float:
-    """Share of all demand for which a warehouse is the first choice, 0 to 1."""
+    """Return the share of all demand for which a warehouse is the first choice, 0 to 1."""
     return sum(market.share for market in MARKETS if market.home == code) / _MARKET.total
