@@ -1,6 +1,6 @@
-{#- The two conditions by which an order goes to a click (int_order_attribution), of aliases. -#}
+{#- Two conditions on aliases by which an order is attributed to a click (int_order_attribution). -#}
 
-{#- Whether a period of an address is that of an event's recipient when it occurred. -#}
+{#- Whether a period of an address belongs to the recipient of an event at the time of the event. -#}
 {% macro held_address_of(events, holders) -%}
     {{ return(
         holders ~ ".email_hash = " ~ events ~ ".recipient_hash"
@@ -9,7 +9,7 @@
     ) }}
 {%- endmacro %}
 
-{#- Whether a click of a customer may have led to an order: theirs, and not long before it. -#}
+{#- Whether a click may have led to an order: it is the same customer's, and shortly before the order. -#}
 {% macro may_have_won(clicks, customers, orders) -%}
     {{ return(
         customers ~ ".customer_id = " ~ orders ~ ".buyer_id"

@@ -1,23 +1,24 @@
-{#- The run's day, a date literal: the UTC day of the environment variable BUSINESS_NOW (RFC 3339) where it is given, else
-    that of dbt's start. One day for the whole run, so that models built on either side of midnight agree. -#}
+{#- The run's day as a date literal: the UTC day of the environment variable BUSINESS_NOW (RFC 3339) if it is set, else
+    of dbt's start. It is one day for the whole run, so that models built on either side of midnight agree. -#}
 {% macro business_day() -%}
     {{ return("cast('" ~ business_moment().astimezone(modules.pytz.utc).strftime('%Y-%m-%d') ~ "' as date)") }}
 {%- endmacro %}
 
-{#- The first moment after it, UTC. -#}
+{#- The first moment after the run's day, in UTC. -#}
 {% macro end_of_business_day() -%}
     {{ return("cast(" ~ dbt.dateadd('day', 1, business_day()) ~ " as timestamp)") }}
 {%- endmacro %}
 
-{#- The day that it is for the shop then, in the time zone `shop_time_zone`. -#}
+{#- The run's day for the shop, in the time zone `shop_time_zone`. -#}
 {% macro local_business_day() -%}
     {%- set moment = business_moment().astimezone(modules.pytz.timezone(shop_time_zone())) -%}
     {{ return("cast('" ~ moment.strftime('%Y-%m-%d') ~ "' as date)") }}
 {%- endmacro %}
 
-{#- The moment, with its zone. -#}
+{#- The run's moment, with its zone. -#}
 {% macro business_moment() -%}
-    {#- Read only to run: what dbt reads while it parses, it parses all anew for, once it has changed. -#}
+    {#- Read only while dbt runs: if dbt reads a variable while it parses, it parses everything again after the variable
+        changed. -#}
     {%- set now = (env_var('BUSINESS_NOW', '') if execute else '') | trim | upper -%}
     {%- if not now -%}
         {{ return(run_started_at) }}
@@ -29,7 +30,7 @@
     ) }}
 {%- endmacro %}
 
-{#- The var `shop_time_zone`, a name of the IANA's. -#}
+{#- The var `shop_time_zone`, an IANA name. -#}
 {% macro shop_time_zone() -%}
     {%- set zone = var('shop_time_zone') | string -%}
     {%- if zone not in modules.pytz.all_timezones -%}

@@ -1,6 +1,6 @@
-{#- The calendar: the days from the var `first_day` to the run's day, both included. Calendars and periodic snapshots have no
-    other days, so that one mistyped year cannot fill them. A fact that is dated elsewhere keeps its time, and its date
-    is one of three members of dim_date that are no days: before the calendar, after it, or unknown. -#}
+{#- The calendar: the days from the var `first_day` to the run's day, both included. Calendars and periodic snapshots
+    have no other days, so that one mistyped year cannot fill them. A fact with another date keeps its time. Its date is
+    one of three members of dim_date that are no days: before the calendar, after it, or unknown. -#}
 
 {% macro first_day() -%}
     {%- set day = var('first_day') | string -%}
@@ -12,7 +12,7 @@
     {{ return("cast('" ~ day ~ "' as date)") }}
 {%- endmacro %}
 
-{#- The members of dim_date for what is dated before the first day, and after the run's. -#}
+{#- The members of dim_date for dates before the first day, and after the run's day. -#}
 {% macro day_before_calendar() -%}
     {{ return("cast('1900-01-01' as date)") }}
 {%- endmacro %}
@@ -21,12 +21,13 @@
     {{ return("cast('9999-12-31' as date)") }}
 {%- endmacro %}
 
-{#- The member of dim_date for what has no date. -#}
+{#- The member of dim_date for a missing date. -#}
 {% macro unknown_day() -%}
     {{ return("cast('1900-01-02' as date)") }}
 {%- endmacro %}
 
-{#- The row of dim_date that a day belongs to; null for null. The calendar ends with the run's day, or with `last_day`. -#}
+{#- The row of dim_date that a day belongs to; null for null. The calendar ends with the run's day, or with `last_day`.
+    -#}
 {% macro calendar_day(day, last_day=none) -%}
     {{ return(
         "case when " ~ day ~ " < " ~ first_day() ~ " then " ~ day_before_calendar()
@@ -34,29 +35,29 @@
     ) }}
 {%- endmacro %}
 
-{#- calendar_day(), and the unknown day for null. -#}
+{#- The calendar_day() of a day, and the unknown day for null. -#}
 {% macro calendar_member(day) -%}
     {{ return("coalesce(" ~ calendar_day(day) ~ ", " ~ unknown_day() ~ ")") }}
 {%- endmacro %}
 
-{#- The row of dim_date that a UTC timestamp's day belongs to where the shop is; the unknown day for null. There the calendar
-    ends with the day that it is for the shop. -#}
+{#- The row of dim_date for the shop's local day of a UTC timestamp; the unknown day for null. The local calendar ends
+    with the shop's day. -#}
 {% macro local_calendar_member(timestamp) -%}
     {{ return("coalesce(" ~ calendar_day(local_date(timestamp), local_business_day()) ~ ", " ~ unknown_day() ~ ")") }}
 {%- endmacro %}
 
-{#- The day of a UTC timestamp where the shop is. What lies outside of the histories counts as their first or last second: there
-    is no clock for it everywhere. -#}
+{#- The shop's local day of a UTC timestamp. A time outside of the histories counts as their first or last second,
+    because not every engine has a local clock for it. -#}
 {% macro local_date(timestamp) -%}
-    {#- DuckDB's least() and greatest() leave nulls out. -#}
+    {#- DuckDB's least() and greatest() ignore nulls. -#}
     {{ return(
         "case when " ~ timestamp ~ " is not null then cast("
         ~ at_time_zone(in_history(timestamp), shop_time_zone()) ~ " as date) end"
     ) }}
 {%- endmacro %}
 
-{#- Whether a row's date is no longer the calendar_day() of `day`, since the run's day has moved: what incremental facts
-    write again. Only rows at the calendar's ends are looked at. -#}
+{#- Whether a row's date differs from the calendar_day() of `day`, because the run's day has moved. Incremental facts
+    write such rows again. Only rows at the calendar's ends are checked. -#}
 {% macro calendar_has_moved(date_column, day, last_day=none) -%}
     {{ return(
         "((" ~ date_column ~ " < " ~ first_day() ~ " or " ~ date_column ~ " > " ~ (last_day or business_day()) ~ ")"
@@ -64,7 +65,7 @@
     ) }}
 {%- endmacro %}
 
-{#- The same of a local_calendar_member(). -#}
+{#- The same check for a local_calendar_member(). -#}
 {% macro local_calendar_has_moved(date_column, timestamp) -%}
     {{ return(calendar_has_moved(date_column, local_date(timestamp), local_business_day())) }}
 {%- endmacro %}
@@ -87,12 +88,12 @@
     {{ return("case " ~ number ~ " " ~ cases | join(" ") ~ " end") }}
 {%- endmacro %}
 
-{#- The day from which a movement counts in a balance: its own, or the first of the calendar where it is older. -#}
+{#- The day from which a movement counts in a balance: its own day, or the calendar's first day if it is older. -#}
 {% macro counted_on(day) -%}
     {{ return("greatest(" ~ day ~ ", " ~ first_day() ~ ")") }}
 {%- endmacro %}
 
-{#- After the merge of fct_inventory_daily: days that are no longer in its span, since the run's day went back. -#}
+{#- After the merge of fct_inventory_daily: deletes days outside its span, because the run's day went back. -#}
 {% macro delete_days_out_of_span() -%}
     {%- if is_incremental() -%}
     delete from {{ this }}
@@ -100,13 +101,13 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- Whether a UTC timestamp is at most `days` days after another. By their difference, since a time in the last days of the
-    year 9999 has none a week later. -#}
+{#- Whether a UTC timestamp is at most `days` days after another. It compares the difference, because a time in the last
+    days of the year 9999 has no time a week later. -#}
 {% macro at_most_days_apart(earlier, later, days) -%}
     {{ return(epoch_microseconds(later) ~ " - " ~ epoch_microseconds(earlier) ~ " <= " ~ (days | int * 86400000000)) }}
 {%- endmacro %}
 
-{#- The time `days` days before another; the first of all times, of the year 1, where that lies before the histories. -#}
+{#- The time `days` days before another; the first time of year 1 if that lies before the histories. -#}
 {% macro days_before(timestamp, days) -%}
     {{ return(
         "case when " ~ timestamp ~ " < " ~ utc_timestamp('1901-01-01 00:00:00') ~ " then " ~ utc_timestamp('0001-01-01 00:00:00')

@@ -1,5 +1,5 @@
-{#- The shop's currency (var shop_currency, ISO 4217), a literal. Amounts are added up in this one alone: an order in another
-    counts in no sum of several orders, and is warned of by assert_amounts_are_in_the_shops_currency. -#}
+{#- The shop's currency (var shop_currency, ISO 4217) as a literal. Amounts are summed only in this currency. An order
+    in another counts in no sum of several orders, and assert_amounts_are_in_the_shops_currency warns of it. -#}
 {% macro shop_currency() -%}
     {%- set currency = var('shop_currency') | string -%}
     {%- if not modules.re.fullmatch('[A-Z]{3}', currency) -%}

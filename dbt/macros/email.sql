@@ -1,9 +1,8 @@
-{#- An e-mail address as it may leave STAGING: salted SHA-256 of the trimmed, lower-case address.
-
-    The salt stands in no SQL: it is a variable of the session that builds the model, which the model's pre-hook sets:
-    `{{ config(pre_hook="{{ set_email_salt() }}") }}`. So it is in no compiled SQL, manifest or parsing that dbt keeps. The
-    log of `--log-level-file debug`, and Snowflake's query history, have the statement that sets it. Whoever changes the salt
-    rebuilds all with --full-refresh. -#}
+{#- An e-mail address in the form in which it may leave STAGING: salted SHA-256 of the trimmed, lower-case address. No
+    SQL holds the salt: it is a variable of the session that builds the model, which the model's pre-hook sets: `{{
+    config(pre_hook="{{ set_email_salt() }}") }}`. So it is in no compiled SQL, manifest or parsing that dbt keeps. The
+    log of `--log-level-file debug`, and Snowflake's query history, do hold the statement that sets it. After a change
+    of the salt, rebuild everything with --full-refresh. -#}
 {% macro hash_email(address) -%}
     {%- if execute and model.resource_type != 'unit_test' and 'set_email_salt()' not in model.config | string -%}
         {{ exceptions.raise_compiler_error(
@@ -13,8 +12,8 @@
     {{ return(sha256_hex(email_salt() ~ " || lower(trim(" ~ address ~ "))")) }}
 {%- endmacro %}
 
-{#- The statement that gives the session its salt, from the environment variable EMAIL_SALT. While dbt parses, it is empty:
-    what a project reads of its environment then, dbt keeps. -#}
+{#- The statement that sets the session's salt from the environment variable EMAIL_SALT. It is empty while dbt parses,
+    because dbt keeps the environment variables that a project reads while it is parsed. -#}
 {% macro set_email_salt() -%}
     {%- if not execute -%}
         {{ return('') }}
@@ -36,7 +35,7 @@
     {{ return(adapter.dispatch('set_session_text')('email_salt', salt)) }}
 {%- endmacro %}
 
-{#- The session's salt, as SQL. -#}
+{#- The session's salt, as an SQL expression. -#}
 {% macro email_salt() -%}
     {{ return(adapter.dispatch('session_text')('email_salt')) }}
 {%- endmacro %}

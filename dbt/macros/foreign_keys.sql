@@ -1,5 +1,5 @@
-{#- The foreign keys that the model of the present test declares in its YAML: `column`, and `parent` and `field` that it refers
-    to. dbt makes a model depend on the parents of its constraints, so that they are there when it is tested. -#}
+{#- The foreign keys that the model of the present test declares in its YAML: `column`, and the `parent` and `field`
+    that it refers to. dbt makes a model depend on the parents of its constraints, so they exist when it is tested. -#}
 {% macro declared_foreign_keys() -%}
     {%- set keys = [] -%}
     {%- if execute -%}
@@ -19,7 +19,8 @@
     {{ return(keys) }}
 {%- endmacro %}
 
-{#- The relation that a constraint's `to` names: ref('...') in the project, a relation once dbt has compiled the model. -#}
+{#- The relation that a constraint's `to` names: ref('...') in the project, or a relation after dbt has compiled the
+    model. -#}
 {% macro relation_of(to) -%}
     {%- set name = modules.re.fullmatch("\s*ref\(\s*['\"](\w+)['\"]\s*\)\s*", to) -%}
     {%- if not name -%}

@@ -1,9 +1,8 @@
-{#- Which rows of a model a test looks at: a condition on its columns.
-
-    All, unless the environment variable FULL_TESTS is false, as the flow sets it for runs that do not look for deletions
-    either: then those that landed within a day of the newest load, as the model's `meta: {new_rows: {stream: column}}` tells
-    them by the columns that hold versions of the streams' logs. A model without it is looked at as a whole. A row that has
-    passed is not tested again until the next full run. -#}
+{#- The rows of a model that a test checks, as a condition on its columns. It is all rows, unless the environment
+    variable FULL_TESTS is false, which the flow sets for runs that do not look for deletions. Then it is the rows that
+    landed within a day of the newest load. The model's `meta: {new_rows: {stream: column}}` names the columns that hold
+    versions of the streams' logs. A model without it is checked as a whole. A row that has passed is not tested again
+    until the next full run. -#}
 {% macro new_rows_alone() -%}
     {%- if not execute or looks_at_everything() or not model.get('attached_node') -%}
         {{ return('true') }}
@@ -16,13 +15,13 @@
     {{ return('(' ~ newer | join(' or ') ~ ')' if newer else 'true') }}
 {%- endmacro %}
 
-{#- Whether this run looks at everything, by the environment variable FULL_TESTS, or at what is new. -#}
+{#- Whether this run checks all rows or only new ones, by the environment variable FULL_TESTS. -#}
 {% macro looks_at_everything() -%}
     {{ return(env_var('FULL_TESTS', 'true') | lower != 'false') }}
 {%- endmacro %}
 
-{#- A condition on the rows of a stream in RAW: those that landed within a day of the newest load, all where FULL_TESTS is not
-    false. -#}
+{#- A condition on the rows of a stream in RAW: rows that landed within a day of the newest load, or all if FULL_TESTS
+    is not false. -#}
 {% macro landed_lately(stream) -%}
     {%- if not execute or looks_at_everything() -%}
         {{ return('true') }}
@@ -30,7 +29,7 @@
     {{ return('_log_version > (' ~ version_a_day_ago(stream) ~ ')') }}
 {%- endmacro %}
 
-{#- A condition on the rows of a model: the same, by their key in the stream. -#}
+{#- The same condition on the rows of a model, by their key in the stream. -#}
 {% macro among_landed_lately(key, stream) -%}
     {%- if not execute or looks_at_everything() -%}
         {{ return('true') }}
@@ -40,7 +39,7 @@
     ) }}
 {%- endmacro %}
 
-{#- One row: the newest version of `stream` that had been loaded a day before the newest load of all, or 0. -#}
+{#- One row: the newest version of `stream` that was loaded at least a day before the newest load of all, or 0. -#}
 {% macro version_a_day_ago(stream) -%}
     {%- set loads = source('raw', '_loads') -%}
     {%- set loaded_at = epoch_microseconds(to_utc('loaded_at')) -%}

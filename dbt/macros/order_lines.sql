@@ -1,4 +1,5 @@
-{#- After the merge of fct_order_lines, in the same transaction where the warehouse has one: what the source deleted. -#}
+{#- After the merge of fct_order_lines, in the same transaction if the warehouse has one: deletes lines that the source
+    deleted. -#}
 {% macro delete_lines_gone_at_source() -%}
     {%- if is_incremental() -%}
     delete from {{ this }}

@@ -1,5 +1,5 @@
-{#- A query for the day up to which both orders and e-mail events have landed, at most the run's: what is younger than a
-    window before it may still change. Where either has not landed at all, it is the day before the calendar. -#}
+{#- A query for the last day up to which both orders and e-mail events have landed, at most the run's day. Days younger
+    than a window before it may still change. If either has not landed at all, it is the day before the calendar. -#}
 {% macro landed_until() -%}
     select least(
         {{ business_day() }},
@@ -20,7 +20,8 @@
     ) as until_day
 {%- endmacro %}
 
-{#- Whether the window of `days` days after a day is over: the whole last one lies before `until`. Null counts as open. -#}
+{#- Whether the window of `days` days after a day is closed: its last day lies completely before `until`. Null counts as
+    open. -#}
 {% macro window_is_over(day, days, until) -%}
     {{ return("coalesce(" ~ day ~ " < " ~ dbt.dateadd('day', -(days | int), until) ~ ", false)") }}
 {%- endmacro %}

@@ -1,9 +1,8 @@
-{#- How Snowflake builds tables in a run that looks at what is new alone: in as few statements as it can. Each of them costs a
-    warehouse a part of a second, however few rows it finds, and dbt's own materializations send up to 21 a table: they ask six
-    times for its columns, ask for its grants, and describe it and its columns anew.
-
-    What a run has built that looked at everything has grants and descriptions, and the project is the same since then, or the run
-    would look at everything. Then, and where a table is not there yet, all goes dbt's way. -#}
+{#- How Snowflake builds tables in a run that reads only new rows: in as few statements as possible. Each statement
+    costs a part of a second of a warehouse, however few rows it finds, and dbt's own materializations send up to 21
+    statements a table: they query its columns six times, query its grants, and describe it and its columns again. A
+    table built by a complete run has its grants and descriptions, and the project has not changed since, otherwise the
+    run would be complete. In a complete run, and for a table that does not exist yet, everything goes dbt's way. -#}
 
 {% materialization incremental, adapter='snowflake', supported_languages=['sql'] -%}
     {%- if not is_built_already() or should_full_refresh() -%}
@@ -15,7 +14,7 @@
     {%- set news = make_temp_relation(this).incorporate(type='view') -%}
     {{ run_hooks(pre_hooks) }}
 
-    {#- It ends with the session. -#}
+    {#- The variable ends with the session. -#}
     {%- call statement('create_tmp_relation') -%}
         create or replace temporary view {{ news }} as (
             {{ compiled_code }}
@@ -38,7 +37,7 @@
 {%- endmaterialization %}
 
 
-{#- A table without a contract is made anew: a column may have become wider. -#}
+{#- A table without a contract is created anew, because a column may have become wider. -#}
 {% materialization table, adapter='snowflake', supported_languages=['sql'] -%}
     {%- if not keeps_its_table() -%}
         {{ return(dbt.materialization_table_snowflake()) }}
@@ -76,21 +75,22 @@
 {%- endmaterialization %}
 
 
-{#- Whether the present node's table is there, and the run looks at what is new alone. -#}
+{#- Whether the present node's table exists, and the run reads only new rows. -#}
 {% macro is_built_already() -%}
     {%- set existing = load_cached_relation(this) -%}
     {{ return(existing is not none and existing.is_table and not looks_at_everything()) }}
 {%- endmacro %}
 
 
-{#- Whether Snowflake replaces all rows of the present model's table, and keeps the table: where a contract says what its columns
-    are. -#}
+{#- Whether Snowflake replaces all rows of the present model's table and keeps the table. It does so if a contract fixes
+    the columns. -#}
 {% macro keeps_its_table() -%}
     {%- set all_rows = config.get('materialized') == 'table' or config.get('incremental_strategy') == 'replace' -%}
     {{ return(target.type == 'snowflake' and all_rows and config.get('contract').enforced and is_built_already()) }}
 {%- endmacro %}
 
-{#- Replaces them, with what goes with a materialization, and returns what one does. Grants, key and descriptions stay. -#}
+{#- Replaces all rows, runs the hooks, and returns the result of a materialization. Grants, key and descriptions stay.
+    -#}
 {% macro table_of_other_rows() -%}
     {%- set relation = this.incorporate(type='table') -%}
     {{ run_hooks(pre_hooks) }}
@@ -104,7 +104,8 @@
 {%- endmacro %}
 
 
-{#- The descriptions of a table's columns. dbt's own asks for the columns before: ours are those of the YAML (tests/dbt). -#}
+{#- The descriptions of a table's columns. dbt's own macro queries the columns first, but ours are exactly those of the
+    YAML (tests/dbt). -#}
 {% macro snowflake__alter_column_comment(relation, column_dict) -%}
     {%- set comments = [] -%}
     {%- for name in column_dict -%}
@@ -114,8 +115,9 @@
 {%- endmacro %}
 
 
-{#- The columns of an incremental model's table. Where its query has others, or one of a type that the table's does not hold, dbt's
-    checks are made, by its contract and on_schema_change: what the source has widened is widened, all else raises. -#}
+{#- The columns of an incremental model's table. If its query has other columns, or one with a type that the table's
+    type does not hold, dbt's checks run, by its contract and on_schema_change. Columns that the source has widened are
+    widened; any other difference raises. -#}
 {% macro columns_kept(news, target) -%}
     {%- set kept = adapter.get_columns_in_relation(target) -%}
     {%- if differ(adapter.get_columns_in_relation(news), kept) -%}
@@ -128,7 +130,8 @@
 {%- endmacro %}
 
 
-{#- Whether a table's columns `kept` are not those `wanted`, or do not hold them. It may have more where it `may_lack` any. -#}
+{#- Whether a table's columns `kept` differ from those `wanted`, or do not hold their values. With `may_lack`, the table
+    may have more columns. -#}
 {% macro differ(wanted, kept, may_lack=false) -%}
     {%- if diff_columns(wanted, kept) or diff_column_data_types(wanted, kept) or (not may_lack and diff_columns(kept, wanted)) -%}
         {{ return(true) }}

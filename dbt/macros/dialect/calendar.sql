@@ -9,7 +9,7 @@
     from {{ relation }}
 {%- endmacro %}
 
-{#- Five decimal digits: 273 years. -#}
+{#- Five decimal digits are enough for 273 years. -#}
 {% macro snowflake__days_between(relation, first, last) -%}
     with digits as (
         select n from (values (0), (1), (2), (3), (4), (5), (6), (7), (8), (9)) as digit (n)

@@ -1,12 +1,12 @@
-{#- After a large fact was built anew, where `cluster_facts` is on: Snowflake keeps it in the order of what readers filter by,
-    so that they skip most of it. A clustering key turns on automatic clustering, which is serverless and billed beside all
-    warehouses (docs/COST.md): so it is off until a fact is large. Rows arrive nearly in that order anyhow. dbt's own config
-    would also sort the whole table when it is built. -#}
+{#- After a large fact was built anew with `cluster_facts`: makes Snowflake keep it sorted by the columns that readers
+    filter by, so that they skip most of it. A clustering key turns on automatic clustering, which is serverless and
+    billed in addition to all warehouses (docs/COST.md), so it is off until a fact is large. Rows arrive nearly in that
+    order anyway. dbt's own config would also sort the whole table when it is built. -#}
 {% macro cluster_by(columns) -%}
     {{ return(adapter.dispatch('cluster_by')(columns)) }}
 {%- endmacro %}
 
-{#- DuckDB skips by the order in which rows were written. -#}
+{#- DuckDB skips blocks by the order in which rows were written. -#}
 {% macro duckdb__cluster_by(columns) -%}
 {%- endmacro %}
 

@@ -1,4 +1,4 @@
-{#- Give columns of a table, `{name: type}`, types that hold all of their values. -#}
+{#- Gives columns of a table, `{name: type}`, types that hold all of their values. -#}
 {% macro set_column_types(relation, types) -%}
     {{ return(adapter.dispatch('set_column_types')(relation, types)) }}
 {%- endmacro %}
@@ -11,8 +11,8 @@
     {%- endfor -%}
 {%- endmacro %}
 
-{#- Snowflake alters a number's precision in place, and never its scale: for that the table is written anew in one
-    statement, with its rows and its grants; dbt writes the comments again at the end of the model. -#}
+{#- Snowflake changes a number's precision in place, but never its scale. For another scale the table is written anew in
+    one statement, with its rows and its grants. dbt writes the comments again at the end of the model. -#}
 {% macro snowflake__set_column_types(relation, types) -%}
     {%- set expressions = [] -%}
     {%- set rescaled = [] -%}

@@ -1,9 +1,8 @@
-{#- What of a model's constraints goes into its table.
-
-    Keys are declared in YAML, for who reads the manifest, and tested. DuckDB would enforce them: by an index that every merge
-    pays for, and by refusing to replace a dimension that a fact refers to; so its tables have `not null` alone. Snowflake
-    enforces no key and, where it may rely on one, leaves out joins that cannot change a result: its tables have their primary
-    key. A foreign key would be gone with the next run, which replaces the dimensions. -#}
+{#- The constraints of a model that its table gets. Keys are declared in YAML, for readers of the manifest, and tested.
+    DuckDB would enforce keys: by an index that slows every merge, and by refusing to replace a dimension that a fact
+    refers to. So its tables have only `not null`. Snowflake enforces no key and, if it may rely on one, omits joins
+    that cannot change a result: its tables have their primary key. A foreign key would be lost in the next run, which
+    replaces the dimensions. -#}
 {% macro duckdb__get_table_columns_and_constraints() -%}
     {{ return(columns_with_constraints([])) }}
 {%- endmacro %}

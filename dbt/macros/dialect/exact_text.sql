@@ -1,6 +1,6 @@
-{#- Numbers in text, read exactly or not at all: null for a text that is no number in plain digits, and for one that the
-    type does not hold to its last digit. A plain try_cast rounds 12.345, and takes 1e3, 1_000 and blanks where the one
-    warehouse takes them and the other may not. The contracts refuse at the border what would be null here. -#}
+{#- Numbers in text, read exactly or not at all: null for a text that is no number in plain digits, and for a number
+    that the type does not hold to its last digit. A plain try_cast rounds 12.345, and accepts 1e3, 1_000 and blanks in
+    one warehouse and perhaps not in the other. The contracts refuse records whose numbers would be null here. -#}
 
 {#- Text as numeric(precision, scale). -#}
 {% macro exact_decimal(text, precision, scale) -%}
@@ -12,7 +12,7 @@
     ) }}
 {%- endmacro %}
 
-{#- Text as an integer of 32 bits; a fraction of zeros is none. -#}
+{#- Text as an integer of 32 bits. A fraction that consists of zeros is ignored. -#}
 {% macro whole_number(text) -%}
     {%- set number = "try_cast(" ~ text ~ " as numeric(38, 0))" -%}
     {{ return(

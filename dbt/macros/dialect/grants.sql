@@ -1,6 +1,6 @@
-{#- What a relation's grants say, and nothing is taken away: who else may read is the account's decision (Terraform's
-    future grants). A privilege that is there already, which future grants see to, is not granted again: in a schema with
-    managed access that another role owns, dbt's may not. dbt's own macro would grant it, and revoke the others'. -#}
+{#- Grants what a relation's config says, and revokes nothing: the account decides who else may read (Terraform's future
+    grants). A privilege that exists already through future grants is not granted again, because in a schema with
+    managed access that another role owns, dbt's role may not. dbt's own macro would grant it, and revoke others'. -#}
 {% macro snowflake__apply_grants(relation, grant_config, should_revoke=True) -%}
     {%- if grant_config -%}
         {%- set present = adapter.standardize_grants_dict(run_query(get_show_grant_sql(relation))) -%}

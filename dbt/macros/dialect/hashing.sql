@@ -12,16 +12,16 @@
 {%- endmacro %}
 
 
-{#- The surrogate key of a dimension's row: md5 of the dimension's name and the columns that identify the row, which are
-    its business key and, for a version, the time from which it holds. So a row that is landed anew has the key that it had,
-    and no two dimensions share one. A text column stands last: what is in it cannot be taken for another column. -#}
+{#- The surrogate key of a dimension's row: md5 of the dimension's name and the columns that identify the row. These are
+    its business key and, for a version, the start of its validity. So a row that is landed again keeps its key, and no
+    two dimensions share one. A text column comes last, so that its content cannot be mistaken for another column. -#}
 {% macro surrogate_key(dimension, columns) -%}
     {{ return(md5_of(["'" ~ dimension ~ "'"] + columns)) }}
 {%- endmacro %}
 
 
-{#- md5 of expressions. Give it integers, booleans as 0 or 1, and text; a timestamp does not print alike in both
-    warehouses: epoch_microseconds() does. -#}
+{#- md5 of expressions. Pass integers, booleans as 0 or 1, and text. A timestamp does not print alike in both
+    warehouses; use epoch_microseconds() for it. -#}
 {% macro md5_of(columns) -%}
     {%- set parts = [] -%}
     {%- for column in columns -%}

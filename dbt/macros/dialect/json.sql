@@ -1,5 +1,5 @@
-{#- JSON lies in text columns. A path is dotted, such as 'link.sku'. A member that no contract knows may be given twice:
-    Snowflake refuses the whole text for that, unless 'd' says otherwise. -#}
+{#- JSON is stored in text columns. A path is dotted, such as 'link.sku'. A member that no contract lists may be given
+    twice: Snowflake refuses the whole text for that, unless 'd' says otherwise. -#}
 
 {#- The value at a path as text; null where it is absent or JSON's null. Objects and arrays come as JSON text. -#}
 {% macro json_text(column, path) -%}
@@ -15,7 +15,7 @@
 {%- endmacro %}
 
 
-{#- How many elements the array at a path has; null where there is none. -#}
+{#- The number of elements in the array at a path; null if there is no array. -#}
 {% macro json_array_size(column, path) -%}
     {{ return(adapter.dispatch('json_array_size')(column, path)) }}
 {%- endmacro %}
@@ -30,8 +30,8 @@
 {%- endmacro %}
 
 
-{#- One row per element of an array that is a text, in the column `element`, with the columns `kept` of `relation`; the array
-    is JSON text in `column`. Elements of other kinds are left out. -#}
+{#- One row for each text element of an array, in the column `element`, with the columns `kept` of `relation`. `column`
+    holds the array as JSON text. Other elements are left out. -#}
 {% macro json_texts(relation, column, kept) -%}
     {{ return(adapter.dispatch('json_texts')(relation, column, kept)) }}
 {%- endmacro %}

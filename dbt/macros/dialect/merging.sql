@@ -1,7 +1,6 @@
-{#- How an incremental model's new rows replace those of the same key.
-
-    In DuckDB by a deletion and an insertion, within dbt's transaction: after an update it writes all columns of each block of
-    122,880 rows that one of them lies in anew, which at ten million events cost more than all that was computed. -#}
+{#- How an incremental model's new rows replace rows with the same key. DuckDB uses a deletion and an insertion, within
+    dbt's transaction: after an update it rewrites all columns of each block of 122,880 rows with a changed row, which
+    at ten million events costs more than the whole computation. -#}
 {% macro duckdb__get_incremental_merge_sql(arg_dict) -%}
     {{ return(get_delete_insert_merge_sql(
         arg_dict['target_relation'], arg_dict['temp_relation'], arg_dict['unique_key'], arg_dict['dest_columns'],
@@ -10,10 +9,9 @@
 {%- endmacro %}
 
 
-{#- The incremental strategy `replace`, of small tables of sums: the model selects all of its rows, of which it takes over those
-    that nothing has touched from {{ this }}. So a row that lost all that it counted goes, too.
-
-    A run that looks at everything makes such a table anew. So it needs no full refresh after a change of its columns. -#}
+{#- The incremental strategy `replace`, for small tables of sums: the model selects all of its rows, and takes unchanged
+    ones from {{ this }}. So a row that no longer counts anything disappears, too. A complete run builds such a table
+    anew, so it needs no full refresh after a change of its columns. -#}
 {% macro should_full_refresh() -%}
     {%- set anew = config.get('incremental_strategy') == 'replace' and looks_at_everything() -%}
     {{ return(anew or dbt.should_full_refresh()) }}
@@ -41,8 +39,8 @@
 {%- endmacro %}
 
 
-{#- Each statement of ours commits by itself: dbt's sessions do, and a merge is one. dbt puts BEGIN and COMMIT around it, which are two
-    statements more, for sessions that do not. -#}
+{#- Each of our statements commits by itself, because dbt's sessions autocommit and a merge is one statement. For other
+    sessions dbt puts BEGIN and COMMIT around it, which are two more statements. -#}
 {% macro snowflake__get_merge_sql(target, source_sql, unique_key, dest_columns, incremental_predicates) -%}
     {{ return(default__get_merge_sql(target, source_sql, unique_key, dest_columns, incremental_predicates)) }}
 {%- endmacro %}

@@ -1,4 +1,4 @@
-{#- An identifier of ours as the warehouse keeps it where nobody quotes it, for use between quotes. -#}
+{#- An unquoted identifier of ours as the warehouse stores it, for use between quotes. -#}
 {% macro stored_name(name) -%}
     {{ return(adapter.dispatch('stored_name')(name)) }}
 {%- endmacro %}
@@ -7,7 +7,8 @@
     {{ return(name) }}
 {%- endmacro %}
 
-{#- Letter by letter, as the loader does (SnowflakeDialect.quote): one that has no one capital of its own stays (ß). -#}
+{#- Letter by letter, as the loader does (SnowflakeDialect.quote): a letter without a single capital letter (ß) stays.
+    -#}
 {% macro snowflake__stored_name(name) -%}
     {%- set letters = [] -%}
     {%- for letter in name -%}
@@ -17,8 +18,8 @@
 {%- endmacro %}
 
 
-{#- A name of the source's as an identifier, whatever it is made of. The one way to write such a name into SQL: dbt's
-    adapter.quote() puts quotes around a name and leaves those within it as they are. -#}
+{#- A name of the source as an identifier, whatever its characters. This is the only way to write such a name into SQL:
+    dbt's adapter.quote() puts quotes around a name but does not escape quotes within it. -#}
 {% macro quoted(name) -%}
     {{ return('"' ~ stored_name(name) | replace('"', '""') ~ '"') }}
 {%- endmacro %}
@@ -42,9 +43,9 @@
 {%- endmacro %}
 
 
-{#- What dbt reads from the catalog, with the quotes within names doubled. dbt's own macros (snapshots, merges, comments)
-    hand such names to adapter.quote(), which then writes identifiers: a column called `x" from other_table --` would
-    be SQL otherwise. Our own macros get the name itself by plain_name(). -#}
+{#- Names that dbt reads from the catalog, with the quotes within them doubled. dbt's own macros (snapshots, merges,
+    comments) pass such names to adapter.quote(), which then writes identifiers: otherwise a column called `x" from
+    other_table --` would become SQL. Our own macros get the unescaped name by plain_name(). -#}
 {% macro duckdb__get_columns_in_relation(relation) -%}
     {{ return(quotable_columns(dbt.duckdb__get_columns_in_relation(relation))) }}
 {%- endmacro %}
@@ -72,7 +73,7 @@
     {{ return(quotable) }}
 {%- endmacro %}
 
-{#- The name of a column that was read from the catalog. -#}
+{#- The unescaped name of a column that was read from the catalog. -#}
 {% macro plain_name(column) -%}
     {{ return(column.name | replace('""', '"')) }}
 {%- endmacro %}

@@ -1,11 +1,12 @@
-{#- A column that names a person. In Snowflake all readers of the view see it masked, except the role that dbt built it
-    as: Standard edition has no masking policies, and a secure view shows nobody else its definition or, through the plan
-    of a query, the rows behind it. What is built on the view is computed from the true value, since dbt has that role. -#}
+{#- A column that names a person. In Snowflake all readers of the view see it masked, except the role with which dbt
+    built it. Standard edition has no masking policies. A secure view shows other roles neither its definition nor,
+    through the plan of a query, the rows behind it. Models on the view are computed from the true value, because dbt
+    has that role. -#}
 {% macro personal(column) -%}
     {{ return(adapter.dispatch('personal')(column)) }}
 {%- endmacro %}
 
-{#- `{name: expression}` with these names masked. -#}
+{#- The expressions `{name: expression}`, with these names masked. -#}
 {% macro masked(columns, names) -%}
     {%- set shown = {} -%}
     {%- for name, expression in columns.items() -%}
@@ -14,7 +15,7 @@
     {{ return(shown) }}
 {%- endmacro %}
 
-{#- DuckDB has no roles: who can open the file reads all of it. -#}
+{#- DuckDB has no roles: anybody who can open the file can read all of it. -#}
 {% macro duckdb__personal(column) -%}
     {{ return(column) }}
 {%- endmacro %}

@@ -1,4 +1,4 @@
-{#- A text that the session keeps: the statement that sets it, and the expression that reads it. -#}
+{#- A text stored in the session: the statement that sets it, and the expression that reads it. -#}
 {% macro duckdb__set_session_text(name, value) -%}
     {{ return("set variable " ~ name ~ " = '" ~ value ~ "'") }}
 {%- endmacro %}
@@ -11,7 +11,7 @@
     {{ return("getvariable('" ~ name ~ "')") }}
 {%- endmacro %}
 
-{#- By function, since a view, such as dbt's temporary ones, may not hold a `$variable`. -#}
+{#- Read by a function, because a view, such as dbt's temporary ones, must not hold a `$variable`. -#}
 {% macro snowflake__session_text(name) -%}
     {{ return("getvariable('" ~ name | upper ~ "')") }}
 {%- endmacro %}

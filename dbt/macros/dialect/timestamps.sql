@@ -1,4 +1,4 @@
-{#- Instants leave RAW as timestamps without zone, always UTC: the one kind that both warehouses compare alike. -#}
+{#- Instants leave RAW as timestamps without zone, always in UTC: the only type that both warehouses compare alike. -#}
 
 {#- A timestamptz expression as a UTC timestamp without zone. -#}
 {% macro to_utc(instant) -%}
@@ -14,7 +14,7 @@
 {%- endmacro %}
 
 
-{#- ISO 8601 text with an offset as a UTC timestamp without zone; null where it is not one. RFC 3339 allows a lower-case
+{#- ISO 8601 text with an offset as a UTC timestamp without zone; null for any other text. RFC 3339 allows a lower-case
     `t` and `z`, which neither warehouse reads. -#}
 {% macro text_to_utc(iso_text) -%}
     {{ return(adapter.dispatch('text_to_utc')(iso_text)) }}
@@ -24,8 +24,9 @@
     {{ return("(try_cast(upper(" ~ iso_text ~ ") as timestamptz) at time zone 'UTC')") }}
 {%- endmacro %}
 
-{#- Not to_timestamp_ntz(), which drops the offset. Left to itself, Snowflake takes digits for seconds since 1970, takes
-    other spellings than ISO's, and reads a text without an offset in the session's time zone: here it is UTC, as in DuckDB. -#}
+{#- Not to_timestamp_ntz(), which drops the offset. By default Snowflake takes digits for seconds since 1970, accepts
+    other spellings than ISO's, and reads a text without an offset in the session's time zone: here it is UTC, as in
+    DuckDB. -#}
 {% macro snowflake__text_to_utc(iso_text) -%}
     {%- set iso_text = 'upper(' ~ iso_text ~ ')' -%}
     {%- set day = '[0-9]{4}-[0-9]{2}-[0-9]{2}' -%}
@@ -41,7 +42,7 @@
 {%- endmacro %}
 
 
-{#- A literal, such as '2026-03-01 00:00:00'. -#}
+{#- A timestamp literal, such as '2026-03-01 00:00:00'. -#}
 {% macro utc_timestamp(text) -%}
     {{ return(adapter.dispatch('utc_timestamp')(text)) }}
 {%- endmacro %}
@@ -56,7 +57,8 @@
 {%- endmacro %}
 
 
-{#- Microseconds since 1970 of a UTC timestamp, a whole number: what prints alike in both warehouses, whatever the session. -#}
+{#- Microseconds since 1970 of a UTC timestamp, as an integer. It prints alike in both warehouses, whatever the session.
+    -#}
 {% macro epoch_microseconds(timestamp) -%}
     {{ return(adapter.dispatch('epoch_microseconds')(timestamp)) }}
 {%- endmacro %}
@@ -70,7 +72,7 @@
 {%- endmacro %}
 
 
-{#- What the clock shows in a time zone at a UTC timestamp. -#}
+{#- The local time in a time zone at a UTC timestamp. -#}
 {% macro at_time_zone(timestamp, zone) -%}
     {{ return(adapter.dispatch('at_time_zone')(timestamp, zone)) }}
 {%- endmacro %}
@@ -84,7 +86,7 @@
 {%- endmacro %}
 
 
-{#- The time that dbt gives to a deletion found by a snapshot. dbt's own is the session's local time. -#}
+{#- The time that dbt gives to a deletion found by a snapshot. dbt's own macro uses the session's local time. -#}
 {% macro duckdb__snapshot_get_time() -%}
     (current_timestamp at time zone 'UTC')
 {%- endmacro %}

@@ -1,5 +1,5 @@
-{#- Names and expressions of the streams that both a staging view and another model read: written once, here. The other
-    streams' stand in their staging models. -#}
+{#- Column names and expressions of the streams that a staging view and another model both read, written only here. The
+    columns of other streams stand in their staging models. -#}
 
 {% macro orders_columns() -%}
     {{ return({

@@ -1,14 +1,12 @@
-{#- The versions of a stream's rows through time, from RAW's versions, of which none is missing, and from the deletions that
-    were recorded. It is the same whenever it is computed, and however often a row was landed again as it was.
-
-    A version begins when its row says that it changed (updated_at). Where that cannot be, since the version before it began
-    later, it begins when it was seen: when the version of the stream's log that brought it was committed. The first is valid
-    from the beginning of time, since what a row was before it was first seen is best told by what was seen first; the last
-    until the end of time. A deletion is a version, and so is the row that is there again after one.
-
-    `columns` maps names to expressions over RAW's columns, the key and updated_at among them. A row whose `tracked` columns
-    (all, unless given) are as they were begins no version. Deletions are those that the snapshot `recorded_in` has of the
-    view `present`; of a stream that lands whole, those that its snapshots in RAW show; without either, none. -#}
+{#- The versions of a stream's rows through time, from RAW's versions, of which none is missing, and from the recorded
+    deletions. The result is the same whenever it is computed, and however often an unchanged row was landed again. A
+    version begins at its row's updated_at. If the version before it began later, that is impossible: then it begins
+    when its version of the stream's log was committed. The first version is valid from the beginning of time, because
+    the first known state is the best guess for the time before it. The last version is valid until the end of time. A
+    deletion is a version, and so is a row that comes back after one. `columns` maps names to expressions over RAW's
+    columns, including the key and updated_at. A row with unchanged `tracked` columns (default: all) begins no version.
+    Deletions come from the snapshot `recorded_in` of the view `present`; for a snapshot stream, from its snapshots in
+    RAW. Without either there are none. -#}
 {% macro history(stream, columns, tracked=none, recorded_in=none, present=none) -%}
 {%- set key = stream_key(stream) -%}
 {%- set keys = key | join(', ') -%}
@@ -81,7 +79,7 @@ ordered as (
     from seen
 ),
 
--- What was landed again as it was is no version.
+-- An unchanged row that was landed again is no version.
 changed as (
     select *
     from ordered
@@ -92,8 +90,8 @@ changed as (
         {%- endfor %}
 ),
 
--- Which of its two times a version begins at depends on when the one before it began, and so on. Each pass settles one more
--- version that was dated by its commit.
+-- Which of its two times a version begins at depends on the start of the version before it, and so on. Each pass
+-- decides one more version that is dated by its commit.
 {%- set passes = 3 %}
 pass_0 as (
     select
@@ -157,9 +155,9 @@ where valid_from < valid_to
 {%- endmacro %}
 
 
-{#- `departures`: each time that a snapshot of dbt's saw a key leave (step 1), or saw it there again without a new row (step
-    2). The position is the newest version of the stream's log that had been committed by then. A key that had left before a
-    snapshot saw it left with the first tombstone after its row, or the first snapshot of the log. -#}
+{#- `departures`: each time that a dbt snapshot saw a key leave (step 1), or saw it there again without a new row (step
+    2). The position is the newest version of the stream's log that had been committed by then. A key that had left
+    before any snapshot saw it left with the first tombstone after its row, or with the first snapshot of the log. -#}
 {% macro recorded_deletions(stream, snapshot, present) -%}
 {%- set key = stream_key(stream) -%}
 recorded as (
@@ -229,7 +227,7 @@ departures as (
 {%- endmacro %}
 
 
-{#- `departures` of a stream that lands whole: the first snapshot after a row that lacks its key. -#}
+{#- `departures` of a snapshot stream: the first snapshot after a row that lacks its key. -#}
 {% macro deletions_between_snapshots(key) -%}
 landings as (
     select distinct

@@ -1,9 +1,9 @@
-{#- How an incremental model reads a stream. Its own table is the only state: it holds the _log_version of each row,
-    rows of higher versions in RAW are new, and the filter comes before any window or join, so that a run costs what
-    is new and not what there is. -#}
+{#- How an incremental model reads a stream. Its own table is the only state: it holds the _log_version of each row, and
+    rows of higher versions in RAW are new. The filter comes before any window or join, so that the cost of a run
+    depends on the number of new rows, not on the size of the table. -#}
 
-{#- The current versions among the rows of `stream` that {{ this }} has not seen (all, when it is built anew).
-    `columns` maps names to expressions over RAW's columns. Adds is_deleted and the bookkeeping columns. -#}
+{#- The current versions among the rows of `stream` that {{ this }} has not seen (all rows in a full refresh). `columns`
+    maps names to expressions over RAW's columns. It adds is_deleted and the bookkeeping columns. -#}
 {% macro new_rows(stream, columns) -%}
     with landed as (
         select *
@@ -30,13 +30,12 @@
 {%- endmacro %}
 
 
-{#- The whole SQL of a table that holds the current row of every key that `stream` ever landed; rows that the source
-    deleted stay, with is_deleted, so that models built on the table see the deletion. Where the contract gives its
-    deletions up, nothing is deleted any more; a table that was built before keeps what it knew until it is built anew.
-
-    _changed_version is the version of the stream's log by which the row last changed: its own, or its tombstone's. Both
-    come from one sequence, so a reader's state is one number. Of the rows that the table has, those alone are looked at
-    that have a newer tombstone than the table has seen. -#}
+{#- The whole SQL of a table with the current row of every key that `stream` ever landed. Deleted rows stay, flagged
+    with is_deleted, so that downstream models see the deletion. If the contract no longer looks for deletions, no row
+    is flagged any more; a table built before keeps its flags until it is built anew. _changed_version is the version of
+    the stream's log by which the row last changed: its own, or its tombstone's. Both come from one sequence, so a
+    reader's state is one number. Of the existing rows, only those with a tombstone newer than the table has seen are
+    read. -#}
 {% macro current_rows(stream, columns) -%}
 with
 

@@ -1,8 +1,9 @@
-{#- Which rows of other streams a change of a stream can touch, where those name its keys: by the version of the stream's log that
-    last said something of a key. -#}
+{#- The rows of other streams that a change of a stream can affect, if they refer to its keys: by the version of the
+    stream's log that last changed a key. -#}
 
-{#- A query of each key of `stream` that ever landed, and `changed_version`: the newest version that brought a row or a tombstone
-    of it. What lands all keys anew (a snapshot, an older release's key set, a replay) may say something of any of them. -#}
+{#- A query of each key of `stream` that ever landed, and `changed_version`: the newest version with a row or a
+    tombstone of it. A version that lands all keys again (a snapshot, an older release's key set, a replay) may have
+    changed any of them. -#}
 {% macro last_changes(stream) -%}
     {%- set keys = quoted_list(stream_key(stream)) -%}
     select
@@ -23,16 +24,16 @@
     group by {{ quoted_list(stream_key(stream), 'changes.') }}
 {%- endmacro %}
 
-{#- One row: the newest version of customers' log that said something of any of them. A fact that looks customers up notes it in
+{#- One row: the newest version of customers' log that changed any customer. A fact that looks up customers stores it in
     each row that it writes, as `_customers_version`. -#}
 {% macro customers_version() -%}
     select coalesce(max(_changed_version), 0) as version
     from {{ ref('int_customer_versions') }}
 {%- endmacro %}
 
-{#- A query of the addresses that may have another holder, or one of another consent, than when {{ this }} was last compared:
-    all that the customers ever had who changed since. All there are, in a run that looks at everything: what was changed by
-    hand, or by another release, comes without a version. -#}
+{#- A query of the addresses whose holder or consent may have changed since {{ this }} was last compared: all addresses
+    that the changed customers ever had. In a complete run it is all addresses, because changes made by hand or by
+    another release have no version. -#}
 {% macro addresses_touched() -%}
     select distinct email_hash
     from {{ ref('int_customer_versions') }}

@@ -1,5 +1,5 @@
-{#- A query of which streams are behind which mart, `mart` and `stream`: all sources of RAW that its model is made of, by
-    the graph of the project. A mart of no stream, such as a calendar, has no row. -#}
+{#- A query of the streams behind each mart, `mart` and `stream`: all sources of RAW that its model depends on, by the
+    project's graph. A mart without streams, such as a calendar, has no row. -#}
 {% macro mart_streams() -%}
     {%- set pairs = [] -%}
     {%- if execute -%}
@@ -19,7 +19,7 @@
 {%- endmacro %}
 
 
-{#- A query of the streams that there are contracts of, `stream`: records of others are of older releases. -#}
+{#- A query of the streams that have a contract, `stream`. Records of other streams come from older releases. -#}
 {% macro contract_streams() -%}
     {%- for stream in raw_streams() -%}
         {{ 'select ' if loop.first else ' union all select ' }}'{{ stream }}' as stream
@@ -29,7 +29,7 @@
 {%- endmacro %}
 
 
-{#- The streams whose tables a node is made of, directly or by way of others. -#}
+{#- The streams whose tables a node depends on, directly or indirectly. -#}
 {% macro streams_behind(unique_id) -%}
     {%- set known = raw_streams() -%}
     {%- set streams, seen, left = [], [], [unique_id] -%}
@@ -52,7 +52,7 @@
 {%- endmacro %}
 
 
-{#- The sources of RAW that are streams: not the ledger, and no table that goes with a stream, `<stream>__<what>`. -#}
+{#- The sources of RAW that are streams: not the ledger, and no auxiliary table of a stream, `<stream>__<suffix>`. -#}
 {% macro raw_streams() -%}
     {%- set names = [] -%}
     {%- if execute -%}

@@ -1,10 +1,9 @@
-{#- `dbt run-operation mend_snapshots`: give each key of every snapshot one unbroken history again.
-
-    dbt's own strategies break it where a row comes back with its old updated_at: DuckDB then has two versions of one id, and
-    a deletion that ends before it begins; Snowflake has no open version. What is known is kept: versions follow one another
-    by the times at which they ended, each begins where the one before it ends, and the last one is open. A return of which no
-    time was kept is dated by the commit of its row, or else by the deletion before it. A snapshot that is whole is not
-    touched. Run it with no run under way. -#}
+{#- `dbt run-operation mend_snapshots`: gives each key of every snapshot one unbroken history again. dbt's own
+    strategies break it if a row comes back with its old updated_at: DuckDB then has two versions with one id, and a
+    deletion that ends before it begins; Snowflake has no open version. All known facts are kept: versions follow one
+    another by the times at which they ended, each begins where the one before it ends, and the last one is open. A
+    return without a recorded time is dated by the commit of its row, or else by the deletion before it. An unbroken
+    snapshot is not changed. Run it while no run is under way. -#}
 {% macro mend_snapshots() -%}
     {%- for node in graph.nodes.values() | selectattr('resource_type', 'equalto', 'snapshot') | sort(attribute='name') -%}
         {%- set relation = adapter.get_relation(node.database, node.schema, node.alias) -%}
@@ -45,7 +44,7 @@ numbered as (
     from versions
 ),
 
--- A version that claims to have begun before the one that it follows began when its row was landed.
+-- A version that claims to have begun before the version it follows began when its row was landed.
 claimed as (
     select
         numbered.*,
@@ -87,8 +86,8 @@ select
 from dated
 {%- endmacro %}
 
-{#- The keys of a snapshot whose history has a gap, an overlap, a version that ends before it begins or that shares its id
-    with another, or not exactly one open version, which is the last. -#}
+{#- The keys of a snapshot whose history is broken: a gap, an overlap, a version that ends before it begins, two
+    versions with one id, or not exactly one open version at the end. -#}
 {% macro broken_histories(relation, key) -%}
     select {{ key | join(', ') }}
     from (

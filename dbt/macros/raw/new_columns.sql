@@ -1,10 +1,10 @@
-{#- What the source has gained since a staging model was written: the loader adds such columns to RAW, and staging
-    shows them under their own names until somebody maps them. -#}
+{#- Columns that the source has gained since a staging model was written: the loader adds them to RAW, and staging shows
+    them under their own names until somebody maps them. -#}
 
 {#- The columns of RAW that the model does not map by hand, as lines of a SELECT, each with its comma. `mapped` names
-    those that it does map; a new column that is mapped is added there. Instants become UTC as everywhere in staging; a name
-    that the model or a snapshot of it has already is shown as source_<name>, a backslash as _: Snowflake's driver, by
-    which dbt splits what it sends into statements, takes one for an escape even within a quoted name. -#}
+    the columns that it does map; add a newly mapped column there. Instants become UTC as everywhere in staging. A name
+    that the model or a snapshot of it already has is shown as source_<name>, and a backslash as _, because Snowflake's
+    driver, by which dbt splits its SQL into statements, takes a backslash for an escape even within a quoted name. -#}
 {% macro new_columns(stream, mapped=none) -%}
     {%- if execute and mapped is none -%}
         {{ exceptions.raise_compiler_error(
@@ -13,7 +13,7 @@
         ) }}
     {%- endif -%}
     {%- set relation = source('raw', stream) if execute and flags.INTROSPECT else none -%}
-    {#- A unit test's rows stand in no schema. -#}
+    {#- The rows of a unit test are in no schema. -#}
     {%- if relation is not none and relation.schema is not none
         and adapter.get_relation(relation.database, relation.schema, relation.identifier) -%}
         {%- set hand_mapped = mapped | map('lower') | list -%}
@@ -41,7 +41,7 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- `name` with as many source_ before it as make it none of `taken`. -#}
+{#- `name` with as many prefixes source_ as are needed so that it is not in `taken`. -#}
 {% macro free_name(name, taken) -%}
     {%- set shown = 'source_' ~ name -%}
     {{ return(free_name(shown, taken) if shown | lower in taken else shown) }}

@@ -1,13 +1,9 @@
-{#- How snapshots follow a stream: the strategy `seen`.
-
-    A version begins when its row says that it changed (updated_at). Where that cannot be, since the version before it began
-    later, it begins when a run saw it: when the version of the stream's log that brought it was committed. So a row that
-    leaves and comes back with its old updated_at, from a copy, closes its history and opens it again, and a row that was
-    changed behind its cursor and landed again gets a version. A row that was landed again as it was gets none, and neither
-    does a model that reads the same row otherwise.
-
-    A snapshot names its stream in `meta`. dbt's own strategies compare updated_at alone, and take a returning row for the
-    version that it had before. -#}
+{#- How snapshots follow a stream: the strategy `seen`. A version begins at its row's updated_at. If the version before
+    it began later, that is impossible: then it begins when its version of the stream's log was committed. So a row that
+    leaves and comes back with its old updated_at, from a copy, closes its history and opens it again, and a row that
+    was changed behind its cursor and landed again gets a version. An unchanged row that was landed again gets none, and
+    neither does a model that reads the same row differently. A snapshot names its stream in `meta`. dbt's own
+    strategies compare only updated_at, and take a returning row for its former version. -#}
 
 {% macro snapshot_seen_strategy(node, snapshotted_rel, current_rel, model_config, target_exists) -%}
     {%- set updated_at = config.get('updated_at') -%}
@@ -28,8 +24,8 @@
     {{ return(changes_since_last_snapshot(strategy, source_sql, target_relation)) }}
 {%- endmacro %}
 
-{#- What dbt merges into the snapshot: a row to insert for each version that begins, and one to update for the version that
-    it ends. -#}
+{#- The rows that dbt merges into the snapshot: one to insert for each version that begins, and one to update for the
+    version that it ends. -#}
 {% macro changes_since_last_snapshot(strategy, source_sql, target_relation) -%}
     {%- if config.get('strategy') != 'seen' -%}
         {{ return(dbt.default__snapshot_staging_table(strategy, source_sql, target_relation)) }}
@@ -40,7 +36,7 @@
     )) }}
 {%- endmacro %}
 
-{#- The same of the source's `columns`, by name, of which the snapshot has those `kept`. -#}
+{#- The same for the source's `columns`, by name, of which the snapshot has the columns `kept`. -#}
 {% macro changes_of_columns(strategy, source_sql, target_relation, columns, kept) -%}
     {%- set key = snapshot_key() -%}
 with
@@ -61,7 +57,7 @@ log as (
     where stream = '{{ config.get('meta')['stream'] }}'
 ),
 
--- Stands for a change that no version of the row shows: it was deleted, or is there again without having been landed.
+-- It stands for a change that no version of the row shows: the row was deleted, or is back without having been landed.
 newest as (
     select *
     from log
@@ -142,8 +138,8 @@ where ended_id is not null
     {{ return([key] if key is string else key) }}
 {%- endmacro %}
 
-{#- dbt_scd_id, alike in both warehouses: of a key, whether it is gone, and where and when that was seen. dbt's own casts the
-    time to text, which Snowflake prints as the session says, by default to the millisecond. -#}
+{#- dbt_scd_id, alike in both warehouses: made of a key, whether it is gone, and where and when that was seen. dbt's own
+    casts the time to text, which Snowflake prints by the session's settings, by default to the millisecond. -#}
 {% macro version_id(key, is_gone, version, begins_at) -%}
     {%- set is_gone = "case when " ~ is_gone ~ " then 'gone' else 'here' end" -%}
     {{ return(md5_of(key + [is_gone, version, epoch_microseconds(begins_at)])) }}

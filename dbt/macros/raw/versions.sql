@@ -1,9 +1,9 @@
-{#- RAW keeps every landed version of a row; a higher (_log_version, _row_number) is the later truth. The macros here
-    turn that history into rows as they are now. stream_key() and stream_finds_deletions() are generated from the
-    contracts, see streams.sql. -#}
+{#- RAW keeps every landed version of a row; of these the one with the highest (_log_version, _row_number) is valid. The
+    macros here turn that history into the current rows. stream_key() and stream_finds_deletions() are generated from
+    the contracts, see streams.sql. -#}
 
-{#- Per key of `stream`, the newest of the rows of `relation`. A snapshot replaces all that was landed before it, also
-    where the stream is read by its cursor since (ingest/lake/counting.py is the rule). -#}
+{#- The newest row of each key of `stream` in `relation`. A snapshot replaces all rows landed before it, even if the
+    stream has been read by its cursor since (ingest/lake/counting.py has the rule). -#}
 {% macro current_versions(relation, stream) -%}
     select *
     from {{ relation }}
@@ -15,9 +15,9 @@
 {%- endmacro %}
 
 
-{#- The rows of `relation` with `is_gone`: a tombstone of the key was landed after the row, so the source has deleted it.
-    `_deleted_version` is the newest tombstone's version. In a stream whose contract has given its deletions up nothing is
-    gone, whatever older tombstones say. -#}
+{#- The rows of `relation` with `is_gone`: a tombstone of the key was landed after the row, so the source has deleted
+    it. `_deleted_version` is the newest tombstone's version. If the stream's contract no longer looks for deletions, no
+    row is gone, whatever older tombstones exist. -#}
 {% macro with_deletions(relation, stream) -%}
     {%- if not stream_finds_deletions(stream) -%}
     select
@@ -38,7 +38,7 @@
 {%- endmacro %}
 
 
-{#- All rows of a stream that is landed whole: those of its newest snapshot, which may be empty. -#}
+{#- All rows of a snapshot stream: those of its newest snapshot, which may be empty. -#}
 {% macro newest_snapshot(stream) -%}
     select landed.*
     from {{ source('raw', stream) }} as landed
@@ -47,7 +47,7 @@
 {%- endmacro %}
 
 
-{#- The rows of a stream as its source has them now, however its contract lands it. -#}
+{#- The current rows of a stream, however its contract lands it. -#}
 {% macro present_rows(stream) -%}
     {%- if stream_is_whole(stream) -%}
     {{ newest_snapshot(stream) }}

@@ -1,6 +1,6 @@
-{#- A column that the source has widened (integer to bigint, numeric(12,2) to numeric(18,4)) is widened in the
-    incremental models and the snapshots that keep it, before dbt compares columns; every other change is left to on_schema_change.
-    Without this a merge would squeeze the new values into the old type. -#}
+{#- Widens columns of incremental models and snapshots that the source has widened (integer to bigint, numeric(12,2) to
+    numeric(18,4)), before dbt compares columns. Every other change is left to on_schema_change. Otherwise the merge
+    would cast new values to the old type. -#}
 
 {% macro duckdb__check_for_schema_changes(source_relation, target_relation) -%}
     {%- do widen_columns(source_relation, target_relation) -%}
@@ -12,15 +12,15 @@
     {{ return(dbt.default__check_for_schema_changes(source_relation, target_relation)) }}
 {%- endmacro %}
 
-{#- Before a snapshot is taken; dbt adds the columns that it lacks by itself, and widens nothing but text. In Snowflake a run of what is
-    new alone compares all columns itself (macros/dialect/building.sql). -#}
+{#- Called before a snapshot is taken. dbt adds missing columns by itself, but widens only text. In Snowflake a run of
+    only new rows compares all columns itself (macros/dialect/building.sql). -#}
 {% macro widen_snapshot() -%}
     {%- if execute and load_relation(this) is not none and not (target.type == 'snowflake' and is_built_already()) -%}
         {%- do widen_columns(snapshotted(), this) -%}
     {%- endif -%}
 {%- endmacro %}
 
-{#- What the present snapshot is taken of. -#}
+{#- The relation of which the present snapshot is taken. -#}
 {% macro snapshotted() -%}
     {%- set parent = graph.nodes[model.depends_on.nodes[0]] -%}
     {{ return(api.Relation.create(parent.database, parent.schema, parent.alias)) }}
@@ -44,7 +44,7 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- Whether type `wide` holds every value of another type `narrow`; both as the warehouse prints them. -#}
+{#- Whether type `wide` holds every value of another type `narrow`, both in the warehouse's spelling. -#}
 {% macro type_widens(narrow, wide) -%}
     {%- set lossless = [
         ('SMALLINT', 'INTEGER'), ('SMALLINT', 'BIGINT'), ('INTEGER', 'BIGINT'), ('FLOAT', 'DOUBLE'), ('REAL', 'DOUBLE')

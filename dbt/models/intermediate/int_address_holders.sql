@@ -1,6 +1,7 @@
--- Who had an address when. Two customers may hold one at the same time, where their spellings differ in case alone: it is
--- the first claimant's while they hold it. Whoever let go of an address stays its holder until somebody else claims it, since
--- mail that was sent before is still opened. So no later claim moves what was resolved before it.
+-- Who had an address when. Two customers may have one address at the same time if their spellings differ only in case:
+-- the first claimant holds it as long as they have it. A customer who lets go of an address stays its holder until
+-- another customer claims it, because older mail is still opened. So no later claim changes what was resolved before
+-- it.
 with
 
 versions as (
@@ -26,7 +27,7 @@ numbered as (
     from versions
 ),
 
--- A customer's versions with one address after the other are one claim.
+-- Consecutive versions of a customer with one address are one claim.
 claims as (
     select
         email_hash,
@@ -39,7 +40,7 @@ claims as (
     group by email_hash, customer_id, address_number
 ),
 
--- When an erased customer let go is not recorded: at the latest when somebody else came.
+-- When an erased customer let go of the address is not recorded: at the latest when another customer came.
 released as (
     select
         email_hash,
@@ -58,7 +59,7 @@ released as (
     from claims
 ),
 
--- At any moment the holder is the earliest claimant who has not let go.
+-- At any moment the holder is the earliest claimant who has not let go of the address.
 in_turn as (
     select
         *,
@@ -83,7 +84,7 @@ holders as (
     where holds_from < held_until
 )
 
--- Whose address it was before the first that is known of them landed is best told by that.
+-- Before its first known holder landed, an address most likely belonged to that holder too.
 select
     email_hash,
     customer_id,

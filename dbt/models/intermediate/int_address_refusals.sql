@@ -21,7 +21,7 @@ refusals_touched as (
     {{ refusals_of('messages_touched') }}
 ),
 
--- What was the first refusal until now, and is none any more, or a later one, or another address's.
+-- Former first refusals that are no longer refusals, or are later now, or belong to another address.
 withdrawn as (
     select known.recipient_hash, known.kind
     from known

@@ -14,7 +14,7 @@ loads as (
     select stream, version, kind, committed_at from {{ source('raw', '_loads') }}
 ),
 
--- When the provider's whole list of campaigns was last landed.
+-- When the provider's complete list of campaigns was last landed.
 listed as (
     select max(committed_at) as listed_at
     from loads

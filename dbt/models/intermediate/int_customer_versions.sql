@@ -28,7 +28,8 @@ select
     versions.signed_up_at,
     versions.valid_from,
     versions.valid_to,
-    -- The first version is valid from the beginning of time; a customer who took over another's old address had it since then.
+    -- The first version is valid from the beginning of time. If the address was another customer's before, this
+    -- customer has it only from then on.
     case
         when versions.version_number = 1 then {{ in_history('least(versions.signed_up_at, versions.updated_at)') }}
         else versions.valid_from

@@ -13,7 +13,7 @@ new_rows as (
     {{ new_rows('email_events', email_events_columns()) }}
 )
 
--- What may name a person stays in STAGING: the address, the link with its query, the server's words in a bounce.
+-- Data that may name a person stays in STAGING: the address, the link with its query, the server's text in a bounce.
 select
     event_id,
     event_type,

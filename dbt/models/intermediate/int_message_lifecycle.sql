@@ -6,7 +6,7 @@ events as (
     select *
     from {{ ref('int_email_events') }}
     {%- if is_incremental() %}
-    -- A message with a new event is computed again from all of its events: they come late and in any order.
+    -- A message with a new event is computed again from all of its events, because events come late and in any order.
     where message_id in (
         select message_id
         from {{ ref('int_email_events') }}
@@ -32,7 +32,7 @@ select
     cast(sum(case when is_machine_open then 1 else 0 end) as bigint) as machine_open_count,
     cast(sum(case when event_type = 'clicked' then 1 else 0 end) as bigint) as click_count,
     min(case when event_type = 'bounced' then bounce_class end) as bounce_class,
-    -- The furthest that the message got; a complaint or an unsubscription is an answer to it, not a stage.
+    -- The furthest stage of the message. A complaint or an unsubscription is a reaction to it, not a stage.
     case
         when max(case when event_type = 'clicked' then 1 else 0 end) = 1 then 'clicked'
         when max(case when event_type = 'opened' then 1 else 0 end) = 1 then 'opened'

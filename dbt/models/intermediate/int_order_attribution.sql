@@ -2,7 +2,7 @@
 
 with
 
--- The customer as of the order: an erasure since changes no attribution.
+-- The customer at the time of the order: a later erasure changes no attribution.
 orders as (
     select
         orders.order_id,
@@ -30,7 +30,7 @@ addresses_touched as (
     {{ addresses_touched() }}
 ),
 
--- That are new, or have changed, or whose address may have had another holder.
+-- New or changed clicks, and clicks whose address may have had another holder.
 events_touched as (
     select event_id, event_type, recipient_hash, occurred_at
     from {{ ref('int_email_events') }}
@@ -43,7 +43,7 @@ events_touched as (
     inner join addresses_touched on addresses_touched.email_hash = events.recipient_hash
 ),
 
--- The orders whose click may be another one than before.
+-- Orders whose attributed click may have changed.
 touched as (
     select order_id
     from {{ ref('int_orders') }}
@@ -72,7 +72,7 @@ orders_touched as (
 {%- endif %}
 {% set candidates = 'orders_touched' if is_incremental() else 'orders' %}
 
--- Between which times a click lies that any of the orders may go to.
+-- The range of times of all clicks that any of these orders may be attributed to.
 window_of_clicks as (
     select
         {{ days_before('min(placed_at)', var('attribution_window_days')) }} as begins_at,
@@ -88,7 +88,7 @@ holders as (
     {%- endif %}
 ),
 
--- The clicks of whoever held the address when they clicked.
+-- Each click with the customer who held the address at that time.
 clicks as (
     select
         events.event_id,

@@ -1,6 +1,6 @@
 {{ config(materialized='view') }}
 
--- In the marts' types, so that no number overflows what is computed from it.
+-- In the marts' types, so that no computed number overflows.
 with
 
 items as (
@@ -19,7 +19,7 @@ items as (
     from {{ ref('int_order_items') }}
 )
 
--- A line waits until its order has landed: a row that changed at the moment of a run lands with the next one.
+-- A line waits until its order has landed: a row that changed during a run lands with the next run.
 select
     items.order_item_id,
     items.order_id,

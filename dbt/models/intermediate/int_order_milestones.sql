@@ -2,7 +2,7 @@
 
 with
 
--- Every version that landed, not the current one alone.
+-- Every version that landed, not only the current one.
 landed as (
     select
         order_id,

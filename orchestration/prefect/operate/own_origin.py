@@ -56,7 +56,7 @@ class ServerSettings(GuardedSettings):
     @property
     def hosts(self) -> frozenset[str]:
         """All names by which the server may be reached: loopback, the hosts of the UI's addresses, and
-        ALLOWED_HOSTS.
+        SERVER_ALLOWED_HOSTS.
         """
         addresses = (PREFECT_UI_URL.value(), PREFECT_UI_API_URL.value())
         named = (name.strip().lower() for name in self.allowed_hosts.split(","))

@@ -1,6 +1,6 @@
 with
 
--- Counted is what is an array; other text need not be JSON.
+-- Only arrays are counted; other text need not be JSON.
 campaigns as (
     select
         campaign_key,
@@ -12,7 +12,7 @@ promoted as (
     {{ json_texts('campaigns', 'promoted_skus', ['campaign_key']) }}
 ),
 
--- The product that has the sku now; of several that ever had it, one that is there.
+-- The product that has the sku now. Of several that ever had it, an existing one is preferred.
 products as (
     select sku, product_id
     from {{ ref('dim_product_current') }}

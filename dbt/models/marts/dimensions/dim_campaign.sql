@@ -1,12 +1,12 @@
 with
 
--- The last known version of each campaign. A deleted one stays, marked: its messages were sent.
+-- The last known version of each campaign. A deleted campaign stays, marked, because its messages were sent.
 known as (
     select * from {{ ref('dim_campaign_history') }} where is_current
 ),
 
--- A campaign that events name and whose own row never landed: a member with nothing but its identifier. Had its events
--- landed before the list did, the list would name it if it were there.
+-- A campaign that events name and whose own row never landed gets a row with only its identifier. If its events landed
+-- before the list did, the list would name the campaign if it existed.
 inferred as (
     select
         mentions.campaign_id,

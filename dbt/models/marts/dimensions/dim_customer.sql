@@ -6,7 +6,7 @@ customers as (
     select * from {{ ref('stg_customers') }}
 ),
 
--- Of two customers with one address, in two spellings, one holds it: a join on it doubles nothing.
+-- Of two customers whose addresses differ only in spelling, one holds the address, so that a join on it doubles no row.
 holders as (
     select * from {{ ref('int_address_holders') }} where valid_to = {{ end_of_time() }}
 )

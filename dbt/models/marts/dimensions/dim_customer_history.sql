@@ -4,7 +4,7 @@ versions as (
     select * from {{ ref('int_customer_versions') }} where not is_deleted
 ),
 
--- A version that differs in its address alone is none here.
+-- A version that differs only in its address is no version here.
 compared as (
     select
         *,

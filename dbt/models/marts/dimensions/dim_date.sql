@@ -40,7 +40,7 @@ select
         'December'
     ]) }} as month_name,
     cast(date_trunc('month', weeks.calendar_date) as date) as month_start,
-    -- A week is of the year that its Thursday is in.
+    -- A week belongs to the year of its Thursday.
     cast(extract(year from {{ dbt.dateadd('day', 3, 'weeks.iso_week_start') }}) as bigint) as iso_year,
     cast({{ iso_week('weeks.calendar_date') }} as bigint) as iso_week_of_year,
     weeks.iso_week_start,

@@ -4,7 +4,7 @@ versions as (
     {{ history('products', products_columns(), recorded_in=ref('snap_products'), present=ref('stg_products')) }}
 ),
 
--- A product that facts speak of and that has not landed: a member with nothing but its identifier, until it does.
+-- A product that facts name and that has not landed gets a row with only its identifier, until it lands.
 mentioned as (
     select product_id from {{ ref('int_order_items') }}
     union
@@ -41,7 +41,7 @@ from versions
 
 union all
 
--- Its key is that of the first version, which it will be.
+-- Its key is the key of the first version, which it will become.
 select
     {{ surrogate_key('product', ['product_id', epoch_microseconds(beginning_of_time())]) }},
     product_id,

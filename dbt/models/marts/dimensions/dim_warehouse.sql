@@ -1,11 +1,11 @@
 with
 
--- A warehouse that the source deleted stays, marked, in its last version: goods lay in it.
+-- The last version of a warehouse that the source deleted stays, marked, because goods were stored there.
 known as (
     select * from {{ ref('dim_warehouse_history') }} where is_current
 ),
 
--- A warehouse that facts speak of and that has not landed: a member with nothing but its identifier, until it does.
+-- A warehouse that facts name and that has not landed gets a row with only its identifier, until it lands.
 mentioned as (
     select warehouse_id from {{ ref('int_order_items') }}
     union

@@ -11,8 +11,8 @@ landed as (
     {{ landed_until() }}
 ),
 
--- Whenever a message comes, changes, or goes to another campaign it has a higher _log_version than all had before: so where
--- both of these are as they were, all messages are.
+-- Whenever a message arrives, changes, or moves to another campaign, its _log_version becomes higher than all before.
+-- So if both of these are unchanged, all messages are.
 campaigns as (
     select
         campaign_id,
@@ -23,7 +23,7 @@ campaigns as (
     group by campaign_id
 ),
 
--- On the day of the click that the order goes to.
+-- On the day of the click that the order is attributed to.
 revenue as (
     select
         attributed_campaign_key as campaign_key,
@@ -41,7 +41,8 @@ known as (
     select * from {{ this }}
 ),
 
--- The campaigns of which a message, an order or the calendar has changed something since: all of their days are counted again.
+-- The campaigns with a change since, caused by a message, an order or the calendar: all of their days are counted
+-- again.
 touched as (
     select campaigns.campaign_key
     from campaigns

@@ -10,7 +10,7 @@ landed as (
     {{ landed_until() }}
 ),
 
--- Each order with the cohort of the message whose click it goes to.
+-- Each order with the cohort of the message with its attributed click.
 orders as (
     select
         messages.campaign_key,
@@ -28,8 +28,9 @@ known as (
     select * from {{ this }}
 ),
 
--- Whenever a message comes, changes or goes to another cohort it has a higher _log_version than all had before; these three
--- of its columns alone change without one. So where all of these are as they were, all that is counted of messages is.
+-- Whenever a message arrives, changes or moves to another cohort, its _log_version becomes higher than all before. Only
+-- these three of its columns change without a new version. So if all of these are unchanged, all counts of messages
+-- are.
 present as (
     select
         campaign_key,
@@ -43,7 +44,7 @@ present as (
     group by campaign_key, sent_date
 ),
 
--- The cohorts that are counted again. What is dated outside of the calendar may come into it by the day alone.
+-- The cohorts that are counted again. A date outside of the calendar may come into it just because the run's day moves.
 touched as (
     select
         coalesce(present.campaign_key, known.campaign_key) as campaign_key,
@@ -67,7 +68,7 @@ touched as (
 {%- endif %}
 
 {% if is_incremental() -%}
--- Their messages: those of the calendar, from the first day of any on, and those before it.
+-- Their messages: those within the calendar, from the first day on, and those before it.
 messages_around as (
     select *
     from {{ ref('fct_email_messages') }}

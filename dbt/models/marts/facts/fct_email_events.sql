@@ -7,12 +7,12 @@
 
 with
 
--- Without the unknown member, whose identifier a customer may have.
+-- Without the unknown member, whose identifier a real customer may have.
 customers as (
     select * from {{ ref('dim_customer') }} where customer_key <> {{ unknown_key() }}
 ),
 
--- Whose an address was when; nobody's of whom no row is left.
+-- The holder of each address at each time; no holder if no row is left of the customer.
 holders as (
     select holders.email_hash, holders.valid_from, holders.valid_to, customers.customer_key
     from {{ ref('int_address_holders') }} as holders
@@ -28,8 +28,8 @@ touched as (
     {{ addresses_touched() }}
 ),
 
--- With their versions, which are those of int_email_events where they are no higher there: by them, whatever is older than all
--- of these is not read.
+-- With their versions, which equal those of int_email_events unless they are higher there. By these versions, no older
+-- event has to be read.
 to_write as (
     select event_id, _log_version
     from {{ ref('int_email_events') }}
@@ -44,7 +44,8 @@ to_write as (
 
     union
 
-    -- An address that changed hands before the event, and landed after it; a customer who was erased since.
+    -- An address that changed hands before the event and whose version landed after it; or a customer who was erased
+    -- since.
     select known.event_id, known._log_version
     from {{ this }} as known
     inner join touched on touched.email_hash = known.recipient_hash

@@ -7,7 +7,7 @@
 
 with
 
--- Without the unknown member, whose identifier a customer may have.
+-- Without the unknown member, whose identifier a real customer may have.
 customers as (
     select * from {{ ref('dim_customer') }} where customer_key <> {{ unknown_key() }}
 ),
@@ -37,7 +37,7 @@ new_rows as (
     where _log_version > (select coalesce(max(_log_version), 0) from {{ this }})
 ),
 
--- The addresses whose first refusal is a new one, and those of messages that had refused and may not have, by their new event.
+-- The addresses with a new first refusal, and those of messages whose refusal a new event may have changed.
 refusing as (
     select recipient_hash
     from refusals
@@ -58,9 +58,9 @@ refusing as (
         )
 ),
 
--- Those with a new event, and those around which something may have changed: the calendar, a refusal that was reported late,
--- whose address it was or whether they consented, an erasure. With their versions, which are those of int_message_lifecycle where
--- they are no higher there: by them, whatever is older than all of these is not read.
+-- Messages with a new event, and messages whose context may have changed: the calendar, a refusal that was reported
+-- late, the holder of the address or the consent, an erasure. With their versions, which equal those of
+-- int_message_lifecycle unless they are higher there. By these versions, no older message has to be read.
 to_look_at as (
     select message_id, _log_version from new_rows
 
@@ -88,11 +88,11 @@ to_look_at as (
 ),
 {%- endif %}
 
--- Whoever reacted to a message has it: what was not reported of the stages before is implied.
+-- A recipient who reacted to a message has received it: earlier stages that were not reported are implied.
 stages as (
     select
         lifecycle.*,
-        -- Where no send has been reported, the earliest that has.
+        -- If no send was reported, the earliest reported event counts.
         coalesce(lifecycle.sent_at, lifecycle.first_event_at) as resolved_at,
         lifecycle.first_clicked_at is not null as is_clicked,
         lifecycle.first_clicked_at is not null or lifecycle.first_opened_at is not null as is_opened,
@@ -107,7 +107,7 @@ stages as (
     {%- endif %}
 ),
 
--- By whom the address belonged to when it was sent, not by what is true now.
+-- By the holder of the address at the time of sending, not by today's.
 messages as (
     select
         stages.message_id,
@@ -165,7 +165,7 @@ left join (
     inner join to_look_at on to_look_at.message_id = held.message_id and to_look_at._log_version = held._log_version
 ) as known
     on known.message_id = messages.message_id
--- A message with a new event has none of its version, or its former one, where something else has changed around it too.
+-- A message with a new event has no version here, or its former one if its context has changed too.
 where known.message_id is null
     or known._log_version <> messages._log_version
     or known.customer_key <> messages.customer_key

@@ -16,7 +16,8 @@ reorder_points as (
     from {{ ref('int_reorder_points') }} as points
 ),
 
--- What moved before the calendar's first day is there when it opens; what is dated after the run's day has not moved yet.
+-- Goods that moved before the calendar's first day are in its opening balance. A movement dated after the run's day has
+-- not happened yet.
 ledger as (
     select
         {{ surrogate_key('warehouse', ['warehouse_id']) }} as warehouse_key,
@@ -40,14 +41,14 @@ processed as (
     from {{ this }}
 ),
 
--- Where something moved, the balances are wrong from the day of the earliest new movement, which may be long ago;
--- and missing from the first day that is not here yet, which may be long before it. New is also what landed earlier and
--- was dated after the run's day then, or before the first day that the project had then.
+-- The balances are wrong from the day of the earliest new movement, which may be long ago. They are missing from the
+-- first day that is not here yet, which may be long before it. A movement also counts as new if it landed earlier and
+-- was dated after the run's day then, or before the project's first day then.
 moved_again as (
     select
         ledger.warehouse_key,
         ledger.product_id,
-        -- Snowflake's least() is null where one of its arguments is: here, where this table is empty.
+        -- Snowflake's least() is null if one of its arguments is. Here that happens if this table is empty.
         least(
             min(ledger.counted_on),
             coalesce(cast({{ dbt.dateadd('day', 1, 'max(processed.last_date)') }} as date), min(ledger.counted_on))
@@ -60,7 +61,7 @@ moved_again as (
     group by ledger.warehouse_key, ledger.product_id
 ),
 
--- Products whose price or reorder point may be another than it was: a version landed, or there are several.
+-- Products whose price or reorder point may have changed: a version landed, or there are several versions.
 revalued_products as (
     select products.product_id
     from products
@@ -141,7 +142,7 @@ periods as (
     from moves_by_day
 ),
 
--- Nothing has moved before the first movement; what lies there then lies there until the run's day.
+-- There is no balance before the first movement. A balance at that point lasts until the run's day.
 calendar_ends as (
     select min(counted_on) as first_date, {{ business_day() }} as last_date from ledger
 ),
@@ -172,7 +173,7 @@ computed as (
 )
 {%- if is_incremental() %},
 
--- Where nothing moved, the last balance is carried over to the days since.
+-- Without a movement, the last balance is carried over to the following days.
 carried as (
     select
         calendar.calendar_date as inventory_date,

@@ -5,13 +5,13 @@
     post_hook=["{{ delete_lines_gone_at_source() }}", "{{ cluster_by('order_date') }}", "{{ log_row_count(last=true) }}"],
 ) }}
 
--- dbt does not see what only an incremental run refers to:
+-- dbt does not see references that only an incremental run makes:
 -- depends_on: {{ ref('int_orders') }}
 -- depends_on: {{ ref('int_order_items') }}
 
 with
 
--- Without the unknown member, whose identifier a customer may have.
+-- Without the unknown member, whose identifier a real customer may have.
 customers as (
     select * from {{ ref('dim_customer') }} where customer_key <> {{ unknown_key() }}
 ),
@@ -30,7 +30,7 @@ new_or_changed_lines as (
     inner join processed on items._changed_version > processed.order_items_version
 ),
 
--- A new status, a customer erased; also an order that landed after its lines.
+-- A new status, an erased customer, or an order that landed after its lines.
 lines_of_changed_orders as (
     select items.order_item_id
     from {{ ref('int_orders') }} as orders
@@ -38,8 +38,8 @@ lines_of_changed_orders as (
     inner join {{ ref('int_order_items') }} as items on items.order_id = orders.order_id
 ),
 
--- Lines whose product has another version at their time than they were written with: one that landed after the order, or
--- after the product's deletion was recorded.
+-- Lines whose product has another version at their time than the line was written with: a version that landed after the
+-- order, or after the product's deletion was recorded.
 lines_of_other_versions as (
     select lines.order_item_id
     from {{ this }} as lines
@@ -58,7 +58,7 @@ lines_of_changed_customers as (
     where lines.customer_key <> coalesce(customers.customer_key, {{ unknown_key() }})
 ),
 
--- An order that was dated after the run's day, and is no more.
+-- An order that was dated after the run's day, and no longer is.
 lines_of_moved_days as (
     select order_item_id from {{ this }} 
     where {{ calendar_has_moved('order_date', 'cast(placed_at as date)') }}

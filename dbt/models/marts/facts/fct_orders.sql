@@ -33,7 +33,7 @@ lines as (
     group by order_id
 ),
 
--- The first, second, ... order of whoever placed it, erased or not; cancelled ones are no purchases.
+-- The first, second, ... order of its buyer, erased or not. Cancelled orders do not count.
 purchases as (
     select
         order_id,
@@ -42,7 +42,7 @@ purchases as (
     where buyer_id is not null and not is_cancelled
 ),
 
--- Without the unknown member, whose identifier a customer may have.
+-- Without the unknown member, whose identifier a real customer may have.
 customers as (
     select * from {{ ref('dim_customer') }} where customer_key <> {{ unknown_key() }}
 )

@@ -18,7 +18,7 @@ new_rows as (
     where _log_version > (select coalesce(max(_log_version), 0) from {{ this }})
 ),
 
--- What was dated after the run's day, and is no more.
+-- Movements that were dated after the run's day, and no longer are.
 rows_of_moved_days as (
     select movement_id
     from {{ this }}
@@ -26,7 +26,7 @@ rows_of_moved_days as (
         or {{ local_calendar_has_moved('movement_local_date', 'moved_at') }}
 ),
 
--- A product of one version has had no other. One of several may have got a version that reaches back.
+-- A product with one version has always had it. A product with several may have got a version that reaches back.
 rows_of_other_versions as (
     select known.movement_id
     from {{ this }} as known

@@ -12,7 +12,7 @@ run_streams as (
 
 ),
 
--- One that was never read is due since the run that could not read it.
+-- A stream that was never read has been stale since the run that could not read it.
 readings as (
 
     select
