@@ -76,7 +76,7 @@ MakeMockSaas = Callable[[SaasOptions], SaasServer]
 
 
 def pytest_collection_finish() -> None:
-    """What is there once all tests are imported stays: no collection of garbage looks at it again."""
+    """Freeze the objects of all imported tests, so that the garbage collector never scans them again."""
     gc.collect()
     gc.freeze()
     gc.enable()
@@ -84,14 +84,14 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(autouse=True)
 def _own_secrets() -> Iterator[None]:
-    """What one test keeps secret is no secret in another one's messages."""
+    """Forget the secrets of each test, so that they do not affect another test's messages."""
     yield
     forget_secrets()
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _certificates_are_read_once() -> Iterator[None]:
-    """httpx reads all authorities' certificates for each client: 25 ms of a core, and hardly a test uses them."""
+    """Read the authorities' certificates once: httpx reads them for each client, which takes 25 ms of a core."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(transports, "create_ssl_context", transports.create_ssl_context)  # what is put back at the end
         read_certificates_once()
@@ -112,7 +112,7 @@ class Bucket:
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_accounts_of_the_user() -> Iterator[None]:
-    """Tests see no endpoint or account of whoever runs them, and boto3 finds the credentials of our endpoint."""
+    """Hide endpoints and accounts of the user, and set the credentials of our endpoint."""
     with pytest.MonkeyPatch.context() as patch:
         cleaned = clean_environment(
             {
@@ -263,10 +263,10 @@ def make_mock_saas(run_directory: RunDirectory, tmp_path: Path) -> Iterator[Make
 
 
 def small_provider(*, later: timedelta = timedelta(0)) -> SaasOptions:
-    """Three days of about 100 records, sent to the customers of the small shop about its products.
+    """Return options for three days of about 100 records, sent to the small shop's customers about its products.
 
-    They end at the shop's present, or `later`, and the provider's clock goes on from there: whatever the date is, it is
-    the same history.
+    They end at the shop's present, or `later`, and the provider's clock runs on from there: the history is the same on
+    every date.
     """
     now = BUSINESS_NOW + later
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
@@ -298,7 +298,7 @@ def ground(
     shop_passwords: ShopPasswords,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Ground:
-    """What fault campaigns run on: the servers that all tests share."""
+    """The ground of fault campaigns: the servers that all tests share."""
     folder = tmp_path_factory.mktemp("chaos")
     # Under xdist the parent of a worker's own folder belongs to all of them.
     shared = folder.parent.parent if "PYTEST_XDIST_WORKER" in os.environ else folder

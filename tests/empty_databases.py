@@ -1,5 +1,7 @@
-"""Empty databases for tests. One that a test leaves as it was is handed out again: to make one and to drop it takes a
-fifth of a second of a core, to empty it a tenth of that."""
+"""Empty databases for tests. A database that a test has left unchanged is used again.
+
+Creating and dropping one takes a fifth of a second of a core, emptying it a tenth of that.
+"""
 
 from __future__ import annotations
 
@@ -50,14 +52,14 @@ where datname = current_database() and pid <> pg_backend_pid()
 
 @dataclass
 class EmptyDatabases:
-    """Those of a cluster."""
+    """The empty databases of a cluster."""
 
     server: PostgresServer
     _free: list[str] = field(default_factory=list)
     _everything: Any = None
 
     def take(self) -> str:
-        """The name of one that nobody uses."""
+        """Return the name of an unused database."""
         if self._free:
             return self._free.pop()
         name = f"empty_{uuid.uuid4().hex[:12]}"
@@ -69,7 +71,7 @@ class EmptyDatabases:
         return name
 
     def give_back(self, name: str) -> None:
-        """Empty it for the next, or drop it where that leaves anything."""
+        """Empty the database for the next test. Drop it if something remains."""
         if self._emptied(name):
             self._free.append(name)
         else:

@@ -1,4 +1,4 @@
-"""What the marts say, beside what the sources say, recomputed here by other code than the platform's."""
+"""The marts, compared with the sources by independent code."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Sides(Protocol):
 
 
 def landed_events(store: ObjectStore, base_url: str, api_key: str) -> list[dict[str, Any]]:
-    """The provider's events below the lake's watermark that keep the contract, each once."""
+    """Return the provider's events below the lake's watermark that keep the contract, each once."""
     head = CommitLog(store, "email_events").head()
     assert head is not None
     assert head.watermark.after is not None
@@ -73,7 +73,7 @@ def assert_order_lines(sides: Sides) -> None:
 
 
 def assert_orders(sides: Sides) -> None:
-    """Orders as they are, with their place among those of their customer that are not cancelled."""
+    """Check the present orders, and each one's position among its customer's orders that are not cancelled."""
     source = sides.source(
         "select order_id, customer_id, status, total_amount,"
         " case when status = 'cancelled' then 0 else total_amount end from orders order by 1"
@@ -146,9 +146,10 @@ def assert_messages(sides: Sides, events: list[dict[str, Any]]) -> None:
 
 
 def assert_attribution(sides: Sides, events: list[dict[str, Any]]) -> None:
-    """Revenue by last click: an order that is not cancelled counts for the last click of its customer in 7 days.
+    """Check revenue by last click: an order that is not cancelled counts for its customer's last click in 7 days.
 
-    Of the customers who are there: the source does not know whose the orders of erased ones were, the marts do.
+    Only present customers are compared: the marts know whose the orders of erased customers were, but the source does
+    not.
     """
     clicks = defaultdict(list)
     for event in events:

@@ -1,4 +1,4 @@
-"""Looks for people in a DuckDB file: in its bytes, and in every value, since DuckDB compresses what it stores."""
+"""Searches a DuckDB file for people: in its bytes, and in every value, because DuckDB compresses its data."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ingest.contracts.names import quoted
 
 
 def traces(path: Path, people: Iterable[str]) -> list[str]:
-    """Where addresses or whole names stand in the file, whatever their case: `bytes: x`, `table.column: x`."""
+    """Return where addresses or whole names stand in the file, whatever their case: `bytes: x`, `table.column: x`."""
     wanted = sorted({person.lower() for person in people})
     assert wanted
     assert all("@" in person or " " in person for person in wanted), "or most values would not be looked at"
@@ -26,12 +26,16 @@ def traces(path: Path, people: Iterable[str]) -> list[str]:
 
 
 def _texts(content: bytes) -> bytes:
-    """All of it that may be an address or a name, in lines: what is between control characters, with `@` or a blank."""
+    """Return all bytes that may be an address or a name, in lines: text between control characters, with `@` or a
+    blank.
+    """
     return b"\n".join(text for text in re.findall(rb"[^\x00-\x1f]{3,}", content) if b"@" in text or b" " in text)
 
 
 def _values(path: Path) -> Iterator[tuple[str, str]]:
-    """Each column, as `table.column`, with its distinct values that may be an address or a name, in lower case."""
+    """Yield each column, as `table.column`, with its distinct values that may be an address or a name, in
+    lower case.
+    """
     with duckdb.connect(str(path), read_only=True) as connection:
         columns = connection.execute(
             "select schema_name, table_name, column_name from duckdb_columns() where not internal"

@@ -1,6 +1,6 @@
 """The pictures of the documentation, of real runs: `make pictures` runs the demo and draws its terminal as SVG.
 
-The pages of Prefect's UI, and those over the marts, are those that the last `make e2e` here saw.
+The pictures of pages of Prefect's UI, and of pages over the marts, come from the last `make e2e` on this machine.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Picture:
     beyond: str = ""
 
     def part_of(self, chapter: str) -> str:
-        """Raises ValueError where the chapter has no such lines."""
+        """Return the picture's part of a chapter. Raises ValueError if the chapter has no such lines."""
         lines = chapter.splitlines()
         plain = [Text.from_ansi(line).plain for line in lines]
         begin = _index(plain, self.first) if self.first else 0
@@ -73,7 +73,7 @@ def _index(lines: list[str], beginning: str) -> int:
 
 
 def run_demo() -> str:
-    """What the demo shows on a terminal, with its colours."""
+    """Run the demo, and return its output on a terminal, with its colours."""
     console = Console(
         file=io.StringIO(), record=True, force_terminal=True, force_interactive=False, width=WIDTH, highlight=False
     )
@@ -82,7 +82,7 @@ def run_demo() -> str:
 
 
 def chapters_of(shown: str) -> Iterator[tuple[str, str]]:
-    """Title and text of each chapter: a rule with a title and the time begins one."""
+    """Yield title and text of each chapter. A chapter begins with a rule with a title and the time."""
     title, lines = "", list[str]()
     for line in shown.splitlines():
         begun = _BEGINNING.fullmatch(Text.from_ansi(line).plain.rstrip())
@@ -94,7 +94,7 @@ def chapters_of(shown: str) -> Iterator[tuple[str, str]]:
 
 
 def as_svg(shown: str, title: str) -> str:
-    """A terminal's text as an SVG that fetches nothing. Raises ValueError where it names this machine."""
+    """Return a terminal's text as an SVG that fetches nothing. Raises ValueError if it names this machine."""
     console = Console(file=io.StringIO(), record=True, width=WIDTH, highlight=False)
     console.print(Text.from_ansi(shown.rstrip()))
     plain = console.export_text(clear=False)
@@ -106,7 +106,7 @@ def as_svg(shown: str, title: str) -> str:
 
 
 def keep_pages(seen: Path, folder: Path, pages: Mapping[str, str] = PAGES) -> list[str]:
-    """Copy the pages that a browser saw into `folder`. The names of those that it did not see."""
+    """Copy the pages that a browser saw into `folder`. Return the names of the missing ones."""
     missing = []
     for name, file in pages.items():
         pictures = sorted(seen.glob(f"[0-9][0-9]-{name}.png"))
@@ -118,7 +118,7 @@ def keep_pages(seen: Path, folder: Path, pages: Mapping[str, str] = PAGES) -> li
 
 
 def main() -> int:
-    """The exit code."""
+    """Run the command. Return the exit code."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     chapters = dict(chapters_of(run_demo()))
     for picture in PICTURES:

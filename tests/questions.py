@@ -1,6 +1,6 @@
 """docs/QUESTIONS.md: its SQL is run, and the results are written below it. `python -m tests.questions`
 
-`make questions` builds the simulated world anew, as the test does that compares the page.
+`make questions` builds the simulated world again, as does the test that compares the page.
 """
 
 from __future__ import annotations
@@ -34,7 +34,10 @@ class Result:
     rows: Sequence[Sequence[Any]]
 
     def table(self) -> str:
-        """The result in Markdown; numbers stand on the right, those of a column with equally many digits."""
+        """Return the result in Markdown.
+
+        Numbers are right-aligned, and those of one column have equally many decimals.
+        """
         columns = [_column([row[place] for row in self.rows]) for place in range(len(self.columns))]
         rules = ["---:" if all(map(_is_number, column)) else "---" for column in zip(*self.rows, strict=True)]
         return "\n".join(f"| {' | '.join(line)} |" for line in (self.columns, rules, *zip(*columns, strict=True)))
@@ -52,19 +55,19 @@ Ask = Callable[[str], Result]
 
 
 def questions(page: str) -> Iterator[Question]:
-    """The questions, in order."""
+    """Yield the questions, in order."""
     for found in _QUESTION.finditer(page):
         yield Question(found["title"], found["sql"])
 
 
 def answered(page: str, ask: Ask) -> str:
-    """The page with the results below its queries."""
+    """Return the page with the results below its queries."""
     return _ANSWERED.sub(lambda found: f"{found[1]}\n{ask(found[2]).table()}\n", page)
 
 
 @contextmanager
 def asking(published: Path) -> Iterator[Ask]:
-    """Asks the published marts in that file; no other schema is there."""
+    """Yield a function that queries the published marts in that file, which has no other schema."""
     with duckdb.connect(str(published), read_only=True) as connection:
 
         def ask(sql: str) -> Result:
@@ -100,7 +103,7 @@ def _cell(value: object) -> str:
 
 
 def main() -> None:
-    """Write the page anew."""
+    """Write the page with new results."""
     with TemporaryDirectory() as folder, asking(simulated_marts(Path(folder))) as ask:
         PAGE.write_text(answered(PAGE.read_text(encoding="utf-8"), ask), encoding="utf-8")
     sys.stdout.write(f"{PAGE.name} is up to date\n")

@@ -1,4 +1,6 @@
-"""`-m slow` imports those modules alone that have slow tests: importing all of them takes longer than some of these."""
+"""With `-m slow` only modules with slow tests are imported, because importing all takes longer than some of these
+tests.
+"""
 
 from __future__ import annotations
 
@@ -13,19 +15,19 @@ MARK = "slow"
 
 @cache
 def may_have_slow_tests(module: Path) -> bool:
-    """Whether the mark stands in its text, as it must."""
+    """Return whether the module's text contains the mark, as it must."""
     return f"mark.{MARK}" in module.read_text(encoding="utf-8")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """A module of tests without the mark, where slow tests are asked for."""
+    """Ignore a test module without the mark if slow tests are requested."""
     if config.option.markexpr == MARK and collection_path.match("test_*.py"):
         return True if not may_have_slow_tests(collection_path) else None
     return None
 
 
 def pytest_deselected(items: Sequence[pytest.Item]) -> None:
-    """Raises UsageError for a slow test that `-m slow` would not find, whenever it is left out of another run."""
+    """Raise UsageError for a slow test that `-m slow` would not find, whenever another run leaves it out."""
     if hidden := [
         item.nodeid for item in items if item.get_closest_marker(MARK) and not may_have_slow_tests(item.path)
     ]:

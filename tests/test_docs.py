@@ -1,4 +1,4 @@
-"""The documentation is held to what is there."""
+"""The documentation agrees with the repository."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_every_custom_property_is_explained() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
 def test_every_path_that_is_shown_exists(page: Path) -> None:
-    """Links are looked at by test_links.py."""
+    """test_links.py checks links."""
     folders = (
         "common|ingest|orchestration|mock_saas|postgres|lake|local|bench|dbt|docs|tests|terraform|requirements|[.]ci"
         "|[.]github"
@@ -74,7 +74,7 @@ def test_every_path_that_is_shown_exists(page: Path) -> None:
 
 
 def _commands(program: str) -> list[list[str]]:
-    """Every command of `program` that the documentation shows, in code blocks and in code spans."""
+    """Return every command of `program` that the documentation shows, in code blocks and in code spans."""
     found = []
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
@@ -111,7 +111,7 @@ _OPTIONS_WITH_VALUE = ("--profile", "--scale", "--since", "--tail", "--user", "-
 
 
 def _compose_words(words: list[str]) -> tuple[list[str], str, list[str]]:
-    """Profiles, subcommand and services of a `docker compose` command."""
+    """Return profiles, subcommand and services of a `docker compose` command."""
     profiles, plain, scaled = [], [], []
     rest = iter(words[2:])
     for word in rest:
@@ -219,7 +219,7 @@ def test_the_rotation_of_keys_stands_in_one_place_with_settings_that_exist() -> 
 
 
 def test_ci_runs_the_readme_s_own_commands() -> None:
-    """What `.ci/readme` runs is the block of README as it stands: the demo, and a question to its marts."""
+    """`.ci/readme` runs the README's block unchanged: the demo, and a query of its marts."""
     readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
     listed = subprocess.run(
         [REPOSITORY / ".ci" / "readme", "--list"], capture_output=True, text=True, check=True
@@ -234,7 +234,7 @@ RECORDS = sorted(DECISIONS.glob("[0-9]*.md"))
 
 
 def _status(record: Path) -> tuple[str, str, str]:
-    """Title, date and status of a decision's record."""
+    """Return title, date and status of a decision record."""
     head = r"# \d{4}: (.+)\n\n- Date: (\d{4}-\d\d-\d\d)\n- Status: (.+)\n\n"
     form = head + r"## Context\n[^#]+\n## Decision\n[^#]+\n## Consequences\n"
     found = re.match(form, record.read_text(encoding="utf-8"))

@@ -93,7 +93,7 @@ class Platform:
         assert process.wait() == -signal.SIGKILL, "".join(seen)
 
     def mart(self, query: str) -> list[tuple[Any, ...]]:
-        """What a reader of the published marts gets."""
+        """Query the published marts."""
         with duckdb.connect(str(self.published_file), read_only=True) as connection:
             return connection.execute(query).fetchall()
 
@@ -114,7 +114,7 @@ class Platform:
 
 @pytest.fixture(scope="module")
 def provider(processes: ProcessGroup, run_directory: RunDirectory, stack_logs: Path) -> SaasServer:
-    """Its clock begins half a day before the shop's, so that its messages are about orders to come."""
+    """The provider. Its clock begins half a day before the shop's, so that its messages precede orders."""
     options = replace(small_provider(), events_per_day=2_000)
     return start_saas(processes, options, run_directory.path, stack_logs).ready()
 
@@ -125,7 +125,7 @@ def platform(shop_database: Shop, provider: SaasServer, lake_settings: LakeSetti
 
 
 def files_that_hold(platform: Platform) -> list[Path]:
-    """Files of warehouse, runs and Prefect that hold a secret: of whole runs, and of one that was killed."""
+    """Return files of warehouse, runs and Prefect with a secret, after whole runs and a killed one."""
     password = parse_dsn(platform.shop.ingest_dsn)["password"]
     secrets = [text.encode() for text in (SALT, password, platform.provider.api_key)]
     files = [path for path in platform.folder.rglob("*") if path.is_file()]

@@ -1,4 +1,4 @@
-""".env.example has every setting that a program of ours reads, with its default, and no other; containers heed it."""
+""".env.example has every setting of our programs, with its default, and no other; containers use it."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def modules(text: str) -> Iterator[Path]:
 
 
 def settings_classes() -> list[type[BaseSettings]]:
-    """Every settings class of our programs."""
+    """Return every settings class of our programs."""
     found = {}
     for path in modules("Settings):\n"):
         module = importlib.import_module(".".join(path.relative_to(REPOSITORY).with_suffix("").parts))
@@ -69,7 +69,7 @@ SETTINGS = settings_classes()
 
 
 def variables(settings: type[BaseSettings]) -> dict[str, str]:
-    """Environment variable by field name, without fields that are settings of their own."""
+    """Return the environment variable of each field, without fields that are settings themselves."""
     return {
         name: str(field.validation_alias or name.upper())
         for name, field in settings.model_fields.items()
@@ -78,7 +78,9 @@ def variables(settings: type[BaseSettings]) -> dict[str, str]:
 
 
 def read_directly() -> set[str]:
-    """Variables that are read without a settings class: by `os.environ`, by `envvar` of an option, in dbt's Jinja."""
+    """Return variables that are read without a settings class: by `os.environ`, an option's `envvar`, or
+    dbt's Jinja.
+    """
     names = set()
     for path in modules("os"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -92,7 +94,7 @@ def read_directly() -> set[str]:
 
 
 def named_by(node: ast.AST) -> Iterator[str]:
-    """The variables that one node reads."""
+    """Yield the variables that one node reads."""
     if isinstance(node, ast.Subscript) and ast.unparse(node.value) == "os.environ" and isinstance(node.ctx, ast.Load):
         yield from constants([node.slice])
     elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("os.environ.get", "os.getenv", "_number"):
@@ -104,14 +106,14 @@ def named_by(node: ast.AST) -> Iterator[str]:
 
 
 def constants(nodes: list[ast.expr]) -> Iterator[str]:
-    """The text of those that are text."""
+    """Yield the text of the nodes that are text."""
     for node in nodes:
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.value
 
 
 def compose_variables() -> set[str]:
-    """What the compose files read of `.env`."""
+    """Return the variables of `.env` that the compose files use."""
     return {
         name
         for path in REPOSITORY.glob("docker-compose*.yml")
@@ -120,7 +122,7 @@ def compose_variables() -> set[str]:
 
 
 def example() -> dict[str, str]:
-    """What .env.example says, in its order."""
+    """Return the settings in .env.example, in order."""
     lines = (REPOSITORY / ".env.example").read_text(encoding="utf-8").splitlines()
     pairs = [line.split("=", 1) for line in lines if line and not line.startswith("#")]
     assert len(dict(pairs)) == len(pairs), "a setting stands there twice"
@@ -186,7 +188,7 @@ COMPOSE = yaml.safe_load((REPOSITORY / "docker-compose.yml").read_text(encoding=
 
 
 def reaching(service: str) -> set[str]:
-    """The settings that a service's containers get from `.env`, by the name that the program reads."""
+    """Return the settings that a service's containers get from `.env`, by the name that the program reads."""
     environment: dict[str, str] = COMPOSE[service]["environment"]
     return {name for name, value in environment.items() if re.search(rf"\$\{{{name}[:-]", str(value))}
 
@@ -223,7 +225,7 @@ def test_what_containers_decide_themselves_is_not_read_from_env(variable: str) -
 
 
 def comment_above(variable: str) -> str:
-    """What .env.example says of a setting, or of the group that it stands in."""
+    """Return the comment in .env.example above a setting, or above its group."""
     lines = (REPOSITORY / ".env.example").read_text(encoding="utf-8").splitlines()
     at = next(index for index, line in enumerate(lines) if line.startswith(f"{variable}="))
     start = next(index for index in range(at - 1, -1, -1) if not lines[index] or lines[index].startswith("# ---"))

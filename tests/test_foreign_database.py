@@ -1,4 +1,4 @@
-"""A database that has all that a shop's has not: from its catalog to the warehouse, compared value by value."""
+"""A database with everything that the shop's lacks: from its catalog to the warehouse, compared value by value."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def test_a_database_with_all_that_the_shop_has_not_arrives_value_by_value(
 
 
 def _source(connection: Connection, contract: StreamContract) -> list[tuple[Any, ...]]:
-    """All rows: native values, and for what lands as text what Postgres prints."""
+    """Return all rows: native values, and Postgres' printed text for columns that land as text."""
     columns = [
         sql.SQL("concat({0}) as {0}" if column.landing.kind is Kind.TEXT else "{0}").format(sql.Identifier(column.name))
         for column in contract.columns

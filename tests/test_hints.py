@@ -38,7 +38,7 @@ REWRITES = "ingest/hints.py"
 
 @dataclass(frozen=True)
 class Said:
-    """A piece of text that a program may show, with `1` where a value goes."""
+    """A text that a program may show, with `1` in place of a value."""
 
     path: str
     line: int
@@ -49,7 +49,7 @@ class Said:
 
 
 def texts() -> Iterator[Said]:
-    """Every piece of text in our programs that is no docstring, adjacent pieces joined as Python joins them."""
+    """Yield every text in our programs that is no docstring, with adjacent pieces joined as Python joins them."""
     for folder in ("ingest", "orchestration"):
         for path in sorted((REPOSITORY / folder).rglob("*.py")):
             where = str(path.relative_to(REPOSITORY))
@@ -59,8 +59,7 @@ def texts() -> Iterator[Said]:
 
 
 def shown_in(tree: ast.AST) -> Iterator[tuple[int, str]]:
-    """Texts with their lines; without those shown to nobody as they are: docstrings and their like, and pieces of an
-    f-string."""
+    """Yield texts with their lines, without texts that are not shown as such: docstrings, and pieces of an f-string."""
     nodes: list[ast.AST] = [tree]
     while nodes:
         node = nodes.pop()
@@ -83,7 +82,7 @@ def _inside(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def text_of(node: ast.AST) -> str | None:
-    """The text of a string or an f-string; None for anything else."""
+    """Return the text of a string or an f-string; None for anything else."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
     if isinstance(node, ast.JoinedStr):
@@ -92,7 +91,7 @@ def text_of(node: ast.AST) -> str | None:
 
 
 def value_of(part: ast.expr) -> str:
-    """The value of a name that we know; for any other expression one that a stream and a version may both have."""
+    """Return the value of a known name; for any other expression a value that both a stream and a version may have."""
     name = ast.unparse(part.value) if isinstance(part, ast.FormattedValue) else ""
     return {"PLATFORM_FLOW": PLATFORM_FLOW, "BACKFILL": BACKFILL}.get(name, "1")
 
@@ -104,12 +103,12 @@ COMMANDS = [
 
 
 def shown(text: str) -> list[str]:
-    """The commands in backticks."""
+    """Return the commands in backticks."""
     return [command for command in re.findall(r"`([^`\n]+)`", text) if _PROGRAM.match(command)]
 
 
 def require_works(command: str) -> None:
-    """Raise AssertionError, or click's error, for a command that would not be understood."""
+    """Raise AssertionError, or click's error, for a command that would not be accepted."""
     for part in command.split(" | "):
         words = shlex.split(part)
         if words[0] == "ingest":
@@ -127,7 +126,7 @@ def require_works(command: str) -> None:
 
 
 def parse(command: click.Command, words: list[str]) -> None:
-    """Let click read the arguments, down to the command that they name."""
+    """Let click parse the arguments, down to the command that they name."""
     while isinstance(command, click.Group):
         assert words, "a group needs a command"
         assert words[0] in command.commands, words

@@ -20,7 +20,9 @@ _GENERATED = {"dbt_packages", "target"}
 
 
 def pages() -> Iterator[str]:
-    """The repository's pages, tracked or not: no hidden folder's but GitHub's, and none that a tool has written."""
+    """Yield the repository's pages, tracked or not, without hidden folders except GitHub's, and without
+    generated ones.
+    """
     for folder, folders, files in os.walk(REPOSITORY):
         folders[:] = sorted(set(folders) - _GENERATED - {name for name in folders if _is_hidden(name)})
         for name in sorted(files):
@@ -36,23 +38,23 @@ PAGES = list(pages())
 
 
 def inline_tokens(text: str) -> Iterator[Token]:
-    """The tokens within the lines of a page: text, code, links, images, HTML."""
+    """Yield the tokens within the lines of a page: text, code, links, images, HTML."""
     for token in MARKDOWN.parse(text):
         yield from token.children or ()
 
 
 def links_of(text: str) -> Iterator[str]:
-    """Where the links and images of a page lead."""
+    """Yield the targets of a page's links and images."""
     for token in inline_tokens(text):
         if target := token.attrGet("href") or token.attrGet("src"):
             yield str(target)
 
 
 def anchors_of(text: str) -> set[str]:
-    """The anchors of a page by GitHub's rule, and those that it sets itself (`<a id="...">`).
+    """Return the anchors of a page by GitHub's rule, and those that it sets itself (`<a id="...">`).
 
-    GitHub's rule: the heading's text in lower case, without punctuation, each blank as a hyphen; the second heading of
-    one text ends in -1. https://docs.github.com/en/get-started/writing-on-github (Section links).
+    GitHub's rule: the heading's text in lower case, without punctuation, with each blank as a hyphen; the second
+    heading with the same text ends in -1. https://docs.github.com/en/get-started/writing-on-github (Section links).
     """
     tokens = MARKDOWN.parse(text)
     seen: Counter[str] = Counter()
@@ -67,7 +69,7 @@ def anchors_of(text: str) -> set[str]:
 
 
 def broken_links(page: Path) -> list[str]:
-    """The links of a page, within the repository, that lead nowhere."""
+    """Return the links of a page, within the repository, that have no target."""
     broken = []
     for link in links_of(page.read_text(encoding="utf-8")):
         parts = urlsplit(link)

@@ -45,7 +45,7 @@ def northwind(empty_database: str) -> str:
 
 
 def ingest(dsn: str, lake: LakeSettings, contracts: Path, *arguments: str) -> str:
-    """The command, as a user runs it."""
+    """Run the command, as a user does."""
     environment = os.environ | {
         "POSTGRES_DSN": dsn,
         "RAW_BUCKET": lake.bucket,
@@ -90,7 +90,7 @@ def _source(dsn: str, table: str) -> list[tuple[Any, ...]]:
 
 
 def _plain(row: tuple[Any, ...], contract: StreamContract) -> tuple[Any, ...]:
-    """A row whose values compare: bytes as bytes, and a `real` as the 32 bits that it is."""
+    """Return a row in comparable form: bytes as bytes, and a `real` as its 32 bits."""
     return tuple(_comparable(value, column) for value, column in zip(row, contract.columns, strict=True))
 
 
@@ -103,6 +103,6 @@ def _comparable(value: Any, column: Column) -> Any:
 
 
 def test_dates_and_money_are_among_what_is_compared(northwind: str) -> None:
-    """The comparison above would be empty words over a database of text alone."""
+    """The comparison above would prove little on a database of text alone."""
     kinds = {type(value) for row in _source(northwind, "public.orders") for value in row}
     assert {int, float, str, dt.date} <= kinds

@@ -1,4 +1,4 @@
-"""Which CPython `make install` takes, and what it does on a machine without one: requirements/python.sh.
+"""The CPython that `make install` chooses, and its behaviour on a machine without one: requirements/python.sh.
 
 Pythons and uv are programs of a few lines here, each with the abilities that a test gives it.
 """
@@ -49,7 +49,7 @@ esac && { [ ! -d .venv-bootstrap/bin ] || env chmod +x .venv-bootstrap/bin/*; }
 
 @dataclass(frozen=True)
 class Machine:
-    """A clone on a machine that has the programs of `bin` alone."""
+    """A clone on a machine with only the programs of `bin`."""
 
     clone: Path
     bin: Path

@@ -1,4 +1,4 @@
-"""What is committed, and who imports whom."""
+"""The committed files, and the imports between packages."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def tracked() -> list[str]:
 
 
 def of_other_builds(lock: str) -> list[str]:
-    """Providers of a lock file that it has no hash of the registry's for. A mirror's build has `h1:` hashes alone."""
+    """Return the providers of a lock file without a hash of the registry. A mirror's build has only `h1:` hashes."""
     blocks = re.findall(r'^provider "([^"]+)" \{\n(.*?)^\}', lock, re.DOTALL | re.MULTILINE)
     return [name for name, body in blocks if '"zh:' not in body]
 
@@ -54,7 +54,7 @@ def test_a_lock_file_that_init_writes_is_ignored(tracked: list[str], folder: str
 
 
 def imported_by(path: Path) -> Iterator[str]:
-    """The modules that a Python file imports, wherever in it."""
+    """Yield the modules that a Python file imports, anywhere in it."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom):
             yield from (f"{node.module}.{name.name}" for name in node.names)

@@ -1,4 +1,4 @@
-"""What we are built of: pinned, asked after, and listed. No test asks a registry."""
+"""The supply chain: dependencies are pinned, audited and listed. No test makes a request to a registry."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def executable(path: Path, script: str) -> None:
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """The Dockerfiles alone, and a registry that knows a digest for each tag."""
+    """The Dockerfiles alone, and a registry with a digest for each tag."""
     for dockerfile in DOCKERFILES:
         copy = tmp_path / "tree" / dockerfile.relative_to(REPOSITORY)
         copy.parent.mkdir(parents=True, exist_ok=True)
@@ -82,7 +82,7 @@ def test_every_stage_of_an_image_begins_with_a_base_image_that_can_be_pinned() -
 
 
 def audit(tmp_path: Path, known: str) -> subprocess.CompletedProcess[str]:
-    """The audit with tools that find `known` in the lock of that name, and write down what they were asked."""
+    """Run the audit with tools that find `known` in the lock of that name, and record the requests."""
     tools = tmp_path / "tools"
     tools.mkdir()
     executable(tools / "pip-audit", f'echo "pip-audit $*" >>{tmp_path}/asked; case "$*" in *{known}*) exit 1;; esac')

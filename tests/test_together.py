@@ -1,4 +1,4 @@
-"""The plan by which tests are given to workers speaks of tests that are there."""
+"""The plan that assigns tests to workers names existing tests."""
 
 from __future__ import annotations
 

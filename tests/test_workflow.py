@@ -1,4 +1,4 @@
-"""The workflows: the jobs' names that the documents give, actions pinned by commit, least permissions."""
+"""The workflows: the jobs' names in the documents, actions pinned by commit, least permissions."""
 
 from __future__ import annotations
 

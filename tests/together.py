@@ -1,4 +1,7 @@
-"""Which tests run in one worker of pytest-xdist: those that share something dear. `--dist loadscope` asks for it."""
+"""The assignment of tests to workers of pytest-xdist: tests that share something expensive run in one worker.
+
+`--dist loadscope` uses it.
+"""
 
 from __future__ import annotations
 
@@ -58,9 +61,9 @@ The others follow, those with the most tests first.
 
 
 class Together(LoadScopeScheduling):
-    """One worker runs all tests that share something, and all of a module.
+    """A scheduler in which one worker runs all tests of a module, and all tests that share something.
 
-    The mark `xdist_group` of pytest-xdist 3.8 does nothing under pytest 9: it sets an attribute that is no more.
+    The mark `xdist_group` of pytest-xdist 3.8 has no effect under pytest 9, because it sets a removed attribute.
     """
 
     _is_in_order = False
@@ -76,7 +79,7 @@ class Together(LoadScopeScheduling):
 
 
 def scope_of(nodeid: str, *, slow: bool = False) -> str:
-    """What the tests of one worker have in common."""
+    """Return the group of tests that share a worker."""
     module = nodeid.partition("::")[0]
     for path, shared in (SHARED_BY_SLOW_TESTS if slow else SHARED).items():
         if module.startswith(path):
@@ -87,11 +90,11 @@ def scope_of(nodeid: str, *, slow: bool = False) -> str:
 
 
 def place_of(scope: str) -> int:
-    """Where it stands among what begins first; behind all of it for most."""
+    """Return the position of a group among those that begin first; most come after all of these."""
     return next((place for place, first in enumerate(LONGEST_FIRST) if scope.startswith(first)), len(LONGEST_FIRST))
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together | None:
-    """By Together, or as another `--dist` says."""
+    """Return the scheduler Together, or None if another `--dist` is chosen."""
     return Together(config, log) if config.option.dist == "loadscope" else None

@@ -41,7 +41,7 @@ def _nothing_cached(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def open_page(monkeypatch: pytest.MonkeyPatch) -> Open:
-    """Run a page by its path on a warehouse's folder, with query parameters; the page that is seen."""
+    """Return a function that runs a page by its path on a warehouse's folder, with query parameters."""
 
     def opened(path: str, folder: Path, **query: str) -> AppTest:
         monkeypatch.setenv("WAREHOUSE_DIR", str(folder))

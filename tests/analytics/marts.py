@@ -1,4 +1,4 @@
-"""Marts of a small shop, made up: tables with the columns and types that dbt describes, and rows known here, too.
+"""Invented marts of a small shop: tables with the columns and types that dbt describes, and rows that tests know.
 
 Rows are drawn at random from a fixed seed. Names hold quotes, Markdown and other scripts; some facts lie out of the
 calendar, some amounts are of another currency.
@@ -46,7 +46,7 @@ _SEED = 20280314
 
 @cache
 def described() -> Mapping[str, Mapping[str, str]]:
-    """Type by column by mart, from dbt's YAML: of its models, and of the tables that the platform itself writes."""
+    """Return the type by column by mart, from dbt's YAML of its models and of the platform's own tables."""
     models: dict[str, Mapping[str, str]] = {}
     for path in sorted(MODELS.rglob("*.yml")):
         document = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
@@ -71,7 +71,7 @@ def at(day: date, hours: float = 12.0) -> datetime:
 
 
 def invent() -> Shop:
-    """The shop's rows."""
+    """Return the shop's rows."""
     dice = random.Random(_SEED)
     shop = Shop({"dim_date": list(_calendar())})
     shop.tables |= _dimensions(dice)
@@ -247,7 +247,7 @@ def _stock(dice: random.Random, shop: Shop) -> dict[str, list[Row]]:
 
 
 def write(folder: Path, tables: Mapping[str, Sequence[Row]], *, publication: Row | None = None) -> Path:
-    """Publish marts in the warehouse `folder`; a mart that is not in `tables` is not there. Swapped in by rename."""
+    """Publish marts in the warehouse `folder`, swapped in by rename. A mart that `tables` lacks does not exist."""
     published = folder / "published" / f"{DATABASE}.duckdb"
     published.parent.mkdir(parents=True, exist_ok=True)
     draft = published.with_name("draft")
@@ -276,7 +276,7 @@ def write(folder: Path, tables: Mapping[str, Sequence[Row]], *, publication: Row
 def _insert(
     connection: duckdb.DuckDBPyConnection, table: str, columns: Mapping[str, str], rows: Sequence[Row], file: Path
 ) -> None:
-    """Through one file: row by row it takes DuckDB a minute."""
+    """Insert the rows through one file, because row by row it takes DuckDB a minute."""
     if not rows:
         return
     names = list(rows[0])
@@ -290,7 +290,7 @@ def _insert(
 
 
 def record(run_id: str = "amber-fox", **changes: Any) -> Row:
-    """The record of a publication with all streams equal."""
+    """Return the record of a publication with all streams equal."""
     return {
         "run_id": run_id, "published_at": at(LAST_DAY, 13), "business_time": at(LAST_DAY, 12.5), "streams": 9,
         "streams_equal": 9, "uncounted_streams": "", "failed_streams": "",

@@ -20,7 +20,7 @@ DBT = Path(__file__).parents[2] / "dbt"
 
 
 def engine() -> Any:
-    """What `mf query` asks. Raises RuntimeError where the project cannot be parsed."""
+    """Return MetricFlow's engine, as `mf query` uses it. Raises RuntimeError if the project cannot be parsed."""
     from dbt.adapters.factory import get_adapter_by_type
     from dbt.cli.main import dbtRunner
     from dbt_metricflow.cli.dbt_connectors.adapter_backed_client import AdapterBackedSqlClient
@@ -43,7 +43,7 @@ def engine() -> Any:
 
 
 def answer(metricflow: Any, question: dict[str, Any]) -> dict[str, Any]:
-    """Columns in MetricFlow's order, and rows: numbers as floats, days as ISO text."""
+    """Return columns in MetricFlow's order, and rows, with numbers as floats and days as ISO text."""
     from metricflow.engine.metricflow_engine import MetricFlowQueryRequest
 
     result = metricflow.query(

@@ -1,4 +1,4 @@
-"""Records of a platform's runs, made up: of every state, over 45 days, with what each landed, checked and counted."""
+"""Invented records of a platform's runs: runs in every state over 45 days, with landed rows, checks and counts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SEED = 40
 
 
 def invent_runs() -> dict[str, list[Row]]:
-    """The rows, by table."""
+    """Return the rows, by table."""
     dice = random.Random(_SEED)
     runs = list(_runs(dice))
     return {
@@ -76,7 +76,7 @@ def _streams(dice: random.Random, run: Row) -> Iterator[Row]:
 
 
 def _results(dice: random.Random, run: Row) -> Iterator[Row]:
-    """Every second run builds and checks a part; one check was removed from the project some days ago."""
+    """Yield results of checks. Every second run builds and checks a part; one check was removed from the project."""
     checks = [*CHECKS, *([REMOVED] if run["started_at"] < NOW - timedelta(days=4) else [])]
     if int(run["run_id"][-3:]) % 2:
         checks = dice.sample(checks, 2)

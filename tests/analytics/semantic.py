@@ -1,4 +1,4 @@
-"""The pages' figures, and what to ask MetricFlow for to get the same ones."""
+"""The figures of the pages, and the questions to MetricFlow that give the same ones."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Check:
     group_by: str = ""
 
     def question(self) -> dict[str, Any]:
-        """As `mf_answers.py` reads it."""
+        """Return the question in the form that `mf_answers.py` reads."""
         where = list(self.where)
         if self.between:
             # A start and an end of the question's own would be widened to whole weeks, where it groups by weeks.
@@ -48,7 +48,7 @@ class Check:
         }  # fmt: skip
 
     def different(self, page: Rows, answer: Mapping[str, Any]) -> list[str]:
-        """What the page shows otherwise than MetricFlow. No row, nothing and 0 are the same."""
+        """Return the differences between page and MetricFlow. A missing row, null and 0 are equal."""
         shown, told = self._by_key(page.columns, page.rows, self.key), self._by_key(
             answer["columns"], answer["rows"], self.group_by
         )  # fmt: skip
@@ -89,13 +89,13 @@ class _Asked:
         return f"metric_time__{self.values['grain']}"
 
     def among(self, name: str, expression: str) -> list[str]:
-        """A condition where something is chosen."""
+        """Return a condition for the chosen values; none if there are none."""
         chosen = self.values[name]
         return [f"{{{{ {expression} }}}} in ({', '.join(map(_literal, chosen))})"] if chosen else []
 
 
 def checks(values: Values, *, parts: bool = False) -> Iterator[Check]:
-    """All that the pages show under these filters: totals, and with `parts` the parts that they are made of."""
+    """Yield all checks of the pages under these filters: totals, and with `parts` also their parts."""
     asked = _Asked(values)
     yield from _of_orders(asked, parts)
     yield from _of_lines(asked, parts)
@@ -105,7 +105,7 @@ def checks(values: Values, *, parts: bool = False) -> Iterator[Check]:
 
 
 def _shown(relation: str, *names: str) -> dict[str, str]:
-    """Metrics of a relation that its query of totals shows, else those that are named."""
+    """Return the metrics of a relation that its query of totals shows, or else the named ones."""
     shown = names or [name for name, metric in METRICS.items() if metric.relation == relation and not metric.summed_in]
     return {name: name for name in shown if name not in _PARTS_OF_RATIOS}
 
@@ -190,7 +190,7 @@ def _of_messages(asked: _Asked, parts: bool) -> Iterator[Check]:
 
 
 def _of_attribution(asked: _Asked, parts: bool) -> Iterator[Check]:
-    """Of orders whose message was sent in the period, whenever they were placed."""
+    """Yield checks of orders whose message was sent in the period, whenever they were placed."""
     first_day, last_day = asked.between
     where = [
         f"{{{{ TimeDimension('message__sent_date', 'day') }}}} between '{first_day}' and '{last_day}'",
@@ -222,7 +222,7 @@ def _of_stock(asked: _Asked, parts: bool) -> Iterator[Check]:
 
 
 def ask(questions: Sequence[Mapping[str, Any]], work: Path, environment: Mapping[str, str]) -> list[dict[str, Any]]:
-    """MetricFlow's answers, of one process. Raises RuntimeError with its last words."""
+    """Return MetricFlow's answers, from one process. Raises RuntimeError with the end of its output."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(_OTHERS)}
     own = {"DBT_TARGET_PATH": str(work / "target"), "DBT_LOG_PATH": str(work / "logs"), "DO_NOT_TRACK": "1"}
     own |= {"BUSINESS_NOW": "2028-03-14T12:30:00Z", "ENVIRONMENT": "dev"}

@@ -34,7 +34,7 @@ def luminance(colour: tuple[float, float, float]) -> float:
 
 
 def contrast(one: str, other: str, opacity: float = 1.0) -> float:
-    """Of `one`, drawn at that opacity upon `other`."""
+    """Return the contrast of `one`, drawn with that opacity on `other`."""
     below = rgb(other)
     seen = tuple(opacity * above + (1 - opacity) * under for above, under in zip(rgb(one), below, strict=True))
     lighter, darker = sorted((luminance((seen[0], seen[1], seen[2])), luminance(below)), reverse=True)
@@ -42,7 +42,7 @@ def contrast(one: str, other: str, opacity: float = 1.0) -> float:
 
 
 def grounds(mode: str) -> tuple[str, str]:
-    """Of the page, and of the sidebar, tables' heads and fields."""
+    """Return the background colours of the page, and of the sidebar, tables' heads and fields."""
     return THEME[mode]["backgroundColor"], THEME[mode]["secondaryBackgroundColor"]
 
 

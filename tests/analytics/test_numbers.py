@@ -106,7 +106,7 @@ def counted(shop: Shop, filters: Filters) -> Counted:
 
 
 def number(value: Any) -> float:
-    """A sum over no rows is null in SQL, and 0 in Python."""
+    """Return a sum over no rows is null in SQL, and 0 in Python."""
     return 0.0 if pd.isna(value) else float(value)
 
 

@@ -42,7 +42,7 @@ def runs(shop: Shop) -> dict[str, Row]:
 
 
 def checked(shop: Shop) -> list[Row]:
-    """Results of checks, the oldest first."""
+    """Return results of checks, the oldest first."""
     return sorted(
         (row for row in shop["ops_dbt_results"] if row["resource_type"] == "test"), key=lambda row: row["ended_at"]
     )
@@ -81,7 +81,7 @@ def test_each_check_is_as_it_ran_last_in_whichever_run(read: Read, shop: Shop) -
 def test_a_broken_promise_that_could_not_be_checked_again_stays_broken(
     open_page: Open, shop: Shop, tmp_path: Path
 ) -> None:
-    """The newest run could build nothing: every check was skipped."""
+    """The newest run could build nothing, so every check was skipped."""
     newest = max(shop["ops_dbt_results"], key=lambda row: row["ended_at"])
     node = CHECKS[0]
     results = [
@@ -222,7 +222,7 @@ def test_no_record_yet_is_a_sentence(open_page: Open, shop: Shop, tmp_path: Path
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("state", ["failed", "crashed", "refused"])
 def test_only_runs_that_did_not_complete(open_page: Open, shop: Shop, tmp_path: Path, path: str, state: str) -> None:
-    """And none of the marts: nothing was ever published."""
+    """There are no marts either, because nothing was ever published."""
     bad = [row for row in shop["ops_runs"] if row["state"] == state][-3:]
     names = {row["run_id"] for row in bad}
     tables = {

@@ -1,4 +1,4 @@
-"""Pages as a reader sees them: on full, empty and half-built marts, and where there is nothing to read at all."""
+"""Pages as a reader sees them: on full, empty and half-built marts, and without any warehouse."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PATHS = [entry.path for entry in PAGES]
 
 
 def words(page: AppTest) -> str:
-    """All text of a page."""
+    """Return all text of a page."""
     parts = [*page.title, *page.caption, *page.markdown, *page.warning]
     return "\n".join(str(part.value) for part in parts)
 
@@ -260,7 +260,7 @@ def test_a_query_is_bounded_in_rows_and_time(tmp_path: Path) -> None:
 
 
 class Answer(BaseHTTPRequestHandler):
-    """A server of which nothing is known but that it is up."""
+    """A handler of HTTP requests on a server that is up but unknown."""
 
     def do_GET(self) -> None:
         self.send_response(200)

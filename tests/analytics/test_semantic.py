@@ -23,7 +23,7 @@ Asked = list[tuple[Check, Mapping[str, object]]]
 
 @pytest.fixture(scope="module")
 def answers(warehouse: Path, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Asked]:
-    """What is asked under each set of filters, with MetricFlow's answer."""
+    """The questions under each set of filters, with MetricFlow's answers."""
     work = tmp_path_factory.mktemp("metricflow")
     # dbt opens it to write; the pages' own stays as it was published.
     copy = shutil.copy(warehouse / "published" / f"{DATABASE}.duckdb", work)
@@ -53,7 +53,7 @@ def test_every_metric_is_compared(answers: Mapping[str, Asked]) -> None:
 
 
 def test_the_figures_are_some(answers: Mapping[str, Asked]) -> None:
-    """Equal is not enough: what is compared under no filter but the days is not empty."""
+    """Equality is not enough: under no filter but the days, the compared figures are not empty."""
     figures = {
         metric: answer["rows"][0][answer["columns"].index(metric)]
         for check, answer in answers["a month"]

@@ -62,7 +62,7 @@ def test_a_table_that_the_model_does_not_have_is_an_error() -> None:
 
 
 def recorded_model() -> CostModel:
-    """By the recorded figures."""
+    """Return the model of the recorded figures."""
     return CostModel(Measurement.of(Results.read(DOCS / "benchmarks.json")))
 
 
@@ -96,7 +96,7 @@ def test_a_warehouse_that_is_left_running_idles_until_it_suspends_itself() -> No
 
 
 def test_a_warehouse_of_loads_alone_runs_until_the_run_ends() -> None:
-    """The writer prolongs its lease on it while dbt builds on the other one (tests/snowflake/test_lease.py)."""
+    """The writer renews its lease on it while dbt builds on the other one (tests/snowflake/test_lease.py)."""
     month = CostModel(MEASURED).month(Plan(size=100))
 
     assert month.load.high > month.transform.high
@@ -181,7 +181,7 @@ def test_fewer_runs_and_one_warehouse_for_both_cost_less() -> None:
 
 
 def test_half_of_the_runs_idle_cost_a_third_of_the_former_month() -> None:
-    """As the environments are set: one warehouse, which a run suspends."""
+    """With the settings of the environments: one warehouse, which a run suspends."""
     found = {check.what: check for check in targets.checks(Results.read(DOCS / "benchmarks.json"))}
 
     [as_set] = (check for what, check in found.items() if "(one for both)" in what)

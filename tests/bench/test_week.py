@@ -1,4 +1,4 @@
-"""The week in fast motion: its rhythm, what its runs select, and a day of it from beginning to end."""
+"""The simulated week: its rhythm, the nodes that its runs select, and a day of it from beginning to end."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_a_day_of_fewer_runs_has_the_same_hours() -> None:
 
 
 def test_a_week_is_measured_where_it_is_named_and_stays_on_the_page(tmp_path: Path) -> None:
-    """The rest of a benchmark run leaves what is recorded of it as it is."""
+    """Other benchmark runs keep its recorded result."""
     assert "whole-week" in CASES
     assert "whole-week" not in DEFAULT
     recorded = Results.read(BENCHMARKS)

@@ -1,4 +1,4 @@
-"""What a record says, read by Python's own parsers: what staging must show of one that the border has let in."""
+"""The values of a record, read by Python's own parsers: staging must show the same values of an accepted record."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class AmbiguousError(ValueError):
 
 
 def email_event(payload: str) -> dict[str, Value]:
-    """The columns of stg_email_events that come from the record."""
+    """Return the columns of stg_email_events that come from the record."""
     event = _object(payload)
     link, bounce = _once(event.get("link")), _once(event.get("bounce"))
     return {
@@ -46,7 +46,7 @@ def email_event(payload: str) -> dict[str, Value]:
 
 
 def campaign(payload: str) -> dict[str, Value]:
-    """The columns of stg_campaigns that come from the record; the promoted skus as the JSON that they are."""
+    """Return the columns of stg_campaigns that come from the record. The promoted skus stay JSON."""
     record = _object(payload)
     return {
         "campaign_id": record["campaign_id"],
@@ -68,7 +68,7 @@ READINGS: Mapping[str, Callable[[str], dict[str, Value]]] = {"email_events": ema
 
 
 def moment(text: str | None) -> datetime | None:
-    """An RFC 3339 time as UTC without a zone."""
+    """Return an RFC 3339 time as UTC without a zone."""
     if text is None:
         return None
     match = re.fullmatch(_MOMENT, text, re.ASCII)
@@ -82,7 +82,7 @@ def _object(payload: str) -> dict[str, Any]:
 
 
 def _once(pairs: list[tuple[str, Any]] | None) -> dict[str, Any]:
-    """The members of an object, each of which it gives once where staging reads it."""
+    """Return the members of an object. Raises AmbiguousError if it gives one of those that staging reads twice."""
     found: dict[str, Any] = {}
     for name, value in pairs or []:
         if name in found and name in _READ:

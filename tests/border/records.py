@@ -1,4 +1,4 @@
-"""Records of the provider, member by member, in all spellings of JSON and RFC 3339, and in some that are none."""
+"""Records of the provider, member by member, in all spellings of JSON and RFC 3339, and in some invalid ones."""
 
 from __future__ import annotations
 
@@ -38,12 +38,14 @@ _FIRST, _SPAN = datetime(1, 1, 1, tzinfo=UTC), int(timedelta(days=3_652_058).tot
 
 
 def record(contract: StreamContract, rng: Random) -> bytes:
-    """A record of the stream. More than half of them keep its contract."""
+    """Return a record of the stream. More than half of them keep its contract."""
     return _object(contract.record_fields, rng).encode("utf-8")
 
 
 def _object(fields: Sequence[RecordField], rng: Random) -> str:
-    """An object of these fields in any order, with others among them, and at times with one missing or given twice."""
+    """Return an object of these fields in any order, with others among them, and at times with one missing or given
+    twice.
+    """
     shown = [field for field in fields if field.required or rng.random() < 0.5]
     if shown and _one_in(100, rng):
         shown.remove(rng.choice(shown))
@@ -59,7 +61,7 @@ def _object(fields: Sequence[RecordField], rng: Random) -> str:
 
 
 def _value(field: RecordField, rng: Random) -> str:
-    """A field's value as JSON: mostly one that it may have, now and then another."""
+    """Return a field's value as JSON: mostly an allowed one, now and then another."""
     if _one_in(200, rng):
         return rng.choice((*_ODD_JSON, *_NO_JSON))
     if not field.required and _one_in(6, rng):
@@ -74,7 +76,7 @@ def _value(field: RecordField, rng: Random) -> str:
 
 
 def _content(field: RecordField, rng: Random) -> str:
-    """What a field that is a text in JSON says."""
+    """Return a value of a field that is text in JSON."""
     if field.enum:
         return field.enum[0].upper() if _one_in(100, rng) else rng.choice(field.enum)
     if field.logical_type == "timestamp":
@@ -86,7 +88,7 @@ def _content(field: RecordField, rng: Random) -> str:
 
 
 def _moment(rng: Random) -> str:
-    """A moment as RFC 3339 lets it be written, near and far, east and west."""
+    """Return a moment as RFC 3339 lets it be written, near and far, east and west."""
     minutes = rng.choice((0, 0, 330, 840, -840, rng.randint(-1439, 1439)))
     moment = _FIRST + timedelta(seconds=rng.randrange(_SPAN), microseconds=rng.choice((0, 1, 500_000, 120_000)))
     text = moment.replace(tzinfo=timezone(timedelta(minutes=minutes))).isoformat()
@@ -105,7 +107,7 @@ def odd_text(rng: Random) -> str:
 
 
 def _spelt(text: str, rng: Random) -> str:
-    """A text as JSON: each character as it is, or escaped."""
+    """Return a text as JSON, each character plain or escaped."""
     if _one_in(8, rng):
         units = text.encode("utf-16-be")
         return '"' + "".join(f"\\u{units[at]:02x}{units[at + 1]:02X}" for at in range(0, len(units), 2)) + '"'

@@ -1,4 +1,4 @@
-"""Records landed through the border, and what a warehouse's staging shows of them."""
+"""Records landed through the border, and their rows in a warehouse's staging."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 @dataclass
 class Border:
-    """What the border made of the records that were drawn for a stream: rows, and reasons of refusal."""
+    """The result of the border for the records drawn for a stream: rows, and reasons of refusal."""
 
     contract: StreamContract
     rows: list[dict[str, Any]] = field(default_factory=list)
@@ -31,7 +31,7 @@ class Border:
 
     @classmethod
     def drawn(cls, contract: StreamContract, rng: Random, count: int) -> Border:
-        """`count` records, each decoded alone, and those that were let in once more all together."""
+        """Draw `count` records. Each is decoded alone, and the accepted ones once more together."""
         border, decoder = cls(contract), RecordDecoder(contract)
         for _ in range(count):
             decoded = decoder.decode([record(contract, rng)], first_position=1)
@@ -52,12 +52,14 @@ class Border:
                 self.rows.append(row)
 
     def expected(self) -> dict[str, dict[str, Value]]:
-        """What staging must show, by key; of the record's own times and the envelope's, as Python reads them."""
+        """Return the rows that staging must show, by key: the record's values, and the envelope's, as Python reads
+        them.
+        """
         return {row[self.contract.key[0]]: READINGS[self.contract.stream](row["payload"]) for row in self.rows}
 
 
 def staged(query: Query, border: Border, schema: str = "STAGING") -> dict[str, dict[str, Value]]:
-    """The rows of the stream's staging view by key: the columns that come from the record."""
+    """Return the rows of the stream's staging view by key: the columns that come from the record."""
     key = border.contract.key[0]
     names = list(next(iter(border.expected().values())))
     rows = query(f"select {', '.join(names)} from {schema}.stg_{border.contract.stream}")
@@ -70,7 +72,7 @@ def staged(query: Query, border: Border, schema: str = "STAGING") -> dict[str, d
 
 
 def differences(expected: Mapping[str, Mapping[str, Value]], shown: Mapping[str, Mapping[str, Value]]) -> list[str]:
-    """Values that staging shows otherwise, in words; a number is the same whatever its digits after the point."""
+    """Return the values that differ in staging, in words. A number is the same whatever its trailing zeros."""
     missing = [f"{key[:80]!r} is in one alone" for key in sorted(expected.keys() ^ shown.keys())]
     return missing + [
         f"{key[:80]!r}: {name} is {row[name]!r}, staging shows {shown[key][name]!r}"
@@ -82,5 +84,5 @@ def differences(expected: Mapping[str, Mapping[str, Value]], shown: Mapping[str,
 
 
 def _plain(value: Any) -> Any:
-    """Snowflake's integers come as decimals without a point."""
+    """Convert a value: Snowflake returns integers as decimals."""
     return int(value) if isinstance(value, Decimal) and value.as_tuple().exponent == 0 else value

@@ -1,4 +1,4 @@
-"""Rows of the shop's tables with any values that their contracts' types hold, and what staging must show of them."""
+"""Rows of the shop's tables with any values that their contracts' types hold, and the expected rows of staging."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Table:
         return cls(contract, list({tuple(row[name] for name in contract.key): row for row in rows}.values()))
 
     def expected(self) -> list[list[Value]]:
-        """The rows as staging must show them, in the order of their keys."""
+        """Return the rows as staging must show them, in the order of their keys."""
         names = [column.name for column in self.contract.columns]
         return sorted(
             ([_shown(row[name]) for name in names] for row in self.rows),
@@ -55,7 +55,7 @@ class Table:
         )
 
     def query(self, quote: Quote, schema: str = "STAGING") -> str:
-        """What to ask staging for them."""
+        """Return the query of these rows in staging."""
         shown = SHOWN_AS[self.contract.stream]
         # A backslash in a name is shown as _: see dbt/macros/raw/new_columns.sql.
         columns = [quote(shown.get(column.name, column.name).replace("\\", "_")) for column in self.contract.columns]
@@ -64,7 +64,9 @@ class Table:
 
 
 def drawn_columns(contract: StreamContract, rng: Random, count: int) -> list[Column]:
-    """Text columns that `contract` does not have, with any names that Postgres takes and that no other could be."""
+    """Return text columns that `contract` does not have, with any names that Postgres takes and that no other
+    could be.
+    """
     taken = {column.name.casefold() for column in contract.columns} | set(SHOWN_AS[contract.stream].values())
     found: list[Column] = []
     while len(found) < count:
@@ -76,7 +78,7 @@ def drawn_columns(contract: StreamContract, rng: Random, count: int) -> list[Col
 
 
 def read(rows: Sequence[Sequence[Any]], table: Table) -> list[list[Value]]:
-    """What a warehouse answered, in terms of Python: Snowflake's integers come as decimals."""
+    """Convert a warehouse's rows to Python's types: Snowflake returns integers as decimals."""
     kinds = [column.landing.kind for column in table.contract.columns]
     return [
         [int(value) if kind in _BITS and value is not None else value for kind, value in zip(kinds, row, strict=True)]

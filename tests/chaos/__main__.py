@@ -41,7 +41,7 @@ _LIMIT_SECONDS = 1_080.0
 
 @dataclass(frozen=True)
 class Campaign:
-    """How to run it, and the seconds after which it begins no new round."""
+    """A campaign's function, and the seconds after which it begins no new round."""
 
     run: Callable[[Ground, Order], Report]
     seconds: float
@@ -69,7 +69,7 @@ def main(
     seed: Annotated[int | None, typer.Option(help="All chance comes from it; a new one by default.")] = None,
     scale: Annotated[float, typer.Option(min=0.001, max=10, help="1 is the full size.")] = 1.0,
 ) -> None:
-    """Break the platform on purpose, and judge what is left. Exit code 1 where anything was found wrong."""
+    """Break the platform on purpose, and judge the result. Exit code 1 if anything is wrong."""
     console = Console(highlight=False)
     unknown = [name for name in campaign or () if name not in CAMPAIGNS]
     if unknown:
@@ -87,7 +87,7 @@ def main(
 def run_all(
     console: Console, ground: Ground, campaigns: Mapping[str, Campaign], *, seed: int, scale: float
 ) -> list[Report]:
-    """Run them one after the other, and tell of each, and of all in the end."""
+    """Run the campaigns one after the other, and print a report of each, and of all at the end."""
     deadline = monotonic() + _LIMIT_SECONDS
     reports = []
     for name, campaign in campaigns.items():
@@ -98,7 +98,7 @@ def run_all(
 
 
 def _one(console: Console, ground: Ground, name: str, campaign: Campaign, order: Order) -> Report:
-    """Run a campaign. Whatever it raises is its failure, told with the seed; the others still run."""
+    """Run a campaign. Any error is its failure, reported with the seed; the other campaigns still run."""
     console.print(f"\n[bold]{name}[/]: {campaign.what}")
     begin = monotonic()
     try:
@@ -131,7 +131,7 @@ def _print_summary(console: Console, reports: list[Report]) -> None:
 
 @contextmanager
 def _ground() -> Iterator[Ground]:
-    """Servers of our own, stopped at the end. Nothing of the user's accounts and endpoints is seen."""
+    """Yield private servers, stopped at the end, in an environment without the user's accounts and endpoints."""
     with (
         open_run_directory() as run,
         process_group(run.lock) as processes,
@@ -151,7 +151,9 @@ def _ground() -> Iterator[Ground]:
 
 
 def _provider() -> SaasOptions:
-    """The same history on any day: it ends at the shop's present, and the clock goes on from there."""
+    """Return options that give the same history on any day: it ends at the shop's present, and the clock runs on from
+    there.
+    """
     midnight = BUSINESS_NOW.replace(hour=0, minute=0, second=0, microsecond=0)
     return SaasOptions(
         epoch=midnight - timedelta(days=3),

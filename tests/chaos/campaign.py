@@ -1,4 +1,4 @@
-"""What every campaign is given, and what it tells: a seed, a size, a time limit; figures, and what was found wrong."""
+"""The input and output of every campaign: a seed, a size, a time limit; figures, and findings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from tests.chaos.comparison.judge import Judgement
 
 @dataclass(frozen=True)
 class Order:
-    """What to do: all chance comes from `seed`; `scale` 1 is the full size; no new round begins after `seconds`."""
+    """The order of a campaign: all randomness comes from `seed`; `scale` 1 is the full size; no round begins after
+    `seconds`.
+    """
 
     seed: int
     scale: float = 1.0
@@ -37,7 +39,7 @@ class Order:
 
 @dataclass
 class Report:
-    """What came of a campaign. `wanted` and `done` are rounds; `figures` are for people."""
+    """The result of a campaign. `wanted` and `done` count rounds; `figures` are for people."""
 
     campaign: str
     order: Order
@@ -59,16 +61,16 @@ class Report:
 
     @property
     def again(self) -> str:
-        """The command that runs it once more."""
+        """The command that repeats the campaign."""
         return f"python -m tests.chaos {self.campaign} --seed {self.order.seed} --scale {self.order.scale:g}"
 
     def expect(self, held: object, finding: str) -> None:
-        """Note `finding` unless it `held`."""
+        """Record `finding` unless it `held`."""
         if not held:
             self.findings.append(finding)
 
     def take(self, judgement: Judgement) -> None:
-        """Take over what the judge found."""
+        """Add the judge's findings."""
         self.findings += [finding for finding in judgement.findings if finding not in self.findings]
         self.figures["rows judged"] = judgement.rows
 

@@ -15,7 +15,7 @@ from tests.chaos.line import Ground, Line
 
 @pytest.fixture(autouse=True)
 def _errors_alone() -> Iterator[None]:
-    """A campaign makes thousands of runs, each with its words; a failure must be found among them."""
+    """Log only errors: a campaign makes thousands of runs, and a failure must be found among their lines."""
     logs.configure("auto", level=logging.CRITICAL)
     yield
     structlog.reset_defaults()

@@ -1,4 +1,6 @@
-"""One line for one campaign: a shop, a provider, a lake and a warehouse, and the means to run ingest and the loader."""
+"""The surroundings of one campaign: a shop, a provider, a lake and a warehouse, and functions that run ingest and
+loads.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,7 @@ class Line:
 
     @contextmanager
     def session(self) -> Iterator[Connection]:
-        """A connection of the shop's owner, each statement a transaction of its own."""
+        """Yield a connection of the shop's owner, each statement a transaction of its own."""
         with closing(psycopg2.connect(self.shop.owner_dsn)) as connection:
             connection.autocommit = True
             yield connection
@@ -56,12 +58,12 @@ class Line:
     def ingest(
         self, contracts: Sequence[StreamContract], *, keys: bool = True, settings: IngestSettings | None = None
     ) -> list[StreamResult]:
-        """One run over `contracts`, in this process, one stream after the other."""
+        """Do one run over `contracts`, in this process, one stream after the other."""
         with open_ingestion(settings or self.settings, contracts, "campaign", store=self.store) as run:
             return [run.ingest(contract.stream, keys=keys, count=False) for contract in contracts]
 
     def load(self, contracts: Sequence[StreamContract]) -> list[LoadResult]:
-        """Load what is new of `contracts`, in this process. Raises the first stream's PlatformError."""
+        """Load new versions of `contracts`, in this process. Raises the first stream's PlatformError."""
         warehouse = DuckDBWarehouse(self.warehouse, DATABASE, self.settings.lake)
         loader = Loader(self.store, "RAW", run_id="campaign")
         with warehouse.lock("campaign", wait=timedelta(seconds=30)), warehouse.connect() as session:
@@ -79,13 +81,13 @@ class Line:
         landed_once: bool = True,
         objects_read: Sequence[str] | None = None,
     ) -> Judgement:
-        """The judgement on `contracts`."""
+        """Return the judgement on `contracts`."""
         judge = Judge(self.settings, self.store, self.warehouse, self.scratch, staging=staging)
         return judge.judge(contracts, landed_once=landed_once, objects_read=objects_read)
 
     @property
     def environment(self) -> dict[str, str]:
-        """What the commands need in their environment to use this line. It holds secrets."""
+        """The environment variables that commands need to use this line. It holds secrets."""
         return {
             "ENVIRONMENT": "dev",
             "POSTGRES_DSN": self.shop.ingest_dsn,
@@ -104,10 +106,10 @@ class Line:
 
 @dataclass(frozen=True)
 class Ground:
-    """Running servers on which lines are laid. `folder` is for warehouses and dbt's files.
+    """Running servers for lines. `folder` is for warehouses and dbt's files.
 
-    `dbt` is where dbt's own files are kept, if not in `folder`: several processes may share them. `clock_may_move`
-    says whether the provider is ours alone, so that its time may be moved on.
+    `dbt` is the folder of dbt's own files, by default in `folder`; several processes may share it. `clock_may_move`
+    says whether only we use the provider, so that its time may be advanced.
     """
 
     postgres: PostgresServer
@@ -121,7 +123,7 @@ class Ground:
 
     @contextmanager
     def line(self, name: str, *, scale: float = 0.02, margin_seconds: float = 0.0) -> Iterator[Line]:
-        """A seeded shop and an empty lake of the campaign `name`; the shop is dropped at the end."""
+        """Yield a seeded shop and an empty lake of the campaign `name`; the shop is dropped at the end."""
         database = f"chaos_{name}"
         bucket = f"chaos-{name.replace('_', '-')}"
         self.s3.create_bucket(bucket)
@@ -150,7 +152,9 @@ class Ground:
             self._administer(sql.SQL("drop database {} with (force)").format(sql.Identifier(database)))
 
     def _template(self, scale: float) -> str:
-        """A seeded shop of this scale that lines are copies of; seeding takes longer than most campaigns' tests."""
+        """Return a seeded shop of this scale that lines copy, because seeding takes longer than most
+        campaigns' tests.
+        """
         name = f"chaos_shop_{scale:g}"
         if name not in self._templates:
             shop = make_shop(self.postgres, self.passwords, name)

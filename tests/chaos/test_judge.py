@@ -1,4 +1,4 @@
-"""The judge sees what it must see: damage of each kind is done by hand, and told."""
+"""The judge detects damage: each kind of damage is done by hand and must be reported."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_line_without_faults_is_innocent_from_source_to_staging(line: Line) ->
 
 @pytest.fixture(scope="module")
 def at_rest(ground: Ground) -> Iterator[Line]:
-    """Products, landed and loaded: not to be changed."""
+    """Products, landed and loaded. Do not change them."""
     with ground.line("at_rest") as line:
         line.ingest(PRODUCTS)
         line.load(PRODUCTS)
@@ -50,7 +50,7 @@ def at_rest(ground: Ground) -> Iterator[Line]:
 
 @pytest.fixture
 def loaded(line: Line) -> Line:
-    """Products, landed and loaded, to be changed."""
+    """Products, landed and loaded, for changes."""
     line.ingest(PRODUCTS)
     line.load(PRODUCTS)
     return line

@@ -56,7 +56,7 @@ def test_a_password_in_an_argument_is_refused_outside_dev(command: str, tmp_path
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it is refused in dev too")
 @pytest.mark.parametrize("form", ["postgresql://u:{}@127.0.0.1:{}/db", "host=127.0.0.1 user=u password={} port={}"])
 def test_in_dev_a_password_in_an_argument_leaves_the_list_of_processes(form: str, tmp_path: Path) -> None:
-    """The server accepts the connection and says nothing, so that the command is seen as it waits."""
+    """The server accepts the connection and sends nothing, so that the command can be inspected while it waits."""
     with socket() as server:
         server.bind(("127.0.0.1", 0))
         server.listen()

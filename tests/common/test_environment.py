@@ -42,7 +42,7 @@ def test_a_placeholder_is_found_in_every_form_of_a_connection_string(dsn: str) -
 
 
 def test_every_default_of_a_secret_is_a_known_placeholder() -> None:
-    """Of compose and `.env.example`."""
+    """The defaults are those of compose and `.env.example`."""
     text = (REPOSITORY / "docker-compose.yml").read_text(encoding="utf-8")
     defaults = re.findall(r"\$\{(\w+):-([^}$]+)\}", text)
     lines = (REPOSITORY / ".env.example").read_text(encoding="utf-8").splitlines()

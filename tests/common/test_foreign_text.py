@@ -44,7 +44,7 @@ secrets = st.text(st.characters(exclude_categories=("Cc", "Cf", "Cs", "Zl", "Zp"
 
 
 def steering(text: str) -> set[str]:
-    """The characters of a text that do something else than being seen."""
+    """Return the characters of a text that have an effect other than being displayed."""
     return {
         letter
         for letter in text

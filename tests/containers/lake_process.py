@@ -1,4 +1,4 @@
-"""The lake's program in a process of its own, that can be killed and started again on the same folder."""
+"""The lake's program in a process that can be killed and started again on the same folder."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ EXIT_DISK_FAILED = 74
 
 @dataclass
 class Lake:
-    """A lake on one folder and one port, over as many processes as it takes."""
+    """A lake on one folder and one port, over any number of processes."""
 
     folder: Path
     port: int
@@ -40,7 +40,7 @@ class Lake:
     process: subprocess.Popen[str] | None = None
 
     def start(self, *, largest_file: int | None = None) -> None:
-        """Start it, and return when the bucket is there. `largest_file` (bytes) stands for a disk that then refuses."""
+        """Start it, and return when the bucket exists. `largest_file` (bytes) simulates a full disk."""
         self.process = subprocess.Popen(
             [PYTHON, "-m", "lake"],
             cwd=REPOSITORY,
@@ -54,17 +54,17 @@ class Lake:
         assert ready.startswith(f"lake: s3://{BUCKET}"), f"it did not start: {ready!r}, {self.process.wait(10)}"
 
     def kill(self) -> None:
-        """End it as `kill -9` and a lost machine's container do."""
+        """End it by SIGKILL, like a lost machine's container."""
         self.end(signal.SIGKILL)
 
     def end(self, number: signal.Signals) -> int:
-        """Send a signal and wait: the exit code."""
+        """Send a signal and wait. Return the exit code."""
         assert self.process is not None
         self.process.send_signal(number)
         return self.exit_code()
 
     def exit_code(self) -> int:
-        """Wait for its end."""
+        """Wait for its end. Return the exit code."""
         assert self.process is not None
         assert self.process.stdout is not None
         code = self.process.wait(30)
@@ -77,11 +77,11 @@ class Lake:
 
     @property
     def store(self) -> ObjectStore:
-        """The platform's own client of it."""
+        """The platform's own client of the lake."""
         return ObjectStore(self.settings, self.client())
 
     def client(self) -> S3Client:
-        """A client that tries each request once."""
+        """Return a client that tries each request once."""
         return boto3.client(
             "s3",
             endpoint_url=f"http://127.0.0.1:{self.port}",
@@ -104,7 +104,7 @@ class Lake:
 
 @contextmanager
 def running_lake(folder: Path, **variables: str) -> Iterator[Lake]:
-    """A lake that is up, ended with the block."""
+    """Yield a running lake, which ends with the block."""
     lake = Lake(folder, _free_port(), variables)
     lake.start()
     try:

@@ -1,4 +1,4 @@
-"""The compose files and the Dockerfiles, as they are written: what each container is held to."""
+"""The compose files and the Dockerfiles: the rules that each container must follow."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def test_what_is_not_named_stays_out_of_the_build_context() -> None:
 
 
 def has_compose() -> bool:
-    """Whether `docker compose` is there; it needs no engine to render a file."""
+    """Return whether `docker compose` exists. It needs no engine to render a file."""
     if shutil.which("docker") is None:
         return False
     return subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode == 0
@@ -182,7 +182,7 @@ def test_a_copied_env_example_changes_nothing(tmp_path: Path) -> None:
 
 @COMPOSED
 def test_the_sources_that_env_names_are_those_of_the_containers(tmp_path: Path) -> None:
-    """As SECURITY.md and RUNBOOK.md tell a fork."""
+    """As SECURITY.md and RUNBOOK.md instruct a fork."""
     own = {
         "POSTGRES_DSN": "postgresql://reader:a@db.example:5433/shop?sslmode=verify-full&sslrootcert=system",
         "SAAS_BASE_URL": "https://mail.example/api",
@@ -232,7 +232,7 @@ READERS_OWN = {
 @COMPOSED
 @pytest.mark.parametrize("name", ["query", "analytics"])
 def test_a_reader_is_given_what_it_needs_and_nothing_else(tmp_path: Path, name: str) -> None:
-    """No salt, no source, no lake, none of the keys that write; and of the files the published ones, read-only."""
+    """No salt, no source, no lake, no key that writes; of the files only the published ones, read-only."""
     env_file = tmp_path / "own"
     settings = {**SECRETS, **READERS_OWN, "SNOWFLAKE_ACCOUNT": "MYORG-MYACCOUNT", "WAREHOUSE": "snowflake"}
     env_file.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
@@ -249,7 +249,7 @@ def test_a_reader_is_given_what_it_needs_and_nothing_else(tmp_path: Path, name: 
 
 
 def rendered(env_file: Path, *files: str, profile: str = "") -> dict[str, Any]:
-    """The services as compose would start them, with no variable set but those of the file."""
+    """Return the services as compose would start them, with only the variables of the file."""
     chosen = [f"--file={file}" for file in files]
     command = ["docker", "compose", f"--profile={profile}", "--env-file", str(env_file), *chosen, "config"]
     environment = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME")}

@@ -1,4 +1,4 @@
-"""What the commit log relies on, tried on the emulated S3 of the compose stack."""
+"""The guarantees of S3 that the commit log relies on, tested on the emulated S3 of the compose stack."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ MIB = 2**20
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
-    """One for the tests that do it no harm; each uses keys of its own."""
+    """A lake for tests that do it no harm. Each uses keys of its own."""
     with running_lake(tmp_path_factory.mktemp("lake")) as running:
         yield running
 
 
 @pytest.fixture
 def own_lake(tmp_path: Path) -> Iterator[Lake]:
-    """One that may be killed."""
+    """A lake that may be killed."""
     with running_lake(tmp_path) as running:
         yield running
 

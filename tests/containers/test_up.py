@@ -1,4 +1,4 @@
-"""`make up`: what it looks at before anything starts. Docker is a script here, so that no engine is needed."""
+"""`make up`: the checks before anything starts. Docker is a script here, so that no engine is needed."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ esac
 
 @dataclass(frozen=True)
 class Outcome:
-    """How the script ended, and what it asked of docker."""
+    """The exit code of the script, and its calls of docker."""
 
     code: int
     output: str
@@ -46,7 +46,7 @@ class Outcome:
 
 
 def run_up(folder: Path, *, port: int, engine_fails: bool = False, our_own: str = "", moment: str = "") -> Outcome:
-    """Run the script where the stack publishes `port`, and `our_own` address is published by it already."""
+    """Run the script for a stack that publishes `port`. `our_own` is an address that the stack publishes already."""
     docker, calls = folder / "docker", folder / "calls"
     docker.write_text(DOCKER)
     docker.chmod(0o755)
@@ -64,7 +64,7 @@ def run_up(folder: Path, *, port: int, engine_fails: bool = False, our_own: str 
 
 @pytest.fixture
 def taken_port() -> Iterator[int]:
-    """A port of this machine that somebody listens on."""
+    """Yield a port of this machine on which somebody listens."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield listener.getsockname()[1]
 

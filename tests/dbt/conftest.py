@@ -17,7 +17,7 @@ MODELS_AND_DATA_TESTS = ("--exclude-resource-type", "unit_test")
 
 @pytest.fixture
 def raw(tmp_path: Path) -> RawDatabase:
-    """A database with nothing in RAW."""
+    """A database with empty tables in RAW."""
     return RawDatabase.create(tmp_path)
 
 
@@ -38,9 +38,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> RawDatabase:
 
 
 def dbt_on(raw: RawDatabase, work: Path, *, manifest: bool = False) -> Dbt:
-    """dbt on a database, working in the folder `work`.
+    """Return dbt on a database, working in the folder `work`.
 
-    A path that is the same for all: with another one dbt parses the whole project again.
+    The path in it is the same for all, because with another one dbt parses the whole project again.
     """
     path = raw.path.name if raw.path.parent == work else str(raw.path)
     return Dbt(work, variables={"DUCKDB_PATH": path}, manifest=manifest)

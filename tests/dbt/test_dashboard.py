@@ -35,15 +35,17 @@ VALUES = {
 
 @cache
 def described() -> Mapping[str, Mapping[str, str]]:
-    """Type by column by table of MART: what dbt builds, what the platform writes, the record of the publication."""
+    """Return type by column by table of MART: dbt's models, the platform's tables, the record of the publication."""
     record = publication_table("MART")
     return marts_described() | {record.name: {column.name: column.type.kind.value for column in record.columns}}
 
 
 @cache
 def schema_of(dialect: str) -> MappingSchema:
-    """What is described, as sqlglot looks it up. Snowflake's names are upper case: of both sides, so that no name is
-    taken for another."""
+    """Return the described tables in sqlglot's form.
+
+    On Snowflake both sides are in upper case, so that no name is mistaken for another.
+    """
     case = str.upper if dialect == "snowflake" else str
     columns = {
         case(table): {case(column): type_ for column, type_ in columns.items()}
@@ -70,7 +72,7 @@ def test_a_query_reads_what_dbt_describes_and_nothing_else(name: str, dialect: s
 
 @pytest.mark.parametrize("name", sql.names())
 def test_a_query_is_bounded(name: str) -> None:
-    """By a limit, by being a total, or by the days of the period, of which about a hundred are drawn."""
+    """It is bounded by a limit, by being a total, or by the days of the period, of which about a hundred are drawn."""
     [parsed] = sqlglot.parse(sql.statement(name, VALUES).sql, read="duckdb")
 
     is_total = not parsed.args.get("group") and all(item.find(exp.AggFunc) for item in parsed.expressions)
@@ -121,7 +123,9 @@ Shown = Callable[[list[Mapping[str, Any]]], list[tuple[Any, ...]]]
 
 @pytest.fixture(scope="module")
 def shown_of() -> Iterator[Shown]:
-    """What Data quality lists of these results of checks: node, status, and whether it was left out since."""
+    """Return a function that lists check results as Data quality does: node, status, and whether it was left
+    out since.
+    """
     columns = described()["ops_dbt_results"]
     with duckdb.connect() as connection:
         types = ", ".join(f"{name} {type_}" for name, type_ in columns.items())

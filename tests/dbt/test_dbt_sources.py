@@ -19,7 +19,7 @@ from tests.dbt.world.history import open_shop
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A copy of what is generated."""
+    """A copy of the generated files."""
     for path in (SOURCES_FILE, KEYS_FILE):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(PROJECT / path, tmp_path / path)

@@ -1,4 +1,4 @@
-"""What has been reported of the past stays, whatever becomes of customers, products and campaigns afterwards."""
+"""Reported facts of the past stay, whatever becomes of customers, products and campaigns afterwards."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ OWNERS = (
 
 
 class Nowhere:
-    """Takes what lands, as a database that was built before has it already."""
+    """A landing zone that drops all rows, because a database that was built before has them already."""
 
     def __init__(self, raw: RawDatabase) -> None:
         self.contracts = raw.contracts
@@ -128,7 +128,7 @@ def test_what_was_reported_stays(reported: tuple[Shop, RawDatabase, Dbt]) -> Non
 
 
 def erase(shop: Shop, number: int) -> None:
-    """A customer is forgotten; their orders stay without them."""
+    """Erase a customer. Their orders stay without them."""
     del shop.rows("customers")[number,]
     for key, order in list(shop.rows("orders").items()):
         if order["customer_id"] == number:
@@ -153,7 +153,7 @@ def assert_joins_double_nothing(raw: RawDatabase) -> None:
 def test_a_late_click_and_a_late_refusal_count_from_when_they_happened(
     reported: tuple[Shop, RawDatabase, Dbt],
 ) -> None:
-    """What is reported late is of the past: an order gets its click, and messages sent since are after the refusal."""
+    """A late report is about the past: an order gets its click, and messages sent since are after the refusal."""
     shop, raw, dbt = reported
     order, customer = next(
         (key[0], row["customer_id"]) for key, row in sorted(shop.rows("orders").items()) if row["status"] == "placed"

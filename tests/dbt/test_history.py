@@ -28,7 +28,7 @@ DIMENSIONS = ("--select", *(f"+{table}" for table in KEYS), "--indirect-selectio
 
 
 def keys(raw: RawDatabase) -> dict[str, list[tuple[Any, ...]]]:
-    """The keys of every dimension, with what they stand for."""
+    """Return the keys of every dimension, with the values that they stand for."""
     return {table: raw.query(f"select {columns} from MART.{table} order by all") for table, columns in KEYS.items()}
 
 

@@ -1,5 +1,4 @@
-"""After any history of changes, an incrementally built mart is what a full refresh would make of RAW, and what the
-sources say."""
+"""After any history of changes, an incrementally built mart equals a full refresh from RAW, and the sources."""
 
 from __future__ import annotations
 
@@ -27,7 +26,9 @@ TRADE = ("orders", "order_items", "stock_levels", "stock_movements", "email_even
 
 
 def contents(raw: RawDatabase) -> dict[str, list[tuple[Any, ...]]]:
-    """The rows of every table above STAGING, sorted, without the columns that keep an incremental model's state."""
+    """Return the rows of every table above STAGING, sorted, without the columns that keep an incremental
+    model's state.
+    """
     tables = raw.query(
         "select table_schema, table_name from information_schema.tables "
         "where table_schema in ('INTERMEDIATE', 'MART') order by 1, 2"
@@ -69,8 +70,9 @@ def test_incremental_equals_full_refresh_and_the_sources(raw: RawDatabase, dbt: 
 
 @pytest.mark.slow
 def test_events_that_say_otherwise_leave_what_a_full_refresh_leaves(raw: RawDatabase, dbt: Dbt, tmp_path: Path) -> None:
-    """Refusals that are taken back or are another address's, clicks that an order no longer goes to, and customers that
-    change while there is news of old messages to them."""
+    """Refusals are withdrawn or turn out to be another address's, orders lose their click, and customers change while
+    there is news of old messages to them.
+    """
     shop = open_shop(Random(20260302))
     shop.land(raw)
     dbt.succeed("build", *MODELS)
@@ -86,7 +88,7 @@ def test_events_that_say_otherwise_leave_what_a_full_refresh_leaves(raw: RawData
 
 
 def assert_equals_a_full_refresh(raw: RawDatabase, dbt: Dbt, spare: Path, **variables: str) -> None:
-    """The models hold what they would if they were built anew from the same RAW and the same snapshots."""
+    """Check that the models equal a full refresh from the same RAW and the same snapshots."""
     incremental = contents(raw)
     shutil.copyfile(raw.path, spare)
     dbt.succeed("run", "--full-refresh", "--select", "config.materialized:incremental+", **variables)

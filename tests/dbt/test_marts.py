@@ -16,7 +16,7 @@ from tests.dbt.running.raw_database import RawDatabase
 
 @dataclass(frozen=True)
 class ForeignKey:
-    """A column of a mart, and the column of another that has its values."""
+    """A column of a mart, and the column of another mart that has its values."""
 
     model: str
     column: str
@@ -40,13 +40,13 @@ def marts(nodes: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
 
 
 def primary_key(mart: dict[str, Any]) -> tuple[str, ...]:
-    """The columns that are declared to identify a row."""
+    """Return the columns that are declared to identify a row."""
     [key] = [item["columns"] for item in mart["constraints"] if item["type"] == "primary_key"]
     return tuple(key)
 
 
 def foreign_keys(marts: dict[str, dict[str, Any]]) -> set[ForeignKey]:
-    """All that are declared."""
+    """Return all declared foreign keys."""
     return {
         ForeignKey(name, column["name"], _plain(constraint["to"]), constraint["to_columns"][0])
         for name, mart in marts.items()

@@ -39,8 +39,10 @@ def test_no_record_makes_a_later_run_fail(seed: int, raw: RawDatabase, dbt: Dbt,
 
 
 def land_oddities(raw: RawDatabase, rng: Random, landed: dict[str, list[Row]]) -> None:
-    """A run's worth of odd rows of every stream; of what it has landed, some keys are gone at the source,
-    and may be back in the next run."""
+    """Land odd rows of every stream, as one run would.
+
+    Some of the keys landed before are deleted at the source, and may be back in the next run.
+    """
     now = datetime(2026, 3, 31, tzinfo=UTC) + timedelta(hours=len(landed["orders"]))
     for stream, contract in raw.contracts.items():
         rows = odd_rows(contract, rng, 40, first=len(landed[stream]) // 2)
@@ -59,7 +61,7 @@ def land_oddities(raw: RawDatabase, rng: Random, landed: dict[str, list[Row]]) -
 
 
 def as_first_landed(contract: StreamContract, before: list[Row], rows: list[Row]) -> list[Row]:
-    """The rows of an append-only stream: a key that comes again brings what it brought the first time."""
+    """Return the rows of an append-only stream, in which a repeated key repeats its first values."""
     first: dict[tuple[object, ...], Row] = {}
     for row in [*before, *rows]:
         first.setdefault(tuple(row[name] for name in contract.key), row)
@@ -67,7 +69,7 @@ def as_first_landed(contract: StreamContract, before: list[Row], rows: list[Row]
 
 
 def never_older(contract: StreamContract, before: list[Row], rows: list[Row]) -> list[Row]:
-    """The rows with cursors that do not go back, key by key: the window that landed them lies above the ones before."""
+    """Return the rows with cursors that do not go back for any key, because each window lies above the ones before."""
     newest: dict[tuple[object, ...], datetime] = {}
     for row in [*before, *rows]:
         key = tuple(row[name] for name in contract.key)
@@ -77,7 +79,7 @@ def never_older(contract: StreamContract, before: list[Row], rows: list[Row]) ->
 
 
 def distinct(contract: StreamContract, rows: list[Row]) -> list[Row]:
-    """One row for each key: the last."""
+    """Return one row for each key: the last."""
     return list({tuple(row[name] for name in contract.key): row for row in rows}.values())
 
 
@@ -86,7 +88,7 @@ def warned(result: DbtResult) -> set[str]:
 
 
 def assert_holds_what_landed(raw: RawDatabase, landed: dict[str, list[Row]]) -> None:
-    """Facts have one row for each key that ever landed, wherever it is dated."""
+    """Check that facts have one row for each key that ever landed, whatever its date."""
     for stream, fact in (("stock_movements", "fct_stock_movements"), ("email_events", "fct_email_events")):
         [key] = raw.contracts[stream].key
         assert raw.query(f"select count(*) from MART.{fact}") == [(len({row[key] for row in landed[stream]}),)], fact

@@ -1,4 +1,4 @@
-"""The platform's own tables as dbt describes them, and the freshness that it makes of them."""
+"""The platform's own tables as dbt describes them, and the freshness computed from them."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_the_views_that_readers_get_are_the_folder_s() -> None:
 
 @pytest.fixture(scope="module")
 def warehouse(tmp_path_factory: pytest.TempPathFactory) -> DuckDBWarehouse:
-    """One in which dbt has made the view."""
+    """A warehouse in which dbt has made the view."""
     folder = tmp_path_factory.mktemp("own-data")
     raw = RawDatabase.create(folder)
     dbt_on(raw, folder).succeed("build", "--select", "source:ops+")
@@ -120,7 +120,10 @@ def _row(run_id: str, stream: str, minutes: int | None, allowed: int | None) -> 
 
 
 def _newest(records: list[RunRecord], stream: str) -> tuple[Any, Any] | None:
-    """What the newest reading says; of one that was never read, that it is due since it could not be."""
+    """Return the values of the newest reading.
+
+    A stream that was never read is due since the run that could not read it.
+    """
     rows = [(record.run.ended_at, row) for record in records for row in record.streams if row.stream == stream]
     if not rows:
         return None

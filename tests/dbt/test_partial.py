@@ -1,4 +1,4 @@
-"""A build of what depends on what is new leaves what a build of everything leaves."""
+"""A build of only the changed part leaves the same marts as a build of everything."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ NO_TESTS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_
 
 @dataclass(frozen=True)
 class Manifest:
-    """What dbt says of the project after a build."""
+    """dbt's description of the project after a build."""
 
     document: Mapping[str, Any]
 
@@ -62,12 +62,12 @@ class Manifest:
         return found
 
     def knows_the_time(self, node: Mapping[str, Any]) -> bool:
-        """Whether a node, or a hook of it, reads the clock."""
+        """Return whether a node, or a hook of it, reads the clock."""
         text = node["raw_code"] + json.dumps(node["config"])
         return bool(CLOCK.search(text)) or calls(text, self.macros_that_know_the_time)
 
     def above(self, key: str) -> set[str]:
-        """A node and all that it depends on, sources too."""
+        """Return a node and everything that it depends on, including sources."""
         found, ahead = set(), {key}
         while ahead:
             found |= ahead
@@ -80,12 +80,12 @@ class Manifest:
         return found
 
     def tables_above(self, key: str) -> set[str]:
-        """The tables of RAW among them."""
+        """Return the tables of RAW that the node depends on."""
         return {one.rsplit(".", 1)[1] for one in self.above(key) if one.startswith("source.")}
 
 
 def calls(text: str, macros: set[str]) -> bool:
-    """Whether the text calls one of the macros, the ones of a dialect by their common name."""
+    """Return whether the text calls one of the macros. A dialect's macros count by their common name."""
     return any(re.search(rf"\b{re.escape(name.split('__')[-1])}\s*\(", text) for name in macros)
 
 
@@ -95,7 +95,7 @@ def manifest(built: RawDatabase) -> Manifest:
 
 
 def test_what_knows_the_day_is_built_when_it_has_changed(manifest: Manifest) -> None:
-    """Models say so by a tag; a test is run with them."""
+    """Models declare it by a tag; a test runs with its models."""
     tagged = {key for key, node in manifest.nodes.items() if BUSINESS_DAY in node["tags"]}
     knowing = {key for key, node in manifest.nodes.items() if manifest.knows_the_time(node)}
     assert {"business_day", "landed_until", "calendar_day"} <= manifest.macros_that_know_the_time
@@ -108,7 +108,7 @@ def test_what_knows_the_day_is_built_when_it_has_changed(manifest: Manifest) -> 
 
 
 def test_what_reads_the_ledger_of_a_stream_is_built_with_that_stream(manifest: Manifest) -> None:
-    """The ledger has rows of all streams: what reads it depends on those that it names, and names some."""
+    """The ledger has rows of all streams, so a node that reads it names the streams that it depends on."""
     readers = [
         key for key, node in manifest.nodes.items() if f"source.{PACKAGE}.raw.{LEDGER}" in node["depends_on"]["nodes"]
     ]
@@ -123,7 +123,7 @@ def test_what_reads_the_ledger_of_a_stream_is_built_with_that_stream(manifest: M
 
 
 def test_whatever_is_read_is_a_stream_its_keys_or_the_ledger(manifest: Manifest) -> None:
-    """What read another source would not be built when that changes; a view needs not to be."""
+    """A node that read another source would not be built after a change of it; a view need not be."""
     sources = {source["name"] for source in manifest.document["sources"].values() if source["source_name"] == "raw"}
     assert sources == {*TABLES, LEDGER}
     for key, node in manifest.nodes.items():
@@ -137,7 +137,7 @@ def test_whatever_is_read_is_a_stream_its_keys_or_the_ledger(manifest: Manifest)
 
 
 def test_news_of_campaigns_alone_build_less_than_two_fifths(built: RawDatabase, tmp_path: Path) -> None:
-    """Nodes, tests among them, by whose number that of the statements goes."""
+    """It counts nodes, tests included, because the number of statements follows from them."""
     half = Half.of(RawDatabase(Path(shutil.copy(built.path, tmp_path)), built.contracts), tmp_path)
     everything = json.loads((built.path.parent / "target" / "run_results.json").read_text())["results"]
     [campaign] = half.raw.query("select campaign_id, updated_at, payload from RAW.campaigns limit 1")
@@ -157,7 +157,7 @@ DAY = date(2026, 6, 15)
 
 @dataclass(frozen=True)
 class Half:
-    """A database, and dbt on it."""
+    """One of two databases, and dbt on it."""
 
     raw: RawDatabase
     dbt: Dbt
@@ -173,22 +173,22 @@ class Half:
         return {stream: StreamVersion(version=version, batch_id=f"batch-{version}") for stream, version in newest}
 
     def present(self, day: date) -> Present:
-        """What there is to build from."""
+        """Return the present state that a build would use."""
         return Present("p", (day, day), self.versions, datetime(2026, 1, 1, tzinfo=UTC))
 
     def built_from(self, versions: Mapping[str, StreamVersion], day: date) -> Built:
-        """The mark of a publication."""
+        """Return the mark of a publication."""
         at = datetime(2026, 1, 1, tzinfo=UTC)
         return Built(run_id="r", project="p", days=(day, day), streams=versions, whole_at=at, files="")
 
     def build(self, day: date, *selected: str) -> None:
-        """Build on a day of the business: what is selected, or everything, and then look at old rows, too."""
+        """Build the selected nodes on a business day, or everything; a build of everything also checks old rows."""
         arguments = [f"--select={item}" for item in selected]
         full = str(not selected).lower()
         self.dbt.succeed("build", *arguments, *NO_TESTS, BUSINESS_NOW=f"{day}T12:00:00Z", FULL_TESTS=full)
 
     def rows(self) -> dict[str, list[tuple[Any, ...]]]:
-        """All rows of all tables that dbt makes, in an order."""
+        """Return all rows of all tables that dbt makes, in a fixed order."""
         tables = self.raw.query(
             "select table_schema, table_name from information_schema.tables where table_schema <> 'RAW' order by all"
         )
@@ -197,26 +197,26 @@ class Half:
 
 @dataclass(frozen=True)
 class Both:
-    """Two databases in which the same is landed."""
+    """Two databases in which the same rows are landed."""
 
     partial: Half
     whole: Half
     contracts: Mapping[str, StreamContract]
 
     def land(self, stream: str, rows: Sequence[Row], at: datetime, *, kind: str = "data") -> int:
-        """As RawDatabase.land."""
+        """Land rows in both, as RawDatabase.land does."""
         self.whole.raw.land(stream, rows, at, kind=kind)
         return self.partial.raw.land(stream, rows, at, kind=kind)
 
     def land_keys(self, stream: str, keys: Sequence[Row], at: datetime) -> int:
-        """As RawDatabase.land_keys."""
+        """Land keys in both, as RawDatabase.land_keys does."""
         self.whole.raw.land_keys(stream, keys, at)
         return self.partial.raw.land_keys(stream, keys, at)
 
 
 @pytest.fixture(scope="module")
 def opened(tmp_path_factory: pytest.TempPathFactory) -> tuple[Shop, Half]:
-    """A shop with a past, landed and built as a whole. Copy it."""
+    """A shop with a history, landed and built completely. Copy it."""
     folder = tmp_path_factory.mktemp("opened")
     half = Half.of(RawDatabase.create(folder), folder)
     shop = open_shop(Random(7))
@@ -226,7 +226,7 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> tuple[Shop, Half]:
 
 
 def some_days() -> st.SearchStrategy[list[tuple[frozenset[str], int]]]:
-    """Runs: the streams that bring news, maybe none, and how many days of the business later."""
+    """Return a strategy for runs: the streams with new rows, perhaps none, and the number of business days later."""
     streams = st.frozensets(st.sampled_from(sorted(CONTRACTS)), max_size=4)
     return st.lists(st.tuples(streams, st.integers(0, 2)), min_size=3, max_size=4)
 
@@ -269,5 +269,5 @@ def test_partial_builds_leave_what_whole_builds_leave(
 
 
 def copied(half: Half, folder: Path) -> Half:
-    """The same database in a folder of its own."""
+    """Return a copy of the database in a folder of its own."""
     return Half.of(RawDatabase(Path(shutil.copy(half.raw.path, folder)), half.raw.contracts), folder)

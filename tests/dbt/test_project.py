@@ -27,7 +27,7 @@ def ci(tmp_path_factory: pytest.TempPathFactory) -> Dbt:
 
 @pytest.fixture(scope="module")
 def compiled(ci: Dbt) -> DbtResult:
-    """How CI's `dbt deps` and `dbt compile` end."""
+    """The result of CI's `dbt deps` and `dbt compile`."""
     ci.succeed("deps")
     return replace(ci, manifest=True).succeed("compile", "--show-all-deprecations")
 

@@ -1,4 +1,4 @@
-"""What readers get of a built warehouse: its marts, and nobody's address or name."""
+"""The data that readers get of a built warehouse: its marts, without any address or name."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def ask(path: Path, sql: str) -> list[tuple[Any, ...]]:
 
 
 def test_no_address_and_no_name_of_the_shop_is_in_what_is_published(warehouse: DuckDBWarehouse) -> None:
-    """Not of its customers, nor of those to whom the provider sent, nor in a link or in a bounce's wording."""
+    """No customer's, no recipient's of the provider, none in a link or in a bounce's text."""
     customers = ask(warehouse.path, "select email, full_name from RAW.customers")
     payloads = ask(warehouse.path, "select payload from RAW.email_events")
     people = {text for row in customers for text in row} | {json.loads(text)["recipient"] for (text,) in payloads}

@@ -27,13 +27,13 @@ TODAY = NOW.date()
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The published marts of the simulated world; the database that they were made in is above."""
+    """The published marts of the simulated world. The folder above has the database that they were made in."""
     return simulated_marts(tmp_path_factory.mktemp("simulation"))
 
 
 @pytest.fixture(scope="module")
 def ask(published: Path) -> Iterator[Ask]:
-    """Asks the published marts."""
+    """Yield a function that queries the published marts."""
     with asking(published) as asked:
         yield asked
 
@@ -63,7 +63,7 @@ def test_the_planted_effect_of_clicks_is_found_in_the_marts(ask: Ask) -> None:
 
 @dataclass(frozen=True)
 class Look:
-    """What an analyst chooses on a page: days, and what they filter by. `campaigns` are the provider's identifiers."""
+    """An analyst's choice on a page: days, and filters. `campaigns` are the provider's identifiers."""
 
     first_day: date
     last_day: date = TODAY
@@ -134,7 +134,7 @@ def test_the_pages_show_what_sql_on_the_source_counts(
 
 
 def _row(database: Path, query: str, values: object) -> dict[str, Any]:
-    """The only row of a query, by column."""
+    """Return the only row of a query, by column."""
     with duckdb.connect(str(database), read_only=True) as connection:
         connection.execute("set TimeZone = 'UTC'")
         connection.execute("use MART")
@@ -144,5 +144,5 @@ def _row(database: Path, query: str, values: object) -> dict[str, Any]:
 
 
 def _number(value: Any) -> float:
-    """A sum over no rows is null, which a page shows as a dash."""
+    """Return a sum as a number. A sum over no rows is null, which a page shows as a dash."""
     return float(value or 0)

@@ -1,4 +1,4 @@
-"""What snapshots keep of rows that leave, come back and change, in any order, and how a broken one is mended."""
+"""Snapshots of rows that leave, come back and change, in any order, and the repair of broken ones."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ROUNDS = 4
 
 @dataclass(frozen=True)
 class State:
-    """A row at the source: `None` content is one that is not there."""
+    """The state of a row at the source. Content `None` means that it does not exist."""
 
     content: int | None
     updated_at: datetime
@@ -47,7 +47,7 @@ class Version:
 
 @dataclass(frozen=True)
 class Move:
-    """What may happen to a row between two runs. `lands` says whether ingest lands the row for it."""
+    """A change of a row between two runs. `lands` says whether ingest lands the row for it."""
 
     name: str
     lands: bool
@@ -72,7 +72,7 @@ def _next(row: State) -> int:
 
 @dataclass
 class Row:
-    """One row's way through the rounds, and the history that a snapshot must have of it."""
+    """One row's changes over the rounds, and the history that a snapshot must have of it."""
 
     moves: Sequence[Move]
     first: State = State(0, START - DAY)
@@ -82,7 +82,7 @@ class Row:
     history: list[Version] = field(default_factory=list)
 
     def live(self, number: int, now: datetime) -> bool:
-        """Go through round `number`; whether the row lands."""
+        """Go through round `number`. Return whether the row lands."""
         move = self.moves[number]
         if self.away and move is LEAVES:
             return False
@@ -93,7 +93,7 @@ class Row:
         return move.lands
 
     def seen(self, at: datetime, *, landed: bool) -> None:
-        """The snapshot saw the row as it is now, by a version of the log that was committed then."""
+        """Record that the snapshot saw the present row, in a version of the log that was committed at `at`."""
         last = self.history[-1] if self.history else None
         if self.away:
             if last is not None and not last.is_deleted:
@@ -120,7 +120,7 @@ class Row:
 
 
 def every_order(rounds: int) -> Iterator[tuple[Move, ...]]:
-    """Every sequence of moves."""
+    """Yield every sequence of moves."""
     if rounds == 0:
         yield ()
         return
@@ -131,7 +131,7 @@ def every_order(rounds: int) -> Iterator[tuple[Move, ...]]:
 
 @dataclass(frozen=True)
 class Snapshotted:
-    """A stream with a snapshot: a source row of a number, and what to ask the snapshot for."""
+    """A stream with a snapshot: a source row for a number, and the query of the snapshot."""
 
     stream: str
     record: Callable[[int, State], Mapping[str, Any]]
@@ -198,7 +198,7 @@ def history_of(raw: RawDatabase, stream: Snapshotted) -> dict[int, list[Version]
 
 
 def marts_history_of(raw: RawDatabase, stream: Snapshotted) -> dict[int, list[Version]]:
-    """What a history in MART has, which is computed from RAW."""
+    """Return the versions in a history of MART, which is computed from RAW."""
     rows = raw.query(
         f"select {stream.key}, {stream.content}, is_deleted, valid_from, valid_to "
         f"from MART.{stream.history} order by 1, 4"
@@ -211,7 +211,7 @@ def marts_history_of(raw: RawDatabase, stream: Snapshotted) -> dict[int, list[Ve
 
 
 def from_the_beginning_of_time(history: Sequence[Version]) -> list[Version]:
-    """A snapshot's history as MART has it: without versions that have no length, and the first one from 1900 on."""
+    """Return a snapshot's history in MART's form: without versions of no length, and the first one from 1900 on."""
     lasting = [version for version in history if version.begins_at != version.ends_at]
     return [replace(lasting[0], begins_at=datetime(1900, 1, 1, tzinfo=UTC)), *lasting[1:]]
 
@@ -243,7 +243,7 @@ def test_every_order_of_leave_return_and_change_is_kept_as_it_was_seen(raw: RawD
 
 
 def mend(raw: RawDatabase, lake: LakeSettings) -> str:
-    """What the command says."""
+    """Run the command and return its output."""
     folder = raw.path.parent
     variables = {"WAREHOUSE": "duckdb", "WAREHOUSE_DIR": str(folder), "RUNS_DIR": str(folder / "runs")}
     variables |= {"RAW_BUCKET": lake.bucket, "AWS_ENDPOINT_URL": lake.endpoint_url or ""}

@@ -1,4 +1,4 @@
-"""A reader of the documentation's site: opens its pages in a headless Chromium, and says what was seen and asked for.
+"""A reader of the documentation's site: opens its pages in a headless Chromium, and reports contents and requests.
 
     .venv-browser/bin/python -m tests.docs_site.reader http://127.0.0.1:8000 pictures/
 
@@ -20,7 +20,7 @@ PAGES = ("", "architecture/", "dbt/", "contracts/orders/", "decisions/", "runboo
 
 
 def main(address: str, pictures: Path) -> None:
-    """Print what each page asked for, and what was found on it."""
+    """Print the requests of each page, and its contents."""
     pictures.mkdir(parents=True, exist_ok=True)
     with window() as page:
         asked: list[str] = []

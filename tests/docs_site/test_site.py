@@ -102,7 +102,7 @@ def served(site: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def reading() -> dict[str, Any]:
-    """What a reader's browser asked for and saw."""
+    """The requests and contents that a reader's browser reported."""
     problem = browser_problem()
     if problem:
         pytest.skip(problem)

@@ -1,4 +1,4 @@
-"""A user of Prefect's UI: opens pages in a headless Chromium, clicks, and says what is to be read there.
+"""A user of Prefect's UI: opens pages in a headless Chromium, clicks, and reports the text on them.
 
     .venv-browser/bin/python -m tests.e2e.browser run http://127.0.0.1:4200 pictures/ full <flow>
 
@@ -44,7 +44,7 @@ _ENDED = re.compile("^(Completed|Failed|Crashed|Cancelled)$")
 
 
 class Visitor:
-    """One window on the UI at `url`."""
+    """A browser window on the UI at `url`."""
 
     def __init__(self, page: Page, url: str, pictures: Path) -> None:
         self.page = page
@@ -53,7 +53,7 @@ class Visitor:
         self.pictured = 0
 
     def deployments(self, flow: str) -> list[str]:
-        """Open the list of deployments, `flow`'s and others'; their names."""
+        """Open the list of deployments. Return the names of `flow`'s and others'."""
         self.page.goto(f"{self.url}/deployments")
         links = self.page.locator("a[href^='/deployments/deployment/']")
         self.page.get_by_role("row").filter(has_text=flow).first.wait_for()
@@ -61,14 +61,14 @@ class Visitor:
         return sorted(links.all_inner_texts())
 
     def open_deployment(self, name: str, flow: str) -> None:
-        """From the list of deployments, the page of one."""
+        """Open the page of a deployment from the list of deployments."""
         row = self.page.get_by_role("row").filter(has_text=flow)
         row.get_by_role("link", name=name, exact=True).click()
         self.page.get_by_role("button", name="Run", exact=True).wait_for()
         self.picture(f"deployment-{name}")
 
     def quick_run(self) -> dict[str, Any]:
-        """Click Run, Quick run; watch the run's page until it has ended, without loading it anew."""
+        """Click Run, Quick run. Watch the run's page until it has ended, without reloading it."""
         self.page.get_by_role("button", name="Run", exact=True).click()
         self.page.get_by_text("Quick run").click()
         told = self.page.locator(".toast-flow-run-create__message").first.inner_text()
@@ -79,7 +79,7 @@ class Visitor:
         return {"run": name, "run_id": self.page.url.split("/flow-run/")[1].split("?")[0], "states": seen}
 
     def _watch(self, name: str) -> list[str]:
-        """The states that the page shows, one after the other, until a final one."""
+        """Return the states that the page shows, one after the other, until a final one."""
         badge = self.heading_badge(name)
         self.page.evaluate("window.slowMotion = true")
         seen: list[str] = []
@@ -91,12 +91,12 @@ class Visitor:
         return seen
 
     def heading_badge(self, name: str) -> Locator:
-        """The badge of the run's own state, on its page."""
+        """Return the badge of the run's own state, on its page."""
         self.page.locator(".page-heading__crumbs, .page-heading", has_text=name).first.wait_for()
         return self.page.locator(".flow-run-page-heading__header-meta .state-badge, .page-heading .state-badge").first
 
     def tab(self, name: str) -> str:
-        """Open a tab of a run's page; its text."""
+        """Open a tab of a run's page. Return its text."""
         chosen = self.page.locator(".p-tab__active", has_text=name)
         while not chosen.count():
             # A click on a page that is still being put together is lost.
@@ -108,7 +108,7 @@ class Visitor:
         return content.inner_text()
 
     def artifact(self, key: str) -> str:
-        """From the artifacts of a run's page, the page of one."""
+        """Open the page of an artifact from a run's artifacts. Return its text."""
         self.page.get_by_role("link", name=key).first.click()
         shown = self.page.locator(".artifact-data-view")
         shown.locator("table, article").first.wait_for()
@@ -118,7 +118,7 @@ class Visitor:
         return text
 
     def custom_run(self) -> str:
-        """Click Run, Custom run; the form's text."""
+        """Click Run, Custom run. Return the form's text."""
         self.page.get_by_role("button", name="Run", exact=True).click()
         self.page.get_by_text("Custom run").click()
         self.page.get_by_text("Validate parameters before submitting").wait_for()
@@ -126,7 +126,7 @@ class Visitor:
         return self.page.locator("form").first.inner_text()
 
     def picture(self, name: str, *, at_rest: bool = True) -> None:
-        """Keep what is to be seen, once nothing moves any more."""
+        """Save a picture of the page once nothing moves any more."""
         self.pictured += 1
         if at_rest:
             self.page.wait_for_function(_AT_REST)
@@ -134,7 +134,7 @@ class Visitor:
 
 
 def run(visitor: Visitor, deployment: str, flow: str) -> dict[str, Any]:
-    """Start a run by clicking, see it end, and open what it left."""
+    """Start a run by clicks, watch it to its end, and open its artifacts."""
     facts: dict[str, Any] = {"deployments": visitor.deployments(flow)}
     visitor.open_deployment(deployment, flow)
     facts |= visitor.quick_run()
@@ -147,14 +147,14 @@ def run(visitor: Visitor, deployment: str, flow: str) -> dict[str, Any]:
 
 
 def form(visitor: Visitor, deployment: str, flow: str) -> dict[str, Any]:
-    """The form of a custom run."""
+    """Return the form of a custom run."""
     visitor.deployments(flow)
     visitor.open_deployment(deployment, flow)
     return {"form": visitor.custom_run()}
 
 
 def page(visitor: Visitor, path: str, words: str) -> dict[str, Any]:
-    """Any page, by its path, when it shows these words."""
+    """Return any page, by its path, as soon as it shows these words."""
     visitor.page.goto(f"{visitor.url}{path}")
     visitor.page.get_by_text(words).first.wait_for()
     visitor.picture(Path(path).parent.name)
@@ -162,9 +162,9 @@ def page(visitor: Visitor, path: str, words: str) -> dict[str, Any]:
 
 
 def foreign(visitor: Visitor, methods: str, paths: str) -> dict[str, Any]:
-    """What a page of another origin gets from Prefect's API: the answers that it can read, or the browser's refusals.
+    """Return the results of a foreign page's requests to Prefect's API: readable responses, or the browser's refusals.
 
-    `methods` and `paths` are lists with commas between.
+    `methods` and `paths` are comma-separated lists.
     """
     elsewhere = "http://elsewhere.example/"
     visitor.page.route(elsewhere, lambda route: route.fulfill(body="<p>another origin</p>", content_type="text/html"))
@@ -177,10 +177,11 @@ def foreign(visitor: Visitor, methods: str, paths: str) -> dict[str, Any]:
 
 
 def analytics(visitor: Visitor, period: str, country: str) -> dict[str, Any]:
-    """Each page over the marts, over a period; one filtered by a country, one downloaded; light, then dark and narrow.
+    """Open each page over the marts, over a period; one filtered by a country, one downloaded; light, then dark and
+    narrow.
 
-    `exceptions` is how many parts of them failed, `hosts` who was asked for anything, `unnamed` how many charts have no
-    words for those who cannot see them, `focused` what the key Tab leads to.
+    Return `exceptions`, the number of failed parts; `hosts`, the hosts of all requests; `unnamed`, the number of charts
+    without a description; `focused`, the elements that the key Tab reaches.
     """
     page, hosts = visitor.page, set[str]()
     page.set_viewport_size({"width": 1440, "height": 1900})  # what scrolls is within the page
@@ -224,7 +225,10 @@ def _open_analytics(visitor: Visitor, path: str, period: str) -> None:
 
 
 def _by_keyboard(page: Page, times: int) -> list[str]:
-    """The names of what has the focus, press by press of Tab. An icon's name stands on a line before a link's."""
+    """Return the names of the focused elements after each press of Tab.
+
+    An icon's name stands on a line before a link's.
+    """
     names = []
     for _ in range(times):
         page.keyboard.press("Tab")
@@ -234,7 +238,7 @@ def _by_keyboard(page: Page, times: int) -> list[str]:
 
 
 def _at_rest(page: Page) -> None:
-    """Nothing is being computed, and no part is one of before."""
+    """Wait until nothing is being computed and no outdated part is shown."""
     page.wait_for_function(
         "document.querySelector('[data-testid=stApp]')?.dataset.testScriptState !== 'running' "
         "&& !document.querySelector('[data-stale=true]')",
@@ -247,7 +251,7 @@ VISITS = {"run": run, "analytics": analytics, "form": form, "page": page, "forei
 
 @contextmanager
 def window() -> Iterator[Page]:
-    """A page of the machine's Chromium. CHROMIUM names it; else it is found on PATH."""
+    """Yield a page of the machine's Chromium. CHROMIUM names it; otherwise it is found on PATH."""
     binary = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
     with sync_playwright() as playwright:
         # Chromium's sandbox needs privileges that root in a container has given up; the pages are our own.
@@ -262,7 +266,7 @@ def window() -> Iterator[Page]:
 
 
 def main() -> int:
-    """The exit code."""
+    """Run the command. Return the exit code."""
     parser = argparse.ArgumentParser(description="Visit Prefect's UI.")
     parser.add_argument("visit", choices=VISITS)
     parser.add_argument("url")

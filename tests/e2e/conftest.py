@@ -49,12 +49,12 @@ class Secrets:
 
     @classmethod
     def generate(cls) -> Secrets:
-        """New ones."""
+        """Return new secrets."""
         return cls(*(secrets.token_hex(12) for _ in range(6)))
 
     @property
     def variables(self) -> dict[str, str]:
-        """As docker-compose.yml names them."""
+        """The secrets by the names of docker-compose.yml."""
         return {
             "SHOP_OWNER_PASSWORD": self.owner,
             "SHOP_INGEST_PASSWORD": self.ingest,
@@ -92,7 +92,7 @@ def keys() -> Secrets:
 
 @pytest.fixture(scope="session")
 def stack(keys: Secrets) -> Iterator[Stack]:
-    """The stack, up and healthy; its images are built first."""
+    """The stack, up and healthy. Its images are built first."""
     _require(engine_problem())
     later = f"{datetime.now(UTC) + DAYS_THAT_GO_BY:%Y-%m-%dT%H:%M:%SZ}"
     stack = Stack(Ports.free(), {**TUNING, **keys.variables, "RUNS_AS_OF": later})
@@ -146,7 +146,7 @@ def monitor(platform: Platform, tmp_path: Path) -> Iterator[Monitor]:
 
 
 def _require(problem: str | None) -> None:
-    """Skip where there is a problem; a job that is there for these tests must not skip them."""
+    """Skip if there is a problem. A CI job for these tests must not skip them."""
     if problem is not None and os.environ.get("GITHUB_ACTIONS"):
         pytest.fail(problem)
     if problem is not None:

@@ -20,18 +20,18 @@ RULES = REPOSITORY / "docs" / "alerts" / "platform.rules.yml"
 
 
 def prometheus_problem() -> str | None:
-    """Why there is no Prometheus here; None where there is one."""
+    """Return why there is no Prometheus here; None if there is one."""
     return None if shutil.which("prometheus") else "Prometheus is not installed (Debian's package prometheus)"
 
 
 @dataclass(frozen=True)
 class Monitor:
-    """A running one, at `url`."""
+    """A running Prometheus at `url`."""
 
     url: str
 
     def firing(self) -> set[tuple[str, str]] | None:
-        """The alerts that fire, with their streams ("" for those of none); None while it starts."""
+        """Return the firing alerts with their streams ("" for alerts without one); None while it starts."""
         try:
             answer = httpx.get(f"{self.url}/api/v1/alerts", trust_env=False, timeout=10).raise_for_status().json()
         except httpx.HTTPError:
@@ -42,7 +42,7 @@ class Monitor:
 
 @contextmanager
 def watching(metrics_port: int, folder: Path) -> Iterator[Monitor]:
-    """A Prometheus that asks the agent every second. Rules fire at once: nobody waits for an hour here."""
+    """Yield a Prometheus that scrapes the agent every second. Its rules fire at once, without an hour's delay."""
     folder.mkdir(parents=True, exist_ok=True)
     rules = re.sub(r"for: \w+", "for: 0s", RULES.read_text(encoding="utf-8"))
     (folder / "rules.yml").write_text(rules, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The running platform as the tests see it: its stack, its API, its sources, its alerts, and whether all is equal."""
+"""The running platform: its stack, its API, its sources, its alerts, and the check that all is equal."""
 
 from __future__ import annotations
 
@@ -40,24 +40,24 @@ class Alerts:
     url: str
 
     def received(self) -> list[dict[str, Any]]:
-        """All bodies, the oldest first."""
+        """Return all bodies, the oldest first."""
         answer: list[dict[str, Any]] = httpx.get(self.url, trust_env=False, timeout=10).raise_for_status().json()
         return answer
 
     def about(self, run: Run) -> list[dict[str, Any]]:
-        """Those that link to a flow run."""
+        """Return the alerts that link to a flow run."""
         return [body for body in self.received() if run.id in str(body)]
 
 
 @dataclass(frozen=True)
 class Warehouse:
-    """A copy of the warehouse's files: of the one that runs write, and of the one that readers have."""
+    """A copy of the warehouse's files: the one that runs write, and the published one."""
 
     directory: Path
 
     @contextmanager
     def published(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """What readers have, read-only."""
+        """Yield the published file, read-only."""
         with duckdb.connect(str(self.published_path), read_only=True) as connection:
             yield connection
 
@@ -69,7 +69,7 @@ class Warehouse:
 
 @dataclass(frozen=True)
 class Platform:
-    """Everything that a test needs. `folder` is for copies of the warehouse."""
+    """The running platform with its parts. `folder` is for copies of the warehouse."""
 
     stack: Stack
     prefect: PrefectApi
@@ -80,7 +80,7 @@ class Platform:
     folder: Path = field(repr=False)
 
     def metrics(self) -> dict[str, float]:
-        """What the agent shows, by name without its prefix, and values of labels."""
+        """Return the agent's metrics, by name without its prefix and by values of labels."""
         answer = httpx.get(f"http://127.0.0.1:{self.stack.ports.metrics}/metrics", trust_env=False, timeout=10)
         return {
             " ".join([sample.name.removeprefix("dp_mailblaze_"), *sample.labels.values()]): sample.value
@@ -93,7 +93,7 @@ class Platform:
         return self.prefect.ended(self.prefect.start("full"))
 
     def live_on(self, span: timedelta = timedelta(hours=6)) -> None:
-        """Let time go by in the shop and at the provider."""
+        """Advance the shop and the provider by `span`."""
         with connected(self.shop.owner_dsn, application_name="e2e") as connection:
             now = latest_business_time(connection)
         assert now is not None
@@ -101,19 +101,19 @@ class Platform:
         self.provider.advance_clock(span)
 
     def recover(self) -> None:
-        """The next run: complete, and by the tests' comparison equal, too."""
+        """Do the next run, which must complete and make all equal by the tests' comparison."""
         self.require_complete(self.full())
         self.require_equal()
 
     def require_complete(self, run: Run) -> None:
-        """A run completed, and by its own reconciliation all streams are equal."""
+        """Check that a run completed, and that its own reconciliation found all streams equal."""
         run.require_completed()
         rows = self.prefect.artifacts(run.id)["run-reconciliation"]
         assert len(rows) == STREAMS
         assert {row["equal"] for row in rows} == {"yes"}, rows
 
     def require_equal(self, *, landed_once: bool = True) -> None:
-        """Sources, lake, RAW and staging hold the same rows, one by one, and marts say what the sources say.
+        """Check that sources, lake, RAW and staging hold the same rows, and that the marts agree with the sources.
 
         Without `landed_once`, versions of rows may have been landed twice, as after a backfill.
         """
@@ -126,7 +126,7 @@ class Platform:
         assert traces(warehouse.published_path, people) == [], "the published file names people"
 
     def warehouse(self) -> Warehouse:
-        """A fresh copy of the warehouse, taken while no run writes it."""
+        """Return a fresh copy of the warehouse, taken while no run writes it."""
         directory = self.folder / "warehouse"
         shutil.rmtree(directory, ignore_errors=True)
         (directory / "published").mkdir(parents=True)
@@ -137,7 +137,7 @@ class Platform:
         return copy
 
     def source(self, query: str) -> list[tuple[Any, ...]]:
-        """A query on the shop, as its owner."""
+        """Run a query on the shop, as its owner."""
         with closing(psycopg2.connect(self.shop.owner_dsn)) as connection, connection.cursor() as cursor:
             cursor.execute("set timezone to 'UTC'")
             cursor.execute(query)
@@ -160,7 +160,7 @@ class Platform:
 
 @dataclass(frozen=True)
 class _Sides:
-    """The platform at rest, as the comparison of marts asks for it."""
+    """The platform at rest, in the form that the comparison of marts needs."""
 
     platform: Platform
     warehouse: Warehouse

@@ -1,4 +1,4 @@
-"""Prefect's REST API, as any client has it: start runs, wait for them, and read what their pages show."""
+"""A client of Prefect's REST API: starts runs, waits for them, and reads the contents of their pages."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Run:
 
     @classmethod
     def of(cls, answer: Mapping[str, Any]) -> Run:
-        """From the API's JSON."""
+        """Return a run from the API's JSON."""
         state = answer["state"] or {"type": "PENDING", "name": "none", "message": None}
         message = state["message"] or ""
         return cls(answer["id"], answer["name"], state["type"], state["name"], message, answer["total_run_time"])
@@ -41,7 +41,7 @@ class Run:
         return self.type in FINAL
 
     def require_completed(self) -> Run:
-        """Itself. Raises AssertionError with the state's message otherwise."""
+        """Return the run. Raises AssertionError with the state's message if it is not completed."""
         assert self.state == "Completed", f"{self.name} is {self.state}: {self.message}"
         return self
 
@@ -54,21 +54,21 @@ class PrefectApi:
 
     @cached_property
     def client(self) -> httpx.Client:
-        """Without the user's proxy, and without connections that the server has closed meanwhile."""
+        """A client without the user's proxy, and without connections that the server has closed."""
         limits = httpx.Limits(max_keepalive_connections=0)
         return httpx.Client(base_url=self.url, trust_env=False, timeout=30, limits=limits)
 
     def start(self, deployment: str, flow: str = PLATFORM_FLOW, **parameters: Any) -> str:
-        """Create a run of a deployment; its id."""
+        """Create a run of a deployment. Return its id."""
         found = self._get(f"/deployments/name/{flow}/{deployment}")
         return str(self._post(f"/deployments/{found['id']}/create_flow_run", {"parameters": parameters})["id"])
 
     def run(self, run_id: str) -> Run:
-        """A flow run as it is now."""
+        """Return the present state of a flow run."""
         return Run.of(self._get(f"/flow_runs/{run_id}"))
 
     def ended(self, run_id: str, *, seconds: float = 600) -> Run:
-        """The run when its state is final; the server may go away meanwhile."""
+        """Return the run when its state is final. The server may be unavailable in the meantime."""
 
         def look() -> Run | None:
             try:
@@ -80,7 +80,7 @@ class PrefectApi:
         return until(look, seconds=seconds, what=f"the end of run {run_id}", every=0.5)
 
     def in_state(self, run_id: str, *states: str, seconds: float = 60) -> Run:
-        """The run when its state has one of these names."""
+        """Return the run when its state has one of these names."""
 
         def look() -> Run | None:
             run = self.run(run_id)
@@ -90,7 +90,7 @@ class PrefectApi:
         return until(look, seconds=seconds, what=f"run {run_id} to be {' or '.join(states)}")
 
     def runs(self, deployment: str, flow: str = PLATFORM_FLOW) -> list[Run]:
-        """The deployment's runs, the newest first; none where it is not registered yet."""
+        """Return the deployment's runs, the newest first; none if it is not registered yet."""
         asked = {
             "deployments": {"name": {"any_": [deployment]}},
             "flows": {"name": {"any_": [flow]}},
@@ -99,26 +99,26 @@ class PrefectApi:
         return [Run.of(answer) for answer in self._pages("/flow_runs/filter", asked)]
 
     def children(self, run_id: str) -> list[Run]:
-        """The flow runs that a run has started."""
+        """Return the flow runs that a run has started."""
         asked = {"flow_runs": {"parent_flow_run_id": {"any_": [run_id]}}, "sort": "START_TIME_ASC"}
         return [Run.of(answer) for answer in self._pages("/flow_runs/filter", asked)]
 
     def tasks(self, run_id: str) -> list[Run]:
-        """The task runs of a flow run."""
+        """Return the task runs of a flow run."""
         asked = {"flow_runs": {"id": {"any_": [run_id]}}}
         return [Run.of(answer) for answer in self._pages("/task_runs/filter", asked)]
 
     def task(self, run_id: str, name: str) -> Run | None:
-        """A task run by its name, the newest one; None where there is none yet."""
+        """Return the newest task run with that name; None if there is none yet."""
         return next((task for task in reversed(self.tasks(run_id)) if task.name == name), None)
 
     def log(self, run_id: str) -> str:
-        """All that a flow run and its tasks have logged, a line each."""
+        """Return all log lines of a flow run and its tasks."""
         asked = {"logs": {"flow_run_id": {"any_": [run_id]}}, "sort": "TIMESTAMP_ASC"}
         return "\n".join(entry["message"] for entry in self._pages("/logs/filter", asked))
 
     def artifacts(self, run_id: str) -> dict[str, Any]:
-        """A flow run's artifacts by key: rows of a table, or markdown."""
+        """Return a flow run's artifacts by key: rows of a table, or markdown."""
         asked = {"artifacts": {"flow_run_id": {"any_": [run_id]}}}
         found = [one for one in self._pages("/artifacts/filter", asked) if one["key"]]
         return {one["key"]: json.loads(one["data"]) if one["type"] == "table" else one["data"] for one in found}

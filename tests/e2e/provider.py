@@ -1,4 +1,4 @@
-"""The e-mail provider's admin routes: its clock, and the faults that it can be told to have."""
+"""The e-mail provider's admin routes: its clock, and its faults."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class Provider:
     admin_key: str = field(repr=False)
 
     def advance_clock(self, span: timedelta) -> None:
-        """Let `span` go by there."""
+        """Advance the provider's clock by `span`."""
         self._ask("POST", "/admin/clock", {"advance_seconds": span.total_seconds()})
 
     @contextmanager
     def fault(self, **fault: Any) -> Iterator[int]:
-        """A fault (see mock_saas/faults/injection.py) while the block lasts; its number, for `fired`."""
+        """Switch a fault on within the block (see mock_saas/faults/injection.py). Yield its number, for `fired`."""
         number = self._ask("POST", "/admin/faults", fault).json()["id"]
         try:
             yield number
@@ -35,7 +35,7 @@ class Provider:
             self._ask("DELETE", f"/admin/faults/{number}")
 
     def fired(self, number: int) -> int:
-        """How many requests a fault has met."""
+        """Return the number of requests that a fault has met."""
         return next(one["fired"] for one in self._ask("GET", "/admin/faults").json() if one["id"] == number)
 
     def _ask(self, method: str, path: str, body: Any = None) -> httpx.Response:

@@ -1,4 +1,4 @@
-"""A chat's incoming webhook, as far as alerts need one: it answers `ok` to each POST, and tells what it was sent.
+"""A chat's incoming webhook, as far as alerts need one: it answers `ok` to each POST, and lists what it received.
 
 Run by a bare Python in a container of the stack's network; GET lists the bodies received, DELETE forgets them.
 """
@@ -14,7 +14,7 @@ PORT = 8099
 
 
 class Receiver(ThreadingHTTPServer):
-    """Holds what was received."""
+    """A server that keeps the received bodies."""
 
     def __init__(self, port: int) -> None:
         super().__init__(("", port), Handler)
@@ -35,7 +35,7 @@ class Handler(BaseHTTPRequestHandler):
         self._answer("ok")
 
     def do_GET(self) -> None:
-        """All bodies, the oldest first."""
+        """Return all bodies, the oldest first."""
         with self.server.lock:
             told = json.dumps(self.server.received)
         self._answer(told)

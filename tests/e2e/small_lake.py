@@ -1,4 +1,4 @@
-"""The lake moved onto a volume that is small enough to be filled, and back onto its own."""
+"""A lake moved to a small volume that tests can fill, and back to its own volume."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ class SmallLake:
     stack: Stack
 
     def fill(self) -> None:
-        """Leave no byte free."""
+        """Fill the volume completely."""
         self._run("python", "-c", _FILL)
 
     def free(self) -> None:
-        """Take away what it was filled with."""
+        """Delete the files that fill the volume."""
         self._run("rm", "/small/ballast")
 
     def move(self, source: str, target: str) -> None:
-        """Copy all of a volume to the other, with owners and times."""
+        """Copy all of a volume to another, with owners and times."""
         self._run("find", target, "-mindepth", "1", "-delete")
         self._run("cp", "-a", f"{source}/.", target)
 
@@ -43,7 +43,7 @@ class SmallLake:
 
 @contextmanager
 def small_lake(stack: Stack) -> Iterator[SmallLake]:
-    """The lake lives on the small volume while the block lasts; what it holds at the end goes back."""
+    """Keep the lake on the small volume within the block. Its content at the end is copied back."""
     small = stack.overridden(HERE / "small_lake.yml")
     lake = SmallLake(small)
     stack.compose("stop", "lake")

@@ -45,7 +45,7 @@ class Ports:
 
     @property
     def variables(self) -> dict[str, str]:
-        """As docker-compose.yml names them."""
+        """The ports by the names of docker-compose.yml."""
         return {
             "POSTGRES_PORT": str(self.postgres),
             "SAAS_PORT": str(self.saas),
@@ -59,7 +59,7 @@ class Ports:
 
 @dataclass(frozen=True)
 class Stack:
-    """The project. `variables` are what a user would write into `.env`."""
+    """The compose project. `variables` are the ones that a user would write into `.env`."""
 
     ports: Ports
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -67,16 +67,16 @@ class Stack:
     project: str = PROJECT
 
     def given(self, **variables: str) -> Stack:
-        """The same project with other variables in its `.env`; running containers are as they were."""
+        """Return the project with other variables in its `.env`. Running containers do not change."""
         return replace(self, variables={**self.variables, **variables})
 
     def overridden(self, file: Path) -> Stack:
-        """The same project by one compose file more."""
+        """Return the project with one more compose file."""
         return replace(self, files=(*self.files, file))
 
     @property
     def environment(self) -> dict[str, str]:
-        """All that the commands see."""
+        """The whole environment of the commands."""
         kept = {
             name: value
             for name, value in os.environ.items()
@@ -85,42 +85,42 @@ class Stack:
         return {**kept, **self.ports.variables, **self.variables, "COMPOSE_PROJECT_NAME": self.project}
 
     def compose(self, *arguments: str, seconds: float = 120, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run `docker compose`. Raises AssertionError with its output where it fails and `check` is set."""
+        """Run `docker compose`. If it fails and `check` is set, raises AssertionError with its output."""
         files = [part for file in self.files for part in ("--file", str(file))]
         command = ["docker", "compose", "--project-name", self.project, "--env-file", os.devnull, *files, *arguments]
         return _run(command, self.environment, seconds=seconds, check=check)
 
     def docker(self, *arguments: str, seconds: float = 120) -> str:
-        """Run `docker`; its standard output. Raises AssertionError where it fails."""
+        """Run `docker`. Return its standard output. Raises AssertionError if it fails."""
         return _run(["docker", *arguments], self.environment, seconds=seconds, check=True).stdout
 
     def up(self, *services: str, seconds: float = 300) -> None:
-        """Start (these services), and return when they are healthy."""
+        """Start the services (all by default), and return when they are healthy."""
         self.start(*services, options=("--wait",), seconds=seconds)
 
     def start(self, *services: str, options: Sequence[str] = (), seconds: float = 120) -> None:
-        """Start (these services), and return at once: for what waits for them by itself, as a run does."""
+        """Start the services (all by default), and return at once, for callers that wait by themselves."""
         scale = ["--scale", f"ingest={INGEST_CONTAINERS}"] if not services or "ingest" in services else []
         alone = ["--no-deps"] if services else []
         self.compose("up", "--detach", "--no-build", *options, *scale, *alone, *services, seconds=seconds)
 
     def down(self, *, volumes: bool = False) -> None:
-        """Stop and remove all containers, and what they kept where `volumes` is set. Their logs stay, in LOGS."""
+        """Stop and remove all containers, with `volumes` also their data. Their logs stay, in LOGS."""
         self.keep_logs()
         self.compose("--profile", "*", "down", "--remove-orphans", *(["--volumes"] if volumes else []))
 
     def containers(self, service: str) -> list[str]:
-        """The ids of a service's containers, stopped ones too."""
+        """Return the ids of a service's containers, stopped ones too."""
         return self.compose("ps", "--all", "--quiet", service).stdout.split()
 
     def host_names(self, service: str) -> dict[str, str]:
-        """Container ids of a service by the host name that programs in them see."""
+        """Return the container ids of a service by the host name that programs in them see."""
         form = "{{.Config.Hostname}} {{.Id}}"
         shown = self.docker("inspect", "--format", form, *self.containers(service)).splitlines()
         return dict(line.split() for line in shown)
 
     def kill(self, *containers: str) -> None:
-        """SIGKILL, as by a machine that is gone."""
+        """Kill containers by SIGKILL, like a lost machine."""
         self.docker("kill", "--signal", "KILL", *containers)
 
     def copy_out(self, service: str, path: str, to: Path) -> None:
@@ -128,7 +128,7 @@ class Stack:
         self.compose("cp", f"{service}:{path}", str(to))
 
     def keep_logs(self) -> None:
-        """Add what each service has said to its file in LOGS."""
+        """Append each service's output to its file in LOGS."""
         LOGS.mkdir(exist_ok=True)
         services = self.compose("ps", "--all", "--services").stdout.split()
 
@@ -142,7 +142,7 @@ class Stack:
 
 
 def engine_problem() -> str | None:
-    """Why no container can be run here; None where an engine answers."""
+    """Return why no container can run here; None if an engine answers."""
     try:
         _run(["docker", "info"], dict(os.environ), seconds=30, check=True)
         _run(["docker", "compose", "version"], dict(os.environ), seconds=30, check=True)

@@ -55,7 +55,7 @@ def test_streams_run_in_several_containers(platform: Platform) -> None:
 
 
 def test_a_scheduled_run_without_news_leaves_the_warehouse_alone(platform: Platform) -> None:
-    """The shop is quiet; the provider is not asked, for its clock goes on. What the run before left of itself stays."""
+    """The shop is quiet, and the provider is left out because its clock runs on. The record of the run before stays."""
 
     def published() -> list[tuple[object, ...]]:
         with platform.warehouse().published() as connection:

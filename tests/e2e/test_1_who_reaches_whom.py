@@ -1,4 +1,4 @@
-"""Who reaches whom, tried from inside the containers: by the service's name, and by the address of its container."""
+"""Which service can reach which, tested from inside the containers by service name and by address."""
 
 from __future__ import annotations
 
@@ -66,6 +66,6 @@ def test_query_reaches_nobody_and_answers_all_the_same(platform: Platform) -> No
 
 
 def addresses(platform: Platform, service: str) -> list[str]:
-    """The addresses of a service's container, one for each of its networks."""
+    """Return the addresses of a service's container, one for each of its networks."""
     form = "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}"
     return platform.stack.docker("inspect", "--format", form, *platform.stack.containers(service)).split()

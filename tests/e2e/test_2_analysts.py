@@ -1,4 +1,4 @@
-"""Analysts look at the marts: every page after a run, in a browser, its numbers those of the published file."""
+"""The pages over the marts after a run, in a browser: their numbers equal the published file's."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def warehouse(platform: Platform) -> Warehouse:
 
 @pytest.fixture(scope="module")
 def seen(warehouse: Warehouse, analysts: Ui) -> dict[str, Any]:
-    """What a browser saw of all pages."""
+    """The browser's report on all pages."""
     return analysts.visit("analytics", "Year", COUNTRY, pictures="analytics")
 
 
@@ -43,7 +43,7 @@ def ask(warehouse: Warehouse, sql: str) -> tuple[Any, ...]:
 
 
 def figure(text: str, label: str) -> int:
-    """The number on the card of this label; cents are left out."""
+    """Return the number on the card with this label, without cents."""
     found = re.search(rf"^{label}\s+€?([\d,]+)", text, re.MULTILINE)
     assert found, text[:2000]
     return int(found[1].replace(",", ""))

@@ -1,4 +1,4 @@
-"""`make up` looks before it starts anything."""
+"""`make up` checks the ports before it starts anything."""
 
 from __future__ import annotations
 

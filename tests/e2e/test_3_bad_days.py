@@ -1,7 +1,7 @@
 """Bad days: something is killed, stopped, full or wrong in the middle of a run.
 
-First days on which a run completes all the same, and all rows are equal. Then days on which it does not, each on top of
-those before: its state says why. The last day's runs make up for all of them.
+First come days on which a run still completes, and all rows are equal. Then come days on which it does not, each on top
+of those before: its state names the reason. The last day's runs make up for all of them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ API_AWAY_SECONDS = 10
 
 @pytest.fixture(autouse=True)
 def _something_new(platform: Platform) -> None:
-    """Each day has rows to land."""
+    """Make new rows to land on each day."""
     platform.live_on()
 
 
@@ -151,7 +151,10 @@ def _events_run(platform: Platform, run_id: str) -> Run | None:
 
 
 def _kill_in_mid_load(platform: Platform) -> str:
-    """Kill the agent while a run loads, the lake held up meanwhile; which run. Too quick loads are done again."""
+    """Kill the agent while a run loads, with the lake paused.
+
+    Return the run's id. If a load was too fast, try again.
+    """
     [lake] = platform.stack.containers("lake")
     for _ in range(3):
         run_id = platform.prefect.start("full")
@@ -166,7 +169,7 @@ def _kill_in_mid_load(platform: Platform) -> str:
 
 
 def _host(platform: Platform, stream_run: Run) -> str:
-    """The host on which a stream is landed."""
+    """Return the host on which a stream is landed."""
 
     def look() -> str | None:
         found = re.search(r"on host (\w+)", platform.prefect.log(stream_run.id))
@@ -181,7 +184,7 @@ def _loads_going_on(platform: Platform, run_id: str) -> bool:
 
 @contextmanager
 def _paused(platform: Platform, container: str) -> Iterator[None]:
-    """Nothing moves in the container while the block lasts."""
+    """Pause the container within the block."""
     platform.stack.docker("pause", container)
     try:
         yield
@@ -191,7 +194,7 @@ def _paused(platform: Platform, container: str) -> Iterator[None]:
 
 @contextmanager
 def _locked(platform: Platform, table: str) -> Iterator[None]:
-    """Nobody can read the table; ends with the server."""
+    """Lock a table against readers within the block, or until the server ends."""
     with closing(psycopg2.connect(platform.shop.owner_dsn)) as connection:
         connection.cursor().execute(f"lock table {table} in access exclusive mode")
         yield

@@ -1,4 +1,4 @@
-"""Visits to Prefect's UI, each by a browser in the environment that is made for it."""
+"""Visits to Prefect's UI, each by a browser in its own Python environment."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SECONDS = 900
 
 
 def browser_problem() -> str | None:
-    """Why the UI cannot be looked at here; None where it can."""
+    """Return why the UI cannot be opened here; None if it can."""
     if not PYTHON.exists():
         return "the browser's driver is not installed: `make e2e` installs it"
     if not os.environ.get("CHROMIUM") and not any(map(shutil.which, BROWSERS)):
@@ -28,12 +28,12 @@ def browser_problem() -> str | None:
 
 @dataclass(frozen=True)
 class Ui:
-    """The UI at `url`; pictures of what was seen go to a folder of PICTURES for each visit."""
+    """The UI at `url`. Each visit saves its pictures in a folder of PICTURES."""
 
     url: str
 
     def visit(self, kind: str, *arguments: str, pictures: str) -> dict[str, Any]:
-        """Go there (see `browser.py`), and what was to be read. Raises AssertionError where something is not there."""
+        """Make a visit (see `browser.py`), and return its report. Raises AssertionError if something is missing."""
         folder = PICTURES / pictures
         shutil.rmtree(folder, ignore_errors=True)
         command = [str(PYTHON), "-m", "tests.e2e.browser", kind, self.url, str(folder), *arguments]
@@ -43,5 +43,5 @@ class Ui:
         return facts
 
     def see(self, path: str, words: str, *, pictures: str) -> str:
-        """The text of one page, when it shows these words."""
+        """Return the text of one page, as soon as it shows these words."""
         return str(self.visit("page", path, words, pictures=pictures)["text"])

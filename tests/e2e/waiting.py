@@ -1,4 +1,4 @@
-"""Waiting for what containers do: asked again and again, for there is no event to subscribe to."""
+"""Waits for events in containers by polling, because there is nothing to subscribe to."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 def until(look: Callable[[], T | None], *, seconds: float, what: str, every: float = 0.2) -> T:
-    """The first answer of `look` that is true. Raises AssertionError, saying what was awaited, after `seconds`."""
+    """Return the first true result of `look`. After `seconds`, raises AssertionError that names `what` was awaited."""
     deadline = time.monotonic() + seconds
     while True:
         seen = look()

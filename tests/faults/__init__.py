@@ -1,1 +1,1 @@
-"""What happens when the parts that the platform depends on misbehave: S3, the provider's API, Postgres, clocks."""
+"""Misbehaviour of the parts that the platform depends on: S3, the provider's API, Postgres, clocks."""

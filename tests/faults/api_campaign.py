@@ -50,9 +50,9 @@ _FAULTS: tuple[dict[str, Any], ...] = (
 
 
 def run(ground: Ground, order: Order) -> Report:
-    """Let the provider live on and fail, and run, round after round; then judge.
+    """Advance the failing provider and do a run, round after round, then judge.
 
-    The ground's provider must be nobody else's: its clock is moved and its faults are switched on.
+    The ground's provider must be ours alone, because its clock is advanced and its faults are switched on.
     """
     report = Report(NAME, order, wanted=order.size(FULL))
     chance = order.chance("rounds")
@@ -79,15 +79,15 @@ def run(ground: Ground, order: Order) -> Report:
 
 
 def lenient(stream: str) -> StreamContract:
-    """The stream's contract, with no limit to what is quarantined: a small batch may hold few good records."""
+    """Return the stream's contract without a limit to quarantine, because a small batch may hold few good records."""
     contract = ContractRegistry.load()[stream]
     return replace(contract, spec=contract.spec.model_copy(update={"max_quarantine_ratio": 1.0}))
 
 
 def _small_steps(settings: IngestSettings, page_size: int, chance: random.Random) -> IngestSettings:
-    """Small pages and small commits, so that runs break in the middle of windows.
+    """Return settings with small pages and commits, so that runs break in the middle of windows.
 
-    The size of pages stays: a page is known again, across a break, by its records.
+    The page size stays the same, because a page is recognised across a break by its records.
     """
     return settings.model_copy(
         update={
@@ -99,7 +99,7 @@ def _small_steps(settings: IngestSettings, page_size: int, chance: random.Random
 
 
 def _bad_day(chance: random.Random) -> list[dict[str, Any]]:
-    """A few faults: each meets a share of the requests after some have passed, and ends after a few."""
+    """Return a few faults. Each meets a share of the requests after some have passed, and ends after a few."""
     return [
         {
             **fault,
@@ -112,7 +112,7 @@ def _bad_day(chance: random.Random) -> list[dict[str, Any]]:
 
 
 def _ends(line: Line, settings: IngestSettings, contracts: Sequence[StreamContract]) -> Counter[str]:
-    """Run the streams, and count how that ended. Raises any error that no fault explains."""
+    """Run the streams, and count the outcomes. Raises any error that no fault explains."""
     ended: Counter[str] = Counter()
     with open_ingestion(settings, contracts, "campaign", store=line.store) as opened:
         for contract in contracts:
@@ -152,7 +152,7 @@ class Admin:
             assert answer.status_code == httpx.codes.CREATED, answer.text
 
     def switch_off(self) -> Counter[str]:
-        """What each kind of fault has done, and an end to it."""
+        """Switch all faults off. Return what each kind of fault has done."""
         struck: Counter[str] = Counter()
         for installed in self._client.get("/admin/faults").json():
             fault = installed["fault"]

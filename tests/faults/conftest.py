@@ -1,4 +1,4 @@
-"""A line, and a source and a lake, of one's own for each test."""
+"""A line, a source and a lake for each test."""
 
 from __future__ import annotations
 
@@ -25,6 +25,6 @@ def world(source_world: World) -> World:
 
 @pytest.fixture
 def impatient() -> Iterator[None]:
-    """Retries do not wait."""
+    """Make retries without waits."""
     with without_waiting():
         yield

@@ -1,4 +1,4 @@
-"""Poolers before a Postgres: a real PgBouncer, and a proxy that forgets what a client asks for when it connects."""
+"""Poolers before a Postgres: a real PgBouncer, and a proxy that drops a client's start-up parameters."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _STARTUP = 196608
 
 
 class ForgetfulProxy(TcpProxy):
-    """Passes on nobody's start-up parameters but user and database, as a pooler may."""
+    """A proxy that passes on only the start-up parameters user and database, as a pooler may."""
 
     def _open(self, client: socket.socket, server: socket.socket) -> None:
         while True:
@@ -56,7 +56,7 @@ def _exactly(source: socket.socket, count: int) -> bytes:
 
 @contextmanager
 def forgetful_proxy(port: int) -> Iterator[ForgetfulProxy]:
-    """A running proxy before the Postgres at `port`."""
+    """Yield a running proxy before the Postgres at `port`."""
     proxy = ForgetfulProxy(port)
     thread = Thread(target=proxy.serve, daemon=True)
     thread.start()
@@ -69,9 +69,9 @@ def forgetful_proxy(port: int) -> Iterator[ForgetfulProxy]:
 
 @contextmanager
 def pgbouncer(dsn: str, *, mode: str, ignored: str = "") -> Iterator[str]:
-    """A PgBouncer before the server of `dsn`; gives the DSN that goes through it.
+    """Yield the DSN through a PgBouncer before the server of `dsn`.
 
-    `ignored` are the start-up parameters that it drops; it refuses others that it does not know.
+    It drops the start-up parameters in `ignored`, and refuses other unknown ones.
     """
     assert PGBOUNCER is not None
     given = parse_dsn(dsn)

@@ -1,4 +1,4 @@
-"""A login of its own, with settings of its own, to run ingest as."""
+"""A login with settings of its own, to run ingest with."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from tests.ingest.run.world import World
 
 @contextmanager
 def as_role(world: World, settings: Mapping[str, str]) -> Iterator[World]:
-    """The same world, seen by a role that may read all of `public` and has these settings; dropped at the end."""
+    """Yield the world as seen by a role with these settings, which may read all of `public`.
+
+    The role is dropped at the end.
+    """
     role = sql.Identifier(f"reader_{uuid.uuid4().hex[:8]}")
     name = role.string
     with world.connection.cursor() as cursor:

@@ -52,7 +52,7 @@ def run(ground: Ground, order: Order) -> Report:
 
 
 def _behind(line: Line, endpoint_url: str) -> Line:
-    """The line by way of the storm, with small files, so that a batch has many of them."""
+    """Return the line through the storm, with small files, so that a batch has many of them."""
     lake = line.settings.lake.model_copy(update={"endpoint_url": endpoint_url})
     settings = line.settings.model_copy(update={"lake": lake, "target_file_bytes": 1, "concurrency": 1})
     return replace(line, settings=settings)

@@ -15,9 +15,9 @@ _CHUNK = 4096
 
 
 class TcpProxy:
-    """Listens on a port of 127.0.0.1, any by default, and passes on to `port` of 127.0.0.1.
+    """A proxy that listens on a port of 127.0.0.1, any by default, and forwards to `port` of 127.0.0.1.
 
-    Each connection takes the next of `cuts`: after so many bytes from the server it is reset on both sides.
+    Each connection takes the next of `cuts`: after that many bytes from the server it is reset on both sides.
     """
 
     def __init__(self, port: int, *, listen: int = 0) -> None:
@@ -29,12 +29,12 @@ class TcpProxy:
 
     @property
     def port(self) -> int:
-        """Where it listens."""
+        """The port on which it listens."""
         port: int = self._listener.getsockname()[1]
         return port
 
     def before(self, dsn: str) -> str:
-        """The same connection string, by way of this proxy."""
+        """Return the connection string through this proxy."""
         assert int(parse_dsn(dsn)["port"]) == self._upstream[1]
         return make_dsn(dsn, host="127.0.0.1", port=self.port)
 
@@ -67,7 +67,7 @@ class TcpProxy:
             back.join()
 
     def _open(self, client: socket.socket, server: socket.socket) -> None:
-        """Called before anything is passed on."""
+        """Do nothing. Called before any byte is forwarded."""
 
     def _pass_on(self, source: socket.socket, target: socket.socket, limit: int | None) -> None:
         left = limit
@@ -84,7 +84,7 @@ class TcpProxy:
 
 
 def _will_be_reset(*ends: socket.socket) -> None:
-    """Wake whoever reads from these sockets; and when they are closed, their peers get an RST."""
+    """Wake the readers of these sockets, and make their peers get an RST when they are closed."""
     for end in ends:
         with suppress(OSError):
             end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -93,7 +93,7 @@ def _will_be_reset(*ends: socket.socket) -> None:
 
 @contextmanager
 def tcp_proxy(port: int, *, listen: int = 0) -> Iterator[TcpProxy]:
-    """A running proxy."""
+    """Yield a running proxy."""
     proxy = TcpProxy(port, listen=listen)
     thread = Thread(target=proxy.serve, daemon=True)
     thread.start()

@@ -1,4 +1,4 @@
-"""The provider's API misbehaves: every record is landed or quarantined as often as it was given, whatever the day."""
+"""The provider's API misbehaves: every record is landed or quarantined exactly as often as it was given."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ EVENTS = lenient("email_events")
 
 @pytest.fixture(scope="module")
 def provider(run_directory: RunDirectory, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SaasServer]:
-    """This module's own: its clock only moves forward, and every test has a lake of its own."""
+    """This module's provider: its clock only moves forward, and every test has a lake of its own."""
     options = replace(small_provider(later=-HOURS_BACK), events_per_day=300)
     with process_group(run_directory.lock) as group:
         yield start_saas(group, options, run_directory.path, tmp_path_factory.mktemp("provider")).ready()
@@ -75,7 +75,7 @@ def test_bad_days_lose_and_double_nothing(ground: Ground, provider: SaasServer) 
 
 @contextmanager
 def broken_off(saas: Line, admin: Admin) -> Iterator[None]:
-    """A window that was left in its middle."""
+    """A window that was left unfinished."""
     admin.switch_on([{"kind": "drop", "path": "/v1/events", "skip": 3}])
     with pytest.raises(TransientError):
         saas.ingest([EVENTS])
@@ -88,7 +88,7 @@ def broken_off(saas: Line, admin: Admin) -> Iterator[None]:
 def test_a_key_that_is_refused_when_a_window_is_resumed_does_not_land_the_window_again(
     saas: Line, admin: Admin
 ) -> None:
-    """The page cursor is still good: it was the key that was refused."""
+    """The page cursor is still valid, because only the key was refused."""
     with broken_off(saas, admin):
         admin.switch_on([{"kind": "error", "status": 403, "path": "/v1/events", "skip": 1, "count": 1}])
         with pytest.raises(AccessError, match="Check SAAS_API_KEY"):
@@ -97,7 +97,7 @@ def test_a_key_that_is_refused_when_a_window_is_resumed_does_not_land_the_window
 
 
 def test_a_page_that_is_repeated_across_a_break_is_known_again(saas: Line, admin: Admin) -> None:
-    """The page was landed, its cursor leads to it once more, and in between the run ended."""
+    """The page was landed, its cursor leads to it once more, and the run ended in between."""
     admin.switch_on(
         [
             {"kind": "repeat_page", "path": "/v1/events", "skip": 2, "count": 1},
@@ -135,7 +135,7 @@ def test_a_count_that_arrives_broken_is_asked_for_again(saas: Line, admin: Admin
 
 @contextmanager
 def date_header(*, off_by: timedelta) -> Iterator[None]:
-    """The machine that answers has a clock of its own, which is wrong."""
+    """Set the Date header of responses wrong by this much."""
 
     def shifted(response: httpx.Response) -> datetime:
         return server_time(response) + off_by
@@ -147,7 +147,7 @@ def date_header(*, off_by: timedelta) -> Iterator[None]:
 def test_a_provider_whose_machines_clocks_differ_by_minutes_loses_nothing_and_no_watermark_moves_back(
     saas: Line, provider: SaasServer
 ) -> None:
-    """One that is ahead by less than the settling time, one that is far behind."""
+    """One clock is ahead by less than the settling time, another is far behind."""
     watermarks = []
     for minutes in (0, -10, 0.9, -3, 0):
         provider.advance_clock(timedelta(minutes=4))
@@ -161,7 +161,7 @@ def test_a_provider_whose_machines_clocks_differ_by_minutes_loses_nothing_and_no
 
 
 def test_an_answer_that_drips_for_ever_is_given_up(provider: SaasServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each byte comes within the read timeout, so only the whole answer's time tells."""
+    """Each byte comes within the read timeout, so only the limit of the whole response ends it."""
     monkeypatch.setattr("ingest.sources.api.http._LONGEST_ANSWER_SECONDS", 0.05)
 
     class Dripping(httpx.SyncByteStream):

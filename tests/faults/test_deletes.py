@@ -26,7 +26,7 @@ Version = tuple[int, bool]
 
 @dataclass(frozen=True)
 class Shelf:
-    """The shop's stock levels, on their way."""
+    """The shop's stock levels, on their way to the marts."""
 
     line: Line
     dbt: Dbt
@@ -36,7 +36,7 @@ class Shelf:
             session.cursor().execute(statement)
 
     def build(self) -> None:
-        """Load and build; lake and RAW are what the source says they must be."""
+        """Load and build. Check that lake and RAW agree with the source."""
         self.line.load([LEVELS])
         self.dbt.succeed("build", *MODELS)
 
@@ -50,7 +50,7 @@ class Shelf:
             return {(warehouse, product): on_hand for warehouse, product, on_hand in cursor.fetchall()}
 
     def history(self, key: Key) -> list[Version]:
-        """The key's versions, oldest first."""
+        """Return the key's versions, oldest first."""
         rows = self._query(
             "select on_hand, dbt_is_deleted = 'True' from SNAPSHOTS.snap_stock_levels "
             f"where (warehouse_id, product_id) = {key} order by _log_version, dbt_is_deleted, dbt_valid_from"
@@ -58,7 +58,7 @@ class Shelf:
         return [(on_hand, is_deleted) for on_hand, is_deleted in rows]
 
     def open_versions(self) -> dict[Key, bool]:
-        """By key, whether its one open version is the mark of a deletion."""
+        """Return by key whether its one open version is the mark of a deletion."""
         rows = self._query(
             "select warehouse_id, product_id, any_value(dbt_is_deleted = 'True'), count(*) "
             "from SNAPSHOTS.snap_stock_levels where dbt_valid_to is null group by all"

@@ -1,4 +1,4 @@
-"""What lies between ingest and Postgres: a pooler that drops settings, or shares sessions out."""
+"""Poolers between ingest and Postgres that drop settings or share sessions."""
 
 from __future__ import annotations
 
@@ -178,7 +178,9 @@ def test_a_pooler_by_statement_is_refused_with_words(world: World) -> None:
 
 
 class Pooled:
-    """A cursor of a pooler that answers with the `sessions` in turn, and in which `stuck` settings do not move."""
+    """A cursor of a pooler that answers with the `sessions` in turn, and in which `stuck` settings cannot be
+    changed.
+    """
 
     def __init__(self, *, sessions: Sequence[str] = ("1",), stuck: dict[str, str] | None = None) -> None:
         self._sessions = list(sessions)

@@ -54,7 +54,7 @@ def _fill(world: World) -> None:
 
 
 class Once:
-    """Calls `strike` when a stream has made its first progress, once."""
+    """A function that calls `strike` once, at a stream's first progress."""
 
     def __init__(self, strike: Callable[[], object]) -> None:
         self._strike = strike
@@ -87,7 +87,7 @@ def test_backends_terminated_in_mid_stream_are_tried_again(items: World) -> None
 
 @pytest.fixture
 def own_server(tmp_path: Path) -> Iterator[tuple[PostgresServer, Callable[[], object]]]:
-    """A cluster of this test alone, and how to crash it and start it again."""
+    """A cluster for this test only, and a function that crashes and restarts it."""
     account = unprivileged_account()
     binaries = find_binaries(LocalSettings().postgres_bin, account)
     with open_run_directory() as directory, process_group(directory.lock) as group:
@@ -96,7 +96,7 @@ def own_server(tmp_path: Path) -> Iterator[tuple[PostgresServer, Callable[[], ob
 
 
 def _restart(server: PostgresServer, group: ProcessGroup, log: Path) -> None:
-    """As `pg_ctl stop -m immediate` and `start` do: no checkpoint, every session cut, recovery from the WAL."""
+    """Do `pg_ctl stop -m immediate` and `start`: no checkpoint, every session cut, recovery from the WAL."""
     postmaster = int((server.data_directory / "postmaster.pid").read_text().splitlines()[0])
     os.kill(postmaster, signal.SIGQUIT)
     server.process.wait(30)
@@ -149,7 +149,7 @@ HOSTILE = {
 
 
 def test_settings_of_the_role_change_neither_whether_nor_what_is_read(items: World) -> None:
-    """Timeouts made for people's sessions would end every long read; the others alter how values are told."""
+    """Timeouts for people's sessions would end every long read; other settings change the text of values."""
     items.execute(
         "create table told (id int primary key, at timestamptz, local timestamp, span interval, bytes bytea,"
         " ats timestamptz[], reals float8[], name text);"
@@ -223,7 +223,7 @@ def test_a_table_that_is_locked_is_told_with_who_locks_it_and_the_others_go_on(w
 def test_whoever_waits_to_alter_a_table_in_mid_run_does_not_make_the_run_wait_for_ever(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """He waits for the run's lock, and the run's next reader behind him: nobody but us can end that."""
+    """The session waits for the run's lock, and the run's next reader waits behind it: only we can end that."""
     monkeypatch.setitem(session.SETTINGS, "lock_timeout", "200ms")
     world.execute(ITEMS)
     world.execute("insert into items values (1, 'a')")

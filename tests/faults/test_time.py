@@ -97,7 +97,7 @@ def test_a_window_in_the_hour_that_a_wall_clock_shows_twice_holds_its_own_rows_o
 
 @contextmanager
 def machine_clock(*, off_by: timedelta) -> Iterator[None]:
-    """This machine's clock, as ingest and the loader see it, is wrong by so much."""
+    """Set this machine's clock, as ingest and the loader see it, wrong by this much."""
 
     class Wrong(datetime):
         @classmethod
@@ -136,7 +136,7 @@ def test_a_machine_clock_that_is_turned_back_or_years_ahead_changes_nothing(worl
 
 @contextmanager
 def database_clock(*, off_by: timedelta) -> Iterator[None]:
-    """The database's clock is wrong by so much when the horizon is read."""
+    """Set the database's clock, as the horizon sees it, wrong by this much."""
 
     def shifted(connection: Connection, *, margin: timedelta) -> Horizon:
         horizon = read_horizon(connection, margin=margin)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def s3_client(s3_server: S3Server) -> S3Client:
-    """One client for all tests: to make one takes longer than most of them."""
+    """One client for all tests, because making one takes longer than most tests."""
     return s3_server.client()
 
 
@@ -38,5 +38,5 @@ def store(lake_settings: LakeSettings, s3_client: S3Client) -> ObjectStore:
 
 @pytest.fixture
 def command_line(lake_settings: LakeSettings, empty_database: str, tmp_path: Path) -> CommandLine:
-    """`python -m ingest` in an empty folder, told to use this test's database, lake and contracts."""
+    """`python -m ingest` in an empty folder, configured for this test's database, lake and contracts."""
     return CommandLine.beside(tmp_path, lake_settings, empty_database)

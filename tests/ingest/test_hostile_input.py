@@ -1,4 +1,4 @@
-"""What others wrote, damaged in any way: read, or refused by one error of ours. Connection strings: tests/common."""
+"""Damaged foreign text of any kind: it is read, or refused by one of our errors. Connection strings: tests/common."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ PIECES = [
 
 @st.composite
 def damaged(draw: Any, whole: str) -> str:
-    """A text with some of its places cut out, doubled, or overwritten."""
+    """Return a text with some of its parts cut out, doubled, or overwritten."""
     text = whole
     for _ in range(draw(st.integers(1, 4))):
         start = draw(st.integers(0, len(text)))

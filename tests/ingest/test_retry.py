@@ -18,7 +18,7 @@ from ingest.retry_policies import API_REQUEST, LOAD_STATEMENT, STREAM_FROM_POSTG
 
 
 class Calls:
-    """A call that raises `failures` in turn, then answers."""
+    """A function that raises `failures` in turn, then returns."""
 
     def __init__(self, failures: Sequence[BaseException]) -> None:
         self._failures = list(failures)
@@ -104,7 +104,7 @@ def test_what_the_provider_asks_for_is_waited() -> None:
 def test_a_provider_that_asks_to_come_back_at_once_is_asked_for_as_long_as_the_budget_lasts(
     seconds: float | None,
 ) -> None:
-    """Its tries have no limit of their own, and no wait is so short that they cost nothing."""
+    """Its tries have no limit, but each wait costs some of the budget."""
     call, budget, slept = Calls([limited(seconds)] * 1000), WaitBudget(300), list[float]()
     answer, error = run(call, budget, slept)
     assert answer is None

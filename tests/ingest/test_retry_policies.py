@@ -1,4 +1,4 @@
-"""No loop that tries again has a number of its own, and the page that shows them all is made from the one module."""
+"""No retry loop has numbers of its own, and the table in the documentation is made from the one module."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_no_module_has_a_number_of_tries_or_a_wait_between_them(path: Path) -> N
 
 
 def numbers_of_retries(source: str) -> Iterator[str]:
-    """Each place in a module that says by itself how often or how late something is tried again."""
+    """Yield each place in a module with numbers of its own for retries or waits."""
     tree = ast.parse(source)
     for node in ast.walk(tree):
         for name, value in _named_values(node):
@@ -73,7 +73,9 @@ def _defaults(arguments: ast.arguments) -> Iterator[tuple[str, ast.expr]]:
 
 
 def _has_number(value: ast.expr) -> bool:
-    """Whether it is a number above 1, or is made of one: a count or seconds, and no flag or limit such as `ge=0`."""
+    """Return whether it is a number above 1, or contains one: a count or seconds, and no flag or limit such as
+    `ge=0`.
+    """
     inner: list[ast.expr] = [value]
     if isinstance(value, ast.Call):
         inner = [*value.args, *(item.value for item in value.keywords if item.arg == "default")]
@@ -85,7 +87,7 @@ def _has_number(value: ast.expr) -> bool:
 
 
 def _waits_after_a_failure(loop: ast.While | ast.For) -> Iterator[str]:
-    """Sleeps within an `except` of a loop, whose seconds are not a policy's."""
+    """Yield sleeps within an `except` of a loop whose seconds are not a policy's."""
     for handler in ast.walk(loop):
         if isinstance(handler, ast.ExceptHandler):
             for call in ast.walk(handler):

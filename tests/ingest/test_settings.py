@@ -1,4 +1,4 @@
-"""What ingest refuses to be told: secrets where messages would show them, and the demo's own outside of dev."""
+"""Settings that ingest refuses: secrets that messages would show, and the demo's secrets outside of dev."""
 
 from __future__ import annotations
 

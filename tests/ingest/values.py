@@ -1,4 +1,4 @@
-"""The values of a table as psycopg2 reads them, and as they are in the lake, in one form that can be compared."""
+"""The values of a table as psycopg2 reads them, and in the lake, in one comparable form."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.ingest.run.world import World
 
 
 def read_source(world: World, contract: StreamContract) -> list[dict[str, Any]]:
-    """The table by psycopg2: native values, and for what lands as text what Postgres prints."""
+    """Read the table with psycopg2: native values, and Postgres' printed text for columns that land as text."""
     world.execute("set timezone = 'UTC'; set datestyle = 'ISO, YMD'; set intervalstyle = 'postgres'")
     columns = [
         sql.SQL(
@@ -44,7 +44,7 @@ def _prints(source_type: str, kind: Kind) -> bool:
 
 
 def plain(value: Any, source_type: str) -> Any:
-    """A value that equals another exactly if both are the same: bytes as bytes, and numbers as they are written."""
+    """Return a value that equals another exactly if both are the same: bytes as bytes, numbers as written."""
     if isinstance(value, memoryview):
         return value.tobytes()
     if isinstance(value, float):
@@ -56,7 +56,7 @@ def plain(value: Any, source_type: str) -> Any:
 
 
 def landed(world: World, contract: StreamContract) -> list[dict[str, Any]]:
-    """The rows of the newest commit in key order, without the platform's columns."""
+    """Return the rows of the newest commit in key order, without the platform's columns."""
     log = CommitLog(world.store, contract.stream)
     newest = log.head()
     while newest is not None and newest.kind is CommitKind.DELETES:

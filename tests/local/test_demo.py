@@ -1,4 +1,4 @@
-"""`make demo` from end to end: it proves itself, works again, and stops when it is told to."""
+"""`make demo` from end to end: it checks itself, works repeatedly, and stops on request."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def demo(state: Path, **environment: str) -> Iterator[subprocess.Popen[str]]:
 
 @pytest.fixture(scope="module")
 def shown(state: Path) -> str:
-    """What a demo on a leap day shows. The files that it published stay until the next one."""
+    """The output of a demo on a leap day. Its published files stay until the next demo."""
     with demo(state, BUSINESS_NOW=NOW) as process:
         text, _ = process.communicate()
     assert process.returncode == 0, text
@@ -118,7 +118,7 @@ def test_equal_now_gives_equal_marts(state: Path, shown: str, tmp_path: Path) ->
 
 
 def business_rows(file: Path) -> dict[str, list[str]]:
-    """Every mart's rows, in an order of their own, without the columns that carry the run's own clock."""
+    """Return every mart's rows in a fixed order, without the columns of the run's own clock."""
     ask = partial(run_query, file, limit=None)
     return {mart: rows_of(ask, mart) for mart in (table.name for table in marts(ask))}
 
@@ -174,7 +174,7 @@ def test_part_that_does_not_start_is_told_in_one_message(state: Path, tmp_path: 
 
 
 def command_line(process: psutil.Process) -> list[str]:
-    """A process's command line; empty where it has ended since."""
+    """Return a process's command line; empty if it has ended."""
     try:
         return process.cmdline()
     except psutil.NoSuchProcess:

@@ -1,5 +1,4 @@
-"""What the demo writes: a line for each thing that is done, tables that fit 80 columns, nothing but text without a
-terminal."""
+"""The demo's output: a line for each finished part, tables within 80 columns, and plain text without a terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The demo and the process of its flow: events and results arrive, a failure is told, an end is noticed."""
+"""The demo and the process of its flow: events and results arrive, a failure is reported, an end is noticed."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ REPORT = RunReport("run", 1.5)
 
 
 class CrashError(Exception):
-    """What no flow is prepared for."""
+    """An error that no flow expects."""
 
 
 class _Steps:
-    """Notes the steps that it hears of."""
+    """A listener that records steps."""
 
     def __init__(self) -> None:
         self.heard: list[tuple[str, str]] = []
@@ -58,7 +58,7 @@ class _EndedProcess:
 
 @contextmanager
 def flow_that(run: Callable[[], RunReport], tmp_path: Path) -> Iterator[FlowProcess]:
-    """A client whose other end is served by a thread."""
+    """Yield a client whose other end is served by a thread."""
     ours, theirs = socket.socketpair()
     other_end = Connection(theirs.detach())
 

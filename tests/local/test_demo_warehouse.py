@@ -1,4 +1,4 @@
-"""Where the demo's line ends: what was asked for, and for Snowflake what the environment or `.env` names."""
+"""The demo's warehouse: the requested one, and for Snowflake the one that the environment or `.env` names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the other tests stand on: every shop is a fresh copy, with the privileges of a real one."""
+"""Fixtures of other tests: every shop is a fresh copy, with the privileges of a real one."""
 
 from __future__ import annotations
 

@@ -117,7 +117,7 @@ def test_readiness_ends_with_the_process(group: ProcessGroup, tmp_path: Path) ->
 
 
 def _as_a_terminal_starts_it() -> None:
-    """Children inherit which signals are ignored: under nohup, SIGHUP is."""
+    """Reset ignored signals, which children inherit: under nohup, SIGHUP is ignored."""
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
 
@@ -144,7 +144,7 @@ def test_no_child_outlives_its_parent(tmp_path: Path, number: signal.Signals) ->
 
 
 def grandparent(*, new_session: bool, then: str) -> str:
-    """A program that starts a long sleeper, says its id, and goes on with `then`."""
+    """Return a program that starts a long sleeper, prints its id, and continues with `then`."""
     return f"""
 import os, subprocess, sys
 sleeper = [sys.executable, "-c", "import time; time.sleep(600)"]
@@ -155,6 +155,6 @@ print(child.pid, flush=True)
 
 
 def ended(processes: list[psutil.Process]) -> bool:
-    """Wait until all are gone; a zombie that its adopter has not buried is as dead."""
+    """Wait until all are gone. A zombie that its adopter has not reaped counts as gone."""
     _, alive = psutil.wait_procs(processes, timeout=PATIENCE)
     return not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]

@@ -18,7 +18,7 @@ LATIN = "de_DE.ISO-8859-1"
 
 @pytest.fixture
 def latin(tmp_path: Path) -> dict[str, str]:
-    """The variables of a Latin-1 locale, made here where this machine has the means."""
+    """The variables of a Latin-1 locale, made here if this machine can make one."""
     if shutil.which("localedef") is None:
         pytest.skip("there is no localedef to make a locale with")
     made = subprocess.run(

@@ -1,4 +1,4 @@
-"""The provider in the tests' hands: its listings, its API through ASGI, and a clock that stands still."""
+"""The provider in tests: its listings, its API through ASGI, and a clock that stands still."""
 
 import asyncio
 from collections import deque
@@ -38,17 +38,17 @@ class StoppedClock(ProviderClock):
 
 
 def settings(**changes: Any) -> Settings:
-    """Settings for tests: a fixed epoch and key, whatever the environment."""
+    """Return settings for tests: a fixed epoch and key, whatever the environment."""
     return Settings(**{"api_key": API_KEY, "epoch": EPOCH, "environment": "test", **changes})
 
 
 def event_list(**changes: Any) -> EventList:
-    """The listing of events."""
+    """Return the listing of events."""
     return _lists(**changes)[1]
 
 
 def campaign_list(**changes: Any) -> CampaignList:
-    """The listing of campaigns."""
+    """Return the listing of campaigns."""
     return _lists(**changes)[0]
 
 
@@ -60,14 +60,14 @@ def _lists(**changes: Any) -> tuple[CampaignList, EventList]:
 def walk(
     records: EventList | CampaignList, window: Window = EVERYTHING, limit: int = 1000, now_us: int = NOW_US
 ) -> list[str]:
-    """All records of a window, page by page."""
+    """Return all records of a window, page by page."""
     return [text for page in pages(records, window, limit, now_us) for text in page.records]
 
 
 def pages(
     records: EventList | CampaignList, window: Window = EVERYTHING, limit: int = 1000, now_us: int = NOW_US
 ) -> Iterator[Page]:
-    """The pages of a walk."""
+    """Yield the pages of a walk."""
     after: Position | None = None
     while True:
         page = records.page(window, after, limit, now_us)
@@ -78,17 +78,17 @@ def pages(
 
 
 def count(records: EventList | CampaignList, window: Window = EVERYTHING, now_us: int = NOW_US) -> Count:
-    """How many records a window holds."""
+    """Return the number of records in a window."""
     return deque([Count(0, 0), *records.counting(window, now_us)], maxlen=1).pop()
 
 
 def parse(texts: list[str]) -> list[Any]:
-    """The records of their texts."""
+    """Return the records of their texts."""
     return [orjson.loads(text) for text in texts]
 
 
 def is_strictly_ascending(values: list[Any]) -> bool:
-    """Whether each value is greater than the one before."""
+    """Return whether each value is greater than the one before."""
     return all(before < after for before, after in pairwise(values))
 
 
@@ -102,24 +102,24 @@ class Provider:
 
     @classmethod
     def make(cls, **changes: Any) -> "Provider":
-        """A provider with these settings."""
+        """Return a provider with these settings."""
         clock = StoppedClock()
         return cls(create_app(settings(**changes), clock), clock)
 
     def get(self, path: str, *, key: str | None = API_KEY, **query: Any) -> httpx.Response:
-        """A GET request with a key."""
+        """Return a GET request with a key."""
         return self.request("GET", path, key=key, params=query)
 
     def admin(self, method: str, path: str, json: Any = None) -> httpx.Response:
-        """A request to the admin routes."""
+        """Return a request to the admin routes."""
         return self.request(method, f"/admin{path}", key=ADMIN_KEY, json=json)
 
     def fault(self, **fault: Any) -> None:
-        """Switches a fault on."""
+        """Switch a fault on."""
         assert self.admin("POST", "/faults", fault).status_code == 201
 
     def request(self, method: str, path: str, *, key: str | None = API_KEY, **options: Any) -> httpx.Response:
-        """Any request; ``key`` None: without Authorization."""
+        """Make any request; with ``key`` None, without Authorization."""
         headers = {**({"Authorization": f"Bearer {key}"} if key else {}), **options.pop("headers", {})}
 
         async def call() -> httpx.Response:
@@ -130,7 +130,7 @@ class Provider:
         return self._runner.run(call())
 
     def walk(self, path: str, **query: Any) -> list[Any]:
-        """All records of a listing, following its cursors."""
+        """Return all records of a listing, following its cursors."""
         records: list[Any] = []
         page = self.get(path, **query).json()
         while True:
@@ -146,5 +146,5 @@ class Provider:
 
 
 def moment(us: int) -> str:
-    """A time as text of the API."""
+    """Return a time as text of the API."""
     return format_us(us)

@@ -35,7 +35,7 @@ DAY = {"from": moment(EPOCH_US + 5 * DAY_US), "until": moment(EPOCH_US + 6 * DAY
 
 
 def assert_problem(response: Any, status: int, *, type_: str = "about:blank") -> dict[str, Any]:
-    """The problem that a response is."""
+    """Return the problem that a response is."""
     assert response.status_code == status
     assert response.headers["content-type"] == "application/problem+json"
     problem: dict[str, Any] = response.json()

@@ -1,4 +1,4 @@
-"""The mailing list: who is on it, and that nothing is sent to those who have left it."""
+"""The mailing list: its members, and that nothing is sent to members who have left it."""
 
 from collections import defaultdict
 from datetime import timedelta
@@ -82,12 +82,12 @@ def test_nobody_is_written_to_after_a_hard_bounce_an_unsubscription_or_a_complai
 
 
 def kind(occurrence: Occurrence) -> EventType:
-    """What happened."""
+    """Return the type of the event."""
     return PATTERNS[occurrence.pattern].steps[occurrence.step].type
 
 
 def ends(occurrence: Occurrence) -> bool:
-    """Whether the recipient is off the list by it."""
+    """Return whether the recipient leaves the list by it."""
     pattern = PATTERNS[occurrence.pattern]
     hard = kind(occurrence) is EventType.BOUNCED and pattern.hard_bounce
     return hard or kind(occurrence) in (EventType.UNSUBSCRIBED, EventType.COMPLAINED)

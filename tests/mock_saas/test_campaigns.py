@@ -29,12 +29,12 @@ moments = st.integers(EPOCH_US, EPOCH_US + 40 * DAY_US)
 
 
 def lives(days: int = 60) -> list[CampaignLife]:
-    """All campaigns of so many days."""
+    """Return all campaigns of so many days."""
     return [life for day in range(FIRST_DAY - 5, FIRST_DAY + days) for life in CAMPAIGNS.created_on(day)]
 
 
 def existing(now_us: int) -> dict[str, Campaign]:
-    """The campaigns that exist, by looking at every one."""
+    """Return the campaigns that exist, by looking at every one."""
     versions = [version for life in lives() if (version := life.at(now_us))]
     return {version.campaign.campaign_id: version.campaign for version in versions}
 

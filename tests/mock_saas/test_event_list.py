@@ -29,7 +29,7 @@ shares = st.floats(0, 1)
 
 
 def span(rate: int, place: float) -> Window:
-    """A window of about 600 records somewhere in history."""
+    """Return a window of about 600 records somewhere in history."""
     start = EPOCH_US + int((NOW_US - EPOCH_US - SPAN_US[rate] - HOUR_US) * place)
     return Window(start, start + SPAN_US[rate])
 

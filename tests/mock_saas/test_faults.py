@@ -17,7 +17,7 @@ from tests.mock_saas.provider import ADMIN_KEY, NOW_US, Provider, StoppedClock
 
 
 def statuses(provider: Provider, requests: int, path: str = "/v1/events") -> list[int]:
-    """The statuses of so many requests in a row."""
+    """Return the statuses of so many requests in a row."""
     return [provider.get(path, limit=1).status_code for _ in range(requests)]
 
 

@@ -34,7 +34,7 @@ def history(seed: int, epoch_us: int, rate: int, broken_rate: float = SELDOM) ->
 
 
 def kind_of(record: Any) -> Breakage | None:
-    """How a record breaks the contract, as a reader sees it."""
+    """Return how a record breaks the contract, as a reader sees it."""
     if not isinstance(record, dict):
         return Breakage.NOT_AN_OBJECT
     if "event_id" not in record:
@@ -85,7 +85,7 @@ def test_however_few_records_not_one_in_fifty_breaks_beside_a_handful(
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 2**40), rates)
 def test_an_event_that_is_received_again_is_told_in_the_same_words(seed: int, rate: int) -> None:
-    """Beside its received_at: else one of the two would break the contract, and no count would agree."""
+    """Only received_at differs. Otherwise one of the two could break the contract, and no count would agree."""
     page = history(seed, EPOCH_US, rate, broken_rate=0.5).page(
         Window(None, None), None, 3 * RECORDS, EPOCH_US + 90 * DAY_US
     )

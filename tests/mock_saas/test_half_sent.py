@@ -38,7 +38,7 @@ def connect(address: tuple[str, int]) -> socket.socket:
 
 
 def rest(connection: socket.socket) -> bytes:
-    """All that comes until the server closes the connection; it must do so within ten seconds."""
+    """Return all that comes until the server closes the connection; it must do so within ten seconds."""
     received = b""
     while block := connection.recv(65536):
         received += block

@@ -1,4 +1,4 @@
-"""The lives of messages, as the feed tells them."""
+"""The lives of messages in the feed."""
 
 from collections import Counter, defaultdict
 from typing import Any
@@ -20,13 +20,13 @@ Record = dict[str, Any]
 
 
 def distinct(records: list[Record]) -> list[Record]:
-    """Without repeated deliveries."""
+    """Return the records without repeated deliveries."""
     return list({record["event_id"]: record for record in reversed(records)}.values())
 
 
 @pytest.fixture(scope="module")
 def lives(whole_history: list[Record]) -> dict[str, list[Record]]:
-    """The events of each message, as they occurred."""
+    """The events of each message, in the order of their occurrence."""
     by_message: dict[str, list[Record]] = defaultdict(list)
     for record in sorted(distinct(whole_history), key=lambda record: record["occurred_at"]):
         by_message[record["message_id"]].append(record)
@@ -197,7 +197,7 @@ def test_records_break_in_every_way(whole_history: list[Record]) -> None:
 
 
 def is_valid(record: Any) -> bool:
-    """Whether a record keeps to the contract."""
+    """Return whether a record keeps to the contract."""
     try:
         parse_rfc3339(Event.model_validate(record, strict=False).occurred_at)
     except ValueError:

@@ -32,21 +32,21 @@ class Program:
     client: httpx.Client
 
     def stop(self, number: signal.Signals) -> tuple[int, str]:
-        """Asks it to stop: its exit code, and what it wrote to standard error."""
+        """Stop the server. Return its exit code, and its standard error."""
         self.process.send_signal(number)
         _, errors = self.process.communicate(timeout=30)
         return self.process.returncode, errors
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """The environment of a server: nothing of this process's settings."""
+    """Return the environment of a server, without this process's settings."""
     kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "PYTHONPATH")}
     return {**kept, "API_KEY": API_KEY, "ADMIN_KEY": ADMIN_KEY, "EPOCH": EPOCH.isoformat(), **variables}
 
 
 @contextmanager
 def running(*arguments: str, **variables: str) -> Iterator[Program]:
-    """A server on a free port, killed if it is not stopped."""
+    """Yield a server on a free port, which is killed if it is not stopped."""
     with ExitStack() as stack:
         process = stack.enter_context(
             subprocess.Popen(
@@ -111,7 +111,7 @@ def test_the_plain_access_log_is_a_line_a_request() -> None:
 
 
 def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """The program where it is expected to refuse."""
+    """Run the program, which is expected to refuse."""
     return subprocess.run(
         [*COMMAND, *arguments], env=environment(**variables), capture_output=True, text=True, check=False, timeout=60
     )

@@ -1,4 +1,4 @@
-"""What a provider with a state file remembers over its restarts."""
+"""A provider with a state file over its restarts."""
 
 import re
 from datetime import timedelta
@@ -14,7 +14,7 @@ from tests.mock_saas.provider import EPOCH, EPOCH_US
 
 
 def fresh(**changes: object) -> Settings:
-    """Settings without an epoch, as at a start in a container."""
+    """Return settings without an epoch, as at a start in a container."""
     return Settings(**{"api_key": SecretStr("key"), **changes})  # type: ignore[arg-type]
 
 

@@ -1,4 +1,4 @@
-"""What the shop's web server sees of the provider's messages."""
+"""The shop's web log of visits from the provider's messages."""
 
 from collections.abc import Callable
 from typing import Any

@@ -34,7 +34,7 @@ as_shipped = duckdb.connect
 
 @pytest.fixture(scope="session", autouse=True)
 def _signatures_are_taken_on_trust() -> Iterator[None]:
-    """DuckDB reads an extension's 21 MB whole to check its signature, for each database that loads it.
+    """Skip DuckDB's check of an extension's signature, for which it reads 21 MB for each database that loads it.
 
     That is 50 ms of a core, hundreds of times. The programs that tests start check it, and so does `as_shipped`.
     """
@@ -65,7 +65,7 @@ def warehouse(tmp_path: Path, lake_settings: LakeSettings) -> DuckDBWarehouse:
 
 @pytest.fixture
 def warm(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The flow of this process runs a dbt that is imported already; what it starts as a command runs dbt's own."""
+    """Make the flow in this process use a warm dbt. Commands in other processes run dbt's own executable."""
     monkeypatch.setattr(runner, "executable", lambda: warm_dbt("duckdb").executable)
     for begun_ahead in ("parse", "start"):
         monkeypatch.setattr(RunDbt, begun_ahead, lambda self: None)
@@ -73,7 +73,9 @@ def warm(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database of Prefect's with its tables, made once for all workers: its migrations take seconds of a core."""
+    """A database of Prefect with its tables, made once for all workers, because its migrations take seconds of
+    a core.
+    """
     own = tmp_path_factory.getbasetemp()
     # Under xdist the parent of a worker's own folder belongs to all of them.
     shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
@@ -96,7 +98,7 @@ asyncio.run(provide_database_interface().create_db())
 
 @pytest.fixture(scope="session")
 def server(processes: ProcessGroup, migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Server:
-    """One for all tests of a worker: a start takes seconds of a core."""
+    """One Prefect server for all tests of a worker, because a start takes seconds of a core."""
     from tests.orchestration.prefect.conftest import free_port, start_server  # and so does the import
 
     home = tmp_path_factory.mktemp("prefect_server")
@@ -106,7 +108,7 @@ def server(processes: ProcessGroup, migrated: Path, tmp_path_factory: pytest.Tem
 
 @pytest.fixture(scope="session")
 def prefect_home(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One for all tests of a process: in it, Prefect's ephemeral API keeps to the first database that it was given."""
+    """One home for all tests of a process, because Prefect's ephemeral API keeps the first database that it gets."""
     home = tmp_path_factory.mktemp("prefect")
     shutil.copy(migrated, home)
     return home

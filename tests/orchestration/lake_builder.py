@@ -34,7 +34,7 @@ def contract(
     deletes: str = "keys",
     source: str = "postgres",
 ) -> StreamContract:
-    """A contract of one stream; `columns` are Postgres types by name."""
+    """Return a contract of one stream; `columns` are Postgres types by name."""
     properties = [
         {
             "name": name,
@@ -75,7 +75,7 @@ class LakeBuilder:
         self.log = CommitLog(store, of.stream)
 
     def data(self, *files: Sequence[Record], kind: CommitKind = CommitKind.DATA, **changes: object) -> Commit:
-        """A commit of one file for each sequence of rows."""
+        """Return a commit of one file for each sequence of rows."""
         schema = pa.schema([(column.name, column.landing.arrow) for column in self.contract.columns])
         return self._append(kind, schema, files, **changes)
 
@@ -90,7 +90,7 @@ class LakeBuilder:
         return self._append(CommitKind.DELETES, schema, [keys] if keys else [])
 
     def keys(self, keys: Sequence[Record]) -> Commit:
-        """All keys at the source, as older releases landed them."""
+        """Append all keys at the source, in the form of older releases."""
         schema = pa.schema([(column.name, column.landing.arrow) for column in self.contract.key_columns])
         return self._append(CommitKind.KEYS, schema, [keys] if keys else [])
 
@@ -98,7 +98,7 @@ class LakeBuilder:
         return self._append(CommitKind.REPLAY, pa.schema([]), [], replay_from=from_version)
 
     def parquet(self, schema: pa.Schema, rows: Sequence[Record], version: int, first: int = 1) -> bytes:
-        """A Parquet file of `rows` with the platform's four columns."""
+        """Return a Parquet file of `rows` with the platform's four columns."""
         count = len(rows)
         arrays = [pa.array([row.get(field.name) for row in rows], type=field.type) for field in schema]
         meta = [
@@ -161,7 +161,7 @@ class LakeBuilder:
 
 
 def thing(id_: int, name: str = "a", price: str = "1.00") -> Record:
-    """A row of the default contract."""
+    """Return a row of the default contract."""
     from decimal import Decimal
 
     return {"id": id_, "name": name, "price": Decimal(price), "updated_at": AT}

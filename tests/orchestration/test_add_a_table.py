@@ -1,4 +1,4 @@
-"""The runbook's "Add a table", followed to the letter: its commands and its model, in a copy of the project."""
+"""The runbook's task "Add a table", followed literally: its commands and its model, in a copy of the project."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ insert into invoices select g, g % 3, 'text ' || g, g / 8.0, g % 2 = 0, now() fr
 
 @dataclass(frozen=True)
 class Page:
-    """The blocks of the runbook's task, in order: language and text."""
+    """The code blocks of the runbook's task, in order: language and text."""
 
     blocks: tuple[tuple[str, str], ...]
 
@@ -45,7 +45,7 @@ class Page:
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """A copy of what the task changes, and of what reads it."""
+    """A copy of the files that the task changes, and of the files that depend on them."""
     for name in ("ingest", "orchestration", "dbt"):
         shutil.copytree(
             REPOSITORY / name, tmp_path / name, ignore=shutil.ignore_patterns("target", "logs", "__pycache__")

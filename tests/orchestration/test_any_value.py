@@ -1,4 +1,4 @@
-"""Any values that Postgres can hold reach RAW as they are: many rows of a broad table, made by Hypothesis."""
+"""Any values of Postgres reach RAW unchanged: many rows of a broad table, made by Hypothesis."""
 
 from __future__ import annotations
 

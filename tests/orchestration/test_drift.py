@@ -1,4 +1,4 @@
-"""From ALTER TABLE to RAW: what the source gains flows through, value by value."""
+"""From ALTER TABLE to RAW: new columns of the source flow through, value by value."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def test_a_stream_that_is_landed_whole_shows_a_new_column_at_once(world: World, 
 
 
 def reconciled(warehouse: DuckDBWarehouse, world: World, contract: StreamContract) -> Reconciliation:
-    """What the reconciliation says after one more run and load."""
+    """Do one more run and load. Return the reconciliation."""
     count = world.run(contract).source_count
     load(warehouse, world, contract)
     assert count is not None

@@ -1,4 +1,4 @@
-"""Settings say which variable is wrong, never what it holds."""
+"""Messages about settings name the wrong variable, never its value."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from orchestration.settings import OrchestrationSettings
 
 @pytest.fixture(autouse=True)
 def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No `.env` file of the repository's user."""
+    """Ignore the user's `.env` file."""
     monkeypatch.chdir(tmp_path)
 
 

@@ -27,13 +27,13 @@ Row = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Passage:
-    """From a source to RAW, for any tables."""
+    """The way from a source to RAW, for any tables."""
 
     world: World
     warehouse: DuckDBWarehouse
 
     def contracts(self, *tables: str, max_quarantine_ratio: float = 0.0) -> list[StreamContract]:
-        """What `ingest contract new` would write."""
+        """Return the contracts that `ingest contract new` would write."""
         live = live_tables(self.world.connection, tables)
         drafts = [parse_contract(draft_contract(live[table]), origin=table) for table in tables]
         return [
@@ -47,7 +47,7 @@ class Passage:
         ]
 
     def pass_through(self, contracts: Sequence[StreamContract]) -> int:
-        """Land and load the streams; how many rows were quarantined."""
+        """Land and load the streams. Return the number of quarantined rows."""
         with open_ingestion(self.world.settings, contracts, "test", store=self.world.store) as run:
             results = [run.ingest(contract.stream) for contract in contracts]
         with self.warehouse.connect() as session:
@@ -57,7 +57,7 @@ class Passage:
         return sum(result.rows_quarantined for result in results)
 
     def assert_equal(self, contract: StreamContract, *, where: str = "true") -> int:
-        """RAW's newest rows are the source's. Returns how many values were compared that are not null."""
+        """Check that RAW's newest rows equal the source's. Return the number of compared values that are not null."""
         source, raw = self._source(contract, where), self._raw(contract)
         assert sorted(source) == sorted(raw)
         compared = 0
@@ -86,7 +86,7 @@ class Passage:
 
 
 def _as_source_shows(column: Column) -> sql.Composable:
-    """The value itself where RAW has a type for it; else what Postgres prints, by its own output function."""
+    """Return the value itself if RAW has its type; otherwise Postgres' printed text, by its output function."""
     name = sql.Identifier(column.name)
     if column.landing.kind is not Kind.TEXT:
         return name
@@ -94,7 +94,7 @@ def _as_source_shows(column: Column) -> sql.Composable:
 
 
 def _by_key(contract: StreamContract, rows: Sequence[Row]) -> Iterator[tuple[str, Row]]:
-    """The rows by their keys; of a stream without one, by their values and how often these came before."""
+    """Yield the rows by key; for a stream without a key, by their values and the number of earlier equal rows."""
     names = [column.name for column in contract.columns]
     before: Counter[str] = Counter()
     for row in rows:
@@ -107,10 +107,10 @@ def _by_key(contract: StreamContract, rows: Sequence[Row]) -> Iterator[tuple[str
 
 
 def _plain(value: Any, column: Column) -> Any:
-    """A value that equals another only where both are the same to the bit, but for the sign of a zero.
+    """Return a value that equals another only if both are the same to the bit, except for the sign of a zero.
 
-    DuckDB compresses a run of equal numbers to the first of them, and to it -0.0 equals 0.0. The lake's files keep the
-    sign (`tests/ingest/sources/postgres/test_columns.py`).
+    DuckDB compresses a run of equal numbers to the first of them, and takes -0.0 for equal to 0.0. The lake's files
+    keep the sign (`tests/ingest/sources/postgres/test_columns.py`).
     """
     if isinstance(value, memoryview):
         return value.tobytes()

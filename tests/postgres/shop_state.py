@@ -1,4 +1,4 @@
-"""What is in a shop: whether its rows agree with each other, and fingerprints of them."""
+"""The content of a shop: consistency rules between its rows, and fingerprints of them."""
 
 from __future__ import annotations
 
@@ -84,30 +84,30 @@ RULES = {
 
 
 def violations(connection: Connection) -> dict[str, list[Any]]:
-    """The first rows that break each rule; empty where the shop is sound."""
+    """Return the first rows that break each rule; empty if the shop is consistent."""
     found = {rule: query(connection, f"{statement} limit 5") for rule, statement in RULES.items()}
     return {rule: rows for rule, rows in found.items() if rows}
 
 
 def fingerprint(connection: Connection, *, without: tuple[str, ...] = ()) -> dict[str, str]:
-    """A hash of each table's rows, in the order of their keys, columns of these names left out."""
+    """Return a hash of each table's rows, in the order of their keys, without columns of these names."""
     return {table: _table_fingerprint(connection, table, without) for table in KEYS}
 
 
 def sequences(connection: Connection) -> list[Any]:
-    """Where every identity column goes on."""
+    """Return the position of every identity column."""
     return query(connection, "select sequencename, last_value from pg_sequences order by 1")
 
 
 def query(connection: Connection, statement: str, arguments: tuple[object, ...] | None = None) -> list[Any]:
-    """All rows of a statement, in a transaction of its own."""
+    """Return all rows of a statement, in a transaction of its own."""
     with connection, connection.cursor() as cursor:
         cursor.execute(statement, arguments)
         return cursor.fetchall()
 
 
 def one(connection: Connection, statement: str, arguments: tuple[object, ...] | None = None) -> Any:
-    """The one value of a statement."""
+    """Return the one value of a statement."""
     ((value,),) = query(connection, statement, arguments)
     return value
 

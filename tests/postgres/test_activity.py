@@ -1,4 +1,4 @@
-"""The shop lives on: what a day does, that it does it again, and that it never leaves the shop unsound."""
+"""The shop's activity: the events of a day, their repeatability, and the consistency of the shop."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def live(shop: Shop, days: int = 4, *, seed: int = 7) -> ActivityReport:
 
 
 def withdraw_an_announced_product(owner: Connection) -> None:
-    """A small shop seldom has one to delete."""
+    """Withdraw an announced product, because a small shop seldom has one to delete."""
     execute(owner, "update products set is_active = false where product_id = (select max(product_id) from products)")
 
 

@@ -1,4 +1,4 @@
-"""The commands: what they print, and how they fail."""
+"""The shop's commands: their output, and their failures."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(name: str, *arguments: str, **environment: str) -> tuple[int, str]:
-    """Exit code and output, both streams together, of a command in this process."""
+    """Run a command in this process. Return exit code and output of both streams."""
     app = typer.Typer(add_completion=False)
     app.command()(COMMANDS[name])
     result = CliRunner().invoke(app, arguments, env=environment)

@@ -1,4 +1,4 @@
-"""How customers respond to links in e-mails."""
+"""The response of customers to links in e-mails."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ BEGIN = BUSINESS_NOW - 10 * DAY
 
 @dataclass(frozen=True)
 class Told:
-    """Visits that are known beforehand."""
+    """Visits that are known in advance."""
 
     visits: tuple[Visit, ...]
 
@@ -41,7 +41,7 @@ class Told:
 
 
 def every(minutes: int, days: int, customers: int = 200) -> Told:
-    """Visits at even distances, of one customer after the other, to the same few pages."""
+    """Return visits at even intervals, of one customer after the other, to the same few pages."""
     count = days * 24 * 60 // minutes
     return Told(
         tuple(

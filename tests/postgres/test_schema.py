@@ -1,4 +1,4 @@
-"""The tables as they are promised, and what they refuse."""
+"""The tables as documented, and the rows that they refuse."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The past that a new shop gets."""
+"""The history of a new shop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Setting up shops, and what the login of the extraction may do."""
+"""Setting up shops, and the rights of the extraction's login."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The account that the tests run in: the one that SNOWFLAKE_* names, or else our emulated one."""
+"""The account of the tests: the one that SNOWFLAKE_* names, or else our emulated one."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _PASSED_ON = ("SNOWFLAKE_", "AWS_", "WAREHOUSE_DATABASE")
 
 
 def users_account() -> dict[str, str]:
-    """The account of whoever runs the tests, with the lake that its stage reads; empty where none is named."""
+    """Return the user's account, with the lake that its stage reads; empty if none is named."""
     if not os.environ.get("SNOWFLAKE_ACCOUNT"):
         return {}
     return {name: value for name, value in os.environ.items() if name.startswith(_PASSED_ON) and value}
@@ -61,16 +61,16 @@ class Account:
         return ObjectStore(self.lake_settings)
 
     def warehouse(self, run_id: str = RUN) -> SnowflakeWarehouse:
-        """The warehouse to load into."""
+        """Return the warehouse to load into."""
         return SnowflakeWarehouse(self.settings, self.database, Schemas(), run_id=run_id)
 
     def rows(self, sql: str) -> list[Row]:
-        """All rows of a query, asked by the loader's role; names need no database."""
+        """Return all rows of a query, asked by the loader's role; names need no database."""
         with self.warehouse().connect() as session:
             return session.query(sql)
 
     def run(self, *statements: str) -> None:
-        """Statements of whoever owns the database."""
+        """Run statements as the owner of the database."""
         with closing(connect(self.environment)) as connection:
             connection.cursor().execute(f"USE DATABASE {self.database}")
             for statement in statements:
@@ -78,7 +78,7 @@ class Account:
 
 
 def connect(environment: Mapping[str, str]) -> SnowflakeConnection:
-    """A session of the account's owner: what makes the databases of the tests."""
+    """Return a session of the account's owner, which makes the databases of the tests."""
     settings = SnowflakeSettings.of(environment)
     credentials = (
         {"password": settings.password.get_secret_value()}
@@ -111,10 +111,10 @@ def provisioned(
     *,
     is_local: bool | None = None,
 ) -> Iterator[SnowflakeSettings]:
-    """A database with what Terraform makes in one; the settings by which it is used. Dropped after the test.
+    """Yield a database with the objects that Terraform makes, and the settings to use it. It is dropped after the test.
 
-    In an account of the user's, roles, warehouses and integration are Terraform's, and so are their grants: the tests
-    change none of them, so that a grant that is missing there is seen.
+    In a user's account, Terraform makes roles, warehouses, integration and grants, and the tests change none of them,
+    so that a missing grant is detected.
     """
     if not environment:
         _run(owner, provision_statements(settings, database, Schemas(), bucket, user=settings.user))
@@ -135,7 +135,7 @@ def provisioned(
 
 
 def _bare_database(settings: SnowflakeSettings, database: str, bucket: str) -> Iterator[str]:
-    """The least that a loader needs, in an emulated account of the user's that may know no grants."""
+    """Yield the minimum that a loader needs, for a user's emulated account that may know no grants."""
     yield f"CREATE DATABASE {database}"
     for schema in Schemas().model_dump().values():
         yield f"CREATE SCHEMA {database}.{schema}"
@@ -153,7 +153,7 @@ def _run(owner: SnowflakeConnection, statements: Iterable[str]) -> None:
 
 
 def require_copy(account: Account) -> None:
-    """Skip where an emulated account of the user's does not know all options of the loader's COPY."""
+    """Skip if a user's emulated account does not know all options of the loader's COPY."""
     if "SNOWFLAKE_HOST" not in USERS_ACCOUNT:
         return
     nothing = DataFile(key="events/nothing.parquet", rows=1, bytes=1, sha256="0" * 64)
@@ -167,14 +167,14 @@ def require_copy(account: Account) -> None:
 
 
 def not_shown_here(reason: str) -> NoReturn:
-    """Skip in an account of the user's that cannot show something; ours can, so that there it is a failure."""
+    """Skip in a user's account that cannot show something. Our account can, so there it is a failure."""
     if USERS_ACCOUNT:
         pytest.skip(reason)
     pytest.fail(f"our emulated account must show this: {reason}")
 
 
 def new_database() -> str:
-    """A name that no other test has."""
+    """Return a name that no other test uses."""
     return f"DP_TEST_{uuid.uuid4().hex[:12].upper()}"
 
 

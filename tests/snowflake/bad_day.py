@@ -1,4 +1,4 @@
-"""A line from a lake to an emulated account in which things go wrong: what is loaded, and what must hold afterwards."""
+"""A line from a lake to an emulated account with faults: the loads, and the state that must hold afterwards."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.snowflake.statement_proxy import StatementProxy
 
 @dataclass(frozen=True)
 class BadDay:
-    """`account` is reached past the proxy, and by `settings` through it."""
+    """A line with a proxy. `account` bypasses the proxy, and `settings` lead through it."""
 
     lake: LakeBuilder
     proxy: StatementProxy
@@ -33,7 +33,7 @@ class BadDay:
         return self.lake.contract.stream
 
     def load(self, of: StreamContract | None = None, *, patience: float = 60) -> LoadResult:
-        """Load the stream, with `patience` seconds for retries. Raises what the load raised."""
+        """Load the stream, with `patience` seconds for retries. Raises the load's error."""
         warehouse = replace(self.account, settings=self.settings).warehouse()
         with warehouse.connect() as session:
             loader = Loader(self.lake.store, "RAW", run_id="bad-day", wait_budget_seconds=patience)
@@ -57,14 +57,14 @@ class BadDay:
         )
 
     def loaded(self) -> list[int]:
-        """The versions in the ledger, which must be those in RAW, each with the rows that the ledger says."""
+        """Return the versions in the ledger, which must be those in RAW, each with the ledger's number of rows."""
         ledger = self.account.rows(f"select version, \"ROWS\" from raw._loads where stream = '{self.stream}'")
         raw = self.account.rows(f"select _log_version, count(*) from raw.{self.stream} group by _log_version")
         assert sorted(raw) == sorted(row for row in ledger if row[1]), "RAW and the ledger disagree"
         return sorted(int(str(version)) for version, _ in ledger)
 
     def finish(self) -> None:
-        """Nothing goes wrong any more: a load completes, and RAW is the lake row for row, none of them twice."""
+        """Remove all faults: a load completes, and RAW equals the lake row for row, without doubles."""
         self.proxy.calm()
         self.load()
         raw = self.account.rows(f"select id, name, _log_version, _row_number from raw.{self.stream}")

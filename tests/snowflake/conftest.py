@@ -30,9 +30,10 @@ from tests.snowflake.lake_bucket import fresh_bucket
 
 @pytest.fixture(scope="session", autouse=True)
 def _keys_are_looked_into_once() -> Iterator[None]:
-    """cryptography proves that a key's factors are prime whenever it reads it: 50 ms of a core, twice a login.
+    """Cache the check of a key's prime factors, which cryptography repeats at each reading: 50 ms of a core, twice a
+    login.
 
-    What cannot be read is read again. The programs that tests start prove it each time.
+    Keys that cannot be read are read again. The programs that tests start check each time.
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(serialization, "load_pem_private_key", cache(serialization.load_pem_private_key))
@@ -91,12 +92,12 @@ def lake(account: Account) -> LakeBuilder:
 
 @pytest.fixture(scope="session")
 def emulated(snowflake_environment: Mapping[str, str]) -> None:
-    """For tests that need what no real account does."""
+    """For tests that need features that no real account has."""
     if "SNOWFLAKE_HOST" not in snowflake_environment:
         pytest.skip("this test needs an emulated account")
 
 
 def pytest_report_header() -> str:
-    """Which account the tests run in."""
+    """Return a line that names the account of the tests."""
     where = USERS_ACCOUNT.get("SNOWFLAKE_HOST") or USERS_ACCOUNT.get("SNOWFLAKE_ACCOUNT") or "our emulated account"
     return f"snowflake: {where} (process {os.getpid()})"

@@ -1,4 +1,4 @@
-"""RSA keys of a test, and users who log in by them."""
+"""RSA keys of a test, and users who log in with them."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 @dataclass(frozen=True)
 class KeyPair:
-    """A private key as PEM text, and its public half as CREATE USER takes it."""
+    """A private key as PEM text, and its public half in the form of CREATE USER."""
 
     private: str = field(repr=False)
     public: str
 
     def lines(self) -> list[str]:
-        """The private key's lines: none of them may ever be shown."""
+        """Return the private key's lines, none of which may ever be shown."""
         return [line for line in self.private.splitlines() if not line.startswith("-----")]
 
 
 @cache
 def key_pair(name: str, passphrase: str | None = None) -> KeyPair:
-    """A key pair, the same one for the same name; they take long to make."""
+    """Return a key pair, the same for the same name, because making one takes long."""
     key = _key(name)
     private = key.private_bytes(
         serialization.Encoding.PEM,

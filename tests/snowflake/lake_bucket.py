@@ -1,7 +1,7 @@
-"""The bucket that the account's stage reads: a new one on the endpoint, or one that is the tests' own on AWS itself.
+"""The bucket that the account's stage reads: a new one on the endpoint, or the tests' own bucket on AWS.
 
-A bucket on AWS is the tests' from the moment on in which they find it empty, and leave MARK in it. What a run that was
-killed has left beside the mark is removed by the next one; a bucket with anything else in it is refused.
+A bucket on AWS belongs to the tests once they have found it empty and put MARK into it. Objects that a
+killed run has left beside the mark are removed by the next one. A bucket with any other content is refused.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MARK = "_runs/this-bucket-is-the-tests-own"
 
 @contextmanager
 def fresh_bucket(environment: Mapping[str, str]) -> Iterator[LakeSettings]:
-    """An empty bucket, emptied again after the test where it is the user's."""
+    """Yield an empty bucket. A user's bucket is emptied again after the test."""
     region = environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or "eu-central-1"
     endpoint = environment.get("AWS_ENDPOINT_URL")
     client = boto3.client("s3", endpoint_url=endpoint, region_name=region)
@@ -45,7 +45,7 @@ def fresh_bucket(environment: Mapping[str, str]) -> Iterator[LakeSettings]:
 
 
 def take_bucket(client: S3Client, name: str) -> None:
-    """Make it empty but for the mark. Raises AssertionError for a bucket that is not the tests' own."""
+    """Empty the bucket except for the mark. Raises AssertionError for a bucket that does not belong to the tests."""
     pages = client.get_paginator("list_objects_v2").paginate(Bucket=name)
     keys = [found["Key"] for page in pages for found in page.get("Contents", ())]
     assert MARK in keys or not keys, f"{name} is not empty, and was not by the tests: they would remove {keys[0]}"

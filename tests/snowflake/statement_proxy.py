@@ -30,7 +30,7 @@ _ABORT = re.compile(r"SYSTEM\$ABORT_SESSION\((\d+)\)", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Refused:
-    """Answer with an error of Snowflake's; the statement does not run."""
+    """Answer with a Snowflake error. The statement does not run."""
 
     errno: int
     sqlstate: str
@@ -39,8 +39,10 @@ class Refused:
 
 @dataclass(frozen=True)
 class Lost:
-    """Cut the connection before the statement arrives, or before its answer does; nothing of its session gets through
-    from then on."""
+    """Cut the connection before the statement arrives, or before its response does.
+
+    From then on nothing of its session gets through.
+    """
 
     after: bool
 
@@ -54,7 +56,7 @@ class Unavailable:
 
 @dataclass(frozen=True)
 class Held:
-    """Keep the statement (`before`) or its answer until `release` is set; `reached` is set when it is kept."""
+    """Hold the statement (`before`) or its response until `release` is set. `reached` is set when it is held."""
 
     before: bool = False
     reached: threading.Event = field(default_factory=threading.Event)
@@ -77,7 +79,7 @@ class _Rule:
     times: float
 
     def applies(self, statement: str) -> bool:
-        """Whether the rule is for this statement. Counts down."""
+        """Return whether the rule is for this statement, and count down."""
         if self.times <= 0 or not self.pattern.search(statement):
             return False
         if self.skip:
@@ -94,7 +96,7 @@ class _Answer:
 
 
 class StatementProxy:
-    """What happens to statements on their way to `host`:`port`. Thread-safe."""
+    """A proxy of statements on their way to `host`:`port`, with effects by rules. Thread-safe."""
 
     def __init__(self, host: str, port: int) -> None:
         self._upstream = (host, port)
@@ -121,26 +123,26 @@ class StatementProxy:
             self._login.extend(effects)
 
     def calm(self) -> None:
-        """From now on everything goes well."""
+        """Remove all rules."""
         with self._guard:
             self._rules.clear()
             self._login.clear()
             self.statements.clear()
 
     def end_sessions(self) -> None:
-        """End all sessions, as Snowflake does where one was left behind with an open transaction that blocks others."""
+        """End all sessions, as Snowflake does with a lost session whose open transaction blocks others."""
         with self._guard:
             tokens, self._tokens = list(self._tokens.values()), {}
         for token in tokens:
             self._end_session(token)
 
     def seen(self, pattern: str) -> list[str]:
-        """The statements that matched, in order; one that was sent again counts once."""
+        """Return the statements that matched, in order. A repeated request counts once."""
         with self._guard:
             return [statement for statement in self.statements if re.search(pattern, statement, re.IGNORECASE)]
 
     def answer(self, method: str, target: str, headers: dict[str, str], body: bytes) -> _Answer | None:
-        """The answer to a request; None for a connection that is cut."""
+        """Return the response to a request; None for a connection that is cut."""
         path = urlsplit(target).path
         token = headers.get("Authorization", "")
         if token in self._lost:
@@ -219,7 +221,7 @@ def _statement(headers: dict[str, str], body: bytes) -> str:
 
 
 def _without(effect: Effect) -> _Answer | None:
-    """What is answered where the request does not arrive."""
+    """Return the response if the request does not arrive."""
     if isinstance(effect, Refused):
         code = f"{effect.errno:06d}"
         data = {"errorCode": code, "sqlState": effect.sqlstate, "queryId": "01b2c3d4-0000-1111-0000-000000000001"}
@@ -232,7 +234,7 @@ def _without(effect: Effect) -> _Answer | None:
 
 @contextmanager
 def statement_proxy(host: str, port: int) -> Iterator[tuple[StatementProxy, int]]:
-    """A proxy in a thread of this process, and its port on 127.0.0.1."""
+    """Yield a proxy in a thread of this process, and its port on 127.0.0.1."""
     proxy = StatementProxy(host, port)
 
     class Handler(BaseHTTPRequestHandler):

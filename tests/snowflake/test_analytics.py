@@ -66,7 +66,7 @@ def reader(shared_account: Account) -> SnowflakeAccount:
 
 
 def fill(account: Account) -> None:
-    """The marts by the database's owner; the record as a run writes it, by the transformer."""
+    """Fill the marts as the database's owner, and write the record as the transformer, as a run does."""
     with closing(connect(account.environment)) as connection, connection.cursor() as cursor:
         for name, rows in invent().tables.items():
             place = f"{account.database}.MART.{name}"
@@ -93,7 +93,7 @@ def literal(value: object) -> str:
 
 
 def shown(value: object) -> object:
-    """A number as it is drawn: warehouses divide decimals with digits of their own."""
+    """Return a number as it is drawn, because warehouses divide decimals with different precision."""
     if isinstance(value, Decimal | float | int) and not isinstance(value, bool):
         return round(float(value), 4)
     return value

@@ -21,14 +21,14 @@ MINE, OTHER = key_pair("mine"), key_pair("other")
 
 @dataclass(frozen=True)
 class Answer:
-    """What a command did."""
+    """The result of a command."""
 
     code: int
     stdout: str
     stderr: str
 
     def message(self) -> str:
-        """What it said was wrong: one line, and no more of the kind."""
+        """Return its error message, which must be the only one and one line."""
         assert "Traceback" not in self.stdout + self.stderr
         [said] = [line for line in self.stderr.splitlines() if line.startswith("error ")]
         return said
@@ -45,7 +45,9 @@ def proxy(shared_account: Account, emulated: None) -> Iterator[tuple[StatementPr
 
 @pytest.fixture
 def load(shared_account: Account, proxy: tuple[StatementProxy, int]) -> Iterator[Run]:
-    """`load` of a packaged stream with one version more than before, through the proxy, with changes of variables."""
+    """A function that runs `load` of a packaged stream with one new version, through the proxy, with changed
+    variables.
+    """
     control, port = proxy
     lake = LakeBuilder(shared_account.store, ContractRegistry.load()["warehouses"])
     lake.snapshot([{"warehouse_id": 1}, {"warehouse_id": 2}])

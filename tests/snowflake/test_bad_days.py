@@ -1,4 +1,4 @@
-"""Whatever goes wrong between us and Snowflake: one clear message, and the ledger and RAW agree afterwards."""
+"""Faults between us and Snowflake: one clear message, and ledger and RAW agree afterwards."""
 
 from __future__ import annotations
 
@@ -327,7 +327,7 @@ def test_a_snowflake_that_stays_busy_is_a_transient_fault(day: BadDay, status: i
 
 
 def test_a_statement_may_take_longer_than_the_network_s_timeout(day: BadDay) -> None:
-    """The connector has one setting for both, and would cancel it."""
+    """The connector has one setting for both timeouts, and would cancel the statement."""
     held = Held()
     day.proxy.on("^COPY", held)
     with ThreadPoolExecutor(1) as pool:

@@ -1,4 +1,4 @@
-"""Logging in: by key pairs that fit and do not, and what is said of them. No message holds a secret."""
+"""Logins with right and wrong key pairs, and their messages. No message holds a secret."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LogIn = Callable[..., str]
 
 
 def log_in(settings: SnowflakeSettings, database: str) -> str:
-    """Log in and say who one is. Raises what the login raised."""
+    """Log in and return the current user. Raises the login's error."""
     with SnowflakeWarehouse(settings, database, Schemas(), run_id="bad-login").connect() as session:
         [(user,)] = session.query("select current_user()")
     return str(user)
@@ -34,7 +34,7 @@ def log_in(settings: SnowflakeSettings, database: str) -> str:
 
 @pytest.fixture
 def as_user(shared_account: Account, emulated: None) -> Iterator[LogIn]:
-    """Logs in as a user whose public key is MINE, by the settings that it is called with."""
+    """A function that logs in as a user whose public key is MINE, with given settings."""
     account = shared_account
     user = f"SVC_{uuid.uuid4().hex[:8].upper()}"
     role = account.settings.loader_role

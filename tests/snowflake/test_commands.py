@@ -1,4 +1,4 @@
-"""`python -m orchestration.warehouse` on Snowflake, as a person meets it, and what Snowflake notes of it."""
+"""`python -m orchestration.warehouse` on Snowflake as a user runs it, and Snowflake's record of it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ROWS = [{"warehouse_id": 1, "code": "WH-MAD"}, {"warehouse_id": 2, "code": "WH-C
 
 @dataclass(frozen=True)
 class Answer:
-    """What a command did."""
+    """The result of a command."""
 
     code: int
     stdout: str
@@ -32,7 +32,7 @@ Run = Callable[..., Answer]
 
 @pytest.fixture
 def run(account: Account, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs the command in this process, on the test's account and lake."""
+    """A function that runs the command in this process, on the test's account and lake."""
     lake, roles = account.lake_settings, account.settings
     named = {
         "WAREHOUSE": "snowflake",
@@ -61,7 +61,7 @@ def run(account: Account, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
 
 @pytest.fixture
 def warehouses(account: Account) -> LakeBuilder:
-    """The packaged stream, so that the command finds its contract, with one version."""
+    """The packaged stream `warehouses`, whose contract the command finds, with one version."""
     require_copy(account)
     lake = LakeBuilder(account.store, ContractRegistry.load()["warehouses"])
     lake.snapshot(ROWS)
@@ -133,6 +133,6 @@ def test_snowflake_notes_run_stream_and_version_of_each_statement(account: Accou
 
 
 def row_of(printed: str) -> list[str]:
-    """The table's line of the stream."""
+    """Return the stream's line of the table."""
     [line] = [line for line in printed.splitlines() if "│" in line and "warehouses" in line]
     return line.replace("│", " ").split()

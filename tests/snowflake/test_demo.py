@@ -1,4 +1,4 @@
-"""`make demo WAREHOUSE=snowflake`: the whole line, by the same flow, into an account."""
+"""`make demo WAREHOUSE=snowflake`: the whole pipeline, by the same flow, into an account."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ STREAMS = {contract.stream for contract in ContractRegistry.load(PACKAGED).value
 
 
 def run_demo(state: Path, environment: Mapping[str, str]) -> str:
-    """What it prints. Fails where it fails."""
+    """Run the demo, which must succeed, and return its output."""
     result = subprocess.run(
         DEMO,
         cwd=state,
@@ -41,7 +41,7 @@ def run_demo(state: Path, environment: Mapping[str, str]) -> str:
 
 
 def proves_itself(text: str) -> None:
-    """Both runs were reconciled for every stream, and every mart has rows."""
+    """Check that both runs were reconciled for every stream, and that every mart has rows."""
     lines = [line.split() for line in text.splitlines()]
     assert {line[0] for line in lines if line and line[-1] == "equal"} == STREAMS
     assert f"After run 1: equal for {len(STREAMS)} of {len(STREAMS)}." in text

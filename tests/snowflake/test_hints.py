@@ -1,4 +1,4 @@
-"""What messages tell people to do can be done."""
+"""The actions that messages recommend are possible."""
 
 from __future__ import annotations
 

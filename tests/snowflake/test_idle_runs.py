@@ -1,6 +1,6 @@
 """A run that finds nothing new costs nothing in the account: no login, no statement, so that no warehouse resumes.
 
-dbt in an account is dear, and not what is seen here: what the runs do beside it is counted.
+dbt is slow in an account, and not tested here: only the other statements of runs are counted.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ NEW: dict[str, object] = {"keys": False, "streams": ["customers", "stock_movemen
 
 @dataclass(frozen=True)
 class Observed:
-    """A platform on an account, and the proxy that all it says to the account goes through."""
+    """A platform on an account, and a proxy for all its requests to the account."""
 
     platform: Platform
     account: Account
     proxy: StatementProxy
 
     def statements_of(self, run: RunReport) -> Counter[str]:
-        """How many statements of a run the account's history has, by the warehouse that they ran on."""
+        """Return the numbers of a run's statements in the account's history, by warehouse."""
         return Counter(
             str(warehouse)
             for (warehouse,) in self._asked(
@@ -47,7 +47,7 @@ class Observed:
         )
 
     def statements_since(self, moment: datetime) -> int:
-        """How many statements the account's history has since a moment, of whomever."""
+        """Return the number of statements of all users in the account's history since a moment."""
         [(count,)] = self._asked(
             "SELECT COUNT(*) FROM TABLE(INFORMATION_SCHEMA.QUERY_HISTORY(RESULT_LIMIT => 10000)) "
             f"WHERE START_TIME > '{moment.isoformat()}' AND SESSION_ID <> CURRENT_SESSION()"

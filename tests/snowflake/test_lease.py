@@ -1,4 +1,4 @@
-"""One writer at a time: the lease names its holder, ends with it, and is taken over when it died."""
+"""One writer at a time: the lease names its holder, ends with it, and is taken over after the holder died."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ from tests.snowflake.account import Account
 
 
 def load(account: Account, lake: LakeBuilder, of: StreamContract | None = None) -> LoadResult:
-    """Load one stream. Raises what the load raised."""
+    """Load one stream. Raises the load's error."""
     with account.warehouse().connect() as session:
         return load_in(session, lake, of)
 
@@ -206,7 +206,7 @@ def test_the_ledger_and_snowflakes_own_history_agree_until_another_hand_loads(
 def test_a_lost_answer_of_commit_is_not_loaded_again(
     account: Account, lake: LakeBuilder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The connection goes after Snowflake has committed and before we hear of it."""
+    """The connection is cut after Snowflake has committed and before the response arrives."""
     from ingest.errors import TransientError
 
     lake.data([thing(1)])
@@ -239,7 +239,7 @@ def delete_twice_over_two_connections(session: SnowflakeSession) -> None:
 
 
 def test_no_statement_strays_out_of_its_transaction(account: Account, lake: LakeBuilder) -> None:
-    """A session that lost its connection in a transaction does not go on outside of it on a new one."""
+    """A session that lost its connection in a transaction does not continue outside of it on a new one."""
     lake.data([thing(1)])
     load(account, lake)
     with account.warehouse().connect() as session:
@@ -251,7 +251,7 @@ def test_no_statement_strays_out_of_its_transaction(account: Account, lake: Lake
 
 
 def test_the_ledger_says_what_the_marts_may_be_built_from(account: Account, lake: LakeBuilder) -> None:
-    """Its newest versions, and whether the past was changed; the publication says whose the marts are."""
+    """It shows the newest versions, and whether the past was changed. The publication names the run of the marts."""
 
     def holdings() -> Holdings:
         with account.warehouse().connect(Purpose.AUDIT) as session:

@@ -61,7 +61,7 @@ def test_texts_land_as_they_are_also_those_that_mean_null_elsewhere(account: Acc
 
 
 def test_an_empty_text_lands_as_it_is(account: Account, lake: LakeBuilder) -> None:
-    """Snowflake documents an error for it: then the load fails, and nothing is altered (docs/SNOWFLAKE.md)."""
+    """Snowflake documents an error for it. In that case the load fails, and no value is altered (docs/SNOWFLAKE.md)."""
     lake.data([thing(1, "")])
     load(account, lake)
 

@@ -1,4 +1,4 @@
-"""Snowflake locks whole tables: loads go side by side all the same, and none keeps the writer from its lease."""
+"""Snowflake locks whole tables: loads still run in parallel, and none keeps the writer from its lease."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def warehouse(account: Account, run_id: str, *, lease: timedelta = LEASE) -> Sno
 
 
 def lakes(account: Account, number: int) -> list[LakeBuilder]:
-    """Streams of their own, each with a version to load."""
+    """Return several streams, each with a version to load."""
     made = [
         LakeBuilder(account.store, contract(stream=f"things_{uuid.uuid4().hex[:8]}", deletes="none"))
         for _ in range(number)
@@ -62,7 +62,7 @@ def lakes(account: Account, number: int) -> list[LakeBuilder]:
 
 
 def load(account: Account, *made: LakeBuilder) -> list[tuple[int, ...]]:
-    """Load the streams side by side; the versions loaded of each."""
+    """Load the streams in parallel. Return the loaded versions of each."""
     with account.warehouse().connect() as session:
         loader = Loader(account.store, "RAW", run_id="test")
         outcomes = load_streams(loader, session, [lake.contract for lake in made], concurrency=len(made))
@@ -131,7 +131,7 @@ def test_of_writers_that_begin_at_once_one_writes_at_a_time(shared_account: Acco
 
 
 def test_who_makes_a_table_at_the_same_moment_has_it_too(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both find it missing: Snowflake refuses the later one, IF NOT EXISTS or not."""
+    """Both find it missing, and Snowflake refuses the later one, with or without IF NOT EXISTS."""
     run_on = SnowflakeSession._run_on
     table = locks_table("RAW")
 

@@ -1,4 +1,4 @@
-"""A writer suspends the warehouses that it worked on: what idles is billed until it suspends itself."""
+"""A writer suspends the warehouses that it used, because an idle warehouse is billed until it suspends itself."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ pytestmark = [
 
 
 def states(account: Account) -> Mapping[str, str]:
-    """Whether each warehouse of the account runs, by its workload."""
+    """Return whether each warehouse of the account runs, by its workload."""
     settings = account.settings
     workloads = {
         settings.load_warehouse: "load",
@@ -39,7 +39,7 @@ def states(account: Account) -> Mapping[str, str]:
 
 
 def work(account: Account) -> None:
-    """A statement on each warehouse of the pipeline."""
+    """Run a statement on each warehouse of the pipeline."""
     for purpose in (Purpose.LOAD, Purpose.AUDIT):
         with account.warehouse().connect(purpose) as session:
             session.query("SELECT count(*) FROM RAW._LOCKS")

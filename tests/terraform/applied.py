@@ -30,7 +30,7 @@ BOOTSTRAP = "terraform/bootstrap"
 
 
 class Lake:
-    """One life of the lake, step by step."""
+    """The lake and its life cycle, step by step."""
 
     def __init__(self, aws: EmulatedAws, terraform: Terraform) -> None:
         self._aws = aws
@@ -39,7 +39,7 @@ class Lake:
         self._variables: list[str] = []
 
     def make_place_for_the_state(self) -> None:
-        """terraform/bootstrap, without its policy: moto takes a denial for met whatever its condition is."""
+        """Apply terraform/bootstrap without its policy, because moto applies a denial whatever its condition."""
         override = self._terraform.root / BOOTSTRAP / "emulated_override.tf"
         override.write_text('provider "aws" {\n  s3_use_path_style = true\n}\n')
         self._terraform.init(BOOTSTRAP)
@@ -74,7 +74,7 @@ class Lake:
 
     @contextmanager
     def enforced_policies(self) -> Iterator[None]:
-        """Take on the roles, and let AWS look at what they may do."""
+        """Assume the roles, and enforce their policies within the block."""
         # As above; and what the bucket's policy denies, plain HTTP, is all that this endpoint speaks.
         self._aws.client("s3").delete_bucket_policy(Bucket=BUCKET)
         arns = self._terraform.outputs(FOLDER)["role_arns"]
@@ -136,7 +136,10 @@ class Lake:
         assert _denied(lambda: s3.delete_object(Bucket=BUCKET, Key=mark))
 
     def assert_snowflake_reads_data_alone(self) -> None:
-        """Every file that a commit names. (Conditions on listings moto cannot judge; the plan's test looks at them.)"""
+        """Check that it reads every file that a commit names.
+
+        (moto cannot judge conditions on listings; the plan's test does.)
+        """
         s3 = self._aws.s3(self._sessions["snowflake"])
         commit = json.loads(self._body(self._first(f"{LOG}/email_events/")))
         keys = [file["key"] for file in commit["files"]]
@@ -148,7 +151,7 @@ class Lake:
         assert _denied(lambda: s3.get_object(Bucket=BUCKET, Key="_quarantine/email_events/any"))
 
     def assert_a_deployment_gives_nobody_access(self) -> None:
-        """By its policy as it was applied, and by trying: even where the bucket's policy grants it all."""
+        """Check it by the applied policy and by attempts, even if the bucket's policy grants everything."""
         key_arn = self._terraform.outputs(FOLDER)["kms_key_arn"]
         policy = deployment.policy_of(self._aws.client("iam"), DEPLOY_ROLE)
         names = (ACCOUNT, BUCKET, PREFIX, key_arn)
@@ -157,7 +160,7 @@ class Lake:
         assert deployment.not_permitted(policy, deployment.what_a_plan_reads(*names, state)) == []
 
     def assert_a_deployment_is_refused(self) -> None:
-        """The attacks by which a deployment would come to the lake's objects, tried."""
+        """Try the attacks by which a deployment could reach the lake's objects."""
         role = f"arn:aws:iam::{ACCOUNT}:role/{DEPLOY_ROLE}"
         s3, iam = (self._aws.session_client(service, self._sessions["github"]) for service in ("s3", "iam"))
         grant = {
@@ -193,7 +196,7 @@ class Lake:
         assert self._aws.client("iam").list_policies(Scope="Local")["Policies"] == []
 
     def _first(self, prefix: str) -> str:
-        """The first key under `prefix`, as one sees it who may see everything."""
+        """Return the first key under `prefix`, listed with all rights."""
         s3 = self._aws.s3(self._sessions["ingest"])
         return str(s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix)["Contents"][0]["Key"])
 
@@ -203,7 +206,7 @@ class Lake:
 
 
 def _error(call: Callable[[], Any]) -> str | None:
-    """The code with which S3 refuses; None where it does not."""
+    """Return the code with which S3 refuses; None if it does not."""
     try:
         call()
     except ClientError as error:

@@ -1,4 +1,4 @@
-"""terraform in a copy of the configuration; whatever cannot be had here is said when a test is skipped."""
+"""Terraform in a copy of the configuration. A skipped test names what is not available here."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.terraform.runner import NoProviderError, Terraform
 
 @pytest.fixture(scope="session")
 def bare_terraform(tmp_path_factory: pytest.TempPathFactory) -> Terraform:
-    """terraform, for what needs no provider."""
+    """Terraform for tasks that need no provider."""
     binary = shutil.which("terraform")
     if binary is None:
         pytest.skip("terraform is not installed")
@@ -22,7 +22,7 @@ def bare_terraform(tmp_path_factory: pytest.TempPathFactory) -> Terraform:
 
 @pytest.fixture(scope="session")
 def terraform(bare_terraform: Terraform) -> Terraform:
-    """terraform, with its root initialised: all providers can be had."""
+    """Terraform with an initialised root: all providers are available."""
     try:
         bare_terraform.init("terraform", "-backend=false")
     except NoProviderError as error:

@@ -1,6 +1,6 @@
-"""What GitHub's deployments may do: their role's policy as it was applied, asked action by action.
+"""The rights of GitHub's deployments: their role's applied policy, evaluated action by action.
 
-moto's evaluator of policies answers: a statement that denies wins, whoever else grants.
+moto's policy evaluator answers: a statement that denies wins over every grant.
 """
 
 from __future__ import annotations
@@ -45,24 +45,24 @@ _OF_USERS = ("iam:CreateUser", "iam:CreateAccessKey", "iam:AttachUserPolicy", "i
 
 
 def policy_of(iam: Any, role: str) -> str:
-    """The one policy of a role, as JSON."""
+    """Return the only policy of a role, as JSON."""
     assert iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"] == []
     [name] = iam.list_role_policies(RoleName=role)["PolicyNames"]
     return json.dumps(iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"])
 
 
 def not_denied(policy: str, asked: Sequence[Asked]) -> list[Asked]:
-    """Those that the policy does not deny by a statement of its own."""
+    """Return the requests that the policy does not deny by a statement of its own."""
     return [each for each in asked if IAMPolicy(policy).is_action_permitted(*each) is not PermissionResult.DENIED]
 
 
 def not_permitted(policy: str, asked: Sequence[Asked]) -> list[Asked]:
-    """Those that the policy does not allow."""
+    """Return the requests that the policy does not allow."""
     return [each for each in asked if IAMPolicy(policy).is_action_permitted(*each) is not PermissionResult.PERMITTED]
 
 
 def what_gives_access(account: str, bucket: str, prefix: str, key_arn: str) -> list[Asked]:
-    """Every way to an object of the lake, to a right on one, or to its end."""
+    """Return every request that leads to an object of the lake, to a right on one, or to its deletion."""
     iam, lake = f"arn:aws:iam::{account}", f"arn:aws:s3:::{bucket}"
     roles = [
         f"{iam}:role/{prefix}-{name}" for name in ("snowflake-storage", "ingest", "loader", "github-deploy", "new")
@@ -84,7 +84,7 @@ def what_gives_access(account: str, bucket: str, prefix: str, key_arn: str) -> l
 
 
 def what_a_plan_reads(account: str, bucket: str, prefix: str, key_arn: str, state: str) -> list[Asked]:
-    """What refreshing the state asks AWS for, and what an apply may change."""
+    """Return the requests of a refresh of the state, and of the changes that an apply may make."""
     iam, lake = f"arn:aws:iam::{account}", f"arn:aws:s3:::{bucket}"
     of_the_lake = {
         lake: ("s3:GetBucketPolicy", "s3:GetBucketVersioning", "s3:GetLifecycleConfiguration", "s3:PutBucketTagging"),

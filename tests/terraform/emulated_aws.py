@@ -1,4 +1,4 @@
-"""An emulated AWS of a test's own: it can be told to enforce IAM, which would lock out whoever shares it."""
+"""A private emulated AWS for a test: it can enforce IAM, which would lock out other users of a shared one."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ class EmulatedAws:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a program needs to find it, with all rights."""
+        """The environment variables that a program needs to find it, with all rights."""
         return {**self.server.environment, "AWS_EC2_METADATA_DISABLED": "true"}
 
     def client(self, service: str) -> Any:
-        """A client with all rights."""
+        """Return a client with all rights."""
         settings = self.environment
         return boto3.client(
             service,
@@ -58,12 +58,12 @@ class EmulatedAws:
         )
 
     def assume(self, role_arn: str, **conditions: str) -> Credentials:
-        """Take on a role."""
+        """Assume a role."""
         made = self.client("sts").assume_role(RoleArn=role_arn, RoleSessionName="test", **conditions)["Credentials"]
         return Credentials(made["AccessKeyId"], made["SecretAccessKey"], made["SessionToken"])
 
     def make_administrator(self) -> Credentials:
-        """A user who may do everything, with an access key, for when policies are enforced."""
+        """Return a user who may do everything, with an access key, for when policies are enforced."""
         iam = self.client("iam")
         iam.create_user(UserName="administrator")
         everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
@@ -72,12 +72,12 @@ class EmulatedAws:
         return Credentials(key["AccessKeyId"], key["SecretAccessKey"], "")
 
     def s3(self, credentials: Credentials) -> S3Client:
-        """S3 as that session sees it."""
+        """Return S3 with the rights of that session."""
         client: S3Client = self.session_client("s3", credentials)
         return client
 
     def session_client(self, service: str, credentials: Credentials) -> Any:
-        """A service as that session sees it."""
+        """Return a service with the rights of that session."""
         return boto3.client(
             service,
             endpoint_url=self.server.endpoint_url,
@@ -89,7 +89,7 @@ class EmulatedAws:
         )
 
     def enforce_iam(self, enforced: bool) -> None:
-        """From now on, look at signatures and policies, or do not. (moto's own switch; conditions it cannot judge.)"""
+        """Switch the enforcement of signatures and policies. (moto's own switch; it cannot judge conditions.)"""
         count = 0 if enforced else _UNENFORCED
         url = f"{self.server.endpoint_url}/moto-api/reset-auth"
         httpx.post(url, content=str(count), trust_env=False).raise_for_status()

@@ -1,4 +1,4 @@
-"""RAW's tables as Terraform makes them and as the loader wants them, in the same words."""
+"""RAW's tables as Terraform makes them and as the loader wants them, in one form."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FOLDER = "terraform/modules/warehouse/tables"
 
 @dataclass(frozen=True)
 class Column:
-    """A column; its type as Snowflake's catalog shows it, without a length that is Snowflake's default."""
+    """A column. Its type is spelled as in Snowflake's catalog, without Snowflake's default length."""
 
     name: str
     type: str
@@ -29,7 +29,7 @@ Tables = dict[str, list[Column]]
 
 
 def made_by_terraform(terraform: Terraform, contracts: Path) -> Tables:
-    """What the module `tables` computes; it needs no provider."""
+    """Return the tables that the module `tables` computes. It needs no provider."""
     state = contracts / "tables.tfstate"
     terraform.init(FOLDER, "-backend=false")
     terraform.succeed(FOLDER, "apply", "-auto-approve", f"-var=contracts_dir={contracts}", f"-state={state}")
@@ -41,7 +41,7 @@ def made_by_terraform(terraform: Terraform, contracts: Path) -> Tables:
 
 
 def wanted_by_the_loader(contracts: Mapping[str, StreamContract]) -> Tables:
-    """What `orchestration/warehouse/ddl.py` lists, in Snowflake's types."""
+    """Return the tables of `orchestration/warehouse/ddl.py`, in Snowflake's types."""
     tables = [table for contract in contracts.values() for table in ddl.stream_tables(contract, "RAW")]
     claims = [ddl.claim_table(stream, "RAW") for stream in contracts]
     return {table.name.upper(): columns_of(table) for table in [*tables, *claims, *bookkeeping_tables()]}
@@ -56,7 +56,7 @@ def columns_of(table: ddl.Table) -> list[Column]:
 
 
 def wide_contract(types: Iterable[str], *, landed_as_text: Iterable[str]) -> dict[str, Any]:
-    """A contract with a column of each type, and a key whose order is not that of its columns."""
+    """Return a contract with a column of each type, and a key whose order is not that of its columns."""
     key = [
         {"name": name, "physicalType": "bigint", "required": True, "primaryKey": True, "primaryKeyPosition": position}
         for name, position in (("first", 2), ("second", 1))

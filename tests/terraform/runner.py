@@ -19,7 +19,7 @@ _NO_PROVIDER = ("Failed to query available provider packages", "Failed to instal
 
 
 class NoProviderError(Exception):
-    """A provider cannot be had here: the message says which, and why."""
+    """A provider is not available here. The message names it, and the reason."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Terraform:
         return cls(binary, root, environment)
 
     def with_environment(self, additions: Mapping[str, str]) -> Terraform:
-        """The same, with more variables in its environment."""
+        """Return a copy with more environment variables."""
         return Terraform(self.binary, self.root, {**self.environment, **additions})
 
     def run(self, folder: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -65,13 +65,16 @@ class Terraform:
         )
 
     def succeed(self, folder: str, *arguments: str) -> str:
-        """Run a command that must succeed; what it printed."""
+        """Run a command that must succeed. Return its output."""
         done = self.run(folder, *arguments)
         assert done.returncode == 0, f"terraform {' '.join(arguments)} in {folder}:\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
     def dependencies(self, folder: str) -> dict[str, set[str]]:
-        """What each resource of an initialised root waits for, in one step; states lie in the folder for it."""
+        """Return the resources that each resource of an initialised root directly waits for.
+
+        The folder must hold its state.
+        """
         override = self.root / folder / "backend_override.tf"
         override.write_text('terraform {\n  backend "local" {}\n}\n')
         try:
@@ -86,7 +89,7 @@ class Terraform:
         return found
 
     def init(self, folder: str, *arguments: str) -> None:
-        """Install what `folder` needs. Raises NoProviderError where a provider cannot be had."""
+        """Install the providers of `folder`. Raises NoProviderError if one is not available."""
         done = self.run(folder, "init", *arguments)
         if done.returncode != 0:
             said = " ".join(done.stderr.replace("│", " ").split())
@@ -95,6 +98,6 @@ class Terraform:
             raise AssertionError(f"terraform init in {folder}:\n{done.stdout}\n{done.stderr}")
 
     def outputs(self, folder: str) -> dict[str, Any]:
-        """The outputs' values by name."""
+        """Return the outputs' values by name."""
         shown = json.loads(self.succeed(folder, "output", "-json"))
         return {name: output["value"] for name, output in shown.items()}

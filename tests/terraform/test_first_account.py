@@ -1,4 +1,4 @@
-"""docs/FIRST_ACCOUNT.md, walked: each of its blocks, in its order, in an emulated AWS and an emulated Snowflake."""
+"""docs/FIRST_ACCOUNT.md, followed block by block in an emulated AWS and an emulated Snowflake."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def blocks() -> list[Block]:
 
 @dataclass
 class Walk:
-    """The one terminal of the page, in a folder laid out as the repository is. Variables last from block to block."""
+    """The terminal of the page, in a folder laid out like the repository. Variables last from block to block."""
 
     folder: Path
     environment: Mapping[str, str]
@@ -79,13 +79,13 @@ class Walk:
         return done
 
     def must(self, block: Block) -> str:
-        """What a block printed, which must end well."""
+        """Return the output of a block, which must succeed."""
         done = self.run(block)
         assert done.returncode == 0, f"{block.text}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
     def filled(self, text: str) -> str:
-        """The block with what is the reader's own in place of `<...>`."""
+        """Return the block with the reader's own values in place of `<...>`."""
         filled = re.sub(r"<([a-z ]+)>", lambda found: self.values[found[1]], text)
         assert not re.search(r"<[a-z ]+>", filled), filled
         return filled
@@ -143,7 +143,7 @@ def walk(
 
 
 def lay_out(terraform: Terraform, folder: Path) -> Path:
-    """A folder with what the page names of the repository, and the `terraform` of this test."""
+    """Return a folder with the files that the page names, and this test's `terraform`."""
     shutil.copytree(terraform.root / "terraform", folder / "terraform", ignore=shutil.ignore_patterns(".terraform*"))
     stand_in = Path(__file__).parent / "first_account"
     (folder / "first_account").mkdir()
@@ -162,7 +162,7 @@ def lay_out(terraform: Terraform, folder: Path) -> Path:
 
 
 def as_owner(account: SnowflakeEmulator, *statements: str) -> None:
-    """Run statements of the account's owner, as a worksheet does."""
+    """Run statements as the account's owner, as in a worksheet."""
     named = account.environment
     connection = snowflake.connector.connect(
         account=named["SNOWFLAKE_ACCOUNT"],
@@ -180,7 +180,7 @@ def as_owner(account: SnowflakeEmulator, *statements: str) -> None:
 
 
 def faults(printed: str) -> set[str]:
-    """The checks that a doctor's table calls a fault."""
+    """Return the checks that a doctor's table marks as faults."""
     rows = (re.split(r"\s{2,}", line.strip()) for line in printed.splitlines())
     return {row[1] for row in rows if row[0] == "FAULT"}
 

@@ -43,7 +43,7 @@ def test_the_tests_of_a_part_pass(terraform: Terraform, folder: str) -> None:
 def test_a_pipe_waits_for_the_role_that_snowflake_takes_on_and_the_notification_for_the_pipe(
     terraform: Terraform,
 ) -> None:
-    """CREATE PIPE takes on the role at once: it must be there, with what it may do."""
+    """CREATE PIPE assumes the role at once, so the role must exist with its rights."""
     waits_for = terraform.dependencies("terraform")
 
     def reachable(resource: str) -> set[str]:

@@ -25,7 +25,7 @@ STREAMS = ("customers", "stock_levels")
 
 @dataclass
 class _Touched:
-    """Keys of customers by what happened to them."""
+    """Keys of customers by the kind of change."""
 
     changed: set[int] = field(default_factory=set)
     missing: set[int] = field(default_factory=set)

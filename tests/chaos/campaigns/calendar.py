@@ -39,7 +39,7 @@ FIXED = (
 
 
 def days(count: int, chance: random.Random) -> list[Day]:
-    """So many days, the fixed ones first: then the special ones in an order by chance, then drawn ones."""
+    """Return that many days: the fixed ones, then the special ones in random order, then random ones."""
     special = list(_special(chance))
     chance.shuffle(special)
     chosen = [*FIXED, *special][: max(count - count // 5, len(FIXED))]
@@ -64,7 +64,7 @@ def _special(chance: random.Random) -> Iterator[Day]:
 
 
 def _changes_of_the_clock(zone: str) -> Iterator[datetime]:
-    """The moments at which the zone's offset changes."""
+    """Yield the moments at which the zone's offset changes."""
     place = ZoneInfo(zone)
     hour, end = datetime(YEARS[0], 1, 1, tzinfo=UTC), datetime(YEARS[-1] + 1, 1, 1, tzinfo=UTC)
     offset = hour.astimezone(place).utcoffset()

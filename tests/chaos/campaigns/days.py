@@ -77,7 +77,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Round:
-    """What came of some days."""
+    """The result of some days."""
 
     days: int
     rows: int
@@ -149,7 +149,7 @@ def land_days(place: Place, first: int, chosen: Sequence[Day]) -> Round:
 
 @dataclass
 class _Provider:
-    """A server in this process, and the provider behind it, another one for each day."""
+    """A server in this process, and a provider behind it that is replaced for each day."""
 
     base_url: str
     app: ASGIApp | None = None
@@ -180,7 +180,7 @@ def _provider() -> Iterator[_Provider]:
 
 @contextmanager
 def _zone(name: str) -> Iterator[None]:
-    """This process runs in the time zone."""
+    """Run the block in the time zone."""
     before = os.environ.get("TZ")
     os.environ["TZ"] = name
     time.tzset()
@@ -195,7 +195,7 @@ def _zone(name: str) -> Iterator[None]:
 
 @dataclass
 class _Landing:
-    """One day: two runs, and what is found afterwards."""
+    """One day: two runs, and the findings afterwards."""
 
     place: Place
     store: ObjectStore
@@ -263,7 +263,7 @@ class _Landing:
 
 
 def _complaint_of_demo(number: int, day: Day, folder: Path) -> str | None:
-    """Run the demo on that day: all streams, through dbt, to the marts. Its failure is a finding."""
+    """Run the demo on that day, with all streams, through dbt, to the marts. Return its failure as a finding."""
     state = folder / f"{NAME}-demo-{number}"
     environment = clean_environment({**as_variable(day.moment), "LOCAL_STATE": str(state), "TZ": day.zone})
     done = subprocess.run(

@@ -54,7 +54,7 @@ def run(ground: Ground, order: Order) -> Report:
 
 @contextmanager
 def _pieces(order: Order) -> Iterator[None]:
-    """Fewer rows than the full size has are cut into as many pieces: smaller driver batches and row groups."""
+    """Use smaller driver batches and row groups, so that fewer rows are cut into as many pieces as at full size."""
     with ExitStack() as stack:
         if order.scale < 1:
             stack.enter_context(patch("ingest.sources.postgres.reader.BATCH_BYTES", 2**18))
@@ -73,7 +73,7 @@ class _Scene:
     shared: datetime | None = None
 
     def window_ends_at_an_open_transaction(self) -> None:
-        """The rows are written and not committed: the window ends at their cursor; the next one begins there."""
+        """Write rows without a commit: the window ends at their cursor, and the next one begins there."""
         self._a_row_before()
         with self._other() as writer:
             self.shared = _started(writer)
@@ -86,7 +86,7 @@ class _Scene:
         self._expect_cut(after)
 
     def window_ends_at_visible_rows(self) -> None:
-        """Rows that bring their own cursor stand at the horizon: those at it stay out, those a tick below come in."""
+        """Rows with a given cursor at the horizon: those at it stay out, those a tick below it are landed."""
         few = self.rows // 4
         self._a_row_before()
         with self._other() as holder:
@@ -100,7 +100,7 @@ class _Scene:
         self._expect(self._run(), few, start=horizon)
 
     def one_update_gives_every_row_one_value(self) -> None:
-        """A second version of all rows, again with one cursor; while it is open, then after."""
+        """Write a second version of all rows with one cursor, and run while it is open, then after."""
         self._a_row_before()
         with self._other() as writer:
             moment = _started(writer)
@@ -112,7 +112,7 @@ class _Scene:
         self._expect(self._run(), changed, start=moment)
 
     def backfill(self) -> None:
-        """A window of one tick holds the last shared value and nothing else; the ticks beside it are empty."""
+        """Backfill a window of one tick: it holds exactly the last shared value, and the ticks beside it are empty."""
         with self.session.cursor() as cursor:
             cursor.execute(
                 "select max(updated_at), count(*) from customers group by updated_at order by 2 desc limit 1"
@@ -128,14 +128,14 @@ class _Scene:
             )
 
     def _a_row_before(self) -> None:
-        """A row below the shared value: a window without any row commits nothing, and its end would not be seen."""
+        """Write a row below the shared value, because a window without any row commits nothing."""
         _insert(self.session, 1, 10)
 
     def _other(self) -> closing[Connection]:
         return closing(psycopg2.connect(self.line.shop.owner_dsn))
 
     def _run(self) -> Commit | None:
-        """One run's commit of data, None where it found nothing new."""
+        """Return one run's commit of data, None if it found nothing new."""
         [result] = self.line.ingest([self.contract], keys=False, settings=self.settings)
         return next((commit for commit in result.commits if commit.kind is CommitKind.DATA), None)
 
@@ -151,7 +151,7 @@ class _Scene:
         self.report.expect(after == end, f"a window ends at {after}, not at the shared value {end}")
 
     def _expect_cut(self, commit: Commit | None) -> None:
-        """Two files at least meet within the shared value."""
+        """Expect that at least two files meet within the shared value."""
         files = commit.files if commit else ()
         met = sum(one.max_cursor == other.min_cursor == self.shared for one, other in pairwise(files))
         self.report.expect(met, f"{len(files)} files: no two of them meet within the shared value")
@@ -166,7 +166,7 @@ _SCENES: tuple[Callable[[_Scene], None], ...] = (
 
 
 def _started(connection: Connection) -> datetime:
-    """Begin a transaction: its timestamp, which every row that it writes will carry."""
+    """Begin a transaction and return its timestamp, which every row that it writes will carry."""
     with connection.cursor() as cursor:
         cursor.execute("select now()")
         row = cursor.fetchone()

@@ -33,7 +33,7 @@ _FEW = ["customers", "email_events", "orders", "stock_movements"]
 
 
 def run(ground: Ground, order: Order) -> Report:
-    """Kill until there were enough kills; then land, load and judge."""
+    """Kill until there were enough kills, then land, load and judge."""
     report = Report(NAME, order, wanted=order.size(FULL, least=6))
     contracts = ContractRegistry.load().select([] if order.scale >= 1 else _FEW)
     with ground.line(NAME, margin_seconds=_MARGIN_SECONDS) as line:
@@ -63,7 +63,7 @@ def run(ground: Ground, order: Order) -> Report:
 
 
 def _hunt(chance: random.Random, hunters: list[Hunter], number: int) -> list[str]:
-    """One or two commands at once, each to be killed."""
+    """Run one or two commands at once, each to be killed. Return the findings."""
     chosen = chance.sample(hunters, chance.choice([1, 1, 2]))
     for hunter in chosen:
         hunter.release(number)
@@ -74,7 +74,7 @@ def _hunt(chance: random.Random, hunters: list[Hunter], number: int) -> list[str
 
 @contextmanager
 def busy_shop(line: Line, seed: int) -> Iterator[None]:
-    """The shop lives on, half a day of its business at a time, until the block ends. Its failure is raised then."""
+    """Advance the shop in the background, half a day at a time, until the block ends. Its failure is raised then."""
     stop = Event()
     failures: list[Exception] = []
 

@@ -62,14 +62,14 @@ def run(ground: Ground, order: Order) -> Report:
 
 @dataclass
 class NaiveReader:
-    """Reads what is above the largest `updated_at` that it has seen, as so many pipelines do."""
+    """A reader of rows above the largest `updated_at` that it has seen, like many pipelines."""
 
     session: Connection
     watermark: datetime = datetime(1, 1, 1, tzinfo=UTC)
     seen: set[tuple[int, datetime]] = field(default_factory=set)
 
     def read(self) -> None:
-        """One run."""
+        """Do one run."""
         with self.session.cursor() as cursor:
             cursor.execute("select customer_id, updated_at from customers where updated_at > %s", (self.watermark,))
             found = cursor.fetchall()
@@ -77,7 +77,7 @@ class NaiveReader:
         self.watermark = max((moment for _, moment in found), default=self.watermark)
 
     def lost(self) -> int:
-        """Rows of the table whose present version it has not seen, after one more run."""
+        """Return the number of rows whose present version the reader has not seen, after one more run."""
         self.read()
         with self.session.cursor() as cursor:
             cursor.execute("select customer_id, updated_at from customers")
@@ -86,7 +86,7 @@ class NaiveReader:
 
 @dataclass
 class _Stage:
-    """The clients whose transactions are open, and the runs between their steps."""
+    """The clients with open transactions, and the runs between their steps."""
 
     line: Line
     contracts: Sequence[StreamContract]
@@ -106,7 +106,7 @@ class _Stage:
 
     @property
     def figures(self) -> dict[str, object]:
-        """What was done."""
+        """The counts of steps."""
         return {
             "transactions": self.traffic.transactions,
             "prepared": self.prepared,
@@ -115,9 +115,9 @@ class _Stage:
         }
 
     def play(self) -> None:
-        """One interleaving: the steps of clients and of runs, merged by chance.
+        """Play one interleaving: the steps of clients and of runs, merged at random.
 
-        It ends with its last run; what is open then stays open into the next one.
+        It ends with its last run; open transactions stay open into the next interleaving.
         """
         self._begin_and_end_long_ones()
         self.clients += [self._client() for _ in range(self.chance.randint(2, 5))]
@@ -130,7 +130,7 @@ class _Stage:
         self.clients = [actor for actor in self.clients if actor in actors]
 
     def happen(self) -> None:
-        """Steps of clients while a run is about to see the source."""
+        """Do steps of clients just before a run reads the source."""
         for _ in range(self.chance.choice([0, 0, 1, 2])):
             if self.clients:
                 next(self.chance.choice(self.clients), _DONE)
@@ -138,7 +138,7 @@ class _Stage:
                 self.traffic.quick()
 
     def finish(self) -> None:
-        """Let every open transaction end as it was to."""
+        """End every open transaction as planned."""
         for actor in self.clients:
             deque(actor, maxlen=0)
         for _, client in self.long:

@@ -43,7 +43,7 @@ def run(ground: Ground, order: Order) -> Report:
 
 
 def _settle(line: Line, contract: StreamContract, report: Report) -> None:
-    """One run and one load alone, and the judgement."""
+    """Do one run and one load alone, then judge."""
     line.ingest([contract])
     line.load([contract])
     report.take(line.judge([contract]))
@@ -51,7 +51,7 @@ def _settle(line: Line, contract: StreamContract, report: Report) -> None:
 
 @dataclass
 class _Track:
-    """Where the races are run, and how the racers ended."""
+    """The place of the races, and the exit codes of the racers."""
 
     line: Line
     session: Connection
@@ -60,7 +60,7 @@ class _Track:
     ends: Counter[tuple[str, int]] = field(default_factory=Counter)
 
     def race(self, number: int) -> None:
-        """Change the source; let all racers go at once; wait for them all."""
+        """Change the source, start all racers at once, and wait for them all."""
         self._change_the_source()
         commands = [["ingest", "run", "--stream", STREAM] for _ in range(self.chance.randint(2, 4))]
         if self.chance.random() < 0.3:

@@ -33,7 +33,7 @@ from tests.chaos.comparison.warehouse_side import (
 
 @dataclass(frozen=True)
 class Verdict:
-    """One stream: rows at each stop (None: not looked at), and what was found wrong."""
+    """The verdict on one stream: rows at each stop (None: not counted), and the findings."""
 
     stream: str
     versions: int
@@ -51,20 +51,20 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Judgement:
-    """All streams' verdicts, and what concerns none of them alone."""
+    """All streams' verdicts, and findings that concern no single stream."""
 
     verdicts: tuple[Verdict, ...]
     general: tuple[str, ...] = ()
 
     @property
     def findings(self) -> list[str]:
-        """Everything that was found wrong, with the stream named."""
+        """All findings, each with its stream."""
         found = [f"{verdict.stream}: {item}" for verdict in self.verdicts for item in verdict.findings]
         return [*found, *self.general]
 
     @property
     def rows(self) -> int:
-        """Rows at the sources."""
+        """Number of rows at the sources."""
         return sum(verdict.source for verdict in self.verdicts)
 
     def require_innocent(self) -> None:
@@ -94,11 +94,11 @@ class Judge:
         landed_once: bool = True,
         objects_read: Iterable[str] | None = None,
     ) -> Judgement:
-        """The verdict on each stream.
+        """Return the verdict on each stream.
 
-        `landed_once` asks that no version of a row was landed twice; only a backfill, a page cursor that expired, or
-        a lateness make that happen, and streams with a lateness are never asked. `objects_read` are keys of all
-        objects that loaders fetched: none of them may be a data file that no commit names.
+        `landed_once` asks that no version of a row was landed twice; only a backfill, a page cursor that expired, or a
+        lateness make that happen, and streams with a lateness are never asked. `objects_read` are keys of all objects
+        that loaders fetched: none of them may be a data file that no commit names.
         """
         staged = [contract for contract in contracts if has_staging(contract)] if self._loaded and self.staging else []
         if staged and self.scratch is not None:
@@ -153,11 +153,11 @@ class _Case:
         self.lake_rows = self.lake.current(self.contract)
 
     def settled(self, keys: Iterable[Key]) -> int:
-        """How many of them the watermark covers: an API may have new records since."""
+        """Return how many of the keys the watermark covers. An API may have new records since."""
         return sum(key not in self.source.unsettled for key in keys)
 
     def compare_lake(self) -> None:
-        """The lake's current rows are the source's, or lie in quarantine."""
+        """Check that the lake's current rows are the source's, or lie in quarantine."""
         for key, values in self.source.rows.items():
             if key in self.source.unsettled:
                 continue
@@ -172,7 +172,7 @@ class _Case:
         self._compare("lake", self._digests(self.lake_rows))
 
     def look_for_doubles(self) -> None:
-        """No version of a row was landed more often than the source gave it."""
+        """Check that no version of a row was landed more often than the source gave it."""
         cursor = self.contract.spec.cursor
         if cursor is None:
             return
@@ -181,7 +181,7 @@ class _Case:
             self.findings.append(f"lake: {len(twice)} versions of rows landed twice: {shown(twice)}")
 
     def compare_raw(self, raw: RawSide) -> int:
-        """RAW holds each landed row once, as it was landed, and each tombstone; its ledger each version once."""
+        """Check that RAW holds each landed row and tombstone once, and its ledger each version once."""
         self._compare_ledger(raw.ledger)
         found = [_place(row) for row in raw.rows]
         if twice := doubled(found):
@@ -195,7 +195,7 @@ class _Case:
         return self.settled(current)
 
     def compare_staging(self, rows: Collection[dict[str, str]]) -> int:
-        """Staging shows each current row once."""
+        """Check that staging shows each current row once."""
         keys = [tuple(row[name] for name in self.contract.key) for row in rows]
         if twice := doubled(keys):
             self.findings.append(f"staging: {len(twice)} keys doubled: {shown(twice)}")

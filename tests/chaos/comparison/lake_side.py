@@ -1,6 +1,6 @@
-"""What the lake holds: the log as it lies in the bucket, and the files that its commits name, each checked.
+"""The content of the lake: the log in the bucket, and the files that its commits name, each checked.
 
-Nothing of the loaders is used: objects are fetched whole, hashed, and read by pyarrow.
+It uses no code of the loaders: objects are fetched whole, hashed, and read by pyarrow.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ APPENDED = ("data", "snapshot", "backfill")
 
 @dataclass
 class LakeSide:
-    """One stream's log and landed rows. `findings` are the promises of the log that were found broken."""
+    """One stream's log and landed rows. `findings` are broken promises of the log."""
 
     commits: list[dict[str, Any]] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
@@ -37,16 +37,16 @@ class LakeSide:
 
     @property
     def watermark(self) -> datetime | None:
-        """The last commit's."""
+        """The watermark of the last commit."""
         after = self.commits[-1]["watermark"]["after"] if self.commits else None
         return datetime.fromisoformat(after) if after else None
 
     def current(self, contract: StreamContract) -> dict[Key, Row]:
-        """The rows as they are now, by key."""
+        """Return the current rows by key."""
         return current(self.shown(contract, self.rows), contract.key, self.tombstones)
 
     def shown(self, contract: StreamContract, rows: list[Row]) -> list[Row]:
-        """The rows that count: of a stream that is landed whole, those of its newest snapshot."""
+        """Return the rows that count: for a snapshot stream, those of its newest snapshot."""
         if contract.spec.mode.value != "snapshot":
             return rows
         newest = max((item["version"] for item in self.commits if item["kind"] == "snapshot"), default=0)
@@ -54,7 +54,7 @@ class LakeSide:
 
 
 def read_lake(store: ObjectStore, contract: StreamContract) -> LakeSide:
-    """One stream of the lake, whole."""
+    """Read one stream of the lake completely."""
     side = LakeSide()
     _read_log(store, contract, side)
     _check_watermarks(side)
@@ -80,7 +80,7 @@ def _read_log(store: ObjectStore, contract: StreamContract, side: LakeSide) -> N
 
 
 def _check_watermarks(side: LakeSide) -> None:
-    """Each commit begins at the watermark that the one before left, and none moves it back."""
+    """Check that each commit begins at the watermark of the one before, and that none moves it back."""
     previous = None
     for commit in side.commits:
         before, after = (_moment(commit["watermark"][name]) for name in ("before", "after"))
@@ -102,7 +102,7 @@ class _File:
     quarantine: bool
 
     def faults(self) -> Iterator[str]:
-        """What does not fit the commit's words about it."""
+        """Yield the differences between the file and its entry in the commit."""
         if self.body is None:
             yield f"{self.entry['key']} is in a commit, but not in the bucket"
         elif hashlib.sha256(self.body).hexdigest() != self.entry["sha256"]:
@@ -157,11 +157,13 @@ def _take_refused(contract: StreamContract, rows: list[dict[str, Any]], side: La
 
 
 def to_tombstone(contract: StreamContract, values: dict[str, Any]) -> Tombstone:
-    """A tombstone as Parquet or RAW hold it."""
+    """Return a tombstone from its values in Parquet or RAW."""
     return values["_log_version"], tuple(canonical(values[name]) for name in contract.key)
 
 
 def to_row(contract: StreamContract, values: dict[str, Any]) -> Row:
-    """A row as Parquet or RAW hold it; a column that the contract gained later is null in older files."""
+    """Return a row from its values in Parquet or RAW. A column that the contract gained later is null in
+    older files.
+    """
     named = {column.name: canonical(values.get(column.name)) for column in contract.columns}
     return Row(values["_log_version"], values["_row_number"], named)

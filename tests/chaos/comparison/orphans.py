@@ -1,4 +1,4 @@
-"""What killed processes left in the lake, and `ingest gc`, which is to remove exactly that."""
+"""The files that killed processes have left in the lake, and `ingest gc`, which must remove exactly those."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ _STREAM = "customers"
 
 
 def collect_garbage(line: Line, contracts: Sequence[StreamContract], report: Report) -> None:
-    """Look, remove the older half, remove the rest; beside a batch that runs. Each time what is there is compared."""
+    """Run gc for the older half of the orphans, then for the rest, beside a running batch.
+
+    Compare the files each time.
+    """
     orphans = _orphans(line, contracts)
     report.figures["orphans"] = len(orphans)
     said = _gc(line, "--dry-run", "--grace-hours", "0")
@@ -44,7 +47,10 @@ def collect_garbage(line: Line, contracts: Sequence[StreamContract], report: Rep
 
 
 def _orphans(line: Line, contracts: Sequence[StreamContract]) -> dict[str, datetime]:
-    """Files that no commit names, and what no keys pass needs, by the judge's own reading, with the time of writing."""
+    """Return files that no commit names, and unneeded parts of key sets, each with its time of writing.
+
+    They are determined by the judge's own reading.
+    """
     found: dict[str, datetime] = {}
     for contract in contracts:
         lake = read_lake(line.store, contract)
@@ -57,7 +63,7 @@ def _orphans(line: Line, contracts: Sequence[StreamContract]) -> dict[str, datet
 
 
 def _needed_by_keys_passes(line: Line, contract: StreamContract, commits: list[dict[str, Any]]) -> set[str]:
-    """All parts of the newest two sets of keys, and the keys of what was landed after the older one."""
+    """Return all parts of the newest two key sets, and the key files landed after the older one."""
     marks = [commit["key_set"] for commit in commits if commit["kind"] == "deletes"][-2:]
     since = marks[0]["version"] if len(marks) > 1 else 0
     needed = {file["key"] for commit in commits if commit["version"] > since for file in commit["landed_keys"]}
@@ -72,7 +78,7 @@ def _needed_by_keys_passes(line: Line, contract: StreamContract, commits: list[d
 
 
 def _remove_the_older_ones(line: Line, contracts: Sequence[StreamContract], report: Report) -> None:
-    """A grace that ends in the widest gap between two orphans: those before it go, those after it stay."""
+    """Run gc with a grace that ends in the widest gap between two orphans. Older ones must go, younger ones stay."""
     _litter(line, above_the_head=0)
     orphans = _orphans(line, contracts)
     times = sorted(set(orphans.values()))
@@ -88,7 +94,7 @@ def _remove_the_older_ones(line: Line, contracts: Sequence[StreamContract], repo
 
 
 def _litter(line: Line, *, above_the_head: int) -> int:
-    """Leave what a batch that lost (0 above the head) or was killed (1 above) leaves: a file of that version."""
+    """Leave a file as a batch would that lost (0 above the head) or was killed (1 above): a file of that version."""
     head = CommitLog(line.store, _STREAM).head()
     assert head is not None
     version = head.version + above_the_head
@@ -97,7 +103,7 @@ def _litter(line: Line, *, above_the_head: int) -> int:
 
 
 def _spare_a_running_batch(line: Line, report: Report) -> None:
-    """A batch whose files are there and whose commit is not yet: gc leaves them, and the batch commits."""
+    """Check that gc leaves the files of a running batch, which then commits."""
     with line.session() as session, session.cursor() as cursor:
         cursor.execute("update customers set full_name = full_name || '!'")
     uploaded, may_commit = Event(), Event()
@@ -122,14 +128,14 @@ def _spare_a_running_batch(line: Line, report: Report) -> None:
 
 
 class _Said:
-    """What gc printed."""
+    """The output of gc."""
 
     def __init__(self, text: str) -> None:
         self.removed: list[str] = re.findall(r"^(?:would remove|removed) (\S+)", text, re.MULTILINE)
 
 
 def _gc(line: Line, *options: str) -> _Said:
-    """Run `ingest gc`, and see it end well."""
+    """Run `ingest gc`, and check that it succeeds."""
     command = _start(line, ["ingest", "gc", *options], "gc")
     code = command.wait(120)
     assert code == 0, f"'{command}' ended with {code}: {command.said}"

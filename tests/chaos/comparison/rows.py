@@ -1,4 +1,4 @@
-"""Rows as the judge compares them: the same text for the same value, whichever driver has read it."""
+"""Rows in the judge's form: equal values have the same text, whichever driver has read them."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class Row:
     values: Mapping[str, str]
 
     def key(self, names: Sequence[str]) -> Key:
-        """The key's columns, in order."""
+        """Return the key's columns, in order."""
         return tuple(self.values[name] for name in names)
 
 
 def canonical(value: object) -> str:
-    """A text that two equal values share. A naive timestamp is in UTC, as staging has them."""
+    """Return a text that two equal values share. A naive timestamp is in UTC, as staging has them."""
     match value:
         case None:
             return "\0null"
@@ -52,7 +52,7 @@ def canonical(value: object) -> str:
 
 
 def digest(values: Iterable[str]) -> str:
-    """A hash of a row's content; lengths are part of it, so no two rows run into each other."""
+    """Return a hash of a row's content; lengths are part of it, so no two rows run into each other."""
     hasher = hashlib.blake2b(digest_size=16)
     for value in values:
         encoded = value.encode()
@@ -63,7 +63,7 @@ def digest(values: Iterable[str]) -> str:
 
 @dataclass(frozen=True)
 class Difference:
-    """What `found` has wrong in comparison with `expected`, by key."""
+    """The differences between `expected` and `found`, by key."""
 
     lost: tuple[Key, ...]
     strange: tuple[Key, ...]
@@ -71,7 +71,7 @@ class Difference:
 
     @classmethod
     def between(cls, expected: Digests, found: Digests) -> Difference:
-        """Keys only in `expected`, keys only in `found`, and keys whose content differs."""
+        """Return keys only in `expected`, keys only in `found`, and keys whose content differs."""
         return cls(
             lost=tuple(sorted(expected.keys() - found.keys())),
             strange=tuple(sorted(found.keys() - expected.keys())),
@@ -79,19 +79,19 @@ class Difference:
         )
 
     def findings(self, where: str) -> list[str]:
-        """In words; empty where all is equal."""
+        """Return the differences in words; empty if all is equal."""
         named = (("lost", self.lost), ("not at the source", self.strange), ("altered", self.altered))
         return [f"{where}: {len(keys)} {what}: {shown(keys)}" for what, keys in named if keys]
 
 
 def doubled(keys: Iterable[Key], allowed: Mapping[Key, int] | None = None) -> list[Key]:
-    """Keys that occur more often than `allowed` (once by default)."""
+    """Return keys that occur more often than `allowed` (once by default)."""
     allowed = allowed or {}
     return sorted(key for key, count in Counter(keys).items() if count > max(1, allowed.get(key, 1)))
 
 
 def shown(keys: Sequence[Key]) -> str:
-    """The first few keys."""
+    """Return the first few keys as text."""
     listed = ", ".join("/".join(key) for key in keys[:_SHOWN])
     return f"{listed}, ..." if len(keys) > _SHOWN else listed
 
@@ -101,7 +101,7 @@ Tombstone = tuple[int, Key]
 
 
 def current(rows: Iterable[Row], key: Sequence[str], tombstones: Iterable[Tombstone]) -> dict[Key, Row]:
-    """The last version of each key, without those that have a tombstone of a later version."""
+    """Return the last version of each key, except keys with a tombstone of a later version."""
     latest: dict[Key, Row] = {}
     for row in sorted(rows, key=lambda item: (item.version, item.number)):
         latest[row.key(key)] = row

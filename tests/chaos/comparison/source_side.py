@@ -1,4 +1,4 @@
-"""What a source holds now, read without any of the platform's readers."""
+"""The content of a source, read without the platform's readers."""
 
 from __future__ import annotations
 
@@ -24,8 +24,10 @@ _SESSION = "-c TimeZone=UTC -c DateStyle=ISO,YMD -c IntervalStyle=postgres -c by
 
 @dataclass
 class SourceSide:
-    """Rows by key. `given` counts how often the source itself gives a (key, cursor); `unsettled` are keys whose state
-    the watermark does not cover, and `unreadable` records without a usable key."""
+    """Rows by key. `given` counts how often the source itself gives a (key, cursor).
+
+    `unsettled` are keys whose state the watermark does not cover, `unreadable` records without a usable key.
+    """
 
     rows: dict[Key, dict[str, str]] = field(default_factory=dict)
     records: dict[Key, bytes] = field(default_factory=dict)
@@ -35,7 +37,7 @@ class SourceSide:
 
 
 def read_source(settings: IngestSettings, contract: StreamContract, watermark: datetime | None) -> SourceSide:
-    """The source of one stream, whole. An API's records at or above `watermark` are unsettled."""
+    """Read one stream of the source completely. An API's records at or above `watermark` are unsettled."""
     if contract.spec.source is Source.POSTGRES:
         return _table(settings, contract)
     return _collection(settings, contract, watermark)
@@ -61,7 +63,7 @@ def _table(settings: IngestSettings, contract: StreamContract) -> SourceSide:
 
 
 def _expression(column: Column) -> sql.Composable:
-    """A type that lands as text is compared as the text that Postgres prints; a real as the double it widens to."""
+    """Return the expression to compare: the printed text for a type that lands as text; a double for a real."""
     name = sql.Identifier(column.name)
     if column.landing.kind is Kind.TEXT:
         return sql.SQL("{}::text").format(name)
@@ -88,7 +90,7 @@ def _collection(settings: IngestSettings, contract: StreamContract, watermark: d
 
 
 def _record_row(contract: StreamContract, record: bytes) -> dict[str, str] | None:
-    """The landed columns of a record; None for one that shows no key or no cursor."""
+    """Return the landed columns of a record; None for one that shows no key or no cursor."""
     try:
         fields = json.loads(record)
         named = {name: fields[name] for name in (*contract.key, contract.cursor_column.name)}

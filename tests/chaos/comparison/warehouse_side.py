@@ -1,4 +1,4 @@
-"""What the warehouse holds: RAW, its ledger, and the staging views as dbt builds them."""
+"""The content of the warehouse: RAW, its ledger, and the staging views as dbt builds them."""
 
 from __future__ import annotations
 
@@ -42,20 +42,20 @@ class RawSide:
 
 
 def database_file(directory: Path) -> Path:
-    """The file that loaders write in `directory`."""
+    """Return the file that loaders write in `directory`."""
     return directory / f"{DATABASE}.duckdb"
 
 
 @contextmanager
 def opened(directory: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The warehouse in `directory`, read-only, in UTC."""
+    """Yield the warehouse in `directory`, read-only, in UTC."""
     with duckdb.connect(str(database_file(directory)), read_only=True) as connection:
         connection.execute("set TimeZone = 'UTC'")
         yield connection
 
 
 def read_raw(connection: duckdb.DuckDBPyConnection, contract: StreamContract) -> RawSide:
-    """One stream of RAW, whole; empty where it was never loaded."""
+    """Read one stream of RAW completely; empty if it was never loaded."""
     side = RawSide()
     if _exists(connection, "RAW", contract.stream):
         side.rows = [to_row(contract, values) for values in _rows(connection, f'RAW."{contract.stream}"')]
@@ -70,7 +70,7 @@ def read_raw(connection: duckdb.DuckDBPyConnection, contract: StreamContract) ->
 
 
 def read_staging(connection: duckdb.DuckDBPyConnection, contract: StreamContract) -> list[dict[str, str]]:
-    """The staging view's rows, under the contract's names. A column that the view lacks raises KeyError."""
+    """Return the staging view's rows, under the contract's names. A column that the view lacks raises KeyError."""
     names = {
         column.name: STAGING_NAMES.get(contract.stream, {}).get(column.name, column.name) for column in contract.columns
     }
@@ -114,7 +114,7 @@ def _run_dbt(scratch: Path, contracts: Sequence[StreamContract]) -> None:
 
 
 def has_staging(contract: StreamContract) -> bool:
-    """Whether dbt has a staging model of this stream: those of a test's own tables have none."""
+    """Return whether dbt has a staging model of this stream. Streams of a test's own tables have none."""
     return (REPOSITORY / "dbt" / "models" / "staging" / f"stg_{contract.stream}.sql").exists()
 
 
@@ -127,7 +127,7 @@ def _exists(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> b
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, relation: str) -> Iterator[dict[str, Any]]:
-    """Rows through Arrow: DuckDB's own conversion of a TIMESTAMPTZ asks for a library that is not here."""
+    """Yield rows through Arrow, because DuckDB's conversion of a TIMESTAMPTZ needs a library that is not installed."""
     reader = connection.execute(f"select * from {relation}").to_arrow_reader(50_000)
     for batch in reader:
         yield from batch.to_pylist()

@@ -1,4 +1,4 @@
-"""Start commands and kill them: after a random time, at a request to S3, or when they write the warehouse."""
+"""Starts commands and kills them: after a random time, at a request to S3, or when they write the warehouse."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _ENDED = "(ended before)"
 
 @dataclass
 class Hunter:
-    """Starts commands of one role and kills them. They alone use its watcher, so each request is known to be theirs.
+    """A starter and killer of commands of one role. Only these use its watcher, so each request is known to be theirs.
 
-    `file` is what a command of this role writes on this machine, None where it writes to S3 alone.
+    `file` is the local file that a command of this role writes, None if it only writes to S3.
     """
 
     role: str
@@ -72,7 +72,7 @@ class Hunter:
         self._victim = start(command, environment, self.folder / f"{number:04d}-{self.role}.out")
 
     def finish(self) -> list[str]:
-        """Wait for the kill, or do it; what was wrong about the end."""
+        """Wait for the kill, or do it. Return the findings on how the command ended."""
         victim = self._victim
         assert victim is not None
         code = self._wait_for_growth(victim) if self._growth else victim.wait(self._patience)
@@ -90,7 +90,7 @@ class Hunter:
         return [f"'{victim}' ended with {code}: {victim.said[-1500:]}"]
 
     def _wait_for_growth(self, victim: Victim) -> int | None:
-        """The exit code, None as soon as the file has grown often enough."""
+        """Return the exit code, or None as soon as the file has grown often enough."""
         assert self._growth is not None
         deadline = monotonic() + self._patience
         while (code := victim.wait(_POLL_SECONDS)) is None:
@@ -99,7 +99,7 @@ class Hunter:
         return code
 
     def _kill(self) -> None:
-        """What comes after it was already on its way, and tells nothing of where the victim was."""
+        """Kill the command. Later requests were already on their way, and do not show where it was."""
         assert self._victim is not None
         self._struck = True
         self._victim.kill()
@@ -125,11 +125,11 @@ class Trap:
     nth: int = 1
 
     def set(self, chance: random.Random) -> Trap:
-        """The same trap at a random count; most streams make one such request in a run."""
+        """Return the same trap at a random count. Most streams make one such request in a run."""
         return replace(self, nth=chance.choice([1, 1, 1, 2, 3, 5]))
 
     def springs_at(self, request: Request) -> bool:
-        """Count the request; whether it is the one."""
+        """Count the request. Return whether it is the one to kill at."""
         if (request.kind, request.stage) == (self.kind, self.stage):
             self.nth -= 1
         return (request.kind, request.stage) == (self.kind, self.stage) and self.nth == 0
@@ -144,7 +144,7 @@ class Growth:
     size: int = 0
 
     def noticed(self) -> bool:
-        """Look at the file; whether this was the n-th growth."""
+        """Look at the file. Return whether this was the n-th growth."""
         try:
             size = self.path.stat().st_size
         except FileNotFoundError:
@@ -164,7 +164,7 @@ _TRAPS = {"run": _WRITES, "keys": _WRITES, "load": _traps(Kind.READ_LOG, Kind.FE
 
 
 def _phase(last: Request | None) -> str:
-    """What a process was doing whose last request was this one."""
+    """Describe the work of a process whose last request was this one."""
     if last is None:
         return "0 start-up"
     names = {
@@ -186,7 +186,7 @@ def _phase(last: Request | None) -> str:
 def hunting_ground(
     line: Line, contracts: Sequence[StreamContract], order: Order, folder: Path
 ) -> Iterator[list[Hunter]]:
-    """A hunter for each role, with the watcher that its victims use as their endpoint."""
+    """Yield a hunter for each role, with the watcher that its victims use as their endpoint."""
     keyed = [contract.stream for contract in contracts if contract.lands_keys]
     all_of_them = [word for contract in contracts for word in ("--stream", contract.stream)]
     commands = {

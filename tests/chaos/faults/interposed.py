@@ -1,4 +1,4 @@
-"""Lets something happen between the statements by which a run takes its horizon, and between these and its snapshot."""
+"""Calls a function between the statements by which a run reads its horizon, and between these and its snapshot."""
 
 from __future__ import annotations
 

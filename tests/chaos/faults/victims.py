@@ -34,7 +34,7 @@ _context.set_forkserver_preload(_IMPORTED)
 
 @dataclass
 class Victim:
-    """A running command. `output` holds what it says on both of its streams."""
+    """A running command. `output` is the file of its two output streams."""
 
     arguments: Sequence[str]
     process: ForkServerProcess
@@ -42,22 +42,22 @@ class Victim:
 
     @property
     def pid(self) -> int:
-        """Its process."""
+        """The process id."""
         assert self.process.pid is not None
         return self.process.pid
 
     def kill(self) -> None:
-        """SIGKILL: nothing of it gets to finish anything."""
+        """Kill it by SIGKILL, so that it can finish nothing."""
         self.process.kill()
 
     def wait(self, seconds: float | None = None) -> int | None:
-        """Its exit code (negative: the signal), None where it still runs after `seconds`."""
+        """Return its exit code (negative: the signal), None if it still runs after `seconds`."""
         self.process.join(seconds)
         return self.process.exitcode
 
     @property
     def said(self) -> str:
-        """What it has said so far."""
+        """The output so far."""
         return self.output.read_text(encoding="utf-8", errors="replace")
 
     def __str__(self) -> str:
@@ -73,7 +73,7 @@ def start(arguments: Sequence[str], environment: Mapping[str, str], output: Path
 
 
 def _command(arguments: list[str], environment: dict[str, str], output: str) -> None:
-    """What runs in the forked process."""
+    """Run a command in the forked process."""
     _redirect(output)
     os.chdir(Path(output).parent)
     os.environ.update(environment)

@@ -19,14 +19,14 @@ from ingest.lake import layout
 
 
 class Stage(StrEnum):
-    """How far a request is."""
+    """The stage of a request."""
 
     ASKED = "asked"
     DONE = "done"
 
 
 class Kind(StrEnum):
-    """What a request is about."""
+    """The subject of a request."""
 
     READ_LOG = "read log"
     UPLOAD = "upload"
@@ -46,7 +46,7 @@ class Request:
 
     @property
     def kind(self) -> Kind:
-        """What it is about."""
+        """The subject of the request."""
         in_log = self.key.startswith(f"{layout.LOG}/")
         if self.method == "GET":
             return Kind.READ_LOG if in_log or not self.key else Kind.FETCH
@@ -125,7 +125,7 @@ class Watcher:
 
     @property
     def endpoint_url(self) -> str:
-        """Where it listens."""
+        """The URL at which the proxy listens."""
         return f"http://127.0.0.1:{self.server.server_address[1]}"
 
     def _shown(self, method: str, path: str, stage: Stage) -> bool:
@@ -136,7 +136,7 @@ class Watcher:
 
 @contextmanager
 def watcher(endpoint_url: str) -> Iterator[Watcher]:
-    """A running proxy."""
+    """Yield a running proxy."""
     running = Watcher(endpoint_url)
     thread = Thread(target=running.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()

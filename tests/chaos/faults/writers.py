@@ -1,4 +1,4 @@
-"""Clients of the shop that hold transactions open: what they do, and when, is decided by chance alone."""
+"""Clients of the shop that hold transactions open. Only chance decides what they do, and when."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class Ending(StrEnum):
 
     @property
     def prepared(self) -> bool:
-        """Whether it is prepared first."""
+        """Whether the transaction is prepared first."""
         return self in (Ending.COMMIT_PREPARED, Ending.ROLLBACK_PREPARED)
 
     @property
     def commits(self) -> bool:
-        """Whether its rows are there in the end."""
+        """Whether the transaction's rows are committed in the end."""
         return self in (Ending.COMMIT, Ending.COMMIT_PREPARED)
 
 
@@ -39,8 +39,11 @@ _ENDINGS = [Ending.COMMIT] * 12 + [Ending.ROLLBACK] * 3 + [Ending.COMMIT_PREPARE
 
 @dataclass
 class Traffic:
-    """What all clients together have done. `customers` were committed by them; `held` are locked by an open one, and
-    nobody else touches these, for one thread plays every client and would wait for itself."""
+    """The changes of all clients together. They committed `customers`.
+
+    `held` customers are locked by an open transaction. No other client touches these, because one thread plays all
+    clients and would wait for itself.
+    """
 
     line: Line
     chance: random.Random
@@ -49,18 +52,18 @@ class Traffic:
     transactions: int = 0
 
     def free_customer(self) -> int | None:
-        """One that no open transaction holds."""
+        """Return a customer that no open transaction holds."""
         free = [number for number in self.customers if number not in self.held]
         return self.chance.choice(free) if free else None
 
     def open_client(self, ending: Ending | None = None) -> Client:
-        """Another client, with a transaction still to begin."""
+        """Return a new client whose transaction has not begun."""
         self.transactions += 1
         connection = psycopg2.connect(self.line.shop.owner_dsn)
         return Client(self, connection, self.transactions, ending or self.chance.choice(_ENDINGS))
 
     def quick(self) -> None:
-        """A transaction that begins, writes and commits at once."""
+        """Run a transaction that begins, writes and commits at once."""
         client = self.open_client(Ending.COMMIT)
         client.write()
         client.end()
@@ -80,11 +83,14 @@ class Client:
 
     @property
     def gid(self) -> str:
-        """The name of its prepared transaction: of the whole cluster, so the database's is in it."""
+        """The name of its prepared transaction.
+
+        Names are unique in the whole cluster, so it contains the database's.
+        """
         return f"{self.connection.info.dbname}/{self.number}"
 
     def begin(self) -> None:
-        """Take a timestamp, and write nothing yet."""
+        """Begin the transaction, which takes a timestamp, without writing."""
         self.connection.cursor().execute("select now()")
 
     def write(self) -> None:
@@ -94,13 +100,13 @@ class Client:
             _write(self, cursor)
 
     def prepare(self) -> None:
-        """PREPARE TRANSACTION: from now on no session holds it."""
+        """Run PREPARE TRANSACTION, after which no session holds it."""
         with self.connection.cursor() as cursor:
             cursor.execute("prepare transaction %s", (self.gid,))
         self.connection.commit()
 
     def end(self) -> None:
-        """End as it was to, and disconnect."""
+        """End the transaction as planned, and disconnect."""
         with closing(self.connection):
             if self.ending.prepared:
                 verb = "commit" if self.ending.commits else "rollback"
@@ -116,7 +122,7 @@ class Client:
             self.traffic.customers = [number for number in known if number not in self._deleted]
 
     def hold(self, customer: int) -> None:
-        """Nobody else may touch this customer until the end."""
+        """Reserve this customer until the end."""
         self._touched.add(customer)
         self.traffic.held.add(customer)
 
@@ -158,7 +164,7 @@ def _move_stock(client: Client, cursor: Cursor) -> None:
 
 @contextmanager
 def no_prepared_left(session: Connection) -> Iterator[None]:
-    """However the block ends, no prepared transaction of this database outlives it."""
+    """Roll back all prepared transactions of this database at the end of the block."""
     try:
         yield
     finally:

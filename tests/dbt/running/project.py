@@ -1,4 +1,4 @@
-"""dbt as the flow runs it: a process of its own, since in ours it would keep DuckDB's file lock."""
+"""dbt in a process of its own, as the flow runs it: in ours it would keep DuckDB's file lock."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _OWN_VARIABLES = ("SNOWFLAKE_", "DBT_", "DUCKDB_PATH", "EMAIL_SALT", "ENVIRONMEN
 
 
 def mart_names() -> set[str]:
-    """The marts of the project: a model is called as its file."""
+    """Return the names of the project's marts, which are those of their files."""
     names = {path.stem for path in (PROJECT / "models" / "marts").rglob("*.sql")}
     assert names
     return names
@@ -27,7 +27,7 @@ def mart_names() -> set[str]:
 
 @dataclass(frozen=True)
 class DbtResult:
-    """How an invocation ended."""
+    """The result of an invocation."""
 
     code: int
     output: str
@@ -39,7 +39,7 @@ class DbtResult:
         return {_name(item["unique_id"]): item["status"] for item in document["results"]}
 
     def manifest(self) -> dict[str, Any]:
-        """The manifest that the invocation left."""
+        """Return the manifest that the invocation left."""
         document: dict[str, Any] = json.loads((self.target / "manifest.json").read_text())
         return document
 
@@ -48,8 +48,8 @@ class DbtResult:
 class Dbt:
     """The project, against one database. `work` keeps its parsed state between invocations.
 
-    What was parsed of our own project is handed on to each `work`, that of a copy, too: dbt reads again what differs.
-    `manifest` says whether results have one, and dbt's log.
+    The parsing of our own project is passed on to each `work`, also to a copy's: dbt parses only differing files again.
+    `manifest` says whether results have a manifest, and dbt's log.
     """
 
     work: Path
@@ -87,6 +87,6 @@ class Dbt:
 
 
 def _name(unique_id: str) -> str:
-    """`type.project.name.hash`, for unit tests `type.project.model.name`."""
+    """Return a node's name from its id: `type.project.name.hash`, for unit tests `type.project.model.name`."""
     kind, _, *names = unique_id.split(".")
     return names[-1] if kind == "unit_test" else names[0]

@@ -1,4 +1,4 @@
-"""RAW in a DuckDB file, filled by hand: what the loader leaves behind, without a lake."""
+"""RAW in a DuckDB file, filled by hand as the loader would fill it, without a lake."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class RawDatabase:
-    """A DuckDB file with RAW's tables, and the platform's own in MART.
+    """A DuckDB file with RAW's tables, and the platform's own tables in MART.
 
-    Each call opens and closes it, since dbt needs it alone.
+    Each call opens and closes it, because dbt needs it exclusively.
     """
 
     path: Path
@@ -37,7 +37,7 @@ class RawDatabase:
 
     @classmethod
     def create(cls, folder: Path) -> RawDatabase:
-        """A new database in `folder` with RAW's tables, all empty."""
+        """Return a new database in `folder` with RAW's tables, all empty."""
         raw = cls(folder / FILE_NAME, ContractRegistry.load())
         with raw.opened() as connection:
             connection.execute(DIALECT.create_schema(SCHEMA))
@@ -52,17 +52,20 @@ class RawDatabase:
 
     @contextmanager
     def opened(self, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A connection whose session is in UTC."""
+        """Yield a connection whose session is in UTC."""
         with duckdb.connect(str(self.path), read_only=read_only) as connection:
             connection.execute("set TimeZone = 'UTC'")
             yield connection
 
     def land(self, stream: str, rows: Sequence[Row], at: datetime, *, kind: str = "data") -> int:
-        """Append `rows`, read at `at`, as the stream's next version, of kind data, snapshot or backfill."""
+        """Append `rows`, read at `at`, as the stream's next version, of kind data, snapshot or backfill.
+
+        Return the version.
+        """
         return self._load(stream, data_table(self.contracts[stream], SCHEMA), rows, kind, at)
 
     def land_keys(self, stream: str, keys: Sequence[Row], at: datetime) -> int:
-        """What a pass over all keys at the source lands: rows that are back, then tombstones of what has gone."""
+        """Land the result of a keys pass: rows that are back, then tombstones of deleted keys. Return the version."""
         contract = self.contracts[stream]
         newest = {_key(contract, row): row for row in self.rows(stream)}
         present, living = {_key(contract, row) for row in keys}, self.present(stream)
@@ -72,14 +75,14 @@ class RawDatabase:
         return self._load(stream, deletes_table(contract, SCHEMA), gone, "deletes", at)
 
     def present(self, stream: str) -> set[tuple[Any, ...]]:
-        """The keys that live in RAW."""
+        """Return the keys that live in RAW."""
         contract = self.contracts[stream]
         deleted = {_key(contract, row): row["_log_version"] for row in self._records(deletes_table(contract, SCHEMA))}
         newest = {_key(contract, row): row["_log_version"] for row in self.rows(stream)}
         return {key for key, version in newest.items() if version > deleted.get(key, 0)}
 
     def rows(self, stream: str) -> list[dict[str, Any]]:
-        """Every landed version of every row, in the order of landing."""
+        """Return every landed version of every row, in the order of landing."""
         return self._records(data_table(self.contracts[stream], SCHEMA))
 
     def _records(self, table: Table) -> list[dict[str, Any]]:
@@ -88,7 +91,7 @@ class RawDatabase:
             return connection.execute(query).to_arrow_table().to_pylist()
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
-        """All rows of a query."""
+        """Return all rows of a query."""
         with self.opened(read_only=True) as connection:
             return connection.execute(sql).fetchall()
 

@@ -1,6 +1,6 @@
-"""dbt, imported once and forked for each invocation: a process of its own as the flow's is, and no seconds of import.
+"""dbt, imported once and forked for each invocation: a separate process like the flow's, without seconds of import.
 
-`python -m tests.dbt.running.warm SOCKET TARGET` serves until its standard input ends. `warm_client.py` asks it.
+`python -m tests.dbt.running.warm SOCKET TARGET` serves until its standard input ends. `warm_client.py` is its client.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ _COLLECT_AFTER = 100_000
 
 @dataclass(frozen=True)
 class Invocation:
-    """dbt's arguments, the folder and the whole environment that it runs in, and the file that its output goes to.
+    """One invocation: dbt's arguments, its folder and whole environment, and the file for its output.
 
-    `manifest` says whether somebody will read the manifest.
+    `manifest` says whether the caller reads the manifest.
     """
 
     arguments: Sequence[str]
@@ -60,13 +60,13 @@ class Invocation:
 
 @dataclass(frozen=True)
 class WarmDbt:
-    """A process that has imported dbt. `folder` is its own, and goes with it."""
+    """A process that has imported dbt. `folder` is private to it, and is removed with it."""
 
     folder: Path
 
     @property
     def executable(self) -> Path:
-        """What can be run in place of dbt's own executable."""
+        """An executable to run in place of dbt's own."""
         return self.folder / "dbt"
 
     @property
@@ -74,7 +74,7 @@ class WarmDbt:
         return self.folder / "socket"
 
     def run(self, invocation: Invocation) -> int:
-        """Fork it, and wait; the exit code. Raises EOFError where dbt's process died of something else."""
+        """Run an invocation in a fork, and wait. Return the exit code. Raises EOFError if dbt's process died."""
         output = os.open(invocation.output, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
         try:
             code = warm_client.ask(
@@ -95,7 +95,7 @@ class WarmDbt:
 
 @cache
 def warm_dbt(target: str) -> WarmDbt:
-    """The one of this process for a target's adapter, started by the first call."""
+    """Return this process' warm dbt for a target's adapter. The first call starts it."""
     folder = tempfile.TemporaryDirectory(prefix="dbt-")
     warm = WarmDbt(Path(folder.name))
     process = subprocess.Popen(
@@ -121,7 +121,7 @@ def warm_dbt(target: str) -> WarmDbt:
 
 @dataclass(frozen=True)
 class _Asked:
-    """An invocation, and the file descriptors of its output and errors."""
+    """A requested invocation, and the file descriptors of its output and errors."""
 
     arguments: Sequence[str]
     folder: str
@@ -138,12 +138,12 @@ class _Asked:
 
     @property
     def parsed(self) -> Path:
-        """What dbt has parsed before."""
+        """The file with dbt's earlier parsing."""
         return Path(self.environment.get("DBT_TARGET_PATH", self.folder), PARSED)
 
 
 class _Parsed:
-    """What forks have at once where they read a file of parsing that others have read: unpacking takes a second."""
+    """A cache of unpacked parsing files for forks, because unpacking takes a second."""
 
     def __init__(self) -> None:
         from dbt.contracts.graph.manifest import Manifest
@@ -154,7 +154,7 @@ class _Parsed:
         Manifest.from_msgpack = self._read
 
     def prepare(self, path: Path) -> None:
-        """Unpack the file here, where it comes the second time."""
+        """Unpack the file here when it is requested the second time."""
         from dbt.parser.manifest import extended_mashumuro_decoder
 
         data = path.read_bytes() if path.exists() else b""
@@ -175,7 +175,7 @@ class _Parsed:
 
 
 class _CompiledTemplates:
-    """What Jinja has compiled, kept in files for the other forks: a seventh of a build's time."""
+    """A cache of Jinja's compiled templates in files, shared by forks: a seventh of a build's time."""
 
     def __init__(self, folder: Path) -> None:
         from jinja2 import Environment
@@ -200,14 +200,14 @@ class _CompiledTemplates:
 
 
 def _look_once_for_secrets() -> None:
-    """dbt goes through the whole environment for them with each line of its log, which a fork's stays as it is."""
+    """Cache dbt's search for secrets in the environment, which it repeats for each line of its log."""
     from dbt_common.events import functions
 
     functions.env_secrets = cache(functions.env_secrets)
 
 
 def _name_callers_quickly() -> None:
-    """dbt reads the source of each function on the stack to name the module of a flag that it renders."""
+    """Patch dbt's search for the caller's module: it reads the source of each function on the stack."""
     from dbt_common.behavior_flags import BehaviorFlagRendered
 
     def caller() -> str:
@@ -220,7 +220,7 @@ def _name_callers_quickly() -> None:
 
 
 class _Handler(socketserver.BaseRequestHandler):
-    """Runs in the fork."""
+    """A request handler, which runs in the fork."""
 
     server: _Server
     request: socket.socket
@@ -246,7 +246,7 @@ class _Handler(socketserver.BaseRequestHandler):
 
 
 def _write_no_manifest() -> None:
-    """dbt writes it twice, which takes a second."""
+    """Prevent dbt from writing the manifest, which it does twice and which takes a second."""
     from dbt.parser import manifest
     from dbt.task import runnable
 
@@ -264,7 +264,7 @@ def _run(arguments: Sequence[str]) -> int:
 
 
 class _Server(socketserver.ForkingMixIn, socketserver.UnixStreamServer):
-    """One fork a connection; `asked` is what the newest one asks for."""
+    """A server with one fork for each connection. `asked` is the newest request."""
 
     def __init__(self, path: str) -> None:
         super().__init__(path, _Handler)
@@ -282,7 +282,10 @@ class _Server(socketserver.ForkingMixIn, socketserver.UnixStreamServer):
 
 
 def _parse_our_project(folder: Path) -> None:
-    """Parse it into a file of the folder, once for all forks; in one, since parsing leaves threads behind."""
+    """Parse the project into a file of the folder, once for all forks.
+
+    A fork does it, because parsing leaves threads behind.
+    """
     child = os.fork()
     if child == 0:
         os._exit(_parse_into(folder))
@@ -300,7 +303,7 @@ def _parse_into(folder: Path) -> int:
 
 
 def _make_schemas(target: str) -> None:
-    """dbt makes those by which it checks and reads what is written in YAML when it needs them: half a second."""
+    """Make the JSON schemas by which dbt checks YAML in advance, which takes half a second."""
     from dbt.contracts import project
     from dbt.contracts.selection import SelectorFile
 

@@ -26,9 +26,9 @@ def ask(
     manifest: bool = True,
     started: Callable[[int], None] = lambda pid: None,
 ) -> int | None:
-    """Run dbt in a fork of the warm one; `outputs` are its standard output and error, `started` is given its process.
+    """Run dbt in a fork of the warm one. Return the exit code, or None if dbt died without one.
 
-    Without `manifest`, dbt writes none. Returns the exit code, or None where it died without one.
+    `outputs` are its standard output and error. `started` gets its process id. Without `manifest`, dbt writes none.
     """
     asked: dict[str, Any] = {
         "arguments": list(arguments),
@@ -48,7 +48,7 @@ def ask(
 
 
 def main() -> int:
-    """Be dbt."""
+    """Act as dbt's process."""
     path, *arguments = sys.argv[1:]
     umask = os.umask(0o077)
 

@@ -1,1 +1,1 @@
-"""What a shop and its provider have lived through, and what the marts must then say."""
+"""A simulated history of a shop and its provider, and the marts that must result from it."""

@@ -1,4 +1,4 @@
-"""The marts' figures computed from the sources' rows in Python, without dbt: what a person would do by hand."""
+"""The marts' figures computed in Python from the sources' rows, without dbt, as a person would do by hand."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ UNKNOWN_DAY = date(1900, 1, 2)
 
 
 def email_hash(address: str, salt: str = "dev-only-salt") -> str:
-    """As macros/email.sql has it."""
+    """Return the hash as macros/email.sql computes it."""
     return hashlib.sha256((salt + address.strip().lower()).encode()).hexdigest()
 
 
 def order_lines(shop: Shop) -> set[tuple[Any, ...]]:
-    """Line, order's status, customer (-1 for nobody), price charged, total."""
+    """Return the lines: line, order's status, customer (-1 for none), price charged, total."""
     orders = shop.rows("orders")
     return {
         (
@@ -38,7 +38,7 @@ def order_lines(shop: Shop) -> set[tuple[Any, ...]]:
 
 
 def closing_stock(shop: Shop, *, run_day: date, first_day: date = date.min) -> dict[tuple[date, int, int], int]:
-    """Units by day, warehouse and product, from a pair's first day to the run's, within the calendar."""
+    """Return the units by day, warehouse and product, from a pair's first day to the run's, within the calendar."""
     moves: dict[tuple[int, int], dict[date, int]] = defaultdict(lambda: defaultdict(int))
     for row in shop.rows("stock_movements").values():
         if row["moved_at"].date() <= run_day:
@@ -63,7 +63,10 @@ def message_counts(shop: Shop) -> dict[str, tuple[int, int]]:
 
 
 def cohorts(shop: Shop) -> dict[tuple[str, date], tuple[int, int, int, int]]:
-    """Messages by campaign and UTC day of sending: sent, delivered, opened, clicked; a stage implies those before."""
+    """Return the counts by campaign and UTC day of sending: sent, delivered, opened, clicked.
+
+    A stage implies those before.
+    """
     reported: dict[str, set[str]] = defaultdict(set)
     sent_on: dict[str, date] = {}
     campaigns = {}

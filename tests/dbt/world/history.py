@@ -1,4 +1,4 @@
-"""A shop with some past, and days on which everything happens."""
+"""A shop with some history, and days on which every kind of event happens."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FAR_DATES = tuple(datetime(year, 11, 28, tzinfo=UTC) for year in (1, 1970, 1999,
 
 
 def open_shop(rng: Random) -> Shop:
-    """A shop with some history."""
+    """Return a shop with some history."""
     shop = Shop(rng)
     for number, city in enumerate(("Amsterdam", "Bari", "Cork"), 1):
         values = {"warehouse_id": number, "code": f"WH-{city[:3].upper()}", "name": city, "city": city}
@@ -42,8 +42,10 @@ def open_shop(rng: Random) -> Shop:
 
 
 def live_through_a_round(shop: Shop) -> None:
-    """Days later everything that can happen does, in any order; a line deleted before comes back under its key, and
-    a product as it was."""
+    """Let every kind of event happen in any order, days later.
+
+    A line deleted before comes back with its key, and a product comes back unchanged.
+    """
     shop.tick(timedelta(days=2).total_seconds())
     deleted = [line for line in shop.graveyard if (line["order_item_id"],) not in shop.rows("order_items")]
     if deleted:
@@ -56,7 +58,7 @@ def live_through_a_round(shop: Shop) -> None:
 
 
 def live_far_away(shop: Shop) -> None:
-    """Movements, orders and events of other centuries, and of next week."""
+    """Add movements, orders and events of other centuries, and of next week."""
     for number, moment in enumerate((*FAR_DATES, NEXT_WEEK, NEXT_WEEK)):
         shop.tick()
         shop.move((1 + number % 3, 1 + number), -1 if number % 2 else 5, "adjustment", None, moment)

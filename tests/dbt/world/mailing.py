@@ -1,4 +1,4 @@
-"""What happens at the e-mail provider: campaigns, messages and what is heard of them."""
+"""Events at the e-mail provider: campaigns, messages and reports about them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LIVES = (
 
 
 def add_campaign(shop: Shop) -> None:
-    """A new campaign."""
+    """Add a campaign."""
     shop.tick()
     number = shop.next_id("campaigns")
     values = {"campaign_id": f"cmp_{number}", "name": f"Campaign {number}", "subject": "Hello", "status": "sent"}
@@ -34,7 +34,7 @@ def put_campaign(shop: Shop, values: Record) -> None:
 
 
 def edit_campaign(shop: Shop) -> None:
-    """A campaign's subject changes."""
+    """Change a campaign's subject."""
     key = shop.draw("campaigns")
     if key:
         shop.tick()
@@ -44,7 +44,7 @@ def edit_campaign(shop: Shop) -> None:
 
 
 def delete_campaign(shop: Shop) -> None:
-    """A campaign vanishes from the provider's list; its messages were sent."""
+    """Remove a campaign from the provider's list, although its messages were sent."""
     key = shop.draw("campaigns")
     if key:
         shop.tick()
@@ -52,7 +52,7 @@ def delete_campaign(shop: Shop) -> None:
 
 
 def send_message(shop: Shop) -> None:
-    """A message to a customer, and what becomes of it; some of it is heard of late, some twice."""
+    """Send a message to a customer, with the events that follow. Some are reported late, some twice."""
     customer, campaign = shop.draw("customers"), shop.draw("campaigns")
     if customer is None or campaign is None:
         return
@@ -67,7 +67,7 @@ def send_message(shop: Shop) -> None:
 
 
 def details(step: str) -> Record:
-    """What an event of that type has besides."""
+    """Return the additional fields of an event of that type."""
     if step == "bounced":
         return {"bounce": {"class": "hard", "code": 550, "reason": "user unknown"}}
     if step == "clicked":
@@ -76,7 +76,7 @@ def details(step: str) -> Record:
 
 
 def deliver(shop: Shop, event: Record, received_at: datetime) -> None:
-    """The provider lists an event: not before its last listing, which is final."""
+    """List an event at the provider, but not before its last listing, which is final."""
     received_at = max(received_at, shop.watermark("email_events"))
     record = event | {"received_at": iso(received_at)}
     shop.deliveries.append(
@@ -85,13 +85,13 @@ def deliver(shop: Shop, event: Record, received_at: datetime) -> None:
 
 
 def redeliver(shop: Shop) -> None:
-    """An event is listed again."""
+    """List an event again."""
     event = shop.rng.choice(shop.deliveries)["record"]
     deliver(shop, event, shop.tick())
 
 
 def late_event(shop: Shop) -> None:
-    """What became of an old message is heard of only now: a click before an order, a refusal before other messages."""
+    """Report an event of an old message only now: a click before an order, a refusal before other messages."""
     event = shop.rng.choice(shop.deliveries)["record"]
     kind = shop.rng.choice(("opened", "clicked", "clicked", "unsubscribed", "bounced"))
     late = event | {"event_id": f"{event['event_id']}_late_{len(shop.deliveries)}", "type": kind} | details(kind)
@@ -99,9 +99,9 @@ def late_event(shop: Shop) -> None:
 
 
 def correct_event(shop: Shop) -> None:
-    """An event is listed again and says otherwise: what happened, when, to whom, or by which campaign.
+    """List an event again with another type, time, address or campaign.
 
-    Its message is the same: what an event belongs to is what its identifier stands for.
+    Its message stays the same, because the event's identifier stands for it.
     """
     event = shop.rng.choice(shop.deliveries)["record"]
     other = shop.rng.choice(shop.deliveries)["record"]
@@ -117,5 +117,5 @@ def correct_event(shop: Shop) -> None:
 
 
 def iso(instant: datetime) -> str:
-    """As the provider writes times."""
+    """Return a time in the provider's form."""
     return instant.strftime("%Y-%m-%dT%H:%M:%S.%fZ")

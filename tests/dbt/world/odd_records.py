@@ -1,6 +1,7 @@
-"""Rows that the border lets through and that no shop should have: what `odd_rows` draws, for any stream's contract.
+"""Rows that the border accepts and that no real shop should have. `odd_rows` draws them for any stream's contract.
 
-Values are drawn by the column's type, near its ends; identifiers from so few that rows meet and parents lack.
+Values are drawn by the column's type, near its bounds. Identifiers are drawn from so few that rows meet and parents
+lack.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ JSONS = (
 
 
 def odd_rows(contract: StreamContract, rng: Random, count: int, *, first: int = 0) -> list[Row]:
-    """`count` rows of a stream with keys from about `first` on, less the records of an API that its border refuses."""
+    """Return `count` rows of a stream with keys from about `first` on, without API records that its border refuses."""
     numbers = range(first, first + count)
     if contract.record_fields:
         return _accepted(contract, [_record(contract, rng, number) for number in numbers])
@@ -105,5 +106,5 @@ def _record(contract: StreamContract, rng: Random, number: int) -> bytes:
 
 
 def _accepted(contract: StreamContract, records: Sequence[bytes]) -> list[Row]:
-    """The records as the border reads them."""
+    """Return the records as the border reads them."""
     return RecordDecoder(contract).decode(list(records), first_position=0).rows.to_pylist()

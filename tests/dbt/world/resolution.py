@@ -1,4 +1,4 @@
-"""Whose an address was when, and which click an order goes to, recomputed from RAW in Python, step by step in time.
+"""The holder of an address at any time, and the click of an order, recomputed from RAW in Python, step by step.
 
 The marts do it in SQL, by windows over periods; here claims come and go one after the other.
 """
@@ -23,7 +23,10 @@ WINDOW = timedelta(days=7)
 
 @dataclass(frozen=True, order=True)
 class Claim:
-    """A customer has an address from `since` on, until `until`; `is_first` is the first that is known of them."""
+    """A customer's claim to an address from `since` until `until`.
+
+    `is_first` marks the customer's first known version.
+    """
 
     since: datetime
     customer_id: int
@@ -45,13 +48,13 @@ class Event:
 
 @dataclass(frozen=True)
 class Holders:
-    """Who holds one address, from when on."""
+    """The holders of one address over time."""
 
     claims: tuple[Claim, ...]
 
     @cached_property
     def turns(self) -> list[tuple[datetime, Claim]]:
-        """Each time that the address gets another holder."""
+        """The times at which the address gets another holder."""
         moments = sorted({claim.since for claim in self.claims} | {c.until for c in self.claims if c.until})
         turns: list[tuple[datetime, Claim]] = []
         for moment in moments:
@@ -63,19 +66,19 @@ class Holders:
         return turns
 
     def at(self, moment: datetime) -> int | None:
-        """The customer who has it at a moment."""
+        """Return the customer who has the address at a moment."""
         number = bisect_right([since for since, _ in self.turns], moment)
         return self.turns[number - 1][1].customer_id if number else None
 
     def _has(self, claim: Claim, moment: datetime) -> bool:
-        """Whether a claim stands. An erased customer's falls with the next."""
+        """Return whether a claim is valid. An erased customer's claim ends with the next claim."""
         if not claim.since <= moment or (claim.until and claim.until <= moment):
             return False
         return not (claim.is_erased and any(claim < other and other.since <= moment for other in self.claims))
 
 
 def last_clicks(raw: RawDatabase) -> dict[int, str]:
-    """The click that each order goes to, by the order."""
+    """Return the click that each order is attributed to, by order."""
     clicks: dict[int, list[tuple[datetime, str]]] = defaultdict(list)
     people = holders(raw)
     for event in events(raw):
@@ -99,14 +102,16 @@ def last_clicks(raw: RawDatabase) -> dict[int, str]:
 
 
 def holders_of_events(raw: RawDatabase) -> dict[str, int]:
-    """The customer of each event's address, erased ones too; without events of nobody's."""
+    """Return the customer of each event's address, including erased ones; events without a customer are left out."""
     people = holders(raw)
     found = {event.event_id: _holder(people, event) for event in events(raw)}
     return {event_id: person for event_id, person in found.items() if person is not None}
 
 
 def consents_when_sent(raw: RawDatabase) -> dict[str, bool]:
-    """Whether whoever a message went to consented then; by its first event, where no send was reported."""
+    """Return whether each message's recipient consented when it was sent, or at its first event if no send was
+    reported.
+    """
     sends: dict[str, Event] = {}
     for event in sorted(events(raw), key=lambda each: (each.type != "sent", each.occurred_at)):
         sends.setdefault(event.message_id, event)
@@ -125,7 +130,7 @@ def consents_when_sent(raw: RawDatabase) -> dict[str, bool]:
 
 
 def holders(raw: RawDatabase) -> Mapping[str, Holders]:
-    """Who holds each address, by its hash."""
+    """Return the holders of each address, by its hash."""
     present = {number for (number,) in raw.present("customers")}
     versions: dict[int, list[tuple[str, datetime, datetime]]] = defaultdict(list)
     for number, email, signed_up_at, updated_at in raw.query(
@@ -140,7 +145,7 @@ def holders(raw: RawDatabase) -> Mapping[str, Holders]:
 
 
 def events(raw: RawDatabase) -> list[Event]:
-    """Each event once."""
+    """Return each event once."""
     found = {}
     for event_id, payload in raw.query(
         "select event_id, payload from RAW.email_events order by _log_version, _row_number"

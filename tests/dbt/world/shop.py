@@ -22,7 +22,7 @@ NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class LandingZone(Protocol):
-    """Where rows land: RAW itself, or a lake."""
+    """A place where rows land: RAW itself, or a lake."""
 
     @property
     def contracts(self) -> Mapping[str, StreamContract]: ...
@@ -55,21 +55,21 @@ class Shop:
     watermarks: dict[str, datetime] = field(default_factory=dict)
 
     def rows(self, stream: str) -> dict[Key, Record]:
-        """The rows of a table or of the campaigns."""
+        """Return the rows of a table or of the campaigns."""
         return self.tables.setdefault(stream, {})
 
     def next_id(self, stream: str) -> int:
-        """A number that no row of the table ever had."""
+        """Return a number that no row of the table ever had."""
         self.last_ids[stream] = self.last_ids.get(stream, 0) + 1
         return self.last_ids[stream]
 
     def tick(self, seconds: float = 60) -> datetime:
-        """The next transaction's instant."""
+        """Return the next transaction's instant."""
         self.now += timedelta(seconds=seconds)
         return self.now
 
     def put(self, stream: str, key: Key, record: Mapping[str, Any]) -> Record:
-        """Insert or change a row; its times are the transaction's."""
+        """Insert or change a row. Its times are the transaction's."""
         created = self.rows(stream).get(key, {}).get("created_at", self.now)
         row = dict(record) | {"created_at": created, "updated_at": self.now}
         self.rows(stream)[key] = row
@@ -92,12 +92,12 @@ class Shop:
         self.change("stock_levels", pair, on_hand=self.rows("stock_levels")[pair]["on_hand"] + quantity)
 
     def draw(self, stream: str, wanted: Callable[[Record], bool] = lambda _: True) -> Key | None:
-        """The key of a random row, or None where there is none of that kind."""
+        """Return the key of a random row, or None if there is none of that kind."""
         keys = sorted(key for key, row in self.rows(stream).items() if wanted(row))
         return self.rng.choice(keys) if keys else None
 
     def land(self, raw: LandingZone, *, streams: Collection[str] = (), in_flight: timedelta = timedelta(0)) -> None:
-        """A run of ingest for some streams, or all. What changed within `in_flight` of now stays for the next run."""
+        """Do a run of ingest for some streams, or all. Changes within `in_flight` of now wait for the next run."""
         horizon = self.tick() - in_flight
         for stream in streams or raw.contracts:
             contract = raw.contracts[stream]
@@ -118,10 +118,10 @@ class Shop:
         self.watermarks[stream] = max(self.watermark(stream), horizon)
 
     def watermark(self, stream: str) -> datetime:
-        """Up to where a stream has landed."""
+        """Return the cursor up to which a stream has landed."""
         return self.watermarks.get(stream, NEVER)
 
     def backfill(self, raw: LandingZone, stream: str, count: int) -> None:
-        """Land some rows again that are below the watermark."""
+        """Land again some rows that are below the watermark."""
         rows = [row for row in self.rows(stream).values() if row["updated_at"] < self.watermark(stream)]
         raw.land(stream, self.rng.sample(rows, min(count, len(rows))), self.now, kind="backfill")

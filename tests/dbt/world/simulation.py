@@ -1,6 +1,6 @@
-"""The shop and the provider as they are simulated, landed in RAW as ingest would: no server, no lake.
+"""The simulated shop and provider, landed in RAW as ingest would land them, without server or lake.
 
-The same world as that of `make demo`, smaller, and with some days in which the platform ran before: so that RAW holds
+It is the world of `make demo` on a smaller scale, with some earlier days on which the platform ran, so that RAW holds
 the versions of rows, not only the last ones.
 """
 
@@ -52,14 +52,14 @@ class Followed:
     visits: VisitList
 
     def between(self, start: datetime, end: datetime) -> Iterator[Visit]:
-        """As the shop asks for them."""
+        """Return the visits in the form that the shop requests."""
         for visit in self.visits.between(to_us(start), to_us(end)):
             sku = visit.url.split("?")[0].rsplit("/", 1)[1]
             yield Visit(datetime.fromisoformat(visit.at), visit.recipient, sku)
 
 
 def land_simulation(raw: LandingZone) -> None:
-    """Land the world: a first time when the provider's history begins, at last at NOW."""
+    """Land the world: first when the provider's history begins, last at NOW."""
     epoch = NOW.replace(hour=0) - DAYS * _DAY
     settings = Settings(
         environment="dev",
@@ -89,7 +89,7 @@ def land_simulation(raw: LandingZone) -> None:
 
 @dataclass
 class _Shop:
-    """The shop's rows, as far as it has lived."""
+    """The shop's rows as of its present."""
 
     history: ShopHistory
     batches: Iterator[Batch]
@@ -117,7 +117,7 @@ class _Shop:
         return cls(history, batches, products, warehouses, customers, stocked, NOW - 90 * _DAY)
 
     def live_until(self, at: datetime) -> None:
-        """Play the days up to then."""
+        """Simulate the days up to `at`."""
         while self.until < at:
             batch = next(self.batches)
             self.lived.orders += batch.orders
@@ -126,7 +126,7 @@ class _Shop:
             self.until += _DAY
 
     def land(self, raw: LandingZone, before: datetime, at: datetime) -> None:
-        """Land what is new since `before`, in its state at `at`."""
+        """Land the rows that are new since `before`, in their state at `at`."""
         for stream, rows in self._rows(at).items():
             cursor = raw.contracts[stream].spec.cursor
             dicts = [row._asdict() for row in rows if row.created_at < at]
@@ -136,7 +136,7 @@ class _Shop:
                 _land(raw, stream, (row for row in dicts if before <= row[cursor] < at), at)
 
     def land_keys(self, raw: LandingZone) -> None:
-        """Land the keys of all that is there at NOW: nothing was deleted."""
+        """Land the keys of all rows that exist at NOW: nothing was deleted."""
         for stream, rows in self._rows(NOW).items():
             if raw.contracts[stream].lands_keys:
                 raw.land_keys(stream, [row._asdict() for row in rows], NOW)
@@ -153,7 +153,7 @@ class _Shop:
         }
 
     def _customer(self, customer: Customer, at: datetime) -> Customer:
-        """Some change their minds about mail, once, on one of the days."""
+        """Return the customer's state at `at`. Some customers change their consent once, on one of the days."""
         number = customer.customer_id
         changes_at = NOW - _DAY * (number // _CONSENT_CHANGES_EVERY % DAYS) - timedelta(hours=5)
         if number % _CONSENT_CHANGES_EVERY != 1 or changes_at >= at or customer.updated_at >= changes_at:
@@ -162,7 +162,7 @@ class _Shop:
 
 
 def _order(order: Order, at: datetime) -> Order:
-    """An order as it was."""
+    """Return an order's state at `at`."""
     placed = Step(OrderStatus.PLACED, order.placed_at)
     *_, last = (placed, *steps_before(order.order_id, order.placed_at, at))
     return order._replace(status=last.status.value, updated_at=last.at)
@@ -174,13 +174,13 @@ def _record(text: str, key: str, cursor: str) -> Row:
 
 
 def _land(raw: LandingZone, stream: str, rows: Iterable[Row], at: datetime) -> None:
-    """As a window is landed: one without rows commits nothing."""
+    """Land a window. A window without rows commits nothing."""
     if new := list(rows):
         raw.land(stream, new, at)
 
 
 def simulated_marts(folder: Path) -> Path:
-    """The world, landed, built and published in `folder`: a database of MART alone."""
+    """Land, build and publish the world in `folder`. Return the published database, which holds only MART."""
     raw = RawDatabase.create(folder)
     land_simulation(raw)
     dbt = Dbt(folder, variables={"DUCKDB_PATH": raw.path.name}, business_now=f"{NOW:%Y-%m-%dT%H:%M:%SZ}")

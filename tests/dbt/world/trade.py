@@ -1,4 +1,4 @@
-"""What happens in the shop: each function is one transaction, or none where nothing fits."""
+"""Events in the shop: each function is one transaction, or none if nothing fits."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CENT = Decimal("0.01")
 
 
 def add_product(shop: Shop) -> None:
-    """A product, with stock in every warehouse."""
+    """Add a product, with stock in every warehouse."""
     shop.tick()
     number = max(shop.priced_in, default=0) + 1
     shop.priced_in[number] = shop.round
@@ -30,12 +30,14 @@ def add_product(shop: Shop) -> None:
 
 
 def stock_up(shop: Shop, pair: Key, quantity: int) -> None:
-    """Goods come in; now and then the clerk notes them days later."""
+    """Receive goods. Now and then the clerk records them days later."""
     shop.move(pair, quantity, "restock", None, shop.now - timedelta(days=shop.rng.choice((0, 0, 1, 6))))
 
 
 def change_price(shop: Shop) -> None:
-    """Another price, for a product whose last one has landed: a run sees only the last of several changes."""
+    """Change the price of a product whose last price has landed, because a run sees only the last of several
+    changes.
+    """
     key = shop.draw("products", lambda row: shop.priced_in[row["product_id"]] < shop.round - 1)
     if key:
         shop.tick()
@@ -44,7 +46,7 @@ def change_price(shop: Shop) -> None:
 
 
 def delete_product(shop: Shop) -> None:
-    """A product that nobody ever ordered goes, with its levels."""
+    """Delete a product that nobody ever ordered, with its levels."""
     moved = {row["product_id"] for row in shop.rows("stock_movements").values()}
     key = shop.draw("products", lambda row: row["product_id"] not in moved)
     if key:
@@ -57,7 +59,7 @@ def delete_product(shop: Shop) -> None:
 
 
 def restore_product(shop: Shop) -> None:
-    """A deleted product comes back from a copy, with its own times: what has landed of it is true again."""
+    """Restore a deleted product from a copy, with its own times, so that its landed version is valid again."""
     if shop.withdrawn:
         shop.tick()
         row = shop.withdrawn.pop(0)
@@ -65,7 +67,7 @@ def restore_product(shop: Shop) -> None:
 
 
 def add_customer(shop: Shop) -> None:
-    """Somebody signs up."""
+    """Sign up a customer."""
     shop.tick()
     number = shop.next_id("customers")
     values = {"customer_id": number, "email": f"Shopper{number:05d}@mail.example", "full_name": f"Shopper {number}"}
@@ -77,7 +79,7 @@ def add_customer(shop: Shop) -> None:
 
 
 def touch_customer(shop: Shop) -> None:
-    """A customer changes their mind on marketing."""
+    """Change a customer's consent."""
     key = shop.draw("customers")
     if key:
         shop.tick()
@@ -85,7 +87,7 @@ def touch_customer(shop: Shop) -> None:
 
 
 def change_address(shop: Shop) -> None:
-    """A customer has another address: a new one, one that somebody else once had, or another's in other letters."""
+    """Change a customer's address: to a new one, a former one of another customer, or another's with different case."""
     key = shop.draw("customers")
     if key:
         shop.tick()
@@ -97,7 +99,7 @@ def change_address(shop: Shop) -> None:
 
 
 def erase_customer(shop: Shop) -> None:
-    """A customer with orders is forgotten; the orders stay, without them."""
+    """Erase a customer with orders. The orders stay, without the customer."""
     buyers = {order["customer_id"] for order in shop.rows("orders").values()}
     key = shop.draw("customers", lambda row: row["customer_id"] in buyers)
     if key:
@@ -109,7 +111,7 @@ def erase_customer(shop: Shop) -> None:
 
 
 def place_order(shop: Shop) -> None:
-    """Up to three lines at today's prices, in one transaction; stock is fetched where it lacks."""
+    """Place an order of up to three lines at today's prices, in one transaction. Missing stock is added."""
     customer = shop.draw("customers")
     if customer is None:
         return
@@ -126,7 +128,7 @@ def place_order(shop: Shop) -> None:
 
 
 def add_line(shop: Shop, order_id: int, position: int, pair: Key, placed_at: datetime) -> Decimal:
-    """A line and its sale. Returns the line's total."""
+    """Add a line and its sale. Return the line's total."""
     number = shop.next_id("order_items")
     quantity = shop.rng.randint(1, 4)
     price = shop.rows("products")[(pair[1],)]["price"]
@@ -141,12 +143,12 @@ def add_line(shop: Shop, order_id: int, position: int, pair: Key, placed_at: dat
 
 
 def line_total(quantity: int, price: Decimal, discount: Decimal) -> Decimal:
-    """As the shop's check constraint has it."""
+    """Return the total as the shop's check constraint computes it."""
     return (quantity * price * (1 - discount)).quantize(CENT, ROUND_HALF_UP)
 
 
 def advance_order(shop: Shop) -> None:
-    """An order is shipped or delivered."""
+    """Ship or deliver an order."""
     key = shop.draw("orders", lambda row: row["status"] in ("placed", "shipped"))
     if key:
         shop.tick()
@@ -155,7 +157,7 @@ def advance_order(shop: Shop) -> None:
 
 
 def cancel_order(shop: Shop) -> None:
-    """An order is cancelled, and its goods go back on the shelves."""
+    """Cancel an order and return its goods to the shelves."""
     key = shop.draw("orders", lambda row: row["status"] == "placed")
     if key:
         shop.tick()
@@ -164,7 +166,7 @@ def cancel_order(shop: Shop) -> None:
 
 
 def delete_order(shop: Shop) -> None:
-    """An order vanishes, lines and all."""
+    """Delete an order with its lines."""
     key = shop.draw("orders", lambda row: row["status"] == "placed")
     if key:
         shop.tick()
@@ -176,7 +178,7 @@ def delete_order(shop: Shop) -> None:
 
 
 def change_discount(shop: Shop) -> None:
-    """A line gets cheaper, and its order with it."""
+    """Raise a line's discount, which lowers its order's total."""
     key = shop.draw("order_items")
     if key:
         shop.tick()
@@ -192,7 +194,7 @@ def change_discount(shop: Shop) -> None:
 
 
 def delete_line(shop: Shop) -> None:
-    """A line is taken out of its order."""
+    """Delete a line of an order."""
     key = shop.draw("order_items", lambda row: shop.rows("orders")[(row["order_id"],)]["status"] == "placed")
     if key:
         shop.tick()
@@ -203,7 +205,7 @@ def delete_line(shop: Shop) -> None:
 
 
 def restore_line(shop: Shop, line: Record) -> None:
-    """A line that was deleted comes back under its old key."""
+    """Restore a deleted line with its old key."""
     if (line["order_id"],) in shop.rows("orders"):
         shop.tick()
         shop.put("order_items", (line["order_item_id"],), line)
@@ -211,18 +213,18 @@ def restore_line(shop: Shop, line: Record) -> None:
 
 
 def retotal(shop: Shop, order_id: int) -> None:
-    """The order's total again from its lines."""
+    """Compute the order's total again from its lines."""
     total = sum((line["line_total"] for line in lines_of(shop, order_id)), Decimal())
     shop.change("orders", (order_id,), total_amount=total)
 
 
 def lines_of(shop: Shop, order_id: int) -> list[Record]:
-    """The order's lines."""
+    """Return the order's lines."""
     return [line for line in shop.rows("order_items").values() if line["order_id"] == order_id]
 
 
 def take_back(shop: Shop, lines: list[Record]) -> None:
-    """The goods of these lines go back on the shelves."""
+    """Return the goods of these lines to the shelves."""
     for line in lines:
         pair = (line["warehouse_id"], line["product_id"])
         shop.move(pair, line["quantity"], "cancellation", line["order_id"], shop.now)

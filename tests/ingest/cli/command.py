@@ -1,4 +1,4 @@
-"""The command line, and what it said."""
+"""The command line, and its output."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ class Finished:
 
 @dataclass(frozen=True)
 class CommandLine:
-    """Runs ingest in `folder` with settings of a test; `contracts` is its CONTRACTS_DIR."""
+    """A runner of ingest in `folder` with a test's settings. `contracts` is its CONTRACTS_DIR."""
 
     folder: Path
     environment: dict[str, str]
 
     @classmethod
     def beside(cls, folder: Path, lake: LakeSettings, dsn: str) -> CommandLine:
-        """A command line with an empty folder of contracts."""
+        """Return a command line with an empty folder of contracts."""
         contracts = folder / "contracts"
         contracts.mkdir()
         own = {
@@ -73,7 +73,9 @@ class CommandLine:
         return path
 
     def run(self, *arguments: str, **settings: str) -> Finished:
-        """Run `ingest <arguments>` with further environment variables, inside this process, for it is much quicker."""
+        """Run `ingest <arguments>` with further environment variables, inside this process, because that is much
+        faster.
+        """
         out, err = io.StringIO(), io.StringIO()
         with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
             environment = {**self.environment, **settings}
@@ -87,7 +89,7 @@ class CommandLine:
         return Finished(exit_code, out.getvalue(), err.getvalue())
 
     def spawn(self, *arguments: str, **settings: str) -> Finished:
-        """The same as a process of its own."""
+        """Run `ingest <arguments>` in a process of its own."""
         done = subprocess.run(
             [sys.executable, "-m", "ingest", *arguments],
             cwd=self.folder,

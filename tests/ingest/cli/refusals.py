@@ -1,4 +1,4 @@
-"""What a refused command prints, and what it does not."""
+"""The output of a refused command, and text that it must not contain."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SECRET = "the-s3cret-that-nobody-may-see"
 
 
 def refused(done: Finished, said: str, *, exit_code: int = 2, secrets: tuple[str, ...] = ()) -> None:
-    """The command ended as bad input does: one message that says `said`, no traceback, no secret."""
+    """Check that the command ended with one message that contains `said`, without traceback or secret."""
     everything = done.out + done.err
     assert done.exit_code == exit_code, everything
     assert "Traceback" not in everything

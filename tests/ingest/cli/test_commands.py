@@ -1,4 +1,4 @@
-"""What the commands of `ingest` do and print: landing, logs, replay, backfill, orphans, verify."""
+"""The effects and output of the `ingest` commands: landing, logs, replay, backfill, orphans, verify."""
 
 from __future__ import annotations
 
@@ -155,7 +155,10 @@ OF_OTHERS = {
 
 @pytest.fixture
 def littered(source_world: World) -> set[str]:
-    """A stream with a commit that has a row in quarantine, and files that no commit of it names: what is committed."""
+    """A stream with a commit that has a quarantined row, and files that no commit names.
+
+    Returns the committed files.
+    """
     source_world.execute(f"{ITEMS}; insert into items values (1, 'x', default), (2, 'y', '-infinity')")
     source_world.run(source_world.contract("items", max_quarantine_ratio=0.9))
     committed = {item.key for item in source_world.store.list("")}

@@ -1,4 +1,4 @@
-"""What the commands of `ingest` refuse: one message, exit code 2, and no secret."""
+"""Refusals of the `ingest` commands: one message, exit code 2, and no secret."""
 
 from __future__ import annotations
 

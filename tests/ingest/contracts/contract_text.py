@@ -50,12 +50,12 @@ _GOOD: Document = {
 
 
 def good_document() -> Document:
-    """A document that is a good contract of the stream `things`."""
+    """Return a document that is a good contract of the stream `things`."""
     return copy.deepcopy(_GOOD)
 
 
 def column(document: Document, name: str) -> Document:
-    """The column called `name`."""
+    """Return the column called `name`."""
     found: Document = next(item for item in document["schema"][0]["properties"] if item["name"] == name)
     return found
 
@@ -66,16 +66,16 @@ def add_column(document: Document, name: str, physical_type: str, **more: Any) -
 
 
 def set_custom(document: Document, name: str, value: Any) -> None:
-    """Set a custom property of the schema object; None takes it away."""
+    """Set a custom property of the schema object. None removes it."""
     kept = [item for item in document["schema"][0]["customProperties"] if item["property"] != name]
     document["schema"][0]["customProperties"] = kept + ([] if value is None else [{"property": name, "value": value}])
 
 
 def text_of(document: Document) -> str:
-    """The document as YAML."""
+    """Return the document as YAML."""
     return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
 
 
 def parsed(document: Document) -> StreamContract:
-    """The document as a contract."""
+    """Return the document as a contract."""
     return parse_contract(text_of(document), origin="things.odcs.yaml")

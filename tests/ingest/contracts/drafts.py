@@ -1,4 +1,4 @@
-"""Contracts drafted from a database: an empty catalog to draft from, and what differs from it later."""
+"""Contracts drafted from a database: an empty catalog to draft from, and its later differences."""
 
 from __future__ import annotations
 

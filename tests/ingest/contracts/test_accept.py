@@ -1,4 +1,4 @@
-"""`ingest contract accept`: drift made part of a contract, what people wrote in it kept."""
+"""`ingest contract accept`: drift becomes part of a contract, and handwritten text is kept."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.ingest.run.world import ITEMS, World
 
 @pytest.fixture
 def contract_path(command_line: CommandLine, source_world: World) -> Path:
-    """A contract of `items` that somebody has worked on."""
+    """A contract of `items` with handwritten changes."""
     source_world.execute(f"{ITEMS}; alter table items add amount numeric(10,2), add note text not null default ''")
     source_world.execute("insert into items values (1, 'x')")
     assert command_line.run("contract", "new", "items").exit_code == 0

@@ -1,4 +1,4 @@
-"""A cursor is relied on only where the database's triggers are proved to move it; the database itself is the judge."""
+"""A cursor is trusted only if the database's triggers are proved to move it. The database itself checks the proof."""
 
 from __future__ import annotations
 

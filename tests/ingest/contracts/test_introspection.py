@@ -90,7 +90,7 @@ def zoo(source_world: World) -> World:
 
 
 def column_of(world: Catalog, definition: str) -> dict[str, Any]:
-    """The drafted property of a column `c` with this definition."""
+    """Return the drafted property of a column `c` with this definition."""
     world.execute(f"drop table if exists one; create table one (id int primary key, c {definition})")
     document = yaml.safe_load(draft_contract(live_tables(world.connection, ["public.one"])["public.one"]))
     found: dict[str, Any] = document["schema"][0]["properties"][1]
@@ -227,7 +227,7 @@ SAFE = "timestamptz not null default now()"
 def test_a_cursor_is_trusted_only_where_every_update_moves_it(
     column: str, trigger: str, cursor: str | None, likely: str | None, catalog: Catalog
 ) -> None:
-    """A cursor that some update leaves as it was would lose that update without a word."""
+    """An update that leaves the cursor would be lost without a message."""
     catalog.execute(f"{TOUCH} create table stamped {STAMPED.format(column=column)}; {trigger}")
     spec = draft(catalog, "stamped").spec
     assert (spec.cursor, spec.likely_cursor) == (cursor, likely)

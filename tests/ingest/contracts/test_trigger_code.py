@@ -1,4 +1,4 @@
-"""What a trigger's code is taken to do: never more than it does."""
+"""The judged effect of a trigger's code: never more than its real effect."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ PIECES = st.sampled_from(
 
 @given(st.lists(PIECES, max_size=12))
 def test_whatever_stands_around_it_only_straight_code_is_understood(pieces: list[str]) -> None:
-    """What is left of understood code, without comments and texts, has nothing but assignments to NEW in it."""
+    """Understood code, without its comments and texts, contains only assignments to NEW."""
     code = f"begin {' '.join(pieces)} return new; end"
     found = understood(code)
     if found is not None:
@@ -136,7 +136,7 @@ def test_whatever_stands_around_it_only_straight_code_is_understood(pieces: list
 
 
 def _plain(code: str) -> str:
-    """The code without its texts, quoted names and comments, by a reader that is not the one under test."""
+    """Return the code without its texts, quoted names and comments, by an independent reader."""
     out, position = "", 0
     while position < len(code):
         rest = code[position:]

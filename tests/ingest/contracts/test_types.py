@@ -51,7 +51,7 @@ known = st.sampled_from([*NATIVE, *TEXTUAL, *ALIASES, "numeric", "decimal"])
 
 @st.composite
 def spellings(draw: st.DrawFn, names: st.SearchStrategy[str] = known) -> tuple[str, str]:
-    """A known type as somebody may write it, and as Postgres does."""
+    """Return a known type as somebody may write it, and as Postgres does."""
     name = draw(names)
     spelt = name if name.startswith('"') else draw(st.sampled_from([name, name.upper(), name.title()]))
     spelt = spelt.replace(" ", draw(st.sampled_from([" ", "  "])))

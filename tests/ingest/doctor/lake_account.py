@@ -17,7 +17,7 @@ _ANYBODY = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeR
 
 @dataclass(frozen=True)
 class LakeAccount:
-    """The account, its bucket, and an administrator's and the writer's ways in."""
+    """The account and its bucket, with an administrator's and the writer's credentials."""
 
     aws: EmulatedAws
     bucket: str
@@ -34,7 +34,7 @@ class LakeAccount:
         return self.aws.server.client()
 
     def allow_the_writer(self, *statements: Mapping[str, object]) -> None:
-        """What the writer's role may do from now on."""
+        """Set the policy of the writer's role."""
         policy = json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
         self.aws.client("iam").put_role_policy(
             RoleName=self.role_arn.rpartition("/")[2], PolicyName="p", PolicyDocument=policy
@@ -42,14 +42,14 @@ class LakeAccount:
 
     @contextmanager
     def without_its_policy(self) -> Iterator[None]:
-        """The bucket's own policy away: moto takes a denial for met whatever its condition is."""
+        """Remove the bucket's own policy within the block, because moto applies a denial whatever its condition."""
         self.s3.delete_bucket_policy(Bucket=self.bucket)
         yield
         self.s3.put_bucket_policy(Bucket=self.bucket, Policy=bucket_policy(self.bucket))
 
     @contextmanager
     def enforced(self) -> Iterator[None]:
-        """Signatures and policies count."""
+        """Enforce signatures and policies within the block."""
         with self.without_its_policy():
             self.aws.enforce_iam(True)
             try:
@@ -59,7 +59,7 @@ class LakeAccount:
 
 
 def make_lake_account(aws: EmulatedAws, bucket: str) -> LakeAccount:
-    """The account, with the bucket and roles in it."""
+    """Return the account, with the bucket and roles in it."""
     iam, s3 = aws.client("iam"), aws.server.client()
     s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
     set_up(s3, bucket)
@@ -86,7 +86,7 @@ def set_up(s3: Any, bucket: str) -> None:
 
 
 def rules() -> list[dict[str, Any]]:
-    """Lifecycle: leftovers go, and what is refused or handed over; data and log stay."""
+    """Return the lifecycle rules: leftovers, quarantine and hand-offs expire; data and log stay."""
     return [
         rule("old", "", NoncurrentVersionExpiration={"NoncurrentDays": 30}),
         rule("broken", "", AbortIncompleteMultipartUpload={"DaysAfterInitiation": 3}),
@@ -96,19 +96,19 @@ def rules() -> list[dict[str, Any]]:
 
 
 def rule(name: str, prefix: str, **what: object) -> dict[str, Any]:
-    """A rule of lifecycle that is on."""
+    """Return a rule of lifecycle that is on."""
     return {"ID": name, "Status": "Enabled", "Filter": {"Prefix": prefix}, **what}
 
 
 def put_rules(s3: Any, bucket: str, *wanted: dict[str, Any]) -> None:
-    """These rules in place of those that were there."""
+    """Replace the bucket's rules by these."""
     s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": list(wanted)})
 
 
 def bucket_policy(
     bucket: str, *, effect: str = "Deny", secure: str = "false", absent: str = "true", commits: str = "0" + "?" * 19
 ) -> str:
-    """The bucket's policy."""
+    """Return the bucket's policy."""
     by_tls = {
         "Effect": effect,
         "Principal": "*",
@@ -127,7 +127,9 @@ def bucket_policy(
 
 
 def writer_statements(bucket: str) -> list[dict[str, object]]:
-    """Terraform's policy `ingest-writer`, and of the bucket's what moto knows of it: not its condition."""
+    """Return Terraform's policy `ingest-writer`, and the part of the bucket's policy that moto supports, without
+    conditions.
+    """
     places = [f"arn:aws:s3:::{bucket}/{prefix}" for prefix in PREFIXES]
     return [
         {"Effect": "Deny", "Action": ["s3:PutObject"], "Resource": f"arn:aws:s3:::{bucket}/_log/*/0*.json"},

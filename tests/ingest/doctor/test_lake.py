@@ -1,4 +1,6 @@
-"""`ingest doctor` on a bucket: well as Terraform makes it; each setting and right that is broken is named, alone."""
+"""`ingest doctor` on a bucket: it passes as Terraform makes it, and names each broken setting and right, and
+no other.
+"""
 
 from __future__ import annotations
 
@@ -204,7 +206,7 @@ def test_a_right_too_many_is_named(as_administrator: LakeAccount, action: str, p
 
 
 def test_a_commit_that_was_damaged_or_deleted_is_there_again_without_its_newest_version(account: LakeAccount) -> None:
-    """As docs/RUNBOOK.md restores it, writing nothing."""
+    """As docs/RUNBOOK.md restores it, without writing."""
     key = {"Bucket": BUCKET, "Key": "_log/orders/00000000000000000012.json"}
     with account.without_its_policy():
         account.s3.put_object(**key, Body=b"{}", IfNoneMatch="*")
@@ -273,7 +275,7 @@ def test_a_role_that_cannot_be_taken_on_is_bad_input(account: LakeAccount) -> No
 
 
 class ForgetfulS3:
-    """An S3 that does not know If-None-Match, as some have been."""
+    """An S3 that ignores If-None-Match, as some did."""
 
     def __init__(self, real: Any) -> None:
         self._real = real

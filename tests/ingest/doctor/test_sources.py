@@ -1,4 +1,4 @@
-"""`ingest doctor` on the seeded shop and the provider: well as they are; what is broken is named, alone."""
+"""`ingest doctor` on the seeded shop and the provider: they pass; each broken part is named, and no other."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ MOMENT = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
 def commit_of(stream: str, version: int, *, batch_id: str | None = None) -> Commit:
-    """An empty commit with an identity of its own."""
+    """Return an empty commit with an identity of its own."""
     return Commit(
         stream=stream,
         version=version,

@@ -1,6 +1,6 @@
 """A proxy before the S3 endpoint that misbehaves as told, or at random: it loses, cuts and alters, or answers itself.
 
-Clients speak to it over HTTP as to any endpoint, so what is tested is what boto3 makes of a bad day.
+Clients use it over HTTP like any endpoint, so the tests see how boto3 handles a fault.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from local.servers.s3_server import S3Server
 
 
 class Harm(StrEnum):
-    """What is done to a request that is not answered by the proxy itself."""
+    """The damage to a request that the proxy does not answer itself."""
 
     LOSE = "the endpoint does it, and the connection closes without an answer"
     RESET = "the connection is reset in the middle of the request's body; the endpoint never hears of it"
@@ -40,10 +40,10 @@ class Harm(StrEnum):
 
 @dataclass(frozen=True)
 class Fault:
-    """What happens to the next request of `method` whose path ends with `path_end`.
+    """The fault for the next request of `method` whose path ends with `path_end`.
 
-    With a `status`, the request does not reach the endpoint, and this is the answer; else `harm` is done; with
-    `spare_xml` not to an answer that is S3's own XML, for whose content nothing vouches.
+    With a `status`, the proxy answers with it, and the request does not reach the endpoint. Otherwise `harm` is done,
+    with `spare_xml` except to a response of S3's own XML, which has no checksum.
     """
 
     method: str
@@ -56,7 +56,7 @@ class Fault:
 
 @dataclass
 class Storm:
-    """Faults at random, to a share `rate` of all requests. What struck is counted."""
+    """Random faults for a share `rate` of all requests. The faults are counted."""
 
     chance: random.Random
     rate: float
@@ -66,7 +66,7 @@ class Storm:
         self._lock = Lock()
 
     def strike(self, method: str, path: str) -> Fault | None:
-        """The fault for this request, if any."""
+        """Return the fault for this request, None for no fault."""
         with self._lock:
             if self.chance.random() >= self.rate:
                 return None
@@ -76,7 +76,7 @@ class Storm:
 
 
 def s3_error(code: str) -> bytes:
-    """The body of an S3 error."""
+    """Return the body of an S3 error."""
     return f'<?xml version="1.0"?><Error><Code>{code}</Code><Message>as told</Message></Error>'.encode()
 
 
@@ -94,9 +94,9 @@ _STORM = {method: _storm(method) for method in ("GET", "PUT", "POST", "HEAD", "D
 
 
 class S3Proxy:
-    """Passes requests on to `endpoint_url`, but for those that a fault waits for; each fault strikes once.
+    """A proxy that forwards requests to `endpoint_url`, except those that a fault waits for. Each fault strikes once.
 
-    A `storm` strikes all others at random.
+    A `storm` strikes other requests at random.
     """
 
     def __init__(self, upstream: S3Server) -> None:
@@ -177,11 +177,11 @@ class S3Proxy:
         return f"http://127.0.0.1:{self.server.server_address[1]}"
 
     def expect(self, *faults: Fault) -> None:
-        """Let each of `faults` strike once, in this order."""
+        """Make each of `faults` strike once, in this order."""
         self._faults.extend(faults)
 
     def forget(self) -> None:
-        """Let no fault strike any more."""
+        """Remove all faults."""
         self._faults.clear()
 
     @property
@@ -190,7 +190,7 @@ class S3Proxy:
         return not self._faults
 
     def store(self, bucket: str, *, attempts: int = 1) -> ObjectStore:
-        """The bucket through this proxy; boto3 itself tries `attempts` times."""
+        """Return the bucket through this proxy. boto3 itself tries `attempts` times."""
         settings = LakeSettings(bucket=bucket, endpoint_url=self.endpoint_url)
         config = Config(retries={"mode": "standard", "total_max_attempts": attempts}, s3={"addressing_style": "path"})
         client = boto3.session.Session().client(
@@ -211,7 +211,7 @@ def _altered(content: bytes) -> bytes:
 
 @contextmanager
 def s3_proxy(upstream: S3Server) -> Iterator[S3Proxy]:
-    """A running proxy."""
+    """Yield a running proxy."""
     proxy = S3Proxy(upstream)
     thread = Thread(target=proxy.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()

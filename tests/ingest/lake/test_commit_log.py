@@ -1,4 +1,4 @@
-"""The commit log: gapless versions, each won by exactly one writer, found again whatever the hint says."""
+"""The commit log: versions without gaps, each won by exactly one writer, and found whatever the hint says."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.ingest.lake.s3_proxy import Fault, S3Proxy, s3_error, s3_proxy
 
 @pytest.fixture(scope="module")
 def store(s3_server: S3Server) -> ObjectStore:
-    """One bucket for this file: each test has a stream of its own."""
+    """One bucket for this file. Each test has a stream of its own."""
     s3_server.create_bucket("log-tests")
     return ObjectStore(LakeSettings(bucket="log-tests", endpoint_url=s3_server.endpoint_url))
 
@@ -128,7 +128,7 @@ def test_the_head_is_found_whatever_the_hint_says(hint: bytes | None, log: Commi
 def test_the_head_is_found_though_the_hint_is_not_what_was_written(
     log: CommitLog, store: ObjectStore, s3_server: S3Server
 ) -> None:
-    """As where the store was killed while it wrote over the older one."""
+    """The store may have been killed while it overwrote the older hint."""
     commits = fill(log, 2)
     s3_server.client().put_object(
         Bucket=store.bucket, Key=layout.latest_key(log.stream), Body=b'{"version": 2}', Metadata={"sha256": "0" * 64}
@@ -149,7 +149,7 @@ def test_an_object_that_is_no_commit_is_named(log: CommitLog, store: ObjectStore
 
 
 def test_a_commit_stands_though_its_hint_could_not_be_written(proxy: S3Proxy, log: CommitLog) -> None:
-    """Where the commit is there, its batch counts: saying otherwise would be wrong."""
+    """If the commit exists, its batch counts, so no failure may be reported."""
     log.append(commit_of(log.stream, 1))
     proxy.expect(Fault("PUT", 503, s3_error("SlowDown"), path_end="/_latest.json"))
     second = commit_of(log.stream, 2)
@@ -248,7 +248,7 @@ def test_keys_sort_by_version() -> None:
 
 
 def damage(store: ObjectStore, log: CommitLog, version: int, how: str) -> None:
-    """Take a commit away, or put something else in its place."""
+    """Delete a commit, or replace it by another object."""
     key = layout.commit_key(log.stream, version)
     body = store.get(key)
     assert body is not None
@@ -296,7 +296,7 @@ def test_a_newest_commit_that_is_not_its_keys_is_no_head(log: CommitLog, store: 
 
 
 def test_a_newest_commit_that_is_gone_was_never_there(log: CommitLog, store: ObjectStore) -> None:
-    """Nothing but a hint says otherwise. The next run reads its window again; a warehouse that has it says so."""
+    """Only a hint contradicts it. The next run reads its window again, and a warehouse that loaded it reports it."""
     commits = fill(log, 3)
     damage(store, log, 3, "missing")
     assert log.head() == commits[1]

@@ -1,4 +1,4 @@
-"""`ingest gc` against batches that run, however long they take: what it removes can never be named by a commit."""
+"""`ingest gc` beside running batches, however long they take: no commit can ever name a file that it removes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HOUR = timedelta(hours=1)
 
 
 class CommitsAfter(ObjectStore):
-    """A store that does something just before a batch's commit, when all its files are there."""
+    """A store that calls a function just before a batch's commit, when all its files exist."""
 
     def __init__(self, world: World, meanwhile: Callable[[], None]) -> None:
         super().__init__(world.settings.lake)
@@ -93,7 +93,7 @@ def test_a_batch_that_commits_between_the_look_and_the_removal_keeps_its_files(
 def test_orphans_of_versions_that_are_taken_are_removed_without_a_word_in_the_log(
     items: World, contract: StreamContract
 ) -> None:
-    """Two batches want version 1; the file of the one that lost is nobody's."""
+    """Two batches want version 1; the file of the losing one is an orphan."""
     with pytest.raises(ConflictError):
         items.run(contract, store=CommitsAfter(items, lambda: run_beside(items, contract)), keys=False)
     before = items.commits(contract)

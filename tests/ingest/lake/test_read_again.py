@@ -31,7 +31,7 @@ def at(moment: int) -> datetime:
 
 @dataclass(frozen=True)
 class Record:
-    """What the provider has at a moment: a good event, `null`, or one that shows its time and no key."""
+    """A record of the provider at a moment: a good event, `null`, or one with a time but without a key."""
 
     moment: int
     text: str
@@ -46,7 +46,7 @@ class Record:
 
 
 def received(moment: int) -> datetime:
-    """Odd moments are between the ends of windows, even ones are at them."""
+    """Return the time of a moment. Odd moments are between the ends of windows, even ones at them."""
     return at(moment) + timedelta(minutes=30 * (moment % 2))
 
 
@@ -59,7 +59,7 @@ def record(moment: int, kind: str) -> Record:
 
 @dataclass
 class Lake:
-    """The commits of one stream, as `SaasExtraction` makes them of pages, and what they have refused."""
+    """The commits of one stream, made of pages as `SaasExtraction` makes them, and their refused records."""
 
     history: Sequence[Record]
     commits: list[Commit] = field(default_factory=list)
@@ -68,11 +68,14 @@ class Lake:
     watermark: datetime | None = None
 
     def read(self, window: Window, kind: CommitKind, pages: Sequence[int], *, commits: int, run: int) -> bool:
-        """Read a window from its start in pages of such sizes, a commit each; whether `commits` were enough."""
+        """Read a window from its start in pages of these sizes, with a commit each.
+
+        Return whether `commits` were enough.
+        """
         return self._go_on(window, kind, list(pages), None, 0, commits, run)
 
     def resume(self, pages: Sequence[int], run: int) -> None:
-        """Finish the window that the newest commit has left."""
+        """Finish the window that the newest commit has left unfinished."""
         resume = self.commits[-1].watermark.resume
         assert resume is not None
         self._go_on(
@@ -153,7 +156,7 @@ class Lake:
         return Counter(item.content for item in self.refused if (item.version, item.position) not in gone)
 
     def held(self, until: int) -> Counter[str]:
-        """What the source has of such records."""
+        """Return the number of such records at the source."""
         return Counter(r.text for r in self.history if not r.is_good and r.moment < until)
 
 
@@ -170,7 +173,7 @@ def histories(draw: st.DrawFn) -> list[Record]:
 
 @dataclass(frozen=True)
 class Step:
-    """A window of the stream's own, or a backfill; `commits` before it breaks off, and whether it is then resumed."""
+    """A window of the stream's own, or a backfill. It breaks off after `commits`, and may then be resumed."""
 
     backfill: bool
     start: int
@@ -186,7 +189,7 @@ STEPS = st.lists(
 
 
 def land(lake: Lake, steps: Sequence[Step], lateness: int) -> Iterator[int]:
-    """Take the steps one after the other; the watermark after each."""
+    """Do the steps one after the other. Yield the watermark after each."""
     watermark = None
     for run, step in enumerate(steps):
         if step.backfill and watermark is not None:

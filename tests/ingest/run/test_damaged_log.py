@@ -1,4 +1,4 @@
-"""A commit that is missing, or is not the one of its key, stops its stream by name; and the ways out work."""
+"""A missing or wrong commit stops its stream, with its name; and the documented remedies work."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def take_away(store: ObjectStore, stream: str, version: int) -> bytes:
 
 
 def load_and_compare(world: World, streams: list[StreamContract], warehouse: DuckDBWarehouse, *, anew: bool) -> None:
-    """A run, a load (of tables built anew, as `reload` does), and the counts of all sides."""
+    """Do a run and a load (with `anew` into new tables, as `reload` does), and check the counts of all sides."""
     with open_ingestion(world.settings, streams, "after", store=world.store) as run:
         results = [run.ingest(contract.stream) for contract in streams]
     with warehouse.connect() as session:

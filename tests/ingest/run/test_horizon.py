@@ -32,7 +32,7 @@ def test_a_row_of_a_transaction_that_commits_after_a_later_one_is_landed(world: 
 
 
 def test_a_reader_of_the_largest_timestamp_would_lose_that_row(world: World) -> None:
-    """The same interleaving shows the loss that the horizon prevents, so the test above can see one."""
+    """The same interleaving shows the loss that the horizon prevents, so the test above can detect one."""
     world.execute(ITEMS)
     with world.other_session() as slow:
         slow.cursor().execute("insert into items (id, value) values (1, 'slow')")
@@ -82,7 +82,7 @@ def test_no_interleaving_of_open_transactions_and_runs_loses_a_row(world: World,
 
 
 def test_a_prepared_transaction_holds_everything_back_until_it_ends(world: World) -> None:
-    """Postgres tells when it was prepared, not when it began, so no cursor is known to be final."""
+    """Postgres shows when it was prepared, not when it began, so no cursor is known to be final."""
     world.execute(ITEMS)
     contract = world.contract("items")
     with world.other_session() as session:

@@ -1,4 +1,6 @@
-"""A run that finds nothing new: what it asks of S3 does not grow with the log, and it is known to be quick."""
+"""A run that finds nothing new: the number of its S3 requests does not grow with the log, and it is recognised as
+quick.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ from tests.ingest.run.world import ITEMS, World
 
 
 class CountedStore(ObjectStore):
-    """Notes every request as it is sent, tries included."""
+    """A store that records every request, including retries."""
 
     def __init__(self, store: ObjectStore) -> None:
         super().__init__(store.settings)
@@ -64,7 +66,7 @@ def test_a_first_run_writes_files_a_commit_and_a_hint_for_each_batch_and_a_mark(
 
 
 def is_quick(world: World, contract: StreamContract) -> bool:
-    """What a look at the source says, which lands nothing."""
+    """Return the result of a look at the source, which lands nothing."""
     before = world.commits(contract)
     with open_ingestion(world.settings, [contract], "a look", store=world.store) as run:
         found = run.is_quick(contract.stream)

@@ -1,4 +1,6 @@
-"""Keys are sorted and compared range by range: the outcome is that of all of them at once, however they come."""
+"""Keys are sorted and compared range by range: the result equals that of all keys at once, in whatever order
+they come.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,7 @@ def written(folder: Path, name: str, rows: Sequence[Key]) -> Path:
 
 
 def in_order(rows: set[Key]) -> list[Key]:
-    """By the bytes of texts; keys without a value last."""
+    """Return the rows by the bytes of texts, with keys without a value last."""
     return sorted(rows, key=lambda row: [(part is None, _bytes(part)) for part in row])
 
 

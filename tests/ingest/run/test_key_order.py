@@ -1,4 +1,4 @@
-"""Keys that need no sorting are told from those that do."""
+"""Keys that need no sorting are recognised."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The keys pass over any history of a source: what has gone is tombstoned, what came back is landed, little is written.
+"""The keys pass over any history: deleted keys get tombstones, returned ones are landed, and little is written.
 
-The source is a set of keys in memory, which may grow and shrink between runs that look at it, or do not.
+The source is a set of keys in memory, which may change between runs with or without a keys pass.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ Key = tuple[Any, ...]
 
 @dataclass
 class Source:
-    """Keys of one stream at a source, and the runs that land them."""
+    """The keys of one stream at a source, and the runs that land them."""
 
     store: ObjectStore
     of: StreamContract
@@ -52,11 +52,11 @@ class Source:
     returned: list[set[Key]] = field(default_factory=list)
 
     def land(self, keys: Iterable[Key]) -> None:
-        """A run that lands rows of these keys and looks for no deletion."""
+        """Do a run that lands rows of these keys and does not look for deletions."""
         self._land(self._context(self.store), set(keys), CommitKind.DATA)
 
     def look(self, store: ObjectStore | None = None, *, whole: bool = False, order: int = 1) -> None:
-        """A keys pass; the source gives its keys in an order of its own."""
+        """Do a keys pass. The source gives its keys in some order."""
         context = self._context(store or self.store)
 
         def land(keys: Returned) -> None:
@@ -97,7 +97,7 @@ class Source:
         return read_tree(self.store, self.of.stream, self.mark)
 
     def set_keys(self) -> list[Key]:
-        """The keys of the newest set, in its order."""
+        """Return the keys of the newest set, in its order."""
         return [key for name in self.tree.chunks for key in self._read(layout.set_object_key(self.of.stream, name))]
 
     def objects(self) -> set[str]:

@@ -1,4 +1,4 @@
-"""Cursors without a zone, over the nights in which clocks are set: no row is skipped."""
+"""Cursors without a time zone, over the nights in which clocks change: no row is skipped."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def server(postgres_server: PostgresServer) -> Iterator[Connection]:
 
 @st.composite
 def moments(draw: st.DrawFn) -> tuple[str, datetime, list[datetime]]:
-    """A zone, a moment near a night of it, and moments at which rows are written."""
+    """Return a zone, a moment near a night of it, and moments at which rows are written."""
     zone = draw(st.sampled_from(sorted(NIGHTS)))
     night = datetime.fromisoformat(draw(st.sampled_from(NIGHTS[zone])))
     seconds = st.integers(-30 * 3600, 30 * 3600)
@@ -106,7 +106,7 @@ def contract_of(world: World, zone: str | None) -> StreamContract:
 
 
 def run_as_of(world: World, contract: StreamContract, horizon: datetime) -> StreamResult:
-    """A run whose horizon is that moment."""
+    """Do a run with that moment as horizon."""
     with share_ingestion(world.settings, [contract], store=world.store) as shared:
         assert shared.snapshot is not None
         told = replace(shared.snapshot.horizon, at=horizon, read_at=horizon)
@@ -126,7 +126,9 @@ def run_as_of(world: World, contract: StreamContract, horizon: datetime) -> Stre
 def test_a_night_in_which_clocks_are_set_loses_no_row_and_every_count_is_right(
     zone: str, night: str, world: World
 ) -> None:
-    """A row every 7 minutes, some changed again; a run every 25, each with a later row in sight already."""
+    """A row comes every 7 minutes, and some change again; a run comes every 25, each with a later row already
+    visible.
+    """
     world.execute(ORDERS)
     contract = contract_of(world, zone)
     began = datetime.fromisoformat(night) - timedelta(hours=3)

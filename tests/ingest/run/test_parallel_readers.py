@@ -89,7 +89,7 @@ def test_a_table_that_would_be_rewritten_waits_for_the_run(world: World) -> None
 
 
 def _statements(opened: PostgresSession) -> list[str]:
-    """The statements that readers run from now on."""
+    """Return a list that collects the statements of readers from now on."""
     seen: list[str] = []
     copy = opened._copy
 

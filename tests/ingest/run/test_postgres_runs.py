@@ -1,4 +1,4 @@
-"""Runs over Postgres: nothing lost, nothing doubled; whatever breaks, whoever else writes."""
+"""Runs over Postgres lose and double nothing, whatever breaks and whoever else writes."""
 
 from __future__ import annotations
 
@@ -163,12 +163,12 @@ def test_of_two_runs_at_once_one_commits_and_the_other_says_that_it_lost(items: 
 
 
 class _KilledError(BaseException):
-    """Stands for SIGKILL: nothing in the programs catches it."""
+    """A stand-in for SIGKILL, which no code catches."""
 
 
 @dataclass
 class _Fuse:
-    """Breaks at the `left`-th write, before or after it takes effect."""
+    """A fuse that breaks at the `left`-th write, before or after it takes effect."""
 
     left: int
     after: bool

@@ -1,4 +1,4 @@
-"""How far a source was read: known without a commit, never more than was read, and only a hint."""
+"""The moment up to which a source was read: known without a commit, never later than the truth, and only a hint."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def test_a_mark_that_somebody_spoilt_is_none(world: World, body: bytes) -> None:
 
 
 class Unwritable(ObjectStore):
-    """A store that takes no mark."""
+    """A store that refuses marks."""
 
     def put(self, key: str, body: bytes) -> None:
         if key.endswith(("_read.json", "_counted.json")):

@@ -1,4 +1,4 @@
-"""The lake's count is the provider's, whatever equal records without a key it gives and whatever is read again."""
+"""The lake's count equals the provider's, whatever equal records without a key exist and whatever is read again."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def at(hour: int) -> datetime:
 
 @dataclass
 class Provider:
-    """An API over `history`, records by the hour at which they were received; its clock stands at `hour`.
+    """An API over `history`, records by the hour of their receipt. Its clock stands at `hour`.
 
-    It refuses the key after `pages_left` pages, and page cursors of earlier runs where `cursors_expire`.
+    It refuses the key after `pages_left` pages, and with `cursors_expire` page cursors of earlier runs.
     """
 
     history: Sequence[tuple[int, str]]
@@ -125,7 +125,9 @@ class Platform:
         return SaasExtraction(context, self.contract, api, WaitBudget(5))
 
     def assert_counts(self, result: StreamResult) -> None:
-        """The lake has as many rows as the source, less those refused, and each of those is listed once."""
+        """Check that the lake has as many rows as the source minus the refused ones, and that each of those is listed
+        once.
+        """
         assert result.source_count is not None
         head = read_heads(self.store, [self.contract]).commits[self.contract.stream]
         assert head is not None
@@ -176,7 +178,7 @@ def test_a_window_that_broke_off_counts_nothing_twice(platform: Platform, *, exp
 
 
 def test_a_backfill_counts_nothing_twice(platform: Platform) -> None:
-    """Of part of a gap between readable records, of all, again, and broken off."""
+    """It covers a part of a gap between readable records, or all of it, is repeated, or breaks off."""
     platform.ingest(hour=7)
     for start, end in ((2, 6), (2, 3), (0, 7), (5, 6), (2, 3)):
         platform.backfill(start, end, page_size=5)

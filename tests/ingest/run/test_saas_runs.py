@@ -43,7 +43,7 @@ def events(contracts: ContractRegistry) -> StreamContract:
 
 @pytest.fixture(scope="module")
 def provider(processes: ProcessGroup, run_directory: RunDirectory, stack_logs: Path) -> SaasServer:
-    """One for all tests here: each has a lake of its own, and the provider's clock only moves forward."""
+    """One provider for all tests here. Each test has its own lake, and the provider's clock only moves forward."""
     options = replace(small_provider(later=-HOURS_BACK), events_per_day=1_000)
     return start_saas(processes, options, run_directory.path, stack_logs).ready()
 
@@ -85,7 +85,7 @@ def faults(provider: SaasServer) -> Iterator[Faults]:
 
 
 def records_at_provider(saas: World, path: str, until: datetime | None = None) -> list[bytes]:
-    """What the provider has, to the byte, asked for page by page by other code than ours."""
+    """Return the provider's records, byte for byte, requested page by page by independent code."""
     found: list[bytes] = []
     cursor: str | None = None
     key = saas.settings.saas_api_key.get_secret_value()
@@ -109,7 +109,9 @@ def landed_and_refused(saas: World, contract: StreamContract) -> Counter[bytes]:
 
 
 def assert_all_landed(saas: World, contract: StreamContract) -> None:
-    """Every record below the watermark was landed or quarantined exactly as often as the provider gives it."""
+    """Check that every record below the watermark was landed or quarantined exactly as often as the provider
+    gives it.
+    """
     until = saas.commits(contract)[-1].watermark.after
     assert until is not None
     landed, given = landed_and_refused(saas, contract), Counter(records_at_provider(saas, "/v1/events", until))
@@ -153,7 +155,7 @@ def test_what_is_not_settled_is_left_to_the_next_run(saas: World, events: Stream
 
 
 def in_pieces(saas: World, *, patience: float = 0) -> World:
-    """The same world with a commit after every page."""
+    """Return the world with a commit after every page."""
     settings = saas.settings.model_copy(update={"saas_commit_bytes": 1, "wait_budget_seconds": patience})
     return World(settings, saas.connection, saas.store)
 
@@ -212,7 +214,7 @@ def test_a_cursor_that_the_provider_forgot_makes_the_window_be_read_again(
 
 
 def _forge_resume(world: World, contract: StreamContract) -> Commit:
-    """A commit whose page cursor no provider has ever given."""
+    """Append a commit with a page cursor that no provider has ever given."""
     log = CommitLog(world.store, contract.stream)
     head = log.head()
     assert head is not None

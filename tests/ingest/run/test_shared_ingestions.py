@@ -1,4 +1,4 @@
-"""Streams of one run that are landed by several processes: one moment for all, nothing lost, nothing doubled."""
+"""Streams of one run, landed by several processes, are read at one moment: nothing is lost or doubled."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def items(world: World) -> World:
 
 
 def land(world: World, contract: StreamContract, shared: SharedIngestion, *, run_id: str = RUN) -> StreamResult:
-    """One stream of a run, as another process would land it that was sent `shared` as JSON."""
+    """Land one stream of a run, as another process would that got `shared` as JSON."""
     sent = SharedIngestion.model_validate_json(shared.model_dump_json())
     with open_ingestion(world.settings, [contract], run_id, store=world.store, shared=sent) as run:
         return run.ingest(contract.stream)
@@ -111,7 +111,7 @@ def test_a_table_stays_locked_against_rewrites_when_the_process_that_shared_it_i
 
 @pytest.mark.parametrize("ahead", [timedelta(seconds=1), timedelta(days=365)])
 def test_a_horizon_that_postgres_has_not_reached_is_refused(items: World, ahead: timedelta) -> None:
-    """Whoever can ask a worker to land a stream could skip rows by it, for as long as it is ahead."""
+    """Otherwise anybody who can ask a worker to land a stream could make it skip rows."""
     contract = items.contract("items")
     with (
         share_ingestion(items.settings, [contract], store=items.store) as shared,

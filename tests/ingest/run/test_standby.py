@@ -1,4 +1,4 @@
-"""A standby: what is landed whole is landed from it, what is read by a cursor is refused by name."""
+"""A standby: snapshot streams are landed from it, streams with a cursor are refused by name."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.ingest.run.world import ITEMS, World, share_ingestion
 
 @pytest.fixture(scope="module")
 def standby(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    """A server in recovery: one that was stopped, and waits since for more of a primary that it does not know."""
+    """A server in recovery: it was stopped, and waits for WAL of a primary that it does not know."""
     logs = tmp_path_factory.mktemp("standby")
     account = unprivileged_account()
     binaries = find_binaries(LocalSettings().postgres_bin, account)

@@ -1,4 +1,4 @@
-"""What an incremental run cannot see, verify finds by key and content, and its repair lands."""
+"""Changes that an incremental run cannot see: verify finds them by key and content, and its repair lands them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def verify(world: World, contract: StreamContract, *, repair: bool = False) -> V
 
 
 def behind_the_cursor(world: World, *statements: str, table: str = "items") -> None:
-    """What somebody does with triggers off."""
+    """Run statements with triggers off."""
     world.execute(f"alter table {table} disable trigger user")
     for statement in statements:
         world.execute(statement)

@@ -1,4 +1,4 @@
-"""One rule for windows of time, wherever they are given."""
+"""One rule for windows of time, in every interface."""
 
 from __future__ import annotations
 

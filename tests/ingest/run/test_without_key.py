@@ -1,4 +1,4 @@
-"""Tables without a key, landed whole: their rows are a multiset."""
+"""Snapshot streams of tables without a key: their rows are a multiset."""
 
 from __future__ import annotations
 

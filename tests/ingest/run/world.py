@@ -1,4 +1,4 @@
-"""What the tests of runs do to a source, and what they see in the lake: committed files alone, read by pyarrow."""
+"""Changes of a source in tests of runs, and the lake's content: only committed files, read by pyarrow."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class World:
 
     @contextmanager
     def other_session(self, **options: Any) -> Iterator[Connection]:
-        """Another client's connection; its first statement begins a transaction."""
+        """Yield another client's connection; its first statement begins a transaction."""
         connection = psycopg2.connect(self.settings.postgres_dsn.get_secret_value(), **options)
         try:
             yield connection
@@ -64,7 +64,7 @@ class World:
             connection.close()
 
     def contract(self, table: str, **spec: object) -> StreamContract:
-        """The contract that introspection drafts for `public.<table>`, with `spec` changed."""
+        """Return the contract that introspection drafts for `public.<table>`, with `spec` changed."""
         from ingest.contracts.parse import parse_contract
 
         name = f"public.{table}"
@@ -72,7 +72,7 @@ class World:
         return replace(drafted, spec=drafted.spec.model_copy(update=spec))
 
     def run(self, contract: StreamContract, *, store: ObjectStore | None = None, **options: Any) -> StreamResult:
-        """One run of one stream."""
+        """Do one run of one stream."""
         with open_ingestion(self.settings, [contract], "test", store=store or self.store) as run:
             return run.ingest(contract.stream, **options)
 
@@ -80,7 +80,7 @@ class World:
         return list(CommitLog(self.store, contract.stream).since(0))
 
     def rows(self, commit: Commit) -> list[dict[str, Any]]:
-        """The rows of one commit's files, which never change."""
+        """Return the rows of one commit's files, which never change."""
         return [row for file in commit.files for row in self.parquet(file.key)]
 
     def parquet(self, key: str) -> list[dict[str, Any]]:
@@ -91,11 +91,11 @@ class World:
         return self._files[key]
 
     def landed(self, contract: StreamContract) -> list[dict[str, Any]]:
-        """Every version of every row that was committed."""
+        """Return every version of every row that was committed."""
         return [row for c in self.commits(contract) if c.kind not in KEYS_ALONE for row in self.rows(c)]
 
     def deleted(self, contract: StreamContract) -> dict[tuple[Any, ...], int]:
-        """The version of the newest tombstone of each key that ever had one."""
+        """Return the version of the newest tombstone of each key that ever had one."""
         return {
             tuple(row[name] for name in contract.key): commit.version
             for commit in self.commits(contract)
@@ -104,7 +104,7 @@ class World:
         }
 
     def current(self, contract: StreamContract) -> dict[tuple[Any, ...], dict[str, Any]]:
-        """The rows as a warehouse would see them: the last version of each key that no later tombstone has."""
+        """Return the rows as a warehouse would see them: the last version of each key without a later tombstone."""
 
         def key(row: dict[str, Any]) -> tuple[Any, ...]:
             return tuple(row[name] for name in contract.key)
@@ -115,7 +115,7 @@ class World:
         return {k: row for k, row in latest.items() if row["_log_version"] > deleted.get(k, 0)}
 
     def assert_equal_to_source(self, contract: StreamContract) -> None:
-        """The lake's current rows are the table's rows, value by value."""
+        """Check that the lake's current rows equal the table's rows, value by value."""
         names = [column.name for column in contract.columns]
         quoted = ", ".join(f'"{name}"' for name in names)
         source = {row[: len(contract.key)]: row for row in self._source_rows(contract, quoted)}
@@ -132,6 +132,6 @@ class World:
 def share_ingestion(
     settings: IngestSettings, contracts: Sequence[StreamContract], *, store: ObjectStore
 ) -> Iterator[SharedIngestion]:
-    """What another process is given of an ingestion that is open here until the block ends."""
+    """Yield an ingestion in the form that another process gets. It is open until the block ends."""
     with open_ingestion(settings, contracts, "the run", store=store) as opened:
         yield opened.shared(contracts[0].stream)

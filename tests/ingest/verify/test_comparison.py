@@ -24,7 +24,7 @@ ROWS = st.tuples(st.integers(0, 4), st.sampled_from(["a", "b", "", None]))
 
 @dataclass(frozen=True)
 class Version:
-    """A version of the lake's log: rows, tombstones, or an older release's set of keys."""
+    """A version of the lake's log: rows, tombstones, or an older release's key set."""
 
     rows: tuple[Row, ...] = ()
     gone: frozenset[int] = frozenset()
@@ -44,8 +44,10 @@ VERSIONS = st.lists(
 def expected(
     source: Sequence[Row], versions: Sequence[Version], unsettled: frozenset[int], *, last: bool
 ) -> Counter[str]:
-    """What becomes of each key, by the rules in words: the lake's last row counts, unless its key has a newer
-    tombstone, or a newer set lacks it."""
+    """Return the result for each key by the rules in words.
+
+    The lake's last row counts, unless its key has a newer tombstone, or a newer key set lacks it.
+    """
     lake: dict[int, tuple[int, str | None]] = {}
     key_set: tuple[int, frozenset[int]] | None = None
     for number, version in enumerate(versions, 1):

@@ -24,12 +24,12 @@ snowflake.connector.paramstyle = "qmark"
 
 @dataclass(frozen=True)
 class Client:
-    """One session."""
+    """A session of the account."""
 
     connection: SnowflakeConnection
 
     def run(self, sql: str, values: Sequence[Any] | None = None) -> list[tuple[Any, ...]]:
-        """A statement's rows. Raises snowflake.connector.errors.Error."""
+        """Run a statement and return its rows. Raises snowflake.connector.errors.Error."""
         with closing(self.connection.cursor()) as cursor:
             cursor.execute(sql, values)
             return cursor.fetchall()
@@ -39,7 +39,7 @@ class Client:
         return value
 
     def refused(self, sql: str, values: Sequence[Any] | None = None) -> tuple[int, str]:
-        """The number and the words of the error that a statement must give."""
+        """Return the number and the text of the error that a statement must raise."""
         with pytest.raises(Error) as caught:
             self.run(sql, values)
         return caught.value.errno, str(caught.value.msg)
@@ -64,7 +64,7 @@ def emulator(
 def session(
     emulator: SnowflakeEmulator, *, session_parameters: dict[str, Any] | None = None, **options: Any
 ) -> Iterator[Client]:
-    """A session as `test`, or as the arguments of snowflake.connector.connect say."""
+    """Yield a session of `test`, or with the arguments of snowflake.connector.connect."""
     arguments: dict[str, Any] = {"user": "test", "password": "test"} if "private_key" not in options else {}
     arguments |= {
         "account": "emulated",
@@ -82,7 +82,7 @@ def session(
 
 @pytest.fixture(scope="module")
 def connect(emulator: SnowflakeEmulator) -> Iterator[Connect]:
-    """Opens sessions, as `session` does, until the module's end."""
+    """A function that opens sessions, as `session` does. They end with the module."""
     with ExitStack() as opened:
         yield lambda **options: opened.enter_context(session(emulator, **options))
 

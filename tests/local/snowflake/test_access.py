@@ -40,7 +40,7 @@ def other_key() -> RSAPrivateKey:
 
 
 def public(key: RSAPrivateKey) -> str:
-    """As CREATE USER takes it."""
+    """Return the public key in the form of CREATE USER."""
     return base64.b64encode(key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).decode()
 
 
@@ -50,7 +50,7 @@ def private(key: RSAPrivateKey) -> bytes:
 
 @pytest.fixture
 def make_user(client: Client, key: RSAPrivateKey) -> MakeUser:
-    """Creates a user with that key; returns its name."""
+    """A function that creates a user with that key and returns its name."""
 
     def make(*roles: str, options: str = "") -> str:
         name = f"USER_{uuid.uuid4().hex[:8].upper()}"

@@ -56,7 +56,7 @@ def lake(client: Client, bucket: Bucket) -> Lake:
 
 
 def lake_in(client: Client, bucket: Bucket) -> Lake:
-    """A stage and a table in the session's schema, which is called RAW."""
+    """Return a stage and a table in the session's schema, which is called RAW."""
     integration = bucket.name.replace("-", "_").upper()
     client.run(
         f"CREATE STORAGE INTEGRATION {integration} TYPE = EXTERNAL_STAGE STORAGE_PROVIDER = 'S3' ENABLED = TRUE "

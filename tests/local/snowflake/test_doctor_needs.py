@@ -1,4 +1,4 @@
-"""What the account has for `python -m orchestration.warehouse doctor`: what it tells, and how it can be broken."""
+"""The account's features for `python -m orchestration.warehouse doctor`: its reports, and how it can be broken."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def key() -> RSAPrivateKey:
 
 @pytest.fixture
 def names() -> tuple[str, str, str]:
-    """Of a user and two roles."""
+    """Return the names of a user and two roles."""
     tail = uuid.uuid4().hex[:8].upper()
     return f"USER_{tail}", f"ONE_{tail}", f"TWO_{tail}"
 

@@ -1,4 +1,4 @@
-"""Every function that the account knows, against what Snowflake's documentation says of it."""
+"""Every function of the emulated account, compared with Snowflake's documentation."""
 
 from __future__ import annotations
 

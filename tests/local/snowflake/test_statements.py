@@ -1,4 +1,4 @@
-"""Values come back as they went in, and the account's words are Snowflake's."""
+"""Values come back unchanged, and the account's messages are Snowflake's."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Whatever happened before, a run that ends well leaves marts that are what they would be built to as a whole.
+"""Whatever happened before, a run that succeeds leaves the marts that a complete build would leave.
 
-The warehouse is a model: what each part of the marts was built from. dbt breaks off at any point, marks are lost,
-projects and days are put back, and a warehouse is restored from a copy of it.
+The warehouse is a model: the versions that each part of the marts was built from. dbt breaks off at any point, marks
+are lost, projects and days are set back, and a warehouse is restored from a copy.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ PARTS = (*STREAMS, DAY, PROJECT)
 
 @dataclass
 class World:
-    """The lake, the project and the day; and what the warehouse holds of them."""
+    """The lake, the project and the day, and the warehouse's state."""
 
     lake: dict[str, int] = field(default_factory=lambda: dict.fromkeys(STREAMS, 1))
     project: str = "p0"
@@ -53,16 +53,16 @@ class World:
 
     @property
     def wanted(self) -> dict[str, object]:
-        """What the marts are, built as a whole."""
+        """The marts of a complete build."""
         built_from: dict[str, object] = {**self.lake, DAY: self.day, PROJECT: ""}
         return {part: (self.project, built_from[part]) for part in PARTS}
 
     def get(self, key: str) -> bytes | None:
-        """As the object store's."""
+        """Return an object, as the object store does."""
         return self.objects.get(key)
 
     def put(self, key: str, body: bytes) -> None:
-        """As the object store's."""
+        """Write an object, as the object store does."""
         self.objects[key] = body
 
     def versions(self, of: Mapping[str, int]) -> dict[str, StreamVersion]:
@@ -72,15 +72,15 @@ class World:
 
     @contextmanager
     def connect(self, _: object) -> Iterator[World]:
-        """As the warehouse's."""
+        """Yield a session, as the warehouse does."""
         yield self
 
     def unopened_state(self) -> str | None:
-        """As DuckDB's."""
+        """Return the state, as DuckDB's warehouse does."""
         return str(self.writes) if self.published_by else None
 
     def load(self, settled: Iterable[str]) -> list[LoadResult]:
-        """All that is new in the lake, of the streams that are not `settled`."""
+        """Load the new versions of all streams that are not `settled`."""
         loads = [
             LoadResult(stream, version, tuple(range(self.ledger[stream] + 1, version + 1)))
             for stream, version in self.lake.items()
@@ -92,13 +92,13 @@ class World:
         return loads
 
     def build(self, planned: Plan, parts: int) -> None:
-        """dbt, which breaks off after so many parts."""
+        """Build as dbt does, but break off after `parts`."""
         of_plan = [*planned.streams, *([DAY] if planned.new_day else [])]
         self.marts |= {part: self.wanted[part] for part in (PARTS if planned.whole else of_plan)[:parts]}
         self.writes += 1
 
     def changes(self) -> Changes:
-        """Those that the next run looks at."""
+        """Return the changes as the next run sees them."""
         self.runs += 1
         own: Any = self
         made = Changes(
@@ -113,7 +113,7 @@ class World:
         return made
 
     def run(self, ends: str, parts: int) -> bool:
-        """A run that ends well, or breaks off; whether it ended well."""
+        """Do a run that succeeds or breaks off. Return whether it succeeded."""
         changes = self.changes()
         if changes.are_none():
             return True
@@ -139,7 +139,7 @@ class World:
 
 @pytest.fixture
 def modelled(monkeypatch: pytest.MonkeyPatch) -> list[World]:
-    """Lets runs see the world that is put into the list."""
+    """A list of worlds: runs see the world in it."""
     seen: list[World] = []
 
     def heads(*_: object) -> SimpleNamespace:

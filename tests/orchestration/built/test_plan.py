@@ -1,4 +1,4 @@
-"""What a run has to build, by what the last publication was built from."""
+"""The plan of a run's build, given the mark of the last publication."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_streams_are_settled_where_lake_ledger_and_mark_are_at_one_version() -> 
 
 
 def test_a_past_that_was_changed_is_built_anew_until_it_is_published() -> None:
-    """Whichever run loaded the change: the one that did may have failed in dbt."""
+    """It holds whichever run loaded the change, because that run may have failed in dbt."""
     none: list[LoadResult] = []
     assert not needs_full_refresh(BUILT, HOLDINGS, none, CONTRACTS)
     assert needs_full_refresh(BUILT, replace(HOLDINGS, replays={"orders": 8}), none, CONTRACTS)

@@ -1,4 +1,4 @@
-"""What dbt does before it is known what to build: it serves the build, and nothing of it is left behind."""
+"""dbt's work before the plan is known: the build uses it, and nothing of it is left behind."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PROJECT = Path(__file__).parents[1] / "dbt_project"
 
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OrchestrationSettings:
-    """Those of runs that build the tiny project."""
+    """The settings of runs that build the tiny project."""
     for name, value in {"DBT_PROJECT_DIR": PROJECT, "DBT_PROFILES_DIR": PROJECT, "RUNS_DIR": tmp_path / "runs"}.items():
         monkeypatch.setenv(name, str(value))
     monkeypatch.setenv("ENVIRONMENT", "dev")
@@ -33,7 +33,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OrchestrationSe
 
 @pytest.fixture
 def imported_dbt(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is run by dbt's executable need not import it."""
+    """Use warm dbt, so that runs of dbt's executable need not import it."""
     monkeypatch.setattr(runner, "executable", lambda: warm_dbt("duckdb").executable)
 
 
@@ -72,7 +72,7 @@ def test_one_that_is_not_needed_ends_with_the_run(dbt: RunDbt) -> None:
 
 
 def test_it_ends_with_the_process_that_started_it() -> None:
-    """A killed one closes its end of the pipe, and says nothing."""
+    """A killed parent closes its end of the pipe without a message."""
     command = [sys.executable, "-P", waiting.__file__, "duckdb"]
     ended = subprocess.run(command, input="", capture_output=True, text=True, timeout=60)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")

@@ -25,7 +25,7 @@ SALT = "salt-of-the-tests"
 
 
 def runner(tmp_path: Path, breakage: str = "", **changes: Any) -> DbtRunner:
-    """A runner of the tiny project; `breakage` is what to break in it."""
+    """Return a runner of the tiny project. `breakage` names the part to break in it."""
     project: dict[str, Any] = {
         "project_dir": PROJECT,
         "profiles_dir": PROJECT,
@@ -70,7 +70,7 @@ def test_a_build_tells_of_each_node(tmp_path: Path) -> None:
 
 
 def _check_order(heard: list[NodeEvent]) -> None:
-    """Every node starts once, and then ends once."""
+    """Check that every node starts once, and then ends once."""
     starts = [event.unique_id for event in heard if isinstance(event, NodeStarted)]
     ends = [event.unique_id for event in heard if isinstance(event, NodeFinished)]
     assert sorted(starts) == sorted(ends)
@@ -114,14 +114,14 @@ def test_failures_are_named_with_their_compiled_sql_and_parsing_is_kept(tmp_path
 
 
 def _events(run_dir: Path) -> set[str]:
-    """The names of what dbt has logged in a run."""
+    """Return the names of dbt's log events in a run."""
     lines = (run_dir / "dbt.jsonl").read_text().splitlines()
     return {json.loads(line)["info"]["name"] for line in lines}
 
 
 @pytest.mark.usefixtures("warm")
 def test_the_first_run_of_a_project_that_brings_its_parsing_along_parses_nothing(tmp_path: Path) -> None:
-    """As an image does. Another run has another id, and the same parsing."""
+    """An image contains its parsing. Another run has another id, and the same parsing."""
     project_dir = tmp_path / "project"
     shutil.copytree(PROJECT, project_dir)
     given = runner(tmp_path, project_dir=project_dir)
@@ -138,7 +138,7 @@ def test_the_first_run_of_a_project_that_brings_its_parsing_along_parses_nothing
 
 
 def test_no_other_run_s_dbt_would_parse_the_project_anew() -> None:
-    """dbt does where a profile has changed: what names the run is in none (dbt/macros/statement_comment.sql)."""
+    """dbt parses again after a change of a profile, so no profile names the run (dbt/macros/statement_comment.sql)."""
     snowflake = SnowflakeSettings(account="MYORG-MYACCOUNT", host="localhost", password=SecretStr("x"))
     one, another = (
         SnowflakeWarehouse(snowflake, "DB", Schemas(), run_id=run_id).dbt_environment() for run_id in ("one", "another")

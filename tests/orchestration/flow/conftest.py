@@ -35,25 +35,28 @@ MARTS = "main"
 
 @dataclass(frozen=True)
 class Platform:
-    """A shop, a provider, a lake and a warehouse, which the environment's variables lead the flow to."""
+    """A shop, a provider, a lake and a warehouse, which the environment's variables name for the flow."""
 
     shop: Shop
     settings: IngestSettings
     warehouse: DuckDBWarehouse
 
     def run(self, **parameters: object) -> RunReport:
-        """Run the flow; a run that fails raises RunFailedError."""
+        """Run the flow. A failed run raises RunFailedError."""
         return run_once(**parameters)
 
     def failed_run(self, **parameters: object) -> RunReport:
-        """Run the flow, which is to fail; its report."""
+        """Run the flow, which must fail. Return its report."""
         with pytest.raises(RunFailedError) as caught:
             run_once(**parameters)
         assert caught.value.report is not None
         return caught.value.report
 
     def run_by_command(self, *arguments: str) -> tuple[int, UUID]:
-        """Run the flow in a process of its own, as a user does; its exit code, and the id that it says it has."""
+        """Run the flow in a process of its own, as a user does.
+
+        Return its exit code, and the run's id that it prints.
+        """
         command = [sys.executable, str(REPOSITORY / "orchestration" / "prefect" / "flow.py"), *arguments]
         done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
         named = re.search(r"^Run ([0-9a-f-]{36}):", done.stdout, re.MULTILINE)
@@ -61,17 +64,17 @@ class Platform:
         return done.returncode, UUID(named[1])
 
     def artifact_keys(self) -> set[str]:
-        """Keys of the artifacts of all runs."""
+        """Return keys of the artifacts of all runs."""
         with prefect_api(quiet=True), get_client(sync_client=True) as client:
             answer = client._client.post("/artifacts/filter", json={})
         return {artifact["key"] for artifact in answer.json()}
 
     def task_run_log(self, task_run_id: UUID) -> list[tuple[int, str]]:
-        """Levels and lines of a task run's log, in their order."""
+        """Return levels and lines of a task run's log, in their order."""
         return self._log({"task_run_id": {"any_": [str(task_run_id)]}})
 
     def flow_run_log(self, run_id: UUID) -> list[tuple[int, str]]:
-        """Levels and lines of a run's log, in their order."""
+        """Return levels and lines of a run's log, in their order."""
         return self._log({"flow_run_id": {"any_": [str(run_id)]}})
 
     def _log(self, asked: dict[str, Any]) -> list[tuple[int, str]]:
@@ -80,25 +83,25 @@ class Platform:
         return [(line["level"], line["message"]) for line in answer.json()]
 
     def artifact(self, run_id: UUID, key: str) -> str:
-        """The data of one of a run's artifacts."""
+        """Return the data of one of a run's artifacts."""
         asked = {"artifacts": {"flow_run_id": {"any_": [str(run_id)]}, "key": {"any_": [key]}}}
         with prefect_api(quiet=True), get_client(sync_client=True) as client:
             [artifact] = client._client.post("/artifacts/filter", json=asked).json()
         return str(artifact["data"])
 
     def flow_run(self, run_id: UUID) -> FlowRun:
-        """A run in Prefect."""
+        """Return a run in Prefect."""
         with prefect_api(quiet=True), get_client(sync_client=True) as client:
             return client.read_flow_run(run_id)
 
     def newest_flow_run(self) -> FlowRun:
-        """The run that began last."""
+        """Return the run that began last."""
         with prefect_api(quiet=True), get_client(sync_client=True) as client:
             runs: list[FlowRun] = client.read_flow_runs(sort=FlowRunSort.START_TIME_DESC, limit=1)
         return runs[0]
 
     def task_runs(self, run: RunReport | UUID) -> dict[str, TaskRun]:
-        """A run's task runs in Prefect, by name."""
+        """Return a run's task runs in Prefect, by name."""
         run_id = run if isinstance(run, UUID) else UUID(run.run_id)
         with prefect_api(quiet=True), get_client(sync_client=True) as client:
             runs: list[Any] = client.read_task_runs(

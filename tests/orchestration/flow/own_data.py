@@ -1,4 +1,4 @@
-"""What a run wrote of itself, against what it is known by otherwise: dbt's run_results.json, the ledger, the log."""
+"""A run's own records, compared with other evidence: dbt's run_results.json, the ledger, the log."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from tests.orchestration.flow.conftest import Platform
 
 
 def published(platform: Platform, sql: str) -> list[tuple[object, ...]]:
-    """What readers get."""
+    """Query the published marts."""
     return list(run_query(platform.warehouse.published_path, sql, limit=None).rows)
 
 
 def waiting(platform: Platform) -> list[str]:
-    """The keys of the documents in the outbox."""
+    """Return the keys of the documents in the outbox."""
     return [item.key for item in ObjectStore(platform.settings.lake).list(layout.OPS_RUNS)]
 
 
 def waiting_records(platform: Platform) -> list[RunRecord]:
-    """The documents in the outbox."""
+    """Return the documents in the outbox."""
     return Outbox(ObjectStore(platform.settings.lake)).waiting()
 
 
 def check_own_data(platform: Platform, report: RunReport) -> None:
-    """The rows of a run that is completed and published are what happened."""
+    """Check that the records of a completed and published run are true."""
     run_id = report.run_id
     [row] = published(
         platform,
@@ -126,7 +126,7 @@ def _check_reconciliations(platform: Platform, report: RunReport) -> None:
 
 
 def _check_quarantine(platform: Platform) -> None:
-    """Of each stream by the newest run that counted it."""
+    """Check each stream's quarantine by the newest run that counted it."""
     store = ObjectStore(platform.settings.lake)
     records = {
         stream: found

@@ -1,4 +1,4 @@
-"""The flow from source to published marts, and what it does when something is wrong."""
+"""The flow from source to published marts, and its behaviour in case of faults."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ STREAMS = set(ContractRegistry.load())
 
 
 class Heard:
-    """A Progress that remembers."""
+    """A Progress that records events."""
 
     def __init__(self) -> None:
         self.events: list[tuple[str, object]] = []
@@ -78,7 +78,10 @@ def change_shop(platform: Platform, *statements: str) -> None:
 
 
 def on_ingest(monkeypatch: pytest.MonkeyPatch, stream: str, then: Callable[[int], StreamResult | None]) -> list[str]:
-    """Let `then` (given the number of the call) meet the ingestion of `stream`; the list grows with its calls."""
+    """Call `then` (with the number of the call) at each ingestion of `stream`.
+
+    Return a list that grows with the calls.
+    """
     original, calls = Ingestion.ingest, []
 
     def ingest(self: Ingestion, name: str, *, keys: bool = True, count: bool = True) -> StreamResult:
@@ -96,7 +99,7 @@ def on_ingest(monkeypatch: pytest.MonkeyPatch, stream: str, then: Callable[[int]
 def test_from_source_to_publication_and_a_lost_row_is_not_published(
     platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """All streams, each event told, each task run recorded; then a row is lost in RAW."""
+    """All streams, with each event reported and each task run recorded; then a row is lost in RAW."""
     monkeypatch.setenv("WITH_RAW", "yes")
     heard = Heard()
     with report_to(heard):
@@ -137,7 +140,7 @@ def test_from_source_to_publication_and_a_lost_row_is_not_published(
 
 
 def _check_task_runs(platform: Platform, report: RunReport) -> None:
-    """Every stream, load and node has a completed task run of its own, and the nodes' are linked."""
+    """Check that every stream, load and node has a completed task run, and that the nodes' task runs are linked."""
     runs = platform.task_runs(report)
     loads, nodes = {f"load {stream}" for stream in STREAMS}, {node.name for node in report.nodes}
     assert set(runs) == STREAMS | loads | nodes | {"reconcile", "publish"}
@@ -289,7 +292,9 @@ def test_a_backfill_and_a_replay(platform: Platform) -> None:
 
 
 def test_runs_that_do_not_look_for_deletions_compare_each_stream_once_its_time_has_come(platform: Platform) -> None:
-    """As `incremental` runs by its schedule: the first compares all, the next ones say what they did not compare."""
+    """As with `incremental` runs by schedule: the first compares all, and the next ones report what they did not
+    compare.
+    """
     asked: dict[str, object] = {"streams": ["customers", "warehouses"], "skip_dbt": True, "keys": False}
 
     def compared(report: RunReport) -> dict[str, bool]:

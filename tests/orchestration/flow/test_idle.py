@@ -1,4 +1,4 @@
-"""Runs that do not look for deletions do what is new: nothing, where nothing is."""
+"""Runs that do not look for deletions do only new work, and none if there is nothing new."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ OTHERS = {"numbers", "doubled", "few", "summed"}
 
 @pytest.fixture
 def published(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> Platform:
-    """A platform whose marts were published, by a run that checked everything."""
+    """A platform whose marts a complete run has published."""
     monkeypatch.setenv("WITH_RAW", "yes")
     monkeypatch.setenv("BUSINESS_NOW", "2026-06-15T12:00:00Z")
     report = platform.run()
@@ -49,18 +49,18 @@ def published(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> Platform:
 
 
 def breaks(*_: object, **__: object) -> None:
-    """In place of dbt's build."""
+    """Fail in place of dbt's build."""
     raise DbtFailure("dbt could not run")
 
 
 def built(report: RunReport) -> set[str]:
-    """The models that dbt built."""
+    """Return the models that dbt built."""
     return {node.name for node in report.nodes if node.resource_type == "model"}
 
 
 @contextmanager
 def asked(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """The statements of the run, those of the ledger with their parameters, and the tables that it asks about."""
+    """Yield the statements of the run, the ledger's with their parameters, and the tables that it describes."""
     statements: list[str] = []
     with monkeypatch.context() as noted:
         for method in ("execute", "query", "columns", "copy"):
@@ -76,7 +76,7 @@ def asked(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[
 
 
 def streams_in(statements: list[str]) -> set[str]:
-    """The streams whose tables, or whose part of the ledger, the statements name."""
+    """Return the streams whose tables, or whose part of the ledger, the statements name."""
     contracts = set(ContractRegistry.load())
     return {stream for stream in contracts for each in statements if re.search(rf"\b{stream}(__deletes)?\b", each)}
 

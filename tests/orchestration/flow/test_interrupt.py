@@ -21,7 +21,7 @@ from tests.orchestration.flow.own_data import waiting
 def test_an_interrupted_run_leaves_nothing_behind(
     platform: Platform, monkeypatch: pytest.MonkeyPatch, waiting_for: str, number: int
 ) -> None:
-    """By an orchestrator while streams land; by Ctrl-C while dbt is in the middle of a long node."""
+    """An orchestrator stops it while streams land; Ctrl-C stops it while dbt is in the middle of a long node."""
     with _slow_run() as process:
         assert process.stdout is not None
         assert process.stderr is not None
@@ -60,7 +60,7 @@ def test_an_interrupted_run_leaves_nothing_behind(
 def test_a_killed_run_is_crashed_once_the_next_one_has_found_it(
     platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With what it had landed. Killed in the middle of dbt, before it could write a thing of itself."""
+    """The record includes its landed rows. It was killed in the middle of dbt, before it could write any record."""
     with _slow_run() as process:
         _wait_for_line(process, "dbt build")
         for each in (psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)):
@@ -82,7 +82,7 @@ def test_a_killed_run_is_crashed_once_the_next_one_has_found_it(
 
 
 def _slow_run() -> subprocess.Popen[str]:
-    """A run whose dbt takes long, in a process of its own."""
+    """Return a run whose dbt takes long, in a process of its own."""
     return subprocess.Popen(
         [sys.executable, str(REPOSITORY / "orchestration" / "prefect" / "flow.py")],
         env={**os.environ, "BREAK": "slow", "COLUMNS": "200", "PYTHONUNBUFFERED": "1"},

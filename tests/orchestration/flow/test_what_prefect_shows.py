@@ -1,4 +1,4 @@
-"""What the UI has to show of a run: logs in task runs, a state that says what failed, artifacts to read."""
+"""A run in Prefect's UI: logs in task runs, a state that names the failure, artifacts to read."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_failed_run_explains_itself(platform: Platform, monkeypatch: pytest.Mo
 
 
 def _check_node_logs(platform: Platform, run_id: UUID) -> None:
-    """Each node's task run has dbt's own lines, and nothing of another's."""
+    """Check that each node's task run has dbt's lines about the node, and no other's."""
     runs = platform.task_runs(run_id)
     numbers = platform.task_run_log(runs["numbers"].id)
     assert [level for level, _ in numbers] == [logging.INFO] * 3

@@ -1,4 +1,4 @@
-"""What is shown of what is known: read back by Prometheus' own parser; its names are those of the rules of alerts."""
+"""The metrics of known figures, read back by Prometheus' own parser; their names are those of the alert rules."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def full_figures() -> Figures:
 
 
 def shown(figures: Figures, heartbeat: Path) -> dict[tuple[str, ...], float]:
-    """Values by name and labels' values, as a Prometheus reads them."""
+    """Return the values by name and labels' values, as Prometheus reads them."""
     registry = CollectorRegistry()
     registry.register(Families(figures, heartbeat, clock=lambda: NOW))
     text = generate_latest(registry).decode()

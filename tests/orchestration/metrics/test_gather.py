@@ -1,4 +1,4 @@
-"""What is read of the lake: heads and hints, and of commits those that are new."""
+"""The requests to the lake: heads and hints, and only new commits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The note of the newest run: what it says is the newest of what any run said, whatever the order they are noted in."""
+"""The note of the newest run holds the newest statement of any run, in whatever order runs are noted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs that were killed: how they are known, and the record that they get."""
+"""Killed runs: how they are recognised, and their records."""
 
 from __future__ import annotations
 

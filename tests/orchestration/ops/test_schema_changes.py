@@ -1,4 +1,4 @@
-"""A change of a source is told of once: when it comes, and again if it went and comes again."""
+"""A change of a source is reported once: when it appears, and again if it disappears and comes back."""
 
 from __future__ import annotations
 

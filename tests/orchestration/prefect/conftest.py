@@ -44,7 +44,7 @@ QUIET = [
 
 @dataclass(frozen=True)
 class Server:
-    """A running server. `ui_url` is where its links lead."""
+    """A running Prefect server. `ui_url` is the address in its links."""
 
     url: str
     ui_url: str
@@ -56,7 +56,7 @@ class Server:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a program needs to find it."""
+        """The environment variables that a program needs to find the server."""
         return {
             "PREFECT_API_URL": self.api_url,
             "PREFECT_UI_URL": self.ui_url,
@@ -65,7 +65,7 @@ class Server:
         }
 
     def call(self, work: Callable[[PrefectClient], Awaitable[T]]) -> T:
-        """Do something with a client of it."""
+        """Call `work` with a client of the server."""
 
         async def with_client() -> T:
             async with get_client() as client:
@@ -80,11 +80,11 @@ class Server:
             return asyncio.run(with_client())
 
     def run(self, flow_run_id: uuid.UUID) -> FlowRun:
-        """A flow run as it is now."""
+        """Return the present state of a flow run."""
         return self.call(lambda client: client.read_flow_run(flow_run_id))
 
     def wait_for(self, flow_run_id: uuid.UUID, states: Sequence[str], seconds: float = 120) -> FlowRun:
-        """A flow run, once it is in one of these states."""
+        """Return a flow run, once it is in one of these states."""
         run = self.run(flow_run_id)
         deadline = time.monotonic() + seconds
         while run.state_name not in states:
@@ -101,7 +101,7 @@ def free_port() -> int:
 
 
 def start_server(processes: ProcessGroup, home: Path, port: int, **variables: str) -> Server:
-    """Start a server, with these variables in its environment; its runs are late after LATE_AFTER_SECONDS."""
+    """Start a server with these environment variables. Its runs count as late after LATE_AFTER_SECONDS."""
     ui_url = f"http://localhost:{port}"
     environment = {
         "PREFECT_HOME": str(home),
@@ -143,7 +143,7 @@ def _answers(server: Server) -> bool:
 
 @dataclass
 class Agent:
-    """An agent's process, with its own temporary directory, so its own heartbeat."""
+    """An agent's process, with its own temporary directory and so its own heartbeat."""
 
     process: subprocess.Popen[str]
     module: str
@@ -152,18 +152,18 @@ class Agent:
     log: Path
 
     def health(self) -> int:
-        """The exit code of its health check."""
+        """Return the exit code of its health check."""
         return subprocess.run(
             [sys.executable, "-m", self.module, "health"], env=self.environment, capture_output=True, check=False
         ).returncode
 
     def stop(self, number: int = signal.SIGTERM, seconds: float = 30) -> int:
-        """Send it a signal, and wait for its end; the exit code."""
+        """Send a signal, and wait for the agent's end. Return the exit code."""
         self.process.send_signal(number)
         return self.process.wait(seconds)
 
     def wait_for_line(self, text: str, seconds: float = 120) -> None:
-        """Wait until its log says so."""
+        """Wait until the agent's log contains `text`."""
         deadline = time.monotonic() + seconds
         while text not in self.log.read_text():
             assert self.process.poll() is None, self.log.read_text()
@@ -173,7 +173,7 @@ class Agent:
 
 @contextmanager
 def running_agent(module: str, api_url: str, folder: Path, **variables: str) -> Iterator[Agent]:
-    """An agent, which is killed at the end if it is still there. `folder` is its home, and holds its log."""
+    """Yield an agent, which is killed at the end if it still runs. `folder` is its home, and holds its log."""
     folder.mkdir(parents=True, exist_ok=True)
     # Its socket is in its temporary directory, and the path of a socket has 107 characters at most.
     temporary = Path(mkdtemp(prefix="agent-"))
@@ -202,7 +202,7 @@ def running_agent(module: str, api_url: str, folder: Path, **variables: str) -> 
 
 
 def deployment(function: str, queue: str = PLATFORM_QUEUE) -> DeploymentSpec:
-    """A deployment of a flow of `flows.py`, on any queue; it takes any parameters."""
+    """Return a deployment of a flow of `flows.py`, on any queue; it takes any parameters."""
     return DeploymentSpec(
         flow=f"test-{function}",
         name="test",
@@ -215,7 +215,7 @@ def deployment(function: str, queue: str = PLATFORM_QUEUE) -> DeploymentSpec:
 
 
 def start_run(server: Server, spec: DeploymentSpec, **parameters: object) -> uuid.UUID:
-    """Register the deployment alone, and start a run of it."""
+    """Register only this deployment, and start a run of it."""
 
     async def start(client: PrefectClient) -> uuid.UUID:
         registered = await register(client, [spec], Code(REPOSITORY, "test"), alert_url=None)

@@ -1,4 +1,4 @@
-"""What an agent has to know of the tests' flows to run them, without importing them: that takes seconds."""
+"""The entrypoints of the tests' flows, for agents, which need not import the flows: that takes seconds."""
 
 from orchestration.runtime.names import INGEST_QUEUE, MAINTENANCE_QUEUE, PLATFORM_QUEUE
 

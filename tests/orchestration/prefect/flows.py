@@ -12,7 +12,7 @@ from orchestration.runtime.heartbeat import beating
 
 @task
 def sleep(seconds: float) -> None:
-    """Sleep, giving way to a signal."""
+    """Sleep in short steps, so that a signal can interrupt."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         time.sleep(0.1)
@@ -20,7 +20,7 @@ def sleep(seconds: float) -> None:
 
 @flow(name="test-sleeper")
 def sleeper(seconds: float = 0.0, stubborn: bool = False) -> None:
-    """Sleep in a task; a stubborn one does not end when it is told to."""
+    """Sleep in a task. A stubborn one does not end on request."""
     context = FlowRunContext.get()
     assert context is not None
     assert context.flow_run is not None

@@ -1,4 +1,4 @@
-"""python -m tests.orchestration.prefect.ingest_agent: the worker, but for the tests' flows alone."""
+"""python -m tests.orchestration.prefect.ingest_agent: the worker, but only for the tests' flows."""
 
 import sys
 

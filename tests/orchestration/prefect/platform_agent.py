@@ -1,4 +1,4 @@
-"""python -m tests.orchestration.prefect.platform_agent: the platform's agent, but for the tests' flows alone."""
+"""python -m tests.orchestration.prefect.platform_agent: the platform's agent, but only for the tests' flows."""
 
 import sys
 

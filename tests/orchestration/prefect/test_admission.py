@@ -1,4 +1,4 @@
-"""What an agent takes: runs of its own deployments as they were registered. All else is refused, in words."""
+"""Admission by an agent: runs of its own deployments as registered. All other runs are refused with a reason."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_an_agent_knows_the_deployments_that_are_registered_for_its_queues_and_n
 
 
 async def taken(client: PrefectClient, run: FlowRun, entrypoints: Mapping[str, str] = OF_TESTS) -> Process:
-    """The process that an agent would start. Raises RefusedRunError."""
+    """Return the process that an agent would start. Raises RefusedRunError."""
     agent = _Agent(AgentSpec("tested", (PLATFORM_QUEUE,), entrypoints), WarmProcesses())
     agent.client = client
     return await agent.get_infrastructure(run)
@@ -58,7 +58,7 @@ async def registered(client: PrefectClient, spec: DeploymentSpec) -> uuid.UUID:
 
 
 async def run_of(client: PrefectClient, deployment_id: uuid.UUID, **asked: Any) -> FlowRun:
-    """A run as an agent would find it; it is deleted, so that no agent of another test does."""
+    """Return a run as an agent would find it. It is deleted, so that no agent of another test finds it."""
     answer = await client._client.post(f"/deployments/{deployment_id}/create_flow_run", json=asked)
     run = await client.read_flow_run(uuid.UUID(answer.raise_for_status().json()["id"]))
     await client.delete_flow_run(run.id)
@@ -229,7 +229,7 @@ def test_an_agent_runs_nothing_but_its_own_and_ends_no_process_but_its_own(serve
 
 
 class Evil:
-    """Makes a folder where it is unpickled."""
+    """An object that makes a folder when it is unpickled."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -239,7 +239,7 @@ class Evil:
 
 
 def test_a_result_that_the_api_hands_out_is_never_read(tmp_path: Path) -> None:
-    """Prefect takes a pickle in a state for a result, and whoever reaches the API can set a state."""
+    """Prefect takes a pickle in a state for a result, and anybody who reaches the API can set a state."""
     made = tmp_path / "made"
     blob = base64.encodebytes(pickle.dumps(Evil(made))).decode()
     in_state = {"encoding": "cloudpickle", "blob": blob}

@@ -1,4 +1,4 @@
-"""Agents: they run what their queues hold, show that they poll, and leave nothing behind when they are stopped."""
+"""Agents run their queues' runs, show that they poll, and leave nothing behind when they are stopped."""
 
 from __future__ import annotations
 
@@ -39,18 +39,18 @@ INGEST_AGENT = "tests.orchestration.prefect.ingest_agent"
 
 
 def task_states(server: Server, flow_run_id: uuid.UUID) -> set[StateType | None]:
-    """The states of the run's tasks."""
+    """Return the states of the run's tasks."""
     own = FlowRunFilter(id=FlowRunFilterId(any_=[flow_run_id]))
     return {run.state_type for run in server.call(lambda client: client.read_task_runs(flow_run_filter=own))}
 
 
 def process_of(server: Server, flow_run_id: uuid.UUID) -> int:
-    """The process id of a run under way."""
+    """Return the process id of a run under way."""
     return int(str(server.run(flow_run_id).infrastructure_pid).partition(":")[2])
 
 
 def fork_server(agent: Agent) -> psutil.Process:
-    """What the agent's flow runs are forked from."""
+    """Return the process from which the agent's flow runs are forked."""
     children = psutil.Process(agent.process.pid).children()
     [found] = [child for child in children if "multiprocessing.forkserver" in " ".join(child.cmdline())]
     return found

@@ -1,4 +1,4 @@
-"""A receiver of alerts hears of each run that fails, crashes or is late, once; and of no other."""
+"""A receiver of alerts gets one for each run that fails, crashes or is late, and for no other run."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ PROBE = SchemaChangeRow(
 
 
 class Receiver:
-    """Takes what is sent but probes, and answers with `answers`, then with 200."""
+    """A receiver that records requests except probes, and answers with `answers`, then with 200."""
 
     def __init__(self) -> None:
         self.probed = threading.Event()
@@ -75,7 +75,7 @@ class Receiver:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def next(self) -> str:
-        """The text of the next alert. It is all that was sent."""
+        """Return the text of the next alert, which must be its whole content."""
         body = self.bodies.get(timeout=SECONDS)
         assert set(body) == {"text"}
         return str(body["text"])
@@ -104,7 +104,7 @@ def registered(server: Server) -> Registered:
 def alerted(server: Server, registered: Registered, receiver: Receiver) -> Iterator[Receiver]:
     """The server, sending alerts to the receiver.
 
-    Prefect answers before it goes by an automation that was changed: an event that comes at once may start none.
+    Prefect answers before it applies a changed automation, so an event that comes at once may start none.
     """
     server.call(lambda client: ensure_alerts(client, receiver.url))
     with temporary_settings(updates={PREFECT_API_URL: server.api_url}):
@@ -118,7 +118,7 @@ def alerted(server: Server, registered: Registered, receiver: Receiver) -> Itera
 
 
 def end(server: Server, registered: Registered, name: str, *states: State[Any], **parameters: object) -> FlowRun:
-    """A run of a deployment, led through these states."""
+    """Return a run of a deployment, led through these states."""
 
     async def create(client: PrefectClient) -> FlowRun:
         created = await client.create_flow_run_from_deployment(

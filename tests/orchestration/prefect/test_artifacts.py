@@ -1,4 +1,4 @@
-"""What a run shows of itself: the summary, the tables, the lines on the terminal."""
+"""The output of a run: the summary, the tables, the lines on the terminal."""
 
 from __future__ import annotations
 

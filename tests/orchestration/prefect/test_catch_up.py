@@ -1,4 +1,4 @@
-"""Of the runs of a schedule that fell due while nobody ran them, the newest runs."""
+"""Of a schedule's runs that fell due while no agent was up, only the newest runs."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_run_that_somebody_asked_for_is_never_superseded() -> None:
 
 
 def test_the_server_shows_superseded_runs_as_skipped(server: Server) -> None:
-    """An agent that was away for forty minutes."""
+    """The agent was away for forty minutes."""
     quarter_hourly = ScheduleSpec("*/15 * * * *", on=True)
     spec = replace(deployment("sleeper"), name="scheduled", schedule=quarter_hourly)
 

@@ -28,7 +28,7 @@ _PATIENCE_SECONDS = 120
 
 
 def follow_run(server: Server, spec: DeploymentSpec, **parameters: object) -> tuple[int, str]:
-    """Start a run and follow it: the exit code, and what was printed."""
+    """Start a run and follow it. Return the exit code, and the output."""
     console = Console(file=io.StringIO(), width=200)
 
     async def start(client: PrefectClient) -> int:

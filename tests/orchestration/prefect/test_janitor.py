@@ -22,7 +22,7 @@ pytestmark = QUIET
 
 
 def a_task() -> None:
-    """What task runs are of."""
+    """Stand for the task of task runs."""
 
 
 async def with_task_run(client: PrefectClient, flow_run_id: uuid.UUID) -> TaskRun:
@@ -44,7 +44,7 @@ def run_id(server: Server) -> Iterator[uuid.UUID]:
 
 
 async def sweep_later(client: PrefectClient) -> list[uuid.UUID]:
-    """See the runs now, and look again after they have been silent for long enough."""
+    """Look at the runs now, and again after they have been silent for long enough."""
     clock = Clock()
     watch = SilenceWatch(timedelta(seconds=10), clock=clock)
     assert await sweep(client, watch) == []

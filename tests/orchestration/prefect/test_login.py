@@ -1,4 +1,4 @@
-"""The login in front of Prefect's server: who gets in, by which credentials, and that our own programs have them."""
+"""The login in front of Prefect's server: which credentials it accepts, and that our own programs send them."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ WRONG = [
 
 
 def answer(headers: Sequence[tuple[str, str]], *, kind: str = "http", method: str = "GET", path: str = "/") -> Message:
-    """The first message of an answer: of the application, or of what asks for the login."""
+    """Return the first message of a response: the application's, or the demand for a login."""
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "websocket.accept" if kind == "websocket" else "http.response.start", "status": 200})
@@ -112,7 +112,7 @@ def test_a_server_without_a_login_does_not_start_outside_dev(
 
 @pytest.fixture(scope="module")
 def closed(processes: ProcessGroup, migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Server:
-    """A server of another environment than dev."""
+    """A server in another environment than dev."""
     home = tmp_path_factory.mktemp("closed_server")
     shutil.copy(migrated, home)
     return start_server(processes, home, free_port(), ENVIRONMENT="prod", SERVER_AUTH_STRING=SECRET)

@@ -1,4 +1,4 @@
-"""Maintenance: what it removes, what it judges, what it says."""
+"""Maintenance: the files that it removes, its judgement of freshness, its messages."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ DAY = timedelta(days=1)
 
 @pytest.fixture
 def house(lake_settings: LakeSettings, prefect_home: Path, monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
-    """The lake that the flow's settings lead to."""
+    """The lake that the flow's settings name."""
     variables = {
         "RAW_BUCKET": lake_settings.bucket,
         "AWS_ENDPOINT_URL": lake_settings.endpoint_url or "",
@@ -45,7 +45,7 @@ def house(lake_settings: LakeSettings, prefect_home: Path, monkeypatch: pytest.M
 
 
 def run(**parameters: object) -> tuple[State[Any], dict[str, Any]]:
-    """Run the flow by the ephemeral API: its state, and its tables by key."""
+    """Run the flow with the ephemeral API. Return its state, and its tables by key."""
     with prefect_api(quiet=True):
         state: State[Any] = maintain(**parameters, return_state=True)
         run = {"id": {"any_": [str(state.state_details.flow_run_id)]}}

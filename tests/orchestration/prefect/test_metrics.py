@@ -1,4 +1,6 @@
-"""`/metrics` at an agent: of what its sources say, in no time whatever is away, and never to the agent's harm."""
+"""`/metrics` at an agent: it shows its sources' figures at once, even if they are unavailable, and never harms the
+agent.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,7 @@ SOURCES = ("prefect", "lake", "record")
 
 
 def scraped(port: int) -> str:
-    """The answer, which comes at once."""
+    """Return the response, which comes at once."""
     began = time.monotonic()
     answer = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=5)
     assert answer.status_code == 200
@@ -52,7 +54,7 @@ def values(text: str) -> dict[tuple[str, ...], float]:
 
 
 def until_read(agent: Agent, port: int, expected: dict[str, int], seconds: float = 120) -> str:
-    """The first scrape that says of the sources what is expected."""
+    """Return the first scrape in which the sources have the expected states."""
     deadline = time.monotonic() + seconds
     while True:
         assert agent.process.poll() is None, agent.log.read_text()

@@ -1,4 +1,4 @@
-"""The tables of the ephemeral API are those that Prefect itself makes."""
+"""The tables of the ephemeral API equal those that Prefect itself makes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def _schema(path: Path) -> tuple[list[object], ...]:
-    """The version and the journal of a database, and what is in it: rows of no table, each object's SQL in parts."""
+    """Return version, journal mode and schema of a database, each object's SQL in parts."""
     with closing(sqlite3.connect(path)) as database:
         version = database.execute("SELECT version_num FROM alembic_version").fetchall()
         journal = database.execute("PRAGMA journal_mode").fetchall()

@@ -1,4 +1,4 @@
-"""Which pages, and by which names, can use Prefect's server."""
+"""Which pages can use Prefect's server, and by which host names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The flow's parameters: what Prefect and the command line make of their model."""
+"""The flow's parameters in Prefect and on the command line, made from their model."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_prefect_refuses_a_value_of_another_type_and_a_name_that_is_no_parameter
 
 @pytest.fixture
 def own_logging() -> Iterator[None]:
-    """The command sets up logging for its process, which here is the tests'."""
+    """Restore logging, because the command sets it up for its process, which here is the tests'."""
     yield
     structlog.reset_defaults()
 

@@ -1,4 +1,4 @@
-"""Alerts go to no address where clouds keep credentials: by number, by name, by a second look-up, by a redirect."""
+"""Alerts are not sent to addresses with cloud credentials: by number, by name, by a second look-up, by a redirect."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_every_link_local_address_is_forbidden_also_wrapped(address: receiver.Ad
 
 @pytest.fixture
 def elsewhere() -> Iterator[tuple[int, list[str]]]:
-    """A receiver that sends everybody on to the metadata, and the paths that it was asked for."""
+    """A receiver that redirects to the metadata address, and the paths requested from it."""
     asked: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):

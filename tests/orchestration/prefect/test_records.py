@@ -1,4 +1,4 @@
-"""The janitor's other half: what a killed run did is recorded, once Prefect says that it has ended."""
+"""The janitor's other half: a killed run is recorded once Prefect shows that it has ended."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ pytestmark = QUIET
 
 
 class Api:
-    """The part of Prefect's API that is asked."""
+    """The part of Prefect's API that is used."""
 
     def __init__(self, states: dict[str, State[Any]]) -> None:
         self._states = states

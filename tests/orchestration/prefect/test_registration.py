@@ -1,4 +1,4 @@
-"""What the server is told: once or twice, it is the same; what a user set there stays; wrong parameters are refused."""
+"""Registration: repeating it changes nothing, a user's changes stay, wrong parameters are refused."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ async def register_all(client: PrefectClient) -> Registered:
 
 
 async def everything(client: PrefectClient) -> dict[str, int]:
-    """How many of each thing there are."""
+    """Return the number of objects of each kind."""
     pool = WorkPoolFilter(name=WorkPoolFilterName(any_=[WORK_POOL]))
     return {
         "pools": len(await client.read_work_pools(work_pool_filter=pool)),

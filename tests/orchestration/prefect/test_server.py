@@ -17,13 +17,13 @@ TRANSACTIONS = 8
 
 @pytest.fixture
 def begin_as_writers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The patch, taken back afterwards."""
+    """Apply the patch, and undo it afterwards."""
     monkeypatch.setattr(AioSqliteConfiguration, "begin_transaction", AioSqliteConfiguration.begin_transaction)
     take_write_locks_first()
 
 
 async def count_up_at_once(path: Path) -> int:
-    """Read a counter and write it, in so many transactions that begin together; what it is then."""
+    """Increment a counter in several transactions that begin together. Return its final value."""
     configuration = AioSqliteConfiguration(f"sqlite+aiosqlite:///{path}")
     engine = await configuration.engine()
     async with await configuration.session(engine) as session, configuration.begin_transaction(session):

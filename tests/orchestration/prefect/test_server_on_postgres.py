@@ -23,7 +23,7 @@ pytestmark = [*QUIET, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
 
 async def register_and_start(client: PrefectClient) -> uuid.UUID:
-    """Register everything, twice, and ask for a run; its id."""
+    """Register everything, twice, and request a run. Return its id."""
     specs = deployment_specs(ContractRegistry.load())
     for _ in range(2):
         registered = await register(client, specs, Code(REPOSITORY, "test"), alert_url=None)

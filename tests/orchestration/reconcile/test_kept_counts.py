@@ -1,4 +1,4 @@
-"""A count that goes on from the one before gives what a count of the whole lake gives, and reads only what is new."""
+"""An incremental count equals a count of the whole lake, and reads only new commits."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ WITHIN = {"deadline": None, "suppress_health_check": [HealthCheck.function_scope
 
 
 def kept(store: ObjectStore, directory: Path, *, anew: bool = False) -> LakeCounter:
-    """Whoever goes on from what is in `directory`."""
+    """Return a counter that continues from the files in `directory`."""
     return LakeCounter(store, kept=KeptCounts(directory, anew=anew))
 
 
 def same(
     store: ObjectStore, directory: Path, of: StreamContract, version: int, in_flight: pa.Table | None
 ) -> LakeCount:
-    """The count at a version, which must be that of the whole lake."""
+    """Return the count at a version, after a check that it equals a count of the whole lake."""
     found = kept(store, directory).count(of, version, in_flight)
     assert found == LakeCounter(store).count(of, version, in_flight)
     return found
@@ -70,7 +70,10 @@ def test_any_history_counted_now_and_then(
     steps: list[tuple[str, frozenset[int], StreamContract | None]],
     data: st.DataObject,
 ) -> None:
-    """`steps` are what is landed, and the contract under which it is then counted, if it is. RAW may fall behind."""
+    """`steps` are the landed commits, each with the contract under which it is counted, if it is.
+
+    RAW may fall behind.
+    """
     stream = f"s{len(list(store.list('_log/')))}"
     lake, directory = LakeBuilder(store, contract(stream=stream)), tmp_path_factory.mktemp("kept")
     for version, (kind, ids, now) in enumerate(steps, 1):
@@ -172,7 +175,7 @@ def test_a_key_that_became_wider(store: ObjectStore, tmp_path: Path) -> None:
 
 
 def test_two_counts_at_once(lake: LakeBuilder, store: ObjectStore, tmp_path: Path) -> None:
-    """The second does without what is kept."""
+    """The second does not use the kept counts."""
     lake.data([thing(1)])
     with KeptCounts(tmp_path).file(name_of(store, "things")) as path:
         assert path is not None

@@ -1,4 +1,4 @@
-"""The reconciliation finds what was lost, doubled or left behind, and says where."""
+"""The reconciliation finds lost, doubled and leftover rows, and names the place."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def load(warehouse: DuckDBWarehouse, lake: LakeBuilder) -> None:
 
 
 def reload(warehouse: DuckDBWarehouse, lake: LakeBuilder) -> None:
-    """What `python -m orchestration.warehouse reload` does."""
+    """Reload as `python -m orchestration.warehouse reload` does."""
     with warehouse.connect() as session:
         Loader(lake.store, "RAW", run_id="t").forget(session, lake.contract)
     load(warehouse, lake)
@@ -63,7 +63,7 @@ def reconcile(
     in_flight: Sequence[int] = (),
     version: int | None = None,
 ) -> Reconciliation:
-    """Reconcile the stream `things`; `rows` are those at the source."""
+    """Reconcile the stream `things`. `rows` is the number of rows at the source."""
     keys = pa.table({"id": pa.array(in_flight, pa.int64())})
     side = {} if rows is None else {"things": SourceSide(rows, keys, version or lake.next_version - 1)}
     with warehouse.connect() as session:
@@ -73,7 +73,7 @@ def reconcile(
 
 @pytest.fixture
 def loaded(warehouse: DuckDBWarehouse, lake: LakeBuilder) -> LakeBuilder:
-    """Five rows landed, one of them twice, one deleted and one deleted and inserted again: four are current."""
+    """Five rows landed: one of them twice, one deleted, one deleted and inserted again. Four are current."""
     lake.data([thing(number) for number in range(1, 6)])
     lake.data([thing(1, "changed")])
     lake.deletes([{"id": number} for number in (4, 5)])
@@ -191,7 +191,7 @@ def test_rows_without_a_key_are_counted_as_a_multiset(warehouse: DuckDBWarehouse
 def test_equal_keys_of_a_stream_landed_whole_are_the_sources_own_affair(
     warehouse: DuckDBWarehouse, store: ObjectStore
 ) -> None:
-    """Nothing enforces the key: both rows are landed and counted."""
+    """Nothing enforces the key, so both rows are landed and counted."""
     lake = LakeBuilder(store, contract({"id": "bigint"}, mode="snapshot", deletes="none"))
     lake.snapshot([{"id": 1}, {"id": 1}, {"id": 2}])
     load(warehouse, lake)
@@ -229,8 +229,9 @@ def test_the_contract_decides_which_versions_count_not_what_was_landed_before(
 
 
 def test_refused_records_of_a_provider_are_counted_once(warehouse: DuckDBWarehouse, store: ObjectStore) -> None:
-    """The source counts 7: three landed; 8 refused twice; two equal ones without a key and a third, read twice; 4 is
-    landed and refused in one."""
+    """The source counts 7: three landed; 8 refused twice; two equal ones without a key and a third, read twice; 4
+    landed and refused in one version.
+    """
     events = contract({"id": "text", "updated_at": "timestamptz"}, deletes="none", source="saas")
     lake = LakeBuilder(store, events)
     rows = [{"id": name, "updated_at": AT} for name in ("1", "2", "4")]

@@ -1,4 +1,4 @@
-"""Clients of one process share the authorities' certificates, and no more than those."""
+"""Clients of one process share the authorities' certificates, and nothing else."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from orchestration.runtime import certificates
 
 @pytest.fixture
 def read(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
-    """What was read, file by file."""
+    """The files of certificates that were read."""
     files: list[Any] = []
     make = certificates._make
 

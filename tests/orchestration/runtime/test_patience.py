@@ -1,4 +1,4 @@
-"""Prefect's clients wait for a server that is started again, and for nothing else."""
+"""Prefect's clients wait for a server that restarts, and for no other fault."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from orchestration.runtime import patience
 
 
 class Server:
-    """Refuses connections until it was asked so often; `error` is what it refuses them with."""
+    """A server that refuses a number of connections first. `error` is the error of a refusal."""
 
     def __init__(self, refusals: int, error: type[httpx.TransportError] = httpx.ConnectError) -> None:
         self._left = refusals
@@ -30,7 +30,7 @@ class Server:
 
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Patience for a second, in place of the platform's own if that is there already; taken back afterwards."""
+    """Set a patience of one second instead of the platform's own; undo it afterwards."""
     for client in (PrefectHttpxAsyncClient, PrefectHttpxSyncClient):
         monkeypatch.setattr(client, "send", inspect.unwrap(client.send))
     monkeypatch.setattr(PrefectHttpxAsyncClient, patience._MARK, False, raising=False)

@@ -1,4 +1,4 @@
-"""The one judge of silent runs: who is lost, who starts, and what a time without a look counts for."""
+"""The detector of silent runs: which runs are lost, which are starting, and that time without a look does not count."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def seen(state: StateType = StateType.RUNNING, *, beat: int = 0, run_id: uuid.UU
 
 
 def look_on(watch: SilenceWatch, clock: Clock, runs: list[FlowRun], seconds: float) -> list[FlowRun]:
-    """Look every five seconds for so long; what the last look found."""
+    """Look every five seconds for that long. Return the result of the last look."""
     found = watch.look(runs)
     end = clock.now + seconds
     while clock.now < end:
@@ -62,7 +62,7 @@ def test_a_run_that_has_not_begun_is_given_longer() -> None:
 
 @pytest.mark.parametrize("every", [1, 5])
 def test_it_judges_alike_however_often_it_is_asked(every: int) -> None:
-    """Whoever handed a stream out looks each second, the janitor each five."""
+    """The run that handed a stream out looks each second, the janitor each five."""
     clock, run = Clock(), seen(StateType.PENDING)
     watch = SilenceWatch(STALE, clock=clock)
     watch.look([run])

@@ -12,7 +12,7 @@ from tests.orchestration.lake_builder import LakeBuilder
 
 
 def load(warehouse: DuckDBWarehouse, lake: LakeBuilder, of: StreamContract | None = None) -> LoadResult:
-    """Load one stream. Raises what the load raised."""
+    """Load one stream. Raises the load's error."""
     with warehouse.connect() as session:
         loader = Loader(lake.store, "RAW", run_id="test", wait_budget_seconds=0)
         [outcome] = load_streams(loader, session, [of or lake.contract], concurrency=1)
@@ -36,5 +36,5 @@ def ledger(warehouse: DuckDBWarehouse) -> list[Row]:
 
 
 def rewrite(lake: LakeBuilder, commit: Commit) -> None:
-    """Put a commit in place of the one of its version, as no writer would."""
+    """Replace the commit of this version, which no real writer does."""
     lake.store.put(layout.commit_key(commit.stream, commit.version), commit.encode())

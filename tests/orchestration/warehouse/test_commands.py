@@ -1,4 +1,4 @@
-"""`python -m orchestration.warehouse`, as a person meets it."""
+"""`python -m orchestration.warehouse` as a user runs it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DAY = date(2026, 3, 1)
 
 @dataclass(frozen=True)
 class Answer:
-    """What a command did."""
+    """The result of a command."""
 
     code: int
     stdout: str
@@ -44,7 +44,7 @@ def run(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> Run:
-    """Runs the command in this process, on the test's lake and warehouse."""
+    """A function that runs the command in this process, on the test's lake and warehouse."""
     monkeypatch.setenv("RAW_BUCKET", lake_settings.bucket)
     monkeypatch.setenv("AWS_ENDPOINT_URL", lake_settings.endpoint_url or "")
     monkeypatch.setenv("AWS_REGION", lake_settings.region)
@@ -63,7 +63,7 @@ def run(
 
 
 def test_load_and_status(run: Run, store: ObjectStore, tmp_path: Path) -> None:
-    """The packaged contract of `warehouses`, so that the command finds it."""
+    """It uses the packaged contract of `warehouses`, which the command finds."""
     lake = LakeBuilder(store, ContractRegistry.load()["warehouses"])
     lake.snapshot([{"warehouse_id": 1}, {"warehouse_id": 2}])
 

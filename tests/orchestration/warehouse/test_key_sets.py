@@ -55,7 +55,7 @@ def test_a_key_that_a_later_set_has_again_lives_and_the_marts_are_built_anew(
 
 
 def older_warehouse(warehouse: DuckDBWarehouse, lake: LakeBuilder, keys: list[int]) -> None:
-    """What an older release leaves: no tombstones, and the newest set as it was landed."""
+    """Make the state that an older release leaves: no tombstones, and the newest key set as it was landed."""
     load(warehouse, lake)
     table = key_set_table(lake.contract, "RAW")
     with warehouse.connect() as session:
@@ -82,7 +82,7 @@ def test_a_warehouse_of_an_older_release_is_converted_once(
 
 
 def test_an_emptied_table_of_keys_deletes_nothing(warehouse: DuckDBWarehouse, lake: LakeBuilder) -> None:
-    """Terraform of an older release makes it anew."""
+    """An older release's Terraform creates it anew."""
     lake.data([thing(1)])
     lake.keys([{"id": 1}])
     older_warehouse(warehouse, lake, [])

@@ -1,4 +1,4 @@
-"""What reads the lake takes from the machine no more than the extension of the locked wheel."""
+"""The reader of the lake uses nothing of the machine but the extension of the locked wheel."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def test_tombstones_are_appended(warehouse: DuckDBWarehouse, lake: LakeBuilder) 
 
 
 def test_tombstones_are_loaded_where_deletions_were_given_up(warehouse: DuckDBWarehouse, lake: LakeBuilder) -> None:
-    """The contract may take them up again, and the versions that it has missed are loaded by then."""
+    """The contract may look for deletions again later, after those versions are loaded."""
     without = LakeBuilder(lake.store, contract(deletes="none"))
     lake.data([thing(1), thing(2)])
     lake.deletes([{"id": 1}])

@@ -1,4 +1,4 @@
-"""Files that are damaged, disks that are full, kills and other loaders: nothing is lost or doubled."""
+"""Damaged files, full disks, kills and other loaders: nothing is lost or doubled."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_missing_file_is_named(warehouse: DuckDBWarehouse, lake: LakeBuilder) 
 def test_a_file_that_is_not_the_committed_one_to_the_byte_is_refused(
     warehouse: DuckDBWarehouse, lake: LakeBuilder
 ) -> None:
-    """Good Parquet, of as many rows: only its SHA-256 tells."""
+    """It is valid Parquet with as many rows, so only its SHA-256 differs."""
     commit = lake.data([thing(1)], [thing(2)])
     schema = pa.schema([(column.name, column.landing.arrow) for column in lake.contract.columns])
     lake.store.put(commit.files[1].key, lake.parquet(schema, [thing(2, "altered")], 1, 2))
@@ -117,14 +117,14 @@ def test_a_kill_between_files_and_ledger_loses_and_doubles_nothing(
 
 
 def test_two_loaders_double_nothing(warehouse: DuckDBWarehouse, lake: LakeBuilder) -> None:
-    """Without the lock even: the second to commit a version finds it taken."""
+    """Even without the lock, the second loader to commit a version finds it taken."""
     lake.data([thing(1)])
     loader = Loader(lake.store, "RAW", run_id="test", wait_budget_seconds=0)
     with warehouse.connect() as session, session.fork() as slow:
         loader.prepare(session, [lake.contract])
 
         class Overtaken:
-            """A session that another loader overtakes once its files are copied."""
+            """A session that another loader overtakes after its files are copied."""
 
             def __getattr__(self, name: str) -> Callable[..., object]:
                 return getattr(slow, name)  # type: ignore[no-any-return]

@@ -29,7 +29,7 @@ with WriterLock(Path(sys.argv[1])).hold("run-of-another", wait=timedelta(0)):
 
 @contextmanager
 def another_process(directory: Path) -> Iterator[subprocess.Popen[str]]:
-    """A process that holds the lock until its standard input is closed."""
+    """Yield a process that holds the lock until its standard input is closed."""
     process = subprocess.Popen(
         [sys.executable, "-c", HOLD, str(directory)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )

@@ -115,7 +115,7 @@ def test_an_import_that_fails_leaves_all_as_it_was(warehouse: DuckDBWarehouse) -
 
 
 def test_a_later_release_adds_its_columns(warehouse: DuckDBWarehouse) -> None:
-    """And what an older one has written stays."""
+    """Rows of an older release stay."""
     with warehouse.connect(Purpose.PUBLISH) as session:
         ensure_ops_tables(session, "MART")
         import_records(session, "MART", [record("a", "s")], keep=KEEP)

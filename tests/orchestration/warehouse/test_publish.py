@@ -35,7 +35,7 @@ class Reader:
         self._process = process
 
     def count(self) -> int:
-        """Ask it for the number of rows of `mart.t`."""
+        """Return the number of rows of `mart.t`, read by the other process."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write("\n")
@@ -118,7 +118,7 @@ MARKS = ("kept-in-raw", "kept-in-staging", "kept-in-main", "deleted-from-mart", 
 
 
 def test_the_published_file_holds_the_marts_and_nothing_else(warehouse: DuckDBWarehouse) -> None:
-    """Also nothing that the working file has given up, and no other relation's text or comment."""
+    """It holds no freed blocks of the working file, and no text or comment of another relation."""
     with warehouse.connect() as session:
         for schema in ("RAW", "STAGING", "MART"):
             session.create_schema(schema)

@@ -1,4 +1,4 @@
-"""A query only reads, within its limits, and its answer is shown whole, whatever the terminal's width."""
+"""A query only reads, within its limits, and its result is shown completely, whatever the terminal's width."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Who queries the marts in Snowflake: the reader's own user by its own key, which is all that it needs.
+"""The login that queries the marts in Snowflake: the reader's own user with its own key, which is sufficient.
 
-And what an operator may ask by a login that could write.
+Also the queries that an operator may run with a login that could write.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ DATABASE = "DP_MAILBLAZE_DEMO_DEV_DB"
 
 @pytest.fixture
 def account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
-    """An environment that names an account, and nobody who logs in to it."""
+    """An environment that names an account, without any login to it."""
     monkeypatch.chdir(tmp_path)
     for field in SnowflakeSettings.model_fields.values():
         monkeypatch.delenv(str(field.validation_alias), raising=False)

@@ -1,4 +1,4 @@
-"""What can be judged of the Snowflake loader without an account: its DDL, its COPY, and how it reads COPY's answer."""
+"""Tests of the Snowflake loader that need no account: its DDL, its COPY, and the reading of COPY's result."""
 
 from __future__ import annotations
 

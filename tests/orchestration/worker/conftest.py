@@ -31,7 +31,7 @@ _READY_SECONDS = 120.0
 
 @dataclass(frozen=True)
 class Fleet:
-    """A Prefect server with our deployments, and what it takes to run a flow or a worker against it."""
+    """A Prefect server with our deployments, and starters of flows and workers that use it."""
 
     api: str
     environment: Mapping[str, str] = field(repr=False)
@@ -40,7 +40,7 @@ class Fleet:
     since: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def start(self, name: str, *arguments: str, **environment: str) -> Process:
-        """Start a program of ours."""
+        """Start one of our programs."""
         return self.processes.spawn(
             Command(
                 name,
@@ -61,7 +61,7 @@ class Fleet:
         return self.start("flow", "orchestration/prefect/flow.py", *arguments, **environment)
 
     def stream_runs(self) -> list[dict[str, Any]]:
-        """The stream runs of this test so far, in the order in which they were asked for."""
+        """Return this test's stream runs so far, in the order of their requests."""
         runs: list[dict[str, Any]] = self._ask({"flows": {"name": {"any_": [STREAM_FLOW]}}})
         own = [run for run in runs if datetime.fromisoformat(run["created"]) >= self.since]
         return sorted(own, key=lambda run: str(run["created"]))
@@ -85,7 +85,7 @@ def prefect_api(server: Server) -> str:
 def fleet(
     prefect_api: str, ingest_settings: IngestSettings, run_directory: RunDirectory, tmp_path: Path
 ) -> Iterator[Fleet]:
-    """Programs that are stopped when the test ends."""
+    """Programs, which are stopped when the test ends."""
     lake = ingest_settings.lake
     environment = clean_environment(
         {
@@ -114,7 +114,7 @@ def fleet(
 
 @pytest.fixture
 def wait_until() -> Callable[[Process, Callable[[], bool]], None]:
-    """Wait, for two minutes at most, until something is so; the process must be alive meanwhile."""
+    """A function that waits two minutes at most for a condition. The process must stay alive in the meantime."""
     return lambda process, so: process.wait_until(so, _READY_SECONDS)
 
 

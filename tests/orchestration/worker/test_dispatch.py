@@ -1,4 +1,4 @@
-"""Streams that are landed by workers: who lands them, and what becomes of them when a worker is lost."""
+"""Streams landed by workers: which worker lands them, and what happens if a worker is lost."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LAND_ONLY = ("--skip-load", "--skip-dbt")
 
 @contextmanager
 def slow_page(provider: SaasServer) -> Iterator[Callable[[], bool]]:
-    """Let the next page of events take a minute; gives whether somebody has asked for it."""
+    """Make the next page of events take a minute. Yield a function that returns whether it was requested."""
     headers = {"Authorization": f"Bearer {provider.admin_key}"}
     fault = {"kind": "latency", "path": "/v1/events", "seconds": 60, "count": 1}
     with httpx.Client(base_url=provider.base_url, headers=headers, trust_env=False) as admin:

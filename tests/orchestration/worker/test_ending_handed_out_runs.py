@@ -1,4 +1,4 @@
-"""A run that was handed out cannot be ended, or is gone: the flow says so and goes on."""
+"""A run that was handed out cannot be ended, or is gone: the flow logs it and goes on."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ API_ERRORS = [
 
 @dataclass
 class Api:
-    """A client whose calls fail as they are told, or that remembers the states that it was given."""
+    """A client whose calls fail on demand, and that records the states that it gets."""
 
     state: State[Any]
     reading: Exception | None = None

@@ -1,4 +1,4 @@
-"""The worker's image has ingest, the worker and Prefect's client: what runs there may need no more."""
+"""The worker's image has only ingest, the worker and Prefect's client, so the worker must need no more."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Landing one stream, when its source is away just as the stream is to be opened."""
+"""Landing one stream whose source is unavailable when the stream is opened."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ORDER = StreamOrder("products", run_id="a-run")
 
 
 class _Heard(logging.Handler):
-    """Starts a way to Postgres once it was said `after` times that a try failed."""
+    """A log handler that opens a way to Postgres after the log has shown `after` failed tries."""
 
     def __init__(self, opened: ExitStack, *, port: int, listen: int, after: int) -> None:
         super().__init__(logging.WARNING)
@@ -35,7 +35,7 @@ class _Heard(logging.Handler):
 
 @pytest.fixture
 def away(ingest_settings: IngestSettings) -> tuple[IngestSettings, int, int]:
-    """Settings that lead to a port where nothing listens; that port, and the one that Postgres has."""
+    """Settings with a port on which nothing listens; that port, and Postgres' port."""
     dsn, nowhere = ingest_settings.postgres_dsn.get_secret_value(), free_port()
     moved = SecretStr(make_dsn(dsn, host="127.0.0.1", port=nowhere))
     return ingest_settings.model_copy(update={"postgres_dsn": moved}), nowhere, int(parse_dsn(dsn)["port"])

@@ -43,7 +43,7 @@ SETTINGS = OrchestrationSettings(task_retries=2, task_retry_seconds=10)
 
 @dataclass
 class Workers:
-    """What became of each hand-out: what the worker waited and the error it ended with, or None where it died."""
+    """The outcome of each hand-out: the worker's wait and its error, or None if it died."""
 
     store: ObjectStore
     ends: list[tuple[float, PlatformError] | None]
@@ -100,7 +100,7 @@ def dispatcher(workers: Workers, budgets: WaitBudgets) -> StreamDispatcher:
 
 
 def tried(work: StreamDispatcher) -> TransientError:
-    """The error of one try of the stream's task."""
+    """Return the error of one try of the stream's task."""
     with pytest.raises(TransientError) as caught:
         work.ingest("orders")
     return caught.value

@@ -1,4 +1,6 @@
-"""The flow that lands one stream, asked for a window that is none: it fails by name, and says so to whoever asked."""
+"""The flow that lands one stream, asked for an invalid window: it fails with its name, and reports it to the asking
+run.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,7 @@ pytestmark = QUIET
 
 @pytest.fixture
 def lake(lake_settings: LakeSettings, prefect_home: Path, monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
-    """The lake that the flow's settings lead to; nothing answers at its sources."""
+    """The lake that the flow's settings name. Nothing answers at its sources."""
     variables = {
         "RAW_BUCKET": lake_settings.bucket,
         "AWS_ENDPOINT_URL": lake_settings.endpoint_url or "",
@@ -65,7 +67,7 @@ def test_a_window_that_is_none_fails_by_name_and_leaves_a_hand_off(
 
 
 def test_times_without_a_zone_are_utc_and_the_window_is_tried(lake: ObjectStore) -> None:
-    """It gets as far as the source, which is not there."""
+    """It reaches the step of opening the source, which does not exist."""
     state = land(backfill_from="2026-01-01T00:00:00", backfill_to="2026-01-02 00:00")
     note = Handoff.read(lake, str(state.state_details.flow_run_id)).error
 

@@ -1,4 +1,4 @@
-"""The flow that compares whole tables: what it lands first, what it says, the table that it leaves."""
+"""The flow that compares whole tables: its landing before the comparison, its messages, and its table."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def shop(
 
 
 def run(**parameters: object) -> tuple[State[Any], dict[str, dict[str, Any]]]:
-    """Run the flow by the ephemeral API: its state, and its table's rows by stream."""
+    """Run the flow with the ephemeral API. Return its state, and its table's rows by stream."""
     with prefect_api(quiet=True):
         state: State[Any] = verify_streams(**parameters, return_state=True)  # type: ignore[arg-type]
         chosen = {"id": {"any_": [str(state.state_details.flow_run_id)]}}

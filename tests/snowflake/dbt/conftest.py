@@ -1,4 +1,4 @@
-"""The whole line, lived through once for all tests of this package: it takes a while."""
+"""The whole line, run once for all tests of this package, because it takes a while."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.snowflake.statement_proxy import StatementProxy, statement_proxy
 
 @pytest.fixture(scope="session")
 def recorder(snowflake_environment: Mapping[str, str]) -> Iterator[tuple[StatementProxy, Mapping[str, str]] | None]:
-    """A proxy that notes every statement, and the environment that leads through it; None before a real account."""
+    """A proxy that records every statement, and the environment that leads through it; None for a real account."""
     if snowflake_environment.get("SNOWFLAKE_PROTOCOL") != "http":
         yield None
         return

@@ -1,4 +1,4 @@
-"""Three runs of the whole line, each from lake to MART, with all that changes in between."""
+"""Three runs of the whole line, each from lake to MART, with changes in between."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ NEWS = ("products", "orders", "order_items", "stock_levels", "stock_movements", 
 
 @dataclass(frozen=True)
 class Run:
-    """One run: dbt's result in Snowflake, what differed from DuckDB after it, and how much was compared.
+    """One run: dbt's result in Snowflake, the differences from DuckDB after it, and the amount compared.
 
-    `first_statement` is how many statements the account had been sent before.
+    `first_statement` is the number of statements that the account had received before.
     """
 
     first_statement: int
@@ -38,9 +38,9 @@ class Run:
 
 @dataclass
 class History:
-    """What was done, run by run; `refused` is why Snowflake's loader did not widen a number's scale by itself.
+    """The record of all runs. `refused` is why Snowflake's loader did not widen a number's scale by itself.
 
-    `statements` are all that were sent to an emulated account.
+    `statements` are all statements sent to an emulated account.
     """
 
     two: TwoWarehouses
@@ -52,7 +52,7 @@ class History:
     statements: tuple[str, ...] = ()
 
     def live(self) -> None:
-        """The first load, an incremental one, and one after the source has changed its tables."""
+        """Do the first load, an incremental one, and one after the source has changed its tables."""
         live_far_away(self.shop)
         trade.add_product(self.shop)
         self.shop.tick(timedelta(hours=1).total_seconds())
@@ -105,5 +105,5 @@ class History:
 
 
 def errors_of(outcomes: Mapping[str, Outcome[LoadResult]]) -> dict[str, str]:
-    """Why streams were not loaded, with the way out."""
+    """Return why streams were not loaded, with the hints."""
     return {stream: f"{outcome.error} {outcome.error.hint}" for stream, outcome in outcomes.items() if outcome.error}

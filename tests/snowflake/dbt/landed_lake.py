@@ -1,4 +1,4 @@
-"""The lake that the shop of tests/dbt leaves behind, written by ingest's own batches and commit log."""
+"""The lake of the shop in tests/dbt, written by ingest's own batches and commit log."""
 
 from __future__ import annotations
 
@@ -26,17 +26,20 @@ _FILE_BYTES = 32 * 2**20
 
 @dataclass
 class LandedLake:
-    """Where `Shop.land` lands: as RawDatabase, but in the lake. A source may gain columns and widen them."""
+    """A landing zone for `Shop.land`, like RawDatabase, but in the lake. A source may gain columns and widen them."""
 
     store: ObjectStore
     contracts: dict[str, StreamContract] = field(default_factory=lambda: dict(ContractRegistry.load()))
 
     def land(self, stream: str, rows: Sequence[Row], at: datetime, *, kind: str = "data") -> int:
-        """Append `rows`, read at `at`, as the stream's next version, of kind data, snapshot or backfill."""
+        """Append `rows`, read at `at`, as the stream's next version, of kind data, snapshot or backfill.
+
+        Return the version.
+        """
         return self._commit(stream, self.contracts[stream].columns, rows, at, CommitKind(kind))
 
     def land_keys(self, stream: str, keys: Sequence[Row], at: datetime) -> int:
-        """What a pass over all keys at the source lands: rows that are back, then tombstones of what has gone."""
+        """Land the result of a keys pass: rows that are back, then tombstones of deleted keys. Return the version."""
         contract = self.contracts[stream]
         newest, deleted = self._landed(contract)
         present = {_key(contract, row) for row in keys}
@@ -47,7 +50,7 @@ class LandedLake:
         return self._commit(stream, contract.key_columns, gone, at, CommitKind.DELETES)
 
     def _landed(self, contract: StreamContract) -> tuple[dict[Key, Row], dict[Key, int]]:
-        """The newest row of each key, and the version of its newest tombstone."""
+        """Return the newest row of each key, and the version of its newest tombstone."""
         newest: dict[Key, Row] = {}
         deleted: dict[Key, int] = {}
         for commit in CommitLog(self.store, contract.stream).since(0):
@@ -59,13 +62,13 @@ class LandedLake:
         return newest, deleted
 
     def gain(self, stream: str, name: str, landing: LandingType) -> None:
-        """The source has a further column from now on."""
+        """Add a column to the source from now on."""
         contract = self.contracts[stream]
         column = Column(name, "gained", landing, required=False, key_position=None, pii=False, description="")
         self.contracts[stream] = replace(contract, columns=(*contract.columns, column))
 
     def widen(self, stream: str, name: str, landing: LandingType) -> None:
-        """A column of the source has another type from now on."""
+        """Change the type of a source's column from now on."""
         contract = self.contracts[stream]
         columns = tuple(
             replace(column, landing=landing) if column.name == name else column for column in contract.columns

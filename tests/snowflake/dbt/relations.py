@@ -1,4 +1,4 @@
-"""What a warehouse holds, in terms that two warehouses can be compared by."""
+"""The content of a warehouse, in a form in which two warehouses can be compared."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ _NUMBER = re.compile(r"(?:DECIMAL|NUMBER)\((\d+),\s*(\d+)\)")
 
 @dataclass(frozen=True)
 class Relation:
-    """A table or view: families of types by upper-case column name, in order, and its rows, counted."""
+    """A table or view: type families by upper-case column name, in order, and its rows, counted."""
 
     columns: tuple[tuple[str, str], ...]
     rows: Counter[tuple[str, ...]]
 
 
 def read_relation(session: Session, schema: str, name: str) -> Relation:
-    """A relation as it is."""
+    """Return the present state of a relation."""
     columns = session.columns(Table(schema, name, ()))
     quoted = ", ".join(session.dialect.quote(column) for column in columns)
     rows = session.query(f"SELECT {quoted} FROM {schema}.{name}")
@@ -52,7 +52,10 @@ def read_relation(session: Session, schema: str, name: str) -> Relation:
 
 
 def family(type_: str) -> str:
-    """What a type is in both warehouses: Snowflake's integers are all NUMBER(38,0), and decimals agree in scale."""
+    """Return the common family of a type in both warehouses.
+
+    Snowflake's integers are all NUMBER(38,0), and decimals agree in scale.
+    """
     if match := _NUMBER.fullmatch(type_):
         return f"scale {match[2]}" if int(match[2]) else "integer"
     return _FAMILIES[type_]
@@ -67,7 +70,7 @@ def _text(value: object) -> str:
 
 
 def differences(duckdb: Mapping[str, Relation], snowflake: Mapping[str, Relation], limit: int = 3) -> list[str]:
-    """What is not the same in both, in words."""
+    """Return the differences between both, in words."""
     found = [f"{name} is in one alone" for name in sorted(duckdb.keys() ^ snowflake.keys())]
     for name in sorted(duckdb.keys() & snowflake.keys()):
         found.extend(f"{name}: {text}" for text in _different(duckdb[name], snowflake[name], limit))

@@ -1,4 +1,4 @@
-"""Two opinions on whether a statement is Snowflake's: sqlfluff's is strict, and sqlglot's knows functions."""
+"""Two opinions on whether a statement is valid in Snowflake: sqlfluff is strict, and sqlglot knows functions."""
 
 from __future__ import annotations
 
@@ -27,7 +27,11 @@ _NAME = re.compile(r'"(?:[^"]|"")+"')
 
 
 def one_of_each_shape(statements: Iterable[str]) -> list[str]:
-    """One of those that differ in numbers, plain texts and dbt's comments alone: no grammar asks for these."""
+    """Return one statement of each shape. Statements of one shape differ only in numbers, plain texts and dbt's
+    comments.
+
+    No grammar depends on these.
+    """
     return sorted(_by_shape(statements).values())
 
 
@@ -42,10 +46,10 @@ def _any_value(token: re.Match[str]) -> str:
 
 
 def refused_by_sqlfluff(statements: Iterable[str]) -> dict[str, str]:
-    """Why, by statement. Of each shape, one is parsed, whatever its columns and tables are called.
+    """Return why sqlfluff refuses statements, by statement. One of each shape is parsed, whatever its names.
 
-    A backslash in a name is shown as _: sqlfluff takes it for an escape there, which in Snowflake it is not. Nor does
-    it know the empty list of NULL_IF, which Snowflake's pages on COPY show.
+    A backslash in a name is shown as _, because sqlfluff takes it for an escape, which in Snowflake it is not. sqlfluff
+    also lacks the empty list of NULL_IF, which Snowflake's pages on COPY show.
     """
     distinct = {shape: _as_sqlfluff_knows_it(statement) for shape, statement in _by_shape(statements).items()}
     finished = subprocess.run(
@@ -65,8 +69,11 @@ def _plain(name: re.Match[str]) -> str:
 
 
 def refused_by_sqlglot(sql: str, *, commands: bool) -> str | None:
-    """Why a statement is not Snowflake's. Functions that sqlglot does not know there count as not Snowflake's; what it
-    takes for a command is not looked into, and refused unless `commands`."""
+    """Return why a statement is not valid in Snowflake; None if it is.
+
+    Functions that sqlglot does not know there count as invalid. It does not parse statements that it takes for
+    commands; they are refused unless `commands`.
+    """
     try:
         statements = sqlglot.parse(sql, read="snowflake", error_level=sqlglot.ErrorLevel.RAISE)
     except sqlglot.ParseError as error:

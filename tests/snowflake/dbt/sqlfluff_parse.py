@@ -22,8 +22,9 @@ TOKEN = re.compile(
 
 
 def without_names(shape: str) -> str:
-    """The shape with one name for all that are no words of the dialect's, and are not called: no grammar asks for
-    these."""
+    """Return the shape with one name for all names that are neither keywords nor functions, because no grammar depends
+    on them.
+    """
     return TOKEN.sub(_as_grammar_sees_it, shape)
 
 
@@ -34,13 +35,13 @@ def _as_grammar_sees_it(token: re.Match[str]) -> str:
 
 
 def reason(statement: str) -> str | None:
-    """Why it does not parse under the snowflake dialect."""
+    """Return why a statement does not parse under the snowflake dialect."""
     violations = Linter(config=CONFIG).parse_string(statement).violations
     return violations[0].desc() if violations else None
 
 
 def main() -> None:
-    """Parse the statements of stdin, which are there by their shapes, one of each; the longest begin first."""
+    """Parse the statements on stdin, which are given by shape, one of each. The longest begin first."""
     distinct = {without_names(shape): statement for shape, statement in json.load(sys.stdin).items()}
     statements = sorted(distinct.values(), key=len, reverse=True)
     with Pool(2) as pool:

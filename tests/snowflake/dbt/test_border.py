@@ -1,4 +1,4 @@
-"""Whatever the border lets in is read by staging as the same value, in both warehouses; through lake and loaders."""
+"""Staging reads every value that the border accepts as the same value in both warehouses, through lake and loaders."""
 
 from __future__ import annotations
 

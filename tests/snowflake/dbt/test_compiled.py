@@ -20,7 +20,7 @@ MODES = {"first": ("--full-refresh",), "later": ()}
 
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The SQL of every node by its name, as it is the first time and as it is later."""
+    """The SQL of every node by its name, for the first run and for a later one."""
     work = tmp_path_factory.mktemp("compiled")
     project = work / "project"
     shutil.copytree(PROJECT, project, ignore=shutil.ignore_patterns("target", "logs", "dbt_packages"))

@@ -1,4 +1,4 @@
-"""What dbt does in Snowflake: how it builds, what it keeps, who may read it, and who sees whose address."""
+"""dbt in Snowflake: how it builds, which tables it keeps, who may read them, and who sees addresses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DATABASE = r"(?:\w+)"
 
 
 def sent(statements: Sequence[str], pattern: str) -> list[str]:
-    """The statements that match, with single spaces and without comments of dbt's."""
+    """Return the statements that match, with single spaces and without dbt's comments."""
     plain = (re.sub(r"\s+", " ", re.sub(r"/\*.*?\*/|--[^\n]*\n", "", statement)).strip() for statement in statements)
     return [statement for statement in plain if re.search(pattern, statement, re.IGNORECASE)]
 
@@ -85,7 +85,7 @@ def test_a_statement_says_which_run_and_node_sent_it(statements: Sequence[str]) 
 
 
 def test_a_scale_that_has_grown_is_the_one_thing_that_needs_a_hand(history: History) -> None:
-    """Snowflake cannot alter a NUMBER's scale. RAW is loaded anew by a command; dbt rewrites its own tables itself."""
+    """Snowflake cannot change a NUMBER's scale. A command loads RAW again; dbt rewrites its own tables itself."""
     assert "unit_price" in history.refused
     assert "orchestration.warehouse reload order_items" in history.refused
 

@@ -1,4 +1,4 @@
-"""Every statement that loader and dbt have sent is Snowflake's, by two parsers that are not the emulated account's."""
+"""Every statement of loader and dbt is valid in Snowflake, by two parsers other than the emulated account's."""
 
 from __future__ import annotations
 

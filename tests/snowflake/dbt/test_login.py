@@ -28,14 +28,14 @@ def user(account: Account, emulated: None) -> str:
 
 
 def as_a_file(pem: str, folder: Path) -> dict[str, str]:
-    """The key's settings where it is in a file; the other one is there and empty, as in .env.example."""
+    """Return the key's settings for a file. The other setting exists and is empty, as in .env.example."""
     path = folder / "key.p8"
     path.write_text(pem)
     return {"SNOWFLAKE_PRIVATE_KEY_PATH": str(path), "SNOWFLAKE_PRIVATE_KEY": ""}
 
 
 def as_a_line(pem: str, folder: Path) -> dict[str, str]:
-    """As text in one line of a `.env` file."""
+    """Return the key's settings as text in one line of a `.env` file."""
     return {"SNOWFLAKE_PRIVATE_KEY": pem.replace("\n", "\\n")}
 
 

@@ -25,7 +25,7 @@ def test_snowflake_holds_what_duckdb_holds(history: History, run: int) -> None:
 
 
 def test_all_that_can_happen_has_happened(history: History) -> None:
-    """Else parity would prove little."""
+    """Otherwise parity would prove little."""
     duckdb, _ = history.two.relations(history.runs[-1].result.manifest())
 
     def values(relation: str, column: str) -> set[str]:

@@ -24,7 +24,7 @@ def test_both_warehouses_give_the_same_answer(history: History, question: Questi
 
 
 def answer(warehouse: Warehouse, sql: str) -> list[list[object]]:
-    """The rows, numbers as floats. Those that are equal but for their place are in the same order."""
+    """Return the rows with numbers as floats. Rows that are equal but for their position are in the same order."""
     with warehouse.connect(Purpose.AUDIT) as session:
         return sorted(([plain(value) for value in row] for row in session.query(sql)), key=comparable)
 

@@ -1,4 +1,4 @@
-"""How many statements dbt sends an account in a run of what is new: each costs, however few rows it finds."""
+"""The number of statements that dbt sends in a run of only new rows: each has a cost, however few rows it finds."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _WHAT_THERE_IS = re.compile(r"\bshow (terse schemas|objects|user functions) in "
 
 @pytest.fixture
 def of_news(history: History, statements: Sequence[str]) -> Sequence[str]:
-    """dbt's statements in the second run, in which no source has changed its tables."""
+    """dbt's statements in the second run, before which no source has changed its tables."""
     _, second, third = (run.first_statement for run in history.runs)
     return [statement for statement in statements[second:third] if '"app": "dbt"' in statement]
 
@@ -35,7 +35,7 @@ def test_each_node_sends_what_the_cost_model_counts(history: History, of_news: S
 
 
 def test_what_was_granted_and_described_stays(of_news: Sequence[str]) -> None:
-    """Marts keep their tables; where nothing has changed its columns nobody asks for grants or contracts."""
+    """Marts keep their tables. If no column has changed, no statement asks for grants or contracts."""
     assert sent(of_news, r"^insert overwrite into \w+\.MART\.dim_customer")
     assert not sent(of_news, r"^(begin|commit|drop|create or replace table \w+\.MART)")
     assert not sent(of_news, r"^(grant|show grants on \w+\.MART\.(dim|fct|bridge)_)")

@@ -25,13 +25,13 @@ MODELS_AND_DATA_TESTS = ("--exclude-resource-type", "unit_test")
 
 @dataclass(frozen=True)
 class Built:
-    """A warehouse with dbt on it."""
+    """A warehouse with dbt."""
 
     warehouse: Warehouse
     dbt: Dbt
 
     def load(self, lake: LandedLake) -> dict[str, Outcome[LoadResult]]:
-        """Load all streams; how each ended."""
+        """Load all streams. Return the outcomes."""
         loader = Loader(lake.store, "RAW", run_id="parity")
         with self.warehouse.connect(Purpose.PUBLISH) as session:
             ensure_ops_tables(session, "MART")
@@ -40,17 +40,17 @@ class Built:
         return {outcome.stream: outcome for outcome in outcomes}
 
     def reload(self, lake: LandedLake, stream: str) -> None:
-        """Build a stream's tables in RAW anew from the lake."""
+        """Build a stream's tables in RAW again from the lake."""
         with self.warehouse.connect() as session:
             Loader(lake.store, "RAW", run_id="parity").forget(session, lake.contracts[stream])
         assert self.load(lake)[stream].error is None
 
     def build(self, *selection: str) -> DbtResult:
-        """dbt build, which must succeed."""
+        """Run dbt build, which must succeed."""
         return self.dbt.succeed("build", *selection, FULL_TESTS="false")
 
     def relations(self, names: Iterable[tuple[str, str]]) -> dict[str, Relation]:
-        """Relations by `SCHEMA.NAME`."""
+        """Return relations by `SCHEMA.NAME`."""
         with self.warehouse.connect(Purpose.AUDIT) as session:
             return {f"{schema}.{name}": read_relation(session, schema, name) for schema, name in names}
 
@@ -64,7 +64,7 @@ class TwoWarehouses:
     snowflake: Built
 
     def build(self) -> DbtResult:
-        """Build both: the models in DuckDB, models and data tests in Snowflake, whose result this is."""
+        """Build both: the models in DuckDB, models and data tests in Snowflake. Return Snowflake's result."""
         with ThreadPoolExecutor(1) as pool:
             duckdb = pool.submit(self.duckdb.build, *MODELS)
             built = self.snowflake.build(*MODELS_AND_DATA_TESTS)
@@ -72,7 +72,7 @@ class TwoWarehouses:
         return built
 
     def relations(self, manifest: Mapping[str, Any]) -> tuple[dict[str, Relation], dict[str, Relation]]:
-        """All that a manifest of dbt's says is there, as each of them holds it."""
+        """Return all relations of a dbt manifest, as each warehouse holds them."""
         nodes = manifest["nodes"].values()
         names = [(node["schema"], node["alias"].upper()) for node in nodes if node["resource_type"] in _RELATIONS]
         return self.duckdb.relations(names), self.snowflake.relations(names)
@@ -81,7 +81,7 @@ class TwoWarehouses:
 def two_warehouses(
     lake: LandedLake, duckdb: DuckDBWarehouse, snowflake: SnowflakeWarehouse, work: Path
 ) -> TwoWarehouses:
-    """Both warehouses, empty; dbt works beside DuckDB's, and in a folder of `work`."""
+    """Return both warehouses, empty. dbt works beside DuckDB's file, and in a folder of `work`."""
     # A path that is the same for all: with another one dbt parses the whole project again.
     place = {**duckdb.dbt_environment(), "DUCKDB_PATH": duckdb.path.name}
     return TwoWarehouses(

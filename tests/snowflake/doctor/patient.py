@@ -1,4 +1,4 @@
-"""The account that the doctor's tests break and mend, one thing at a time."""
+"""The account that the doctor's tests break and repair, one part at a time."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ class Patient:
     contracts: Sequence[StreamContract]
 
     def examined(self, *, generation: str = "1", claims: bool = True, **settings: object) -> dict[str, Finding]:
-        """What the doctor finds, by the checks' names; without `claims`, which take their time."""
+        """Return the doctor's findings, by the checks' names. Without `claims`, skip these checks, which take time."""
         with closing(self._examined(**settings)) as account:
             chosen = (check for check in checks(account, generation=generation) if claims or not _is_claim(check))
             return {finding.check: finding for finding in examine(chosen)}
 
     def all_checks(self) -> list[str]:
-        """The names of all checks; nothing is looked at."""
+        """Return the names of all checks, without running them."""
         return [check.name for check in checks(self._examined(), generation="1")]
 
     def _examined(self, **settings: object) -> Examined:
@@ -54,7 +54,7 @@ class Patient:
         )
 
     def filled(self, statement: str) -> str:
-        """A statement with the names of this account."""
+        """Return a statement with the names of this account."""
         of, database = self.settings, self.account.database
         names = {
             "loader": of.loader_role,
@@ -77,7 +77,7 @@ class Patient:
         return statement.format(**names)
 
     def make_table(self, stream: str) -> None:
-        """A stream's table in RAW, made by the loader as its first load does."""
+        """Make a stream's table in RAW as the loader, like its first load."""
         contract = next(contract for contract in self.contracts if contract.stream == stream)
         with self.account.warehouse().connect() as session:
             session.execute(SNOWFLAKE.create_table(data_table(contract, "RAW")))
@@ -89,7 +89,7 @@ class Patient:
 
     @contextmanager
     def broken(self, breaking: Sequence[str], mending: Sequence[str]) -> Iterator[None]:
-        """With these statements run, and those afterwards."""
+        """Run the breaking statements, and the mending ones after the block."""
         self.account.run(*map(self.filled, breaking))
         try:
             yield
@@ -98,7 +98,7 @@ class Patient:
 
     @contextmanager
     def in_doubt(self, *doubts: str) -> Iterator[None]:
-        """With Snowflake otherwise than we think it is."""
+        """Set doubts within the block, so that Snowflake behaves in the other way."""
         with self.broken([f"ALTER ACCOUNT SET EMULATED_DOUBTS = '{' '.join(doubts)}'"], [_NO_DOUBT]):
             yield
 
@@ -111,10 +111,10 @@ _NO_DOUBT = "ALTER ACCOUNT SET EMULATED_DOUBTS = ''"
 
 
 def faults(found: dict[str, Finding]) -> set[str]:
-    """The checks that found something wrong."""
+    """Return the checks that found a fault."""
     return {name for name, finding in found.items() if finding.ok is False}
 
 
 def shown(found: dict[str, Finding]) -> str:
-    """All of it, for a test's message."""
+    """Return all findings as text, for a test's message."""
     return "\n".join(f"{finding.ok!s:5} {name}: {finding.seen} | {finding.advice}" for name, finding in found.items())

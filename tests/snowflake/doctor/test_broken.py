@@ -16,7 +16,9 @@ WAREHOUSES, KINDS = ("load", "transform", "bi"), ("generation", "acceleration", 
 
 @dataclass(frozen=True)
 class Broken:
-    """What is done to the account, how it is undone, which checks fail by it, and which words one of them advises."""
+    """A breakage: the statements that make and undo it, the checks that it fails, and words that their advice
+    contains.
+    """
 
     breaking: Sequence[str]
     mending: Sequence[str]
@@ -25,13 +27,13 @@ class Broken:
 
 
 def revoked(privilege: str, on: str, role: str, *names: str, advice: str = "") -> Broken:
-    """A grant taken away."""
+    """Return the breakage of a missing grant."""
     grant = f"GRANT {privilege} ON {on} TO ROLE {role}"
     return Broken([f"REVOKE {privilege} ON {on} FROM ROLE {role}"], [grant], set(names), advice or grant)
 
 
 def granted(privilege: str, on: str, role: str, *names: str, advice: str) -> Broken:
-    """A grant too many."""
+    """Return the breakage of a superfluous grant."""
     revoke = f"REVOKE {privilege} ON {on} FROM ROLE {role}"
     return Broken([f"GRANT {privilege} ON {on} TO ROLE {role}"], [revoke], set(names), advice)
 

@@ -1,4 +1,4 @@
-"""`python -m orchestration.warehouse doctor` in an account: a line a check, and an exit code by what was found."""
+"""`python -m orchestration.warehouse doctor` in an account: one line for each check, and an exit code."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Command = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture
 def doctor(patient: Patient, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    """Runs the command with the settings of the service users; more of them are its arguments."""
+    """A function that runs the command with the service users' settings; its arguments are further settings."""
     lake, of = patient.account.lake_settings, patient.settings
     named = {
         "WAREHOUSE": "snowflake",

@@ -1,4 +1,4 @@
-"""Snowflake is otherwise than we think it is: whatever no documentation settles, the doctor finds out."""
+"""Snowflake behaves in another way than we assume: the doctor detects every doubt that no documentation settles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An account as Terraform makes it is well, before and after the first load, and the doctor leaves it as it was."""
+"""An account as Terraform makes it passes, before and after the first load, and the doctor leaves it unchanged."""
 
 from __future__ import annotations
 

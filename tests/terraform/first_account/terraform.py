@@ -1,6 +1,6 @@
 """`terraform` as docs/FIRST_ACCOUNT.md types it, for accounts that are emulated. The test puts it first on PATH.
 
-AWS is applied by the real program (REAL_TERRAFORM), to moto. Snowflake's provider speaks to real accounts alone: here
+AWS is applied by the real program (REAL_TERRAFORM), to moto. Snowflake's provider only works with real accounts: here
 the statements that stand for it are run (`local.snowflake.account`), as SNOWFLAKE_USER with SNOWFLAKE_PRIVATE_KEY.
 """
 
@@ -61,21 +61,21 @@ def _bootstrap(command: str, options: list[str]) -> int:
 
 
 def _plan_the_whole(options: Sequence[str]) -> int:
-    """Plan the whole root with the page's variables, Snowflake's part too, where nothing of it is known yet."""
+    """Plan the whole root with the page's variables, including the Snowflake part, before any of it exists."""
     [variables] = [option for option in options if option.startswith("-var-file=")]
     planned = _run(ROOT, "init", ["-backend=false"])
     return planned or _run(ROOT, "test", ["-test-directory=tests/environments", variables])
 
 
 def _drop_delete_markers(bucket: str) -> None:
-    """Take away the marks of what was deleted: moto cannot once a bucket keeps no versions any more, AWS can."""
+    """Remove delete markers. moto cannot once a bucket has no versioning any more, AWS can."""
     s3 = boto3.client("s3")
     for marker in s3.list_object_versions(Bucket=bucket).get("DeleteMarkers", []):
         s3.delete_object(Bucket=bucket, Key=marker["Key"], VersionId=marker["VersionId"])
 
 
 def _output(options: Sequence[str]) -> int:
-    """`-json NAME`, of what this has made."""
+    """Print `-json NAME` of the objects made here."""
     assert options[0] == "-json", options
     lake, names = _outputs(), SnowflakeSettings.model_fields
     outputs = {
@@ -143,7 +143,7 @@ def _run(folder: str, command: str, options: Sequence[str]) -> int:
 
 
 def _beside(option: str) -> str:
-    """An option's path, as it is from the folder that stands in for the root."""
+    """Return an option's path, relative to the folder that replaces the root."""
     return option.replace("environments/", "../terraform/environments/")
 
 

@@ -99,7 +99,7 @@ def test_other_rows_have_another_digest_however_they_are_cut(one: list[list[Row]
 
 
 def test_two_cuts_of_different_rows_do_not_meet() -> None:
-    """Without the number of rows in it, these two would be the same bytes."""
+    """Without the number of rows in the digest, these two would be the same bytes."""
     flags = pa.schema([("flag", pa.bool_())])
     apart = digest(batch_of([(False,)], flags), batch_of([(False,)], flags))
     together = digest(batch_of([(True,), (None,)], flags))

@@ -1,4 +1,4 @@
-"""What a batch leaves in the lake: files cut by bytes, with the columns of the platform, that any tool opens."""
+"""The files of a batch in the lake: cut by bytes, with the platform's columns, and readable by any tool."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ META = ["_batch_id", "_log_version", "_row_number", "_extracted_at"]
 
 
 def things(first: int, count: int) -> pa.RecordBatch:
-    """Rows whose cursor goes up with their id, a second each."""
+    """Return rows whose cursor rises with their id, by a second each."""
     ids = range(first, first + count)
     columns = [
         pa.array(ids, pa.int64()),
@@ -85,7 +85,7 @@ def all_keys(store: ObjectStore) -> list[str]:
 
 @pytest.fixture(scope="module")
 def wide() -> pa.RecordBatch:
-    """As many rows as one row group, about 1 MB that does not shrink."""
+    """Return as many rows as one row group, about 1 MB that cannot be compressed."""
     chance = random.Random(1)
     schema = pa.schema([("noise", pa.int64()), ("at", pa.timestamp("us"))])
     noise = pa.array([chance.getrandbits(63) for _ in range(ROW_GROUP_ROWS)], pa.int64())
@@ -260,7 +260,7 @@ def test_a_few_refused_records_of_a_small_batch_are_let_through_where_the_contra
 
 
 def test_a_full_sets_digest_is_of_rows_and_refused_records(store: ObjectStore, contract: StreamContract) -> None:
-    """A row that is refused since yesterday makes another set, though the landed rows are the same."""
+    """A newly refused row makes another set, although the landed rows are the same."""
     digests = []
     for count, bad in ((3, 0), (3, 0), (3, 1), (3, 1), (2, 1)):
         with new_batch(store, contract, kind=CommitKind.SNAPSHOT) as batch:
@@ -289,7 +289,7 @@ def landed(store: ObjectStore, contract: StreamContract) -> Commit:
 
 @pytest.fixture
 def duckdb_alone(bucket: Bucket) -> Iterator[duckdb.DuckDBPyConnection]:
-    """DuckDB with its S3 extension, and nothing of ours."""
+    """DuckDB with its S3 extension, and no code of ours."""
     folder = files("duckdb_extension_httpfs") / "extensions" / f"v{duckdb.__version__}"
     with closing(duckdb.connect()) as connection:
         connection.execute(f"load '{folder / 'httpfs.duckdb_extension'}'")

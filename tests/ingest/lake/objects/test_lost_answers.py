@@ -1,4 +1,6 @@
-"""A commit whose answer was lost: the run finds it again, goes on from it, and tells of it; nothing is landed twice."""
+"""A commit whose response was lost: the run finds it again, continues from it, and reports it; nothing is
+landed twice.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,7 @@ def proxy(s3_server: S3Server) -> Iterator[S3Proxy]:
 
 
 def run_with_a_lost_answer(world: World, contract: StreamContract, proxy: S3Proxy) -> None:
-    """The store keeps the first commit and its answer never comes; boto3 itself does not try again."""
+    """Do a run whose first commit is stored, but whose response never arrives. boto3 itself does not retry."""
     proxy.expect(Fault("PUT", path_end="/00000000000000000001.json"))
     store = proxy.store(world.settings.lake.bucket)
     with open_ingestion(world.settings, [contract], "the run", store=store) as run:

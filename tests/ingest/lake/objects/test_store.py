@@ -1,4 +1,4 @@
-"""The object store, over the S3 protocol: its calls, and what each of its bad days is called."""
+"""The object store, over the S3 protocol: its calls, and the error for each kind of fault."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from tests.ingest.lake.s3_proxy import Fault, Harm, S3Proxy, s3_error, s3_proxy
 
 @pytest.fixture(scope="module")
 def settings(s3_server: S3Server) -> LakeSettings:
-    """One bucket for this file: each test has keys of its own."""
+    """The settings of one bucket for this file. Each test has keys of its own."""
     s3_server.create_bucket("store-tests")
     return LakeSettings(bucket="store-tests", endpoint_url=s3_server.endpoint_url)
 

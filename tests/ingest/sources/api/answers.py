@@ -1,4 +1,4 @@
-"""A transport of the API's client that asks a function, in place of a server."""
+"""A transport for the API's client that calls a function instead of a server."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from urllib3 import HTTPHeaderDict
 
 
 class Answers:
-    """Answers each request as `answer` does, its body in the same pieces."""
+    """A transport that answers each request by `answer`, with the body in the same pieces."""
 
     def __init__(self, answer: Callable[[httpx.Request], httpx.Response]) -> None:
         self._answer = answer
@@ -33,7 +33,7 @@ class Answers:
         )
 
     def clear(self) -> None:
-        """Nothing is kept open."""
+        """Do nothing, because nothing is kept open."""
 
 
 class _Body(io.RawIOBase):

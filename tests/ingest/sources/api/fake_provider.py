@@ -1,4 +1,4 @@
-"""A provider that answers `/v1/events` with one page of whatever a test wants, broken records too."""
+"""A provider that answers `/v1/events` with one page of any records, including broken ones."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RECEIVED_AT = "2026-01-31T12:00:01.000000Z"
 
 @dataclass
 class FakeProvider:
-    """`records`, all received at one moment, are put into the page as they are.
+    """A provider that puts `records`, all received at one moment, into the page unchanged.
 
     Each of `refusals` (status, headers) answers one request instead.
     """
@@ -50,7 +50,7 @@ def good_event(number: int) -> str:
 
 @contextmanager
 def fake_provider() -> Iterator[FakeProvider]:
-    """A running provider on 127.0.0.1."""
+    """Yield a running provider on 127.0.0.1."""
     provider = FakeProvider()
 
     class Handler(BaseHTTPRequestHandler):

@@ -19,7 +19,7 @@ strings = st.text(st.characters(exclude_categories=["Cs"])).flatmap(
 
 @st.composite
 def spelt(draw: st.DrawFn, inner: st.SearchStrategy[str]) -> str:
-    """A JSON array or object of `inner`, with whitespace wherever JSON allows it."""
+    """Return a JSON array or object of `inner`, with whitespace wherever JSON allows it."""
     around = [draw(space) for _ in range(4)]
     if draw(st.booleans()):
         items = draw(st.lists(inner, max_size=3))

@@ -1,4 +1,4 @@
-"""One call of the provider's API: what each answer and each fault is called, and how long it asks to wait."""
+"""One call of the provider's API: the error for each response and fault, and the wait that it asks for."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def test_an_answer_that_can_have_no_body_is_refused() -> None:
 
 @pytest.mark.parametrize("status", [403, 408, 429, 500, 502, 503, 504])
 def test_whatever_the_status_what_it_asks_for_is_kept(status: int) -> None:
-    """Of two headers, as proxies add them, the longer wait."""
+    """Of two headers, as proxies add them, the longer wait counts."""
     headers = [("Retry-After", "2"), ("Retry-After", "7"), ("Retry-After", "soon")]
     with client(lambda _: httpx.Response(status, headers=headers)) as api, pytest.raises(RateLimitedError) as caught:
         api.get("/v1/events", {})
@@ -288,7 +288,7 @@ def test_an_encoded_body_is_decoded_however_it_arrives(parts: list[bytes], paddi
 
 @pytest.fixture(scope="module")
 def bomb() -> bytes:
-    """200 MB of a page, in one piece of some 200 kB."""
+    """Return 200 MB of a page, in one piece of some 200 kB."""
     return gzip.compress(b'{"data":[' + b" " * 200_000_000)
 
 

@@ -105,7 +105,7 @@ pieces = st.sampled_from(
 def test_whatever_is_between_good_records_harms_none_of_them(
     contract: StreamContract, inserted: bytes, place: int
 ) -> None:
-    """Two of them, since two quotation marks too many may look like none."""
+    """Two of them, because two extra quotation marks may look like none."""
     records = [*GOOD[:place], inserted, *GOOD[place:], inserted]
     try:
         found = read(contract, page_of(records))

@@ -33,7 +33,10 @@ def contract() -> StreamContract:
 
 @dataclass
 class Provider:
-    """Pages `records`. Each page at one of `given_again` leads, under a new cursor, to itself the first time."""
+    """A provider that pages `records`.
+
+    Each page at one of `given_again` leads to itself the first time, by a new cursor.
+    """
 
     records: list[str]
     given_again: set[int] = field(default_factory=set)
@@ -58,7 +61,7 @@ def stream_of(provider: Provider, contract: StreamContract, page_size: int) -> I
 
 
 def walked(stream: SaasStream, *, break_after: int) -> list[str]:
-    """The records of all pages, those after `break_after` by a walk that resumes there."""
+    """Return the records of all pages. Those after `break_after` come from a walk that resumes there."""
     found: list[str] = []
     resume = None
     for number, page in enumerate(stream.pages(WINDOW), 1):

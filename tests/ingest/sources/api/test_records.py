@@ -48,7 +48,7 @@ def decoder(contract: StreamContract) -> RecordDecoder:
 
 
 def event(**changes: Any) -> bytes:
-    """The event as JSON, with fields changed; `...` takes a field away."""
+    """Return the event as JSON with changed fields; `...` removes a field."""
     return json.dumps({name: value for name, value in (EVENT | changes).items() if value is not ...}).encode()
 
 
@@ -59,7 +59,9 @@ def rows_of(decoded: Decoded) -> list[dict[str, Any]]:
 
 @st.composite
 def good_events(draw: st.DrawFn) -> tuple[str, bytes]:
-    """An event id, and a good event with it: its members in any order, spaced in any way, with members of any kind."""
+    """Return an event id, and a good event with it: members in any order and spacing, with further members of
+    any kind.
+    """
     event_id = draw(st.text(st.characters(exclude_categories=["Cs"])))
     members = [(json.dumps(name), json.dumps(value)) for name, value in EVENT.items() if name != "event_id"]
     members.append(('"event_id"', draw(st.sampled_from([json.dumps(event_id, ensure_ascii=a) for a in (True, False)]))))
@@ -90,7 +92,7 @@ def test_a_page_gives_its_records_to_the_byte(
 
 
 def pages(contract: StreamContract, *bodies: bytes) -> Iterator[list[bytes]]:
-    """The records of each page that the API answers with."""
+    """Yield the records of each page in the API's responses."""
     answers = iter(bodies)
     transport = Answers(lambda _: httpx.Response(200, content=next(answers)))
     with ApiClient("http://provider.test", SecretStr("key"), transport) as api:
@@ -118,7 +120,7 @@ members = st.sampled_from(
 
 @given(st.lists(st.lists(members, max_size=4), min_size=1, max_size=4))
 def test_members_given_twice_are_found_alone_and_among_others(decoder: RecordDecoder, added: list[list[str]]) -> None:
-    """Among others they are counted, by quotation marks or by names."""
+    """In a page they are counted, by quotation marks or by names."""
     records = [(event()[:-1].decode() + "".join(f", {member}" for member in more) + "}").encode() for more in added]
     together = decoder.decode(records, first_position=1)
     for record, more in zip(records, added, strict=True):
@@ -159,7 +161,7 @@ moments = st.datetimes(timezones=st.just(UTC)).map(lambda moment: moment.isoform
 
 @st.composite
 def nearly_alike(draw: st.DrawFn) -> list[str]:
-    """Moments of one spelling, of which one has another character somewhere."""
+    """Return moments of one spelling, one of which has another character somewhere."""
     spelling = draw(st.sampled_from(["2026-01-31T12:00:05.123456Z", "1969-12-31t23:59:59z", "2026-02-28T00:00:00.5Z"]))
     at, other = draw(st.integers(0, len(spelling) - 1)), draw(st.sampled_from("0359 -+:.TtZz\u0661\u2028"))
     return draw(st.permutations([spelling, spelling, spelling[:at] + other + spelling[at + 1 :]]))
@@ -168,7 +170,7 @@ def nearly_alike(draw: st.DrawFn) -> list[str]:
 @pytest.mark.parametrize("field", ["received_at", "occurred_at"])
 @given(texts=st.lists(moments, min_size=1, max_size=5) | nearly_alike())
 def test_a_moment_means_the_same_alone_and_among_others(decoder: RecordDecoder, field: str, texts: list[str]) -> None:
-    """Among others it is read as a column, by another library."""
+    """In a page it is read as a column, by another library."""
     records = [event(**{field: text}) for text in texts]
     together = decoder.decode(records, first_position=1)
     broken = decoder.decode([*records, b"[]"], first_position=1)  # which is read one by one
@@ -332,7 +334,7 @@ def test_keys_are_sorted_and_each_is_there_once_with_its_latest_cursor(contract:
 
 
 def test_a_record_that_breaks_the_contract_elsewhere_keeps_its_key(contract: StreamContract) -> None:
-    """Else a record in quarantine would look deleted."""
+    """Otherwise a record in quarantine would look deleted."""
     assert KeyDecoder(contract).table([event(type="sneezed", recipient=...)]).num_rows == 1
 
 

@@ -1,4 +1,4 @@
-"""The way to an API: through the proxy that the environment names, or past it, and who is trusted."""
+"""The route to an API: through the environment's proxy or past it, and the trusted certificates."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BODY = b'{"data":[]}'
 
 
 class _Server(HTTPServer):
-    """Answers anything as a proxy or a server would, notes what it was asked, and cuts off the answers to `/cut`."""
+    """A server that answers like a proxy or a server, records requests, and cuts off the responses to `/cut`."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)

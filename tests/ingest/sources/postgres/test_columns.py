@@ -96,7 +96,7 @@ def with_ratio(contract: StreamContract, ratio: float) -> StreamContract:
 
 @pytest.fixture
 def everything(source_world: World) -> World:
-    """A table with a column of each type: ordinary values, nulls, and a row for each value at an edge."""
+    """A table with a column of each type: ordinary values, nulls, and a row for each boundary value."""
     columns = ", ".join(f"c{at} {name}" for at, (name, _, _) in enumerate(TYPES))
     source_world.execute(f"create table everything (id integer primary key, {columns})")
     ordinary = ", ".join(literal for _, literal, _ in TYPES)
@@ -285,7 +285,7 @@ def test_above_the_ratio_the_batch_is_refused_whole(source_world: World) -> None
 
 
 def as_text(world: World, table: str, columns: list[str]) -> StreamContract:
-    """The drafted contract with `landAs: text` on `columns`."""
+    """Return the drafted contract with `landAs: text` on `columns`."""
     document = yaml.safe_load(draft_of(world, f"public.{table}"))
     for item in document["schema"][0]["properties"]:
         if item["name"] in columns:

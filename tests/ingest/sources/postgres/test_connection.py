@@ -143,7 +143,7 @@ def role(source_world: World) -> Iterator[str]:
 
 @pytest.fixture
 def no_postgres() -> Iterator[int]:
-    """The port of something that answers every connection with a line of HTTP."""
+    """The port of a server that answers every connection with a line of HTTP."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def answer() -> None:
