@@ -82,7 +82,7 @@ def _login(get: _Get) -> SnowflakeLogin:
     host = get("SNOWFLAKE_HOST", "") or None
     if password and host not in ("localhost", "127.0.0.1", "::1"):
         raise Unavailable(
-            "SNOWFLAKE_PASSWORD is taken for an emulator on this machine alone.",
+            "SNOWFLAKE_PASSWORD is accepted only for an emulator on this machine.",
             "Set SNOWFLAKE_READER_PRIVATE_KEY_PATH, and remove the password.",
         )
     if not own and not password:

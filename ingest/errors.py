@@ -14,8 +14,8 @@
     └── FatalError              a promise was broken; look at it  exit code 1
         └── DamagedLakeError    a file must be brought back       exit code 2
 
-A message says what happened, to which stream, and what to do. No message holds a secret, or what steers a
-terminal: whatever it quotes goes through `common.foreign_text`.
+A message names the fault, the stream, and the remedy. No message holds a secret or a terminal's control
+sequence: all quoted text goes through `common.foreign_text`.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""The emulated S3 of the compose stack: ministack, held to what the commit log relies on."""
+"""The emulated S3 of the compose stack: ministack, with the guarantees of S3 that the commit log relies on."""

@@ -14,15 +14,17 @@ EXIT_BAD_INPUT = 2
 
 
 def main() -> int:
-    """The exit code: 0 after SIGTERM or SIGINT, 1 if the bucket cannot be made, 2 where the environment is wrong."""
+    """Run the server. Return 0 after SIGTERM or SIGINT, 1 if the bucket cannot be made, 2 for a wrong environment
+    variable.
+    """
     try:
         settings = LakeServerSettings.from_environment()
     except SettingsError as error:
         return _fail(str(error), EXIT_BAD_INPUT)
     if not os.access(settings.data, os.W_OK):
         return _fail(f"cannot write to {settings.data}: uid {os.getuid()} must be allowed to", EXIT_BAD_INPUT)
-    # ministack reads its settings while it is imported. S3, IAM and STS are what an S3 client and Terraform ask for;
-    # its other services are switched off.
+    # ministack reads its settings while it is imported. An S3 client and Terraform need S3, IAM and STS; its other
+    # services are switched off.
     os.environ.update(
         S3_PERSIST="1",
         S3_DATA_DIR=str(settings.data),
@@ -40,7 +42,7 @@ def main() -> int:
 
 
 async def serve(settings: LakeServerSettings) -> None:
-    """Serve until SIGTERM or SIGINT. Raises BucketError, and OSError where the port is taken."""
+    """Serve until SIGTERM or SIGINT. Raises BucketError, and OSError if the port is taken."""
     from hypercorn.asyncio import serve as hypercorn_serve
     from hypercorn.config import Config
     from ministack.app import app

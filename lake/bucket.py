@@ -1,4 +1,4 @@
-"""The bucket, over HTTP: whether it answers, and making it. The server takes requests that nobody signed."""
+"""Creates the bucket, and checks that it answers, over HTTP. The server accepts unsigned requests."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class BucketError(Exception):
 
 
 def make_bucket(port: int, bucket: str, region: str) -> None:
-    """Make `bucket` on this machine's server unless it is there. Waits for the server; raises BucketError."""
+    """Make `bucket` on this machine's server if it does not exist. It waits for the server. Raises BucketError."""
     give_up = time.monotonic() + _START_SECONDS
     while True:
         try:
@@ -36,7 +36,7 @@ def make_bucket(port: int, bucket: str, region: str) -> None:
 
 
 def request_bucket(port: int, bucket: str, *, method: str = "HEAD", body: str = "") -> int:
-    """The status of one request for the bucket. Raises BucketError if the server does not answer."""
+    """Return the HTTP status of one request for the bucket. Raises BucketError if the server does not answer."""
     connection = HTTPConnection("127.0.0.1", port, timeout=_ANSWER_SECONDS)
     try:
         connection.request(method, f"/{bucket}", body=body)

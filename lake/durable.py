@@ -1,9 +1,9 @@
-"""Durability: an acknowledged object is on the disk. ministack needs help with that.
+"""Durability: makes ministack write an acknowledged object to the disk.
 
-It writes each object to its folder before it answers, atomically by rename; but it does not wait for the disk, and
-where the disk refuses, it logs a warning, answers 200, and holds the object in memory alone: the next restart would
-lose an acknowledged commit. So here each write reaches the disk before the answer, and whatever ministack could not do
-with its disk ends the process: the container restarts, and serves what is on the disk.
+ministack writes each object to its folder before it answers, atomically by rename, but it does not wait for the disk.
+If the disk refuses, it logs a warning, answers 200, and holds the object only in memory: the next restart would lose an
+acknowledged commit. So here each write reaches the disk before the response, and a failed disk operation of ministack
+ends the process: the container restarts, and serves the objects on the disk.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ EXIT_DISK_FAILED = 74
 
 
 def write_through() -> None:
-    """Change ministack's S3 in this process. Raises AttributeError if it is another version than we know."""
+    """Patch ministack's S3 in this process. Raises AttributeError if its version is unknown."""
     from ministack.services import s3
 
     if not hasattr(s3, "_atomic_write"):
@@ -48,11 +48,11 @@ def _write_durably(path: str, data: bytes | str, *, text: bool = False) -> None:
 
 
 class _EndWithoutDisk(logging.Handler):
-    """Ends the process at ministack's warnings that reading, writing or deleting a file failed."""
+    """A log handler that ends the process when ministack warns that reading, writing or deleting a file failed."""
 
     def emit(self, record: logging.LogRecord) -> None:
         message = record.getMessage()
         if record.levelno >= logging.WARNING and message.startswith("Failed to "):
             print(f"lake: {message}. Serving again from what is on the disk", file=sys.stderr, flush=True)
-            # At once: no answer may leave this process any more.
+            # At once, so that no further response leaves this process.
             os._exit(EXIT_DISK_FAILED)

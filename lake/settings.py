@@ -1,4 +1,7 @@
-"""The settings of the lake's server: environment variables. Standard library alone: the image has no pydantic."""
+"""The settings of the lake's server: environment variables.
+
+It uses only the standard library: the image has no pydantic.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,9 @@ class LakeServerSettings:
 
     @classmethod
     def from_environment(cls) -> Self:
-        """RAW_BUCKET, AWS_REGION, LAKE_HOST, LAKE_PORT, S3_DATA_DIR, LAKE_RESERVE_BYTES. Raises SettingsError."""
+        """Read RAW_BUCKET, AWS_REGION, LAKE_HOST, LAKE_PORT, S3_DATA_DIR and LAKE_RESERVE_BYTES. Raises
+        SettingsError.
+        """
         bucket = os.environ.get("RAW_BUCKET", "")
         if not bucket:
             raise SettingsError("RAW_BUCKET is not set: name the bucket to serve")

@@ -1,4 +1,4 @@
-"""A full disk is refused before anything is written, in S3's own form."""
+"""Refuses a write to a full disk before it begins, with S3's own error."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _BODY = (
 
 
 class SpaceGuard:
-    """ASGI middleware: answers 507 to a write that would leave less than `reserve` bytes free below `folder`.
+    """ASGI middleware that answers 507 to a write that would leave less than `reserve` bytes free below `folder`.
 
-    The reserve is for the metadata beside each object, and for what other requests are just writing.
+    The reserve is for the metadata beside each object, and for concurrent writes of other requests.
     """
 
     def __init__(self, application: AsgiApplication, folder: Path, reserve: int) -> None:
@@ -40,15 +40,15 @@ class SpaceGuard:
 
     def _fits(self, scope: Scope) -> bool:
         length = int(dict(scope["headers"]).get(b"content-length", b"0"))
-        # A request that only deletes or asks must get through, and is small.
+        # A request that only deletes or reads must pass, and is small.
         if length == 0 or _is_deletion(scope):
             return True
         return shutil.disk_usage(self._folder).free >= length + self._reserve
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
-    # A client that waits for `100 Continue` gets a refusal; without its body the connection is of no more use.
-    # One that sends its body at once reads no answer before the body's end.
+    # A client that waits for `100 Continue` gets the refusal; without its body the connection cannot be used any more.
+    # A client that sends its body at once reads no response before the body's end.
     if b"expect" not in dict(scope["headers"]):
         while (await receive()).get("more_body"):
             pass

@@ -61,7 +61,10 @@ def _arguments() -> argparse.Namespace:
         help="recipients and skus of a shop that was seeded at this scale",
     )
     parser.add_argument(
-        "--state", type=Path, metavar="FILE", help="keep where history began and the clock over restarts in this file"
+        "--state",
+        type=Path,
+        metavar="FILE",
+        help="file that keeps the beginning of history and the clock over restarts",
     )
     parser.epilog = "Everything else is an environment variable: see mock_saas/settings.py."
     return parser.parse_args()

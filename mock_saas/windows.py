@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Window:
-    """A half-open interval ``[from_us, until_us)``. None means from the beginning, and up to a now that moves on."""
+    """A half-open interval ``[from_us, until_us)``.
+
+    As a bound, None means the beginning of time, or the moving present.
+    """
 
     from_us: int | None
     until_us: int | None

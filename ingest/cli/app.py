@@ -1,4 +1,4 @@
-"""The `ingest` command. Each command imports what it needs when it runs, so that --help is quick."""
+"""The `ingest` command. Each command imports its modules when it runs, so that --help is fast."""
 
 from __future__ import annotations
 

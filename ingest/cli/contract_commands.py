@@ -24,7 +24,7 @@ def new(
         typer.Option(
             "--from-postgres",
             metavar="DSN",
-            help="Where they are; POSTGRES_DSN by default, which is the place for a password.",
+            help="The database; POSTGRES_DSN by default, which should hold the password.",
         ),
     ] = None,
     key: Annotated[str | None, typer.Option(help="Identifying column(s), comma-separated, if there is no key.")] = None,
@@ -128,9 +128,9 @@ def check(
 @app.command()
 def accept(
     stream: Annotated[str, typer.Argument(help="The stream, as `ingest streams` shows it.")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be written.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the changes, without writing them.")] = False,
 ) -> None:
-    """Bring a contract up to its live table, and show what changed. What people wrote in it is kept."""
+    """Update a contract to its live table, and show the changes. Handwritten text in it is kept."""
     from ingest.cli.render import print_acceptance
     from ingest.contracts.accept import accept as accepted
     from ingest.contracts.introspect import live_tables

@@ -18,7 +18,7 @@ def doctor(
     stream: Annotated[list[str] | None, typer.Argument(metavar="[STREAM]...", help="Streams; all by default.")] = None,
     as_role: Annotated[
         str | None,
-        typer.Option("--as-role", metavar="ARN", help="Take on this AWS role for what the lake's writer cannot do."),
+        typer.Option("--as-role", metavar="ARN", help="Assume this AWS role for the checks of the lake's writer."),
     ] = None,
 ) -> None:
     """Check bucket, credentials, Postgres and API; change nothing that lasts. Exit code 1 if something is wrong."""

@@ -94,7 +94,7 @@ def gc(
     grace_hours: Annotated[
         float, typer.Option("--grace-hours", min=0, help="Leave files younger than this: a batch may be running.")
     ] = 24.0,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show which files would be removed.")] = False,
 ) -> None:
     """Remove files that no commit names, and key sets that no keys pass needs any more."""
     from ingest.apart import apart

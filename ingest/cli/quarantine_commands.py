@@ -21,7 +21,7 @@ StreamArgument = Annotated[str, typer.Argument(help="The stream's name, as `inge
 @app.command("list")
 def list_(
     stream: Annotated[list[str] | None, typer.Option("--stream", "-s", help="A stream; all by default.")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Also what was settled since.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Also records that were settled since.")] = False,
 ) -> None:
     """Count refused records by stream, version and reason."""
     from ingest.apart import apart
@@ -41,11 +41,11 @@ def list_(
 @app.command()
 def show(
     stream: StreamArgument,
-    version: Annotated[int | None, typer.Option("--version", help="Of this version alone.")] = None,
-    position: Annotated[int | None, typer.Option("--position", help="With --version: this record alone.")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Also what was settled since.")] = False,
+    version: Annotated[int | None, typer.Option("--version", help="Only records of this version.")] = None,
+    position: Annotated[int | None, typer.Option("--position", help="With --version: only this record.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Also records that were settled since.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="A line of JSON for each record.")] = False,
-    raw: Annotated[bool, typer.Option("--raw", help="One record as it came, to the byte, and nothing else.")] = False,
+    raw: Annotated[bool, typer.Option("--raw", help="One record, byte for byte, and nothing else.")] = False,
 ) -> None:
     """Show refused records: why, where in the batch, their key, and the record itself."""
     import sys
@@ -107,7 +107,7 @@ def _only(stream: str, records: list[RefusedRecord]) -> RefusedRecord:
 
 
 def _json(record: RefusedRecord) -> str:
-    """Return the record as text where it is UTF-8, else in base64."""
+    """Return the record as text if it is UTF-8, else in base64."""
     import base64
 
     import orjson

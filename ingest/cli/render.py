@@ -256,7 +256,7 @@ def print_acceptance(path: Path, before: str, acceptance: Acceptance | None, *, 
     """Print the change that `contract accept` wrote, as a diff, and the steps that follow downstream."""
     console = Console(soft_wrap=True, highlight=False, markup=False)
     if acceptance is None:
-        console.print(f"{path} says what the source has; nothing is to be accepted.")
+        console.print(f"{path} agrees with the source; there is nothing to accept.")
         return
     diff = unified_diff(before.splitlines(), acceptance.text.splitlines(), str(path), str(path), lineterm="", n=1)
     console.print(spelt("\n".join(diff)))

@@ -21,7 +21,7 @@ def register(app: typer.Typer) -> None:
 def verify(
     stream: Annotated[list[str] | None, typer.Argument(metavar="[STREAM]...", help="Streams; all by default.")] = None,
     repair: Annotated[
-        bool, typer.Option("--repair", help="Land what differs; the next load brings it to RAW.")
+        bool, typer.Option("--repair", help="Land the differences; the next load brings them to RAW.")
     ] = False,
 ) -> None:
     """Compare whole tables with the lake, by key and content. Finds changes that moved no cursor.

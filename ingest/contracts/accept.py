@@ -128,9 +128,7 @@ def _is_wanted(contract: StreamContract, column: LiveColumn) -> bool:
 def _rewritten(
     contract: StreamContract, column: Column, given: dict[str, Any], live: LiveColumn | None, key: tuple[str, ...]
 ) -> dict[str, Any] | None:
-    """Return the property for the column as it is now, with what people wrote in it. Return None for a dropped
-    column.
-    """
+    """Return the property for the column as it is now, with its handwritten text. Return None for a dropped column."""
     if live is None:
         return None
     drafted = property_of(live, key)

@@ -1,4 +1,4 @@
-"""Writes a contract for a table that nobody here has seen, from its catalog alone."""
+"""Writes a contract for an unknown table from its catalog alone."""
 
 from __future__ import annotations
 

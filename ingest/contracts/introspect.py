@@ -133,8 +133,9 @@ class LiveTable:
     printed_name: str = ""
 
     def read_with(self, children: ChildTables | None) -> LiveTable:
-        """Return the table as it is read: alone (ONLY), or with the rows of its children. No key of it holds for their
-        rows.
+        """Return the table as it is read: alone (ONLY), or with the rows of its children.
+
+        The table's keys do not hold for its children's rows, so the latter has no key.
         """
         if not self.children:
             return self

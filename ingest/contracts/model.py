@@ -102,7 +102,7 @@ class StreamSpec(BaseModel):
 
 @dataclass(frozen=True)
 class Column:
-    """One landed column. `source_type` is the source's own type name, `landing` what Parquet holds."""
+    """One landed column. `source_type` is the source's own type name, `landing` the type in Parquet."""
 
     name: str
     source_type: str

@@ -1,7 +1,7 @@
 """The type mapping: the type in the lake of each type of a source column.
 
-Nothing is rounded, truncated or guessed. What Arrow holds exactly keeps its type; the rest lands as the text that
-Postgres prints for it (ISO dates, UTC, `postgres` intervals). A type that is in neither list is refused by name,
+Nothing is rounded, truncated or guessed. A type that Arrow holds exactly keeps its type. Any other lands as the text
+that Postgres prints for it (ISO dates, UTC, `postgres` intervals). A type that is in neither list is refused by name,
 unless its contract says `landAs: text`.
 """
 

@@ -1,7 +1,7 @@
 """Lossless widenings of a column's type: one rule for sources, for RAW tables and for files.
 
 A source's type is wider where every value of the old type is the same value of the new one, so that rows landed
-before the change need not be landed again. Where a column lands as text, its values must print alike as well.
+before the change need not be landed again. If a column lands as text, its values must print alike as well.
 `character(n)` is never widened: its blanks change.
 """
 

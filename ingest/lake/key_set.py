@@ -2,7 +2,7 @@
 
     root -> nodes -> ... -> chunks          _keys/<stream>/<version>-<sha256[:32]>
 
-A chunk is a Parquet file of keys in the order of their bytes. It ends where a hash of its last key says so, so that a
+A chunk is a Parquet file of keys in the order of their bytes. A hash of its last key decides where it ends, so that a
 key that comes or goes changes its own chunk, and no other. A node lists the names of chunks or nodes, and ends by the
 same rule. A name holds its object's digest: the root vouches for all of the tree, and equal names are equal content.
 It begins with the version that its pass wanted to become, so that no later pass writes it again (`ingest/lake/gc.py`).

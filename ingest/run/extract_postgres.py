@@ -90,7 +90,7 @@ class PostgresExtraction:
         return self._result(None)
 
     def verify(self, *, repair: bool) -> Verification:
-        """Compare the table with the lake; with `repair`, land what differs."""
+        """Compare the table with the lake. With `repair`, land the differences."""
         boundary = self._settled_until
 
         def source() -> SourceRows:

@@ -152,7 +152,7 @@ class KeysPass:
                 f"version {newest.version} was committed meanwhile", stream=self.contract.stream
             ) from error
         get_logger(stream=self.contract.stream).warning(
-            "the previous set of keys cannot be read; it is made anew from the lake's files", error=error.message
+            "the previous key set cannot be read; the keys are read from the lake's files", error=error.message
         )
 
     def _add_landed(self, folder: Path, difference: KeyDifference, since: int) -> int:

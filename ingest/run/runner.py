@@ -1,4 +1,4 @@
-"""One ingestion of any number of streams: what the command line and the orchestrator both call.
+"""One ingestion of any number of streams, which the command line and the orchestrator both use.
 
     with open_ingestion(settings, contracts, run_id) as ingestion:
         result = ingestion.ingest("products")

@@ -20,7 +20,7 @@ from local.snowflake.emulator.protocol.http import Endpoint
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="0 for a free one")
-    parser.add_argument("--port-file", type=Path, help="where to write the port once it is open")
+    parser.add_argument("--port-file", type=Path, help="file to write the port to once it is open")
     parser.add_argument("--copy-seconds", type=float, default=0.0, help="how long each COPY takes at least")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO)

@@ -23,7 +23,7 @@ class JsonAccessFormatter(logging.Formatter):
     """A formatter of access log lines as JSON objects."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line."""
+        """Return the log line."""
         fields: dict[str, Any] = {"level": record.levelname, "message": record.getMessage()}
         return orjson.dumps({**fields, **getattr(record, "request", {})}).decode()
 
@@ -35,7 +35,7 @@ class PlainAccessFormatter(logging.Formatter):
         super().__init__("%(asctime)s %(message)s %(milliseconds).1f ms %(request_id)s")
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line."""
+        """Return the log line."""
         request = getattr(record, "request", {})
         record.milliseconds = 1000 * request.get("seconds", 0.0)
         record.request_id = request.get("request_id", "-")

@@ -30,7 +30,7 @@ class _Fault(BaseModel):
 
     path: Annotated[
         Literal["/v1/campaigns", "/v1/events", "/v1/campaigns/stats", "/v1/events/stats"] | None,
-        Field(description="the path it is for; null: all of /v1"),
+        Field(description="the path that it applies to; null: all of /v1"),
     ] = None
     rate: Annotated[float, Field(gt=0, le=1, description="share of the requests that it meets")] = 1.0
     skip: Annotated[int, Field(ge=0, description="requests that pass before it begins")] = 0

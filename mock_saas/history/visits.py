@@ -19,7 +19,7 @@ class Visit(BaseModel):
     """A visit to the shop by a link in a message."""
 
     at: Timestamp
-    recipient: Annotated[str, Field(description="e-mail address of who followed the link")]
+    recipient: Annotated[str, Field(description="e-mail address of the visitor")]
     url: str
 
 

@@ -73,7 +73,7 @@ class BuiltMark:
             body = self._store.get(self._key)
             return None if body is None or body == _NOTHING else Built.model_validate_json(body)
         except (PlatformError, ValidationError) as error:
-            self._logger.warning("what was built last cannot be read: everything is built", error=str(error))
+            self._logger.warning("the mark of the last build cannot be read: everything is built", error=str(error))
             return None
 
     def write(self, built: Built) -> None:
@@ -81,7 +81,9 @@ class BuiltMark:
         try:
             self._put(built)
         except PlatformError as error:
-            self._logger.warning("what was built is not noted: the next run builds everything", error=str(error))
+            self._logger.warning(
+                "the mark of this build cannot be written: the next run builds everything", error=str(error)
+            )
 
     def begin(self, built: Built, run_id: str) -> None:
         """Record that run `run_id` begins a build after which `built` is no longer true until that run publishes.

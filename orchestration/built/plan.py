@@ -79,7 +79,7 @@ class Plan:
 def plan(built: Built | None, present: Present, *, whole_every: timedelta) -> Plan:
     """Return the difference between the state that the marts were built from and the present state."""
     if built is None:
-        return Plan("what the marts were built from is not known")
+        return Plan("it is not known what the marts were built from")
     if built.unfinished is not None:
         return Plan(f"run {built.unfinished} began to, and did not publish")
     if built.project != present.project:

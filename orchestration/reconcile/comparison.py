@@ -128,7 +128,7 @@ class ReconciliationError(FatalError):
 
 
 class Reconciler:
-    """A comparer of the streams of one lake and one warehouse."""
+    """Compares the streams of one lake and one warehouse."""
 
     def __init__(
         self,

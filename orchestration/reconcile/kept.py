@@ -66,7 +66,9 @@ def open_kept(path: Path | None) -> duckdb.DuckDBPyConnection:
         if path is None:
             raise
         # It was written by another version of DuckDB, or is damaged.
-        get_logger(path=str(path)).warning("what was counted cannot be read: it is counted anew", error=str(error))
+        get_logger(path=str(path)).warning(
+            "the kept counts cannot be read: everything is counted again", error=str(error)
+        )
         _remove(path)
         return open_duckdb(path)
 

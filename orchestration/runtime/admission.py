@@ -57,7 +57,7 @@ def admitted_process(asked: AskedRun, entrypoints: Mapping[str, str]) -> Process
     reasons = list(_reasons(asked, entrypoints))
     if reasons:
         raise RefusedRunError(
-            f"Refused: {'; '.join(reasons)}. An agent runs what this release registers, and nothing else. "
+            f"Refused: {'; '.join(reasons)}. An agent runs only deployments that this release registers. "
             "`python orchestration/prefect/flow.py --deploy` registers it again."
         )
     process = process_block().prepare_for_flow_run(asked.run)

@@ -44,7 +44,7 @@ def load(stream: StreamOption = None, wait: WaitOption = 30.0) -> None:
 
 @app.command()
 def reload(
-    stream: Annotated[str, typer.Argument(help="The stream whose RAW tables to build anew.")], wait: WaitOption = 30.0
+    stream: Annotated[str, typer.Argument(help="The stream whose RAW tables to build again.")], wait: WaitOption = 30.0
 ) -> None:
     """Drop a stream's RAW tables and load every version of the lake again."""
     from orchestration.warehouse.cli import commands

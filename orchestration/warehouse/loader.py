@@ -84,8 +84,9 @@ class Loader:
     def prepare(self, session: Session, contracts: Sequence[StreamContract]) -> dict[str, Fitted | PlatformError]:
         """Create the schema, the ledger and the streams' tables, and make existing tables fit their contracts.
 
-        Returns the changes by stream; for a stream whose table cannot fit its contract, the error instead. After a lost
-        connection the next one finishes the work, because each step first looks at what exists.
+        Returns the changes by stream; for a stream whose table cannot fit its contract, the error instead. If the
+        connection is lost, a repeated call on the next connection finishes the work, because each step first looks at
+        the existing state.
         """
         logger = get_logger(run_id=self._run_id)
         for_all = self._budgets.of_all([contract.stream for contract in contracts])

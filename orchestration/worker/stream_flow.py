@@ -44,17 +44,17 @@ def land_stream(
     count: bool = False,
     wait_budget_seconds: float | None = None,
 ) -> Any:
-    """Land what is new in one stream.
+    """Land new data of one stream.
 
     Args:
         stream (str): the stream to land.
         run_id (str): the run that its commits belong to; this one by default.
         shared (SharedIngestion): the horizon and snapshot of that run; its own by default.
         backfill_from (str | datetime): with `backfill_to`, land this window of cursors again instead.
-        backfill_to (str | datetime): the window's end, not within it.
+        backfill_to (str | datetime): the window's end, which is excluded.
         keys (bool): look for deletions.
         count (bool): count the rows at the source.
-        wait_budget_seconds (float): what is left of the stream's budget for waiting; WAIT_BUDGET_SECONDS by default.
+        wait_budget_seconds (float): the rest of the stream's wait budget; WAIT_BUDGET_SECONDS by default.
     """
     wait_for_a_restarting_server()
     tell_what_is_harmless()

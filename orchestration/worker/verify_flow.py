@@ -40,13 +40,13 @@ _create_table: Callable[..., object] = create_table_artifact
 
 @flow(name=VERIFY_FLOW, description="Whole tables compared with the lake: finds changes that moved no cursor.")
 def verify_streams(streams: list[str] = [], repair: bool = False) -> Any:  # noqa: B006 - Prefect shows it in its form
-    """Compare whole tables with the lake. What is new is landed first, so that only what was lost differs.
+    """Compare whole tables with the lake. New data is landed first, so that only lost changes differ.
 
     Args:
-        streams (list[str]): the streams to compare; all where none is named.
-        repair (bool): land what differs; the platform's next run loads it.
+        streams (list[str]): the streams to compare; all by default.
+        repair (bool): land the differences; the platform's next run loads them.
 
-    The run fails if a stream differs and was not repaired, and where one could not be compared.
+    The run fails if a stream differs and was not repaired, and if a stream could not be compared.
     """
     wait_for_a_restarting_server()
     tell_what_is_harmless()

@@ -1,7 +1,7 @@
-"""A provider on bad days: faults of every kind at random, run after run, while its clock and its events go on.
+"""A provider with random faults of every kind, run after run, while its clock advances and events arrive.
 
-Runs may fail, as long as they say why: a fault of the moment, a refused key, paging that runs in a circle. After them a
-quiet run and load make everything equal, and no record was landed twice.
+Runs may fail, if they name the reason: a transient fault, a refused key, paging that runs in a circle. Afterwards a run
+and a load without faults make everything equal, and no record was landed twice.
 """
 
 from __future__ import annotations

@@ -220,14 +220,14 @@ def test_an_address_at_which_nothing_answers_is_named() -> None:
     [
         ({}, "SNOWFLAKE_ACCOUNT is not set"),
         ({"SNOWFLAKE_ACCOUNT": "A-B"}, "neither SNOWFLAKE_PRIVATE_KEY_PATH nor SNOWFLAKE_PRIVATE_KEY"),
-        ({"SNOWFLAKE_ACCOUNT": "A-B", "SNOWFLAKE_PASSWORD": "hunter2"}, "for an emulator on this machine alone"),
+        ({"SNOWFLAKE_ACCOUNT": "A-B", "SNOWFLAKE_PASSWORD": "hunter2"}, "only for an emulator on this machine"),
         (
             {
                 "SNOWFLAKE_ACCOUNT": "A-B",
                 "SNOWFLAKE_PASSWORD": "hunter2",
                 "SNOWFLAKE_HOST": "a-b.example",
             },
-            "for an emulator on this machine alone",
+            "only for an emulator on this machine",
         ),
         (
             {
@@ -236,7 +236,7 @@ def test_an_address_at_which_nothing_answers_is_named() -> None:
                 "SNOWFLAKE_HOST": "x.y",
                 "SNOWFLAKE_PROTOCOL": "http",
             },
-            "SNOWFLAKE_PROTOCOL=http is taken for an emulator on this machine alone",
+            "SNOWFLAKE_PROTOCOL=http is accepted only for an emulator on this machine",
         ),
         ({"SNOWFLAKE_ACCOUNT": "A-B", "SNOWFLAKE_PORT": "often"}, "SNOWFLAKE_PORT"),
     ],

@@ -88,9 +88,9 @@ def own_settings(options: str) -> dict[str, str]:
 def hold_settings(cursor: Reads, *, through: str, own: Mapping[str, str]) -> None:
     """Make all settings hold until the transaction of `cursor` ends. `own` are those of the connection string.
 
-    The search path decides which types and functions are found, and how they are named. If `own` sets none, it is the
-    login's own, because a pooler's session keeps what another client set. `through` names the server or pooler in
-    messages.
+    The search path decides which types and functions are found, and how they are named. If `own` sets none, the login's
+    own search path is set, because a pooler's session keeps the one of another client. `through` names the server or
+    pooler in messages.
 
     Raises ConfigurationError that names the setting if one does not hold.
     """

@@ -177,7 +177,7 @@ def _stream(streams: Sequence[str]) -> DeploymentSpec:
         },
         "wait_budget_seconds": {
             "title": "Wait budget, seconds",
-            "description": "What the run has left of the stream's waiting; WAIT_BUDGET_SECONDS by default.",
+            "description": "The rest of the stream's wait budget; WAIT_BUDGET_SECONDS by default.",
             "anyOf": [{"type": "number", "minimum": 0}, {"type": "null"}],
             "default": None,
         },
@@ -205,11 +205,11 @@ def _maintenance(cron: str) -> DeploymentSpec:
             minimum=1,
         ),
         "handoff_hours": number(
-            "Hand-offs, hours", "Remove what workers handed to runs, if it is older.", default=24, minimum=1
+            "Hand-offs, hours", "Remove hand-off files of workers that are older.", default=24, minimum=1
         ),
         "allowed_age_hours": number(
             "Allowed age, hours",
-            "How long ago a stream may have been read where its contract does not say. Not judged if empty.",
+            "The allowed age of a stream whose contract states none. Not judged if empty.",
         ),
     }
     return DeploymentSpec(
@@ -229,8 +229,8 @@ def _maintenance(cron: str) -> DeploymentSpec:
 
 def _verify(streams: Sequence[str], cron: str) -> DeploymentSpec:
     fields = {
-        "streams": choice("Streams", "What to compare. All streams where none is chosen.", streams),
-        "repair": switch("Repair", "Land what differs; the next run loads it."),
+        "streams": choice("Streams", "The streams to compare; all if none is chosen.", streams),
+        "repair": switch("Repair", "Land the differences; the next run loads them."),
     }
     return DeploymentSpec(
         flow=VERIFY_FLOW,

@@ -28,7 +28,9 @@ class AlertWebhook(NotificationBlock):
     _block_type_name = "Alert Webhook"
     _block_type_slug = BLOCK_TYPE
 
-    url: SecretStr = Field(default=..., title="Webhook URL", description="Where alerts are sent. It is a secret.")
+    url: SecretStr = Field(
+        default=..., title="Webhook URL", description="The URL that alerts are sent to. It is a secret."
+    )
 
     async def notify(self, body: str, subject: str | None = None) -> None:
         """Send `body`, with retries. Raises NotificationError, whose message does not show the URL."""

@@ -30,7 +30,7 @@ from prefect.states import Cancelled
 from orchestration.runtime.names import WORK_POOL
 
 _LOOK_SECONDS = 10.0
-_MESSAGE = "Skipped: a later run of the same schedule is due, and does what this one would have done."
+_MESSAGE = "Skipped: a later run of the same schedule is due, and does the same work."
 
 _logger = get_logger("catch_up")
 

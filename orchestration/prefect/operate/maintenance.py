@@ -48,14 +48,14 @@ class House:
 
 @flow(name=MAINTENANCE_FLOW, description="Lost runs, files that nothing reads, streams that are too old.")
 def maintain(grace_hours: float = 24.0, handoff_hours: float = 24.0, allowed_age_hours: float | None = None) -> Any:
-    """Keep house: every part, whatever becomes of the others.
+    """Clean up: run every part, even if another one fails.
 
     Args:
         grace_hours (float): leave files that no commit names if they are younger.
-        handoff_hours (float): remove what workers handed over, if it is older.
-        allowed_age_hours (float): how old a stream may be whose contract does not say; not judged by default.
+        handoff_hours (float): remove hand-off files of workers that are older.
+        allowed_age_hours (float): the allowed age of a stream whose contract states none; not judged by default.
 
-    The run fails if a part did, and where a stream is too old.
+    The run fails if a part failed, and if a stream is stale.
     """
     wait_for_a_restarting_server()
     tell_what_is_harmless()

@@ -41,7 +41,7 @@ async def keep_records(client: PrefectClient, settings: OrchestrationSettings) -
         try:
             store = store or ObjectStore(settings.lake)
             for run_id in await complete_records(client, settings, store):
-                _logger.warning("the run %s was killed: its record says so now", run_id)
+                _logger.warning("the run %s was killed: it is recorded as crashed", run_id)
         except httpx.HTTPError as error:
             # The agent logs that the server is unavailable.
             _logger.debug("cannot complete the records of killed runs: %s", error)
@@ -85,4 +85,4 @@ def _take_in(store: ObjectStore, settings: OrchestrationSettings) -> None:
         with warehouse.lock(_WRITER, wait=timedelta(0)):
             take_in(Outbox(store), warehouse, settings.schemas.mart, keep=settings.ops_keep)
     except ConflictError:
-        _logger.debug("somebody writes the warehouse, and takes the records in at the end")
+        _logger.debug("another run writes the warehouse, and imports the records at its end")

@@ -108,7 +108,7 @@ class Changes:
         try:
             self.mark.forget()
         except PlatformError as error:  # there was no readable mark, so none is assumed
-            get_logger(run_id=self.run_id).warning("what is built cannot be noted", error=str(error))
+            get_logger(run_id=self.run_id).warning("the mark of the build cannot be written", error=str(error))
 
     def are_published(self, planned: Plan) -> None:
         """Record that the marts match the plan: this run published them, or an earlier one if there was nothing to

@@ -22,7 +22,7 @@ class RunParameters(BaseModel):
     streams: list[str] = Field(
         [],
         title="Streams",
-        description="What to ingest and load. All streams where none is chosen.",
+        description="The streams to ingest and load; all if none is chosen.",
     )
     full_refresh: bool = Field(
         False, title="Full refresh", description="Build incremental models anew, from all that is in RAW."
@@ -36,12 +36,14 @@ class RunParameters(BaseModel):
     backfill_to: str | datetime | None = Field(
         None, title="To", description="The end of the window, no longer within it. UTC without a zone."
     )
-    skip_ingest: bool = Field(False, title="Skip ingest", description="Load what is in the lake.")
-    skip_load: bool = Field(False, title="Skip load", description="Build from what is in RAW.")
+    skip_ingest: bool = Field(False, title="Skip ingest", description="Load the data in the lake.")
+    skip_load: bool = Field(False, title="Skip load", description="Build from the data in RAW.")
     skip_dbt: bool = Field(
         False, title="Skip dbt", description="Leave the models as they are; nothing is published then."
     )
-    skip_publish: bool = Field(False, title="Skip publish", description="Leave readers what they have.")
+    skip_publish: bool = Field(
+        False, title="Skip publish", description="Publish nothing; readers keep the last publication."
+    )
     keys: bool = Field(
         True,
         title="Look for deletions",

@@ -55,7 +55,7 @@ def show(report: RunReport) -> None:
     for key, description, rows in tables:
         if rows:
             _create_table(readable(rows), key=key, description=description)
-    _create_markdown(summary(report), key=SUMMARY, description="What the run did. Start here.")
+    _create_markdown(summary(report), key=SUMMARY, description="The summary of the run. Start here.")
 
 
 def show_refusal(error: PlatformError) -> None:
@@ -65,7 +65,7 @@ def show_refusal(error: PlatformError) -> None:
 
 
 WARNINGS = (
-    "What is odd at the source. It was landed as it is and published. The compiled SQL of a test selects its rows."
+    "Oddities of the source. They were landed unchanged and published. The compiled SQL of a test selects its rows."
 )
 RECONCILIATION = (
     "Current rows, counted at each stage: source less refused = lake = RAW = staging. "

@@ -22,7 +22,7 @@ _SELDOM = ("quarantined", "refused", "in flight", "lag, s")
 """Columns that say nothing if all of them are zero."""
 
 
-NOTHING_TO_DO = "Nothing to do: the marts were built from what is there. The warehouse was left alone."
+NOTHING_TO_DO = "Nothing to do: the marts are up to date. The warehouse was not used."
 
 
 def of_what(report: RunReport) -> str:

@@ -191,7 +191,7 @@ class _Renewal:
                     self.lost = True
                     return
             except TransientError as error:
-                get_logger().warning("could not prolong the writer's lease; trying again", error=str(error))
+                get_logger().warning("could not renew the writer's lease; trying again", error=str(error))
             except PlatformError as error:
                 get_logger().error("could not prolong the writer's lease", error=str(error))
                 self.lost = True

@@ -230,6 +230,6 @@ def _read(setting: str, path: Path | None, text: SecretStr | None, passphrase: S
             hint="openssl genrsa 2048 | openssl pkcs8 -topk8 -inform PEM -out rsa_key.p8 makes one.",
         ) from None
     if not isinstance(key, RSAPrivateKey):
-        raise AccessError(f"{setting}: Snowflake takes RSA keys alone")
+        raise AccessError(f"{setting}: Snowflake accepts only RSA keys")
     der = key.private_bytes(serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     return Key(der, path, text, passphrase)

@@ -98,11 +98,11 @@ class SnowflakeSettings(Settings):
     def _no_password_to_an_account(self) -> Self:
         if self.password is not None and not self.is_local:
             raise ValueError(
-                "SNOWFLAKE_PASSWORD is taken for an emulator on this machine alone; for an account set "
+                "SNOWFLAKE_PASSWORD is accepted only for an emulator on this machine; for an account set "
                 "SNOWFLAKE_PRIVATE_KEY_PATH"
             )
         if self.protocol == "http" and not self.is_local:
-            raise ValueError("SNOWFLAKE_PROTOCOL=http is taken for an emulator on this machine alone")
+            raise ValueError("SNOWFLAKE_PROTOCOL=http is accepted only for an emulator on this machine")
         return self
 
     @property

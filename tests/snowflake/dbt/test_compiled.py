@@ -1,4 +1,4 @@
-"""The same models for Snowflake, as far as they can be judged without one: they parse, and their SQL does.
+"""The same models compiled for Snowflake, without an account: they parse, and so does their SQL.
 
 Dialect differences stand in macros behind adapter.dispatch. Compiling an incremental model asks the warehouse whether
 its table exists; a copy of the project answers for it, both ways.
