@@ -183,7 +183,7 @@ def _tries(policy: RetryPolicy) -> str:
         return "as the budget holds" if policy.budget_seconds else "no limit"
     if policy.unreachable_tries is None:
         return str(policy.tries)
-    return f"{policy.tries}; {policy.unreachable_tries} where nothing answers"
+    return f"{policy.tries}; {policy.unreachable_tries} if nothing answers"
 
 
 def _waits(policy: RetryPolicy) -> str:
