@@ -2,5 +2,6 @@
 
 environment     the value of ENVIRONMENT, and the demo's secrets, which only dev accepts
 foreign_text    foreign text in our messages, made free of control sequences and of our secrets
+garbage         how seldom Python's garbage collector works
 passwords       the passwords within connection strings and URLs
 """

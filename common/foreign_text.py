@@ -102,12 +102,11 @@ def spelt(text: str) -> str:
 
 def redacted(text: str) -> str:
     """Return `text` with `***` for each secret of this process."""
-    # The longest secret first, because a shorter one may be part of it.
-    secrets = sorted({*_kept, *_of_environment()}, key=len, reverse=True)
-    if not secrets:
+    forms = _forms()
+    if not forms:
         return text
     decodings = [*_decodings(text)]
-    for form in map(_form, secrets):
+    for form in forms:
         if any(map(form.is_in, decodings)):
             text = form.pattern.sub(REDACTED, text)
     return text
@@ -134,6 +133,29 @@ class _Form:
 
     def is_in(self, text: str) -> bool:
         return any(sign in text for sign in self.signs)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The forms of all secrets, and the values and variables that they were found in."""
+
+    kept: tuple[str, ...]
+    variables: dict[bytes, bytes]
+    forms: tuple[_Form, ...]
+
+
+_found = _Found((), {}, ())
+
+
+def _forms() -> tuple[_Form, ...]:
+    """Return the forms of all present secrets, the longest secret first, because a shorter one may be part of it."""
+    global _found
+    # The encoded variables, because os.environ decodes each one at each access, and a run reads thousands of lines.
+    kept, variables, found = tuple(_kept), os.environ._data, _found  # type: ignore[attr-defined]
+    if found.kept != kept or found.variables != variables:
+        secrets = sorted({*kept, *_of_environment()}, key=len, reverse=True)
+        found = _found = _Found(kept, variables.copy(), tuple(map(_form, secrets)))
+    return found.forms
 
 
 @lru_cache(maxsize=512)

@@ -1,11 +1,9 @@
 """`python -m ingest`, and the `ingest` script."""
 
-import gc
-
+from common.garbage import collect_seldom
 from ingest.memory import share_one_allocator
 
-# Imports make many objects that live until the end. Otherwise the garbage collector would scan them again and again.
-gc.set_threshold(50_000, 20, 20)
+collect_seldom()
 share_one_allocator()
 
 from ingest.cli.app import main  # noqa: E402

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from common.garbage import collect_seldom
 from local.interrupts import Interrupted, raised_signals
 
 
 def main() -> None:
     """Run the command line. A stop signal at any moment ends it with one line."""
+    collect_seldom()
     try:
         with raised_signals():
             from ingest.terminal import fit_output

@@ -5,13 +5,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from common.garbage import collect_seldom
 
-from mock_saas.api.app import create_app, epoch_us
-from mock_saas.api.server import listen, serve
-from mock_saas.clock import ProviderClock
-from mock_saas.settings import Settings
-from mock_saas.state import StateError, StateFile
+collect_seldom()
+
+from pydantic import ValidationError  # noqa: E402
+
+from mock_saas.api.app import create_app, epoch_us  # noqa: E402
+from mock_saas.api.server import listen, serve  # noqa: E402
+from mock_saas.clock import ProviderClock  # noqa: E402
+from mock_saas.settings import Settings  # noqa: E402
+from mock_saas.state import StateError, StateFile  # noqa: E402
 
 EXIT_BAD_INPUT = 2
 

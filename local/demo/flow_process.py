@@ -10,6 +10,7 @@ from multiprocessing.connection import Connection
 from threading import Lock
 from typing import cast
 
+from common.garbage import collect_seldom, leave_out_present_objects
 from ingest.errors import PlatformError
 from local.demo.messages import FlowEvent, FlowFailed, FlowFinished, FlowReady, RunFlow
 from orchestration.dbt.events import NodeFinished, NodeStarted
@@ -88,11 +89,13 @@ def _run_once(send: Send, run: Callable[[], RunReport]) -> FlowFinished | FlowFa
 
 def main() -> None:
     """Run the process. It connects before its imports, so that the other end soon knows that it lives."""
+    collect_seldom()
     end = socket.socket(socket.AF_UNIX)
     end.connect(sys.argv[1])
     connection = Connection(end.detach())
     from local.demo.prefect_run import prepare, run
 
+    leave_out_present_objects()
     with connection:
         serve(connection, prepare, run)
 

@@ -13,11 +13,19 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from moto import backends
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
-from werkzeug.serving import make_server
+from common.garbage import collect_seldom, leave_out_present_objects
 
-from local.servers.s3_listing import list_by_names
+collect_seldom()
+
+from moto import backends  # noqa: E402
+from moto.moto_server.werkzeug_app import (  # noqa: E402
+    DomainDispatcherApplication,
+    MotoRequestHandler,
+    create_backend_app,
+)
+from werkzeug.serving import make_server  # noqa: E402
+
+from local.servers.s3_listing import list_by_names  # noqa: E402
 
 Environ = dict[str, Any]
 WsgiApplication = Callable[[Environ, Any], Iterable[bytes]]
@@ -60,6 +68,7 @@ def main() -> None:
     list_by_names()
     application = ConditionalWrites(DomainDispatcherApplication(create_backend_app))
     server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=MotoRequestHandler)
+    leave_out_present_objects()
     draft = port_file.with_suffix(".new")
     draft.write_text(str(server.port))
     draft.replace(port_file)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -56,7 +55,7 @@ class RunDbt:
         with suppress(PlatformError, OSError):
             project = dbt_project(self._settings, self._warehouse, self.make_folder())
             if executable().exists():
-                command = (sys.executable, "-P", waiting.__file__, self._settings.warehouse.value)
+                command = waiting.command(self._settings.warehouse.value)
                 self._waiting = spawn(project, command, stdin=subprocess.PIPE)
 
     def runner(self, *, full_tests: bool) -> DbtRunner:

@@ -30,10 +30,7 @@ from orchestration.runtime.client import let_events_log_in
 from orchestration.runtime.results import read_no_results
 
 _ENGINE = "prefect.engine"
-_IMPORTED = (
-    *(_ENGINE, "prefect.deployments", "boto3", "psycopg2", "pydantic_settings"),
-    *("ingest.contracts.registry", "ingest.lake.log", "ingest.settings"),
-)
+_IMPORTED = ("orchestration.runtime.imported",)
 
 
 class WarmProcesses:

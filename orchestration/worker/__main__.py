@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 
+from common.garbage import collect_seldom
 from orchestration.runtime import health
 from orchestration.runtime.names import ENTRYPOINTS, INGEST_QUEUE
 
@@ -22,6 +23,7 @@ def main(arguments: list[str], entrypoints: Mapping[str, Mapping[str, str]] = EN
 
 
 def _run(entrypoints: Mapping[str, str]) -> int:
+    collect_seldom()
     from ingest.errors import PlatformError
     from orchestration.runtime.agent import AgentSpec, run_agent
     from orchestration.worker.settings import WorkerSettings

@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 
+from common.garbage import collect_seldom
 from orchestration.runtime import health
 from orchestration.runtime.names import ENTRYPOINTS, MAINTENANCE_QUEUE, PLATFORM_QUEUE
 
@@ -28,6 +29,7 @@ def main(arguments: list[str], entrypoints: Mapping[str, Mapping[str, str]] = EN
 
 
 def _run(entrypoints: Mapping[str, str]) -> int:
+    collect_seldom()
     from functools import partial
 
     from ingest.errors import PlatformError

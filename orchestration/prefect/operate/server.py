@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager
 
-from prefect.server.api import server
-from prefect.server.database.configurations import AioSqliteConfiguration
-from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
+from common.garbage import collect_seldom, leave_out_present_objects
 
-from orchestration.prefect.operate import alert_webhook
-from orchestration.prefect.operate.api import quiet_migrations
-from orchestration.prefect.operate.login import Login
-from orchestration.prefect.operate.own_origin import Application, OwnOrigin, ServerSettings
+collect_seldom()
+
+from prefect.server.api import server  # noqa: E402
+from prefect.server.database.configurations import AioSqliteConfiguration  # noqa: E402
+from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction  # noqa: E402
+
+from orchestration.prefect.operate import alert_webhook  # noqa: E402
+from orchestration.prefect.operate.api import quiet_migrations  # noqa: E402
+from orchestration.prefect.operate.login import Login  # noqa: E402
+from orchestration.prefect.operate.own_origin import Application, OwnOrigin, ServerSettings  # noqa: E402
 
 
 def create_app() -> OwnOrigin:
@@ -31,6 +35,7 @@ def create_app() -> OwnOrigin:
     application: Application = server.create_app()
     if secret := settings.auth_string.get_secret_value():
         application = Login(application, secret)
+    leave_out_present_objects()
     return OwnOrigin(application, settings.hosts)
 
 
