@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import atexit
+import fcntl
 import gc
 import hashlib
 import json
 import marshal
 import os
 import shlex
+import shutil
 import socket
 import socketserver
 import subprocess
@@ -23,6 +25,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
+from importlib.metadata import version
 from multiprocessing import resource_tracker
 from pathlib import Path
 from threading import Thread
@@ -33,6 +36,8 @@ from tests.dbt.running import warm_client
 PARSED = "partial_parse.msgpack"
 """Where dbt keeps what it has parsed, in its target."""
 _KEPT_PARSED = 3
+_KEPT_STATES = 3
+NOT_OF_THE_PROJECT = {"target", "logs", "dbt_packages"}
 _NO_WORD_OF_LOCKS = "ignore::UserWarning:multiprocessing.resource_tracker"
 """A fork ends without giving its locks back; they end with the warm dbt."""
 DATABASE_FILE = "DP_MAILBLAZE_DEMO_DEV_DB.duckdb"
@@ -180,19 +185,26 @@ class _CompiledTemplates:
     def __init__(self, folder: Path) -> None:
         from jinja2 import Environment
 
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         self._folder = folder
+        self._read: dict[str, Any] = {}
         self._compile = Environment.compile
         Environment.compile = lambda environment, *source, **options: self._kept(environment, *source, **options)
+
+    def read(self) -> None:
+        """Read what other forks have kept since the last call. The forks after this one have it in memory."""
+        for entry in os.scandir(self._folder):
+            if entry.name not in self._read and "." not in entry.name:
+                self._read[entry.name] = marshal.loads(Path(entry.path).read_bytes())  # noqa: S302 - our own
 
     def _kept(self, environment: Any, source: Any, *rest: Any, **options: Any) -> Any:
         if rest or options or not isinstance(source, str):
             return self._compile(environment, source, *rest, **options)
         key = hashlib.sha256(f"{type(environment).__qualname__}\n{source}".encode()).hexdigest()
+        if key in self._read:
+            return self._read[key]
+        code = self._read[key] = self._compile(environment, source)
         path = self._folder / key
-        if path.exists():
-            return marshal.loads(path.read_bytes())  # noqa: S302 - our own
-        code = self._compile(environment, source)
         draft = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
         draft.write_bytes(marshal.dumps(code))
         draft.rename(path)
@@ -266,9 +278,10 @@ def _run(arguments: Sequence[str]) -> int:
 class _Server(socketserver.ForkingMixIn, socketserver.UnixStreamServer):
     """A server with one fork for each connection. `asked` is the newest request."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, templates: _CompiledTemplates) -> None:
         super().__init__(path, _Handler)
         self.asked: _Asked | None = None
+        self._templates = templates
         self._parsed = _Parsed()
         for _ in range(2):
             self._parsed.prepare(Path(path).with_name(PARSED))
@@ -276,21 +289,48 @@ class _Server(socketserver.ForkingMixIn, socketserver.UnixStreamServer):
     def process_request(self, request: Any, client_address: Any) -> None:
         self.asked = _Asked.received(request)
         self._parsed.prepare(self.asked.parsed)
+        self._templates.read()
         super().process_request(request, client_address)
         for output in self.asked.outputs:
             os.close(output)
 
 
-def _parse_our_project(folder: Path) -> None:
-    """Parse the project into a file of the folder, once for all forks.
+def _kept_folder() -> Path:
+    """The folder that keeps things for later processes. Each state of the project has its own, and a few are left."""
+    state = hashlib.sha256(f"{PROJECT} {sys.version}".encode())
+    for name in ("dbt-core", "dbt-common", "dbt-adapters", "dbt-duckdb", "jinja2"):
+        state.update(f"{name} {version(name)}".encode())
+    for folder, names, files in os.walk(PROJECT):
+        names[:] = sorted(set(names) - NOT_OF_THE_PROJECT)
+        for file in sorted(files):
+            path = Path(folder, file)
+            state.update(f"{path} {path.stat().st_size} ".encode() + path.read_bytes())
+    kept = PROJECT / "target" / "tests" / state.hexdigest()[:16]
+    kept.mkdir(parents=True, exist_ok=True)
+    os.utime(kept)
+    with suppress(FileNotFoundError):  # another process removes them, too
+        for old in sorted(kept.parent.iterdir(), key=lambda path: path.stat().st_mtime)[:-_KEPT_STATES]:
+            shutil.rmtree(old, ignore_errors=True)
+    return kept
+
+
+def _parse_our_project(kept: Path, folder: Path) -> None:
+    """Parse the project into a file of the folder, once for all forks and all later processes.
 
     A fork does it, because parsing leaves threads behind.
     """
-    child = os.fork()
-    if child == 0:
-        os._exit(_parse_into(folder))
-    _, status = os.waitpid(child, 0)
-    assert status == 0, "dbt could not parse our project"
+    with (kept / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (kept / PARSED).exists():
+            child = os.fork()
+            if child == 0:
+                os._exit(_parse_into(folder))
+            _, status = os.waitpid(child, 0)
+            assert status == 0, "dbt could not parse our project"
+            shutil.copyfile(folder / PARSED, kept / "draft")
+            (kept / "draft").rename(kept / PARSED)
+        else:
+            shutil.copyfile(kept / PARSED, folder / PARSED)
 
 
 def _parse_into(folder: Path) -> int:
@@ -318,20 +358,22 @@ def _make_schemas(target: str) -> None:
 def main() -> None:
     """Serve."""
     path, target = sys.argv[1:]
-    import_module("dbt.cli.main")
-    import_module(f"dbt.adapters.{target}")
-    _CompiledTemplates(Path(path).with_name("templates"))
+    for module in ("cli.main", f"adapters.{target}", "task.build", "task.compile"):
+        import_module(f"dbt.{module}")
+    kept = _kept_folder()
+    templates = _CompiledTemplates(kept / "templates")
     _look_once_for_secrets()
     _name_callers_quickly()
     if target == "duckdb":  # what is parsed for an account holds for that account alone
-        _parse_our_project(Path(path).parent)
+        _parse_our_project(kept, Path(path).parent)
+    templates.read()
     _make_schemas(target)
     resource_tracker.ensure_running()  # dbt's locks start one, for each fork where there is none
     assert threading.active_count() == 1, "a process with threads cannot be forked"
     # What is imported stays, and is not to be copied into each fork by a collection that looks at it.
     gc.freeze()
     gc.set_threshold(_COLLECT_AFTER, 50, 50)
-    with _Server(path) as server:
+    with _Server(path, templates) as server:
         # The thread that waits for the end only reads: it holds no lock that a fork could miss.
         Thread(target=lambda: (sys.stdin.read(), server.shutdown()), daemon=True).start()
         print("ready", flush=True)
