@@ -43,7 +43,10 @@ fi
 compile_what_runs() {
   local name imported=()
   for name in prefect dbt dbt_common dbt_semantic_interfaces sqlalchemy alembic pydantic fastapi starlette griffe botocore \
-    agate jinja2 networkx rich structlog werkzeug cryptography pygments markdown_it httpx; do
+    agate jinja2 networkx rich structlog werkzeug cryptography pygments markdown_it httpx \
+    anyio attr boto3 charset_normalizer click daff dateutil filelock flask h11 h2 hpack httpcore isodate jmespath jsonschema \
+    leather mashumaro moto/core moto/moto_api moto/moto_server moto/s3 moto/utilities opentelemetry parsedatetime pendulum \
+    pydantic_settings requests ruamel s3transfer snowplow_tracker sqlparse typer urllib3 uvicorn websockets yaml; do
     [ ! -d "$1/$name" ] || imported+=("$1/$name")
   done
   .venv/bin/python -m compileall -q -j 0 -x /tests/ "${imported[@]}"

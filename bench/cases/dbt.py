@@ -13,7 +13,8 @@ from bench.history import History
 from bench.measure import Command, Contender, interleave, run
 from bench.parts import parts
 from bench.results import Check, Line, Picture, Series, series_of
-from bench.world import World, python
+from bench.world import World
+from orchestration.dbt import waiting
 from orchestration.dbt.runner import NOT_OF_A_RUN, OWN_DATA
 from orchestration.settings import REPOSITORY, OrchestrationSettings
 
@@ -110,8 +111,7 @@ def _build(world: World, database: Path, folder: Path, *, full: bool) -> Command
     where = ("--project-dir", project, "--profiles-dir", project)
     return Command(
         [
-            Path(python()).with_name("dbt"),
-            "--no-use-colors",
+            *waiting.command("duckdb", "--no-use-colors"),
             "build",
             *(f"--exclude={item}" for item in (*NOT_OF_A_RUN, *OWN_DATA)),
             *where,
