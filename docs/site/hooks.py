@@ -47,7 +47,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the pages that the navigation names, wherever they lie in the repository, and the parts."""
+    """Add the pages that the navigation names, wherever they are in the repository, and the pages of the parts."""
     named = {path for path in _paths(config.nav) if (REPOSITORY / path).is_file()}
     documentation = {path.as_posix() for path in _below(REPOSITORY, "docs/**/*") if path.suffix in PUBLISHED}
     for path in sorted(named | documentation - {"docs/decisions/template.md"}):

@@ -65,7 +65,9 @@ def verify_streams(streams: list[str] = [], repair: bool = False) -> Any:  # noq
 
 
 class _Verifier:
-    """A verifier of one stream after the other, each in its own ingestion, so that no snapshot is kept open for all."""
+    """A verifier of several streams, one after the other, each in its own ingestion, so that no snapshot stays open for
+    all.
+    """
 
     def __init__(self, settings: IngestSettings, run_id: str, logger: Logger) -> None:
         self._settings = settings

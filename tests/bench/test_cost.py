@@ -1,4 +1,4 @@
-"""The cost model: its rules, and the page that must show what it gives for the recorded measurement."""
+"""The cost model: its rules, and the page, which must show the model's results for the recorded measurement."""
 
 from __future__ import annotations
 

@@ -223,7 +223,9 @@ def test_a_table_that_is_locked_is_told_with_who_locks_it_and_the_others_go_on(w
 def test_whoever_waits_to_alter_a_table_in_mid_run_does_not_make_the_run_wait_for_ever(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The session waits for the run's lock, and the run's next reader waits behind it: only we can end that."""
+    """The session waits for the run's lock, and the run's next reader waits behind the session: only the run can end
+    this.
+    """
     monkeypatch.setitem(session.SETTINGS, "lock_timeout", "200ms")
     world.execute(ITEMS)
     world.execute("insert into items values (1, 'a')")

@@ -155,6 +155,6 @@ print(child.pid, flush=True)
 
 
 def ended(processes: list[psutil.Process]) -> bool:
-    """Wait until all are gone. A zombie that its adopter has not reaped counts as gone."""
+    """Wait until all processes have ended. A zombie that its adopter has not reaped counts as ended."""
     _, alive = psutil.wait_procs(processes, timeout=PATIENCE)
     return not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]

@@ -1,7 +1,7 @@
-"""Ask a warm dbt (`warm.py`) for one invocation, and be its process to whoever started this one.
+"""Asks a warm dbt (`warm.py`) for one invocation, and stands in for dbt's process to its own parent.
 
-`python -I -S warm_client.py SOCKET ARGUMENTS...` has dbt's output, exit code, folder, environment and umask, and hands
-on the signals that end it. It imports little: it starts in 20 ms.
+`python -I -S warm_client.py SOCKET ARGUMENTS...` has dbt's output, exit code, folder, environment and umask, and passes
+on the signals that end it. It imports little, so it starts in 20 ms.
 """
 
 from __future__ import annotations

@@ -275,7 +275,7 @@ def test_a_role_that_cannot_be_taken_on_is_bad_input(account: LakeAccount) -> No
 
 
 class ForgetfulS3:
-    """An S3 that ignores If-None-Match, as some did."""
+    """An S3 server that ignores If-None-Match, as some servers did."""
 
     def __init__(self, real: Any) -> None:
         self._real = real
