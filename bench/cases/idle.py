@@ -113,7 +113,7 @@ def measure(world: World) -> Measured:
 
 
 def _moved(mark: KeySetMark | None, version: int) -> KeySetMark | None:
-    """Return the mark of the same key set, as of another version."""
+    """Return the mark of the same key set for another version."""
     return mark.model_copy(update={"version": version}) if mark else None
 
 

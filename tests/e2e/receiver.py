@@ -41,7 +41,7 @@ class Handler(BaseHTTPRequestHandler):
         self._answer(told)
 
     def do_DELETE(self) -> None:
-        """Forget them."""
+        """Forget the received requests."""
         with self.server.lock:
             self.server.received.clear()
         self._answer("ok")

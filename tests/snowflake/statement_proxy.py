@@ -221,7 +221,7 @@ def _statement(headers: dict[str, str], body: bytes) -> str:
 
 
 def _without(effect: Effect) -> _Answer | None:
-    """Return the response if the request does not arrive."""
+    """Return the response to a request that is not forwarded."""
     if isinstance(effect, Refused):
         code = f"{effect.errno:06d}"
         data = {"errorCode": code, "sqlState": effect.sqlstate, "queryId": "01b2c3d4-0000-1111-0000-000000000001"}

@@ -43,7 +43,7 @@ class EmulatedAws:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment variables that a program needs to find it, with all rights."""
+        """The environment variables with which a program finds the emulated AWS, with all rights."""
         return {**self.server.environment, "AWS_EC2_METADATA_DISABLED": "true"}
 
     def client(self, service: str) -> Any:

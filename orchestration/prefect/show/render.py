@@ -71,7 +71,7 @@ class Lines:
         self._line(f"  [{colour}]{node.status}[/] {kind} {escape(node.name)}{rows} in {node.seconds:.1f} s")
 
     def reconciled(self, reconciliation: Reconciliation) -> None:
-        """Print nothing, because the table shows it."""
+        """Print nothing, because the table shows the reconciliation."""
 
     def published(self, publication: Publication) -> None:
         self._line(f"  {escape(publication.location)}")

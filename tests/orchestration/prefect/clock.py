@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass
 class Clock:
-    """Seconds, as `time.monotonic` gives them."""
+    """A clock of seconds, in place of `time.monotonic`."""
 
     now: float = 0.0
 

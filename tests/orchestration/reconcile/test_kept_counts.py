@@ -175,7 +175,7 @@ def test_a_key_that_became_wider(store: ObjectStore, tmp_path: Path) -> None:
 
 
 def test_two_counts_at_once(lake: LakeBuilder, store: ObjectStore, tmp_path: Path) -> None:
-    """The second does not use the kept counts."""
+    """The second count does not use the kept counts."""
     lake.data([thing(1)])
     with KeptCounts(tmp_path).file(name_of(store, "things")) as path:
         assert path is not None
