@@ -93,11 +93,12 @@
     {{ return("greatest(" ~ day ~ ", " ~ first_day() ~ ")") }}
 {%- endmacro %}
 
-{#- After the merge of fct_inventory_daily: deletes days outside its span, because the run's day went back. -#}
+{#- After the merge of fct_inventory_daily: deletes days outside its span, because the run's day went back, and days before
+    a pair's first movement, because a movement has changed its pair or its time. -#}
 {% macro delete_days_out_of_span() -%}
     {%- if is_incremental() -%}
     delete from {{ this }}
-    where inventory_date < {{ first_day() }} or inventory_date > {{ business_day() }}
+    where inventory_date < {{ first_day() }} or inventory_date > {{ business_day() }} or _movement_count = 0
     {%- endif -%}
 {%- endmacro %}
 

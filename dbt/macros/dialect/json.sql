@@ -15,6 +15,20 @@
 {%- endmacro %}
 
 
+{#- A text as a JSON string, with its quotes. Both warehouses know these functions. -#}
+{% macro json_quoted(text) -%}
+    {%- set backslash, quote = 'chr(92)', 'chr(34)' -%}
+    {%- set escaped = namespace(text=text) -%}
+    {%- for character in (backslash, quote) -%}
+        {%- set escaped.text = 'replace(' ~ escaped.text ~ ', ' ~ character ~ ', ' ~ backslash ~ ' || ' ~ character ~ ')' -%}
+    {%- endfor -%}
+    {%- for number in range(1, 32) -%}
+        {%- set escaped.text = 'replace(' ~ escaped.text ~ ', chr(' ~ number ~ '), ' ~ backslash ~ " || 'u%04x')" % number -%}
+    {%- endfor -%}
+    {{ return(quote ~ ' || ' ~ escaped.text ~ ' || ' ~ quote) }}
+{%- endmacro %}
+
+
 {#- The number of elements in the array at a path; null if there is no array. -#}
 {% macro json_array_size(column, path) -%}
     {{ return(adapter.dispatch('json_array_size')(column, path)) }}

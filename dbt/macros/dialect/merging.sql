@@ -1,11 +1,23 @@
 {#- How an incremental model's new rows replace rows with the same key. DuckDB uses a deletion and an insertion, within
     dbt's transaction: after an update it rewrites all columns of each block of 122,880 rows with a changed row, which
-    at ten million events costs more than the whole computation. -#}
+    at ten million events costs more than the whole computation. A model that has already looked up the rows to replace
+    names a column that is null for all other rows, `meta: {known_by: column}`: then DuckDB does not search for them again. -#}
 {% macro duckdb__get_incremental_merge_sql(arg_dict) -%}
+    {%- set known_by = config.get('meta', {}).get('known_by') -%}
+    {%- if known_by -%}
+    {%- set key, columns = arg_dict['unique_key'], get_quoted_csv(arg_dict['dest_columns'] | map(attribute='name')) -%}
+    delete from {{ arg_dict['target_relation'] }}
+    where {{ key }} in (select {{ key }} from {{ arg_dict['temp_relation'] }} where {{ known_by }} is not null);
+
+    insert into {{ arg_dict['target_relation'] }} ({{ columns }})
+    select {{ columns }}
+    from {{ arg_dict['temp_relation'] }}
+    {%- else -%}
     {{ return(get_delete_insert_merge_sql(
         arg_dict['target_relation'], arg_dict['temp_relation'], arg_dict['unique_key'], arg_dict['dest_columns'],
         arg_dict['incremental_predicates']
     )) }}
+    {%- endif -%}
 {%- endmacro %}
 
 

@@ -1,5 +1,8 @@
 {{ config(materialized='incremental', incremental_strategy='replace', unique_key=['recipient_hash', 'kind']) }}
 
+-- dbt does not see what only an incremental run refers to:
+-- depends_on: {{ ref('int_email_events') }}
+
 with
 
 landed as (
@@ -15,6 +18,12 @@ messages_touched as (
     select message_id, recipient_hash, unsubscribed_at, hard_bounced_at, _log_version
     from {{ ref('int_message_lifecycle') }}
     where _log_version > (select coalesce(max(_events_version), 0) from {{ this }})
+
+    union all
+
+    -- One without an event left is there no more.
+    select message_id, null, null, null, version
+    from ({{ messages_left(after='select coalesce(max(_events_version), 0) from ' ~ this) }}) as left_behind
 ),
 
 refusals_touched as (

@@ -1,19 +1,48 @@
-{{ config(materialized='incremental', incremental_strategy='merge', unique_key='message_id') }}
+{{ config(
+    materialized='incremental',
+    incremental_strategy='merge',
+    unique_key='message_id',
+    post_hook=["{{ delete_messages_without_events(this) }}", "{{ log_row_count(last=true) }}"],
+) }}
 
 with
 
-events as (
-    select *
-    from {{ ref('int_email_events') }}
-    {%- if is_incremental() %}
-    -- A message with a new event is computed again from all of its events, because events come late and in any order.
-    where message_id in (
-        select message_id
+{% if is_incremental() -%}
+-- A message with a new event, and a message that an event has left, is computed again from all of its events, because events come
+-- late and in any order. Its version is the newest one that changed it. A message without events gets a row without any, which is
+-- then deleted.
+touched as (
+    select message_id, max(version) as version
+    from (
+        select message_id, _log_version as version
         from {{ ref('int_email_events') }}
         where _log_version > (select coalesce(max(_log_version), 0) from {{ this }})
-    )
-    {%- endif %}
+
+        union all
+
+        {{ messages_left(after='select coalesce(max(_log_version), 0) from ' ~ this) }}
+    ) as messages
+    group by message_id
+),
+
+events as (
+    select
+        touched.message_id,
+        events.campaign_id,
+        events.recipient_hash,
+        events.event_type,
+        events.is_machine_open,
+        events.bounce_class,
+        events.occurred_at,
+        touched.version as _log_version
+    from touched
+    left join {{ ref('int_email_events') }} as events on events.message_id = touched.message_id
 )
+{%- else -%}
+events as (
+    select * from {{ ref('int_email_events') }}
+)
+{%- endif %}
 
 select
     message_id,

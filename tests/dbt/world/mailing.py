@@ -99,10 +99,7 @@ def late_event(shop: Shop) -> None:
 
 
 def correct_event(shop: Shop) -> None:
-    """List an event again with another type, time, address or campaign.
-
-    Its message stays the same, because the event's identifier stands for it.
-    """
+    """List an event again with another type, time, address, campaign or message."""
     event = shop.rng.choice(shop.deliveries)["record"]
     other = shop.rng.choice(shop.deliveries)["record"]
     kind = shop.rng.choice(("sent", "opened", "clicked", "unsubscribed", "bounced"))
@@ -112,6 +109,7 @@ def correct_event(shop: Shop) -> None:
         {"occurred_at": iso(moved)},
         {"campaign_id": other["campaign_id"]},
         {"recipient": other["recipient"]},
+        {"message_id": other["message_id"]},
     )
     deliver(shop, event | shop.rng.choice(changes), shop.tick())
 

@@ -66,6 +66,22 @@ def restore_product(shop: Shop) -> None:
         shop.rows("products")[row["product_id"],] = row
 
 
+def correct_movement(shop: Shop) -> None:
+    """A restocking is written down again: as another warehouse's or product's, now and then of the day before."""
+    key = shop.draw("stock_movements", lambda row: row["reason"] == "restock")
+    if key:
+        shop.tick()
+        row = shop.rows("stock_movements")[key]
+        pairs = (row["warehouse_id"], row["product_id"]), shop.rng.choice(sorted(shop.rows("stock_levels")))
+        for pair, units in zip(pairs, (-row["quantity"], row["quantity"]), strict=True):
+            if level := shop.rows("stock_levels").get(pair):
+                shop.change("stock_levels", pair, on_hand=level["on_hand"] + units)
+        moved_at = row["moved_at"] - timedelta(days=shop.rng.choice((0, 1)))
+        shop.rows("stock_movements")[key] = row | {
+            "warehouse_id": pairs[1][0], "product_id": pairs[1][1], "moved_at": moved_at, "created_at": shop.now
+        }  # fmt: skip
+
+
 def add_customer(shop: Shop) -> None:
     """Sign up a customer."""
     shop.tick()

@@ -12,7 +12,7 @@ from ingest.contracts.types import Kind, LandingType
 from orchestration.warehouse.loader import LoadResult
 from tests.dbt.names import HOSTILE_NAMES, SHOWN_OTHERWISE
 from tests.dbt.running.project import DbtResult
-from tests.dbt.world import trade
+from tests.dbt.world import mailing, trade
 from tests.dbt.world.history import live_far_away, live_through_a_round, open_shop
 from tests.dbt.world.shop import Shop
 from tests.snowflake.dbt.relations import differences
@@ -61,6 +61,7 @@ class History:
         self._load_and_build()
 
         trade.delete_product(self.shop)
+        self._say_otherwise()
         # Rounds bring back what was withdrawn, and may change it: this one is away for a landing, and back as it was.
         [away] = self.shop.withdrawn
         self.shop.withdrawn.clear()
@@ -76,6 +77,14 @@ class History:
         self.shop.backfill(self.two.lake, "order_items", 10)
         self.shop.land(self.two.lake)
         self._load_and_build()
+
+    def _say_otherwise(self) -> None:
+        """Events and movements are listed again, and belong to something else."""
+        rng, self.shop.rng = self.shop.rng, Random(5)
+        for _ in range(20):
+            mailing.correct_event(self.shop)
+            trade.correct_movement(self.shop)
+        self.shop.rng = rng
 
     def _alter_the_source(self) -> None:
         lake = self.two.lake

@@ -45,6 +45,7 @@ def test_all_that_can_happen_has_happened(history: History) -> None:
     assert values("MART.DIM_PRODUCT", "IS_DELETED") == {"bool True", "bool False"}
     assert values("INTERMEDIATE.INT_ORDERS", "IS_DELETED") == {"bool True", "bool False"}
     assert len(values("MART.FCT_ORDERS", "ATTRIBUTED_CLICK_EVENT_ID")) > 5
+    assert any("msg_" in value for value in values("INTERMEDIATE.INT_EMAIL_EVENTS", "_FORMER_MESSAGES"))
     assert len(values("STAGING.STG_ORDERS", "SEEN AT")) > 5
     assert {f"str {name}" for name in (*HOSTILE_NAMES, *SHOWN_OTHERWISE)} <= {
         value.rpartition(" of ")[0] for row in duckdb["SNAPSHOTS.SNAP_PRODUCTS"].rows for value in row

@@ -2,8 +2,11 @@
     materialized='incremental',
     incremental_strategy='merge',
     unique_key='message_id',
-    post_hook="{{ cluster_by('sent_date') }}",
+    post_hook=["{{ delete_messages_without_events(ref('int_message_lifecycle')) }}", "{{ cluster_by('sent_date') }}", "{{ log_row_count(last=true) }}"],
 ) }}
+
+-- dbt does not see what only an incremental run refers to:
+-- depends_on: {{ ref('int_email_events') }}
 
 with
 
@@ -37,6 +40,10 @@ new_rows as (
     where _log_version > (select coalesce(max(_log_version), 0) from {{ this }})
 ),
 
+messages_left as (
+    {{ messages_left(after='select coalesce(max(_log_version), 0) from ' ~ this) }}
+),
+
 -- The addresses with a new first refusal, and those of messages whose refusal a new event may have changed.
 refusing as (
     select recipient_hash
@@ -56,6 +63,14 @@ refusing as (
             or known.bounce_class is distinct from new_rows.bounce_class
             or new_rows.hard_bounced_at <> new_rows.bounced_at
         )
+
+    union
+
+    -- Where an event was theirs until now, it may have been the refusal, or all that there was of them.
+    select known.recipient_hash
+    from {{ this }} as known
+    inner join messages_left on messages_left.message_id = known.message_id
+    where known.unsubscribed_at is not null or known.bounced_at is not null
 ),
 
 -- Messages with a new event, and messages whose context may have changed: the calendar, a refusal that was reported

@@ -61,6 +61,31 @@ moved_again as (
     group by ledger.warehouse_key, ledger.product_id
 ),
 
+-- The pairs that a counted movement has left for another pair or day: fewer of the counted movements are still there. They are
+-- computed again from their first day on.
+counted as (
+    select known.warehouse_key, known.product_id, known._movement_count
+    from {{ this }} as known
+    inner join processed on known.inventory_date = least(processed.last_date, {{ business_day() }})
+),
+
+still_there as (
+    select ledger.warehouse_key, ledger.product_id, count(*) as movement_count
+    from ledger
+    inner join processed
+        on ledger._log_version <= processed.log_version
+        and ledger.counted_on <= processed.last_date
+    group by ledger.warehouse_key, ledger.product_id
+),
+
+pairs_left as (
+    select counted.warehouse_key, counted.product_id
+    from counted
+    left join still_there
+        on still_there.warehouse_key = counted.warehouse_key and still_there.product_id = counted.product_id
+    where counted._movement_count <> coalesce(still_there.movement_count, 0)
+),
+
 -- Products whose price or reorder point may have changed: a version landed, or there are several versions.
 revalued_products as (
     select products.product_id
@@ -101,6 +126,8 @@ touched as (
         select warehouse_key, product_id, first_date from moved_again
         union all
         select warehouse_key, product_id, first_date from revalued
+        union all
+        select warehouse_key, product_id, {{ first_day() }} from pairs_left
     ) as reasons
     group by warehouse_key, product_id
 ),
@@ -114,6 +141,7 @@ moves_by_day as (
         sum(case when ledger.moved_quantity > 0 then ledger.moved_quantity else 0 end) as quantity_in,
         -sum(case when ledger.moved_quantity < 0 then ledger.moved_quantity else 0 end) as quantity_out,
         sum(ledger.quantity) as quantity,
+        count(*) as movement_count,
         max(ledger._log_version) as _log_version
     from ledger
     {%- if is_incremental() %}
@@ -134,6 +162,10 @@ periods as (
             partition by warehouse_key, product_id order by counted_on
             rows between unbounded preceding and current row
         ) as closing_quantity,
+        sum(movement_count) over (
+            partition by warehouse_key, product_id order by counted_on
+            rows between unbounded preceding and current row
+        ) as movement_count,
         max(_log_version) over (
             partition by warehouse_key, product_id order by counted_on
             rows between unbounded preceding and current row
@@ -159,6 +191,7 @@ computed as (
         case when calendar.calendar_date = periods.counted_on then periods.quantity_in else 0 end as quantity_in,
         case when calendar.calendar_date = periods.counted_on then periods.quantity_out else 0 end as quantity_out,
         periods.closing_quantity,
+        periods.movement_count,
         periods._log_version
     from periods
     inner join calendar
@@ -182,6 +215,7 @@ carried as (
         0 as quantity_in,
         0 as quantity_out,
         known.closing_quantity,
+        known._movement_count as movement_count,
         known._log_version
     from {{ this }} as known
     inner join processed on known.inventory_date = processed.last_date
@@ -190,15 +224,28 @@ carried as (
         on touched.warehouse_key = known.warehouse_key
         and touched.product_id = known.product_id
     where touched.product_id is null
+),
+
+-- The days of theirs before whose end nothing has moved any more: written as such, and then deleted.
+emptied as (
+    select known.*
+    from {{ this }} as known
+    inner join pairs_left on pairs_left.warehouse_key = known.warehouse_key and pairs_left.product_id = known.product_id
+    left join (
+        select warehouse_key, product_id, min(counted_on) as first_date
+        from moves_by_day
+        group by warehouse_key, product_id
+    ) as present on present.warehouse_key = known.warehouse_key and present.product_id = known.product_id
+    where present.first_date is null or known.inventory_date < present.first_date
 )
 {%- endif %},
 
 balances as (
-    select inventory_date, warehouse_key, product_id, quantity_in, quantity_out, closing_quantity, _log_version
+    select inventory_date, warehouse_key, product_id, quantity_in, quantity_out, closing_quantity, movement_count, _log_version
     from computed
     {%- if is_incremental() %}
     union all
-    select inventory_date, warehouse_key, product_id, quantity_in, quantity_out, closing_quantity, _log_version
+    select inventory_date, warehouse_key, product_id, quantity_in, quantity_out, closing_quantity, movement_count, _log_version
     from carried
     {%- endif %}
 )
@@ -217,7 +264,8 @@ select
     products.currency,
     balances._log_version,
     products._log_version as _products_version,
-    coalesce(reorder_points._log_version, 0) as _levels_version
+    coalesce(reorder_points._log_version, 0) as _levels_version,
+    cast(balances.movement_count as bigint) as _movement_count
 from balances
 left join products
     on products.product_id = balances.product_id
@@ -226,3 +274,25 @@ left join reorder_points
     on reorder_points.warehouse_key = balances.warehouse_key
     and reorder_points.product_id = balances.product_id
     and {{ holds_at_end_of('balances.inventory_date', 'reorder_points') }}
+{%- if is_incremental() %}
+
+union all
+
+select
+    inventory_date,
+    warehouse_key,
+    product_key,
+    product_id,
+    quantity_in,
+    quantity_out,
+    closing_quantity,
+    reorder_point,
+    is_below_reorder_point,
+    stock_value_incl_tax,
+    currency,
+    _log_version,
+    _products_version,
+    _levels_version,
+    0
+from emptied
+{%- endif %}
