@@ -51,6 +51,6 @@ def _plain(text: str) -> str:
 
 
 def incomplete(reasons: list[str]) -> None:
-    """Draw a line under the header on the data that the figures leave out."""
+    """Draw a caption under the header that names the data missing from the figures."""
     if reasons:
         st.caption(" · ".join(reasons))

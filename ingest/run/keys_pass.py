@@ -268,7 +268,7 @@ class _Spool:
 
     @property
     def is_ordered(self) -> bool:
-        """Whether each key came once, in the order of the keys' bytes. Nothing has to be sorted in that case."""
+        """Whether the source sent each key once, in the order of the keys' bytes. Then nothing has to be sorted."""
         return self._order.holds
 
     def add(self, keys: pa.RecordBatch) -> None:

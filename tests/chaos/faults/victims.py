@@ -47,7 +47,7 @@ class Victim:
         return self.process.pid
 
     def kill(self) -> None:
-        """Kill it by SIGKILL, so that it can finish nothing."""
+        """Kill the victim with SIGKILL, so that it can finish nothing."""
         self.process.kill()
 
     def wait(self, seconds: float | None = None) -> int | None:

@@ -64,7 +64,7 @@ class TwoWarehouses:
     snowflake: Built
 
     def build(self) -> DbtResult:
-        """Build both: the models in DuckDB, models and data tests in Snowflake. Return Snowflake's result."""
+        """Build both warehouses: models in DuckDB, models and data tests in Snowflake. Return Snowflake's result."""
         with ThreadPoolExecutor(1) as pool:
             duckdb = pool.submit(self.duckdb.build, *MODELS)
             built = self.snowflake.build(*MODELS_AND_DATA_TESTS)
