@@ -15,17 +15,17 @@
 {%- endmacro %}
 
 
-{#- A text as a JSON string, with its quotes. Both warehouses know these functions. -#}
+{#- A text as a JSON string, with its quotes. -#}
 {% macro json_quoted(text) -%}
-    {%- set backslash, quote = 'chr(92)', 'chr(34)' -%}
-    {%- set escaped = namespace(text=text) -%}
-    {%- for character in (backslash, quote) -%}
-        {%- set escaped.text = 'replace(' ~ escaped.text ~ ', ' ~ character ~ ', ' ~ backslash ~ ' || ' ~ character ~ ')' -%}
-    {%- endfor -%}
-    {%- for number in range(1, 32) -%}
-        {%- set escaped.text = 'replace(' ~ escaped.text ~ ', chr(' ~ number ~ '), ' ~ backslash ~ " || 'u%04x')" % number -%}
-    {%- endfor -%}
-    {{ return(quote ~ ' || ' ~ escaped.text ~ ' || ' ~ quote) }}
+    {{ return(adapter.dispatch('json_quoted')(text)) }}
+{%- endmacro %}
+
+{% macro duckdb__json_quoted(text) -%}
+    {{ return("cast(to_json(" ~ text ~ ") as varchar)") }}
+{%- endmacro %}
+
+{% macro snowflake__json_quoted(text) -%}
+    {{ return("to_json(cast(" ~ text ~ " as variant))") }}
 {%- endmacro %}
 
 

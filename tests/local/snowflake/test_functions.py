@@ -42,6 +42,7 @@ SCALAR: dict[str, Any] = {
     "TRY_CAST('12.345' AS NUMBER(5,2))": Decimal("12.35"), "CAST('7' AS INT)": 7, "TRUE::INT": 1,
     "PARSE_JSON('{\"a\": [1, \"x\"]}'):a[1]::VARCHAR": "x",
     "GET_PATH(PARSE_JSON('{\"a\": {\"b\": 2}}'), 'a.b')::INT": 2, "ARRAY_SIZE(PARSE_JSON('[1, 2]'))": 2,
+    "TO_JSON('a\"b\\n'::VARIANT)": '"a\\"b\\n"', "TO_JSON(NULL::VARIANT)": None,
     "IS_VARCHAR(PARSE_JSON('\"a\"'))": True, "IS_VARCHAR(PARSE_JSON('1'))": False,
     "CURRENT_DATABASE() IS NOT NULL": True, "CURRENT_SCHEMA()": "RAW", "CURRENT_ROLE()": "ACCOUNTADMIN",
     "CURRENT_SECONDARY_ROLES()": '{"roles":"","value":""}',
