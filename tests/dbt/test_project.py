@@ -65,6 +65,16 @@ def test_every_data_test_says_which_kind_it_is_and_stops_publication_only_for_a_
         assert what.endswith("."), test["name"]
 
 
+def test_no_unit_test_gives_a_backslash_which_snowflake_reads_as_an_escape(compiled: DbtResult) -> None:
+    tests = compiled.manifest()["unit_tests"].values()
+    assert tests
+    for test in tests:
+        for fixture in (*test["given"], test["expect"]):
+            rows = fixture["rows"]
+            cells = [rows] if isinstance(rows, str) else [str(cell) for row in rows or () for cell in row.values()]
+            assert not any("\\" in cell for cell in cells), test["name"]
+
+
 def test_incremental_models_merge_and_refuse_another_list_of_columns(models: dict[str, dict[str, Any]]) -> None:
     for name, model in models.items():
         if model["config"]["materialized"] == "incremental":
