@@ -34,3 +34,10 @@ def test_what_runs_in_one_worker(nodeid: str, quick: str, slow: str) -> None:
 def test_the_longest_come_first_and_the_others_keep_their_order() -> None:
     scopes = ["tests/test_docs.py", "tests/bench/test_week.py::test_a_day", "tests/common/test_arguments.py", DBT]
     assert sorted(scopes, key=place_of) == [scopes[3], scopes[1], scopes[0], scopes[2]]
+
+
+def test_whatever_uses_the_line_in_two_warehouses_runs_in_one_worker() -> None:
+    modules = [path.relative_to(ROOT) for path in (ROOT / "tests/snowflake/dbt").glob("test_*.py")]
+    using = [f"{module}" for module in modules if "history: History" in (ROOT / module).read_text(encoding="utf-8")]
+    assert using
+    assert {module: scope_of(f"{module}::test_one") for module in using} == dict.fromkeys(using, THE_LINE)

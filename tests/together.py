@@ -23,6 +23,7 @@ SHARED = {
     "tests/snowflake/dbt/test_lint.py": THE_LINE,
     "tests/snowflake/dbt/test_parity.py": THE_LINE,
     "tests/snowflake/dbt/test_questions.py": THE_LINE,
+    "tests/snowflake/dbt/test_statements.py": THE_LINE,
 }
 """What takes seconds or minutes to make, by the beginning of the path of those that use it."""
 APART = "tests/snowflake/"

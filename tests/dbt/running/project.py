@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.dbt.running.warm import BUSINESS_NOW, PARSED, PROJECT, Invocation, warm_dbt
+from tests.dbt.running.parsed import BUSINESS_NOW, PARSED, PROJECT, hand_on
+from tests.dbt.running.warm import Invocation, warm_dbt
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 CI_PROFILES = REPOSITORY / ".github" / "ci_profiles"
@@ -70,13 +70,10 @@ class Dbt:
         output = self.work / "dbt.out"
         dbt = warm_dbt(environment.get("DBT_TARGET", "duckdb"))
         parsed, kept = self.work / "target" / PARSED, dbt.folder / PARSED
-        if self.profiles == PROJECT and kept.exists() and not parsed.exists():
-            parsed.parent.mkdir(exist_ok=True)
-            shutil.copyfile(kept, parsed)
+        if self.profiles == PROJECT and not parsed.exists():
+            hand_on(kept, parsed, environment)
         arguments = ("--no-use-colors", *command.split(), *paths, *arguments)
         code = dbt.run(Invocation(arguments, str(self.work), environment, str(output), self.manifest))
-        if self.project == self.profiles == PROJECT and parsed.exists() and not kept.exists():
-            shutil.copyfile(parsed, kept)
         return DbtResult(code, output.read_text(), self.work / "target")
 
     def succeed(self, command: str, *arguments: str, **variables: str) -> DbtResult:

@@ -6,14 +6,12 @@
 from __future__ import annotations
 
 import atexit
-import fcntl
 import gc
 import hashlib
 import json
 import marshal
 import os
 import shlex
-import shutil
 import socket
 import socketserver
 import subprocess
@@ -25,26 +23,22 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from importlib.metadata import version
 from multiprocessing import resource_tracker
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
 from tests.dbt.running import warm_client
+from tests.dbt.running.parsed import (
+    PARSED,
+    Unpacked,
+    kept_folder,
+    parse_alike_for_all_accounts,
+    parse_our_project,
+)
 
-PARSED = "partial_parse.msgpack"
-"""Where dbt keeps what it has parsed, in its target."""
-_KEPT_PARSED = 3
-_KEPT_STATES = 3
-NOT_OF_THE_PROJECT = {"target", "logs", "dbt_packages"}
 _NO_WORD_OF_LOCKS = "ignore::UserWarning:multiprocessing.resource_tracker"
 """A fork ends without giving its locks back; they end with the warm dbt."""
-DATABASE_FILE = "DP_MAILBLAZE_DEMO_DEV_DB.duckdb"
-"""As the databases of most tests are called, in dbt's folder."""
-PROJECT = Path(__file__).resolve().parents[3] / "dbt"
-BUSINESS_NOW = "2026-12-31T12:00:00Z"
-"""When dbt runs, whatever the machine's clock says: in the year of the shop of shop.py."""
 _COLLECT_AFTER = 100_000
 """Objects: dbt makes many, and keeps most of them to its end."""
 
@@ -145,38 +139,6 @@ class _Asked:
     def parsed(self) -> Path:
         """The file with dbt's earlier parsing."""
         return Path(self.environment.get("DBT_TARGET_PATH", self.folder), PARSED)
-
-
-class _Parsed:
-    """A cache of unpacked parsing files for forks, because unpacking takes a second."""
-
-    def __init__(self) -> None:
-        from dbt.contracts.graph.manifest import Manifest
-
-        self._unpack = Manifest.from_msgpack
-        self._seen: set[str] = set()
-        self._kept: dict[str, Manifest] = {}
-        Manifest.from_msgpack = self._read
-
-    def prepare(self, path: Path) -> None:
-        """Unpack the file here when it is requested the second time."""
-        from dbt.parser.manifest import extended_mashumuro_decoder
-
-        data = path.read_bytes() if path.exists() else b""
-        key = hashlib.sha256(data).hexdigest()
-        if key in self._seen and key not in self._kept:
-            if len(self._kept) == _KEPT_PARSED:
-                del self._kept[next(iter(self._kept))]
-            kept = self._kept[key] = self._unpack(data, decoder=extended_mashumuro_decoder)
-            kept.build_flat_graph()  # each invocation does so; how its kinds of nodes are written down is compiled here
-            gc.collect()
-            gc.freeze()
-        if data:
-            self._seen.add(key)
-
-    def _read(self, data: bytes, **options: Any) -> Any:
-        kept = self._kept.get(hashlib.sha256(data).hexdigest())
-        return self._unpack(data, **options) if kept is None else kept
 
 
 class _CompiledTemplates:
@@ -282,7 +244,7 @@ class _Server(socketserver.ForkingMixIn, socketserver.UnixStreamServer):
         super().__init__(path, _Handler)
         self.asked: _Asked | None = None
         self._templates = templates
-        self._parsed = _Parsed()
+        self._parsed = Unpacked()
         for _ in range(2):
             self._parsed.prepare(Path(path).with_name(PARSED))
 
@@ -293,53 +255,6 @@ class _Server(socketserver.ForkingMixIn, socketserver.UnixStreamServer):
         super().process_request(request, client_address)
         for output in self.asked.outputs:
             os.close(output)
-
-
-def _kept_folder() -> Path:
-    """The folder that keeps things for later processes. Each state of the project has its own, and a few are left."""
-    state = hashlib.sha256(f"{PROJECT} {sys.version}".encode())
-    for name in ("dbt-core", "dbt-common", "dbt-adapters", "dbt-duckdb", "jinja2"):
-        state.update(f"{name} {version(name)}".encode())
-    for folder, names, files in os.walk(PROJECT):
-        names[:] = sorted(set(names) - NOT_OF_THE_PROJECT)
-        for file in sorted(files):
-            path = Path(folder, file)
-            state.update(f"{path} {path.stat().st_size} ".encode() + path.read_bytes())
-    kept = PROJECT / "target" / "tests" / state.hexdigest()[:16]
-    kept.mkdir(parents=True, exist_ok=True)
-    os.utime(kept)
-    with suppress(FileNotFoundError):  # another process removes them, too
-        for old in sorted(kept.parent.iterdir(), key=lambda path: path.stat().st_mtime)[:-_KEPT_STATES]:
-            shutil.rmtree(old, ignore_errors=True)
-    return kept
-
-
-def _parse_our_project(kept: Path, folder: Path) -> None:
-    """Parse the project into a file of the folder, once for all forks and all later processes.
-
-    A fork does it, because parsing leaves threads behind.
-    """
-    with (kept / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (kept / PARSED).exists():
-            child = os.fork()
-            if child == 0:
-                os._exit(_parse_into(folder))
-            _, status = os.waitpid(child, 0)
-            assert status == 0, "dbt could not parse our project"
-            shutil.copyfile(folder / PARSED, kept / "draft")
-            (kept / "draft").rename(kept / PARSED)
-        else:
-            shutil.copyfile(kept / PARSED, folder / PARSED)
-
-
-def _parse_into(folder: Path) -> int:
-    environment = {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "ENVIRONMENT": "dev", "BUSINESS_NOW": BUSINESS_NOW}
-    environment |= {"DUCKDB_PATH": DATABASE_FILE}  # with another one, dbt parses the whole project again
-    places = ("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT))
-    os.environ |= environment
-    parsed = ("--target-path", str(folder), "--log-path", str(folder), "--log-level-file", "none", "--no-write-json")
-    return _run(["--quiet", "parse", *places, *parsed])
 
 
 def _make_schemas(target: str) -> None:
@@ -360,12 +275,14 @@ def main() -> None:
     path, target = sys.argv[1:]
     for module in ("cli.main", f"adapters.{target}", "task.build", "task.compile"):
         import_module(f"dbt.{module}")
-    kept = _kept_folder()
+    kept = kept_folder()
     templates = _CompiledTemplates(kept / "templates")
     _look_once_for_secrets()
     _name_callers_quickly()
-    if target == "duckdb":  # what is parsed for an account holds for that account alone
-        _parse_our_project(kept, Path(path).parent)
+    import_module("orchestration.dbt.lighter").make_lighter()
+    if target == "snowflake":
+        parse_alike_for_all_accounts()
+    parse_our_project(kept, Path(path).parent, target, _run)
     templates.read()
     _make_schemas(target)
     resource_tracker.ensure_running()  # dbt's locks start one, for each fork where there is none

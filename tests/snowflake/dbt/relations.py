@@ -6,11 +6,9 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from decimal import Decimal
 
 from orchestration.warehouse.ddl import Table
-from orchestration.warehouse.protocol import Session
+from orchestration.warehouse.protocol import Row, Session
 
 _FAMILIES = {
     "BOOLEAN": "boolean",
@@ -37,7 +35,7 @@ class Relation:
     """A table or view: type families by upper-case column name, in order, and its rows, counted."""
 
     columns: tuple[tuple[str, str], ...]
-    rows: Counter[tuple[str, ...]]
+    rows: Counter[Row]
 
 
 def read_relation(session: Session, schema: str, name: str) -> Relation:
@@ -47,7 +45,7 @@ def read_relation(session: Session, schema: str, name: str) -> Relation:
     rows = session.query(f"SELECT {quoted} FROM {schema}.{name}")
     return Relation(
         tuple((column.upper(), family(type_)) for column, type_ in columns.items()),
-        Counter(tuple(_text(value) for value in row) for row in rows),
+        Counter(rows),
     )
 
 
@@ -59,14 +57,6 @@ def family(type_: str) -> str:
     if match := _NUMBER.fullmatch(type_):
         return f"scale {match[2]}" if int(match[2]) else "integer"
     return _FAMILIES[type_]
-
-
-def _text(value: object) -> str:
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat() if value.tzinfo else value.isoformat()
-    if isinstance(value, Decimal | float | date | bytes | bool | int | str) or value is None:
-        return f"{type(value).__name__} {value!s}"
-    raise AssertionError(f"{type(value).__name__} is no type of a warehouse")
 
 
 def differences(duckdb: Mapping[str, Relation], snowflake: Mapping[str, Relation], limit: int = 3) -> list[str]:
@@ -86,4 +76,4 @@ def _different(duckdb: Relation, snowflake: Relation, limit: int) -> Iterable[st
             ("DuckDB", duckdb.rows - snowflake.rows),
             ("Snowflake", snowflake.rows - duckdb.rows),
         ):
-            yield f"{rows.total()} rows in {where} alone, such as {sorted(rows)[:limit]}"
+            yield f"{rows.total()} rows in {where} alone, such as {sorted(rows, key=str)[:limit]}"
