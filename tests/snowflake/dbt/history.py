@@ -15,7 +15,7 @@ from tests.dbt.running.project import DbtResult
 from tests.dbt.world import mailing, trade
 from tests.dbt.world.history import live_far_away, live_through_a_round, open_shop
 from tests.dbt.world.shop import Shop
-from tests.snowflake.dbt.relations import differences
+from tests.snowflake.dbt.relations import Relation, differences
 from tests.snowflake.dbt.two_warehouses import TwoWarehouses
 
 NEWS = ("products", "orders", "order_items", "stock_levels", "stock_movements", "email_events")
@@ -40,7 +40,8 @@ class Run:
 class History:
     """The record of all runs. `refused` is why Snowflake's loader did not widen a number's scale by itself.
 
-    `statements` are all statements sent to an emulated account.
+    `duckdb` is what DuckDB holds after the last run, by `SCHEMA.NAME`. `statements` are all statements sent to an
+    emulated account.
     """
 
     two: TwoWarehouses
@@ -48,6 +49,7 @@ class History:
     """How many statements the account has been sent by now."""
     shop: Shop = field(default_factory=lambda: open_shop(Random(3)))
     runs: list[Run] = field(default_factory=list)
+    duckdb: Mapping[str, Relation] = field(default_factory=dict)
     refused: str = ""
     statements: tuple[str, ...] = ()
 
@@ -109,6 +111,7 @@ class History:
         first_statement = self.sent()
         result = self.two.build()
         duckdb, snowflake = self.two.relations(result.manifest())
+        self.duckdb = duckdb
         rows = sum(relation.rows.total() for relation in snowflake.values())
         self.runs.append(Run(first_statement, result, differences(duckdb, snowflake), len(snowflake), rows))
 

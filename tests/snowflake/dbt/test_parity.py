@@ -26,29 +26,29 @@ def test_snowflake_holds_what_duckdb_holds(history: History, run: int) -> None:
 
 def test_all_that_can_happen_has_happened(history: History) -> None:
     """Otherwise parity would prove little."""
-    duckdb, _ = history.two.relations(history.runs[-1].result.manifest())
+    duckdb = history.duckdb
 
-    def values(relation: str, column: str) -> set[str]:
+    def values(relation: str, column: str) -> set[object]:
         names = [name for name, _ in duckdb[relation].columns]
         return {row[names.index(column)] for row in duckdb[relation].rows}
 
     for snapshot in ("SNAP_PRODUCTS", "SNAP_CAMPAIGNS"):
-        assert values(f"SNAPSHOTS.{snapshot}", "DBT_IS_DELETED") == {"str True", "str False"}
+        assert values(f"SNAPSHOTS.{snapshot}", "DBT_IS_DELETED") == {"True", "False"}
     names = [name for name, _ in duckdb["SNAPSHOTS.SNAP_PRODUCTS"].columns]
     seen = Counter(
         tuple(row[names.index(column)] for column in ("PRODUCT_ID", "UPDATED_AT", "DBT_IS_DELETED"))
         for row in duckdb["SNAPSHOTS.SNAP_PRODUCTS"].rows
     )
     assert 2 in seen.values(), "a product left and came back as it was"
-    assert values("MART.DIM_PRODUCT", "VERSION_NUMBER") >= {"int 1", "int 2"}
-    assert "str unknown" in values("MART.FCT_ORDER_LINES", "CUSTOMER_KEY")
-    assert values("MART.DIM_PRODUCT", "IS_DELETED") == {"bool True", "bool False"}
-    assert values("INTERMEDIATE.INT_ORDERS", "IS_DELETED") == {"bool True", "bool False"}
+    assert values("MART.DIM_PRODUCT", "VERSION_NUMBER") >= {1, 2}
+    assert "unknown" in values("MART.FCT_ORDER_LINES", "CUSTOMER_KEY")
+    assert values("MART.DIM_PRODUCT", "IS_DELETED") == {True, False}
+    assert values("INTERMEDIATE.INT_ORDERS", "IS_DELETED") == {True, False}
     assert len(values("MART.FCT_ORDERS", "ATTRIBUTED_CLICK_EVENT_ID")) > 5
-    assert any("msg_" in value for value in values("INTERMEDIATE.INT_EMAIL_EVENTS", "_FORMER_MESSAGES"))
+    assert any("msg_" in f"{value}" for value in values("INTERMEDIATE.INT_EMAIL_EVENTS", "_FORMER_MESSAGES"))
     assert len(values("STAGING.STG_ORDERS", "SEEN AT")) > 5
-    assert {f"str {name}" for name in (*HOSTILE_NAMES, *SHOWN_OTHERWISE)} <= {
-        value.rpartition(" of ")[0] for row in duckdb["SNAPSHOTS.SNAP_PRODUCTS"].rows for value in row
+    assert {*HOSTILE_NAMES, *SHOWN_OTHERWISE} <= {
+        f"{value}".rpartition(" of ")[0] for row in duckdb["SNAPSHOTS.SNAP_PRODUCTS"].rows for value in row
     }
     assert dict(duckdb["INTERMEDIATE.INT_ORDER_ITEMS"].columns)["UNIT_PRICE"] == "scale 4"
     assert dict(duckdb["MART.FCT_ORDER_LINES"].columns)["UNIT_PRICE_INCL_TAX"] == "scale 2"
