@@ -20,17 +20,7 @@
             {{ compiled_code }}
         )
     {%- endcall -%}
-    {%- set strategy = adapter.get_incremental_strategy_macro(context, config.get('incremental_strategy')) -%}
-    {%- set arguments = {
-        'target_relation': target,
-        'temp_relation': news,
-        'unique_key': config.get('unique_key'),
-        'dest_columns': columns_kept(news, target),
-        'incremental_predicates': none,
-    } -%}
-    {%- call statement('main') -%}
-        {{ strategy(arguments) }}
-    {%- endcall -%}
+    {%- do merge_news(news, target) -%}
 
     {{ run_hooks(post_hooks) }}
     {{ return({'relations': [target]}) }}
@@ -114,6 +104,21 @@
     alter {{ relation.type }} {{ relation }} alter {{ comments | join(', ') }}
 {%- endmacro %}
 
+
+{#- Merges the rows of the relation `news` into an incremental model's table, by the model's strategy. -#}
+{% macro merge_news(news, target) -%}
+    {%- set strategy = adapter.get_incremental_strategy_macro(context, config.get('incremental_strategy')) -%}
+    {%- set arguments = {
+        'target_relation': target,
+        'temp_relation': news,
+        'unique_key': config.get('unique_key'),
+        'dest_columns': columns_kept(news, target),
+        'incremental_predicates': none,
+    } -%}
+    {%- call statement('main') -%}
+        {{ strategy(arguments) }}
+    {%- endcall -%}
+{%- endmacro %}
 
 {#- The columns of an incremental model's table. If its query has other columns, or one with a type that the table's
     type does not hold, dbt's checks run, by its contract and on_schema_change. Columns that the source has widened are

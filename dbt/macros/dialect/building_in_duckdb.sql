@@ -20,17 +20,7 @@
             {{ compiled_code }}
         )
     {%- endcall -%}
-    {%- set strategy = adapter.get_incremental_strategy_macro(context, config.get('incremental_strategy')) -%}
-    {%- set arguments = {
-        'target_relation': target,
-        'temp_relation': news,
-        'unique_key': config.get('unique_key'),
-        'dest_columns': columns_kept(news, target),
-        'incremental_predicates': none,
-    } -%}
-    {%- call statement('main') -%}
-        {{ strategy(arguments) }}
-    {%- endcall -%}
+    {%- do merge_news(news, target) -%}
 
     {{ run_hooks(post_hooks) }}
     {%- do adapter.commit() -%}
