@@ -203,7 +203,7 @@ def test_every_ingest_command_is_shown() -> None:
 
 def test_the_rotation_of_keys_stands_in_one_place_with_settings_that_exist() -> None:
     text = (REPOSITORY / "terraform" / "README.md").read_text(encoding="utf-8")
-    steps = text.partition("## Keys change without a stop\n")[2].partition("\n## ")[0]
+    steps = text.partition("## Rotate keys without downtime\n")[2].partition("\n## ")[0]
     declared = (REPOSITORY / "terraform" / "variables.tf").read_text(encoding="utf-8")
     settings = (REPOSITORY / ".env.example").read_text(encoding="utf-8")
 
