@@ -17,10 +17,10 @@ from ingest.contracts.triggers import Trigger, Written
 if TYPE_CHECKING:
     from ingest.contracts.introspect import LiveTable
 
-_PLAIN = "only fields of NEW set one after the other, without a condition, then `return new`, are"
+_PLAIN = "it may only assign fields of NEW, one after the other and without a condition, and then `return new`"
 _KINDS = {"v": "a view", "m": "a materialized view", "f": "a foreign table"}
 _KEPT = (Value.CLOCK, Value.IF_NULL)
-"""What a new row's cursor may be set to: a value that was given stays, as it does without any trigger."""
+"""Values that a trigger may give the cursor of a new row. With IF_NULL, a given value stays, as without a trigger."""
 
 
 def why_not_moved(table: LiveTable, column: str) -> str | None:
@@ -37,9 +37,9 @@ def why_not_moved(table: LiveTable, column: str) -> str | None:
 
 def _why_not(relation: Written, column: str) -> str | None:
     if relation.kind in _KINDS:
-        return f"it is {_KINDS[relation.kind]}, and what is written lies elsewhere"
+        return f"it is {_KINDS[relation.kind]}, whose rows are written elsewhere"
     if relation.rewritten:
-        return "a rule rewrites what is written to it"
+        return "a rule rewrites the statements that write to it"
     if relation.replicated:
         return "a subscription writes to it, with the publisher's clock and without its triggers"
     return _why_not_on_update(relation, column) or _why_not_on_insert(relation, column)
@@ -51,7 +51,7 @@ def _why_not_on_update(relation: Written, column: str) -> str | None:
         return None
     reason: str | None = _of_what_does_not_fire(relation.triggers, column)
     guard: Trigger | None = None
-    """The trigger that has moved the cursor if the row had changed by then."""
+    """The trigger that moved the cursor if the row differed at that point."""
     for trigger in firing:
         if not trigger.each_row:
             continue
@@ -101,7 +101,7 @@ def _changes_nothing(trigger: Trigger) -> bool:
 
 
 def _of_unknown_code(trigger: Trigger) -> str:
-    return f"what trigger '{trigger.name}' does ({trigger.function}) is not certain: {_PLAIN}"
+    return f"the effect of trigger '{trigger.name}' ({trigger.function}) is not certain: {_PLAIN}"
 
 
 def _of_condition(trigger: Trigger) -> str:
@@ -113,8 +113,8 @@ def _of_comparison(trigger: Trigger, relation: Written) -> str | None:
     if relation.changed_exactly or trigger.compares_bytes:
         return None
     return (
-        f"trigger '{trigger.name}' moves it only WHEN {trigger.condition}, which takes values that print differently "
-        "(such as 1.0 and 1.00) for equal"
+        f"trigger '{trigger.name}' moves it only WHEN {trigger.condition}, which treats values that print differently "
+        "(such as 1.0 and 1.00) as equal"
     )
 
 
@@ -124,10 +124,10 @@ def _of_what_does_not_fire(triggers: Sequence[Trigger], column: str) -> str:
         if not _sets_clock(trigger, column):
             continue
         if not trigger.fires:
-            how = "disabled" if trigger.mode == "D" else "for sessions of replication alone"
+            how = "disabled" if trigger.mode == "D" else "enabled only for sessions of replication"
             return f"trigger '{trigger.name}', which moves it, is {how}"
         if not trigger.on_update:
-            return f"trigger '{trigger.name}' moves it on inserts alone"
+            return f"trigger '{trigger.name}' moves it only on inserts"
         if not trigger.before or not trigger.each_row:
             return f"trigger '{trigger.name}' fires {'for each statement' if trigger.before else 'after the update'}"
     return "no trigger sets it before each update"

@@ -87,11 +87,11 @@ def test_a_proved_cursor_is_drafted(statements: tuple[str, ...], database: Conne
     ("statements", "reason"),
     [
         ((), "no trigger sets it before each update"),
-        ((trigger("m", "maybe"),), r"what trigger 'm' does \(maybe\) is not certain"),
+        ((trigger("m", "maybe"),), r"the effect of trigger 'm' \(maybe\) is not certain"),
         ((trigger("m", "fill"),), "no trigger sets it"),
         ((trigger("m", "label"),), "no trigger sets it"),
         ((TOUCH, "alter table t disable trigger m"), "'m', which moves it, is disabled"),
-        ((TOUCH, "alter table t enable replica trigger m"), "for sessions of replication alone"),
+        ((TOUCH, "alter table t enable replica trigger m"), "only for sessions of replication"),
         ((trigger("m", "touch", "before update of label"),), "only on updates of some columns"),
         ((trigger("m", "touch", when="when (new.label = 'x')"),), r"only WHEN \(\(new\.label = 'x'"),
         ((trigger("m", "touch", when="when (pg_trigger_depth() = 0)"),), "only WHEN"),
@@ -99,7 +99,7 @@ def test_a_proved_cursor_is_drafted(statements: tuple[str, ...], database: Conne
             (trigger("m", "touch", when="when (old.* is distinct from new.* and new.label = 'x')"),),
             "only WHEN",
         ),
-        ((trigger("m", "touch", "before insert"),), "on inserts alone"),
+        ((trigger("m", "touch", "before insert"),), "only on inserts"),
         ((trigger("m", "touch", "after update"),), "after the update"),
         (("create trigger m before update on t execute function touch()",), "for each statement"),
         ((TOUCH, trigger("z", "undo")), "'z' sets it to something else"),
@@ -187,7 +187,7 @@ def test_each_partition_and_each_child_has_triggers_of_its_own(database: Connect
 def test_a_view_is_never_proved(database: Connection) -> None:
     made(database, TOUCH, "create view v as select * from t")
     view = live_tables(database, ["public.v"])["public.v"]
-    assert why_not_moved(view, "updated_at") == "it is a view, and what is written lies elsewhere"
+    assert why_not_moved(view, "updated_at") == "it is a view, whose rows are written elsewhere"
 
 
 def test_rows_that_a_subscription_brings_fire_no_trigger(database: Connection) -> None:
