@@ -12,7 +12,8 @@ import yaml
 from ingest.contracts.registry import PACKAGED, ContractRegistry
 from orchestration.dbt import sources as dbt_sources
 from orchestration.dbt.sources import KEYS_FILE, SOURCES_FILE, generate, main
-from tests.dbt.running.project import PROJECT, Dbt
+from tests.dbt.running.parsed import PROJECT
+from tests.dbt.running.project import Dbt
 from tests.dbt.running.raw_database import RawDatabase
 from tests.dbt.world.history import open_shop
 

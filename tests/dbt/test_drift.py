@@ -13,7 +13,8 @@ import yaml
 from ingest.contracts.registry import ContractRegistry
 from orchestration.warehouse.duckdb.warehouse import DIALECT
 from tests.dbt.names import HOSTILE_NAMES, SHOWN_OTHERWISE
-from tests.dbt.running.project import PROJECT, Dbt
+from tests.dbt.running.parsed import PROJECT
+from tests.dbt.running.project import Dbt
 from tests.dbt.running.raw_database import RawDatabase
 from tests.dbt.world import trade
 from tests.dbt.world.history import live_through_a_round, open_shop

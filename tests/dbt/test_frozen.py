@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
 from copy import deepcopy
 from datetime import timedelta
 from pathlib import Path
@@ -86,8 +85,8 @@ def reported(told_once: tuple[Shop, RawDatabase], tmp_path: Path) -> tuple[Shop,
     return deepcopy(shop), raw, dbt_on(raw, tmp_path)
 
 
-def told(raw: RawDatabase, order_id: int) -> dict[str, Sequence[tuple[Any, ...]]]:
-    return {name: raw.query(sql.replace("?", str(order_id))) for name, sql in REPORTED.items()}
+def told(raw: RawDatabase, order_id: int) -> dict[str, list[tuple[Any, ...]]]:
+    return raw.queries({name: sql.replace("?", str(order_id)) for name, sql in REPORTED.items()})
 
 
 def test_what_was_reported_stays(reported: tuple[Shop, RawDatabase, Dbt]) -> None:

@@ -29,7 +29,7 @@ DIMENSIONS = ("--select", *(f"+{table}" for table in KEYS), "--indirect-selectio
 
 def keys(raw: RawDatabase) -> dict[str, list[tuple[Any, ...]]]:
     """Return the keys of every dimension, with the values that they stand for."""
-    return {table: raw.query(f"select {columns} from MART.{table} order by all") for table, columns in KEYS.items()}
+    return raw.queries({table: f"select {columns} from MART.{table} order by all" for table, columns in KEYS.items()})
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ from datetime import date
 from holidays import country_holidays
 
 from orchestration.dbt.holidays import COUNTRIES, FILE, as_macro
-from tests.dbt.running.project import BUSINESS_NOW
+from tests.dbt.running.parsed import BUSINESS_NOW
 from tests.dbt.running.raw_database import RawDatabase
 
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date.fromisoformat(BUSINESS_NOW[:10])

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from tests.dbt.conftest import MODELS_AND_DATA_TESTS
-from tests.dbt.running.project import BUSINESS_NOW, Dbt
+from tests.dbt.running.parsed import BUSINESS_NOW
+from tests.dbt.running.project import Dbt
 from tests.dbt.running.raw_database import RawDatabase
 from tests.dbt.world import expected, mailing, resolution, trade
 from tests.dbt.world.history import live_through_a_round, open_shop
@@ -29,19 +30,17 @@ def contents(raw: RawDatabase) -> dict[str, list[tuple[Any, ...]]]:
     """Return the rows of every table above STAGING, sorted, without the columns that keep an incremental
     model's state.
     """
-    tables = raw.query(
-        "select table_schema, table_name from information_schema.tables "
-        "where table_schema in ('INTERMEDIATE', 'MART') order by 1, 2"
-    )
-    return {f"{schema}.{table}": raw.query(_sorted_rows(raw, schema, table)) for schema, table in tables}
-
-
-def _sorted_rows(raw: RawDatabase, schema: str, table: str) -> str:
     columns = raw.query(
-        f"select column_name from information_schema.columns where table_schema = '{schema}' "
-        f"and table_name = '{table}' and column_name not like '\\_%' escape '\\' order by ordinal_position"
+        "select table_schema, table_name, string_agg(column_name, ', ' order by ordinal_position) "
+        "from information_schema.columns where table_schema in ('INTERMEDIATE', 'MART') "
+        "and column_name not like '\\_%' escape '\\' group by all order by all"
     )
-    return f'select {", ".join(name for (name,) in columns)} from "{schema}"."{table}" order by all'
+    return raw.queries(
+        {
+            f"{schema}.{table}": f'select {names} from "{schema}"."{table}" order by all'
+            for schema, table, names in columns
+        }
+    )
 
 
 @pytest.mark.slow

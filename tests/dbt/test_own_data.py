@@ -16,7 +16,8 @@ from orchestration.warehouse.duckdb.warehouse import DIALECT, DuckDBWarehouse
 from orchestration.warehouse.ops.rows import ROW_TYPES, RunRecord, RunRow, StreamRow
 from orchestration.warehouse.ops.tables import READERS_VIEWS, import_records, ops_table
 from tests.dbt.conftest import dbt_on
-from tests.dbt.running.project import PROJECT, mart_names
+from tests.dbt.running.parsed import PROJECT
+from tests.dbt.running.project import mart_names
 from tests.dbt.running.raw_database import RawDatabase
 
 NOON = datetime(2028, 2, 29, 12, tzinfo=UTC)

@@ -197,7 +197,8 @@ class Half:
         tables = self.raw.query(
             "select table_schema, table_name from information_schema.tables where table_schema <> 'RAW' order by all"
         )
-        return {f"{schema}.{table}": self.raw.query(f"from {schema}.{table} order by all") for schema, table in tables}
+        names = [f"{schema}.{table}" for schema, table in tables]
+        return self.raw.queries({name: f"from {name} order by all" for name in names})
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from tests.dbt.conftest import SALT
-from tests.dbt.running.project import CI_PROFILES, PROJECT, Dbt, DbtResult
+from tests.dbt.running.parsed import PROJECT
+from tests.dbt.running.project import CI_PROFILES, Dbt, DbtResult
 from tests.dbt.running.raw_database import RawDatabase
 
 KINDS = {

@@ -95,6 +95,11 @@ class RawDatabase:
         with self.opened(read_only=True) as connection:
             return connection.execute(sql).fetchall()
 
+    def queries(self, statements: Mapping[str, str]) -> dict[str, list[tuple[Any, ...]]]:
+        """Return all rows of each of these queries, by its name. The file is opened once."""
+        with self.opened(read_only=True) as connection:
+            return {name: connection.execute(sql).fetchall() for name, sql in statements.items()}
+
     def execute(self, sql: str) -> None:
         """Run a statement."""
         with self.opened() as connection:

@@ -11,7 +11,8 @@ import shutil
 
 import pytest
 
-from tests.dbt.running.project import PROJECT, Dbt
+from tests.dbt.running.parsed import PROJECT
+from tests.dbt.running.project import Dbt
 from tests.snowflake.dbt.snowflake_grammar import SQLFLUFF_PYTHON, refused_by_sqlfluff, refused_by_sqlglot
 
 OFFLINE = "{% macro is_incremental() %}{{ return(not flags.FULL_REFRESH) }}{% endmacro %}"
