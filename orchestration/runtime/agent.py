@@ -68,8 +68,8 @@ class AgentSpec:
     beside: tuple[Beside, ...] = ()
 
 
-def run_agent(spec: AgentSpec) -> NoReturn:
-    """Run an agent until SIGTERM or SIGINT, which end the process with code 0.
+def run_agent(spec: AgentSpec, warm: WarmProcesses) -> NoReturn:
+    """Run an agent until SIGTERM or SIGINT, which end the process with code 0. `warm` starts its flow runs.
 
     Raises ConfigurationError if PREFECT_API_URL is not set.
     """
@@ -82,32 +82,30 @@ def run_agent(spec: AgentSpec) -> NoReturn:
     tell_what_is_harmless()
     warnings.filterwarnings("ignore", category=PrefectDeprecationWarning)
     let_events_log_in()
-    asyncio.run(_run_to_the_end(spec))
+    asyncio.run(_run_to_the_end(spec, warm))
     raise AssertionError("the process has ended")
 
 
-async def _run_to_the_end(spec: AgentSpec) -> NoReturn:
+async def _run_to_the_end(spec: AgentSpec, warm: WarmProcesses) -> NoReturn:
     """Run the agent, and exit the process right after it.
 
     An ordinary exit would take seconds of a container's ten: asyncio waits for threads, such as those that wait for a
     lake, and the interpreter tears down all that Prefect has imported.
     """
-    await _run(spec)
+    await _run(spec, warm)
     logging.shutdown()
     os._exit(0)
 
 
-async def _run(spec: AgentSpec) -> None:
+async def _run(spec: AgentSpec, warm: WarmProcesses) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     heartbeat_file(spec.name).unlink(missing_ok=True)
-    processes = WarmProcesses()
-    processes.warm_up()
     async with async_client() as client:
         if not await _until(stop, _prepare(client, spec)):
             return
-        async with _Agent(spec, processes) as agent:
+        async with _Agent(spec, warm) as agent:
             _logger.info("%s takes work from %s of %s", spec.name, " and ".join(spec.queues), WORK_POOL)
             try:
                 await _until(stop, _work(agent, client, spec))

@@ -3,6 +3,8 @@
 Prefect starts each flow run as a new interpreter, and importing Prefect takes two to three seconds of a core: more than
 landing most streams does. Python's fork server imports it once. A fork is safe only with one thread, so the server
 imports no module that starts another, as pyarrow and duckdb do for their memory. These imports cost a run little.
+
+The agent imports Prefect, too. So the fork server is itself a fork of the agent, made while the agent has one thread.
 """
 
 from __future__ import annotations
@@ -14,9 +16,13 @@ import runpy
 import socket
 import sys
 import tempfile
+import threading
+import traceback
 import warnings
-from collections.abc import Mapping
-from multiprocessing import forkserver
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from multiprocessing import forkserver, resource_tracker, util
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 from typing import Any
@@ -30,7 +36,7 @@ from orchestration.runtime.client import let_events_log_in
 from orchestration.runtime.results import read_no_results
 
 _ENGINE = "prefect.engine"
-_IMPORTED = ("orchestration.runtime.imported",)
+_IMPORTED = "orchestration.runtime.imported"
 
 
 class WarmProcesses:
@@ -38,16 +44,20 @@ class WarmProcesses:
 
     def __init__(self) -> None:
         self._context: ForkServerContext = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(list(_IMPORTED))
+        self._context.set_forkserver_preload([_IMPORTED])
         self._starting = asyncio.Lock()
 
     def warm_up(self) -> None:
-        """Start the fork server, which imports Prefect in the background. Raises ConfigurationError.
+        """Import Prefect here, and fork the fork server. Raises ConfigurationError.
 
-        Its socket is in the temporary directory.
+        Call this before the imports of the agent. If the process has several threads, the fork server is a new
+        interpreter, which imports Prefect again. So is one that replaces a server that died. The server's socket is in
+        the temporary directory.
         """
+        import_module(_IMPORTED)
         try:
-            forkserver.ensure_running()
+            with _launched_by_fork():
+                forkserver.ensure_running()
         except OSError as error:
             raise ConfigurationError(
                 f"cannot make a socket in the temporary directory {tempfile.gettempdir()}: {error}",
@@ -64,6 +74,57 @@ class WarmProcesses:
         pid = process.pid
         task_status.started(f"{socket.gethostname()}:{pid}")
         return ProcessResult(status_code=await _end_of(process), identifier=str(pid))
+
+
+@contextmanager
+def _launched_by_fork() -> Iterator[None]:
+    """Let multiprocessing launch its fork server as a fork of this process, if that is safe."""
+    if not _has_one_thread():
+        yield
+        return
+    resource_tracker.ensure_running()  # it is launched by the same function, and stays a new interpreter
+    launch = util.spawnv_passfds
+    util.spawnv_passfds = _fork  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        util.spawnv_passfds = launch
+
+
+def _has_one_thread() -> bool:
+    """Return whether this process has one thread, those of libraries included. Only Linux shows that."""
+    threads = Path("/proc/self/task")
+    return threads.is_dir() and len(list(threads.iterdir())) == 1
+
+
+def _fork(_executable: object, command: Sequence[object], kept: Sequence[int]) -> int:
+    """Run a command's Python code, its last part, in a fork that has these file descriptors open and the standard ones.
+
+    Return the fork's process id.
+    """
+    pid = os.fork()
+    if pid:
+        return pid
+    code = 1
+    try:
+        _close_all_but(kept)
+        # The parent holds this lock, and would not release it here.
+        forkserver._forkserver._lock = threading.Lock()  # type: ignore[attr-defined]
+        exec(str(command[-1]), {})  # noqa: S102 - multiprocessing's own code
+    except SystemExit:
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
+def _close_all_but(kept: Sequence[int]) -> None:
+    first = 3
+    for descriptor in sorted(kept):
+        os.closerange(first, descriptor)
+        first = descriptor + 1
+    os.closerange(first, os.sysconf("SC_OPEN_MAX"))
 
 
 async def _end_of(process: ForkServerProcess) -> int:

@@ -25,11 +25,15 @@ def main(arguments: list[str], entrypoints: Mapping[str, Mapping[str, str]] = EN
 def _run(entrypoints: Mapping[str, str]) -> int:
     collect_seldom()
     from ingest.errors import PlatformError
-    from orchestration.runtime.agent import AgentSpec, run_agent
-    from orchestration.worker.settings import WorkerSettings
+    from orchestration.runtime.warm import WarmProcesses
 
+    warm = WarmProcesses()
     try:
-        run_agent(AgentSpec(AGENT, (INGEST_QUEUE,), entrypoints, slots=WorkerSettings.load().slots))
+        warm.warm_up()
+        from orchestration.runtime.agent import AgentSpec, run_agent
+        from orchestration.worker.settings import WorkerSettings
+
+        run_agent(AgentSpec(AGENT, (INGEST_QUEUE,), entrypoints, slots=WorkerSettings.load().slots), warm)
     except PlatformError as error:
         print(f"error {error}", file=sys.stderr)
         return error.exit_code

@@ -33,15 +33,19 @@ def _run(entrypoints: Mapping[str, str]) -> int:
     from functools import partial
 
     from ingest.errors import PlatformError
-    from ingest.settings import IngestSettings
-    from orchestration.prefect.metrics.exporter import show_metrics
-    from orchestration.prefect.operate.catch_up import keep_from_catching_up
-    from orchestration.prefect.operate.janitor import keep_watch
-    from orchestration.prefect.operate.records import keep_records
-    from orchestration.runtime.agent import AgentSpec, run_agent
-    from orchestration.settings import OrchestrationSettings
+    from orchestration.runtime.warm import WarmProcesses
 
+    warm = WarmProcesses()
     try:
+        warm.warm_up()
+        from ingest.settings import IngestSettings
+        from orchestration.prefect.metrics.exporter import show_metrics
+        from orchestration.prefect.operate.catch_up import keep_from_catching_up
+        from orchestration.prefect.operate.janitor import keep_watch
+        from orchestration.prefect.operate.records import keep_records
+        from orchestration.runtime.agent import AgentSpec, run_agent
+        from orchestration.settings import OrchestrationSettings
+
         settings = OrchestrationSettings.load()
         settings.require_salt()
         IngestSettings.load()  # settings of the runs: a bad one is refused now
@@ -49,7 +53,7 @@ def _run(entrypoints: Mapping[str, str]) -> int:
         records = partial(keep_records, settings=settings)
         metrics = partial(show_metrics, settings=settings, agent=AGENT)
         queues, beside = (PLATFORM_QUEUE, MAINTENANCE_QUEUE), (janitor, records, keep_from_catching_up, metrics)
-        run_agent(AgentSpec(AGENT, queues, entrypoints, beside=beside))
+        run_agent(AgentSpec(AGENT, queues, entrypoints, beside=beside), warm)
     except PlatformError as error:
         print(f"error {error}", file=sys.stderr)
         return error.exit_code

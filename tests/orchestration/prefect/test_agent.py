@@ -22,6 +22,7 @@ from local.environment import clean_environment
 from local.processes import ProcessGroup
 from orchestration.runtime.agent import AgentSpec, run_agent
 from orchestration.runtime.names import INGEST_QUEUE, MAINTENANCE_QUEUE, PLATFORM_QUEUE
+from orchestration.runtime.warm import WarmProcesses
 from tests.orchestration.prefect.conftest import (
     QUIET,
     Agent,
@@ -51,8 +52,8 @@ def process_of(server: Server, flow_run_id: uuid.UUID) -> int:
 
 def fork_server(agent: Agent) -> psutil.Process:
     """Return the process from which the agent's flow runs are forked."""
-    children = psutil.Process(agent.process.pid).children()
-    [found] = [child for child in children if "multiprocessing.forkserver" in " ".join(child.cmdline())]
+    process = psutil.Process(agent.process.pid)
+    [found] = [child for child in process.children() if child.cmdline() == process.cmdline()]
     return found
 
 
@@ -77,6 +78,14 @@ def test_an_agent_runs_what_its_queues_hold_and_is_healthy_once_it_polls(
         assert agent.health() == 1
         assert "Warning" not in agent.log.read_text()
         assert "ERROR" not in agent.log.read_text()
+
+
+@pytest.mark.slow
+def test_a_fork_server_that_is_killed_is_replaced(server: Server, tmp_path: Path) -> None:
+    with running_agent(PLATFORM_AGENT, server.api_url, tmp_path) as agent:
+        agent.wait_for_line("takes work from")
+        fork_server(agent).kill()
+        server.wait_for(start_run(server, deployment("sleeper")), ["Completed"])
 
 
 def test_an_agent_that_has_not_polled_for_a_minute_is_not_healthy(server: Server, tmp_path: Path) -> None:
@@ -194,4 +203,4 @@ def test_an_agent_without_a_server_to_ask_says_which_setting_it_needs() -> None:
         temporary_settings(updates={PREFECT_API_URL: None}),
         pytest.raises(ConfigurationError, match="PREFECT_API_URL is not set"),
     ):
-        run_agent(AgentSpec("ingest", (INGEST_QUEUE,), {}))
+        run_agent(AgentSpec("ingest", (INGEST_QUEUE,), {}), WarmProcesses())
