@@ -20,7 +20,7 @@ import threading
 import traceback
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from multiprocessing import forkserver, resource_tracker, util
 from multiprocessing.context import ForkServerContext, ForkServerProcess
@@ -36,6 +36,7 @@ from orchestration.runtime.client import let_events_log_in
 from orchestration.runtime.results import read_no_results
 
 _ENGINE = "prefect.engine"
+_STANDARD_ERROR = 2
 _IMPORTED = "orchestration.runtime.imported"
 
 
@@ -120,11 +121,11 @@ def _fork(_executable: object, command: Sequence[object], kept: Sequence[int]) -
 
 
 def _close_all_but(kept: Sequence[int]) -> None:
-    first = 3
-    for descriptor in sorted(kept):
-        os.closerange(first, descriptor)
-        first = descriptor + 1
-    os.closerange(first, os.sysconf("SC_OPEN_MAX"))
+    # The highest possible number is a billion in some containers, so only those that are open are looked at.
+    for descriptor in [int(path.name) for path in Path("/proc/self/fd").iterdir()]:
+        if descriptor > _STANDARD_ERROR and descriptor not in kept:
+            with suppress(OSError):  # the one that read this list is closed already
+                os.close(descriptor)
 
 
 async def _end_of(process: ForkServerProcess) -> int:
