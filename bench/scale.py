@@ -57,9 +57,9 @@ SMALL = Scale(
     history_events=(10_000, 20_000),
     page_events=20_000,
     shop=0.02,
-    day_runs=18,
-    week_runs=34,
-    week_runs_a_day=16,
+    day_runs=13,
+    week_runs=26,
+    week_runs_a_day=12,
     week_build_every=3,
 )
 SCALES = {"full": FULL, "small": SMALL}

@@ -32,6 +32,7 @@ SHARED_BY_SLOW_TESTS = {
     "tests/orchestration/prefect/": PREFECT,
     "tests/orchestration/worker/": PREFECT,
     "tests/local/test_demo.py": "a demo that has ended",
+    "tests/dbt/test_questions.py": "a simulated shop and its marts",
 }
 """What slow tests share: each of the others takes far longer than what it stands on, and may run in any worker."""
 LONGEST_FIRST = (
@@ -42,6 +43,7 @@ LONGEST_FIRST = (
     "tests/snowflake/dbt/test_border.py",
     "tests/snowflake/test_idle_runs.py",
     SHARED_BY_SLOW_TESTS["tests/local/test_demo.py"],
+    SHARED_BY_SLOW_TESTS["tests/dbt/test_questions.py"],
     DBT,
     PREFECT,
     "tests/dbt/test_partial.py",

@@ -115,9 +115,9 @@ def test_a_day_in_fast_motion_leaves_what_the_source_has_and_a_full_refresh_woul
     assert result.error is None
     figures = result.figures
     assert figures["idle: runs"] + figures["partial: runs"] + figures["whole: runs"] == figures["afterwards: runs"]
-    assert figures["afterwards: runs"] == 18
+    assert figures["afterwards: runs"] == 13
     assert figures["whole: runs"] == 1
-    assert min(figures["idle: runs"], figures["partial: runs"]) > 4
+    assert min(figures["idle: runs"], figures["partial: runs"]) > 3
     assert figures["idle: rows"] == figures["idle: files"] == figures["idle: dbt nodes"] == 0
     assert 0 < figures["partial: dbt statements"] < figures["whole: dbt statements"]
     assert figures["at the end: tables equal to those of a full refresh"] > 20

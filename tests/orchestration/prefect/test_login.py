@@ -172,7 +172,7 @@ def test_an_agent_and_its_runs_log_in(closed: Server, tmp_path: Path) -> None:
         closed.wait_for(run_id, ["Completed"])
         assert agent.health() == 0
         assert agent.stop() == 0
-        for word in ("ERROR", "401", "403", SECRET):
+        for word in ("ERROR", "401 Unauthorized", "403 Forbidden", SECRET):
             assert word not in agent.log.read_text()
     with running_agent(module, closed.api_url, tmp_path / "without") as agent:
         agent.wait_for_line("it asks for a login; set PREFECT_API_KEY")
