@@ -29,7 +29,7 @@ def _run(entrypoints: Mapping[str, str]) -> int:
 
     warm = WarmProcesses()
     try:
-        warm.warm_up()
+        warm.warm_up()  # before the imports below, because some of them start threads
         from orchestration.runtime.agent import AgentSpec, run_agent
         from orchestration.worker.settings import WorkerSettings
 

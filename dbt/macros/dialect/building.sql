@@ -120,6 +120,7 @@
     {%- endcall -%}
 {%- endmacro %}
 
+
 {#- The columns of an incremental model's table. If its query has other columns, or one with a type that the table's
     type does not hold, dbt's checks run, by its contract and on_schema_change. Columns that the source has widened are
     widened; any other difference raises. -#}

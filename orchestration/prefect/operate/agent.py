@@ -37,7 +37,7 @@ def _run(entrypoints: Mapping[str, str]) -> int:
 
     warm = WarmProcesses()
     try:
-        warm.warm_up()
+        warm.warm_up()  # before the imports below, because some of them start threads
         from ingest.settings import IngestSettings
         from orchestration.prefect.metrics.exporter import show_metrics
         from orchestration.prefect.operate.catch_up import keep_from_catching_up

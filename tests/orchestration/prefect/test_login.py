@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -35,6 +36,8 @@ from tests.orchestration.prefect.conftest import (
 pytestmark = QUIET
 SECRET = "operator:a-password:with-colons"
 BASIC = "Basic " + base64.b64encode(SECRET.encode()).decode()
+REFUSED = re.compile(r"(?<![\w.-])40[13](?![\w-])")
+"""The status of a refusal, and neither a part of an id nor the milliseconds of a time."""
 WRONG = [
     [],
     [("authorization", "")],
@@ -172,7 +175,9 @@ def test_an_agent_and_its_runs_log_in(closed: Server, tmp_path: Path) -> None:
         closed.wait_for(run_id, ["Completed"])
         assert agent.health() == 0
         assert agent.stop() == 0
-        for word in ("ERROR", "401 Unauthorized", "403 Forbidden", SECRET):
-            assert word not in agent.log.read_text()
+        log = agent.log.read_text()
+        assert "ERROR" not in log
+        assert SECRET not in log
+        assert not REFUSED.search(log)
     with running_agent(module, closed.api_url, tmp_path / "without") as agent:
         agent.wait_for_line("it asks for a login; set PREFECT_API_KEY")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
 
 from orchestration.warehouse.ddl import Table
-from orchestration.warehouse.protocol import Row, Session
+from orchestration.warehouse.protocol import Session
 
 _FAMILIES = {
     "BOOLEAN": "boolean",
@@ -27,6 +30,13 @@ _FAMILIES = {
     "BLOB": "bytes",
     "BINARY": "bytes",
 }
+_COMPARED: Mapping[type, Callable[[Any], object]] = {
+    **dict.fromkeys((int, str, bytes, date, type(None)), lambda value: value),
+    # Python takes 1, 1.0 and True for equal, and 1.50 and 1.5.
+    **dict.fromkeys((bool, float, Decimal), repr),
+    datetime: lambda value: value.astimezone(UTC).isoformat() if value.tzinfo else value.isoformat(),
+}
+"""The form in which values of each type of a warehouse are compared."""
 _NUMBER = re.compile(r"(?:DECIMAL|NUMBER)\((\d+),\s*(\d+)\)")
 
 
@@ -35,7 +45,7 @@ class Relation:
     """A table or view: type families by upper-case column name, in order, and its rows, counted."""
 
     columns: tuple[tuple[str, str], ...]
-    rows: Counter[Row]
+    rows: Counter[tuple[object, ...]]
 
 
 def read_relation(session: Session, schema: str, name: str) -> Relation:
@@ -45,7 +55,7 @@ def read_relation(session: Session, schema: str, name: str) -> Relation:
     rows = session.query(f"SELECT {quoted} FROM {schema}.{name}")
     return Relation(
         tuple((column.upper(), family(type_)) for column, type_ in columns.items()),
-        Counter(rows),
+        Counter(tuple([_COMPARED[type(value)](value) for value in row]) for row in rows),
     )
 
 
