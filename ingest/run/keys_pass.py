@@ -14,7 +14,6 @@ from __future__ import annotations
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,34 +24,19 @@ import pyarrow as pa
 from ingest.contracts.model import StreamContract
 from ingest.disk import disk_errors
 from ingest.errors import ConflictError, DamagedLakeError
-from ingest.lake import layout
 from ingest.lake.batch import Batch
 from ingest.lake.commit import Commit, CommitKind, DataFile, KeySetMark, unmoved
 from ingest.lake.counting import APPENDED, counting_versions, newest_of
-from ingest.lake.files.digest import RowsDigest
-from ingest.lake.files.parquet import LocalParquet
-from ingest.lake.key_set import (
-    KeySetTree,
-    SetObject,
-    chunk_rows_for,
-    content_of,
-    encode_chunk,
-    encode_nodes,
-    read_object,
-    read_tree,
-)
+from ingest.lake.key_set import KeySetTree, chunk_rows_for, read_tree
 from ingest.lake.log import CommitLog
-from ingest.lake.objects.store import ObjectStore
 from ingest.logs import get_logger
 from ingest.run.context import IngestionContext
 from ingest.run.key_difference import KeyDifference
-from ingest.run.key_order import KeyOrder
+from ingest.run.key_set_plan import KeySetPlan, fetched_chunks
+from ingest.run.source_keys import SourceKeys
 from ingest.verify.lake_rows import downloaded
 
-_WRITERS = 8
-_UNDER_WAY = 64
 _KEYS_AT_ONCE = 5_000
-_KEPT_BYTES = 2**20
 _REMEMBERED = 16
 """A pass that finds nothing commits nothing, until there are so many commits since the set: it reads their keys."""
 _ONE_AT_A_TIME = threading.RLock()
@@ -84,7 +68,7 @@ class KeysPass:
         """
         with tempfile.TemporaryDirectory(prefix="ingest-keys-") as name:
             folder = Path(name)
-            with disk_errors(folder), closing(_Spool(folder / "source.parquet", schema)) as read:
+            with disk_errors(folder), closing(SourceKeys(folder / "source.parquet", schema)) as read:
                 for keys in source:
                     read.add(keys)
                 mark = None if whole else self._previous(schema)
@@ -107,19 +91,19 @@ class KeysPass:
         return mark if mark and mark.key == tuple(schema.names) else None
 
     def _compare(
-        self, folder: Path, difference: KeyDifference, read: _Spool, mark: KeySetMark | None, schema: pa.Schema
+        self, folder: Path, difference: KeyDifference, read: SourceKeys, mark: KeySetMark | None, schema: pa.Schema
     ) -> None:
         store, stream = self.context.store, self.contract.stream
         tree = self._tree(mark) if mark else None
         known = mark if tree else None
         chunk_rows = chunk_rows_for(read.rows, known.chunk_rows if known else None)
-        plan = _SetPlan(folder, tree)
+        plan = KeySetPlan(folder, tree)
         for chunk in difference.chunks(chunk_rows):
             if plan.add_chunk(chunk) and tree is not None:
                 difference.add_new_to_set(chunk)
         try:
             if tree is not None and known is not None:
-                for path in _fetched(store, stream, folder, plan.dropped):
+                for path in fetched_chunks(store, stream, folder, plan.dropped):
                     difference.add_seen([path], version=known.version)
         except DamagedLakeError as error:
             self._note_damage(error)
@@ -192,8 +176,8 @@ class KeysPass:
     def _commit(
         self,
         difference: KeyDifference,
-        plan: _SetPlan,
-        read: _Spool,
+        plan: KeySetPlan,
+        read: SourceKeys,
         chunk_rows: int,
         schema: pa.Schema,
         known: KeySetMark | None,
@@ -244,133 +228,3 @@ def _last_but_one(commits: Sequence[Commit]) -> int:
     """Return the version above which `gc` keeps the files that hold only keys."""
     deletes = [0, 0, *(commit.version for commit in commits if commit.kind is CommitKind.DELETES)]
     return deletes[-2]
-
-
-class _Spool:
-    """The source's keys in the order of reading, their number, and their digest.
-
-    Only many keys go to local disk. Most passes find the same keys as the pass before, and for a small table that takes
-    no file.
-    """
-
-    def __init__(self, path: Path, schema: pa.Schema) -> None:
-        self._path = path
-        self._schema = schema
-        self._digest = RowsDigest()
-        self._in_memory: list[pa.RecordBatch] = []
-        self._file: LocalParquet | None = None
-        self._order = KeyOrder()
-        self.rows = 0
-
-    @property
-    def digest(self) -> str:
-        return self._digest.hexdigest()
-
-    @property
-    def is_ordered(self) -> bool:
-        """Whether the source sent each key once, in the order of the keys' bytes. Then nothing has to be sorted."""
-        return self._order.holds
-
-    def add(self, keys: pa.RecordBatch) -> None:
-        """Add the next keys."""
-        if not keys.num_rows:
-            return
-        self._digest.update(keys)
-        self._order.add(keys)
-        self.rows += keys.num_rows
-        self._in_memory.append(keys)
-        if sum(held.nbytes for held in self._in_memory) > _KEPT_BYTES:
-            self._write()
-
-    def to_disk(self) -> Path:
-        """Write all keys to a file, and return its path."""
-        self._write()
-        self.close()
-        return self._path
-
-    def close(self) -> None:
-        """Close the file, if there is one."""
-        if self._file is not None:
-            self._file.close()
-
-    def _write(self) -> None:
-        if self._file is None:
-            self._file = LocalParquet(self._path, self._schema, (), None)
-        if self._in_memory:
-            self._file.write(pa.Table.from_batches(self._in_memory, schema=self._schema))
-            self._in_memory = []
-
-
-class _SetPlan:
-    """The key set that this pass leaves: the names of existing parts, and new parts on local disk until they are
-    uploaded.
-    """
-
-    def __init__(self, folder: Path, previous: KeySetTree | None) -> None:
-        self._folder = folder
-        self._previous = previous
-        self._known = previous.by_content if previous else {}
-        self._chunks: list[str] = []
-        self._new: dict[str, str] = {}
-        self.rows = 0
-
-    def add_chunk(self, keys: pa.Table) -> bool:
-        """Add a chunk to the set. Return whether the previous set lacks it."""
-        self.rows += keys.num_rows
-        part = encode_chunk(keys)
-        self._chunks.append(part.content)
-        return self._keep(part)
-
-    @property
-    def dropped(self) -> list[str]:
-        """The chunks of the previous set that this set does not have."""
-        mine = set(self._chunks)
-        return [name for name in self._previous.chunks if content_of(name) not in mine] if self._previous else []
-
-    def finish(self, version: int) -> tuple[str, int]:
-        """Name all parts as of `version`. Return the root's name, and the number of levels above the chunks."""
-        level = [self._name(content, version) for content in self._chunks]
-        depth = 0
-        while len(level) > 1:
-            nodes = []
-            for node in encode_nodes(level):
-                self._keep(node)
-                nodes.append(self._name(node.content, version))
-            level, depth = nodes, depth + 1
-        return level[0], depth
-
-    def upload(self, store: ObjectStore, stream: str) -> None:
-        """Upload the new parts. They are durable when this returns."""
-        with ThreadPoolExecutor(_WRITERS, thread_name_prefix="keys") as pool:
-            puts: list[Future[None]] = []
-            for content, name in self._new.items():
-                if len(puts) >= _UNDER_WAY:
-                    puts.pop(0).result()
-                body = (self._folder / content).read_bytes()
-                puts.append(pool.submit(store.put, layout.set_object_key(stream, name), body))
-            for put in puts:
-                put.result()
-
-    def _keep(self, part: SetObject) -> bool:
-        if part.content in self._known:
-            return False
-        with disk_errors(self._folder):
-            (self._folder / part.content).write_bytes(part.body)
-        return True
-
-    def _name(self, content: str, version: int) -> str:
-        if content in self._known:
-            return self._known[content]
-        return self._new.setdefault(content, layout.set_object_name(version, content))
-
-
-def _fetched(store: ObjectStore, stream: str, folder: Path, names: Sequence[str]) -> Iterator[Path]:
-    with ThreadPoolExecutor(_WRITERS, thread_name_prefix="keys") as pool:
-        for start in range(0, len(names), _UNDER_WAY):
-            some = names[start : start + _UNDER_WAY]
-            for name, body in zip(some, pool.map(lambda name: read_object(store, stream, name), some), strict=True):
-                path = folder / f"previous-{name}"
-                with disk_errors(folder):
-                    path.write_bytes(body)
-                yield path
-                path.unlink()

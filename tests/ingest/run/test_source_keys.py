@@ -9,7 +9,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.run.key_order import KeyOrder
+from ingest.run.source_keys import KeyOrder
 
 KEYS = pa.schema([("a", pa.string()), ("b", pa.int32())])
 keys = st.tuples(st.sampled_from(["", "a", "B", "b", "ä", "ß", "z", "\U0001f600", "\uffff"]), st.integers(-2, 2))
