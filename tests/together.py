@@ -40,6 +40,7 @@ LONGEST_FIRST = (
     "tests/snowflake/test_demo.py",
     "tests/snowflake/dbt/test_compiled.py",
     "tests/snowflake/test_bad_days.py",
+    "tests/snowflake/test_refusals.py",
     "tests/snowflake/dbt/test_border.py",
     "tests/snowflake/test_idle_runs.py",
     SHARED_BY_SLOW_TESTS["tests/local/test_demo.py"],

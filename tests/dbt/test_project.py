@@ -76,6 +76,14 @@ def test_no_unit_test_gives_a_backslash_which_snowflake_reads_as_an_escape(compi
             assert not any("\\" in cell for cell in cells), test["name"]
 
 
+def test_what_is_parsed_for_one_account_holds_for_all() -> None:
+    """Tests share it (`running/parsed.py`). The role is read while a model runs."""
+    paths = [path for folder in ("models", "macros", "tests") for path in (PROJECT / folder).rglob("*.*")]
+    texts = [path.read_text(encoding="utf-8") for path in (PROJECT / "dbt_project.yml", *paths)]
+    read = {name for text in texts for name in re.findall(r"\btarget\.(\w+)", text)}
+    assert read == {"type", "schema", "database", "role"}
+
+
 def test_incremental_models_merge_and_refuse_another_list_of_columns(models: dict[str, dict[str, Any]]) -> None:
     for name, model in models.items():
         if model["config"]["materialized"] == "incremental":

@@ -4,11 +4,13 @@ snowflake_environment   the SNOWFLAKE_* variables of the account, and the AWS_* 
 account                 a fresh database with its stage, and an empty bucket that the stage reads
 shared_account          the same for all tests of a module: each of them takes streams of its own
 lake                    the stream `things` in that bucket, still empty
+proxy, day              a proxy before an emulated account, and a stream behind it with a version to load: for faults
 """
 
 from __future__ import annotations
 
 import os
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from functools import cache
@@ -23,9 +25,12 @@ from local.run_directory import RunDirectory
 from local.servers.s3_server import S3Server
 from local.snowflake.server import EMULATOR_PYTHON, start_snowflake_emulator
 from orchestration.warehouse.snowflake.settings import SnowflakeSettings
-from tests.orchestration.lake_builder import LakeBuilder, contract
+from tests.faults.patience import without_waiting
+from tests.orchestration.lake_builder import LakeBuilder, contract, thing
 from tests.snowflake.account import USERS_ACCOUNT, Account, connect, new_database, provisioned, require_copy
+from tests.snowflake.bad_day import BadDay
 from tests.snowflake.lake_bucket import fresh_bucket
+from tests.snowflake.statement_proxy import StatementProxy, statement_proxy
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -101,3 +106,29 @@ def pytest_report_header() -> str:
     """Return a line that names the account of the tests."""
     where = USERS_ACCOUNT.get("SNOWFLAKE_HOST") or USERS_ACCOUNT.get("SNOWFLAKE_ACCOUNT") or "our emulated account"
     return f"snowflake: {where} (process {os.getpid()})"
+
+
+@pytest.fixture(scope="module")
+def proxy(snowflake_environment: Mapping[str, str], emulated: None) -> Iterator[tuple[StatementProxy, int]]:
+    """A proxy before an emulated account, and its port. A real account is reached by TLS."""
+    with statement_proxy(snowflake_environment["SNOWFLAKE_HOST"], int(snowflake_environment["SNOWFLAKE_PORT"])) as both:
+        yield both
+
+
+@pytest.fixture
+def day(proxy: tuple[StatementProxy, int], shared_account: Account) -> Iterator[BadDay]:
+    """Version 1 of a stream is loaded; version 2, of two files, is new."""
+    control, port = proxy
+    account = shared_account
+    require_copy(account)
+    lake = LakeBuilder(account.store, contract(stream=f"things_{uuid.uuid4().hex[:8]}", deletes="none"))
+    # A request that gets no answer counts as lost soon.
+    through = {"host": "127.0.0.1", "port": port, "network_timeout_seconds": 1, "login_timeout_seconds": 2}
+    day = BadDay(lake, control, account, account.settings.model_copy(update=through))
+    lake.data([thing(1), thing(2)])
+    with without_waiting():
+        day.load()
+        lake.data([thing(3), thing(4)], [thing(5)])
+        control.calm()
+        yield day
+    control.calm()

@@ -14,7 +14,7 @@ from ingest.contracts.registry import ContractRegistry
 from tests.orchestration.lake_builder import LakeBuilder
 from tests.snowflake.account import Account
 from tests.snowflake.keys import key_pair
-from tests.snowflake.statement_proxy import Lost, Refused, StatementProxy, statement_proxy
+from tests.snowflake.statement_proxy import Lost, Refused, StatementProxy
 
 MINE, OTHER = key_pair("mine"), key_pair("other")
 
@@ -35,12 +35,6 @@ class Answer:
 
 
 Run = Callable[[Mapping[str, str]], Answer]
-
-
-@pytest.fixture(scope="module")
-def proxy(shared_account: Account, emulated: None) -> Iterator[tuple[StatementProxy, int]]:
-    with statement_proxy(str(shared_account.settings.host), shared_account.settings.port) as both:
-        yield both
 
 
 @pytest.fixture

@@ -21,21 +21,13 @@ from orchestration.warehouse.snowflake.session import SnowflakeSession
 from orchestration.warehouse.snowflake.warehouse import SnowflakeWarehouse
 from tests.orchestration.lake_builder import LakeBuilder, contract, thing
 from tests.snowflake.account import USERS_ACCOUNT, Account, connect
-from tests.snowflake.statement_proxy import Held, StatementProxy, statement_proxy
+from tests.snowflake.statement_proxy import Held, StatementProxy
 
 pytestmark = pytest.mark.skipif(
     "SNOWFLAKE_HOST" in USERS_ACCOUNT, reason="an emulator of the user's own may not lock tables as Snowflake does"
 )
 AT_ONCE = timedelta(0)
 LEASE = timedelta(seconds=2)
-
-
-@pytest.fixture(scope="module")
-def proxy(snowflake_environment: Mapping[str, str]) -> Iterator[tuple[StatementProxy, int]]:
-    if "SNOWFLAKE_HOST" not in snowflake_environment:
-        pytest.skip("a proxy can stand in front of an emulated account alone: a real one is reached by TLS")
-    with statement_proxy(snowflake_environment["SNOWFLAKE_HOST"], int(snowflake_environment["SNOWFLAKE_PORT"])) as both:
-        yield both
 
 
 @pytest.fixture
