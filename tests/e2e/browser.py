@@ -238,10 +238,14 @@ def _by_keyboard(page: Page, times: int) -> list[str]:
 
 
 def _at_rest(page: Page) -> None:
-    """Wait until nothing is being computed and no outdated part is shown."""
+    """Wait until nothing is being computed, no part is outdated, and each part is drawn.
+
+    Streamlit fetches the code of a kind of part when a page first holds one. Until then it shows a skeleton.
+    """
     page.wait_for_function(
-        "document.querySelector('[data-testid=stApp]')?.dataset.testScriptState !== 'running' "
-        "&& !document.querySelector('[data-stale=true]')",
+        "document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning' "
+        "&& !document.querySelector('[data-stale=true], [data-testid=stSkeleton]') "
+        "&& !document.querySelector('[data-testid=stVegaLiteChart]:not(:has(canvas, svg))')",
         timeout=_ANALYTICS_MILLISECONDS,
     )
 
