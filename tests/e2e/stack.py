@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from time import time
 
 REPOSITORY = Path(__file__).parents[2]
 HERE = Path(__file__).parent
@@ -122,6 +123,17 @@ class Stack:
     def kill(self, *containers: str) -> None:
         """Kill containers by SIGKILL, like a lost machine."""
         self.docker("kill", "--signal", "KILL", *containers)
+
+    def killed_since(self, begin: float) -> list[str]:
+        """Return the names of the containers that were killed since a time, in seconds since 1970.
+
+        Among them are those that were asked to stop, and had not when their grace period ended.
+        """
+        ours = f"label=com.docker.compose.project={self.project}"
+        signals = "{{.Actor.Attributes.signal}} {{.Actor.Attributes.name}}"
+        window = ("--since", f"{begin:.3f}", "--until", f"{time():.3f}")
+        events = self.docker("events", *window, "--filter", ours, "--filter", "event=kill", "--format", signals)
+        return [name for signal, name in map(str.split, events.splitlines()) if signal == "9"]
 
     def copy_out(self, service: str, path: str, to: Path) -> None:
         """Copy a file out of a service's container."""
