@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local.errors import LocalStackError
-from orchestration.runs import PARSED
+from orchestration.runs import PARSED, TEMPLATES
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,9 @@ class State:
 
 @contextmanager
 def open_state(root: Path) -> Iterator[State]:
-    """Yield the state under `root`, emptied except for Prefect's database and dbt's parsing, which take seconds to
-    make.
+    """Yield the state under `root`, emptied except for Prefect's database, dbt's parsing and its compiled templates.
+
+    They take seconds to make.
 
     The lake lives in memory and is gone with its stack, so an older warehouse would contain commits that no longer
     exist. Raises LocalStackError if another process uses `root`.
@@ -94,4 +95,5 @@ def _empty(state: State) -> None:
 
 def _runs(state: State) -> list[Path]:
     """Return the folders that former runs have left."""
-    return [path for path in state.runs.iterdir() if path.name != PARSED] if state.runs.exists() else []
+    found = state.runs.iterdir() if state.runs.exists() else ()
+    return [path for path in found if path.name not in (PARSED, TEMPLATES)]

@@ -13,14 +13,21 @@ from ingest.errors import ConfigurationError
 
 PARSED = "partial_parse.msgpack"
 """What dbt has parsed, beside the runs' folders. dbt parses anew what has changed since."""
+TEMPLATES = "compiled_templates"
+"""What Jinja has compiled for dbt, beside it."""
 
 
 @dataclass(frozen=True)
 class RunFolder:
-    """The folders of a run: `path` is its own, and `partial_parse` is shared by all runs."""
+    """The folders of a run: `path` is its own, `partial_parse` and `templates` are shared by all runs."""
 
     path: Path
     partial_parse: Path
+
+    @property
+    def templates(self) -> Path:
+        """Where Jinja's compiled templates are kept."""
+        return self.partial_parse.with_name(TEMPLATES)
 
 
 def make_run_folder(runs_dir: Path, run_id: str, *, keep: int) -> RunFolder:

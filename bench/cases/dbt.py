@@ -16,6 +16,7 @@ from bench.results import Check, Line, Picture, Series, series_of
 from bench.world import World
 from orchestration.dbt import waiting
 from orchestration.dbt.runner import NOT_OF_A_RUN, OWN_DATA
+from orchestration.runs import TEMPLATES
 from orchestration.settings import REPOSITORY, OrchestrationSettings
 
 _NEW = 0.01
@@ -111,7 +112,7 @@ def _build(world: World, database: Path, folder: Path, *, full: bool) -> Command
     where = ("--project-dir", project, "--profiles-dir", project)
     return Command(
         [
-            *waiting.command("duckdb", "--no-use-colors"),
+            *waiting.command("duckdb", folder / TEMPLATES, "--no-use-colors"),
             "build",
             *(f"--exclude={item}" for item in (*NOT_OF_A_RUN, *OWN_DATA)),
             *where,

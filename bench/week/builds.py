@@ -16,6 +16,7 @@ from typing import Any
 
 from bench.measure import BenchError
 from bench.week.statements import OF_A_RUN, statements
+from common.garbage import collect_seldom
 
 _OF_NO_NODE = ""
 _NOTHING_TO_BUILD = "exposure."
@@ -56,7 +57,7 @@ class Builder:
             *options,
         ]
         processes = get_context("forkserver")
-        processes.set_forkserver_preload(["dbt.cli.main", "dbt.adapters.duckdb"])
+        processes.set_forkserver_preload(["dbt.cli.main", "dbt.adapters.duckdb", "orchestration.dbt.lighter"])
         ours, theirs = processes.Pipe()
         process = processes.Process(target=_build, args=(theirs, arguments, dict(environment)))
         process.start()
@@ -76,8 +77,13 @@ class Builder:
 
 
 def _build(answer: Connection, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
-    """In the fork: build, and send the result after the database is closed."""
+    """In the fork: build as a run does, and send the result after the database is closed."""
     from dbt.cli.main import dbtRunner
+
+    from orchestration.dbt.lighter import make_lighter
+
+    collect_seldom()
+    make_lighter()
 
     os.environ.clear()
     os.environ.update(environment)

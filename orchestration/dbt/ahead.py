@@ -47,16 +47,16 @@ class RunDbt:
         with suppress(PlatformError, OSError):
             folder = self.make_folder()
             project = dbt_project(self._settings, self._warehouse, folder)
-            if project.parsed is None:
-                self._parsing = _Parsing(project, folder.path / "parse")
+            if project.parsed is None and executable().exists():
+                self._parsing = _Parsing(project, folder.path / "parse", self._program(folder))
 
     def start(self) -> None:
         """Start the dbt process for the build, which imports its modules and waits. Return at once."""
         with suppress(PlatformError, OSError):
-            project = dbt_project(self._settings, self._warehouse, self.make_folder())
+            folder = self.make_folder()
+            project = dbt_project(self._settings, self._warehouse, folder)
             if executable().exists():
-                command = waiting.command(self._settings.warehouse.value)
-                self._waiting = spawn(project, command, stdin=subprocess.PIPE)
+                self._waiting = spawn(project, self._program(folder), stdin=subprocess.PIPE)
 
     def runner(self, *, full_tests: bool) -> DbtRunner:
         """Return dbt for the build, after the parsing has ended. Raises ConfigurationError for bad settings."""
@@ -69,6 +69,9 @@ class RunDbt:
     def make_folder(self) -> RunFolder:
         """Make the run's folder. Raises ConfigurationError if it cannot be written."""
         return make_run_folder(self._settings.runs_dir, self._run_id, keep=self._settings.runs_kept)
+
+    def _program(self, folder: RunFolder) -> tuple[str, ...]:
+        return waiting.command(self._settings.warehouse.value, folder.templates)
 
     def _spawn(self, project: DbtProject, command: Sequence[str]) -> subprocess.Popen[str]:
         process, self._waiting = self._waiting, None
@@ -85,9 +88,10 @@ class RunDbt:
 
 
 class _Parsing:
-    """A dbt process that parses the project in the background."""
+    """A dbt process that parses the project in the background. `program` runs dbt with the arguments after it."""
 
-    def __init__(self, project: DbtProject, run_dir: Path) -> None:
+    def __init__(self, project: DbtProject, run_dir: Path, program: Sequence[str]) -> None:
+        self._program = program
         self._runner = DbtRunner(project, run_dir, self._spawn)
         self._process: subprocess.Popen[str] | None = None
         self._begun = Event()
@@ -115,7 +119,7 @@ class _Parsing:
         shutil.rmtree(self._runner.target_dir, ignore_errors=True)
 
     def _spawn(self, project: DbtProject, command: Sequence[str]) -> subprocess.Popen[str]:
-        self._process = spawn(project, command)
+        self._process = spawn(project, (*self._program, *command[1:]))
         self._begun.set()
         return self._process
 

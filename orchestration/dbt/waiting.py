@@ -1,9 +1,9 @@
-"""A dbt process that imports dbt before its command is known: `python -P waiting.py ADAPTER [ARGUMENT...]`.
+"""A dbt process that imports dbt before its command is known: `python -P waiting.py ADAPTER TEMPLATES [ARGUMENT...]`.
 
-With arguments, it runs dbt's command with them at once. Otherwise it reads one line of JSON, the arguments of dbt's
-command and its environment, and then runs that command. If its input ends before that, for example because its parent
-was killed, it ends too. It is run by its path and imports no module of ours, because dbt's folder is its working
-directory.
+TEMPLATES is the file with compiled templates. With arguments, it runs dbt's command with them at once. Otherwise it
+reads one line of JSON, the arguments of dbt's command and its environment, and then runs that command. If its input
+ends before that, for example because its parent was killed, it ends too. It is run by its path and imports no module
+of ours, because dbt's folder is its working directory.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ def order(arguments: Sequence[str], environment: Mapping[str, str]) -> str:
     return json.dumps({"arguments": [*arguments], "environment": {**environment}}) + "\n"
 
 
-def command(adapter: str, *arguments: str) -> tuple[str, ...]:
+def command(adapter: str, templates: Path, *arguments: str) -> tuple[str, ...]:
     """Return the command line of this program."""
-    return (sys.executable, "-P", __file__, adapter, *arguments)
+    return (sys.executable, "-P", __file__, adapter, str(templates), *arguments)
 
 
 def _beside(name: str) -> Any:
@@ -53,16 +53,18 @@ def _beside(name: str) -> Any:
 
 def main() -> None:
     """Import dbt with its adapter, wait for the command, and run it."""
+    _, adapter, templates, *arguments = sys.argv
     # As in common.garbage. The collector stays on, because dbt's contexts, some hundred kilobytes each, are cycles.
     gc.set_threshold(50_000, 20, 20)
     from dbt.cli.main import cli
 
     with suppress(ImportError):  # dbt reports that in its own words
-        import_module(f"dbt.adapters.{sys.argv[1]}")
+        import_module(f"dbt.adapters.{adapter}")
     _beside("lighter").make_lighter()
+    _beside("templates").KeptTemplates(Path(templates)).take_over()
     gc.freeze()
-    if sys.argv[2:]:
-        sys.argv = ["dbt", *sys.argv[2:]]
+    if arguments:
+        sys.argv = ["dbt", *arguments]
         cli()
     if wait(sys.stdin):
         nothing = os.open(os.devnull, os.O_RDONLY)

@@ -32,10 +32,12 @@ def test_what_dbt_has_parsed_is_kept_and_nothing_else_of_its_runs(tmp_path: Path
     with open_state(tmp_path / "demo") as state:
         (state.runs / "partial_parse.msgpack").write_text("parsed")
         (state.runs / "partial_parse.4711").write_text("killed while it was copied")
+        (state.runs / "compiled_templates").write_text("compiled")
+        (state.runs / "compiled_templates.4711").write_text("killed while it was written")
         (state.runs / "a-run" / "dbt").mkdir(parents=True)
 
     with open_state(tmp_path / "demo") as state:
-        assert [path.name for path in state.runs.iterdir()] == ["partial_parse.msgpack"]
+        assert {path.name for path in state.runs.iterdir()} == {"compiled_templates", "partial_parse.msgpack"}
 
 
 def test_half_made_prefect_database_is_thrown_away(tmp_path: Path) -> None:

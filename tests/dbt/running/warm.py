@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import atexit
 import gc
-import hashlib
 import json
-import marshal
 import os
 import shlex
 import socket
@@ -28,6 +26,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+from orchestration.dbt.templates import KeptTemplates
 from tests.dbt.running import warm_client
 from tests.dbt.running.parsed import (
     PARSED,
@@ -141,38 +140,6 @@ class _Asked:
         return Path(self.environment.get("DBT_TARGET_PATH", self.folder), PARSED)
 
 
-class _CompiledTemplates:
-    """A cache of Jinja's compiled templates in files, shared by forks: a seventh of a build's time."""
-
-    def __init__(self, folder: Path) -> None:
-        from jinja2 import Environment
-
-        folder.mkdir(exist_ok=True)
-        self._folder = folder
-        self._read: dict[str, Any] = {}
-        self._compile = Environment.compile
-        Environment.compile = lambda environment, *source, **options: self._kept(environment, *source, **options)
-
-    def read(self) -> None:
-        """Read what other forks have kept since the last call. The forks after this one have it in memory."""
-        for entry in os.scandir(self._folder):
-            if entry.name not in self._read and "." not in entry.name:
-                self._read[entry.name] = marshal.loads(Path(entry.path).read_bytes())  # noqa: S302 - our own
-
-    def _kept(self, environment: Any, source: Any, *rest: Any, **options: Any) -> Any:
-        if rest or options or not isinstance(source, str):
-            return self._compile(environment, source, *rest, **options)
-        key = hashlib.sha256(f"{type(environment).__qualname__}\n{source}".encode()).hexdigest()
-        if key in self._read:
-            return self._read[key]
-        code = self._read[key] = self._compile(environment, source)
-        path = self._folder / key
-        draft = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
-        draft.write_bytes(marshal.dumps(code))
-        draft.rename(path)
-        return code
-
-
 def _look_once_for_secrets() -> None:
     """Cache dbt's search for secrets in the environment, which it repeats for each line of its log."""
     from dbt_common.events import functions
@@ -240,7 +207,7 @@ def _run(arguments: Sequence[str]) -> int:
 class _Server(socketserver.ForkingMixIn, socketserver.UnixStreamServer):
     """A server with one fork for each connection. `asked` is the newest request."""
 
-    def __init__(self, path: str, templates: _CompiledTemplates) -> None:
+    def __init__(self, path: str, templates: KeptTemplates) -> None:
         super().__init__(path, _Handler)
         self.asked: _Asked | None = None
         self._templates = templates
@@ -276,14 +243,14 @@ def main() -> None:
     for module in ("cli.main", f"adapters.{target}", "task.build", "task.compile"):
         import_module(f"dbt.{module}")
     kept = kept_folder()
-    templates = _CompiledTemplates(kept / "templates")
+    templates = KeptTemplates(kept / "templates")
+    templates.take_over()
     _look_once_for_secrets()
     _name_callers_quickly()
     import_module("orchestration.dbt.lighter").make_lighter()
     if target == "snowflake":
         parse_alike_for_all_accounts()
     parse_our_project(kept, Path(path).parent, target, _run)
-    templates.read()
     _make_schemas(target)
     resource_tracker.ensure_running()  # dbt's locks start one, for each fork where there is none
     assert threading.active_count() == 1, "a process with threads cannot be forked"

@@ -6,7 +6,6 @@ import io
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -71,9 +70,9 @@ def test_one_that_is_not_needed_ends_with_the_run(dbt: RunDbt) -> None:
         os.kill(started.pid, 0)
 
 
-def test_it_ends_with_the_process_that_started_it() -> None:
+def test_it_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
     """A killed parent closes its end of the pipe without a message."""
-    command = [sys.executable, "-P", waiting.__file__, "duckdb"]
+    command = waiting.command("duckdb", tmp_path / "templates")
     ended = subprocess.run(command, input="", capture_output=True, text=True, timeout=60)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
 
