@@ -58,9 +58,12 @@ class KeptTemplates:
         content = marshal.dumps(codes)
         draft = self._file.with_suffix(f".{os.getpid()}")
         with suppress(OSError):
-            draft.touch(mode=0o600)
-            draft.write_bytes(_seal(content) + b"\n" + content)
-            draft.replace(self._file)
+            try:
+                draft.touch(mode=0o600)
+                draft.write_bytes(_seal(content) + b"\n" + content)
+                draft.replace(self._file)
+            finally:
+                draft.unlink(missing_ok=True)
 
     def take_over(self) -> None:
         """Let Jinja compile only what is not kept. Read the file now, and write it when the process ends."""

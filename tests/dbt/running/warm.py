@@ -243,7 +243,7 @@ def main() -> None:
     for module in ("cli.main", f"adapters.{target}", "task.build", "task.compile"):
         import_module(f"dbt.{module}")
     kept = kept_folder()
-    templates = KeptTemplates(kept / "templates")
+    templates = KeptTemplates(kept / "compiled_templates")
     templates.take_over()
     _look_once_for_secrets()
     _name_callers_quickly()

@@ -100,6 +100,7 @@ def test_a_file_that_another_wrote_or_broke_is_not_read(
     assert get_environment(None).from_string(GREETING).render({"names": ["a"]}) == "A "
     second.write()
     assert len(compiled) == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
 
 
 def test_more_than_are_wanted_are_reduced_to_what_was_used(
