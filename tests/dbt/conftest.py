@@ -38,9 +38,5 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> RawDatabase:
 
 
 def dbt_on(raw: RawDatabase, work: Path, *, manifest: bool = False) -> Dbt:
-    """Return dbt on a database, working in the folder `work`.
-
-    The path in it is the same for all, because with another one dbt parses the whole project again.
-    """
-    path = raw.path.name if raw.path.parent == work else str(raw.path)
-    return Dbt(work, variables={"DUCKDB_PATH": path}, manifest=manifest)
+    """Return dbt on a database, working in the folder `work`."""
+    return Dbt(work, variables={"DUCKDB_PATH": str(raw.path)}, manifest=manifest)

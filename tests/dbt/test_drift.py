@@ -114,7 +114,7 @@ def test_a_stream_of_which_a_model_does_not_say_what_it_maps_fails_by_name(tmp_p
     shutil.copytree(PROJECT, project, ignore=shutil.ignore_patterns("target", "logs"))
     model = "select sku, {{ new_columns('products') -}} _log_version from {{ source('raw', 'products') }}"
     (project / "models" / "staging" / "stg_unmapped.sql").write_text(model, encoding="utf-8")
-    dbt = Dbt(tmp_path, project=project, variables={"DUCKDB_PATH": raw.path.name})
+    dbt = Dbt(tmp_path, project=project, variables={"DUCKDB_PATH": str(raw.path)})
     result = dbt.run("run", "--select", "stg_unmapped", "stg_orders")
     assert result.statuses() == {"stg_unmapped": "error", "stg_orders": "success"}
     assert "new_columns('products') does not say which columns of RAW stg_unmapped maps by hand" in result.output

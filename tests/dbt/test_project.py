@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import shutil
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.dbt.conftest import SALT
+from tests.dbt.conftest import SALT, dbt_on
 from tests.dbt.running.parsed import PROJECT
 from tests.dbt.running.project import CI_PROFILES, Dbt, DbtResult
 from tests.dbt.running.raw_database import RawDatabase
@@ -82,6 +83,18 @@ def test_what_is_parsed_for_one_account_holds_for_all() -> None:
     texts = [path.read_text(encoding="utf-8") for path in (PROJECT / "dbt_project.yml", *paths)]
     read = {name for text in texts for name in re.findall(r"\btarget\.(\w+)", text)}
     assert read == {"type", "schema", "database", "role"}
+
+
+def test_no_folder_of_a_test_and_no_database_parses_the_project_again(raw: RawDatabase, tmp_path: Path) -> None:
+    """Parsing takes as long as two builds."""
+    for name in ("one", "another"):
+        folder = tmp_path / name
+        folder.mkdir()
+        database = RawDatabase(folder / raw.path.name, raw.contracts)
+        shutil.copyfile(raw.path, database.path)
+        for work in (folder, tmp_path):
+            result = dbt_on(database, work).succeed("ls", "--select", "dim_date", "--log-level", "debug")
+            assert "no changes found, skipping parsing" in result.output
 
 
 def test_incremental_models_merge_and_refuse_another_list_of_columns(models: dict[str, dict[str, Any]]) -> None:

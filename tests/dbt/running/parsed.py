@@ -25,7 +25,7 @@ BUSINESS_NOW = "2026-12-31T12:00:00Z"
 NOT_OF_THE_PROJECT = {"target", "logs", "dbt_packages"}
 _DATABASE_FILE = "DP_MAILBLAZE_DEMO_DEV_DB.duckdb"
 """As the databases of most tests are called, in dbt's folder."""
-_ANY_DATABASE = b"DP_TEST_000000000000"
+ANY_DATABASE = "DP_TEST_000000000000"
 """A database in Snowflake, with a name as long as those of all tests."""
 _UNPACKED = 3
 _STATES = 3
@@ -33,7 +33,7 @@ _STATES = 3
 
 def kept_folder() -> Path:
     """Return the folder that keeps things for later processes: one for each of the last few states of the project."""
-    state = hashlib.sha256(f"{PROJECT} {sys.version}".encode())
+    state = hashlib.sha256(f"{PROJECT} {sys.version}".encode() + Path(__file__).read_bytes())
     for name in ("dbt-core", "dbt-common", "dbt-adapters", "dbt-duckdb", "dbt-snowflake", "jinja2"):
         state.update(f"{name} {version(name)}".encode())
     for folder, names, files in os.walk(PROJECT):
@@ -78,7 +78,7 @@ def _parse_into(folder: Path, target: str, run: Callable[[Sequence[str]], int]) 
         "BUSINESS_NOW": BUSINESS_NOW,
         "DBT_TARGET": target,
         "DUCKDB_PATH": _DATABASE_FILE,
-        "SNOWFLAKE_DATABASE": _ANY_DATABASE.decode(),
+        "SNOWFLAKE_DATABASE": ANY_DATABASE,
         "SNOWFLAKE_READER_ROLE": "DP_MAILBLAZE_DEMO_DEV_READER",
     }
     places = ("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT))
@@ -94,17 +94,18 @@ def hand_on(parsed: Path, to: Path, environment: Mapping[str, str]) -> None:
     data = parsed.read_bytes()
     if environment.get("DBT_TARGET") == "snowflake":
         database = environment.get("SNOWFLAKE_DATABASE", "").encode()
-        if len(database) != len(_ANY_DATABASE):
+        if len(database) != len(ANY_DATABASE):
             return
-        data = data.replace(_ANY_DATABASE, database)
+        data = data.replace(ANY_DATABASE.encode(), database)
     to.parent.mkdir(exist_ok=True)
     to.write_bytes(data)
 
 
-def parse_alike_for_all_accounts() -> None:
-    """Patch dbt's comparison of connections: it parses the whole project again for another host, port or user.
+def parse_alike_for_all_connections() -> None:
+    """Patch dbt's comparison of connections: it parses the whole project again for another file, host, port or user.
 
-    The database has been put into the parsing, and no model reads anything else of a connection while it is parsed.
+    In Snowflake the database has been put into the parsing. No model reads anything else of a connection while it is
+    parsed.
     """
     from dbt.contracts.files import FileHash
     from dbt.parser.manifest import ManifestLoader
@@ -113,7 +114,7 @@ def parse_alike_for_all_accounts() -> None:
 
     def build_manifest_state_check(self: ManifestLoader) -> Any:
         state = check(self)
-        state.profile_hash = FileHash.from_contents("any account")
+        state.profile_hash = FileHash.from_contents("any connection")
         return state
 
     ManifestLoader.build_manifest_state_check = build_manifest_state_check  # type: ignore[method-assign]

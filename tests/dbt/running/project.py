@@ -69,9 +69,11 @@ class Dbt:
         environment = {**inherited, **own, "DBT_LOG_PATH": str(self.work / "logs"), **self.variables, **variables}
         output = self.work / "dbt.out"
         dbt = warm_dbt(environment.get("DBT_TARGET", "duckdb"))
-        parsed, kept = self.work / "target" / PARSED, dbt.folder / PARSED
-        if self.profiles == PROJECT and not parsed.exists():
-            hand_on(kept, parsed, environment)
+        if self.profiles == PROJECT:
+            environment.setdefault("DBT_TARGET", "duckdb")  # as it was parsed: dbt compares what it was told
+            parsed = self.work / "target" / PARSED
+            if not parsed.exists():
+                hand_on(dbt.folder / PARSED, parsed, environment)
         arguments = ("--no-use-colors", *command.split(), *paths, *arguments)
         code = dbt.run(Invocation(arguments, str(self.work), environment, str(output), self.manifest))
         return DbtResult(code, output.read_text(), self.work / "target")

@@ -32,7 +32,7 @@ from tests.dbt.running.parsed import (
     PARSED,
     Unpacked,
     kept_folder,
-    parse_alike_for_all_accounts,
+    parse_alike_for_all_connections,
     parse_our_project,
 )
 
@@ -248,8 +248,7 @@ def main() -> None:
     _look_once_for_secrets()
     _name_callers_quickly()
     import_module("orchestration.dbt.lighter").make_lighter()
-    if target == "snowflake":
-        parse_alike_for_all_accounts()
+    parse_alike_for_all_connections()
     parse_our_project(kept, Path(path).parent, target, _run)
     _make_schemas(target)
     resource_tracker.ensure_running()  # dbt's locks start one, for each fork where there is none

@@ -183,7 +183,7 @@ def simulated_marts(folder: Path) -> Path:
     """Land, build and publish the world in `folder`. Return the published database, which holds only MART."""
     raw = RawDatabase.create(folder)
     land_simulation(raw)
-    dbt = Dbt(folder, variables={"DUCKDB_PATH": raw.path.name}, business_now=f"{NOW:%Y-%m-%dT%H:%M:%SZ}")
+    dbt = Dbt(folder, variables={"DUCKDB_PATH": str(raw.path)}, business_now=f"{NOW:%Y-%m-%dT%H:%M:%SZ}")
     dbt.succeed("build", "--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
     published = folder / "published" / raw.path.name
     publish_schema(raw.opened, "MART", published)

@@ -11,7 +11,7 @@ import shutil
 
 import pytest
 
-from tests.dbt.running.parsed import PROJECT
+from tests.dbt.running.parsed import ANY_DATABASE, PROJECT
 from tests.dbt.running.project import Dbt
 from tests.snowflake.dbt.snowflake_grammar import SQLFLUFF_PYTHON, refused_by_sqlfluff, refused_by_sqlglot
 
@@ -28,10 +28,9 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     (project / "macros" / "offline.sql").write_text(OFFLINE)
     found = {}
     for mode, options in MODES.items():
-        # No SNOWFLAKE_ variable is set, and nothing is connected to. What is parsed holds for both.
-        result = Dbt(work, project=project).succeed(
-            "compile", "--target", "snowflake", "--no-populate-cache", "--no-introspect", *options
-        )
+        # No account is set, and nothing is connected to. What is parsed holds for both.
+        dbt = Dbt(work, project=project, variables={"DBT_TARGET": "snowflake", "SNOWFLAKE_DATABASE": ANY_DATABASE})
+        result = dbt.succeed("compile", "--no-populate-cache", "--no-introspect", *options)
         assert "Invalid profile" not in result.output
         files = sorted((work / "target" / "compiled").rglob("*.sql"))
         assert len(files) > 80

@@ -82,11 +82,9 @@ def two_warehouses(
     lake: LandedLake, duckdb: DuckDBWarehouse, snowflake: SnowflakeWarehouse, work: Path
 ) -> TwoWarehouses:
     """Return both warehouses, empty. dbt works beside DuckDB's file, and in a folder of `work`."""
-    # A path that is the same for all: with another one dbt parses the whole project again.
-    place = {**duckdb.dbt_environment(), "DUCKDB_PATH": duckdb.path.name}
     return TwoWarehouses(
         lake,
-        Built(duckdb, _dbt(duckdb.path.parent, place, "duckdb")),
+        Built(duckdb, _dbt(duckdb.path.parent, duckdb.dbt_environment(), "duckdb")),
         Built(snowflake, _dbt(work / "snowflake", snowflake.dbt_environment(), "snowflake")),
     )
 
