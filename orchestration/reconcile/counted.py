@@ -14,17 +14,15 @@ from ingest.lake.commit import Commit, CommitKind, DataFile
 from ingest.lake.counting import APPENDED
 from ingest.lake.log import CommitLog
 from ingest.lake.objects.store import ObjectStore
+from orchestration.reconcile.unnamed import UnnamedRecords
 from orchestration.warehouse.duckdb.lake_reader import PARQUET
 from orchestration.warehouse.duckdb.warehouse import DIALECT
 
 if TYPE_CHECKING:
     import duckdb
 
-_FORMAT = 1
+_FORMAT = 2
 """Of these tables; others are made anew."""
-_UNNAMED = "unnamed"
-_NO_CURSORS = "SELECT NULL::TIMESTAMPTZ AS cursor_after, NULL::TIMESTAMPTZ AS cursor_before WHERE false"
-"""Columns that the quarantine of older releases does not have."""
 
 
 class CountedLog:
@@ -34,8 +32,8 @@ class CountedLog:
     landed    each key that a commit of rows has, and the newest version that landed it (_log_version)
     deleted   each key that has a tombstone, and the newest version of one
     refused   each key in quarantine, as JSON, and the newest version that refused it
-    unnamed   each record in quarantine without a readable key
 
+    `unnamed` are the records in quarantine without a readable key.
     A table of keys does not exist before it has a row. A snapshot stream has none.
     """
 
@@ -44,6 +42,7 @@ class CountedLog:
         self._contract = contract
         self._store = store
         self._log = CommitLog(store, contract.stream)
+        self.unnamed = UnnamedRecords(connection)
 
     def read_to(self, version: int) -> None:
         """Make the tables hold exactly the versions up to `version`. Tables of another contract or log are built anew.
@@ -97,10 +96,7 @@ class CountedLog:
         self._connection.execute("CREATE TABLE counted (of TEXT, version BIGINT, batch_id TEXT)")
         self._connection.execute("INSERT INTO counted VALUES (?, 0, '')", [self._identity()])
         self._connection.execute("CREATE TABLE commits (version BIGINT, kind TEXT, rows BIGINT, quarantined BIGINT)")
-        self._connection.execute(
-            f"CREATE TABLE {_UNNAMED} (version BIGINT, position BIGINT, content TEXT, after TIMESTAMPTZ, "
-            "before TIMESTAMPTZ)"
-        )
+        self.unnamed.create()
 
     def _version(self) -> int:
         return self._number("SELECT version FROM counted")
@@ -128,20 +124,15 @@ class CountedLog:
         if self._contract.spec.mode is Mode.SNAPSHOT:
             return True
         if self._contract.spec.source is Source.SAAS:
-            self._add_refused(_files_of_quarantine(commits))
+            self._add_refused(commits)
         landed = [file for commit in commits if commit.kind in APPENDED for file in commit.files]
         deleted = [file for commit in commits if commit.kind is CommitKind.DELETES for file in commit.files]
         columns = [DIALECT.quote(name) for name in self._contract.key]
         return self._merge("landed", columns, landed) and self._merge("deleted", columns, deleted)
 
-    def _add_refused(self, files: Sequence[DataFile]) -> None:
-        if not files:
-            return
-        self._connection.execute(
-            f"INSERT INTO {_UNNAMED} SELECT _log_version, position, sha256(record), cursor_after, cursor_before "  # noqa: S608
-            f"FROM (SELECT * FROM {PARQUET} UNION ALL BY NAME {_NO_CURSORS}) WHERE key IS NULL",
-            [self._uris(files)],
-        )
+    def _add_refused(self, commits: Sequence[Commit]) -> None:
+        files = [file for commit in commits for file in commit.quarantine]
+        self.unnamed.add(commits, self._uris(files))
         self._merge("refused", ["key"], files, "WHERE key IS NOT NULL")
 
     def _merge(self, table: str, columns: Sequence[str], files: Sequence[DataFile], where: str = "") -> bool:
@@ -172,7 +163,3 @@ class CountedLog:
     def _number(self, sql: str, values: Sequence[object] = ()) -> int:
         [(number,)] = self._connection.execute(sql, list(values)).fetchall()
         return int(number)
-
-
-def _files_of_quarantine(commits: Sequence[Commit]) -> list[DataFile]:
-    return [file for commit in commits for file in commit.quarantine if file.rows]

@@ -12,7 +12,6 @@ from ingest.lake.commit import DataFile
 from ingest.lake.counting import CountingVersions, counting_versions
 from ingest.lake.log import CommitLog
 from ingest.lake.objects.store import ObjectStore
-from ingest.lake.read_again import UnnamedRecord, read_again
 from ingest.retry import WaitBudgets, retrying
 from ingest.retry_policies import LAKE_COUNT
 from orchestration.reconcile.counted import CountedLog
@@ -75,7 +74,7 @@ class LakeCounter:
                 return self._count_snapshot(connection, contract, counting, counted.history())
             keys = _Keys(connection, contract, self._store, counted)
             current = keys.count_current(counting, in_flight)
-            refused = keys.count_refused(version) if contract.spec.source is Source.SAAS else 0
+            refused = keys.count_refused() if contract.spec.source is Source.SAAS else 0
             return LakeCount(current, refused, counted.history())
 
     def _count_snapshot(
@@ -139,13 +138,13 @@ class _Keys:
         )
         return self._number("SELECT count(*) FROM current")
 
-    def count_refused(self, version: int) -> int:
+    def count_refused(self) -> int:
         """Return the number of quarantined records that the source counts and for which the lake has no row.
 
         A key counts once, unless it was landed in another version, is in flight, or was deleted at the source. Without
         a readable key each record counts, unless its range of time was read again or a retry has settled it.
         """
-        return self._count_unnamed(version) + self._count_named()
+        return self._counted.unnamed.count() + self._count_named()
 
     def _read_key_set(self, version: int) -> None:
         """Read the newest key set of an older release, if only that release has landed deletions."""
@@ -164,17 +163,6 @@ class _Keys:
         # The types are those of the source now, which may be wider than the contract's.
         self._connection.register("in_flight_rows", in_flight)
         self._connection.execute("CREATE TEMP TABLE in_flight AS SELECT * FROM in_flight_rows")
-
-    def _count_unnamed(self, version: int) -> int:
-        found = self._connection.execute("SELECT * FROM unnamed ORDER BY version, position").to_arrow_table()
-        records = [UnnamedRecord(**row) for row in found.to_pylist()]
-        if not records:
-            return 0
-        commits = CommitLog(self._store, self._contract.stream).whole(version)
-        gone = read_again(commits, records).keys() | {
-            (item.version, position) for commit in commits for item in commit.settles for position in item.positions
-        }
-        return sum((record.version, record.position) not in gone for record in records)
 
     def _count_named(self) -> int:
         if not self._counted.has("refused"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,12 +15,14 @@ from hypothesis import strategies as st
 
 from ingest.contracts.model import StreamContract
 from ingest.errors import ConfigurationError, FatalError
+from ingest.lake import layout
 from ingest.lake.commit import Counts, Window
 from ingest.lake.objects.store import ObjectStore
 from orchestration.reconcile.kept import KeptCounts, name_of
 from orchestration.reconcile.lake import LakeCount, LakeCounter
 from tests.orchestration.lake_builder import AT, LakeBuilder, contract, thing
 
+HOUR = timedelta(hours=1)
 WITHIN = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}
 
 
@@ -112,6 +115,35 @@ def test_any_quarantine_counted_now_and_then(
         if is_counted:
             same(store, directory, events, version, None)
     same(store, directory, events, len(steps), None)
+
+
+def test_a_count_reads_no_more_of_a_long_log_than_of_a_short_one(
+    store: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Records without a key are judged by all commits, which no count reads twice."""
+    events = contract({"id": "text", "updated_at": "timestamptz"}, stream="long", deletes="none", source="saas")
+    lake = LakeBuilder(store, events)
+
+    def land(*, refused: bool) -> None:
+        version = lake.next_version
+        files = (lake.quarantine(version, [(None, b"{")]),) if refused else ()
+        window = Window(start=AT + version * HOUR, end=AT + (version + 1) * HOUR)
+        counts = Counts(read=1 + refused, landed=1, quarantined=int(refused))
+        lake.data([{"id": f"{version}", "updated_at": AT}], quarantine=files, window=window, counts=counts)
+
+    for number in range(30):
+        land(refused=number < 3)
+    same(store, tmp_path, events, 30, None)
+
+    read: list[str] = []
+    get = ObjectStore.get
+    monkeypatch.setattr(ObjectStore, "get", lambda self, key: read.append(key) or get(self, key))
+    assert kept(store, tmp_path).count(events, 30, None).refused == 3
+    assert read == [layout.commit_key("long", 30)], "that the log is still the one that was counted"
+    land(refused=True)
+    read.clear()
+    assert kept(store, tmp_path).count(events, 31, None).refused == 4
+    assert read == [layout.commit_key("long", version) for version in (30, 31)]
 
 
 @pytest.mark.parametrize("name", ["version", "_version", 'we"ird', "order", "rows", "ключ"])
