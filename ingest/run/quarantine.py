@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
@@ -46,6 +45,69 @@ class RefusedRecord:
         return self.settled_by is None
 
 
+@dataclass(frozen=True)
+class Refusal:
+    """What says whether a refused record is open, and why it was refused. `content` is the same for equal records.
+
+    `after` and `before` are the readable cursors around it (see `UnnamedRecord`).
+    """
+
+    version: int
+    position: int
+    reason: str
+    key: str | None
+    content: str
+    after: datetime | None
+    before: datetime | None
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Its version and position, which identify it within its stream."""
+        return self.version, self.position
+
+
+def settled_by(
+    contract: StreamContract, commits: Sequence[Commit], refusals: Sequence[Refusal]
+) -> dict[tuple[int, int], int]:
+    """Return the version that settled or replaced each record that is not open, by the record's place.
+
+    `commits` are all commits of the stream that read a window, settled records, or are snapshots, in order.
+    """
+    settled = {
+        (item.version, position): commit.version
+        for commit in commits
+        for item in commit.settles
+        for position in item.positions
+    }
+    if contract.spec.source is Source.SAAS:
+        settled = read_again(commits, map(_unnamed, filter(lambda each: each.key is None, refusals))) | settled
+    snapshots = (commit.version for commit in commits if commit.kind is CommitKind.SNAPSHOT)
+    replaced = max(snapshots, default=0) if contract.spec.mode is Mode.SNAPSHOT else 0
+    newest = {each.key: each.version for each in sorted(refusals, key=lambda each: each.place)}
+    for each in refusals:
+        if replaced > each.version:
+            settled.setdefault(each.place, replaced)
+        elif each.key is not None and newest[each.key] > each.version:
+            settled.setdefault(each.place, newest[each.key])
+    return settled
+
+
+def refusals_in(store: ObjectStore, commit: Commit) -> Iterator[tuple[Refusal, bytes]]:
+    """Yield the records that a commit refused, each with its bytes. Raises FatalError, TransientError."""
+    for file in commit.quarantine:
+        for row in read_columns(store, file).to_pylist():
+            refusal = Refusal(
+                version=commit.version,
+                position=row["position"],
+                reason=row["reason"],
+                key=row["key"],
+                content=sha256(row["record"]).hexdigest(),
+                after=row.get("cursor_after"),
+                before=row.get("cursor_before"),
+            )
+            yield refusal, row["record"]
+
+
 class Quarantine:
     """The refused records of one stream, as of its newest version."""
 
@@ -56,51 +118,25 @@ class Quarantine:
 
     def records(self) -> list[RefusedRecord]:
         """Return all refused records, in the order of version and position."""
-        settled = {
-            (item.version, position): commit.version
-            for commit in self.commits
-            for item in commit.settles
-            for position in item.positions
-        }
-        replaced = self._replaced()
-        rows = [(commit, row) for commit in self.commits for row in self._rows(commit)]
-        if self._contract.spec.source is Source.SAAS:
-            settled = read_again(self.commits, _unnamed(rows)) | settled
-        found = [self._record(commit, row, settled, replaced) for commit, row in rows]
-        return _newest_of_each_key(sorted(found, key=lambda item: (item.version, item.position)))
+        found = [(commit, *pair) for commit in self.commits for pair in refusals_in(self._store, commit)]
+        settled = settled_by(self._contract, self.commits, [refusal for _, refusal, _ in found])
+        records = [
+            RefusedRecord(
+                version=refusal.version,
+                position=refusal.position,
+                reason=refusal.reason,
+                key=refusal.key,
+                record=record,
+                refused_at=commit.extracted_at,
+                settled_by=settled.get(refusal.place),
+            )
+            for commit, refusal, record in found
+        ]
+        return sorted(records, key=lambda each: (each.version, each.position))
 
     def open(self) -> list[RefusedRecord]:
         """Return the refused records that are still missing in the lake."""
         return [record for record in self.records() if record.is_open]
-
-    def _replaced(self) -> int | None:
-        """Return the version of the newest snapshot of a snapshot stream."""
-        if self._contract.spec.mode is not Mode.SNAPSHOT:
-            return None
-        return max((commit.version for commit in self.commits if commit.kind is CommitKind.SNAPSHOT), default=None)
-
-    def _rows(self, commit: Commit) -> Iterator[dict[str, Any]]:
-        for file in commit.quarantine:
-            yield from read_columns(self._store, file).to_pylist()
-
-    def _record(
-        self, commit: Commit, row: dict[str, Any], settled: dict[tuple[int, int], int], replaced: int | None
-    ) -> RefusedRecord:
-        position = int(str(row["position"]))
-        by = settled.get((commit.version, position))
-        if by is None and replaced is not None and replaced > commit.version:
-            by = replaced
-        key, record = row["key"], row["record"]
-        assert isinstance(record, bytes)  # noqa: S101 - QUARANTINE_SCHEMA
-        return RefusedRecord(
-            version=commit.version,
-            position=position,
-            reason=str(row["reason"]),
-            key=None if key is None else str(key),
-            record=record,
-            refused_at=commit.extracted_at,
-            settled_by=by,
-        )
 
 
 def may_change_quarantine(commit: Commit, before: Commit | None, contract: StreamContract) -> bool:
@@ -159,27 +195,8 @@ def settle(context: IngestionContext, contract: StreamContract, batch: Batch, re
     context.committed(batch.commit(window=None, watermark=watermark, settles=_settled(records)))
 
 
-def _unnamed(rows: Sequence[tuple[Commit, dict[str, Any]]]) -> Iterator[UnnamedRecord]:
-    for commit, row in rows:
-        if row["key"] is None:
-            yield UnnamedRecord(
-                version=commit.version,
-                position=row["position"],
-                content=sha256(row["record"]).hexdigest(),
-                after=row.get("cursor_after"),
-                before=row.get("cursor_before"),
-            )
-
-
-def _newest_of_each_key(records: list[RefusedRecord]) -> list[RefusedRecord]:
-    """Return the records. A record whose key was refused again later is marked as settled by that later version."""
-    newest = {record.key: record.version for record in records if record.key is not None}
-    return [
-        RefusedRecord(**{**vars(record), "settled_by": newest[record.key]})
-        if record.is_open and record.key is not None and newest[record.key] > record.version
-        else record
-        for record in records
-    ]
+def _unnamed(refusal: Refusal) -> UnnamedRecord:
+    return UnnamedRecord(refusal.version, refusal.position, refusal.content, refusal.after, refusal.before)
 
 
 def _settled(records: Sequence[RefusedRecord]) -> tuple[Settled, ...]:

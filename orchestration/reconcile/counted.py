@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from ingest.contracts.model import Mode, Source, StreamContract
 from ingest.lake.commit import Commit, CommitKind, DataFile
 from ingest.lake.counting import APPENDED
-from ingest.lake.log import CommitLog
 from ingest.lake.objects.store import ObjectStore
+from orchestration.reconcile.kept_log import KeptLog
 from orchestration.reconcile.unnamed import UnnamedRecords
 from orchestration.warehouse.duckdb.lake_reader import PARQUET
 from orchestration.warehouse.duckdb.warehouse import DIALECT
@@ -25,8 +25,8 @@ _FORMAT = 2
 """Of these tables; others are made anew."""
 
 
-class CountedLog:
-    """The tables of one stream in `connection`, whose database holds nothing else.
+class CountedLog(KeptLog):
+    """The counts and keys of one stream's log.
 
     commits   version, kind, rows, and the number of its records in quarantine
     landed    each key that a commit of rows has, and the newest version that landed it (_log_version)
@@ -38,28 +38,9 @@ class CountedLog:
     """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, contract: StreamContract, store: ObjectStore) -> None:
-        self._connection = connection
+        super().__init__(connection, store, contract.stream)
         self._contract = contract
-        self._store = store
-        self._log = CommitLog(store, contract.stream)
         self.unnamed = UnnamedRecords(connection)
-
-    def read_to(self, version: int) -> None:
-        """Make the tables hold exactly the versions up to `version`. Tables of another contract or log are built anew.
-
-        Raises DamagedLakeError for a gap in the log, and DuckDB's errors for a file.
-        """
-        self._connection.begin()
-        try:
-            if not self._goes_on_to(version):
-                self._clear()
-            if not self._add(self._log.between(self._version(), version)):
-                self._clear()
-                self._add(self._log.between(0, version))
-            self._connection.commit()
-        except BaseException:
-            self._connection.rollback()
-            raise
 
     def newest(self, kind: CommitKind) -> int:
         """Return the newest version of a kind, 0 for none."""
@@ -70,41 +51,17 @@ class CountedLog:
         kinds = [kind.value for kind in APPENDED]
         return self._number("SELECT coalesce(sum(rows), 0) FROM commits WHERE list_contains(?, kind)", [kinds])
 
-    def has(self, table: str) -> bool:
-        """Return whether a table exists."""
-        return bool(self._number("SELECT count(*) FROM duckdb_tables() WHERE table_name = ?", [table]))
-
-    def _goes_on_to(self, version: int) -> bool:
-        """Return whether the tables cover a prefix of the log up to `version`, for this contract."""
-        if not self.has("counted"):
-            return False
-        [(of, last, batch_id)] = self._connection.execute("SELECT of, version, batch_id FROM counted").fetchall()
-        if of != self._identity() or last > version:
-            return False
-        return last == 0 or self._log.required(last).batch_id == str(batch_id)
-
     def _identity(self) -> str:
-        """Return a text of everything besides the log that the tables depend on."""
         contract = self._contract
         keys = [(column.name, DIALECT.type(column.landing)) for column in contract.key_columns]
         return json.dumps([_FORMAT, contract.spec.mode.value, contract.spec.source.value, keys])
 
-    def _clear(self) -> None:
-        tables = self._connection.execute("SELECT table_name FROM duckdb_tables() WHERE NOT temporary").fetchall()
-        for (table,) in tables:
-            self._connection.execute(f"DROP TABLE {DIALECT.quote(table)}")
-        self._connection.execute("CREATE TABLE counted (of TEXT, version BIGINT, batch_id TEXT)")
-        self._connection.execute("INSERT INTO counted VALUES (?, 0, '')", [self._identity()])
+    def _create(self) -> None:
         self._connection.execute("CREATE TABLE commits (version BIGINT, kind TEXT, rows BIGINT, quarantined BIGINT)")
         self.unnamed.create()
 
-    def _version(self) -> int:
-        return self._number("SELECT version FROM counted")
-
     def _add(self, commits: Sequence[Commit]) -> bool:
         """Add the commits that follow. Return False if a key's type in their files differs from the tables."""
-        if not commits:
-            return True
         import pyarrow as pa
 
         rows = pa.table(
@@ -118,9 +75,6 @@ class CountedLog:
         self._connection.register("added", rows)
         self._connection.execute("INSERT INTO commits SELECT version, kind, rows, quarantined FROM added")
         self._connection.unregister("added")
-        self._connection.execute(
-            "UPDATE counted SET version = ?, batch_id = ?", [commits[-1].version, commits[-1].batch_id]
-        )
         if self._contract.spec.mode is Mode.SNAPSHOT:
             return True
         if self._contract.spec.source is Source.SAAS:
@@ -159,7 +113,3 @@ class CountedLog:
 
     def _uris(self, files: Sequence[DataFile]) -> list[str]:
         return [self._store.uri(file.key) for file in files if file.rows]
-
-    def _number(self, sql: str, values: Sequence[object] = ()) -> int:
-        [(number,)] = self._connection.execute(sql, list(values)).fetchall()
-        return int(number)

@@ -53,9 +53,9 @@ class KeptCounts:
             os.close(lock)
 
 
-def name_of(store: ObjectStore, stream: str) -> str:
-    """Return a file name for a stream's counts. A stream's name may hold characters that file names must not."""
-    return f"counted-{hashlib.sha256(store.uri(stream).encode()).hexdigest()[:32]}.duckdb"
+def name_of(store: ObjectStore, stream: str, *, of: str = "counted") -> str:
+    """Return a file name for a stream's tables. A stream's name may hold characters that file names must not."""
+    return f"{of}-{hashlib.sha256(store.uri(stream).encode()).hexdigest()[:32]}.duckdb"
 
 
 def open_kept(path: Path | None) -> duckdb.DuckDBPyConnection:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ingest.lake.commit import Commit
 from ingest.lake.read_again import UnnamedRecord, read_again
+from orchestration.reconcile.kept_log import Readings
 from orchestration.warehouse.duckdb.lake_reader import PARQUET
 
 if TYPE_CHECKING:
@@ -24,12 +25,13 @@ class UnnamedRecords:
     """The tables of these records in `connection`, in the same database as those of `CountedLog`.
 
     unnamed    each record in quarantine without a readable key
-    readings   each commit that read a window or settled records, without its files, as JSON
+    readings   the commits by which it is judged whether such a record counts
     counting   the number of records that count, once it has been worked out for the newest version
     """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
+        self._readings = Readings(connection)
 
     def create(self) -> None:
         """Create the tables."""
@@ -37,22 +39,12 @@ class UnnamedRecords:
             "CREATE TABLE unnamed (version BIGINT, position BIGINT, content TEXT, after TIMESTAMPTZ, "
             "before TIMESTAMPTZ)"
         )
-        self._connection.execute("CREATE TABLE readings (version BIGINT, content TEXT)")
+        self._readings.create()
         self._connection.execute("CREATE TABLE counting (records BIGINT)")
 
     def add(self, commits: Sequence[Commit], files: Sequence[str]) -> None:
         """Add the commits that follow. `files` are the URIs of their quarantine."""
-        import pyarrow as pa
-
-        readings = [commit for commit in commits if commit.window is not None or commit.settles]
-        if readings:
-            versions, contents = (
-                [commit.version for commit in readings],
-                [_without_files(commit) for commit in readings],
-            )
-            self._connection.register("added_readings", pa.table({"version": versions, "content": contents}))
-            self._connection.execute("INSERT INTO readings SELECT version, content FROM added_readings")
-            self._connection.unregister("added_readings")
+        self._readings.add(commits)
         if files:
             self._connection.execute(
                 "INSERT INTO unnamed SELECT _log_version, position, sha256(record), cursor_after, cursor_before "  # noqa: S608
@@ -77,14 +69,8 @@ class UnnamedRecords:
         records = [UnnamedRecord(**row) for row in found.to_pylist()]
         if not records:
             return 0
-        listed = self._connection.execute("SELECT content FROM readings ORDER BY version").fetchall()
-        commits = [Commit.decode(content.encode()) for (content,) in listed]
+        commits = self._readings.all()
         gone = read_again(commits, records).keys() | {
             (item.version, position) for commit in commits for item in commit.settles for position in item.positions
         }
         return sum((record.version, record.position) not in gone for record in records)
-
-
-def _without_files(commit: Commit) -> str:
-    nothing = {"files": (), "quarantine": (), "landed_keys": (), "full_set": None, "key_set": None, "columns": {}}
-    return commit.model_copy(update=nothing).model_dump_json()

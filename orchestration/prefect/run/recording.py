@@ -29,6 +29,7 @@ from orchestration.ops.spool import Spool
 from orchestration.prefect.run.change_alerts import send_alerts
 from orchestration.prefect.run.services import StepServices
 from orchestration.progress import Logger
+from orchestration.reconcile.kept import KeptCounts
 from orchestration.report import RunReport
 from orchestration.settings import OrchestrationSettings
 from orchestration.warehouse.ledger import Ledger
@@ -176,9 +177,9 @@ class Recorder:
     def _quarantine(self, report: RunReport) -> tuple[QuarantineRow, ...]:
         """Return the quarantine rows of all streams that have some.
 
-        A run that has not reached the warehouse returns only the rows of streams in which it landed some. Counting
-        reads the streams' whole logs. So a run that builds a part counts only streams whose quarantine its loads may
-        have changed, and a run that builds everything counts all streams.
+        A run that has not reached the warehouse returns only the rows of streams in which it landed some. A run that
+        builds a part counts only streams whose quarantine its loads may have changed, and a run that builds everything
+        counts all streams.
         """
         own = {each.stream for each in report.streams if each.result is not None and each.result.rows_quarantined}
         registry = self.facts.registry
@@ -190,7 +191,7 @@ class Recorder:
                 for contract in contracts
                 if contract.stream in own or may_differ(self.store, contract, loaded.get(contract.stream, ()))
             ]
-        return quarantine_rows(self.store, contracts, self.facts.run_id)
+        return quarantine_rows(self.store, contracts, self.facts.run_id, KeptCounts(self.facts.settings.runs_dir))
 
     def _changes(self, report: RunReport) -> tuple[SchemaChangeRow, ...]:
         """Return the rows of all schema changes. A record that is written again has the same rows."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -18,6 +19,8 @@ from ingest.errors import ConfigurationError, FatalError
 from ingest.lake import layout
 from ingest.lake.commit import Counts, Window
 from ingest.lake.objects.store import ObjectStore
+from ingest.run.quarantine import Quarantine
+from orchestration.ops.quarantine import quarantine_rows
 from orchestration.reconcile.kept import KeptCounts, name_of
 from orchestration.reconcile.lake import LakeCount, LakeCounter
 from tests.orchestration.lake_builder import AT, LakeBuilder, contract, thing
@@ -38,6 +41,16 @@ def same(
     found = kept(store, directory).count(of, version, in_flight)
     assert found == LakeCounter(store).count(of, version, in_flight)
     return found
+
+
+def same_quarantine(store: ObjectStore, directory: Path, of: StreamContract) -> None:
+    """Check that the kept rows of a run's record count what a reading of the whole lake finds."""
+    rows = quarantine_rows(store, [of], "run", KeptCounts(directory))
+    records = Quarantine(store, of).records()
+    every = Counter((each.version, each.reason) for each in records)
+    still_open = Counter((each.version, each.reason) for each in records if each.is_open)
+    assert {(row.version, row.reason): row.records for row in rows} == every
+    assert {(row.version, row.reason): row.open_records for row in rows if row.open_records} == still_open
 
 
 def files_of(lake: LakeBuilder, version: int) -> list[str]:
@@ -114,7 +127,9 @@ def test_any_quarantine_counted_now_and_then(
         lake.data(*rows, quarantine=files, window=Window(start=None, end=AT), counts=counts)
         if is_counted:
             same(store, directory, events, version, None)
+            same_quarantine(store, directory, events)
     same(store, directory, events, len(steps), None)
+    same_quarantine(store, directory, events)
 
 
 def test_a_count_reads_no_more_of_a_long_log_than_of_a_short_one(
@@ -135,15 +150,22 @@ def test_a_count_reads_no_more_of_a_long_log_than_of_a_short_one(
         land(refused=number < 3)
     same(store, tmp_path, events, 30, None)
 
+    same_quarantine(store, tmp_path, events)
+
     read: list[str] = []
-    get = ObjectStore.get
+    get, download = ObjectStore.get, ObjectStore.download
     monkeypatch.setattr(ObjectStore, "get", lambda self, key: read.append(key) or get(self, key))
+    monkeypatch.setattr(ObjectStore, "download", lambda self, key, *to: read.append(key) or download(self, key, *to))
     assert kept(store, tmp_path).count(events, 30, None).refused == 3
     assert read == [layout.commit_key("long", 30)], "that the log is still the one that was counted"
     land(refused=True)
     read.clear()
     assert kept(store, tmp_path).count(events, 31, None).refused == 4
     assert read == [layout.commit_key("long", version) for version in (30, 31)]
+    read.clear()
+    assert len(quarantine_rows(store, [events], "run", KeptCounts(tmp_path))) == 4
+    commits = {layout.commit_key("long", version) for version in (30, 31)}
+    assert set(read) == {layout.latest_key("long"), *commits, *(file.key for file in lake.log.required(31).quarantine)}
 
 
 @pytest.mark.parametrize("name", ["version", "_version", 'we"ird', "order", "rows", "ключ"])
