@@ -80,7 +80,7 @@ def settled_by(
         for position in item.positions
     }
     if contract.spec.source is Source.SAAS:
-        settled = read_again(commits, map(_unnamed, filter(lambda each: each.key is None, refusals))) | settled
+        settled = read_again(commits, [_unnamed(each) for each in refusals if each.key is None]) | settled
     snapshots = (commit.version for commit in commits if commit.kind is CommitKind.SNAPSHOT)
     replaced = max(snapshots, default=0) if contract.spec.mode is Mode.SNAPSHOT else 0
     newest = {each.key: each.version for each in sorted(refusals, key=lambda each: each.place)}
