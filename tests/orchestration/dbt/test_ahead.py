@@ -87,13 +87,13 @@ def test_where_it_has_died_the_build_starts_its_own(dbt: RunDbt) -> None:
         assert dbt.runner(full_tests=True).build(select=["numbers"])
 
 
-@pytest.mark.usefixtures("imported_dbt")
 def test_a_project_that_nobody_has_parsed_is_parsed_ahead_once(
     dbt: RunDbt, settings: OrchestrationSettings, warehouse: DuckDBWarehouse, tmp_path: Path
 ) -> None:
     folder = tmp_path / "runs" / "first"
     with dbt:
         dbt.parse()
+        dbt.start()
         dbt.runner(full_tests=True).build(select=["numbers"])
     assert (tmp_path / "runs" / PARSED.name).exists()
     assert "PartialParsingSkipParsing" in _said(folder / "dbt")
