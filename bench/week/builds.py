@@ -17,6 +17,7 @@ from typing import Any
 from bench.measure import BenchError
 from bench.week.statements import OF_A_RUN, statements
 from common.garbage import collect_seldom
+from orchestration.runs import TEMPLATES
 
 _OF_NO_NODE = ""
 _NOTHING_TO_BUILD = "exposure."
@@ -37,7 +38,7 @@ class Build:
 
 @dataclass(frozen=True)
 class Builder:
-    """A builder of one project. `target` keeps dbt's parsing between builds, as the flow does."""
+    """A builder of one project. `target` keeps dbt's parsing and templates between builds, as the flow does."""
 
     project: Path
     target: Path
@@ -59,7 +60,8 @@ class Builder:
         processes = get_context("forkserver")
         processes.set_forkserver_preload(["dbt.cli.main", "dbt.adapters.duckdb", "orchestration.dbt.lighter"])
         ours, theirs = processes.Pipe()
-        process = processes.Process(target=_build, args=(theirs, arguments, dict(environment)))
+        given = (theirs, arguments, dict(environment), self.target / TEMPLATES)
+        process = processes.Process(target=_build, args=given)
         process.start()
         theirs.close()
         try:
@@ -76,14 +78,16 @@ class Builder:
         return Build(nodes, *counts)
 
 
-def _build(answer: Connection, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
+def _build(answer: Connection, arguments: Sequence[str], environment: Mapping[str, str], templates: Path) -> None:
     """In the fork: build as a run does, and send the result after the database is closed."""
     from dbt.cli.main import dbtRunner
 
     from orchestration.dbt.lighter import make_lighter
+    from orchestration.dbt.templates import KeptTemplates
 
     collect_seldom()
     make_lighter()
+    KeptTemplates(templates).take_over()
 
     os.environ.clear()
     os.environ.update(environment)
