@@ -1,6 +1,6 @@
 """Keeps Jinja's compiled templates in a file for later processes of dbt.
 
-dbt compiles the source of each macro, test and model that it renders, in each process again, which takes a seventh of
+dbt compiles the source of each macro, test and model that it renders, in each process again, which takes a sixth of
 a build's CPU. Like `waiting`, this module is run by its path and imports no module of ours.
 """
 
