@@ -8,18 +8,16 @@ used.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from time import monotonic
 from typing import Any
 from uuid import UUID
 
 from prefect.states import State
 
 from ingest.errors import PlatformError
-from orchestration.built.mark import StreamVersion
 from orchestration.built.plan import Plan
 from orchestration.dbt.ahead import RunDbt
 from orchestration.dbt.events import NodeFinished, NodeStarted
@@ -28,6 +26,7 @@ from orchestration.prefect.run.changes import Changes
 from orchestration.prefect.run.dbt_nodes import NodeTaskRuns
 from orchestration.prefect.run.ingestion import error_of, ingest
 from orchestration.prefect.run.recording import Recorder
+from orchestration.prefect.run.report_draft import ReportDraft
 from orchestration.prefect.run.services import StepServices
 from orchestration.prefect.run.stopping import stop_signal
 from orchestration.prefect.run.task_retries import TaskRetries
@@ -42,70 +41,15 @@ from orchestration.prefect.run.tasks import (
     reconcile_streams,
 )
 from orchestration.progress import Logger
-from orchestration.reconcile.comparison import Reconciler, Reconciliation, SourceSide
+from orchestration.reconcile.comparison import Reconciler, SourceSide
 from orchestration.reconcile.kept import KeptCounts
 from orchestration.report import RunReport, StreamOutcome
 from orchestration.warehouse.loader import Loader, LoadResult, StreamLoads
-from orchestration.warehouse.ops.rows import RunRecord, RunState
-from orchestration.warehouse.protocol import Publication, Purpose
+from orchestration.warehouse.ops.rows import RunState
+from orchestration.warehouse.protocol import Purpose
 from orchestration.warehouse.publication import PublicationRecord
 
 _TABLES = ("table", "incremental", "snapshot", "seed")
-
-
-@dataclass
-class _Draft:
-    """The report while it grows.
-
-    `load_runs` are the task runs that loaded streams, `leaves_out` is dbt's exclusion. For `settled` streams the ledger
-    shows that the warehouse has all that the lake has. `recorded` is the record that was written.
-    """
-
-    run_id: str
-    started: float = field(default_factory=monotonic)
-    streams: list[StreamOutcome] = field(default_factory=list)
-    loads: list[LoadResult] = field(default_factory=list)
-    load_runs: dict[str, UUID] = field(default_factory=dict)
-    leaves_out: tuple[str, ...] = ()
-    settled: Mapping[str, StreamVersion] = field(default_factory=dict)
-    nodes: list[NodeFinished] = field(default_factory=list)
-    plan: Plan | None = None
-    full_refresh: bool = False
-    reconciliations: list[Reconciliation] = field(default_factory=list)
-    publication: Publication | None = None
-    published_at: datetime | None = None
-    problems: list[PlatformError] = field(default_factory=list)
-    step_seconds: dict[str, float] = field(default_factory=dict)
-    is_idle: bool = False
-    recorded: RunRecord | None = None
-
-    @contextmanager
-    def timed(self, step: str) -> Iterator[None]:
-        """Record how long the step takes, even if it fails."""
-        started = monotonic()
-        try:
-            yield
-        finally:
-            self.step_seconds[step] = monotonic() - started
-
-    def report(self, remarks: Sequence[str] = ()) -> RunReport:
-        """Return the report so far."""
-        return RunReport(
-            run_id=self.run_id,
-            seconds=monotonic() - self.started,
-            streams=tuple(self.streams),
-            loads=tuple(self.loads),
-            nodes=tuple(self.nodes),
-            plan=self.plan,
-            full_refresh=self.full_refresh,
-            reconciliations=tuple(self.reconciliations),
-            publication=self.publication,
-            published_at=self.published_at,
-            problems=tuple(self.problems),
-            step_seconds=dict(self.step_seconds),
-            is_idle=self.is_idle,
-            remarks=tuple(remarks),
-        )
 
 
 def execute(run: StepServices, flow_run_id: UUID, logger: Logger) -> RunReport:
@@ -115,7 +59,7 @@ def execute(run: StepServices, flow_run_id: UUID, logger: Logger) -> RunReport:
     """
     recorder = Recorder.of(run, datetime.now(UTC), logger)
     recorder.begin()
-    draft = _Draft(run.run_id)
+    draft = ReportDraft(run.run_id)
     try:
         with RunDbt(run.settings, run.warehouse, run.run_id) as dbt:
             _steps(run, draft, recorder, dbt, flow_run_id, logger)
@@ -130,7 +74,7 @@ def execute(run: StepServices, flow_run_id: UUID, logger: Logger) -> RunReport:
 
 
 def _steps(
-    run: StepServices, draft: _Draft, recorder: Recorder, dbt: RunDbt, flow_run_id: UUID, logger: Logger
+    run: StepServices, draft: ReportDraft, recorder: Recorder, dbt: RunDbt, flow_run_id: UUID, logger: Logger
 ) -> None:
     """Ingest, and go on as far as there is something new."""
     parameters = run.parameters
@@ -161,7 +105,7 @@ def _steps(
 
 
 @contextmanager
-def _writing(run: StepServices, draft: _Draft) -> Iterator[None]:
+def _writing(run: StepServices, draft: ReportDraft) -> Iterator[None]:
     """Hold the writer's lock within the block."""
     with ExitStack() as stack:
         with draft.timed("wait"):
@@ -169,13 +113,13 @@ def _writing(run: StepServices, draft: _Draft) -> Iterator[None]:
         yield
 
 
-def _state(draft: _Draft) -> RunState:
+def _state(draft: ReportDraft) -> RunState:
     return "failed" if draft.problems else "completed"
 
 
 def _in_warehouse(
     run: StepServices,
-    draft: _Draft,
+    draft: ReportDraft,
     changes: Changes,
     recorder: Recorder,
     dbt: RunDbt,
@@ -211,7 +155,7 @@ def _in_warehouse(
     changes.are_published(draft.plan)
 
 
-def _load(run: StepServices, draft: _Draft, changes: Changes) -> bool:
+def _load(run: StepServices, draft: ReportDraft, changes: Changes) -> bool:
     run.progress.step("load", f"into {run.settings.schemas.raw} of {run.warehouse.name}")
     loader = Loader(
         run.store,
@@ -231,7 +175,7 @@ def _load(run: StepServices, draft: _Draft, changes: Changes) -> bool:
     return not errors
 
 
-def _load_streams(run: StepServices, draft: _Draft, loader: Loader, loads: StreamLoads) -> list[PlatformError]:
+def _load_streams(run: StepServices, draft: ReportDraft, loader: Loader, loads: StreamLoads) -> list[PlatformError]:
     retries = TaskRetries(run.settings)
     work = LoadWork(
         loads, loader.budget, run.registry, run.progress, slots=run.settings.load_concurrency, retries=retries
@@ -248,7 +192,9 @@ def _load_streams(run: StepServices, draft: _Draft, loader: Loader, loads: Strea
     return [error for error in map(error_of, states) if error is not None]
 
 
-def _build(run: StepServices, draft: _Draft, planned: Plan, dbt: RunDbt, flow_run_id: UUID, logger: Logger) -> bool:
+def _build(
+    run: StepServices, draft: ReportDraft, planned: Plan, dbt: RunDbt, flow_run_id: UUID, logger: Logger
+) -> bool:
     run.progress.step("dbt", f"build{', full refresh' if draft.full_refresh else ''}: {planned}")
     full_tests = bool(planned.whole) or any(_were_deletions_looked_for(run, outcome) for outcome in draft.streams)
     runner = dbt.runner(full_tests=full_tests)
@@ -287,7 +233,7 @@ def _with_rows(run: StepServices, nodes: Sequence[NodeFinished]) -> list[NodeFin
         ]
 
 
-def _reconcile(run: StepServices, draft: _Draft) -> bool:
+def _reconcile(run: StepServices, draft: ReportDraft) -> bool:
     everything = draft.plan is None or bool(draft.plan.whole)
     settled = frozenset[str]() if everything else frozenset(draft.settled)
     sources = _sources(draft)
@@ -305,14 +251,14 @@ def _reconcile(run: StepServices, draft: _Draft) -> bool:
     return _compared(run, draft, work)
 
 
-def _reconcile_lake(run: StepServices, draft: _Draft) -> None:
+def _reconcile_lake(run: StepServices, draft: ReportDraft) -> None:
     sources = _sources(draft)
     run.progress.step("nothing to do", f"{len(sources)} streams are reconciled with their sources")
     if sources:
         _compared(run, draft, ReconcileLakeWork(_reconciler(run), run.selected, sources, run.progress))
 
 
-def _compared(run: StepServices, draft: _Draft, work: Reconciling) -> bool:
+def _compared(run: StepServices, draft: ReportDraft, work: Reconciling) -> bool:
     task: Any = TaskRetries(run.settings).of(reconcile_streams)
     error = error_of(task(work, return_state=True))
     draft.reconciliations = work.results
@@ -327,7 +273,7 @@ def _reconciler(run: StepServices) -> Reconciler:
     return Reconciler(run.store, run.settings.schemas, concurrency=run.settings.load_concurrency, kept=kept)
 
 
-def _sources(draft: _Draft) -> dict[str, SourceSide]:
+def _sources(draft: ReportDraft) -> dict[str, SourceSide]:
     return {outcome.stream: side for outcome in draft.streams if (side := _source_side(outcome)) is not None}
 
 
@@ -341,7 +287,7 @@ def _source_side(outcome: StreamOutcome) -> SourceSide | None:
     return SourceSide(counted.rows, counted.in_flight, outcome.version) if counted else None
 
 
-def _publish(run: StepServices, draft: _Draft) -> bool:
+def _publish(run: StepServices, draft: ReportDraft) -> bool:
     run.progress.step("publish")
     task: Any = publish_warehouse
     record = _record(run, draft)
@@ -355,7 +301,7 @@ def _publish(run: StepServices, draft: _Draft) -> bool:
     return True
 
 
-def _record(run: StepServices, draft: _Draft) -> PublicationRecord:
+def _record(run: StepServices, draft: ReportDraft) -> PublicationRecord:
     now = datetime.now(UTC)
     failed = tuple(sorted(outcome.stream for outcome in draft.streams if outcome.error is not None))
     counted = {counts.stream for counts in draft.reconciliations if counts.source is not None}
