@@ -7,6 +7,7 @@ pool       the work pool and its queues
 agent      polls queues and runs their flow runs; warm forks its processes; health checks that it polls
 told       keeps secrets and terminal control sequences out of requests to the server
 heartbeat  the sign of life of each of our runs; silence finds stale runs; endings ends them
+lost_signals  stops a process although Python dropped what its stop signal raised
 patience   how long a run waits for Prefect's API
 client     a client of that API; certificates are read once by each process
 """

@@ -33,6 +33,7 @@ from prefect.infrastructure.process import ProcessResult
 from ingest.errors import ConfigurationError
 from orchestration.runtime.certificates import read_certificates_once
 from orchestration.runtime.client import let_events_log_in
+from orchestration.runtime.lost_signals import dropped_stops_are_raised_again
 from orchestration.runtime.results import read_no_results
 
 _ENGINE = "prefect.engine"
@@ -154,4 +155,5 @@ def _run_engine(environment: Mapping[str, str], directory: str) -> None:
     # Two warnings: that the engine is already imported, and that it is deprecated.
     warnings.filterwarnings("ignore", category=RuntimeWarning, module="runpy")
     warnings.filterwarnings("ignore", category=DeprecationWarning)
-    runpy.run_module(_ENGINE, run_name="__main__", alter_sys=True)
+    with dropped_stops_are_raised_again():
+        runpy.run_module(_ENGINE, run_name="__main__", alter_sys=True)

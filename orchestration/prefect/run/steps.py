@@ -28,7 +28,6 @@ from orchestration.prefect.run.ingestion import error_of, ingest
 from orchestration.prefect.run.recording import Recorder
 from orchestration.prefect.run.report_draft import ReportDraft
 from orchestration.prefect.run.services import StepServices
-from orchestration.prefect.run.stopping import stop_signal
 from orchestration.prefect.run.task_retries import TaskRetries
 from orchestration.prefect.run.tasks import (
     LoadWork,
@@ -44,6 +43,7 @@ from orchestration.progress import Logger
 from orchestration.reconcile.comparison import Reconciler, SourceSide
 from orchestration.reconcile.kept import KeptCounts
 from orchestration.report import RunReport, StreamOutcome
+from orchestration.runtime.lost_signals import stop_signal
 from orchestration.warehouse.loader import Loader, LoadResult, StreamLoads
 from orchestration.warehouse.ops.rows import RunState
 from orchestration.warehouse.protocol import Purpose

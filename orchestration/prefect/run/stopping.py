@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from prefect.exceptions import TerminationSignal
+from orchestration.runtime.lost_signals import dropped_stops_are_raised_again, stop_signal
 
 _UNWIND_SECONDS = 25.0
 """How long a stopped run may take to close what it opened: dbt's end is most of that. Kubernetes gives 30 in all."""
@@ -46,7 +46,7 @@ def leave_when_stopped(say: Callable[[str], object], *, unwind_seconds: float = 
 
     before = signal.signal(signal.SIGINT, interrupt)
     try:
-        with _after_stop_signal(unwind_seconds, give_up):
+        with _after_stop_signal(unwind_seconds, give_up), dropped_stops_are_raised_again():
             yield
     except BaseException as error:
         number = stop_signal(error)
@@ -88,20 +88,6 @@ def _first_stop_signal(reader: int) -> int | None:
     while number := os.read(reader, 1):
         if number[0] in (signal.SIGINT, signal.SIGTERM):
             return number[0]
-    return None
-
-
-def stop_signal(error: BaseException) -> int | None:
-    """Return the signal that an exception, or one in its group, stands for; None if there is none.
-
-    Prefect groups it with other exceptions that a stopped run raises.
-    """
-    if isinstance(error, KeyboardInterrupt):
-        return signal.SIGINT
-    if isinstance(error, TerminationSignal):
-        return int(error.signal)
-    if isinstance(error, BaseExceptionGroup):
-        return next((number for item in error.exceptions if (number := stop_signal(item)) is not None), None)
     return None
 
 

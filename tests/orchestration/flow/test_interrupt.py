@@ -121,6 +121,39 @@ def test_a_run_that_does_not_stop_is_left(number: int) -> None:
     assert process.returncode == 128 + number
 
 
+IN_A_CALLBACK = """
+import signal, sys, threading, weakref
+from prefect.utilities.engine import capture_sigterm
+from orchestration.prefect.run.stopping import leave_when_stopped
+
+class Anything:
+    def __del__(self):
+        signal.raise_signal(int(sys.argv[1]))
+
+def callback(_reference):
+    signal.raise_signal(int(sys.argv[1]))
+
+thing = Anything() if sys.argv[2] == "__del__" else type("Plain", (), {})()
+reference = weakref.ref(thing, callback) if sys.argv[2] == "callback" else None
+
+with leave_when_stopped(print, unwind_seconds=30), capture_sigterm():
+    try:
+        del thing
+        print("went on", flush=True)
+        threading.Event().wait()
+    finally:
+        print("unwound", flush=True)
+"""
+
+
+@pytest.mark.parametrize(("place", "number"), [("callback", signal.SIGTERM), ("__del__", signal.SIGINT)])
+def test_a_stop_that_python_drops_stops_the_run(place: str, number: int) -> None:
+    command = [sys.executable, "-c", IN_A_CALLBACK, str(int(number)), place]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.stdout.splitlines()[:2] == ["went on", "unwound"]
+    assert (_as_a_shell_says(done.returncode), done.stderr) == (128 + number, "")
+
+
 def _as_a_shell_says(code: int) -> int:
     return 128 - code if code < 0 else code
 
