@@ -1,9 +1,9 @@
-"""The present quarantine by stream, version and reason, from the lake's log and files, like `ingest quarantine`."""
+"""Quarantine by stream, version and reason, as a run leaves it, from the lake's log and files."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 
 from ingest.apart import apart
@@ -22,16 +22,26 @@ _LOOKED_AT = 20
 
 
 def quarantine_rows(
-    store: ObjectStore, contracts: Iterable[StreamContract], run_id: str, kept: KeptCounts
+    store: ObjectStore,
+    contracts: Iterable[StreamContract],
+    run_id: str,
+    kept: KeptCounts,
+    news: Mapping[str, Sequence[int]] | None = None,
 ) -> tuple[QuarantineRow, ...]:
-    """Return a row for each version and reason of these streams. Settled records are counted too.
+    """Return a row for each version and reason of these streams that has open records, or that changed in `news`.
 
-    What was read before is in files of `kept`. A stream whose log is damaged has no rows. Raises the object store's
-    errors if the lake cannot be read.
+    `news` are a stream's versions since its rows were last returned; None means all. A row changed if one of these
+    versions refused, settled or replaced its records. What was read before is in files of `kept`. A stream whose log
+    is damaged has no rows. Raises the object store's errors if the lake cannot be read.
     """
     found = apart(
         contracts,
-        lambda contract: _rows(contract.stream, _refusals(store, contract, kept), run_id),
+        lambda contract: _rows(
+            contract.stream,
+            _refusals(store, contract, kept),
+            run_id,
+            None if news is None else frozenset(news.get(contract.stream, ())),
+        ),
         at_once=_AT_ONCE,
     )
     return tuple(row for rows in found.results for row in rows)
@@ -58,7 +68,7 @@ def may_differ(store: ObjectStore, contract: StreamContract, versions: Sequence[
     return False
 
 
-def _refusals(store: ObjectStore, contract: StreamContract, kept: KeptCounts) -> list[tuple[Refusal, bool]]:
+def _refusals(store: ObjectStore, contract: StreamContract, kept: KeptCounts) -> list[tuple[Refusal, int | None]]:
     head = CommitLog(store, contract.stream).head()
     with kept.file(name_of(store, contract.stream, of="refused")) as path, closing(open_kept(path)) as connection:
         log = RefusedLog(connection, contract, store)
@@ -66,23 +76,26 @@ def _refusals(store: ObjectStore, contract: StreamContract, kept: KeptCounts) ->
         return log.refusals()
 
 
-def _rows(stream: str, refusals: Iterable[tuple[Refusal, bool]], run_id: str) -> list[QuarantineRow]:
-    every: Counter[tuple[int, str]] = Counter()
-    still_open: Counter[tuple[int, str]] = Counter()
-    for refusal, is_open in refusals:
+def _rows(
+    stream: str, refusals: Iterable[tuple[Refusal, int | None]], run_id: str, news: frozenset[int | None] | None
+) -> list[QuarantineRow]:
+    settled_by: dict[tuple[int, str], list[int | None]] = defaultdict(list)
+    for refusal, version in refusals:
         # Reasons that look the same to readers are one reason.
-        place = (refusal.version, for_readers(refusal.reason))
-        every[place] += 1
-        still_open[place] += is_open
-    return [
-        QuarantineRow(
+        settled_by[refusal.version, for_readers(refusal.reason)].append(version)
+    rows = []
+    for (version, reason), settlers in sorted(settled_by.items()):
+        open_records = settlers.count(None)
+        if not open_records and news is not None and news.isdisjoint([version, *settlers]):
+            continue
+        row = QuarantineRow(
             run_id=run_id,
             stream=stream,
             version=version,
             reason=reason,
-            records=count,
-            open_records=still_open[version, reason],
-            state="open" if still_open[version, reason] else "settled",
+            records=len(settlers),
+            open_records=open_records,
+            state="open" if open_records else "settled",
         )
-        for (version, reason), count in sorted(every.items())
-    ]
+        rows.append(row)
+    return rows

@@ -30,12 +30,14 @@ class RefusedLog(KeptLog):
         self._contract = contract
         self._readings = Readings(connection)
 
-    def refusals(self) -> list[tuple[Refusal, bool]]:
-        """Return each refused record in the order of version and position, and whether it is open."""
+    def refusals(self) -> list[tuple[Refusal, int | None]]:
+        """Return each refused record in the order of version and position, and the version that settled or replaced
+        it; None if it is open.
+        """
         found = self._connection.execute("SELECT * FROM refused ORDER BY version, position").to_arrow_table()
         refusals = [Refusal(**row) for row in found.to_pylist()]
         settled = settled_by(self._contract, self._readings.all(), refusals) if refusals else {}
-        return [(refusal, refusal.place not in settled) for refusal in refusals]
+        return [(refusal, settled.get(refusal.place)) for refusal in refusals]
 
     def _identity(self) -> str:
         return _FORMAT

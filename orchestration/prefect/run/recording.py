@@ -178,12 +178,13 @@ class Recorder:
         """Return the quarantine rows of all streams that have some.
 
         A run that has not reached the warehouse returns only the rows of streams in which it landed some. A run that
-        builds a part counts only streams whose quarantine its loads may have changed, and a run that builds everything
-        counts all streams.
+        builds a part counts only streams whose quarantine its loads may have changed, and returns what is open and what
+        these loads changed. A run that builds everything returns all rows of all streams.
         """
         own = {each.stream for each in report.streams if each.result is not None and each.result.rows_quarantined}
         registry = self.facts.registry
         contracts = [registry[stream] for stream in sorted(own | self._with_quarantine) if stream in registry]
+        loaded = None
         if report.plan is not None and not report.plan.whole:
             loaded = {load.stream: load.commits for load in report.loads}
             contracts = [
@@ -191,7 +192,8 @@ class Recorder:
                 for contract in contracts
                 if contract.stream in own or may_differ(self.store, contract, loaded.get(contract.stream, ()))
             ]
-        return quarantine_rows(self.store, contracts, self.facts.run_id, KeptCounts(self.facts.settings.runs_dir))
+        kept = KeptCounts(self.facts.settings.runs_dir)
+        return quarantine_rows(self.store, contracts, self.facts.run_id, kept, loaded)
 
     def _changes(self, report: RunReport) -> tuple[SchemaChangeRow, ...]:
         """Return the rows of all schema changes. A record that is written again has the same rows."""

@@ -126,7 +126,7 @@ def _check_reconciliations(platform: Platform, report: RunReport) -> None:
 
 
 def _check_quarantine(platform: Platform) -> None:
-    """Check each stream's quarantine by the newest run that counted it."""
+    """Check each stream's quarantine: what is open by the newest run with rows of it, the rest by the newest row."""
     store = ObjectStore(platform.settings.lake)
     records = {
         stream: found
@@ -135,9 +135,11 @@ def _check_quarantine(platform: Platform) -> None:
     }
     rows = published(
         platform,
-        "select stream, sum(records), sum(open_records), bool_and((refused.state = 'open') = (open_records > 0)) "
-        "from ops_quarantine as refused join ops_runs using (run_id) group by stream, run_id, ended_at "
-        "qualify row_number() over (partition by stream order by ended_at desc) = 1 order by stream",
+        "with newest as (select refused.*, rank() over (partition by stream order by ended_at desc) as recency_of_run "
+        "from ops_quarantine as refused join ops_runs using (run_id) "
+        "qualify row_number() over (partition by stream, version, reason order by ended_at desc) = 1) "
+        "select stream, sum(records), sum(open_records), bool_and((state = 'open') = (open_records > 0)) from newest "
+        "where recency_of_run = 1 or state = 'settled' group by stream order by stream",
     )
     assert rows == [
         (stream, len(found), sum(record.is_open for record in found), True) for stream, found in records.items()

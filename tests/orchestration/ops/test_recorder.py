@@ -104,8 +104,12 @@ def test_a_run_that_builds_a_part_counts_quarantine_where_it_may_have_changed(
         assert record is not None
         return [(row.records, row.open_records) for row in record.quarantine]
 
-    assert counted("it was last done yesterday", 4) == [(2, 1)]
-    assert counted("", 1) == counted("", 3) == counted("", 2, 3) == counted("", *range(1, 99)) == [(2, 1)]
+    lake.data([thing(6)], quarantine=(lake.quarantine(5, [("6", b"{}")]),))
+    lake.data([thing(6)], kind=CommitKind.BACKFILL, settles=(Settled(version=5, positions=(1,)),))
+    assert counted("it was last done yesterday", 4) == [(2, 1), (1, 0)]
+    assert counted("", 5) == counted("", 6) == [(2, 1), (1, 0)], "what it refused or settled"
+    assert counted("", 1) == counted("", 3) == counted("", 2, 3) == [(2, 1)]
+    assert counted("", *range(1, 99)) == [(2, 1), (1, 0)], "too many to look at each"
     with monkeypatch.context() as unread:
         unread.setattr(CommitLog, "whole", broken)
         assert counted("") == counted("", 2) == counted("", 4) == []
