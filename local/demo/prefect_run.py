@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import cast
 
+import prefect.server.api.server  # noqa: F401 - the ephemeral API; it is imported before this process is ready
 from prefect import get_client
 from prefect.client.orchestration import PrefectClient
 

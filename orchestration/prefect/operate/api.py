@@ -23,8 +23,6 @@ from prefect.settings import (
 )
 from sqlalchemy.exc import SAWarning
 
-from orchestration.prefect.operate.migration import make_tables
-
 _SQLITE = "sqlite+aiosqlite:///"
 DEFAULT_HOME = Path(".local/prefect")
 _CONSOLE_LEVEL = "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"
@@ -74,6 +72,8 @@ def _ensure_database() -> None:
     url = PREFECT_API_DATABASE_CONNECTION_URL.value()
     if PREFECT_API_URL.value() or not url.startswith(_SQLITE) or Path(url.removeprefix(_SQLITE)).exists():
         return
+    from orchestration.prefect.operate.migration import make_tables
+
     asyncio.run(make_tables())
 
 
