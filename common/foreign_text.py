@@ -28,8 +28,9 @@ _SURE = 8
 _SEQUENCES = re.compile(
     # Commands that contain text (title, link, clipboard), to their end; CSI sequences; other escapes.
     r"(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)"
-    r"|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
-    r"|\x1b[ -/]*[0-~]"
+    # A redacted secret is no part of these.
+    r"|(?:\x1b\[|\x9b)[0-?]*(?:(?!\*\*\*)[ -/])*[@-~]"
+    r"|\x1b(?:(?!\*\*\*)[ -/])*[0-~]"
 )
 _STEERING = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 but tab and line feed, and C1

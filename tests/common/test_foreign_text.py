@@ -59,6 +59,8 @@ def steering(text: str) -> set[str]:
 @example("\x1b[31m", SECRET, "\x9b2J", "plain")
 @example("\x9d", SECRET, "\x07", "plain")
 @example("", r"000\n000", "", "plain")
+@example("\x9b", "00000000", "@", "plain")
+@example("\x1b", "00000000", "0", "plain")
 def test_no_secret_of_ours_is_in_foreign_text(before: str, secret: str, after: str, form: str) -> None:
     forget_secrets()
     sent = AS_SENT[form](secret)
