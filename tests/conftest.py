@@ -19,12 +19,14 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import httpx._transports.default as transports
@@ -62,6 +64,10 @@ if TYPE_CHECKING:
 __all__ = ["pytest_deselected", "pytest_ignore_collect", "pytest_xdist_make_scheduler"]
 
 gc.disable()  # until all tests are imported
+
+# Prefect imports these at the first look at them, which takes seconds, and Hypothesis looks at every module. No test of
+# ours runs a flow on Kubernetes or in Prefect's own Docker blocks.
+sys.modules |= {name: ModuleType(name) for name in ("docker", "kubernetes")}
 
 # How long an example takes depends on the machine, and is not what is tested.
 hypothesis_settings.register_profile("platform", deadline=None)
