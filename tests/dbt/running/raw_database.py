@@ -69,9 +69,10 @@ class RawDatabase:
         contract = self.contracts[stream]
         newest = {_key(contract, row): row for row in self.rows(stream)}
         present, living = {_key(contract, row) for row in keys}, self.present(stream)
-        if back := [newest[key] for key in newest if key in present - living]:
+        came_back, left = present - living, living - present
+        if back := [newest[key] for key in newest if key in came_back]:
             self.land(stream, back, at, kind="backfill")
-        gone = [newest[key] for key in newest if key in living - present]
+        gone = [newest[key] for key in newest if key in left]
         return self._load(stream, deletes_table(contract, SCHEMA), gone, "deletes", at)
 
     def present(self, stream: str) -> set[tuple[Any, ...]]:

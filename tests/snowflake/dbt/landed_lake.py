@@ -44,9 +44,10 @@ class LandedLake:
         newest, deleted = self._landed(contract)
         present = {_key(contract, row) for row in keys}
         living = {key for key, row in newest.items() if row["_log_version"] > deleted.get(key, 0)}
-        if back := [newest[key] for key in newest if key in present - living]:
+        came_back, left = present - living, living - present
+        if back := [newest[key] for key in newest if key in came_back]:
             self.land(stream, back, at, kind="backfill")
-        gone = [newest[key] for key in newest if key in living - present]
+        gone = [newest[key] for key in newest if key in left]
         return self._commit(stream, contract.key_columns, gone, at, CommitKind.DELETES)
 
     def _landed(self, contract: StreamContract) -> tuple[dict[Key, Row], dict[Key, int]]:
