@@ -93,8 +93,12 @@ def test_a_name_of_any_kind_is_a_name_and_nothing_else(raw: RawDatabase, dbt: Db
     selection = ("--select", "stg_products", "snap_products", "--exclude-resource-type", "test")
     dbt.succeed("build", *selection, "--exclude-resource-type", "unit_test")
     shown = {name: name for name in HOSTILE_NAMES} | SHOWN_OTHERWISE
-    for number, name in enumerate(shown):
-        raw.execute(f"alter table RAW.products add column {DIALECT.quote(name)} varchar default 'value {number}'")
+    raw.execute(
+        "".join(
+            f"alter table RAW.products add column {DIALECT.quote(name)} varchar default 'value {number}';"
+            for number, name in enumerate(shown)
+        )
+    )
     trade.delete_product(shop)
     shop.tick()
     shop.change("products", sorted(shop.rows("products"))[0], category="another")

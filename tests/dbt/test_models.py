@@ -99,8 +99,7 @@ def test_builds_on_an_empty_lake_and_passes_its_unit_tests(dbt: Dbt) -> None:
 def test_data_tests_notice_damage(built: RawDatabase, tmp_path: Path) -> None:
     damaged = RawDatabase(tmp_path / built.path.name, built.contracts)
     shutil.copyfile(built.path, damaged.path)
-    for statement in DAMAGE.values():
-        damaged.execute(statement)
+    damaged.execute(";".join(DAMAGE.values()))
 
     result = dbt_on(damaged, tmp_path).run("test", "--select", *DAMAGE)
 
@@ -150,8 +149,8 @@ def test_a_ledger_to_which_nothing_was_added_for_a_day_is_warned_of(built: RawDa
 def test_a_quiet_table_is_not_called_stale_by_what_landed_last(built: RawDatabase, tmp_path: Path) -> None:
     stale = RawDatabase(tmp_path / built.path.name, built.contracts)
     shutil.copyfile(built.path, stale.path)
-    for stream in stale.contracts:
-        stale.execute(f"update RAW.{stream} set _extracted_at = current_timestamp - interval 1000 hour")
+    aged = "set _extracted_at = current_timestamp - interval 1000 hour"
+    stale.execute(";".join(f"update RAW.{stream} {aged}" for stream in stale.contracts))
 
     result = dbt_on(stale, tmp_path).run("source freshness")
 

@@ -23,6 +23,7 @@ SCHEMA = "RAW"
 MART = "MART"
 
 Row = Mapping[str, Any]
+Key = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
@@ -67,29 +68,40 @@ class RawDatabase:
     def land_keys(self, stream: str, keys: Sequence[Row], at: datetime) -> int:
         """Land the result of a keys pass: rows that are back, then tombstones of deleted keys. Return the version."""
         contract = self.contracts[stream]
-        newest = {_key(contract, row): row for row in self.rows(stream)}
-        present, living = {_key(contract, row) for row in keys}, self.present(stream)
+        newest, living = self._newest_and_living(contract)
+        present = {_key(contract, row) for row in keys}
         came_back, left = present - living, living - present
         if back := [newest[key] for key in newest if key in came_back]:
             self.land(stream, back, at, kind="backfill")
         gone = [newest[key] for key in newest if key in left]
         return self._load(stream, deletes_table(contract, SCHEMA), gone, "deletes", at)
 
-    def present(self, stream: str) -> set[tuple[Any, ...]]:
+    def present(self, stream: str) -> set[Key]:
         """Return the keys that live in RAW."""
-        contract = self.contracts[stream]
-        deleted = {_key(contract, row): row["_log_version"] for row in self._records(deletes_table(contract, SCHEMA))}
-        newest = {_key(contract, row): row["_log_version"] for row in self.rows(stream)}
-        return {key for key, version in newest.items() if version > deleted.get(key, 0)}
+        _, living = self._newest_and_living(self.contracts[stream])
+        return living
+
+    def _newest_and_living(self, contract: StreamContract) -> tuple[dict[Key, dict[str, Any]], set[Key]]:
+        """Return the newest version of each row ever landed, by key, and the keys that live."""
+        landed, tombstones = self._records(data_table(contract, SCHEMA), deletes_table(contract, SCHEMA))
+        newest = {_key(contract, row): row for row in landed}
+        deleted = {_key(contract, row): row["_log_version"] for row in tombstones}
+        return newest, {key for key, row in newest.items() if row["_log_version"] > deleted.get(key, 0)}
 
     def rows(self, stream: str) -> list[dict[str, Any]]:
         """Return every landed version of every row, in the order of landing."""
-        return self._records(data_table(self.contracts[stream], SCHEMA))
+        [landed] = self._records(data_table(self.contracts[stream], SCHEMA))
+        return landed
 
-    def _records(self, table: Table) -> list[dict[str, Any]]:
-        query = f"select * from {DIALECT.table(table)} order by _log_version, _row_number"
+    def _records(self, *tables: Table) -> list[list[dict[str, Any]]]:
+        """Return the rows of each table in the order of landing. The file is opened once."""
         with self.opened(read_only=True) as connection:
-            return connection.execute(query).to_arrow_table().to_pylist()
+            return [
+                connection.execute(f"select * from {DIALECT.table(table)} order by _log_version, _row_number")
+                .to_arrow_table()
+                .to_pylist()
+                for table in tables
+            ]
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """Return all rows of a query."""
@@ -102,7 +114,7 @@ class RawDatabase:
             return {name: connection.execute(sql).fetchall() for name, sql in statements.items()}
 
     def execute(self, sql: str) -> None:
-        """Run a statement."""
+        """Run a statement, or several that end with semicolons."""
         with self.opened() as connection:
             connection.execute(sql)
 
@@ -123,7 +135,7 @@ class RawDatabase:
         return int(version)
 
 
-def _key(contract: StreamContract, row: Row) -> tuple[Any, ...]:
+def _key(contract: StreamContract, row: Row) -> Key:
     return tuple(row[name] for name in contract.key)
 
 
