@@ -73,7 +73,8 @@ class Visitor:
         self.page.get_by_text("Quick run").click()
         told = self.page.locator(".toast-flow-run-create__message").first.inner_text()
         name = told.split()[0]
-        self.page.get_by_role("link", name=name, exact=True).first.click()
+        # The list below fetches its runs now and then.
+        self.page.get_by_role("link", name=name, exact=True).first.click(timeout=_RUN_MILLISECONDS)
         self.page.wait_for_url("**/flow-runs/flow-run/*")
         seen = self._watch(name)
         return {"run": name, "run_id": self.page.url.split("/flow-run/")[1].split("?")[0], "states": seen}

@@ -9,7 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def until(look: Callable[[], T | None], *, seconds: float, what: str, every: float = 0.2) -> T:
+def until(look: Callable[[], T | None], *, seconds: float, what: str, every: float = 0.5) -> T:
     """Return the first true result of `look`. After `seconds`, raises AssertionError that names `what` was awaited."""
     deadline = time.monotonic() + seconds
     while True:
