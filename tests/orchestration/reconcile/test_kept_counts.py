@@ -131,7 +131,7 @@ REFUSED = st.lists(
         max_size=6,
     )
 )
-@settings(max_examples=6, **WITHIN)
+@settings(max_examples=4, **WITHIN)
 def test_any_quarantine_counted_now_and_then(
     store: ObjectStore,
     tmp_path_factory: pytest.TempPathFactory,
