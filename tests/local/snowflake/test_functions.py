@@ -58,7 +58,7 @@ AGGREGATES: dict[str, list[Any]] = {
     "AVG(A)": [Decimal("2.333333")], "AVG(DISTINCT A::NUMBER(10,2))": [Decimal("2.33333333")], "AVG(A::FLOAT)": [7 / 3],
     "AVG(NULLIF(A, A))": [None], "MIN(A)": [1], "MAX(B)": ["y"],
     "ANY_VALUE(1)": [1], f"ROW_NUMBER() {OVER}": [1, 2, 3], f"LAG(A) {OVER}": [None, 1, 2],
-    f"LEAD(A) {OVER}": [2, 4, None], f"SUM(A) {OVER}": [1, 3, 7],
+    f"LEAD(A) {OVER}": [2, 4, None], f"SUM(A) {OVER}": [1, 3, 7], "RANK() OVER (ORDER BY A >= 2)": [1, 2, 2],
 }  # fmt: skip
 """Of A, B and C; their values, in the order of A for window functions."""
 
