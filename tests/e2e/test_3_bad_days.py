@@ -132,7 +132,7 @@ def test_of_two_full_runs_at_once_one_waits_for_the_other_and_nothing_is_missing
         overlapped.add(sum(run.type == "RUNNING" for run in seen))
         return all(run.ended for run in seen)
 
-    until(both_ended, seconds=600, what="both runs")
+    until(both_ended, seconds=600, what="both runs", every=0.2)
 
     assert overlapped <= {0, 1}
     for run_id in runs:
