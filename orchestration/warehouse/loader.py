@@ -1,37 +1,31 @@
-"""The loader: the order and the transactions in which versions are loaded. The same for every warehouse.
+"""The loader: which versions are loaded, in which order, and with which retries. The same for every warehouse.
 
-A stream's versions above the ledger's newest one are loaded in order, each in one transaction with its ledger row. So a
-version is completely in RAW, once, and in the ledger; or it is in neither.
-
-    data, snapshot, backfill   rows are appended: RAW keeps the history
-    deletes                    tombstones are appended; an older release's `keys` are made into tombstones
-    replay                     the rows of the named versions are deleted and their files loaded again
+A stream's versions above the ledger's newest one are loaded in order (see `version_load`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import reduce
 from time import monotonic
 
 from structlog.typing import FilteringBoundLogger
 
 from ingest.apart import Outcome, attempt_all
 from ingest.contracts.model import StreamContract
-from ingest.errors import ConfigurationError, DamagedLakeError, FatalError, PlatformError, TransientError
-from ingest.lake.commit import Commit, CommitKind, DataFile
-from ingest.lake.counting import APPENDED
+from ingest.errors import ConfigurationError, PlatformError, TransientError
+from ingest.lake.commit import Commit, CommitKind
 from ingest.lake.log import CommitLog
 from ingest.lake.objects.store import ObjectStore
 from ingest.logs import get_logger
 from ingest.retry import Budget, Retrying, WaitBudget, WaitBudgets, retrying
 from ingest.retry_policies import LOAD_STATEMENT, LOAD_VERSION, RetryPolicy
-from orchestration.warehouse.ddl import Table, data_table, deletes_table, stream_tables
+from orchestration.warehouse.ddl import stream_tables
 from orchestration.warehouse.fit import Fitted, fit_commit, fit_contract
 from orchestration.warehouse.key_sets import KeySets, key_set_table
-from orchestration.warehouse.ledger import Ledger, LedgerEntry
+from orchestration.warehouse.ledger import Ledger
 from orchestration.warehouse.protocol import Session
+from orchestration.warehouse.version_load import Counted, VersionLoad
 
 
 @dataclass(frozen=True)
@@ -131,7 +125,7 @@ class Loader:
                 fitted = try_again(fit_commit, session, contract, self._schema, commit)
                 columns = commit.columns
             session.about(stream=contract.stream, version=version)
-            load_version = _VersionLoad(session, self._schema, contract, log, commit)
+            load_version = VersionLoad(session, self._schema, contract, log, commit)
             try_again(load_version.make_tables)
             counted = self._retrying(LOAD_VERSION, budget, logger)(load_version)
             total = total.plus(commit, counted, fitted)
@@ -202,106 +196,6 @@ def load_streams(
 
 
 @dataclass(frozen=True)
-class _Counted:
-    rows: int = 0
-    deletes: int = 0
-    revived: int = 0
-
-    def plus(self, other: _Counted) -> _Counted:
-        return _Counted(self.rows + other.rows, self.deletes + other.deletes, self.revived + other.revived)
-
-
-class _VersionLoad:
-    """The load of one version, in a transaction of its own. It is repeated after a transient fault."""
-
-    def __init__(self, session: Session, schema: str, contract: StreamContract, log: CommitLog, commit: Commit) -> None:
-        self._session = session
-        self._contract = contract
-        self._schema = schema
-        self._data = data_table(contract, schema)
-        # Tombstones are loaded even if the contract no longer looks for deletions, because it may do so again.
-        self._deletes = deletes_table(contract, schema) if contract.key else None
-        self._key_sets = KeySets(session, schema, contract) if contract.lands_keys else None
-        self._ledger = Ledger(session, schema)
-        self._commit = commit
-        self._entry = LedgerEntry.of(commit)
-        self._parts = self._replayed(log) if commit.kind is CommitKind.REPLAY else [commit]
-        self._tried = False
-
-    def make_tables(self) -> None:
-        """Create tables that only some commits need, outside of the transaction."""
-        if self._has(CommitKind.DELETES) and self._deletes and not self._contract.lands_keys:
-            fit_contract(self._session, self._contract, self._deletes)
-        if self._has(CommitKind.KEYS) and self._key_sets:
-            self._key_sets.ensure()
-
-    def __call__(self) -> _Counted:
-        if self._tried and self._ledger.holds(self._entry):  # it was committed, and only the response was lost
-            return self._promised()
-        self._tried = True
-        with self._session.transaction():
-            self._session.claim(self._commit.stream)
-            self._ledger.record(self._entry)
-            if self._commit.kind is CommitKind.REPLAY:
-                self._take_out()
-            return reduce(_Counted.plus, map(self._apply, self._parts), _Counted())
-
-    def _promised(self) -> _Counted:
-        """Return the counts that a load of this version must have, by the lake."""
-        rows = sum(part.rows for part in self._parts if part.kind in APPENDED)
-        return _Counted(rows, sum(part.rows for part in self._parts if part.kind is CommitKind.DELETES))
-
-    def _replayed(self, log: CommitLog) -> list[Commit]:
-        """Return the versions from `replay_from` up to this one. They are loaded again from their files."""
-        first, last = self._commit.replay_from, self._commit.version
-        if first is None or not 1 <= first < last:
-            raise FatalError(f"version {last} is a replay from version {first}", stream=self._commit.stream)
-        return [log.required(version) for version in range(first, last)]
-
-    def _has(self, kind: CommitKind) -> bool:
-        return any(part.kind is kind for part in self._parts)
-
-    def _take_out(self) -> None:
-        versions = [self._parts[0].version, self._parts[-1].version]
-        tables = [self._data]
-        if self._deletes and (self._contract.lands_keys or self._has(CommitKind.DELETES)):
-            tables.append(self._deletes)
-        for table in tables:
-            self._session.execute(
-                f"DELETE FROM {self._session.dialect.table(table)} WHERE _log_version BETWEEN ? AND ?",  # noqa: S608
-                versions,
-            )
-
-    def _apply(self, part: Commit) -> _Counted:
-        if part.kind in APPENDED:
-            return _Counted(rows=self._copy(self._data, part))
-        if part.kind is CommitKind.DELETES and self._deletes:
-            return _Counted(deletes=self._copy(self._deletes, part))
-        if part.kind is CommitKind.KEYS and self._key_sets:
-            applied = self._key_sets.apply(
-                lambda table: self._copy(table, part),
-                version=part.version,
-                batch_id=part.batch_id,
-                extracted_at=part.extracted_at,
-            )
-            return _Counted(deletes=applied.added, revived=applied.revived)
-        return _Counted()
-
-    def _copy(self, table: Table, commit: Commit) -> int:
-        """Load a commit's files.
-
-        Raises DamagedLakeError that names a file with another number of rows than committed.
-        """
-        files = [file for file in commit.files if file.rows]
-        if not files:
-            return 0
-        loaded = self._session.copy(table, files)
-        for file in files:
-            _check_rows(commit, file, loaded.get(file.key, 0))
-        return sum(loaded.values())
-
-
-@dataclass(frozen=True)
 class _Total:
     """Sums over the versions of one load."""
 
@@ -316,7 +210,7 @@ class _Total:
     bytes: int = 0
     fitted: Fitted = field(default_factory=Fitted)
 
-    def plus(self, commit: Commit, counted: _Counted, fitted: Fitted) -> _Total:
+    def plus(self, commit: Commit, counted: Counted, fitted: Fitted) -> _Total:
         again = commit.kind is CommitKind.REPLAY
         return _Total(
             commits=(*self.commits, commit.version),
@@ -347,13 +241,4 @@ class _Total:
             added_columns=self.fitted.added,
             widened_columns=self.fitted.widened,
             seconds=seconds,
-        )
-
-
-def _check_rows(commit: Commit, file: DataFile, loaded: int) -> None:
-    if loaded != file.rows:
-        raise DamagedLakeError(
-            f"{file.key} gave {loaded} rows, but version {commit.version} committed {file.rows}",
-            stream=commit.stream,
-            hint="Nothing of this version was loaded. Restore the file from the bucket's versions.",
         )
