@@ -16,6 +16,7 @@ from ingest.contracts.registry import ContractRegistry
 from ingest.lake.commit import Commit
 from ingest.lake.log import CommitLog
 from tests.chaos.comparison.rows import Difference, canonical, digest, doubled
+from tests.chaos.comparison.source_side import read_source
 from tests.chaos.comparison.warehouse_side import database_file
 from tests.chaos.line import Ground, Line
 
@@ -144,6 +145,21 @@ def test_a_file_that_was_read_and_is_in_no_commit_is_told(at_rest: Line) -> None
     judgement = at_rest.judge(PRODUCTS, staging=False, objects_read=read)
 
     assert judgement.findings == [f"1 files were read that no commit names: {orphan}"]
+
+
+def test_a_record_that_arrived_after_the_last_run_is_not_lost_even_if_it_shows_no_key_and_no_cursor(line: Line) -> None:
+    events = ALL["email_events"]
+    moments = sorted({row[events.cursor_column.name] for row in read_source(line.settings, events, None).rows.values()})
+    end = datetime.fromisoformat(moments[-1]).replace(tzinfo=UTC) + timedelta(seconds=1)
+    at_end = read_source(line.settings, events, end)
+    watermark = datetime.fromisoformat(moments[len(moments) // 8]).replace(tzinfo=UTC)
+    earlier = read_source(line.settings, events, watermark)
+
+    assert set(earlier.unreadable) < set(at_end.unreadable)
+    assert earlier.unreadable == at_end.unreadable[: len(earlier.unreadable)]
+    assert earlier.rows == at_end.rows
+    assert at_end.unsettled < earlier.unsettled
+    assert {earlier.rows[key][events.cursor_column.name] >= canonical(watermark) for key in earlier.unsettled} == {True}
 
 
 def test_equal_values_have_one_text_whatever_read_them() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -26,7 +26,8 @@ _SESSION = "-c TimeZone=UTC -c DateStyle=ISO,YMD -c IntervalStyle=postgres -c by
 class SourceSide:
     """Rows by key. `given` counts how often the source itself gives a (key, cursor).
 
-    `unsettled` are keys whose state the watermark does not cover, `unreadable` records without a usable key.
+    `unsettled` are keys whose state the watermark does not cover, `unreadable` records below the watermark without a
+    usable key.
     """
 
     rows: dict[Key, dict[str, str]] = field(default_factory=dict)
@@ -37,7 +38,11 @@ class SourceSide:
 
 
 def read_source(settings: IngestSettings, contract: StreamContract, watermark: datetime | None) -> SourceSide:
-    """Read one stream of the source completely. An API's records at or above `watermark` are unsettled."""
+    """Read one stream of the source completely. An API's records at or above `watermark` are unsettled.
+
+    An API lists by the cursor and is asked for both sides of the watermark. So it says itself where a record lies that
+    shows no cursor. The side above is asked second, because a record that changes in between moves there.
+    """
     if contract.spec.source is Source.POSTGRES:
         return _table(settings, contract)
     return _collection(settings, contract, watermark)
@@ -74,19 +79,35 @@ def _expression(column: Column) -> sql.Composable:
 
 def _collection(settings: IngestSettings, contract: StreamContract, watermark: datetime | None) -> SourceSide:
     side = SourceSide()
+    if watermark is not None:
+        below = _records(settings, contract.source_object, {"until": watermark.isoformat()})
+        side.unreadable = _gather(side, contract, below)
+    above = SourceSide()
+    bound = {} if watermark is None else {"from": watermark.isoformat()}
+    _gather(above, contract, _records(settings, contract.source_object, bound))
+    return SourceSide(
+        rows=side.rows | above.rows,
+        records=side.records | above.records,
+        given=side.given + above.given,
+        unsettled=set(above.rows),
+        unreadable=side.unreadable,
+    )
+
+
+def _gather(side: SourceSide, contract: StreamContract, records: Iterable[bytes]) -> list[bytes]:
+    """Add the records to `side`; return those without a usable key or cursor."""
+    unreadable = []
     cursor_name = contract.cursor_column.name
-    for record in _records(settings, contract.source_object):
+    for record in records:
         row = _record_row(contract, record)
         if row is None:
-            side.unreadable.append(record)
+            unreadable.append(record)
             continue
         key = tuple(row[name] for name in contract.key)
         side.rows[key] = row
         side.records[key] = record
         side.given[(*key, row[cursor_name])] += 1
-        if watermark is None or row[cursor_name] >= canonical(watermark):
-            side.unsettled.add(key)
-    return side
+    return unreadable
 
 
 def _record_row(contract: StreamContract, record: bytes) -> dict[str, str] | None:
@@ -103,12 +124,12 @@ def _record_row(contract: StreamContract, record: bytes) -> dict[str, str] | Non
     return {**row, contract.cursor_column.name: canonical(moment), "payload": record.decode()}
 
 
-def _records(settings: IngestSettings, path: str) -> Iterator[bytes]:
+def _records(settings: IngestSettings, path: str, window: Mapping[str, str]) -> Iterator[bytes]:
     headers = {"Authorization": f"Bearer {settings.saas_api_key.get_secret_value()}"}
     cursor: str | None = ""
     with httpx.Client(base_url=settings.saas_base_url, headers=headers, trust_env=False, timeout=60) as client:
         while cursor is not None:
-            answer = client.get(path, params={"limit": "1000"} | ({"cursor": cursor} if cursor else {}))
+            answer = client.get(path, params={"limit": "1000", **window} | ({"cursor": cursor} if cursor else {}))
             answer.raise_for_status()
             page = msgspec.json.decode(answer.content, type=dict[str, msgspec.Raw])
             yield from (bytes(raw) for raw in msgspec.json.decode(page["data"], type=list[msgspec.Raw]))
