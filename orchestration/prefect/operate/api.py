@@ -40,7 +40,8 @@ def prefect_api(*, quiet: bool) -> Iterator[None]:
         warnings.catch_warnings(),
     ):
         quiet_migrations()
-        _ensure_database()
+        if not PREFECT_API_URL.value():
+            _prepare_database()
         yield
 
 
@@ -64,17 +65,19 @@ def _ephemeral_settings() -> dict[Any, Any]:
     return settings
 
 
-def _ensure_database() -> None:
-    """Make the ephemeral API's tables if its file does not exist yet.
+def _prepare_database() -> None:
+    """Make the ephemeral API keep its connections, and make its tables if its file does not exist yet.
 
     Its server would make them when it starts, but within 30 s, which a busy machine exceeds.
     """
-    url = PREFECT_API_DATABASE_CONNECTION_URL.value()
-    if PREFECT_API_URL.value() or not url.startswith(_SQLITE) or Path(url.removeprefix(_SQLITE)).exists():
-        return
+    # Clients of a server import nothing of it (decision 0085).
     from orchestration.prefect.operate.migration import make_tables
+    from orchestration.prefect.operate.server_database import keep_connections
 
-    asyncio.run(make_tables())
+    keep_connections()
+    url = PREFECT_API_DATABASE_CONNECTION_URL.value()
+    if url.startswith(_SQLITE) and not Path(url.removeprefix(_SQLITE)).exists():
+        asyncio.run(make_tables())
 
 
 @contextmanager
