@@ -13,7 +13,12 @@ from prefect.server.database.configurations import AioSqliteConfiguration
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from orchestration.prefect.operate.server_database import KEPT_CONNECTIONS, keep_connections, take_write_locks_first
+from orchestration.prefect.operate.server_database import (
+    CACHE_KIB,
+    KEPT_CONNECTIONS,
+    keep_connections,
+    take_write_locks_first,
+)
 
 TRANSACTIONS = 8
 
@@ -29,6 +34,7 @@ def begin_as_writers(monkeypatch: pytest.MonkeyPatch) -> None:
 def kept_connections(monkeypatch: pytest.MonkeyPatch) -> None:
     """Apply the patch, and undo it afterwards."""
     monkeypatch.setattr(configurations, "create_async_engine", create_async_engine)
+    monkeypatch.setattr(AioSqliteConfiguration, "setup_sqlite", AioSqliteConfiguration.setup_sqlite)
     keep_connections()
 
 
@@ -101,3 +107,18 @@ def test_a_kept_connection_serves_one_transaction_after_another_and_keeps_nothin
 
     assert asyncio.run(write_and_fail_in_turns()) == [1, 2, 10, 30]
     assert len(opened) == 1
+
+
+@pytest.mark.usefixtures("kept_connections")
+def test_a_kept_connection_keeps_no_more_of_the_file_than_it_may(tmp_path: Path) -> None:
+    async def cache_size() -> int:
+        configuration = AioSqliteConfiguration(f"sqlite+aiosqlite:///{tmp_path / 'prefect.db'}")
+        engine = await configuration.engine()
+        try:
+            async with await configuration.session(engine) as session:
+                size: int = (await session.execute(sa.text("pragma cache_size"))).scalar_one()
+                return size
+        finally:
+            await engine.dispose()
+
+    assert asyncio.run(cache_size()) == -CACHE_KIB
