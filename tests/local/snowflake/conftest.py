@@ -52,11 +52,20 @@ Connect = Callable[..., Client]
 
 
 @pytest.fixture(scope="session")
-def emulator(
-    processes: ProcessGroup, run_directory: RunDirectory, stack_logs: Path, s3_server: S3Server
-) -> SnowflakeEmulator:
+def emulator_installed() -> None:
+    """Skip where no emulator can be started."""
     if not EMULATOR_PYTHON.exists():
         pytest.skip("the emulated Snowflake is not installed: `make test-snowflake` installs it")
+
+
+@pytest.fixture(scope="session")
+def emulator(
+    emulator_installed: None,
+    processes: ProcessGroup,
+    run_directory: RunDirectory,
+    stack_logs: Path,
+    s3_server: S3Server,
+) -> SnowflakeEmulator:
     return start_snowflake_emulator(processes, run_directory.path, stack_logs, s3_server.environment).ready()
 
 

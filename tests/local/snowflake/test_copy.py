@@ -259,6 +259,7 @@ def test_the_storage_role_of_our_terraform_lists_and_reads_data_alone(lake: Lake
         assert (number, "Access Denied (Status Code: 403" in words) == (91003, True), statement
 
 
+@pytest.mark.usefixtures("emulator_installed")
 def test_a_copy_can_be_made_slow_and_ends_when_it_is_to_stop(
     processes: ProcessGroup, run_directory: RunDirectory, stack_logs: Path, bucket: Bucket
 ) -> None:
