@@ -55,8 +55,8 @@ def keep_connections() -> None:
 
     def create_engine(url: str | URL, **options: Any) -> AsyncEngine:
         if make_url(url).get_backend_name() == "sqlite" and "poolclass" not in options:
-            options |= {"poolclass": AsyncAdaptedQueuePool, "pool_size": KEPT_CONNECTIONS, "max_overflow": -1}
-            options["pool_use_lifo"] = True
+            options |= {"poolclass": AsyncAdaptedQueuePool, "pool_size": KEPT_CONNECTIONS}
+            options |= {"max_overflow": -1, "pool_use_lifo": True}
         return create_async_engine(url, **options)
 
     def set_up(self: AioSqliteConfiguration, connection: Any, record: Any) -> None:

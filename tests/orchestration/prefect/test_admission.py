@@ -24,8 +24,8 @@ from ingest.contracts.registry import ContractRegistry
 from orchestration.prefect.deploy.deployments import DeploymentSpec, deployment_specs
 from orchestration.prefect.deploy.registration import Code, register
 from orchestration.runtime.admission import CODE, RefusedRunError
-from orchestration.runtime.agent import AgentSpec, _Agent
 from orchestration.runtime.names import ENTRYPOINTS, INGEST_QUEUE, MAINTENANCE_QUEUE, PLATFORM_QUEUE, WORK_POOL
+from orchestration.runtime.process_agent import ProcessAgent
 from orchestration.runtime.warm import WarmProcesses
 from tests.orchestration.prefect.conftest import QUIET, Server, deployment, running_agent, start_run
 from tests.orchestration.prefect.entrypoints import ENTRYPOINTS as OF_TESTS
@@ -47,7 +47,7 @@ def test_an_agent_knows_the_deployments_that_are_registered_for_its_queues_and_n
 
 async def taken(client: PrefectClient, run: FlowRun, entrypoints: Mapping[str, str] = OF_TESTS) -> Process:
     """Return the process that an agent would start. Raises RefusedRunError."""
-    agent = _Agent(AgentSpec("tested", (PLATFORM_QUEUE,), entrypoints), WarmProcesses())
+    agent = ProcessAgent((PLATFORM_QUEUE,), entrypoints, None, WarmProcesses())
     agent.client = client
     return await agent.get_infrastructure(run)
 
