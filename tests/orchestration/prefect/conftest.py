@@ -105,6 +105,8 @@ def start_server(processes: ProcessGroup, home: Path, port: int, **variables: st
     ui_url = f"http://localhost:{port}"
     environment = {
         "PREFECT_HOME": str(home),
+        # Prefect fills this folder at its first start. Two servers that share it must not do that at once.
+        "PREFECT_UI_STATIC_DIRECTORY": str(home / "ui"),
         "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
         "PREFECT_UI_URL": ui_url,
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
