@@ -35,11 +35,12 @@ class Sample(BaseModel):
 
 @dataclass(frozen=True)
 class Command:
-    """A command to run. `environment` is its whole environment."""
+    """A command to run. `environment` is its whole environment, and `given` is what it reads from standard input."""
 
     arguments: Sequence[object]
     environment: Mapping[str, str]
     timeout_seconds: float = 900.0
+    given: str = ""
 
 
 @dataclass(frozen=True)
@@ -82,12 +83,13 @@ def run(command: Command) -> Sample:
     """Run a command to its end. Raises BenchError with the end of its output if it fails."""
     arguments = [str(argument) for argument in command.arguments]
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        result, output = Path(folder) / "cost.json", Path(folder) / "output"
-        with output.open("wb") as log:
+        result, output, given = Path(folder) / "cost.json", Path(folder) / "output", Path(folder) / "given"
+        given.write_text(command.given, encoding="utf-8")
+        with output.open("wb") as log, given.open("rb") as standard_input:
             launcher = subprocess.Popen(  # noqa: S603 - our own commands
                 [sys.executable, "-I", "-S", _LAUNCHER, result, "--", *arguments],
                 env=dict(command.environment),
-                stdin=subprocess.DEVNULL,
+                stdin=standard_input,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,

@@ -16,7 +16,7 @@ from bench.results import Check, Line, Picture, Series, series_of
 from bench.world import World
 from orchestration.dbt import waiting
 from orchestration.dbt.runner import NOT_OF_A_RUN, OWN_DATA
-from orchestration.runs import TEMPLATES
+from orchestration.runs import PARSED, TEMPLATES
 from orchestration.settings import REPOSITORY, OrchestrationSettings
 
 _NEW = 0.01
@@ -98,7 +98,7 @@ def _build(world: World, database: Path, folder: Path, *, full: bool) -> Command
     """Return the command `dbt build` as the flow runs it, incremental or full, except for its messages about its own
     runs.
 
-    dbt's parsing is kept in `folder`, as the flow keeps it.
+    dbt's parsing is kept in `folder`, as the flow keeps it. No work is done ahead: the command reads its order at once.
     """
     variables = {
         "DUCKDB_PATH": str(database),
@@ -109,16 +109,17 @@ def _build(world: World, database: Path, folder: Path, *, full: bool) -> Command
         "FULL_TESTS": str(full).lower(),
     }
     project = REPOSITORY / "dbt"
-    where = ("--project-dir", project, "--profiles-dir", project)
+    where = ("--project-dir", str(project), "--profiles-dir", str(project))
+    arguments = [
+        *("--no-use-colors", "build", *where),
+        *(f"--exclude={item}" for item in (*NOT_OF_A_RUN, *OWN_DATA)),
+        *(["--full-refresh"] if full else []),
+    ]
+    environment = world.environment(variables)
     return Command(
-        [
-            *waiting.command("duckdb", folder / TEMPLATES, "--no-use-colors"),
-            "build",
-            *(f"--exclude={item}" for item in (*NOT_OF_A_RUN, *OWN_DATA)),
-            *where,
-            *(["--full-refresh"] if full else []),
-        ],
-        world.environment(variables),
+        waiting.command("duckdb", folder / TEMPLATES, folder / PARSED),
+        environment,
+        given=waiting.order(arguments, environment),
     )
 
 

@@ -14,8 +14,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dbt.adapters.events import types as of_adapters
 from dbt.clients.jinja import MacroGenerator
 from dbt.context.macros import MacroNamespace, MacroNamespaceBuilder
+from dbt.events import types as of_dbt
 from dbt_common.events.event_manager import EventManager
 
 UNHEARD = frozenset(
@@ -42,6 +44,13 @@ def _drop_unheard_events() -> None:
             tell(self, e, *arguments, **named)
 
     EventManager.fire_event = told  # type: ignore[method-assign]
+    for events in (of_dbt, of_adapters):
+        for name in UNHEARD & vars(events).keys():
+            getattr(events, name).__init__ = _say_nothing
+
+
+def _say_nothing(self: object, **content: object) -> None:
+    """Make an event without its content, which dbt converts field by field."""
 
 
 def _group_macros_once() -> None:

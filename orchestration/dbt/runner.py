@@ -42,6 +42,9 @@ NOT_OF_A_RUN = ("resource_type:unit_test",)
 """What a run leaves to those who change the models."""
 OWN_DATA = ("source:ops+",)
 """What dbt makes of the platform's own data, and tests of it."""
+# NodeStart and NodeFinished have the debug level. dbt's own log file is off, because it would hold SQL.
+_LOGGED = ("--log-format=json", "--log-level=debug", "--log-level-file=none", "--no-use-colors")
+_SILENT = ("--quiet", "--log-level=none", "--log-level-file=none")
 _STOP_SECONDS = 10.0
 _TAIL_LINES = 20
 
@@ -140,7 +143,7 @@ class DbtRunner:
 
     def __init__(self, project: DbtProject, run_dir: Path, spawn: Spawn = spawn) -> None:
         keep_secret(*project.secrets)
-        self._project = project
+        self.project = project
         self._run_dir = run_dir
         self._spawn = spawn
 
@@ -173,6 +176,10 @@ class DbtRunner:
     def parse(self) -> None:
         """Parse the project, and keep dbt's parsing for the next run. Raises the same errors as `build`."""
         self._run(["parse"], lambda event: None)
+
+    def parsing_ahead(self) -> Sequence[str]:
+        """Return dbt's arguments to parse the project for a later build in the same process, without any output."""
+        return self._arguments(["parse"], _SILENT)
 
     def run_operation(self, macro: str) -> tuple[str, ...]:
         """Run a macro of the project.
@@ -216,7 +223,7 @@ class DbtRunner:
             (self._run_dir / "dbt.jsonl").open("a", encoding="utf-8") as log,
             (self._run_dir / "dbt.stderr").open("w", encoding="utf-8") as errors,
         ):
-            process = self._spawn(self._project, command)
+            process = self._spawn(self.project, command)
             assert process.stdout is not None and process.stderr is not None  # noqa: S101, PT018 - pipes
             # Through a pipe: if this process is killed, its dbt lives on for a while and must write its errors nowhere.
             complaining = threading.Thread(target=_copy_redacted, args=(process.stderr, errors), daemon=True)
@@ -229,7 +236,7 @@ class DbtRunner:
                 complaining.join(_STOP_SECONDS)
 
     def _command(self, arguments: Sequence[str]) -> list[str]:
-        project = self._project
+        project = self.project
         dbt = executable()
         if not dbt.exists():
             raise ConfigurationError(f"there is no {dbt}", hint="Install dbt-core into this environment.")
@@ -237,10 +244,11 @@ class DbtRunner:
             raise ConfigurationError(
                 f"there is no dbt project in {project.project_dir}", hint="Correct DBT_PROJECT_DIR."
             )
-        # NodeStart and NodeFinished have the debug level. dbt's own log file is off, because it would hold SQL.
-        flags = ["--log-format=json", "--log-level=debug", "--log-level-file=none", "--no-use-colors"]
-        if parsed := project.parsed:
-            flags.append(f"--partial-parse-file-path={parsed}")
+        return [str(dbt), *self._arguments(arguments, _LOGGED)]
+
+    def _arguments(self, arguments: Sequence[str], log: Sequence[str]) -> list[str]:
+        project = self.project
+        parsed = [f"--partial-parse-file-path={project.parsed}"] if project.parsed else []
         places = [
             f"--project-dir={project.project_dir}",
             f"--profiles-dir={project.profiles_dir}",
@@ -249,7 +257,7 @@ class DbtRunner:
             f"--target-path={self.target_dir}",
             f"--log-path={self._run_dir}",
         ]
-        return [str(dbt), *flags, *arguments, *places]
+        return [*log, *parsed, *arguments, *places]
 
     def _logged(self, output: IO[str], log: IO[str]) -> Iterator[str]:
         """Yield the lines of dbt's output without secrets, and write each to our own log without its SQL."""
@@ -263,10 +271,10 @@ class DbtRunner:
         """Keep dbt's parsing for the next run. It only saves time, so a failure is no error."""
         parsed = self.target_dir / PARSED.name
         if parsed.exists():
-            draft = self._project.partial_parse.with_suffix(f".{os.getpid()}")
+            draft = self.project.partial_parse.with_suffix(f".{os.getpid()}")
             shutil.copyfile(parsed, draft)
             draft.chmod(0o600)  # it holds the environment variables that models read
-            draft.replace(self._project.partial_parse)
+            draft.replace(self.project.partial_parse)
 
     def _failure(self, code: int, results: Sequence[NodeFinished], complaints: Sequence[str]) -> DbtFailure:
         failed = failed_nodes(results)

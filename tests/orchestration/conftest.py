@@ -67,7 +67,7 @@ def warehouse(tmp_path: Path, lake_settings: LakeSettings) -> DuckDBWarehouse:
 def warm(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the flow in this process use a warm dbt. Commands in other processes run dbt's own executable."""
     monkeypatch.setattr(runner, "executable", lambda: warm_dbt("duckdb").executable)
-    for begun_ahead in ("parse", "start"):
+    for begun_ahead in ("start_unparsed", "start"):
         monkeypatch.setattr(RunDbt, begun_ahead, lambda self: None)
 
 

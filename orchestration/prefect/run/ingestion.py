@@ -7,7 +7,7 @@ stops no other.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -37,8 +37,25 @@ class _Waiting:
     retries: TaskRetries
 
 
-def ingest(run: StepServices) -> list[StreamOutcome]:
-    """Land every selected stream. Return the outcomes in the order of the contracts."""
+@dataclass(frozen=True)
+class _Announced:
+    """Work that calls `on_commits` for each stream that has got commits."""
+
+    work: StreamWork
+    on_commits: Callable[[], None]
+
+    def ingest(self, stream: str) -> StreamOutcome:
+        outcome = self.work.ingest(stream)
+        if outcome.result is not None and outcome.result.commits:
+            self.on_commits()
+        return outcome
+
+
+def ingest(run: StepServices, on_commits: Callable[[], None] = lambda: None) -> list[StreamOutcome]:
+    """Land every selected stream. Return the outcomes in the order of the contracts.
+
+    `on_commits` is called, from any thread, when a stream has got commits: this run will not be idle.
+    """
     run.progress.step("ingest", f"{len(run.selected)} streams")
     # The heads are read first, so that any later commit of another writer is recognised.
     heads = read_heads(run.store, run.selected)
@@ -50,7 +67,7 @@ def ingest(run: StepServices) -> list[StreamOutcome]:
         failed |= heads.damaged
         task = waiting.retries.of(ingest_stream)
         streams = [contract.stream for contract in run.selected if contract.stream not in failed]
-        futures = {stream: task.submit(stream, work) for stream in streams}
+        futures = {stream: task.submit(stream, _Announced(work, on_commits)) for stream in streams}
         outcomes = {stream: _outcome(stream, versions[stream], future.wait()) for stream, future in futures.items()}
     outcomes |= {
         stream: StreamOutcome(stream, error=error, version=versions[stream]) for stream, error in failed.items()

@@ -79,10 +79,10 @@ def _steps(
     """Ingest, and go on as far as there is something new."""
     parameters = run.parameters
     if not parameters.skip_dbt:
-        dbt.parse()
+        dbt.start_unparsed()
     if not parameters.skip_ingest:
         with draft.timed("ingest"):
-            draft.streams = ingest(run)
+            draft.streams = ingest(run) if parameters.skip_dbt else ingest(run, on_commits=dbt.start)
         # Streams of a source that could not be opened share one error.
         draft.problems += dict.fromkeys(outcome.error for outcome in draft.streams if outcome.error is not None)
     changes = Changes.of(run)

@@ -5,7 +5,11 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import subprocess
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +17,7 @@ import pytest
 
 from orchestration.dbt import ahead, runner, waiting
 from orchestration.dbt.ahead import RunDbt
-from orchestration.dbt.runner import PARSED, DbtFailure, DbtRunner
+from orchestration.dbt.runner import PARSED, DbtFailure, DbtProject, spawn
 from orchestration.settings import OrchestrationSettings
 from orchestration.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tests.dbt.running.warm import warm_dbt
@@ -42,6 +46,25 @@ def dbt(settings: OrchestrationSettings, warehouse: DuckDBWarehouse) -> RunDbt:
     return RunDbt(settings, warehouse, "first")
 
 
+def _own_project(folder: Path) -> Path:
+    return Path(shutil.copytree(PROJECT, folder / "project", ignore=shutil.ignore_patterns("target", "logs")))
+
+
+def _until_exists(dbt: RunDbt, path: Path) -> bool:
+    """Wait for a file of the started process, as long as that lives."""
+    while not path.exists():
+        assert dbt._waiting is not None
+        assert dbt._waiting.poll() is None
+        with suppress(subprocess.TimeoutExpired):
+            dbt._waiting.wait(0.05)
+    return True
+
+
+def _parsings(folder: Path) -> set[str]:
+    """Return dbt's messages of how it parsed the project."""
+    return {name for name in _said(folder) if name.startswith("PartialParsing") or name == "UnableToPartialParse"}
+
+
 def _said(folder: Path) -> set[str]:
     return {json.loads(line)["info"]["name"] for line in (folder / "dbt.jsonl").read_text().splitlines()}
 
@@ -61,6 +84,19 @@ def test_a_build_is_done_by_the_process_that_was_started_ahead(
     assert "MainReportArgs" in _said(tmp_path / "runs" / "first" / "dbt")
 
 
+def test_it_is_started_once_by_however_many_threads(dbt: RunDbt, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[Sequence[str]] = []
+
+    def counted(project: DbtProject, command: Sequence[str], **streams: int) -> subprocess.Popen[str]:
+        started.append(command)
+        return spawn(project, command, **streams)
+
+    monkeypatch.setattr(ahead, "spawn", counted)
+    with dbt, ThreadPoolExecutor(4) as pool:
+        assert [*pool.map(lambda _: dbt.start(), range(8))]
+    assert len(started) == 1
+
+
 def test_one_that_is_not_needed_ends_with_the_run(dbt: RunDbt) -> None:
     with dbt:
         dbt.start()
@@ -72,7 +108,7 @@ def test_one_that_is_not_needed_ends_with_the_run(dbt: RunDbt) -> None:
 
 def test_it_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
     """A killed parent closes its end of the pipe without a message."""
-    command = waiting.command("duckdb", tmp_path / "templates")
+    command = waiting.command("duckdb", tmp_path / "templates", tmp_path / PARSED.name)
     ended = subprocess.run(command, input="", capture_output=True, text=True, timeout=60)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
 
@@ -87,31 +123,59 @@ def test_where_it_has_died_the_build_starts_its_own(dbt: RunDbt) -> None:
         assert dbt.runner(full_tests=True).build(select=["numbers"])
 
 
-def test_a_project_that_nobody_has_parsed_is_parsed_ahead_once(
+def test_a_project_that_nobody_has_parsed_is_parsed_once(
     dbt: RunDbt, settings: OrchestrationSettings, warehouse: DuckDBWarehouse, tmp_path: Path
 ) -> None:
-    folder = tmp_path / "runs" / "first"
+    kept = tmp_path / "runs" / PARSED.name
     with dbt:
-        dbt.parse()
+        dbt.start_unparsed()
+        started = dbt._waiting
         dbt.start()
-        dbt.runner(full_tests=True).build(select=["numbers"])
-    assert (tmp_path / "runs" / PARSED.name).exists()
-    assert "PartialParsingSkipParsing" in _said(folder / "dbt")
-    assert [path.name for path in (folder / "parse").iterdir() if path.is_dir()] == []
+        assert dbt._waiting is started
+        dbt.runner(full_tests=False).build(select=["numbers"])
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert not _parsings(tmp_path / "runs" / "first" / "dbt")
     with RunDbt(settings, warehouse, "second") as second:
-        second.parse()
-        assert second._parsing is None
+        second.start_unparsed()
+        assert second._waiting is None
+        second.runner(full_tests=True).build(select=["numbers"])
+    assert _parsings(tmp_path / "runs" / "second" / "dbt") >= {"PartialParsingSkipParsing"}
+
+
+@pytest.mark.parametrize("changed", ["a file", "a variable"])
+def test_what_has_changed_since_it_was_parsed_is_parsed_again(
+    changed: str,
+    settings: OrchestrationSettings,
+    warehouse: DuckDBWarehouse,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = _own_project(tmp_path) / "models" / "other.sql"
+    model.write_text("{{ config(alias=env_var('ALIAS', 'before')) }} select 1 as id")
+    warehouse.path.parent.mkdir(exist_ok=True)
+    with RunDbt(settings.model_copy(update={"dbt_project_dir": model.parents[1]}), warehouse, "first") as dbt:
+        dbt.start()
+        assert _until_exists(dbt, tmp_path / "runs" / PARSED.name)
+        if changed == "a file":
+            model.write_text("{{ config(alias='after') }} select 1 as id")
+        else:
+            monkeypatch.setenv("ALIAS", "after")
+        (node,) = dbt.runner(full_tests=True).build(select=["other"])
+    assert node.relation is not None
+    assert "after" in node.relation
 
 
 @pytest.mark.usefixtures("imported_dbt")
-def test_a_parsing_that_fails_is_left_to_the_build(dbt: RunDbt, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fails(self: DbtRunner) -> None:
-        raise DbtFailure("dbt could not run")
-
-    monkeypatch.setattr(DbtRunner, "parse", fails)
-    with dbt:
-        dbt.parse()
-        assert dbt.runner(full_tests=True).build(select=["numbers"])
+def test_a_parsing_that_fails_is_left_to_the_build(
+    settings: OrchestrationSettings, warehouse: DuckDBWarehouse, tmp_path: Path
+) -> None:
+    project = _own_project(tmp_path)
+    (project / "models" / "broken.sql").write_text("select {{ nonsense(")
+    warehouse.path.parent.mkdir(exist_ok=True)
+    with RunDbt(settings.model_copy(update={"dbt_project_dir": project}), warehouse, "first") as dbt:
+        dbt.start()
+        with pytest.raises(DbtFailure, match=r"broken\.sql"):
+            dbt.runner(full_tests=True).build()
 
 
 def test_settings_that_cannot_work_are_left_to_the_build(
@@ -119,9 +183,9 @@ def test_settings_that_cannot_work_are_left_to_the_build(
 ) -> None:
     unsalted = settings.model_copy(update={"environment": "production", "email_salt": type(settings.email_salt)("")})
     with RunDbt(unsalted, warehouse, "first") as dbt:
-        dbt.parse()
+        dbt.start_unparsed()
         dbt.start()
-        assert (dbt._parsing, dbt._waiting) == (None, None)
+        assert dbt._waiting is None
 
 
 def test_an_order_is_taken_over_whole_or_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:

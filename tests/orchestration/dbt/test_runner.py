@@ -108,7 +108,7 @@ def test_failures_are_named_with_their_compiled_sql_and_parsing_is_kept(tmp_path
     assert "Got 2 results, configured to fail if != 0" in message
     assert str(compiled / "doubled.sql") in message
 
-    again = DbtRunner(runner(tmp_path)._project, tmp_path / "again")
+    again = DbtRunner(runner(tmp_path).project, tmp_path / "again")
     again.build(select=["numbers"], full_refresh=True)
     assert "PartialParsingEnabled" in _events(tmp_path / "again")
 
@@ -131,7 +131,7 @@ def test_the_first_run_of_a_project_that_brings_its_parsing_along_parses_nothing
     (tmp_path / "partial_parse.msgpack").rename(project_dir / PARSED)
 
     first = DbtRunner(
-        replace(given._project, environment={**given._project.environment, "FLOW_RUN_ID": "first"}), tmp_path / "first"
+        replace(given.project, environment={**given.project.environment, "FLOW_RUN_ID": "first"}), tmp_path / "first"
     )
     first.build(select=["numbers"])
     assert "PartialParsingSkipParsing" in _events(tmp_path / "first")
