@@ -13,6 +13,7 @@ from open_data_contract_standard.model import CustomProperty, OpenDataContractSt
 from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 
+from common.yaml_text import load_yaml
 from ingest.contracts.model import Column, Mode, RecordField, StreamContract, StreamSpec
 from ingest.contracts.names import folded, is_reserved
 from ingest.contracts.types import Kind, landing_type
@@ -44,8 +45,8 @@ def load_contract(path: Path) -> StreamContract:
 
 def _document(text: str) -> OpenDataContractStandard:
     try:
-        content = yaml.load(text, Loader=yaml.CSafeLoader)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        content = load_yaml(text)
+    except yaml.YAMLError as error:
         raise ContractError(f"this is not YAML: {error}") from error
     if not isinstance(content, dict):
         raise ContractError("this is not a YAML mapping")

@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from common.yaml_text import load_yaml
 from ingest.errors import ContractError
 
 Path = tuple[str | int, ...]
@@ -22,7 +23,7 @@ class YamlText:
         self._text = text
         self._origin = origin
         self._root = yaml.compose(text, Loader=yaml.SafeLoader)
-        self._content = yaml.safe_load(text)
+        self._content = load_yaml(text)
         self._edits: list[tuple[int, int, str]] = []
 
     def items(self, *path: str | int) -> list[Any]:

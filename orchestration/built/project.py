@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 import yaml
 
+from common.yaml_text import load_yaml
 from ingest.contracts.registry import SUFFIX
 from orchestration.dbt.runner import NOT_FOR_DBT
 from orchestration.settings import OrchestrationSettings
@@ -105,7 +106,7 @@ def _version(program: str) -> str | None:
 def _shop_time_zone(project: Path) -> ZoneInfo:
     """Return the project's var `shop_time_zone`, UTC if it has none. dbt reports errors in the file."""
     try:
-        document = yaml.safe_load((project / _PROJECT_FILE).read_text(encoding="utf-8"))
+        document = load_yaml((project / _PROJECT_FILE).read_text(encoding="utf-8"))
         return ZoneInfo(document["vars"]["shop_time_zone"])
     except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError):
         return ZoneInfo("UTC")
