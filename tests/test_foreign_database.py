@@ -110,6 +110,7 @@ def foreign(empty_database: str) -> Iterator[Connection]:
         yield connection
 
 
+@pytest.mark.slow
 def test_a_database_with_all_that_the_shop_has_not_arrives_value_by_value(
     command_line: CommandLine, foreign: Connection, lake_settings: LakeSettings, tmp_path: Path
 ) -> None:

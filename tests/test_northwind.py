@@ -59,6 +59,7 @@ def ingest(dsn: str, lake: LakeSettings, contracts: Path, *arguments: str) -> st
     return done.stdout
 
 
+@pytest.mark.slow
 def test_every_table_arrives_value_by_value(northwind: str, lake_settings: LakeSettings, tmp_path: Path) -> None:
     folder = tmp_path / "contracts"
     with closing(psycopg2.connect(northwind)) as connection, connection.cursor() as cursor:

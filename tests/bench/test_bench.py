@@ -130,6 +130,7 @@ def test_results_are_kept_by_case(tmp_path: Path) -> None:
     assert Results.read(path) == results
 
 
+@pytest.mark.slow
 def test_a_small_run_measures_and_writes_its_page(tmp_path: Path) -> None:
     """The whole program, on the case that starts every server and needs no peer."""
     assert main(["--scale", "small", "--no-peers", "--out", str(tmp_path), "postgres"]) == 0

@@ -24,6 +24,7 @@ ALL = ContractRegistry.load()
 PRODUCTS = [ALL["products"]]
 
 
+@pytest.mark.slow
 def test_a_line_without_faults_is_innocent_from_source_to_staging(line: Line) -> None:
     contracts = list(ALL.values())
     line.ingest(contracts)

@@ -38,12 +38,14 @@ def imported(*names: str) -> set[str]:
     return set(done.stdout.split())
 
 
+@pytest.mark.slow
 def test_a_client_has_no_server() -> None:
     ours = ["orchestration.runtime.agent", "orchestration.worker.stream_flow", "orchestration.prefect.flow"]
     parts = {name.split(".")[2] for name in imported(*ours)}
     assert parts == {"schemas", "utilities"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", ["prefect.server.database.dependencies", "prefect.server.schemas.core"])
 def test_whichever_part_comes_first_the_server_is_whole_and_made_once(first: str) -> None:
     whole = imported("prefect", first, "prefect.server.api.server")

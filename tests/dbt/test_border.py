@@ -6,6 +6,7 @@ import os
 from dataclasses import replace
 from random import Random
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +19,7 @@ from tests.dbt.running.raw_database import RawDatabase
 RECORDS = int(os.environ.get("BORDER_RECORDS", "600"))
 
 
+@pytest.mark.slow
 @settings(max_examples=1, phases=[Phase.generate], deadline=None, suppress_health_check=list(HealthCheck))
 @given(rng=st.randoms(use_true_random=True))
 def test_what_the_border_lets_in_staging_reads_as_the_same_value(raw: RawDatabase, dbt: Dbt, rng: Random) -> None:

@@ -89,6 +89,7 @@ def told(raw: RawDatabase, order_id: int) -> dict[str, list[tuple[Any, ...]]]:
     return raw.queries({name: sql.replace("?", str(order_id)) for name, sql in REPORTED.items()})
 
 
+@pytest.mark.slow
 def test_what_was_reported_stays(reported: tuple[Shop, RawDatabase, Dbt]) -> None:
     shop, raw, dbt = reported
     last_order = shop.last_ids["orders"]
@@ -152,6 +153,7 @@ def assert_joins_double_nothing(raw: RawDatabase) -> None:
     assert raw.queries(joined) == raw.queries(alone)
 
 
+@pytest.mark.slow
 def test_a_late_click_and_a_late_refusal_count_from_when_they_happened(
     reported: tuple[Shop, RawDatabase, Dbt],
 ) -> None:

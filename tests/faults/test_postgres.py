@@ -72,6 +72,7 @@ TERMINATE = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("impatient")
 def test_backends_terminated_in_mid_stream_are_tried_again(items: World) -> None:
     contract = items.contract("items")
@@ -105,6 +106,7 @@ def _restart(server: PostgresServer, group: ProcessGroup, log: Path) -> None:
     again.wait_until(lambda: _accepts(server.port, server.password), 60)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("impatient")
 def test_a_server_that_crashes_and_starts_again_in_mid_run(
     own_server: tuple[PostgresServer, Callable[[], object]],
@@ -257,6 +259,7 @@ def _wait_for_a_lock(world: World) -> None:
         Event().wait(0.01)
 
 
+@pytest.mark.slow
 def test_connections_cut_at_any_byte_lose_and_double_nothing(ground: Ground) -> None:
     postgres_campaign.run(ground, Order(seed=1, scale=0.16)).require_passed()
 

@@ -15,6 +15,7 @@ from tests.chaos.line import Ground
 from tests.faults import s3_campaign
 
 
+@pytest.mark.slow
 def test_a_storm_over_s3_loses_and_doubles_nothing(ground: Ground) -> None:
     s3_campaign.run(ground, Order(seed=1, scale=0.1)).require_passed()
 

@@ -115,6 +115,7 @@ def machine_clock(*, off_by: timedelta) -> Iterator[None]:
         yield
 
 
+@pytest.mark.slow
 def test_a_machine_clock_that_is_turned_back_or_years_ahead_changes_nothing(world: World, tmp_path: Path) -> None:
     world.execute(ITEMS)
     contract = world.contract("items")

@@ -61,6 +61,7 @@ def read_until(process: subprocess.Popen[str], words: str) -> str:
     pytest.fail(f"ended with {process.wait()} before {words!r}:\n{text}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stack", ["2028-02-29T23:58:00-05:00"], indirect=True)
 def test_environment_file_leads_to_a_seeded_stack_whose_time_stands_at_now(
     stack: subprocess.Popen[str], tmp_path: Path
@@ -91,14 +92,8 @@ def test_environment_file_leads_to_a_seeded_stack_whose_time_stands_at_now(
     assert json.loads(clock)["now"] == "2028-03-02T04:58:00.000000Z"
 
 
-@pytest.mark.parametrize(
-    ("number", "code"),
-    [
-        (signal.SIGINT, 130),
-        pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow),
-        pytest.param(signal.SIGHUP, 129, marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_stop_signal_ends_everything_in_one_line(
     stack: subprocess.Popen[str], tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
@@ -115,6 +110,7 @@ def test_stop_signal_ends_everything_in_one_line(
     assert not (tmp_path / "stack.env").exists()
 
 
+@pytest.mark.slow
 def test_stop_while_starting_leaves_nothing(stack: subprocess.Popen[str]) -> None:
     read_until(stack, "Postgres")
     family = psutil.Process(stack.pid).children(recursive=True)

@@ -67,6 +67,7 @@ def test_every_history_shows_each_breakage_twice_and_equal_ones_among_them(
     assert len(texts) - kinds[None] == len(FLAWS)
 
 
+@pytest.mark.slow
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 2**40), rates, st.integers(0, RECORDS), st.integers(50, 500))
 def test_however_few_records_not_one_in_fifty_breaks_beside_a_handful(

@@ -75,6 +75,7 @@ def passage(source_world: World, warehouse: DuckDBWarehouse) -> Passage:
     return Passage(source_world, warehouse)
 
 
+@pytest.mark.slow
 @settings(
     max_examples=6,
     phases=(Phase.explicit, Phase.reuse, Phase.generate),

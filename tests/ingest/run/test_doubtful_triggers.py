@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from ingest.contracts.registry import ContractRegistry
 from tests.ingest.cli.command import CommandLine
 from tests.ingest.run.world import World
@@ -20,6 +22,7 @@ BODIES = {
 }
 
 
+@pytest.mark.slow
 def test_no_update_is_lost_whatever_a_trigger_seems_to_do(command_line: CommandLine, source_world: World) -> None:
     for name, body in BODIES.items():
         source_world.execute(

@@ -87,6 +87,7 @@ def test_keys_that_need_no_sorting_are_cut_into_the_same_chunks(source: set[Key]
     assert cut[0] == cut[1]
 
 
+@pytest.mark.slow
 def test_wide_keys_fit_into_the_same_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """90 MB of them, which no range of as many rows as of numbers would leave room for."""
     monkeypatch.setattr("ingest.run.key_difference._PART_BYTES", PART_BYTES)

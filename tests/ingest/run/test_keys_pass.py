@@ -149,6 +149,7 @@ VALUES = {
 NAMES = st.lists(st.sampled_from(list(VALUES)), min_size=1, max_size=3, unique=True)
 
 
+@pytest.mark.slow
 @given(data=st.data(), names=NAMES)
 @settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_after_a_pass_the_lake_has_the_keys_of_the_source(
@@ -208,6 +209,7 @@ def test_a_size_of_chunks_is_kept_until_it_is_far_off(large: Source) -> None:
     assert (large.mark.chunk_rows, large.living) == (size, large.keys)
 
 
+@pytest.mark.slow
 def test_passes_that_find_nothing_commit_now_and_then_so_that_none_has_much_to_read(
     store: ObjectStore, lake_settings: LakeSettings
 ) -> None:
@@ -289,6 +291,7 @@ class DyingStore(ObjectStore):
         self._write(super().upload, path, key, sha256)
 
 
+@pytest.mark.slow
 def test_a_pass_that_dies_at_any_write_is_true_by_its_commit_alone(
     store: ObjectStore, lake_settings: LakeSettings, s3_client: S3Client
 ) -> None:

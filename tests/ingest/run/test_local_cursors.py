@@ -115,14 +115,8 @@ def run_as_of(world: World, contract: StreamContract, horizon: datetime) -> Stre
             return run.ingest("orders")
 
 
-@pytest.mark.parametrize(
-    ("zone", "night"),
-    [
-        pytest.param(zone, night, marks=[pytest.mark.slow] if zone != "Australia/Lord_Howe" else [])
-        for zone in list(NIGHTS)[:3]
-        for night in NIGHTS[zone]
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("zone", "night"), [(zone, night) for zone in list(NIGHTS)[:3] for night in NIGHTS[zone]])
 def test_a_night_in_which_clocks_are_set_loses_no_row_and_every_count_is_right(
     zone: str, night: str, world: World
 ) -> None:

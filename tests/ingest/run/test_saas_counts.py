@@ -177,6 +177,7 @@ def test_a_window_that_broke_off_counts_nothing_twice(platform: Platform, *, exp
     platform.assert_counts(result)
 
 
+@pytest.mark.slow
 def test_a_backfill_counts_nothing_twice(platform: Platform) -> None:
     """It covers a part of a gap between readable records, or all of it, is repeated, or breaks off."""
     platform.ingest(hour=7)
@@ -190,6 +191,7 @@ def test_a_backfill_counts_nothing_twice(platform: Platform) -> None:
     platform.assert_counts(platform.ingest(hour=8))
 
 
+@pytest.mark.slow
 def test_a_lateness_counts_nothing_twice(platform: Platform) -> None:
     spec = platform.contract.spec.model_copy(update={"allowed_lateness": timedelta(hours=3)})
     platform.contract = platform.contract.__class__(**{**vars(platform.contract), "spec": spec})

@@ -178,6 +178,7 @@ RUNS = st.tuples(CHANGES, st.sampled_from(ENDS), st.integers(0, len(PARTS)))
 WELL: tuple[tuple[str], str, int] = (("nothing",), "well", 0)
 
 
+@pytest.mark.slow
 @settings(max_examples=1_000, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(runs=st.lists(RUNS, max_size=8))
 def test_a_run_that_ends_well_leaves_what_a_whole_build_leaves(modelled: list[World], runs: list[Any]) -> None:

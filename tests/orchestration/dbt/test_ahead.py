@@ -84,6 +84,7 @@ def test_a_build_is_done_by_the_process_that_was_started_ahead(
     assert "MainReportArgs" in _said(tmp_path / "runs" / "first" / "dbt")
 
 
+@pytest.mark.slow
 def test_it_is_started_once_by_however_many_threads(dbt: RunDbt, monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[Sequence[str]] = []
 
@@ -97,6 +98,7 @@ def test_it_is_started_once_by_however_many_threads(dbt: RunDbt, monkeypatch: py
     assert len(started) == 1
 
 
+@pytest.mark.slow
 def test_one_that_is_not_needed_ends_with_the_run(dbt: RunDbt) -> None:
     with dbt:
         dbt.start()
@@ -123,6 +125,7 @@ def test_where_it_has_died_the_build_starts_its_own(dbt: RunDbt) -> None:
         assert dbt.runner(full_tests=True).build(select=["numbers"])
 
 
+@pytest.mark.slow
 def test_a_project_that_nobody_has_parsed_is_parsed_once(
     dbt: RunDbt, settings: OrchestrationSettings, warehouse: DuckDBWarehouse, tmp_path: Path
 ) -> None:
@@ -142,6 +145,7 @@ def test_a_project_that_nobody_has_parsed_is_parsed_once(
     assert _parsings(tmp_path / "runs" / "second" / "dbt") >= {"PartialParsingSkipParsing"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changed", ["a file", "a variable"])
 def test_what_has_changed_since_it_was_parsed_is_parsed_again(
     changed: str,
@@ -165,6 +169,7 @@ def test_what_has_changed_since_it_was_parsed_is_parsed_again(
     assert "after" in node.relation
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("imported_dbt")
 def test_a_parsing_that_fails_is_left_to_the_build(
     settings: OrchestrationSettings, warehouse: DuckDBWarehouse, tmp_path: Path

@@ -265,6 +265,7 @@ def test_a_provider_that_asks_for_an_hour_is_asked_once_and_the_run_says_when(
     assert platform.task_runs(report)["load customers"].state_type is StateType.COMPLETED
 
 
+@pytest.mark.slow
 def test_a_backfill_and_a_replay(platform: Platform) -> None:
     platform.run(streams=["customers"], skip_dbt=True)
     window = {
@@ -291,6 +292,7 @@ def test_a_backfill_and_a_replay(platform: Platform) -> None:
     assert replayed.publication is not None
 
 
+@pytest.mark.slow
 def test_runs_that_do_not_look_for_deletions_compare_each_stream_once_its_time_has_come(platform: Platform) -> None:
     """As with `incremental` runs by schedule: the first compares all, and the next ones report what they did not
     compare.

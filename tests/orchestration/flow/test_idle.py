@@ -94,6 +94,7 @@ def open_a_place(platform: Platform) -> None:
     )
 
 
+@pytest.mark.slow
 def test_where_nothing_is_new_the_warehouse_is_left_alone(published: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
     before = published.warehouse.unopened_state()
 

@@ -146,6 +146,7 @@ with leave_when_stopped(print, unwind_seconds=30), capture_sigterm():
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("place", "number"), [("callback", signal.SIGTERM), ("__del__", signal.SIGINT)])
 def test_a_stop_that_python_drops_stops_the_run(place: str, number: int) -> None:
     command = [sys.executable, "-c", IN_A_CALLBACK, str(int(number)), place]

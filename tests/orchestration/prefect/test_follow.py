@@ -42,6 +42,7 @@ def follow_run(server: Server, spec: DeploymentSpec, **parameters: object) -> tu
     return code, console.file.getvalue()
 
 
+@pytest.mark.slow
 def test_a_run_is_told_of_task_by_task_and_its_end_is_the_exit_code(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -266,6 +266,7 @@ def test_the_api_takes_right_parameters(
     assert server.call(create) == {**spec.parameters, **parameters}
 
 
+@pytest.mark.slow
 def test_prefects_command_line_starts_a_run(server: Server, registered: Registered, tmp_path: Path) -> None:
     name = f"{PLATFORM_FLOW}/backfill"
     arguments = ["deployment", "run", name, "-p", 'streams=["orders"]', *_windowed()]

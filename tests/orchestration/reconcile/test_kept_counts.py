@@ -91,6 +91,7 @@ NOW = st.sampled_from(
 IDS = st.frozensets(st.integers(1, 4), min_size=1, max_size=3)
 
 
+@pytest.mark.slow
 @given(
     steps=st.lists(st.tuples(st.sampled_from(sorted(LANDS)), IDS, NOW), min_size=1, max_size=8),
     data=st.data(),
@@ -124,6 +125,7 @@ REFUSED = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(
     steps=st.lists(
         st.tuples(st.frozensets(st.sampled_from("1234")), REFUSED, st.sampled_from(["", "part", "whole"])),
@@ -155,6 +157,7 @@ def test_any_quarantine_counted_now_and_then(
     same_quarantine(store, directory, events, shown, range(counted + 1, len(steps) + 1))
 
 
+@pytest.mark.slow
 def test_a_count_reads_no_more_of_a_long_log_than_of_a_short_one(
     store: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

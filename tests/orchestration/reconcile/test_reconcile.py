@@ -282,6 +282,7 @@ STEPS = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(
     older=STEPS,
     steps=STEPS,

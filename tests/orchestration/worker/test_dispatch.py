@@ -79,6 +79,7 @@ def _is_alive(pid: int) -> bool:
     return True
 
 
+@pytest.mark.slow
 def test_streams_that_no_worker_takes_fail_and_say_what_to_look_at(fleet: Fleet) -> None:
     flow = fleet.flow("-s", "products", *LAND_ONLY, INGEST_START_SECONDS="2")
 

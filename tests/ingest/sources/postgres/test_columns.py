@@ -335,6 +335,7 @@ def generated(source_world: World) -> tuple[World, StreamContract]:
     return source_world, source_world.contract("generated")
 
 
+@pytest.mark.slow
 @given(rows=generated_rows)
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_generated_rows_land_as_psycopg2_reads_them(
