@@ -64,6 +64,7 @@ select w.name, c.oid, c.oid::regclass::text, c.relkind::text, obj_description(c.
        has_any_column_privilege(c.oid, 'select'), has_schema_privilege(n.oid, 'usage'), row_security_active(c.oid),
        case when c.relkind = 'r' then coalesce(pg_relation_size(c.oid), 0) else 0 end
          / current_setting('block_size')::int,
+       case when c.relkind = 'r' then coalesce(pg_table_size(c.oid), 0) else 0 end,
        array(select i.inhrelid::regclass::text from pg_inherits i
               where i.inhparent = c.oid and c.relkind <> 'p' order by i.inhrelid)
   from unnest(%(names)s::text[], %(schemas)s::text[], %(tables)s::text[]) as w (name, schema, relation)
@@ -115,9 +116,10 @@ class LiveColumn:
 class LiveTable:
     """A live table. `written` are the relations that hold its rows: the table itself, or its partitions.
 
-    `blocks` is the size of a plain table on disk, 0 for any other relation. `children` are the tables that inherit from
-    it, other than partitions: the table's keys and triggers do not hold for their rows. `usable` says whether this
-    login may use the schema. `hides_rows` says whether a policy decides which rows this login sees.
+    `blocks` is the size of a plain table on disk, and `bytes` that with its large values (TOAST); both are 0 for any
+    other relation. `children` are the tables that inherit from it, other than partitions: the table's keys and triggers
+    do not hold for their rows. `usable` says whether this login may use the schema. `hides_rows` says whether a policy
+    decides which rows this login sees.
     """
 
     name: str
@@ -127,6 +129,7 @@ class LiveTable:
     readable: bool
     columns: tuple[LiveColumn, ...]
     blocks: int = 0
+    bytes: int = 0
     children: tuple[str, ...] = ()
     usable: bool = True
     hides_rows: bool = False
@@ -188,12 +191,13 @@ def live_tables(connection: Connection, tables: Sequence[str]) -> dict[str, Live
             readable,
             tuple(columns.get(name, ())),
             blocks,
+            size,
             tuple(children),
             usable,
             hides_rows,
             printed,
         )
-        for name, oid, printed, kind, comment, readable, usable, hides_rows, blocks, children in heads
+        for name, oid, printed, kind, comment, readable, usable, hides_rows, blocks, size, children in heads
     }
 
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import pyarrow as pa
 
 from ingest.contracts.drift import Adaptation
-from ingest.contracts.model import Column, Mode
+from ingest.contracts.model import ChildTables, Column, Mode
 from ingest.errors import ConfigurationError, FatalError
 from ingest.lake.batch import Batch, QuarantinedRecord
 from ingest.lake.commit import Commit, CommitKind, Watermark, Window, columns_of, is_unchanged, unmoved, watermark_of
@@ -31,6 +31,8 @@ _CLOCK_SLACK = timedelta(minutes=1)
 _EXAMPLES = 3
 _SMALL_BYTES = 256 * 1024
 """A full set of so many bytes in the lake is read anew in less time than it takes to find out whether it must be."""
+_SMALL_TABLE_BYTES = 2**20
+"""All rows of a table of so many bytes, and all its keys, are read in a tenth of a second."""
 
 
 class PostgresExtraction:
@@ -59,10 +61,12 @@ class PostgresExtraction:
             self._find_deletions()
         return self._result(self._count() if count else None)
 
-    def is_quick(self) -> bool:
-        """Return whether `ingest` without keys reads little: no row, or a table that was small in the last run."""
+    def is_quick(self, *, keys: bool) -> bool:
+        """Return whether `ingest` reads little: a small table, or without keys no row or a snapshot that was small."""
+        if self._table_is_small():
+            return True
         head, before = self._head, watermark_of(self._head)
-        if head is None:
+        if keys or head is None:
             return False
         if self._contract.spec.mode is Mode.SNAPSHOT:
             return head.size <= _SMALL_BYTES
@@ -70,6 +74,14 @@ class PostgresExtraction:
             return False
         window = self._window(before)
         return window is None or not self._session.has_rows(self._contract, window)
+
+    def _table_is_small(self) -> bool:
+        """Return whether all rows lie in one plain table of few bytes. Of other relations no size is known."""
+        table = self._session.table(self._contract.source_object)
+        if table is None or table.kind != "table":
+            return False
+        alone = not table.children or self._contract.spec.child_tables is ChildTables.EXCLUDE
+        return alone and table.bytes <= _SMALL_TABLE_BYTES
 
     def land_keys(self) -> StreamResult:
         """Land only deleted keys and keys that came back."""

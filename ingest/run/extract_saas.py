@@ -57,10 +57,10 @@ class SaasExtraction:
             return self._result(None)
         return self._result(self._count(boundary, walked) if count else None)
 
-    def is_quick(self) -> bool:
-        """Return whether `ingest` without keys has no record to read."""
+    def is_quick(self, *, keys: bool) -> bool:
+        """Return whether `ingest` reads no record."""
         before = watermark_of(self._head)
-        if before is None or self._unfinished:
+        if keys or before is None or self._unfinished:
             return False
         settled = self._source.settled_until(self._settling)
         return settled <= before or not any(page.records for page in self._source.pages(self._window(before, settled)))

@@ -81,11 +81,9 @@ class Ingestion:
         self._context.mark_read(result, compared=compared)
         return result
 
-    def is_quick(self, stream: str) -> bool:
-        """Return whether `ingest` without keys reads nothing or a small table, so that no other process is worth its
-        start.
-        """
-        return self._tried(stream, lambda extraction: extraction.is_quick())
+    def is_quick(self, stream: str, *, keys: bool) -> bool:
+        """Return whether `ingest` reads nothing or a small table, so that no other process is worth its start."""
+        return self._tried(stream, lambda extraction: extraction.is_quick(keys=keys))
 
     def shared(self, stream: str) -> SharedIngestion:
         """Return this ingestion in the form that other processes join while it is open.

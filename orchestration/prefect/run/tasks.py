@@ -72,10 +72,10 @@ class IngestWork:
 
     def is_quick(self, stream: str) -> bool:
         """Return whether landing the stream reads nothing or a small table. Raises errors of the source."""
-        if self._backfill is not None or stream in self._with_keys:
+        if self._backfill is not None:
             return False
         with self._slots, self._retries.paid_by(self._budgets.of(stream), stream):
-            return self._ingestions[stream].is_quick(stream)
+            return self._ingestions[stream].is_quick(stream, keys=stream in self._with_keys)
 
     def shared(self, stream: str) -> SharedIngestion:
         """Return the ingestion that other processes join to land the stream."""

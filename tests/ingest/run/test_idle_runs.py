@@ -8,11 +8,16 @@ from typing import Any
 
 import pytest
 
-from ingest.contracts.model import Deletes, Mode, StreamContract
+from ingest.contracts.author import draft_contract
+from ingest.contracts.introspect import live_tables
+from ingest.contracts.model import ChildTables, Deletes, Mode, StreamContract
+from ingest.contracts.parse import parse_contract
 from ingest.lake.objects.store import ObjectStore
 from ingest.run import extract_postgres
 from ingest.run.runner import open_ingestion
 from tests.ingest.run.world import ITEMS, World
+
+INCLUDE_FIRST = (ChildTables.INCLUDE, ChildTables.EXCLUDE)
 
 
 class CountedStore(ObjectStore):
@@ -65,15 +70,21 @@ def test_a_first_run_writes_files_a_commit_and_a_hint_for_each_batch_and_a_mark(
     assert [line.split()[0] for line in counted.requests] == ["GET", "GET", *["PUT"] * 9]
 
 
-def is_quick(world: World, contract: StreamContract) -> bool:
+def is_quick(world: World, contract: StreamContract, *, keys: bool = False) -> bool:
     """Return the result of a look at the source, which lands nothing."""
     before = world.commits(contract)
     with open_ingestion(world.settings, [contract], "a look", store=world.store) as run:
-        found = run.is_quick(contract.stream)
+        found = run.is_quick(contract.stream, keys=keys)
     assert world.commits(contract) == before
     return found
 
 
+@pytest.fixture
+def any_table_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extract_postgres, "_SMALL_TABLE_BYTES", -1)
+
+
+@pytest.mark.usefixtures("any_table_is_large")
 def test_a_stream_is_quick_where_no_row_has_settled_since(world: World) -> None:
     world.execute(ITEMS)
     world.execute("insert into items (id, value) values (1, 'first')")
@@ -90,8 +101,42 @@ def test_a_stream_is_quick_where_no_row_has_settled_since(world: World) -> None:
         seen.append(is_quick(world, world.contract("items")))
 
     assert seen == [False, True, False, False, False]
+    assert not is_quick(world, contract, keys=True)
 
 
+@pytest.mark.parametrize(
+    ("made", "quick"),
+    [
+        ("insert into items (id, value) values (1, 'few')", True),
+        ("insert into items (id, value) select n, 'many' from generate_series(1, 30000) n", False),
+        # Its rows are in one block, its values are not. They cannot be compressed.
+        (
+            "alter table items alter value set storage external;"
+            " insert into items (id, value) values (1, repeat('large', 300000))",
+            False,
+        ),
+    ],
+)
+def test_a_small_table_is_quick_even_if_all_of_it_and_its_keys_are_to_be_read(
+    world: World, made: str, quick: bool
+) -> None:
+    world.execute(ITEMS)
+    world.execute(made)
+    assert is_quick(world, world.contract("items"), keys=True) is quick
+
+
+def test_a_table_whose_rows_lie_elsewhere_too_is_not_small(world: World) -> None:
+    world.execute(f"{ITEMS}; create table child () inherits (items)")
+    world.execute("create table parted (id bigint primary key, updated_at timestamptz not null) partition by list (id)")
+    live = live_tables(world.connection, ["public.items"])["public.items"]
+    with_child, alone = (parse_contract(draft_contract(live, children=each), origin="items") for each in INCLUDE_FIRST)
+
+    assert not is_quick(world, with_child)
+    assert is_quick(world, alone)
+    assert not is_quick(world, world.contract("parted"))
+
+
+@pytest.mark.usefixtures("any_table_is_large")
 def test_a_table_that_is_landed_whole_is_quick_while_it_is_small(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.execute(ITEMS)
     world.execute("insert into items (id, value) values (1, 'first')")

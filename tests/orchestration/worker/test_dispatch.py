@@ -49,7 +49,7 @@ def test_a_stream_whose_worker_falls_silent_is_landed_once_by_another_though_the
 ) -> None:
     worker = fleet.worker()
     with slow_page(mock_saas_server) as asked:
-        flow = fleet.flow("-s", "email_events", "-s", "products", *LAND_ONLY, STALE_RUN_SECONDS="15")
+        flow = fleet.flow("-s", "email_events", "-s", "campaigns", *LAND_ONLY, STALE_RUN_SECONDS="15")
         wait_until(flow, asked)
     silent = next(run for run in fleet.stream_runs() if run["name"] == "email_events")
     pid = int(silent["infrastructure_pid"].partition(":")[2])
@@ -64,7 +64,7 @@ def test_a_stream_whose_worker_falls_silent_is_landed_once_by_another_though_the
     assert Counter(states) == {
         ("email_events", "Crashed"): 1,
         ("email_events", "Completed"): 1,
-        ("products", "Completed"): 1,
+        ("campaigns", "Completed"): 1,
     }
     assert by_the_second
     wait_until(worker, lambda: not _is_alive(pid))
@@ -81,19 +81,21 @@ def _is_alive(pid: int) -> bool:
 
 @pytest.mark.slow
 def test_streams_that_no_worker_takes_fail_and_say_what_to_look_at(fleet: Fleet) -> None:
-    flow = fleet.flow("-s", "products", *LAND_ONLY, INGEST_START_SECONDS="2")
+    flow = fleet.flow("-s", "campaigns", *LAND_ONLY, INGEST_START_SECONDS="2")
 
     assert flow.wait(120) == 1
-    assert "products: no worker took it within" in flow.output().decode()
+    assert "campaigns: no worker took it within" in flow.output().decode()
     assert fleet.stream_runs()[-1]["state_name"] == "Cancelled"
 
 
 @pytest.mark.slow
-def test_streams_without_news_are_landed_by_the_run_itself(fleet: Fleet) -> None:
+def test_small_tables_and_streams_without_news_are_landed_by_the_run_itself(fleet: Fleet) -> None:
     streams = ("-s", "products", "-s", "warehouses", "-s", "campaigns", *LAND_ONLY)
     first = fleet.flow(*streams, INGEST_DEPLOYMENT="")
     assert first.wait(120) == 0, first.output().decode()
     before = fleet.stream_runs()
+    tables = fleet.flow("-s", "products", "-s", "warehouses", "--keys", *LAND_ONLY, INGEST_START_SECONDS="2")
+    assert tables.wait(120) == 0, tables.output().decode()
 
     again = fleet.flow(*streams, "--no-keys", INGEST_START_SECONDS="2")
 
@@ -103,7 +105,7 @@ def test_streams_without_news_are_landed_by_the_run_itself(fleet: Fleet) -> None
 
 @pytest.mark.slow
 def test_a_deployment_that_is_not_there_is_bad_input(fleet: Fleet) -> None:
-    flow = fleet.flow("-s", "products", *LAND_ONLY, INGEST_DEPLOYMENT="no/such")
+    flow = fleet.flow("-s", "campaigns", *LAND_ONLY, INGEST_DEPLOYMENT="no/such")
 
     assert flow.wait(120) == 2
     assert "Prefect has no deployment 'no/such'" in flow.output().decode()
