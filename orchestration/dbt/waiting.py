@@ -16,7 +16,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
@@ -112,8 +112,14 @@ def project_files(project: Path, profiles: Path) -> frozenset[FileState]:
         if Path(folder) == project:
             names[:] = set(names) - _WRITTEN_BY_DBT
         paths += (Path(folder, file) for file in files)
-    states = ((str(path), path.stat()) for path in paths if path.is_file())
-    return frozenset((path, state.st_mtime_ns, state.st_size) for path, state in states)
+    return frozenset(state for path in paths for state in _state(path))
+
+
+def _state(path: Path) -> Iterator[FileState]:
+    """Yield a file's state, or nothing if there is none: an editor's draft may be gone by now."""
+    with suppress(FileNotFoundError):
+        found = path.stat()
+        yield str(path), found.st_mtime_ns, found.st_size
 
 
 def _beside(name: str) -> Any:
