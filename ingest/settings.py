@@ -145,6 +145,8 @@ class IngestSettings(GuardedSettings):
     target_file_bytes: int = Field(default=32 * 2**20, ge=1, validation_alias="TARGET_FILE_BYTES")
     concurrency: int = Field(default=4, ge=1, validation_alias="INGEST_CONCURRENCY")
     """Streams read at once by one process."""
+    small_table_bytes: int = Field(default=2**20, ge=0, validation_alias="SMALL_TABLE_BYTES")
+    """A table of at most so many bytes in Postgres is landed by the run itself, and not handed out to a worker."""
     verify_memory_limit: str = Field(
         default="256MB", pattern=r"^\d+(\.\d+)? ?[KMGT]i?B$", validation_alias="VERIFY_MEMORY_LIMIT"
     )

@@ -31,8 +31,6 @@ _CLOCK_SLACK = timedelta(minutes=1)
 _EXAMPLES = 3
 _SMALL_BYTES = 256 * 1024
 """A full set of so many bytes in the lake is read anew in less time than it takes to find out whether it must be."""
-_SMALL_TABLE_BYTES = 2**20
-"""All rows of a table of so many bytes, and all its keys, are read in a tenth of a second."""
 
 
 class PostgresExtraction:
@@ -81,7 +79,7 @@ class PostgresExtraction:
         if table is None or table.kind != "table":
             return False
         alone = not table.children or self._contract.spec.child_tables is ChildTables.EXCLUDE
-        return alone and table.bytes <= _SMALL_TABLE_BYTES
+        return alone and table.bytes <= self._context.settings.small_table_bytes
 
     def land_keys(self) -> StreamResult:
         """Land only deleted keys and keys that came back."""

@@ -76,8 +76,10 @@ TUNING = {
     "SAAS_COMMIT_BYTES": "100000",
     "LOAD_CONCURRENCY": "1",
     "SAAS_SETTLING_SECONDS": "5",
-    # Nine streams on three workers: each of them has something to do.
+    # Several streams on three workers: each of them has something to do.
     "INGEST_SLOTS": "1",
+    # Between the largest tables of this small shop and the others.
+    "SMALL_TABLE_BYTES": "200000",
     "METRICS_REFRESH_SECONDS": "2",
     # Who is killed is missed sooner than by default.
     "STALE_RUN_SECONDS": "25",

@@ -4,6 +4,7 @@ quick.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -80,12 +81,13 @@ def is_quick(world: World, contract: StreamContract, *, keys: bool = False) -> b
 
 
 @pytest.fixture
-def any_table_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(extract_postgres, "_SMALL_TABLE_BYTES", -1)
+def large_world(world: World) -> World:
+    """A world in which no table with rows is small."""
+    return replace(world, settings=world.settings.model_copy(update={"small_table_bytes": 0}))
 
 
-@pytest.mark.usefixtures("any_table_is_large")
-def test_a_stream_is_quick_where_no_row_has_settled_since(world: World) -> None:
+def test_a_stream_is_quick_where_no_row_has_settled_since(large_world: World) -> None:
+    world = large_world
     world.execute(ITEMS)
     world.execute("insert into items (id, value) values (1, 'first')")
     contract = world.contract("items")
@@ -136,8 +138,10 @@ def test_a_table_whose_rows_lie_elsewhere_too_is_not_small(world: World) -> None
     assert not is_quick(world, world.contract("parted"))
 
 
-@pytest.mark.usefixtures("any_table_is_large")
-def test_a_table_that_is_landed_whole_is_quick_while_it_is_small(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_table_that_is_landed_whole_is_quick_while_it_is_small(
+    large_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = large_world
     world.execute(ITEMS)
     world.execute("insert into items (id, value) values (1, 'first')")
     contract = world.contract("items", mode=Mode.SNAPSHOT, cursor=None, deletes=Deletes.NONE)
