@@ -10,7 +10,7 @@ import duckdb
 
 from ingest.contracts.registry import ContractRegistry
 from orchestration.warehouse.ddl import ledger_table, stream_tables
-from orchestration.warehouse.duckdb.warehouse import DIALECT
+from orchestration.warehouse.duckdb.dialect import DIALECT
 
 FILE_NAME = "DP_MAILBLAZE_DEMO_DEV_DB.duckdb"
 _SQL = Path(__file__).with_suffix(".sql")

@@ -11,7 +11,7 @@ import yaml
 
 from bench.history import FILE_NAME
 from local.settings import REPOSITORY
-from orchestration.warehouse.duckdb.warehouse import DIALECT
+from orchestration.warehouse.duckdb.dialect import DIALECT
 from orchestration.warehouse.publication import publication_table
 
 _SQL = Path(__file__).with_suffix(".sql")

@@ -15,8 +15,8 @@ from ingest.lake.counting import APPENDED
 from ingest.lake.objects.store import ObjectStore
 from orchestration.reconcile.kept_log import KeptLog
 from orchestration.reconcile.unnamed import UnnamedRecords
+from orchestration.warehouse.duckdb.dialect import DIALECT
 from orchestration.warehouse.duckdb.lake_reader import PARQUET
-from orchestration.warehouse.duckdb.warehouse import DIALECT
 
 if TYPE_CHECKING:
     import duckdb

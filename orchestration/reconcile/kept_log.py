@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ingest.lake.commit import Commit, CommitKind
 from ingest.lake.log import CommitLog
 from ingest.lake.objects.store import ObjectStore
-from orchestration.warehouse.duckdb.warehouse import DIALECT
+from orchestration.warehouse.duckdb.dialect import DIALECT
 
 if TYPE_CHECKING:
     import duckdb

@@ -16,8 +16,8 @@ from ingest.retry import WaitBudgets, retrying
 from ingest.retry_policies import LAKE_COUNT
 from orchestration.reconcile.counted import CountedLog
 from orchestration.reconcile.kept import KeptCounts, name_of, open_kept
+from orchestration.warehouse.duckdb.dialect import DIALECT
 from orchestration.warehouse.duckdb.lake_reader import PARQUET, LakeAccess, lake_errors
-from orchestration.warehouse.duckdb.warehouse import DIALECT
 
 if TYPE_CHECKING:
     import duckdb

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from orchestration.warehouse.duckdb.warehouse import DIALECT
+from orchestration.warehouse.duckdb.dialect import DIALECT
 from tests.border.staged import AT, Border, differences, staged
 from tests.border.tables import SHOWN_AS, Table, drawn_columns, read
 from tests.dbt.running.project import Dbt

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from ingest.contracts.registry import ContractRegistry
-from orchestration.warehouse.duckdb.warehouse import DIALECT
+from orchestration.warehouse.duckdb.dialect import DIALECT
 from tests.dbt.names import HOSTILE_NAMES, SHOWN_OTHERWISE
 from tests.dbt.running.parsed import PROJECT
 from tests.dbt.running.project import Dbt

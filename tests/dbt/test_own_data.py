@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.settings import LakeSettings
-from orchestration.warehouse.duckdb.warehouse import DIALECT, DuckDBWarehouse
+from orchestration.warehouse.duckdb.dialect import DIALECT
+from orchestration.warehouse.duckdb.warehouse import DuckDBWarehouse
 from orchestration.warehouse.ops.rows import ROW_TYPES, RunRecord, RunRow, StreamRow
 from orchestration.warehouse.ops.tables import READERS_VIEWS, import_records, ops_table
 from tests.dbt.conftest import dbt_on

@@ -15,7 +15,7 @@ import pyarrow as pa
 from ingest.contracts.model import StreamContract
 from ingest.contracts.registry import ContractRegistry
 from orchestration.warehouse.ddl import Table, data_table, deletes_table, ledger_table, stream_tables
-from orchestration.warehouse.duckdb.warehouse import DIALECT
+from orchestration.warehouse.duckdb.dialect import DIALECT
 from orchestration.warehouse.ops.tables import ops_tables
 
 FILE_NAME = "DP_MAILBLAZE_DEMO_DEV_DB.duckdb"

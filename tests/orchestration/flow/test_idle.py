@@ -25,7 +25,7 @@ from orchestration.report import RunReport
 from orchestration.settings import OrchestrationSettings
 from orchestration.warehouse.connect import open_warehouse
 from orchestration.warehouse.duckdb.query import run_query
-from orchestration.warehouse.duckdb.warehouse import DuckDBSession
+from orchestration.warehouse.duckdb.session import DuckDBSession
 from tests.orchestration.flow.conftest import Platform
 from tests.orchestration.flow.test_flow import change_shop
 

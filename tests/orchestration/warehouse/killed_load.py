@@ -13,7 +13,8 @@ from pathlib import Path
 
 from ingest.lake.objects.store import ObjectStore
 from ingest.settings import LakeSettings
-from orchestration.warehouse.duckdb.warehouse import DuckDBSession, DuckDBWarehouse
+from orchestration.warehouse.duckdb.session import DuckDBSession
+from orchestration.warehouse.duckdb.warehouse import DuckDBWarehouse
 from orchestration.warehouse.ledger import Ledger
 from orchestration.warehouse.loader import Loader
 from tests.orchestration.lake_builder import contract

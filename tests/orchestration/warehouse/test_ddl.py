@@ -14,8 +14,9 @@ from ingest.contracts.registry import ContractRegistry
 from ingest.contracts.types import Kind, LandingType
 from ingest.lake.batch import QUARANTINE_SCHEMA
 from orchestration.warehouse import ddl
+from orchestration.warehouse.duckdb.dialect import DIALECT
 from orchestration.warehouse.duckdb.lake_reader import open_duckdb
-from orchestration.warehouse.duckdb.warehouse import DIALECT, DuckDBWarehouse
+from orchestration.warehouse.duckdb.warehouse import DuckDBWarehouse
 from orchestration.warehouse.ledger import LedgerEntry
 
 

@@ -8,7 +8,8 @@ from decimal import Decimal
 import pytest
 
 from ingest.lake.objects.store import ObjectStore
-from orchestration.warehouse.duckdb.warehouse import DuckDBSession, DuckDBWarehouse
+from orchestration.warehouse.duckdb.session import DuckDBSession
+from orchestration.warehouse.duckdb.warehouse import DuckDBWarehouse
 from tests.orchestration.lake_builder import AT, LakeBuilder, contract, thing
 from tests.orchestration.warehouse.loads import ledger, load, raw_ids, rewrite, rows
 

@@ -23,7 +23,8 @@ from ingest.errors import (
 from ingest.lake.objects.store import ObjectStore
 from ingest.settings import LakeSettings
 from orchestration.warehouse.ddl import data_table
-from orchestration.warehouse.duckdb.warehouse import DuckDBSession, DuckDBWarehouse
+from orchestration.warehouse.duckdb.session import DuckDBSession
+from orchestration.warehouse.duckdb.warehouse import DuckDBWarehouse
 from orchestration.warehouse.ledger import Ledger, LedgerEntry
 from orchestration.warehouse.loader import Loader, load_streams
 from tests.orchestration.lake_builder import LakeBuilder, contract, thing

@@ -10,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.errors import FatalError
+from orchestration.warehouse.duckdb.dialect import DIALECT
 from orchestration.warehouse.duckdb.query import run_query
-from orchestration.warehouse.duckdb.warehouse import DIALECT, DuckDBSession, DuckDBWarehouse
+from orchestration.warehouse.duckdb.session import DuckDBSession
+from orchestration.warehouse.duckdb.warehouse import DuckDBWarehouse
 from orchestration.warehouse.ops.rows import (
     ROW_TYPES,
     QuarantineRow,
